@@ -1,0 +1,64 @@
+"""The README.md of a pairs directory: a data card for people, with the header by which Hugging Face finds the splits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genpas_cli.manifest import Manifest
+
+_GLOBS = {"train": "data/**/train-*.parquet", "validation": "data/validation-*.parquet", "test": "data/test-*.parquet"}
+
+
+def data_card(manifest: Manifest, rows: dict[str, int]) -> str:
+    """Return the text of the card.
+
+    Args:
+        manifest: what is known of the data set.
+        rows: rows of each split that has files.
+    """
+    files = "".join(f"  - split: {split}\n    path: {_path(split, manifest)}\n" for split in rows)
+    strategy = manifest["strategy"]
+    biases = ", ".join(f"{name} = {strategy[name]}" for name in ("alpha", "beta", "gamma"))
+    lines = "\n".join(f"| {split} | {count:,} |" for split, count in rows.items())
+    kept = "".join(
+        f"| `input_{name}`, `target_{name}` | list, value | the log's column `{name}`, beside the items |\n"
+        for name in manifest["keep"]
+    )
+    return f"""---
+configs:
+- config_name: default
+  data_files:
+{files}---
+
+# Input–target pairs
+
+Cut from user histories by [GenPAS](https://arxiv.org/abs/2509.13648) with genpas {manifest["versions"]["genpas"]}.
+
+| split | pairs |
+|---|---|
+{lines}
+
+- strategy: `{strategy["name"]}` ({biases}), drawn {strategy["draw"]}, seed {manifest["seed"]}
+- inputs: the most recent {manifest["max_input"] or "(all)"} items, oldest first; rows {manifest["order"]}
+- held out: {manifest["split"]["rule"]}
+- made from: {", ".join(_source(source) for source in manifest["source"])}
+
+| column | type | what |
+|---|---|---|
+| `user_num` | int32 | user, from 1 |
+| `input_items` | list of int32 | item numbers, from 1; 0 is free for padding |
+| `target_item` | int32 | the item to predict |
+| `input_start` | int32 | position in the user's sequence at which the input was drawn to start, from 1, before it was cut |
+| `target_position` | int32 | position of the target in the user's sequence |
+{kept}
+`items.parquet` gives the id of each item number. `manifest.json` says how this was made and holds the digest of every
+file; `genpas verify .` checks them.
+"""
+
+
+def _path(split: str, manifest: Manifest) -> str:
+    return _GLOBS[split] if split == "train" and manifest["epochs"] > 1 else _GLOBS[split].replace("**/", "")
+
+
+def _source(source: dict[str, Any]) -> str:
+    return f"`{source['name']}` ({source['rows']:,} rows, SHA-256 {source['sha256'][:12]}…)"

@@ -1,0 +1,65 @@
+"""The application that commands register with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from genpas_cli.cli import console
+from genpas_cli.cli.exit_codes import HELP, handled
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Turn user–item interaction logs into training data for sequential and generative recommenders.",
+    epilog=f"Start with: `genpas augment logs.parquet`\n\n{HELP}",
+)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001  # a flag's callback
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"genpas {version('genpas')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _genpas(
+    version: Annotated[  # noqa: ARG001  # acted on by its callback
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an output that exists; it stays whole until then.")]
+
+
+def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command: its errors mapped to exit codes, its examples at the end of its help.
+
+    Args:
+        examples: shell lines.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        def run(**given: Any) -> None:
+            console.set_quiet(quiet=given.get("quiet", False))
+            with handled():
+                function(**given)
+
+        run.__signature__ = function.__signature__  # type: ignore[attr-defined]  # set by with_options
+        run.__annotations__ = function.__annotations__
+        run.__doc__ = function.__doc__
+        lines = "\n\n".join(f"`{line}`" for line in examples.strip().splitlines())
+        app.command(function.__name__, epilog=f"Examples:\n\n{lines}\n\n{HELP}")(run)
+        return function
+
+    return decorate

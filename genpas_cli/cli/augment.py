@@ -1,0 +1,105 @@
+"""`genpas augment`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.ingest import Sources
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.errors import UsageError
+from genpas_cli.jobs.options import AugmentOptions, IngestOptions
+from genpas_cli.machine import show_size
+
+if TYPE_CHECKING:
+    from genpas_cli.jobs.augment import AugmentReport
+
+EXAMPLES = """
+genpas augment --alpha 0.5 logs.parquet
+genpas augment logs.parquet -s slide-window --pairs 2x -o windows.pairs
+genpas augment logs.store --epochs 10 --seed 7
+genpas augment logs.parquet -o - | python train.py
+"""
+
+
+@command(EXAMPLES)
+@with_options(options=AugmentOptions, reading=IngestOptions)
+def augment(
+    sources: Sources,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="The directory to make, or - for an Arrow stream on stdout; "
+                     "by default NAME.pairs in the current directory."),
+    ] = None,
+    *,
+    store: Annotated[Path | None, typer.Option("--store", metavar="PATH", help="Keep the store made from logs here.")] = None,
+    split_out: Annotated[
+        Literal["train", "validation", "test"], typer.Option("--split-out", help="With -o -: which pairs.")
+    ] = "train",
+    ids: Annotated[Literal["num", "raw"], typer.Option("--ids", help="With -o -: dense numbers, or the log's ids.")] = "num",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan as JSON and write nothing.")] = False,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    options: AugmentOptions,
+    reading: IngestOptions,
+) -> None:  # fmt: skip
+    """Cut input–target pairs from a store or from logs; write them as Parquet shards.
+
+    By default it holds out the last two interactions of each user, and draws as many pairs as Multi-Target has.
+    """
+    from genpas_cli.jobs import augment as jobs
+
+    del quiet  # acted on by `command`
+    if output == "-":
+        if json or dry_run:
+            raise UsageError("-o - puts the pairs on stdout; --json and --dry-run want it too", tip="Name a directory with -o.")
+        if sys.stdout.isatty():
+            raise UsageError("-o - writes an Arrow stream, and stdout is a terminal", tip="Pipe it into a reader, or use -o DIR.")
+        with console.progress() as progress, jobs.augment_stream(
+            sources, options, ingest_options=reading, keep_store=store, split=split_out, ids=ids, progress=progress
+        ) as stream:  # fmt: skip
+            _send(stream)
+        return
+    if (split_out, ids) != ("train", "num"):
+        raise UsageError("--split-out and --ids go with -o -", tip="A directory holds all splits, and items.parquet the ids.")
+    with console.progress() as progress:
+        if dry_run:
+            console.print_json(jobs.plan(sources, options, ingest_options=reading, progress=progress))
+            return
+        report = jobs.augment(
+            sources, output, options, ingest_options=reading, keep_store=store, force=force, progress=progress
+        )
+    if json:
+        console.print_json(asdict(report))
+    else:
+        _say_report(report)
+
+
+def _send(stream: object) -> None:
+    import pyarrow as pa
+
+    with pa.ipc.new_stream(sys.stdout.buffer, stream.schema) as writer:  # type: ignore[attr-defined]
+        for batch in stream.batches:  # type: ignore[attr-defined]
+            writer.write_batch(batch)
+
+
+def _say_report(report: AugmentReport) -> None:
+    held = report.held_out
+    counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
+    console.say(f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) in {report.files} "
+                f"shards, {show_size(report.bytes)}, {report.seconds:.1f} s")  # fmt: skip
+    if held["rule"] == "none":
+        console.say("nothing was held out (--split none)")
+    else:
+        console.say(
+            f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions; "
+            f"{held['users_in_train_only']:,} users without. To train on everything: --split none"
+        )
+    console.say(f"wrote {report.output}; check it with: [bold]genpas verify {report.output}[/bold]")

@@ -1,0 +1,90 @@
+"""What is said to a person, all of it on stderr: stdout carries data only."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from genpas_cli.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_quiet = False
+
+
+def set_quiet(*, quiet: bool) -> None:
+    """Say nothing but errors from now on."""
+    global _quiet  # noqa: PLW0603  # one process, one terminal
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Tell whether only errors are said."""
+    return _quiet
+
+
+def stderr() -> Console:
+    """Return the console of stderr; rich itself obeys NO_COLOR and leaves colours out where no terminal is."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Print a line to a person, unless -q; rich markup is understood."""
+    if not _quiet:
+        stderr().print(text)
+
+
+def error(message: str, tip: str | None) -> None:
+    """Print what went wrong and what to do."""
+    # Flush stdout first, else the message overtakes the result that it speaks of.
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass
+    console = stderr()
+    console.print("[bold red]error:[/bold red]", end=" ")
+    console.print(message, markup=False)
+    if tip:
+        console.print(tip, markup=False)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Give a job something to tell its progress to: a bar on a terminal, nothing elsewhere or with -q."""
+    if _quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield silent
+        return
+    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Bars(*columns, console=stderr(), transient=True) as bars:
+        task, stage, told = bars.add_task("starting", total=None), "", 0.0
+
+        def tell(name: str, done: int = 0, total: int = 0) -> None:
+            nonlocal stage, told
+            if name != stage:
+                bars.reset(task, description=name, total=total or None)
+                stage = name
+            elif time.monotonic() - told < 0.05:  # noqa: PLR2004  # a terminal shows no more
+                return
+            told = time.monotonic()
+            bars.update(task, completed=done, total=total or None)
+
+        yield tell

@@ -1,0 +1,77 @@
+"""`genpas ingest`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.jobs.options import IngestOptions
+
+if TYPE_CHECKING:
+    from genpas_cli.jobs.ingest import IngestReport
+
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SOURCE...", help="Log files, globs, directories, or - for standard input.", show_default=False)
+]
+
+EXAMPLES = """
+genpas ingest logs.parquet -o logs.store
+genpas ingest 'events/*.csv.gz' -o shop.store --user 'Customer ID' --item StockCode --min-user 5 --min-item 5
+zcat ratings.dat.gz | genpas ingest - -o ml.store --user 1 --item 2 --time 4
+"""
+
+
+@command(EXAMPLES)
+@with_options(options=IngestOptions)
+def ingest(
+    sources: Sources,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="STORE", help="The store file to make.", show_default=False)],
+    *,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    options: IngestOptions,
+) -> None:
+    """Read logs, clean, order, number and split them; write one DuckDB file.
+
+    Format and columns are found from the files themselves; options overrule.
+    """
+    from genpas_cli.jobs.ingest import ingest as run
+
+    del quiet  # acted on by `command`
+    with console.progress() as progress:
+        report = run(sources, output, options, force=force, progress=progress)
+    if json:
+        console.print_json(asdict(report))
+        return
+    say_report(report)
+    console.say(f"\nwrote {report.store}; next: [bold]genpas augment {report.store}[/bold]")
+
+
+def say_report(report: IngestReport) -> None:
+    """Print the funnel, the figures and the ties of a store."""
+    width = max(len(step["step"]) for step in report.funnel)
+    for step in report.funnel:
+        dropped = f"{-step['dropped']:>14,}" if step["dropped"] else " " * 14
+        console.say(f"  {step['step']:<{width}} {dropped} {step['kept']:>14,}")
+    length = report.length
+    console.say(
+        f"{report.interactions:,} interactions of {report.users:,} users with {report.items:,} items; "
+        f"length {length['min']:,} to {length['max']:,}, median {length['median']:,.0f}"
+    )
+    if report.time_range:
+        console.say(f"time {report.time_range[0]} to {report.time_range[1]}")
+    if report.ties["tied_either"] > _NOTABLE_TIES:
+        console.say(
+            f"[yellow]note:[/yellow] for {report.ties['tied_either']:.1%} of users with held-out items chance decided which: "
+            "equal times at the boundary (see --ties)"
+        )
+
+
+_NOTABLE_TIES = 0.05

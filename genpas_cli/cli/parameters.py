@@ -1,0 +1,63 @@
+"""Command-line parameters made from the fields of the options dataclasses, so that they are declared once."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+Command = Callable[..., None]
+
+
+def with_options(**types: type) -> Callable[[Command], Command]:
+    """Replace keyword arguments of a command that are options dataclasses by one parameter a field.
+
+    Args:
+        types: dataclass by the name of the argument. A field that two of them share is one parameter.
+    """
+
+    def decorate(command: Command) -> Command:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name not in types]
+        fields = {f.name: (f, hints[f.name]) for t in types.values() for hints in [get_type_hints(t)] for f in _fields(t)}
+        added = [_parameter(field, hint) for field, hint in fields.values()]
+
+        def run(**given: Any) -> None:
+            for name, kind in types.items():
+                values = {f.name: given[f.name] for f in _fields(kind)}
+                given[name] = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            for name in fields:
+                del given[name]
+            command(**given)
+
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *added)]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect.signature
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
+        return run
+
+    return decorate
+
+
+def _fields(kind: type) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(kind)
+
+
+def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
+    flags = field.metadata["flags"]
+    default = field.default
+    if not flags:
+        flag = "--" + field.name.replace("_", "-")
+        flags = (f"{flag}/--no-{flag[2:]}",) if hint == bool | None else (flag,)
+    if hint == tuple[str, ...]:
+        hint, default = list[str], list(default)
+    option = typer.Option(
+        *flags, help=field.metadata["help"], metavar=field.metadata["metavar"], rich_help_panel=field.metadata["panel"],
+        show_default=default not in (None, False, []),
+    )  # fmt: skip
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(field.name, kind, default=default, annotation=Annotated[hint, option])
+
+

@@ -1,0 +1,48 @@
+"""`genpas verify`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Json, Quiet, command
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.machine import MachineOptions
+
+EXAMPLES = """
+genpas verify logs.pairs
+genpas verify logs.pairs --store logs.store
+"""
+
+
+@command(EXAMPLES)
+@with_options(machine=MachineOptions)
+def verify(
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="A pairs directory.", show_default=False)],
+    *,
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="STORE", help="Its store: checks that every pair is the slice of its user's sequence that it says."),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    machine: MachineOptions,
+) -> None:
+    """Check shards against their manifest: digests, counts, schema, numbers; with the store, every single pair."""
+    from genpas_cli.jobs.verify import verify as run
+
+    del quiet  # acted on by `command`
+    with console.progress() as progress:
+        report = run(pairs, store=store, machine=machine, progress=progress)
+    if json:
+        console.print_json(asdict(report))
+        return
+    console.say(f"{report.files} files, {report.rows:,} pairs: digests, counts, schema and numbers agree with the manifest")
+    if report.slices:
+        console.say("every pair is the slice of its user's sequence that its positions say; nothing held out is in training")
+    else:
+        console.say("not checked: that pairs are what the log holds (--store STORE)")

@@ -1,0 +1,149 @@
+"""DuckDB connections as every job opens them: limits set, nothing fetched from the network, Ctrl-C obeyed.
+
+DuckDB does not stop for a signal by itself inside `create table as`, a CSV load or a conversion to Arrow: the
+interpreter never gets to run its handler. So the signal's number is written to a pipe (`signal.set_wakeup_fd`), and a
+thread that reads it interrupts every open connection until the query has come back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from genpas_cli.machine import Machine
+
+_AGAIN_SECONDS = 0.05
+
+
+class Database:
+    """A DuckDB connection and its cursors.
+
+    Attributes:
+        con: the main connection.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.con = con
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
+        self._lock = threading.Lock()
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a new cursor: an undrained result blocks its connection, so each reader takes one of its own."""
+        with self._lock:
+            cursor = self.con.cursor()
+            self._cursors.append(cursor)
+        return cursor
+
+    def read(self, sql: str, rows: int) -> Iterator[Any]:
+        """Yield the Arrow record batches of a query, in order, on a cursor of their own.
+
+        `sql(q)` and not `execute(q)`: the latter copies the result outside the memory limit.
+        """
+        cursor = self.cursor()
+        try:
+            yield from cursor.sql(sql).to_arrow_reader(rows)
+        finally:
+            with self._lock:
+                self._cursors.remove(cursor)
+            cursor.close()
+
+    def feed(self, sql: str, schema: Any, batches: Iterable[Any]) -> None:
+        """Run a statement that reads Arrow batches from a generator, as the relation `feed`.
+
+        An exception in the generator would come out as DuckDB's InvalidInputException: it is kept, and raised itself.
+        """
+        failures: list[BaseException] = []
+
+        def guarded() -> Iterator[Any]:
+            try:
+                yield from batches
+            except BaseException as error:
+                failures.append(error)
+                raise
+
+        self.con.register("feed", pa.RecordBatchReader.from_batches(schema, guarded()))
+        try:
+            self.con.execute(sql)
+        except (duckdb.Error, RuntimeError) as error:
+            if failures:
+                raise failures[0] from error
+            raise
+        finally:
+            self.con.unregister("feed")
+
+    def interrupt(self) -> None:
+        """Interrupt whatever runs on the connection or a cursor of it; `interrupt()` alone does not reach cursors."""
+        with self._lock:
+            for con in (self.con, *self._cursors):
+                with contextlib.suppress(duckdb.Error):
+                    con.interrupt()
+
+
+@contextlib.contextmanager
+def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> Iterator[Database]:
+    """Open an in-memory database that spills to `scratch` and obeys Ctrl-C.
+
+    Args:
+        machine: the limits.
+        scratch: directory for spills.
+        memory: bytes for DuckDB; by default the whole limit.
+    """
+    config = {
+        "threads": str(machine.threads),
+        "memory_limit": f"{(memory or machine.memory) // 1024}KiB",
+        "temp_directory": str(scratch / "spill"),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    with duckdb.connect(config=config) as con:
+        con.execute("set timezone = 'UTC'")
+        database = Database(con)
+        with _interruptible(database):
+            yield database
+
+
+@contextlib.contextmanager
+def _interruptible(database: Database) -> Iterator[None]:
+    """Turn Ctrl-C into KeyboardInterrupt at once, also inside a query. Does nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours, wakeup = socket.socketpair()
+    wakeup.setblocking(False)
+    seen, done = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while data := ours.recv(1):
+            if data[0] == signal.SIGINT:
+                seen.set()
+                # Once is not enough: an interrupt that comes between two queries of a job is forgotten.
+                while not done.wait(_AGAIN_SECONDS):
+                    database.interrupt()
+                return
+
+    watcher = threading.Thread(target=watch, name="genpas-interrupts")
+    previous = signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+    watcher.start()
+    try:
+        yield
+    except (duckdb.Error, RuntimeError, OSError) as error:
+        if seen.is_set():
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        done.set()
+        signal.set_wakeup_fd(previous)
+        with contextlib.suppress(OSError):
+            os.write(wakeup.fileno(), b"\0")
+        wakeup.close()
+        watcher.join()
+        ours.close()

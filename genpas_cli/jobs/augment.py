@@ -1,0 +1,252 @@
+"""`augment`: a store, or logs, → input–target pairs, as shards with a manifest or as a stream."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.card import data_card
+from genpas_cli.engines.local import stream_shards, write_shards
+from genpas_cli.errors import UsageError
+from genpas_cli.jobs.ingest import check_ingest_options, ingest
+from genpas_cli.jobs.options import AugmentOptions, IngestOptions
+from genpas_cli.jobs.planning import Job, check_augment_options, check_room, plan_as_json, plan_job
+from genpas_cli.machine import Machine, disk_error, resolve, scratch_directory
+from genpas_cli.manifest import Manifest, library_versions, number_as_json, run_facts, write_manifest
+from genpas_cli.progress import Progress, silent
+from genpas_cli.publish import building, refuse_existing
+from genpas_cli.shards import ShardFile, file_digest, rows_by_split
+from genpas_cli.store import Split, Store, is_store, open_store
+
+Ids = Literal["num", "raw"]
+
+
+@dataclass(frozen=True)
+class AugmentReport:
+    """What `augment` wrote; `genpas augment --json` prints exactly this."""
+
+    output: str
+    """The pairs directory."""
+    strategy: str
+    """Name or triple."""
+    draw: str
+    """`balanced`, `independent` or `enumerated`."""
+    seed: int
+    pairs: dict[str, int]
+    """Rows by split; the training rows of all epochs together."""
+    epochs: int
+    files: int
+    """Shards."""
+    bytes: int
+    """Of all shards."""
+    held_out: dict[str, Any]
+    """`rule` of the split, `validation` and `test` targets, `users_in_train_only`, and `without_input` (held-out interactions
+    that are no target, as nothing came before them)."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PairStream:
+    """Pairs on their way to a reader."""
+
+    schema: pa.Schema
+    """Its metadata holds the manifest under `genpas`, with the number of rows that a whole stream has."""
+    batches: Iterator[pa.RecordBatch]
+
+
+def augment(
+    sources: str | Path | Sequence[str | Path], output: str | Path | None = None, options: AugmentOptions | None = None, *,
+    ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, force: bool = False,
+    progress: Progress = silent,
+) -> AugmentReport:  # fmt: skip
+    """Cut input–target pairs from a store, or from logs, and write them as Parquet shards.
+
+    Args:
+        sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
+        output: the directory to make; by default `<name of the first source>.pairs` in the current directory.
+        options: which pairs, how many, in what form; by default α, β, γ = 1, 0, 0 and as many as Multi-Target has.
+        ingest_options: how logs are read; ignored for a store.
+        keep_store: where to keep the store made from logs.
+        force: replace an existing output.
+        progress: told how far it is.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError, DataError, MachineError: see `genpas_cli.errors`; nothing is written then.
+    """
+    started, options = time.monotonic(), options or AugmentOptions()
+    path = Path(output) if output is not None else default_output(sources)
+    check_augment_options(options)
+    refuse_existing(path, force=force)
+    with _store_of(sources, options, ingest_options, keep_store, force=force, progress=progress) as (store, machine, keep):
+        job = plan_job(store, options, keep, machine)
+        check_room(job, machine, path)
+        with building(path, force=force) as new:
+            files = _write(store, job, new, options, progress)
+            write_manifest(new, {**manifest_of(store, job, options), "run": run_facts(time.monotonic() - started)}, files)
+    shards = [file for file in files if file.split]
+    return AugmentReport(
+        str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(shards), options.epochs,
+        len(shards), sum(file.bytes for file in shards), _held_out(store, job), round(time.monotonic() - started, 3),
+    )  # fmt: skip
+
+
+def plan(
+    sources: str | Path | Sequence[str | Path], options: AugmentOptions | None = None, *,
+    ingest_options: IngestOptions | None = None, progress: Progress = silent,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what `augment` would write and take, and write nothing.
+
+    Returns:
+        `strategy`, `draw`, `pairs`, `shards` (by split), `epochs`, `bytes`, `memory` (estimates), `threads`,
+        `multi_target_pairs`.
+    """
+    options = options or AugmentOptions()
+    check_augment_options(options)
+    with _store_of(sources, options, ingest_options, None, force=False, progress=progress) as (store, machine, keep):
+        return plan_as_json(plan_job(store, options, keep, machine))
+
+
+@contextlib.contextmanager
+def augment_stream(
+    sources: str | Path | Sequence[str | Path], options: AugmentOptions | None = None, *,
+    ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, split: Split = "train",
+    ids: Ids = "num", progress: Progress = silent,
+) -> Iterator[PairStream]:  # fmt: skip
+    """Cut pairs as `augment` does, and give them as Arrow batches instead of files.
+
+    Args:
+        sources: as for `augment`.
+        options: as for `augment`.
+        ingest_options: as for `augment`.
+        keep_store: as for `augment`.
+        split: which pairs.
+        ids: `num` for dense numbers; `raw` for the log's own ids as text (columns `user_id`, `input_items`, `target_item`).
+        progress: told how far it is.
+
+    Raises:
+        UsageError, DataError, MachineError: see `genpas_cli.errors`.
+    """
+    options = options or AugmentOptions()
+    check_augment_options(options)
+    with _store_of(sources, options, ingest_options, keep_store, force=False, progress=progress) as (store, machine, keep):
+        job = plan_job(store, options, keep, machine)
+        check_room(job, machine, None)
+        chosen = next((plan for plan in job.plans if plan.split == split), None)
+        if chosen is None:
+            raise UsageError(f"--split-out {split}: nothing is held out for it", tip="See --split.")
+        rows = chosen.sampling.pairs * chosen.sampling.epochs
+        manifest = {**manifest_of(store, job, options), "split_out": split, "ids": ids, "rows": rows}
+        batches = stream_shards(store, chosen, job.form, threads=job.workers)
+        form = job.form.schema
+        if ids == "raw":
+            from genpas_cli.jobs.raw_ids import RawIds
+
+            raw = RawIds(store, form)
+            form, batches = raw.schema, (raw.batch(batch) for batch in batches)
+        yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), batches)
+
+
+def default_output(sources: str | Path | Sequence[str | Path]) -> Path:
+    """Return the name of the pairs directory for these sources: `<name of the first>.pairs`.
+
+    Raises:
+        UsageError: standard input has no name.
+    """
+    first = str(sources) if isinstance(sources, str | Path) else str(next(iter(sources)))
+    if first == "-":
+        raise UsageError("logs from standard input give the output no name", tip="Name it: -o DIR")
+    name = Path(first).resolve().name
+    for suffix in (".gz", ".zst", ".csv", ".tsv", ".txt", ".dat", ".parquet", ".jsonl", ".json", ".arrow", ".feather",
+                   ".inter", ".ndjson", ".ipc", ".store", ".duckdb", ".log"):  # fmt: skip
+        name = name.removesuffix(suffix) or name
+    return Path(f"{''.join('_' if c in '*?[]' else c for c in name)}.pairs")
+
+
+@contextlib.contextmanager
+def _store_of(
+    sources: str | Path | Sequence[str | Path], options: AugmentOptions, ingest_options: IngestOptions | None,
+    keep_store: str | Path | None, *, force: bool, progress: Progress,
+) -> Iterator[tuple[Store, Machine, tuple[str, ...]]]:  # fmt: skip
+    """Open the store that the sources are, or make one of them; with it come the limits and the kept columns wanted."""
+    arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
+    reading, machine = ingest_options or IngestOptions(), resolve(options)
+    with scratch_directory(machine.temp_dir) as scratch:
+        if len(arguments) == 1 and is_store(Path(arguments[0])):
+            if keep_store is not None:
+                raise UsageError(f"--store {keep_store}: {arguments[0]} is a store already")
+            path = Path(arguments[0])
+        else:
+            limits = {name: getattr(options, name) for name in ("threads", "memory_limit", "temp_dir")}
+            reading = replace(reading, **limits)
+            check_ingest_options(reading)
+            path = scratch / "log.store" if keep_store is None else Path(keep_store)
+            ingest(arguments, path, reading, force=force, progress=progress)
+        with open_store(path, machine, scratch, memory=max(machine.memory // 4, 64 * 2**20)) as store:
+            yield store, machine, reading.keep
+
+
+def _write(store: Store, job: Job, directory: Path, options: AugmentOptions, progress: Progress) -> list[ShardFile]:
+    """Write the shards, the vocabularies and the card; return the shards."""
+    try:
+        directory.mkdir()
+        files = write_shards(store, list(job.plans), job.form, directory, threads=job.workers, progress=progress)
+        for table in ("items", "users") if options.user_ids == "raw" else ("items",):
+            files.append(_write_vocabulary(store, directory / f"{table}.parquet", table))
+        card = data_card(manifest_of(store, job, options), rows_by_split(files))
+        (directory / "README.md").write_text(card, encoding="utf-8")
+    except OSError as error:
+        raise disk_error(error, directory) from error
+    return files
+
+
+def _write_vocabulary(store: Store, path: Path, table: Literal["users", "items"]) -> ShardFile:
+    name, rows = table[:-1], 0
+    schema = pa.schema([pa.field(f"{name}_num", pa.int32(), nullable=False), pa.field(f"{name}_id", pa.string(), nullable=False)])
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in store.vocabulary(table):
+            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            rows += batch.num_rows
+    return ShardFile(path.name, None, rows, path.stat().st_size, file_digest(path))
+
+
+def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
+    """Return what a manifest says apart from the files and the run."""
+    strategy, sampling = job.strategy, job.train.sampling
+    biases = {name: number_as_json(getattr(strategy, name)) for name in ("alpha", "beta", "gamma")}
+    return {
+        "source": sorted(store.rows("sources"), key=lambda source: str(source["name"])),
+        "ingest": {"options": store.meta["options"], "funnel": store.rows("funnel")},
+        "users": store.users,
+        "items": store.items,
+        "split": store.meta["split"],
+        "strategy": {"name": strategy.name, **biases, "draw": sampling.draw},
+        "seed": options.seed,
+        "pairs": sampling.pairs,
+        "epochs": options.epochs,
+        "max_input": job.form.max_input,
+        "order": job.form.order,
+        "shard_rows": options.shard_rows,
+        "keep": list(job.form.kept),
+        "schema": {field.name: str(field.type) for field in job.form.schema},
+        "versions": library_versions(),
+    }
+
+
+def _held_out(store: Store, job: Job) -> dict[str, Any]:
+    split = store.meta["split"]
+    return {key: split[key] for key in ("rule", "validation", "test", "users_in_train_only")} | {
+        "without_input": job.without_input
+    }
+
+

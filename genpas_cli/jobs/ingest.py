@@ -1,0 +1,193 @@
+"""`ingest`: logs → a store. Read, clean, order, number, split."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from genpas_cli import store as stores
+from genpas_cli.database import Database, connect
+from genpas_cli.errors import DataError, UsageError
+from genpas_cli.jobs.log_passes import LogPasses
+from genpas_cli.jobs.options import IngestOptions
+from genpas_cli.logs import numbering
+from genpas_cli.logs.sessions import parse_gap
+from genpas_cli.logs.split import parse_split
+from genpas_cli.logs.staging import FunnelStep, stage
+from genpas_cli.machine import resolve, scratch_directory
+from genpas_cli.manifest import library_versions
+from genpas_cli.options import as_json
+from genpas_cli.progress import Progress, silent
+from genpas_cli.publish import building, refuse_existing
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What a store holds and how it came about; `genpas ingest --json` prints exactly this."""
+
+    users: int
+    """Users in the store, those known from --users without interactions included."""
+    items: int
+    """Items in the vocabulary."""
+    interactions: int
+    """Rows that survived cleaning."""
+    funnel: list[dict[str, Any]]
+    """`step`, `dropped`, `kept`: rows, in the order the steps ran."""
+    ties: dict[str, float]
+    """`tied_events` (share of events that share user and time with another), and of users with something held out the
+    share whose first `tied_test`, `tied_validation` event, or `tied_either`, has the time of the event before it; 0..1."""
+    split: dict[str, int]
+    """Interactions in `train`, and targets held out in `validation` and `test`; `users_in_train_only`: users too short, or too
+    early, to have anything held out."""
+    time_range: list[Any] | None
+    """First and last time: numbers as in the log, timestamps as ISO 8601 in UTC; None without times."""
+    length: dict[str, float]
+    """Interactions a user, over users that have some: `min`, `median`, `mean`, `p99`, `max`."""
+    store: str
+    """Path of the store."""
+
+
+def ingest(
+    sources: str | Path | Sequence[str | Path], output: str | Path, options: IngestOptions | None = None, *,
+    force: bool = False, progress: Progress = silent,
+) -> IngestReport:  # fmt: skip
+    """Read interaction logs into a store.
+
+    Args:
+        sources: files, globs, directories, or "-" for standard input.
+        output: the store file to make.
+        options: see `IngestOptions`; the defaults find format and columns, and hold out each user's last two interactions.
+        force: replace an existing store.
+        progress: told how far it is.
+
+    Returns:
+        What the store holds.
+
+    Raises:
+        UsageError: options that make no sense, or the output exists.
+        DataError: the logs cannot be used; the message says where and why.
+        MachineError: no space, memory or permission.
+    """
+    options = options or IngestOptions()
+    arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
+    check_ingest_options(options)
+    path, machine = Path(output), resolve(options)
+    refuse_existing(path, force=force)
+    with (
+        scratch_directory(machine.temp_dir) as scratch,
+        building(path, force=force) as new,
+        connect(machine, scratch) as database,
+    ):
+        rejects = scratch / "rejects.csv"
+        report = _Ingest(database, options, progress).run(arguments, scratch, rejects, new)
+        if rejects.exists():
+            shutil.move(rejects, path.with_name(path.name + ".rejects.csv"))
+    return replace(report, store=str(path))
+
+
+def check_ingest_options(options: IngestOptions) -> None:
+    """Raise UsageError for values that no log can make sense of."""
+    parse_split(options.split)
+    if options.session_gap is not None:
+        parse_gap(options.session_gap)
+    for name in ("min_user", "min_item"):
+        if getattr(options, name) < 0:
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes 0 or more")
+    reserved = {"user_num", "item_num", "items", "item", "start", "position", "split", "time"} & set(options.keep)
+    if reserved:
+        raise UsageError(f"--keep {reserved.pop()}: a column of that name is genpas's own", tip="Rename it in the log.")
+
+
+class _Ingest:
+    """One run of `ingest`, step by step."""
+
+    def __init__(self, database: Database, options: IngestOptions, progress: Progress) -> None:
+        self.database, self.options, self.progress = database, options, progress
+        self.con = database.con
+        self.funnel: list[FunnelStep] = []
+
+    def run(self, sources: list[str], scratch: Path, rejects: Path, new: Path) -> IngestReport:
+        self.con.execute("attach ':memory:' as stage")
+        known = {kind: self._known(kind) for kind in ("user", "item")}
+        staged = stage(self.con, sources, self.options, scratch=scratch, rejects=rejects, progress=self.progress)
+        self.funnel += staged.funnel
+        self._unknown_items(known["item"])
+        if self.funnel[-1].kept == 0:
+            raise DataError("no interaction is left: " + self._funnel_text(), tip="Loosen the cleaning options.")
+        self.progress("numbering users and items")
+        for kind in ("item", "user"):
+            numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
+        passes = LogPasses(self.database, self.options, staged, known["user"], self.progress)
+        self.funnel += passes.prepare(self.funnel[-1].kept)
+        stores.attach_new(self.con, new)
+        users, items = (numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive())
+        stores.write_interactions(
+            self.database, passes.schema(), passes.rows(users, items, self.funnel[-1].kept), list(staged.kept)
+        )
+        self.funnel += passes.last_steps(self.funnel[-1].kept)
+        if passes.interactions == 0:
+            raise DataError("no interaction is left: " + self._funnel_text(), tip="Loosen the cleaning options.")
+        self.progress("writing the vocabularies")
+        stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
+        stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), passes.lengths(users.count))
+        report = self._report(passes, users.count, items.count)
+        stores.write_provenance(self.con, staged.files, self.funnel)
+        stores.finish(self.con, self._meta(report, staged, passes))
+        return report
+
+    def _known(self, kind: numbering.Kind) -> pa.Table | None:
+        path = self.options.items if kind == "item" else self.options.users
+        return None if path is None else numbering.read_known(path, kind)
+
+    def _unknown_items(self, known: pa.Table | None) -> None:
+        if known is None or self.options.unknown_items == "add":
+            return
+        if self.options.unknown_items == "error":
+            numbering.check_unknown(self.con, known, str(self.options.items))
+        else:
+            dropped = numbering.drop_unknown(self.con, known)
+            self.funnel.append(FunnelStep("unknown items", dropped, self.funnel[-1].kept - dropped))
+
+    def _funnel_text(self) -> str:
+        return "; ".join(f"{s.step}: {s.dropped:,} dropped, {s.kept:,} kept" for s in self.funnel)
+
+    def _report(self, passes: LogPasses, users: int, items: int) -> IngestReport:
+        lengths = passes.lengths(users).column("length").to_numpy()
+        lengths = lengths[lengths > 0]
+        low, median, p99, high = np.quantile(lengths, [0, 0.5, 0.99, 1])
+        length = {"min": int(low), "median": float(median), "mean": float(lengths.mean()), "p99": float(p99), "max": int(high)}
+        return IngestReport(
+            users=users, items=items, interactions=passes.interactions,
+            funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
+            ties=passes.ties.shares(), split=passes.split_counts(), time_range=passes.time_range(),
+            length=length, store="",
+        )  # fmt: skip
+
+    def _meta(self, report: IngestReport, staged: Any, passes: LogPasses) -> dict[str, Any]:
+        options = as_json(self.options)
+        for name in ("threads", "memory_limit", "temp_dir"):
+            del options[name]  # they decide nothing that is in the store
+        return {
+            "versions": library_versions(), "options": options, "kept": staged.kept, "time_type": staged.time_type,
+            "users": report.users, "items": report.items, "interactions": report.interactions, "ties": report.ties,
+            "split": {"rule": self.options.split, "eval": self.options.eval, "bounds": passes.bounds_text(), **report.split},
+            "time_range": report.time_range, "length": report.length,
+        }  # fmt: skip
+
+
+def report_of(store: stores.Store) -> IngestReport:
+    """Return the report that `ingest` gave when it made this store."""
+    meta = store.meta
+    counts = {key: meta["split"][key] for key in ("train", "validation", "test", "users_in_train_only")}
+    return IngestReport(
+        meta["users"], meta["items"], meta["interactions"], store.rows("funnel"), meta["ties"], counts,
+        meta["time_range"], meta["length"], str(store.path),
+    )  # fmt: skip
+
+

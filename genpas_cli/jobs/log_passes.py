@@ -1,0 +1,280 @@
+"""The passes that `ingest` makes over the sorted rows: repeats, k-core, sessions, then split and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.database import Database
+from genpas_cli.errors import DataError, UsageError
+from genpas_cli.jobs.options import PassOptions
+from genpas_cli.logs import numbering
+from genpas_cli.logs.cleaning import k_core, not_repeated
+from genpas_cli.logs.histories import History, Mask, same_as_previous, whole_users
+from genpas_cli.logs.ordering import sorted_rows
+from genpas_cli.logs.sessions import parse_gap, session_numbers, units_a_second
+from genpas_cli.logs.split import (
+    TEST, TRAIN, VALIDATION, SplitRule, Ties, drop_unevaluated, parse_split, split_codes,
+)  # fmt: skip
+from genpas_cli.logs.staging import FunnelStep, Staged
+from genpas_cli.progress import Progress
+
+_BATCH_ROWS = 1 << 18
+
+
+class LogPasses:
+    """All passes over one log. `prepare` runs those that need the rows more than once, `rows` the last one.
+
+    Rows stream from a sorted query as long as one pass is enough; else they are kept sorted, in a table that spills.
+    """
+
+    def __init__(
+        self, database: Database, options: PassOptions, staged: Staged, known_users: pa.Table | None, progress: Progress
+    ) -> None:
+        self._database, self._options, self._staged, self._progress = database, options, staged, progress
+        self._known_users = known_users
+        self._kind, self._bounds = parse_split(options.split)
+        self._check_times()
+        columns = (["time"] if self._has_time else []) + (["row_hash"] if options.dedup == "exact" else [])
+        self._columns = columns + [f"keep_{i}" for i in range(len(staged.kept))]
+        self._query = sorted_rows(options.ties, self._columns, has_time=self._has_time)
+        self._dedup, self._repeats = options.dedup, 0
+        self._live: dict[str, Mask | None] = {"user": None, "item": None}
+        self._rule = SplitRule(self._kind, None, options.eval)
+        self._lengths: list[tuple[NDArray[np.int32], ...]] = []
+        self._counts = np.zeros(4, np.int64)
+        self._low, self._high = np.inf, -np.inf
+        self._alone = 0
+        self.ties = Ties()
+        self.interactions = 0
+
+    @property
+    def _has_time(self) -> bool:
+        return self._staged.time_type is not None
+
+    def _check_times(self) -> None:
+        for name, needed in (("--session-gap", self._options.session_gap), ("--split time", self._kind == "time")):
+            if needed and not self._has_time:
+                raise UsageError(f"{name} needs times, and the log has no time column", tip="Name it with --time COLUMN.")
+        if self._options.ties == "error" and not self._has_time:
+            raise UsageError("--ties error needs times, and the log has no time column", tip="Name it with --time COLUMN.")
+
+    # ------------------------------------------------------------------------------------------------ before the last
+
+    def prepare(self, rows: int) -> list[FunnelStep]:
+        """Run the passes that come before the last one; `rows` are left so far. Returns their steps of the funnel."""
+        options, steps = self._options, []
+        core = options.min_user > 1 or options.min_item > 1
+        if core or options.session_gap or self._kind == "time":
+            self._progress("sorting")
+            self._keep_sorted()
+            steps += self.last_steps(rows)
+        if core:
+            self._progress("finding the k-core")
+            users, items = (self._count(table) for table in ("users", "items"))
+            self._live["user"], self._live["item"], left = k_core(
+                self._histories, users=users, items=items, min_user=options.min_user, min_item=options.min_item
+            )
+            steps.append(FunnelStep("k-core", (steps[-1].kept if steps else rows) - left, left))
+        if options.session_gap:
+            self._progress("cutting sessions")
+            self._cut_sessions()
+        if self._kind == "time":
+            self._rule = SplitRule("time", self._time_bounds(), options.eval)
+        return steps
+
+    def last_steps(self, rows: int) -> list[FunnelStep]:
+        """Return the dedup step once its pass has run; `rows` were left before it. Empty if it was told already."""
+        if self._options.dedup == "none" or self._dedup == "told":
+            return []
+        self._dedup = "told"
+        return [FunnelStep("repeats", self._repeats, rows - self._repeats)]
+
+    def alive(self) -> list[tuple[numbering.Kind, Mask | None]]:
+        """Return, for users and items, which provisional numbers are left; None for all."""
+        return [("user", self._live["user"]), ("item", self._live["item"])]
+
+    def _count(self, table: str) -> int:
+        return int(self._database.con.sql(f"select count(*) from stage.{table}").fetchall()[0][0])
+
+    def _histories(self) -> Iterator[History]:
+        """Yield all rows that are left, in order."""
+        for history in whole_users(self._database.read(self._query, _BATCH_ROWS)):
+            kept = history
+            if self._dedup not in ("none", "told"):
+                kept = history.filter(not_repeated(history, self._dedup))
+                self._repeats += len(history) - len(kept)
+            if self._live["user"] is not None:
+                kept = kept.filter(self._live["user"][kept.user])
+            if self._live["item"] is not None:
+                kept = kept.filter(self._live["item"][kept.item])
+            if len(kept):
+                yield kept
+
+    def _stage_schema(self) -> pa.Schema:
+        limited = self._database.cursor().sql(f"select * from ({self._query}) limit 0")
+        return limited.to_arrow_table().schema
+
+    def _keep_sorted(self) -> None:
+        rows = (history.rows for history in self._histories())
+        self._database.feed("create table stage.sorted as select * from feed", self._stage_schema(), rows)
+        self._database.con.execute("drop table stage.rows")
+        self._query = "select * from stage.sorted"
+
+    def _cut_sessions(self) -> None:
+        """Replace users by sessions: rows carry a running session, `stage.users` the ids `user/1`, `user/2`, ..."""
+        con, schema = self._database.con, self._stage_schema()
+        units = units_a_second(str(self._staged.time_type), self._largest_time())
+        gap, parts, counted = parse_gap(self._options.session_gap) * units, [], 0
+
+        def rows() -> Iterator[pa.RecordBatch]:
+            nonlocal counted
+            for history in self._histories():
+                numbers = session_numbers(history, gap)
+                opens = np.flatnonzero(~same_as_previous(history.user, numbers))
+                parts.append((history.user[opens], numbers[opens]))
+                running = counted + np.repeat(np.arange(len(opens)), np.diff(np.append(opens, len(history))))
+                counted += len(opens)
+                yield history.rows.set_column(0, schema.field(0), pa.array(running.astype(np.int32)))
+
+        self._database.feed("create table stage.session_rows as select * from feed", schema, rows())
+        user, number = (np.concatenate(column) for column in zip(*parts, strict=True))
+        con.register("sessions", pa.table({"key": np.arange(counted, dtype=np.int32), "user": user, "number": number}))
+        con.execute("create table stage.session_ids as select s.key, u.id || '/' || s.number as id "
+                    "from sessions s join stage.users u on u.rowid = s.user")  # fmt: skip
+        con.unregister("sessions")
+        con.execute("drop table stage.users; drop table stage.sorted")
+        numbering.create_numbers(con, "user", "select key, id from stage.session_ids", self._known_users)
+        self._live["user"] = None
+        names = "".join(f", r.{name}" for name in self._columns)
+        self._query = (f"select u.rowid::integer as user, r.item{names} from stage.session_rows r "
+                       "join stage.users u on r.user = u.key order by u.rowid, r.rowid")  # fmt: skip
+
+    def _largest_time(self) -> float:
+        if self._staged.time_type not in ("BIGINT", "DOUBLE"):
+            return 0.0
+        return float(self._database.con.sql("select max(abs(time)) from stage.sorted").fetchall()[0][0])
+
+    def _time_bounds(self) -> tuple[Any, Any]:
+        """Return the first times of validation and test: instants as given, quantiles looked up."""
+        assert self._bounds is not None
+        levels = [_as_number(bound) for bound in self._bounds]
+        if all(level is not None and 0 < level < 1 for level in levels):
+            low, high = self._quantiles(levels)
+        else:
+            low, high = (self._instant(bound) for bound in self._bounds)
+        if low > high:
+            raise UsageError(f"--split time:{','.join(self._bounds)}: the test part starts before the validation part")
+        return low, high
+
+    def _quantiles(self, levels: list[Any]) -> tuple[Any, Any]:
+        times = (pa.record_batch({"time": pa.array(history.time)}) for history in self._histories())
+        kind = pa.float64() if self._staged.time_type == "DOUBLE" else pa.int64()
+        self._database.feed(
+            f"create table stage.bounds as select quantile_disc(time, {levels}) as q from feed", pa.schema([("time", kind)]), times
+        )
+        low, high = self._database.con.sql("select q from stage.bounds").fetchall()[0][0]
+        return low, high
+
+    def _instant(self, text: str) -> int | float:
+        kind, number = self._staged.time_type, _as_number(text)
+        if kind in ("BIGINT", "DOUBLE"):
+            if number is None:
+                raise UsageError(f"--split time: {text!r} is no number, and the log's times are", tip="Give it in their unit.")
+            return int(number) if kind == "BIGINT" and number == int(number) else number
+        unit = "epoch_ns" if kind == "TIMESTAMP_NS" else "epoch_us"
+        found = self._database.con.execute(f"select {unit}(try_cast(? as timestamptz)::timestamp)", [text]).fetchall()[0][0]
+        if found is None:
+            raise UsageError(f"--split time: {text!r} is no date or time", tip="Write it like 2024-01-31 or 2024-01-31T12:00:00.")
+        return int(found)
+
+    # ------------------------------------------------------------------------------------------------------- the last
+
+    def schema(self) -> pa.Schema:
+        """Return the schema of `rows`."""
+        staged = self._stage_schema()
+        time = [pa.field("time", staged.field("time").type)] if self._has_time else []
+        kept = [pa.field(name, staged.field(f"keep_{i}").type) for i, name in enumerate(self._staged.kept)]
+        return pa.schema([("user_num", pa.int32()), ("item_num", pa.int32()), *time, ("split", pa.uint8()), *kept])
+
+    def rows(self, users: numbering.Numbers, items: numbering.Numbers, total: int) -> Iterator[pa.RecordBatch]:
+        """Yield the interactions in order with their final numbers and splits, and count what the report needs."""
+        schema = self.schema()
+        for history in self._histories():
+            codes = split_codes(history, self._rule)
+            self._check_ties(history)
+            self.ties.add(history, codes)
+            targets = drop_unevaluated(history, codes, self._rule.evaluated)
+            self._measure(history, codes, targets, users)
+            time = [history.rows.column("time")] if self._has_time else []
+            kept = [history.rows.column(f"keep_{i}") for i in range(len(self._staged.kept))]
+            columns = [pa.array(users.by_provisional[history.user]), pa.array(items.by_provisional[history.item])]
+            yield pa.RecordBatch.from_arrays([*columns, *time, pa.array(targets), *kept], schema=schema)
+            self._progress("sorting and storing", self.interactions, total)
+
+    def _check_ties(self, history: History) -> None:
+        if self._options.ties != "error" or history.time is None:
+            return
+        tied = np.flatnonzero(same_as_previous(history.user, history.time))
+        if len(tied):
+            user = int(history.user[tied[0]])
+            cursor = self._database.cursor()
+            name = cursor.sql(f"select id from stage.users where rowid = {user}").fetchall()[0][0]
+            raise DataError(
+                f"--ties error: user {name!r} has interactions with equal times ({len(tied):,} such rows so far)",
+                tip="Choose their order with --ties file, --ties item or --ties hash.",
+            )
+
+    def _measure(self, history: History, codes: Any, targets: Any, users: numbering.Numbers) -> None:
+        starts = history.starts()
+
+        def per_user(mask: Mask) -> NDArray[np.int32]:
+            return np.add.reduceat(mask, starts, dtype=np.int32)
+
+        train, total = per_user(codes == TRAIN), np.diff(np.append(starts, len(history))).astype(np.int32)
+        number = users.by_provisional[history.user[starts]]
+        self._lengths.append((number, total, train, per_user(codes == VALIDATION)))
+        self._counts += np.bincount(targets, minlength=4)
+        self._alone += int((train == total).sum())
+        self.interactions += len(history)
+        if history.time is not None:
+            self._low, self._high = min(self._low, history.time.min()), max(self._high, history.time.max())
+
+    # -------------------------------------------------------------------------------------------------------- figures
+
+    def lengths(self, users: int) -> pa.Table:
+        """Return (num, length, train_length, validation_length) of the users 1..`users`, int32, zeros where nothing is."""
+        table = np.zeros((3, users), np.int32)
+        for number, *values in self._lengths:
+            table[:, number - 1] = values
+        names = ("length", "train_length", "validation_length")
+        return pa.table({"num": np.arange(1, users + 1, dtype=np.int32), **dict(zip(names, table, strict=True))})
+
+    def split_counts(self) -> dict[str, int]:
+        """Return interactions in train, targets in validation and test, and users without anything held out."""
+        train, validation, test = (int(self._counts[code]) for code in (TRAIN, VALIDATION, TEST))
+        return {"train": train, "validation": validation, "test": test, "users_in_train_only": self._alone}
+
+    def time_range(self) -> list[Any] | None:
+        """Return first and last time as JSON holds them: numbers, or ISO 8601 in UTC."""
+        if not self._has_time:
+            return None
+        unit = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}.get(str(self._staged.time_type))
+        ends = [end.item() for end in (self._low, self._high)]
+        return ends if unit is None else [str(np.datetime64(end, unit)) for end in ends]
+
+    def bounds_text(self) -> list[Any] | None:
+        """Return the first times of validation and test in the unit of the time column, for kind `time`."""
+        return None if self._rule.bounds is None else list(self._rule.bounds)
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+

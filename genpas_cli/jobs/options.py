@@ -1,0 +1,47 @@
+"""The options of every job, as frozen dataclasses; nothing heavy is imported, so `--help` is quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genpas_cli.logs.options import CleaningOptions, NumberingOptions, ReadingOptions, SplitOptions
+from genpas_cli.machine import MachineOptions
+from genpas_cli.options import option
+
+SAMPLING = "Sampling"
+OUTPUT = "Output"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassOptions(CleaningOptions, SplitOptions):
+    """The options that the passes look at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestOptions(ReadingOptions, PassOptions, NumberingOptions, MachineOptions):
+    """All options of `ingest`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentOptions(MachineOptions):
+    """All options of `augment` that do not concern the reading of logs."""
+
+    strategy: str | None = option(
+        None, "Cutting rule: last-target, multi-target, slide-window, or the biases as A,B,G.",
+        flags=("-s", "--strategy"), metavar="NAME|A,B,G", panel=SAMPLING,
+    )  # fmt: skip
+    alpha: float | None = option(None, "Sequence bias: <0 favours short, 0 none, >0 long sequences; or inf, -inf.  [default: 1]", metavar="A", panel=SAMPLING)
+    beta: float | None = option(None, "Target bias: <0 favours early, 0 none, >0 recent targets; or inf, -inf.  [default: 0]", metavar="B", panel=SAMPLING)
+    gamma: float | None = option(None, "Input bias: <0 favours long, 0 none, >0 short inputs; or inf, -inf.  [default: 0]", metavar="G", panel=SAMPLING)
+    draw: Literal["balanced", "independent"] = option(
+        "balanced", "balanced: every (sequence, target) appears as often as it should, up to rounding; independent: N draws with replacement.", panel=SAMPLING)  # fmt: skip
+    pairs: str | None = option(
+        None, "How many: a number, a multiple of Multi-Target's count such as 2x, or all (enumerate, however many).  [default: 1x; a named strategy enumerates]",
+        metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
+    epochs: int = option(1, "Draw so many data sets, one an epoch of training, each into a directory of its own.", metavar="K", panel=SAMPLING)
+    max_input: str = option("50", "Cut inputs to their most recent so many items; none keeps all.", metavar="L|none", panel=SAMPLING)
+    seed: int = option(0, "Seed of every random choice.", panel=SAMPLING)
+    order: Literal["shuffled", "user"] = option("shuffled", "Order of training rows in a shard; user keeps a user's pairs together, in files four times smaller.", panel=OUTPUT)
+    shard_rows: int = option(1_000_000, "Most rows of a shard.", metavar="N", panel=OUTPUT)
+    user_ids: Literal["none", "raw"] = option("none", "raw writes users.parquet too; ids of people stay in the store by default.", panel=OUTPUT)

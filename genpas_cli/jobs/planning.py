@@ -1,0 +1,258 @@
+"""What `augment` is going to do, decided and checked before anything is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genpas_cli.engines.work import PairForm, SplitPlan, pair_form, target_counts
+from genpas_cli.errors import DataError, MachineError, UsageError
+from genpas_cli.jobs.options import AugmentOptions
+from genpas_cli.machine import Machine, check_disk, check_writable, show_size
+from genpas_cli.sampling.input_sampling import expected_input_length
+from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, SamplingPlan, plan_shards
+from genpas_cli.sampling.strategies import MULTI_TARGET, Strategy, parse_strategy, triple
+from genpas_cli.sampling.target_sampling import target_pmf
+from genpas_cli.shards import ROW_GROUP_ROWS
+from genpas_cli.store import HeldOut, Split, Store
+
+LARGEST_ENUMERATION = 20
+"""An enumeration of more than so many times Multi-Target's pairs needs --pairs all."""
+
+_FIXED_MEMORY = 160 * 2**20
+"""Bytes that the interpreter, the libraries and DuckDB's buffers take whatever is done."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that is going to be written, and what it will take."""
+
+    strategy: Strategy
+    form: PairForm
+    plans: tuple[SplitPlan, ...]
+    multi_target_pairs: int
+    without_input: int
+    """Held-out interactions that are no target because nothing came before them."""
+    workers: int
+    memory: int
+    """Bytes, estimated."""
+    disk: int
+    """Bytes, estimated."""
+
+    @property
+    def train(self) -> SplitPlan:
+        """The plan of the training pairs."""
+        return self.plans[0]
+
+
+def check_augment_options(options: AugmentOptions) -> Strategy:
+    """Return the strategy that the options mean.
+
+    Raises:
+        UsageError: values out of range, or options that exclude each other.
+    """
+    for name, low in (("epochs", 1), ("shard_rows", 1), ("seed", 0)):
+        if getattr(options, name) < low:
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes {low} or more")
+    parse_max_input(options.max_input)
+    strategy = _strategy(options)
+    _wanted_pairs(options, strategy, multi_target=1)
+    return strategy
+
+
+def _strategy(options: AugmentOptions) -> Strategy:
+    biases = {name: getattr(options, name) for name in ("alpha", "beta", "gamma")}
+    given = [name for name, value in biases.items() if value is not None]
+    if options.strategy is None:
+        return triple(*(default if biases[n] is None else biases[n] for n, default in (("alpha", 1.0), ("beta", 0.0), ("gamma", 0.0))))
+    if given:
+        raise UsageError(
+            f"--{given[0]} beside --strategy {options.strategy}: a strategy fixes all three biases",
+            tip="Give the biases alone, or all of them as --strategy A,B,G.",
+        )
+    return parse_strategy(options.strategy)
+
+
+def parse_max_input(text: str) -> int | None:
+    """Return the number that `--max-input` means, None for `none`.
+
+    Raises:
+        UsageError: neither a number from 1 nor `none`.
+    """
+    if text == "none":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--max-input is {text!r}; it takes a number from 1, or none")
+    return int(text)
+
+
+def _wanted_pairs(options: AugmentOptions, strategy: Strategy, multi_target: int) -> int | None:
+    """Return how many pairs are to be drawn, None for every pair of the strategy once."""
+    text = options.pairs
+    if text == "all" or (text is None and strategy.enumeration):
+        if strategy.enumeration is None:
+            raise UsageError(
+                f"--pairs all: the biases {strategy.name} weigh pairs, so there is no enumeration of them",
+                tip="Give a number or a multiple such as --pairs 2x, or a strategy by name.",
+            )
+        if options.epochs > 1:
+            raise UsageError("--epochs draws anew each time, and an enumeration is always the same", tip="Add --pairs 1x to sample.")
+        return None
+    number = text if text is not None else "1x"
+    try:
+        count = round(float(number[:-1]) * multi_target) if number.endswith("x") else int(number.replace("_", ""))
+        positive = float(number[:-1]) > 0 if number.endswith("x") else count > 0
+    except (ValueError, OverflowError):
+        positive = False
+    if not positive:
+        raise UsageError(f"--pairs is {text!r}; it takes a number from 1, a multiple such as 2x, or all")
+    return max(count, 1)
+
+
+def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machine: Machine) -> Job:
+    """Decide what will be written, and estimate what it takes.
+
+    Raises:
+        DataError: no training sequence has two interactions, or a kept column is not in the store.
+        UsageError: an enumeration too large, without --pairs all.
+    """
+    strategy = check_augment_options(options)
+    _check_kept(store, kept)
+    form = pair_form(store, kept, parse_max_input(options.max_input), options.order)
+    lengths = store.train_length_histogram()
+    histogram = lengths[1:].copy() if len(lengths) > 1 else np.zeros(1, np.int64)
+    histogram[0] = lengths[:2].sum()
+    multi_target = int(np.arange(len(histogram)) @ histogram)
+    if multi_target == 0:
+        raise DataError(
+            f"no usable sequence: none of the {store.users:,} users has two training interactions",
+            tip="With --split none all interactions are for training; --session-gap and k-core options shorten sequences.",
+        )
+    wanted = _wanted_pairs(options, strategy, multi_target)
+    pairs = wanted or _enumerated_pairs(strategy, histogram, multi_target, options)
+    draw: Draw = options.draw if wanted else "enumerated"
+    sampling = plan_shards(
+        strategy, draw, pairs=pairs, epochs=options.epochs, seed=options.seed, shard_rows=options.shard_rows,
+        histogram=histogram, targets=lambda first, last: _targets(store, first, last, "train"),
+    )  # fmt: skip
+    held_out = [plan for split in ("validation", "test") if (plan := _held_out_plan(store, split, options)) is not None]
+    plans = (SplitPlan("train", sampling), *held_out)
+    without_input = store.meta["split"]["validation"] + store.meta["split"]["test"] - sum(p.sampling.pairs for p in held_out)
+    row_bytes = _row_bytes(sampling, histogram, form)
+    rows = sum(plan.sampling.pairs * plan.sampling.epochs for plan in plans)
+    worker = max(_shard_memory(plan.sampling, form, row_bytes, len(lengths)) for plan in plans)
+    shards = sum(len(plan.sampling.slices) * plan.sampling.epochs for plan in plans)
+    workers = min(machine.threads, shards, (machine.memory - _FIXED_MEMORY) // worker)
+    return Job(
+        strategy, form, plans, multi_target, without_input, int(workers), int(_FIXED_MEMORY + max(workers, 1) * worker),
+        int(rows * _disk_bytes(row_bytes, store.items, form)),
+    )  # fmt: skip
+
+
+def check_room(job: Job, machine: Machine, output: Path | None) -> None:
+    """Raise MachineError if the memory limit is below one shard, or the disk below the estimate, or not writable."""
+    if job.workers < 1:
+        rows = max(plan.sampling.slices[0].stop for plan in job.plans)
+        raise MachineError(
+            f"the memory limit of {show_size(machine.memory)} is too small for one shard: about {show_size(job.memory)} needed",
+            tip=f"Use smaller shards (--shard-rows {max(rows // 4, 1)}), or raise --memory-limit.",
+        )
+    if output is not None:
+        check_writable(output.absolute().parent)
+        check_disk(output, job.disk, what=f"{output} (estimated)", tip="Draw fewer with --pairs, or write elsewhere with -o.")
+
+
+def _check_kept(store: Store, kept: tuple[str, ...]) -> None:
+    missing = [name for name in kept if name not in store.kept]
+    if missing:
+        there = ", ".join(store.kept) or "none"
+        raise DataError(
+            f"--keep {missing[0]}: the store has no such column; kept columns there: {there}",
+            tip=f"Keep it when the log is read: genpas ingest LOGS -o STORE --keep {missing[0]}",
+        )
+
+
+def _enumerated_pairs(strategy: Strategy, histogram: NDArray[np.int64], multi_target: int, options: AugmentOptions) -> int:
+    assert strategy.enumeration is not None
+    pairs = int(strategy.enumeration.count(np.arange(len(histogram), dtype=np.int64)) @ histogram)
+    if pairs > LARGEST_ENUMERATION * multi_target and options.pairs != "all":
+        raise UsageError(
+            f"{strategy.name} has {pairs:,} pairs, {pairs / multi_target:,.0f} times Multi-Target's {multi_target:,}",
+            tip=f"Sample it: --strategy {strategy.name} --pairs 1x; or, to write them all: --pairs all",
+        )
+    return pairs
+
+
+def _targets(store: Store, first: int, last: int, split: Split) -> Iterator[NDArray[np.int64]]:
+    for chunk in store.lengths(first, last, USERS_A_CHUNK):
+        yield target_counts(chunk, split, store.meta["split"]["eval"])
+
+
+def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> SplitPlan | None:
+    """Plan the held-out pairs: each target once, in the order of users. None if the split is empty."""
+    histogram = np.zeros(1, np.int64)
+    for counts in _targets(store, 0, store.users - 1, split):
+        more = np.bincount(counts)
+        histogram = np.pad(histogram, (0, max(len(more) - len(histogram), 0)))
+        histogram[: len(more)] += more
+    pairs = int(np.arange(len(histogram)) @ histogram)
+    if pairs == 0:
+        return None
+    sampling = plan_shards(
+        MULTI_TARGET, "enumerated", pairs=pairs, epochs=1, seed=options.seed, shard_rows=options.shard_rows,
+        histogram=histogram, targets=lambda first, last: _targets(store, first, last, split),
+    )  # fmt: skip
+    return SplitPlan(split, sampling, store.meta["split"]["eval"])
+
+
+# ----------------------------------------------------------------------------------------------------- what it takes
+
+
+def _row_bytes(sampling: SamplingPlan, histogram: NDArray[np.int64], form: PairForm) -> float:
+    """Return the mean bytes of a training pair in memory: exact mean input length for usual limits, else a bound."""
+    longest = len(histogram)
+    k = np.arange(longest + 1)
+    if form.max_input is not None and longest * min(form.max_input, longest) < 10**8:
+        mean_length = expected_input_length(sampling.strategy.input, longest, form.max_input)
+    else:
+        mean_length = np.minimum(np.maximum(k - 1, 0), form.max_input or math.inf).astype(float)
+    mass = sampling.weights * histogram / sampling.total
+    lengths = np.flatnonzero(mass)
+    # Few lengths carry nearly all mass; the rest changes an estimate by nothing.
+    lengths = lengths[np.argsort(mass[lengths])[::-1][:2000]]
+    mean = sum(mass[m] * float(target_pmf(sampling.strategy.target, k[2 : m + 2], np.int64(m + 1)) @ mean_length[2 : m + 2]) for m in lengths)  # type: ignore[arg-type]  # noqa: E501
+    return float(mean / mass[lengths].sum()) * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
+
+
+def _disk_bytes(row_bytes: float, items: int, form: PairForm) -> float:
+    """Return the mean bytes of a pair on disk: item numbers in random order shrink to about their entropy."""
+    packed = min((max(items, 2).bit_length() + 4) / 32, 1.0)
+    return row_bytes * packed * (0.35 if form.order == "user" else 1.0)
+
+
+def _shard_memory(sampling: SamplingPlan, form: PairForm, row_bytes: float, longest: int) -> int:
+    """Return the bytes one worker needs for the largest shard: its cuts, the items they reach, two row groups."""
+    rows = max(part.stop - part.start for part in sampling.slices)
+    values = max(min(part.interactions, (part.stop - part.start) * longest) for part in sampling.slices)
+    return int(rows * 110 + values * 12 * (1 + len(form.kept)) + 4 * min(rows, ROW_GROUP_ROWS) * row_bytes + 24 * 2**20)
+
+
+def plan_as_json(job: Job) -> dict[str, Any]:
+    """Return what `--dry-run` prints."""
+    return {
+        "strategy": job.strategy.name,
+        "draw": job.train.sampling.draw,
+        "pairs": {plan.split: plan.sampling.pairs for plan in job.plans},
+        "epochs": job.train.sampling.epochs,
+        "shards": {plan.split: len(plan.sampling.slices) * plan.sampling.epochs for plan in job.plans},
+        "bytes": job.disk,
+        "memory": job.memory,
+        "threads": job.workers,
+        "multi_target_pairs": job.multi_target_pairs,
+    }

@@ -1,0 +1,193 @@
+"""`verify`: a pairs directory against its manifest, and every pair against the store."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.errors import DataError, IntegrityError
+from genpas_cli.machine import Machine, MachineOptions, resolve, scratch_directory
+from genpas_cli.manifest import Manifest, manifest_files, read_manifest
+from genpas_cli.pairs import COLUMNS, LocatedCuts, gather, needed_spans
+from genpas_cli.progress import Progress, silent
+from genpas_cli.sampling.cuts import Cuts
+from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
+from genpas_cli.shards import ShardFile, file_digest, read_batches, row_count, shard_schema
+from genpas_cli.store import Lengths, Store, open_store
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was checked, and agreed; `genpas verify --json` prints exactly this."""
+
+    pairs_dir: str
+    files: int
+    """Files whose digest was compared."""
+    rows: int
+    """Pairs whose numbers were checked."""
+    slices: bool
+    """Whether every pair was compared with the store."""
+
+
+def verify(
+    pairs: str | Path, *, store: str | Path | None = None, machine: MachineOptions | None = None, progress: Progress = silent
+) -> VerifyReport:
+    """Check a pairs directory.
+
+    Without a store: files present, nothing beside them, bytes, SHA-256, rows, schema, nothing null, numbers within the
+    vocabulary, positions and input lengths that fit each other. With it: every pair is the slice of its user's
+    training sequence (or, held out, of the whole one) that its positions say.
+
+    Args:
+        pairs: the directory.
+        store: the store it was made from.
+        machine: limits.
+        progress: told how far it is.
+
+    Raises:
+        DataError: no pairs directory, or no store.
+        IntegrityError: something does not agree; the message names the file and the row.
+    """
+    directory, limits = Path(pairs), resolve(machine or MachineOptions())
+    manifest = read_manifest(directory)
+    files = manifest_files(manifest)
+    _check_files(directory, files, progress)
+    shards = [file for file in files if file.split is not None]
+    _check_counts(directory, manifest, shards)
+    with _opened(store, limits) as opened:
+        if opened is not None and (opened.users, opened.items) != (manifest["users"], manifest["items"]):
+            raise IntegrityError(
+                f"{store} is not the store of {directory}: it has {opened.users:,} users and {opened.items:,} items, "
+                f"the manifest says {manifest['users']:,} and {manifest['items']:,}"
+            )
+        rows, total = 0, sum(file.rows for file in shards)
+        for file in shards:
+            _Shard(directory / file.path, file, manifest).check(opened)
+            rows += file.rows
+            progress("checking pairs", rows, total)
+    return VerifyReport(str(directory), len(files), rows, opened is not None)
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path | None, limits: Machine) -> Any:
+    if path is None:
+        yield None
+        return
+    with (
+        scratch_directory(limits.temp_dir) as scratch,
+        open_store(Path(path), limits, scratch, memory=limits.memory // 4) as store,
+    ):
+        yield store
+
+
+def _check_files(directory: Path, files: list[ShardFile], progress: Progress) -> None:
+    listed = {file.path for file in files}
+    found = {path.relative_to(directory).as_posix() for path in (directory / "data").rglob("*") if path.is_file()}
+    if extra := sorted(found - listed):
+        raise IntegrityError(f"{directory / extra[0]} is not in the manifest ({len(extra)} such files)")
+    for done, file in enumerate(files):
+        path = directory / file.path
+        progress("comparing digests", done, len(files))
+        if not path.is_file():
+            raise IntegrityError(f"{path} is missing; the manifest lists it")
+        size = path.stat().st_size
+        if size != file.bytes:
+            raise IntegrityError(f"{path} has {size:,} bytes; the manifest says {file.bytes:,}")
+        if (digest := file_digest(path)) != file.sha256:
+            raise IntegrityError(f"{path} was changed: its SHA-256 is {digest}, the manifest says {file.sha256}")
+        if (rows := row_count(path)) != file.rows:
+            raise IntegrityError(f"{path} has {rows:,} rows; the manifest says {file.rows:,}")
+
+
+def _check_counts(directory: Path, manifest: Manifest, shards: list[ShardFile]) -> None:
+    rows = sum(file.rows for file in shards if file.split == "train")
+    if rows != manifest["pairs"] * manifest["epochs"]:
+        raise IntegrityError(
+            f"{directory} has {rows:,} training pairs; the manifest says {manifest['pairs']:,} in each of {manifest['epochs']} epochs"
+        )
+
+
+class _Shard:
+    """One shard under check."""
+
+    def __init__(self, path: Path, file: ShardFile, manifest: Manifest) -> None:
+        self._path, self._file, self._manifest = path, file, manifest
+        self._schema = shard_schema(path)
+        self._row = 0
+        if {field.name: str(field.type) for field in self._schema} != manifest["schema"]:
+            raise IntegrityError(f"{path} has another schema than the manifest says: {self._schema}")
+        if tuple(self._schema.names[: len(COLUMNS)]) != COLUMNS:
+            raise IntegrityError(f"{path} lacks the columns {', '.join(COLUMNS)}")
+
+    def check(self, store: Store | None) -> None:
+        """Check every row."""
+        cuts = [self._check_numbers(batch) for batch in read_batches(self._path)]
+        if store is None or not cuts:
+            return
+        self._row = 0
+        all_cuts = Cuts(*(np.concatenate(column) for column in zip(*((c.user, c.start, c.target) for c in cuts), strict=True)))
+        self._check_slices(store, cuts, all_cuts)
+
+    def _check_numbers(self, batch: pa.RecordBatch) -> Cuts:
+        user, inputs, target, start, position = (batch.column(name) for name in COLUMNS)
+        for name, column in zip(COLUMNS, (user, inputs, target, start, position), strict=True):
+            if column.null_count or (name == "input_items" and column.values.null_count):
+                raise IntegrityError(f"{self._path}: column {name} has nulls")
+        j, k, y, u = (column.to_numpy() for column in (start, position, target, user))
+        limit = self._manifest["max_input"]
+        length = np.diff(inputs.offsets.to_numpy())
+        values = inputs.flatten().to_numpy()
+        items, users = self._manifest["items"], self._manifest["users"]
+        self._refuse((u < 1) | (u > users), f"user_num is outside 1..{users}")
+        self._refuse((y < 1) | (y > items), f"target_item is outside 1..{items}")
+        self._refuse((j < 1) | (j >= k), "input_start is not before target_position")
+        self._refuse(length != np.minimum(k - j, k if limit is None else limit), "input_items has another length than its positions say")
+        wrong = (values < 1) | (values > items)
+        if wrong.any():
+            row = np.repeat(np.arange(len(length)), length)[np.flatnonzero(wrong)[0]]
+            self._refuse(np.arange(len(length)) == row, f"input_items holds a number outside 1..{items}")
+        self._row += batch.num_rows
+        return Cuts(u - np.int32(1), j, k)
+
+    def _refuse(self, wrong: NDArray[np.bool_], reason: str) -> None:
+        if wrong.any():
+            row = self._row + int(np.flatnonzero(wrong)[0])
+            raise IntegrityError(f"{self._path}, row {row} (from 0): {reason}")
+
+    def _check_slices(self, store: Store, parts: list[Cuts], cuts: Cuts) -> None:
+        """Gather every pair anew from the store, and compare."""
+        first, last = int(cuts.user.min()), int(cuts.user.max())
+        lengths = Lengths(*(np.concatenate(c) for c in zip(*store.lengths(first, last, USERS_A_CHUNK), strict=True)))
+        is_train = self._file.split == "train"
+        self._check_positions(cuts, lengths, first, store)
+        order = np.argsort(cuts.user, kind="stable")
+        limit = self._manifest["max_input"]
+        spans = needed_spans(cuts.take(order), limit)
+        whole = lengths.train if is_train else lengths.total
+        kept = list(self._manifest["keep"])
+        if missing := [name for name in kept if name not in store.kept]:
+            raise DataError(f"{store.path} has no kept column {missing[0]!r}, and the pairs have")
+        sequences = store.spans(first, whole, spans, kept, train_only=is_train)
+        for found, part in zip(read_batches(self._path), parts, strict=True):
+            located = LocatedCuts(part, sequences.index_of(part.user, part.target))
+            (expected,) = gather(located, sequences, self._schema, max_input=limit, batch_rows=max(len(part), 1))
+            if not expected.equals(found):
+                wrong = [a != b for a, b in zip(expected.to_pylist(), found.to_pylist(), strict=True)]
+                self._refuse(np.array(wrong), "the pair is not the slice of its user's sequence that its positions say")
+            self._row += found.num_rows
+
+    def _check_positions(self, cuts: Cuts, lengths: Lengths, first: int, store: Store) -> None:
+        row, k = cuts.user - first, cuts.target
+        if self._file.split == "train":
+            self._refuse(k > lengths.train[row], "the target is held out: its position is beyond the training sequence")
+        else:
+            low, count = lengths.held_out(self._file.split, store.meta["split"]["eval"])  # type: ignore[arg-type]
+            self._refuse((k < low[row]) | (k >= (low + count)[row]), f"the target is no {self._file.split} target of its user")
+            self._refuse(cuts.start != 1, "a held-out pair's input does not start at the first interaction")
+

@@ -1,0 +1,1 @@
+"""What a log looks like: sources, formats, columns, time, cleaning, ordering, split."""

@@ -1,0 +1,156 @@
+"""Which delimiter a text has and whether its first line is a header, told from its first lines."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from genpas_cli.errors import DataError, UsageError
+from genpas_cli.logs.aliases import find_roles, is_known
+from genpas_cli.logs.options import ReadingOptions
+from genpas_cli.logs.records import Record, StrayTextError, UnclosedQuoteError, split_record
+from genpas_cli.logs.sources import SourceFile
+from genpas_cli.logs.times import is_iso
+
+DELIMITERS = ("\t", "::", ",", ";", "|")
+_CLEAR = 0.9
+_RAGGED = 0.5
+_AT_MOST = 1000
+_RECBOLE = re.compile(r"[^:]+:(token|float|token_seq|float_seq)")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def is_recbole(first: str, name: str, options: ReadingOptions) -> bool:
+    """Tell whether the first line is a RecBole header, `user_id:token item_id:token ...`."""
+    if options.format not in (None, "recbole"):
+        return False
+    header = bool(first) and all(_RECBOLE.fullmatch(field) for field in re.split(r"[\t,; ]", first))
+    if not header and options.format == "recbole":
+        raise DataError(f"{name}: no RecBole header in the first line, but {first[:80]!r}", tip="Leave --format away.")
+    return header
+
+
+def recbole_delimiter(first: str, options: ReadingOptions) -> str:
+    """Return the delimiter of a RecBole file, by its header."""
+    return options.delimiter or next((d for d in "\t,; " if d in first), "\t")
+
+
+def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -> str | None:
+    """Return the delimiter of a text, or None where it is sequence text.
+
+    Raises:
+        DataError: no delimiter, or more than one possible.
+    """
+    lines = [line for line in lines if line.strip()][:_AT_MOST]
+    quote = '"' if options.quote is None else options.quote
+    if options.delimiter is not None:
+        if options.delimiter == "":
+            raise UsageError("--delimiter is empty", tip=r"Say for example --delimiter ',' or --delimiter '\t'.")
+        if not any(options.delimiter in line for line in lines):
+            raise DataError(f"{source.name}: no line has the delimiter {options.delimiter!r}; the first is {_cut(lines[0])!r}")
+        return options.delimiter
+    shares = {d: _share(lines, d, quote) for d in DELIMITERS}
+    if clear := [d for d in DELIMITERS if shares[d] >= _CLEAR]:
+        return _one_of(source, lines, clear)
+    if (named := [d for d in DELIMITERS if find_roles(lines[0].split(d)).complete]) and shares[named[0]] > 0:
+        return named[0]
+    best = max(DELIMITERS[1:], key=lambda d: shares[d])
+    return best if shares[best] > _RAGGED else _blanks(source, lines, options)
+
+
+def _share(lines: Sequence[str], delimiter: str, quote: str) -> float:
+    """Return which part of the lines has the most frequent number of fields, if that is above 1."""
+    widths: Counter[int] = Counter()
+    for line in lines:
+        try:
+            widths[len(split_record(line, delimiter, quote))] += 1
+        except (UnclosedQuoteError, StrayTextError):
+            continue  # a record over several lines, or a bad one: the others decide
+    width, count = widths.most_common(1)[0] if widths else (1, 0)
+    return count / widths.total() if width > 1 else 0.0
+
+
+def _one_of(source: SourceFile, lines: Sequence[str], clear: list[str]) -> str:
+    if len(clear) == 1:
+        return clear[0]
+    named = [d for d in clear if find_roles(lines[0].split(d)).complete]
+    suffixes = [Path(suffix).suffix for suffix in (source.name.lower().removesuffix(".gz").removesuffix(".zst"),)]
+    by_suffix = [d for d in clear if {".tsv": "\t", ".csv": ","}.get(suffixes[0]) == d]
+    # A tab or `::` in every line is no accident; commas and semicolons may well be part of texts and numbers.
+    for choice in (named, by_suffix, [d for d in clear if d in ("\t", "::")]):
+        if choice:
+            return choice[0]
+    flags = " or ".join(f"--delimiter {d!r}" for d in clear)
+    raise DataError(
+        f"{source.name}: two readings are possible, with {' or '.join(map(repr, clear))} between the columns: "
+        f"{_cut(lines[0])!r}",
+        tip=f"Say which: {flags}",
+    )
+
+
+def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -> str | None:
+    widths = Counter(len(line.split()) for line in lines)
+    width, count = widths.most_common(1)[0]
+    share = count / len(lines)
+    delimiter = "\t" if any("\t" in line for line in lines) else " "
+    if max(widths) == 1:
+        raise DataError(
+            f"{source.name}: only one column was found; the first line is {_cut(lines[0])!r}",
+            tip=r"Say what stands between the columns, such as --delimiter '|' (or '\t', ';', '::').",
+        )
+    csv = options.format == "csv" or find_roles(lines[0].split()).complete
+    # Pairs mean the same either way: one user, one item, a line each.
+    if csv or (widths.keys() == {2}):
+        return delimiter
+    if share <= _RAGGED:
+        return None
+    likely = f"{width} columns" if len(widths) == 1 else f"{width} columns with some malformed rows"
+    raise DataError(
+        f"{source.name}: two readings are possible: {likely}, or sequences (a user and the items, one user a line): "
+        f"{_cut(lines[0])!r}",
+        tip=f"Say which: --format csv --delimiter {delimiter!r}, or --format sequences",
+    )
+
+
+def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOptions) -> bool:
+    """Tell whether the first record names the columns.
+
+    It does where it holds a name that an option asks for, or known names for user and item. Else it does not where it
+    holds a number or a date; and does where it holds any known name, or where a column that is a number or a date in
+    every further row is none in this one.
+
+    Raises:
+        DataError: neither can be told.
+    """
+    if options.header is not None or not records:
+        return bool(options.header)
+    first, rest = records[0].fields, records[1:]
+    asked = {options.user, options.item, options.time, options.rating, *options.keep}
+    # A position is no name: `--user 1` says nothing about a first line `1,7873,1318896000`.
+    named = {name for name in asked if name and not name.isdecimal()} & set(first)
+    known = [field for field in first if is_known(field)]
+    if named or (known and find_roles(first).complete):
+        return True
+    numbered = len(first) > 2 and first == [str(n) for n in range(len(first))]  # noqa: PLR2004  # 0,1 may be ids
+    if not numbered and any(_is_value(field) for field in first):
+        return False
+    if known:
+        return True
+    same = [record.fields for record in rest if len(record.fields) == len(first)]
+    if not numbered and same and any(all(_is_value(row[n]) for row in same) for n in range(len(first))):
+        return True
+    raise DataError(
+        f"{source.name}, line {records[0].line}: two readings are possible: this line names the columns, or it is the "
+        f"first row: {_cut(records[0].text)!r}",
+        tip="Say which: --header or --no-header",
+    )
+
+
+def _is_value(field: str) -> bool:
+    return bool(_NUMBER.fullmatch(field.strip())) or is_iso(field.strip())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004  # a terminal's width

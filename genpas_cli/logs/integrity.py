@@ -1,0 +1,189 @@
+"""Digest of each file and the defects DuckDB lets pass, found in a thread while DuckDB stages the same files.
+
+DuckDB reads a truncated .zst as a shorter log, does not check a .gz's sum, lets NUL bytes pass and sees invalid UTF-8
+only in the columns it reads. So every byte is read once more here; hashing and decompression release the interpreter.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from genpas_cli.errors import DataError, GenpasError
+from genpas_cli.logs.sources import Compression, compression_of, decompressed, open_bytes
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One file to check."""
+
+    path: Path
+    name: str
+    compression: Compression
+    is_utf8: bool
+    """Whether it is text that must be UTF-8 without NUL bytes."""
+
+
+class _Stopped(Exception):  # noqa: N818  # not an error: the staging that was checked has ended
+    """The check is not wanted any more."""
+
+
+class IntegrityCheck:
+    """A running check; `digests` waits for it."""
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self._subjects = tuple(subjects)
+        self._digests: list[str] = []
+        self._defect: BaseException | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="genpas-integrity")
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread early and wait for it: one that still runs at exit makes PyArrow print of leaks."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def digests(self) -> list[str]:
+        """Return the SHA-256 of each file.
+
+        Raises:
+            DataError: the first defect found.
+        """
+        while self._thread.is_alive():
+            self._thread.join(0.2)  # in slices, so that Ctrl-C gets through
+        if self._defect is not None:
+            raise self._defect
+        return self._digests
+
+    def _run(self) -> None:
+        try:
+            for subject in self._subjects:
+                self._digests.append(_check(subject, self._stop))
+        except _Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001  # raised again in the thread that asks
+            self._defect = error
+
+
+@contextmanager
+def checking(subjects: Sequence[Subject]) -> Iterator[IntegrityCheck]:
+    """Check files while the body runs; a defect of the file wins over the error that it caused in the body."""
+    check = IntegrityCheck(subjects)
+    check.start()
+    try:
+        yield check
+    except GenpasError as error:
+        try:
+            check.digests()
+        except DataError as defect:
+            raise defect from error
+        raise
+    finally:
+        check.stop()
+
+
+class _HashingFile:
+    """A file for PyArrow that hashes what is read from it, so that one pass gives both digest and decompression."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("rb")
+        self._sha256 = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._sha256.update(data)
+        return data
+
+    def rest(self) -> str:
+        """Hash what decompression left unread, and return the digest."""
+        while self.read(_CHUNK):
+            pass
+        return self._sha256.hexdigest()
+
+    @property
+    def closed(self) -> bool:
+        return self._stream.closed
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _check(subject: Subject, stop: threading.Event) -> str:
+    try:
+        raw = _HashingFile(subject.path)
+        try:
+            stream: Any = raw
+            if subject.compression != "none":
+                stream = decompressed(pa.PythonFile(raw, mode="r"), subject.compression)
+            _read_all(stream, subject, stop)
+            return raw.rest()
+        finally:
+            raw.close()
+    except OSError as error:
+        raise unreadable(subject.path, subject.name, error) from error
+
+
+def _read_all(stream: Any, subject: Subject, stop: threading.Event) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    offset = 0
+    while chunk := stream.read(_CHUNK):
+        if stop.is_set():
+            raise _Stopped
+        if subject.is_utf8:
+            if (at := chunk.find(b"\0")) >= 0:
+                line = line_of(subject.path, subject.compression, offset + at)
+                raise DataError(f"{subject.name}, line {line}: a NUL byte; this is not a text file, or it is damaged")
+            pending = len(decoder.getstate()[0])
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                raise _not_utf8(subject, offset - pending + error.start, error) from error
+        offset += len(chunk)
+    if subject.is_utf8 and decoder.getstate()[0]:
+        raise _not_utf8(subject, offset, None)
+
+
+def _not_utf8(subject: Subject, offset: int, error: UnicodeDecodeError | None) -> DataError:
+    line = line_of(subject.path, subject.compression, offset)
+    what = f"the bytes {error.object[error.start : error.start + 4]!r}" if error else "a character cut at the end"
+    return DataError(
+        f"{subject.name}, line {line}: not UTF-8: {what}",
+        tip="Say which encoding it has, such as --encoding latin-1, --encoding cp1252 or --encoding utf-16.",
+    )
+
+
+def line_of(path: Path, compression: Compression, offset: int) -> int:
+    """Return the line, from 1, in which a byte lies; counted only when asked, since every count costs a pass."""
+    lines = 1
+    with open_bytes(path, compression) as stream:
+        while offset > 0 and (chunk := stream.read(min(_CHUNK, offset))):
+            lines += chunk.count(b"\n")
+            offset -= len(chunk)
+    return lines
+
+
+def unreadable(path: Path, name: str, error: OSError) -> DataError:
+    """Return what an OSError on reading `path` means."""
+    if error.errno:
+        return DataError(f"{name}: cannot be read: {error.strerror or error}")
+    kind = compression_of(path)
+    suffix = {"gzip": "gzip", "zstd": "zstd"}.get(kind, "file")
+    return DataError(
+        f"{name}: the {suffix} data is truncated or corrupt ({error})",
+        tip="Fetch or compress the file again." if suffix == "file" else f"Check it: {suffix} -t {name}",
+    )

@@ -1,0 +1,20 @@
+"""The order of a user's interactions: (user, time, tie rule, row number of the log), as SQL."""
+
+from __future__ import annotations
+
+from genpas_cli.logs.options import Ties
+
+_TIES = {"file": "", "error": "", "item": "i.id, ", "hash": "md5(u.id || chr(31) || i.id), "}
+
+
+def sorted_rows(ties: Ties, columns: list[str], *, has_time: bool) -> str:
+    """Return the query of all staged rows in order: provisional user and item, and these columns of `stage.rows`.
+
+    Rows come in the order of the log (`rowid` of the stage) under the tie rule `file`, and as last resort of the others.
+    """
+    names = "".join(f", r.{name}" for name in columns)
+    return (
+        f"select u.rowid::integer as user, i.rowid::integer as item{names} from stage.rows r "
+        "join stage.users u on r.user_id = u.key join stage.items i on r.item_id = i.key "
+        f"order by u.rowid, {'r.time, ' if has_time else ''}{_TIES[ties]}r.rowid"
+    )

@@ -1,0 +1,212 @@
+"""What is read from each file of a log, so that together they make one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from genpas_cli.errors import DataError
+from genpas_cli.logs.columns import Column, Roles, find_roles
+from genpas_cli.logs.options import CleaningOptions, ReadingOptions
+from genpas_cli.logs.readers import LogFile
+from genpas_cli.logs.times import INTEGERS, TimeReader, common_type, format_reader, number_sql, text_reader, typed_reader
+
+_NESTED = ("[]", "STRUCT", "MAP", "UNION")
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A column that is staged beside user, item and time."""
+
+    name: str
+    """As the first file calls it."""
+    alias: str
+    """As the table calls it."""
+    type: str
+    """As it is staged."""
+    is_text: bool
+    """Whether its values are texts whose type is told when all are there."""
+    columns: tuple[Column, ...]
+    """The column in each file."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the files become one table."""
+
+    logs: tuple[LogFile, ...]
+    roles: tuple[Roles, ...]
+    """One a file, as `logs`."""
+    id_types: dict[str, str]
+    """BIGINT or VARCHAR, by `user_id` and `item_id`."""
+    times: tuple[TimeReader, ...]
+    """One a file; none without a time column."""
+    time_type: str | None
+    keep: tuple[Extra, ...]
+    where: tuple[Extra, ...]
+    has_rating: bool
+    has_hash: bool
+
+    def definition(self) -> str:
+        """Return the columns of the table, as SQL defines them."""
+        columns = dict(self.id_types)
+        columns |= {"time": self.time_type} if self.time_type else {}
+        columns |= {"rating": "DOUBLE"} if self.has_rating else {}
+        columns |= {"row_hash": "UBIGINT"} if self.has_hash else {}
+        columns |= {extra.alias: extra.type for extra in (*self.keep, *self.where)}
+        return ", ".join(f"{name} {kind}" for name, kind in columns.items())
+
+    def selection(self, n: int) -> str:
+        """Return the select list that reads these columns from file `n`."""
+        roles, log = self.roles[n], self.logs[n]
+        selected = [_id(roles.user, self.id_types["user_id"]), _id(roles.item, self.id_types["item_id"])]
+        if self.times:
+            time = self.times[n]
+            selected.append(time.sql if time.type == self.time_type else f"CAST({time.sql} AS {self.time_type})")
+        if self.has_rating and roles.rating is not None:
+            selected.append(number_sql(roles.rating.sql))
+        if self.has_hash:
+            selected.append(f"hash({log.row})")
+        selected += [_value(extra.columns[n], extra.type) for extra in (*self.keep, *self.where)]
+        return ", ".join(selected)
+
+
+def plan_load(
+    logs: Sequence[LogFile], options: ReadingOptions, conditions: Sequence[str], *, exact: bool
+) -> Plan:
+    """Decide what is read from each file.
+
+    Args:
+        logs: the files.
+        options: which columns are what.
+        conditions: columns that `--where` needs.
+        exact: whether whole rows are compared.
+
+    Raises:
+        DataError: columns are missing, ambiguous or of a type that does not do, or the files do not fit together.
+    """
+    rating = isinstance(options, CleaningOptions) and options.min_rating is not None
+    roles = tuple(find_roles(log.named, options, rating=rating) for log in logs)
+    times = _times(logs, roles, options)
+    for log, role in zip(logs, roles, strict=True):
+        _check_rating(log, role)
+    keep = {role.name: n for n, role in reversed(list(enumerate(roles[0].keep)))}
+    return Plan(
+        logs=tuple(logs),
+        roles=roles,
+        id_types={
+            "user_id": _id_type(logs, [role.user for role in roles]),
+            "item_id": _id_type(logs, [role.item for role in roles]),
+        },
+        times=times,
+        time_type=common_type([time.type for time in times], [log.name for log in logs]) if times else None,
+        keep=tuple(
+            _kept(name, f"keep_{position}", [role.keep[n] for role in roles])
+            for position, (name, n) in enumerate(sorted(keep.items(), key=lambda pair: pair[1]))
+        ),
+        where=tuple(_where(logs, name, position) for position, name in enumerate(conditions)),
+        has_rating=rating,
+        has_hash=exact,
+    )
+
+
+def _id_type(logs: Sequence[LogFile], columns: Sequence[Column]) -> str:
+    for log, column in zip(logs, columns, strict=True):
+        if any(mark in column.type for mark in _NESTED):
+            raise DataError(f"{log.name}: column {column.name!r} is a {column.type}; an id is a text or a number")
+    return "BIGINT" if all(column.type in INTEGERS for column in columns) else "VARCHAR"
+
+
+def _id(column: Column, kind: str) -> str:
+    if kind == "BIGINT":
+        return column.sql if column.type == kind else f"CAST({column.sql} AS BIGINT)"
+    if column.type in ("FLOAT", "DOUBLE"):
+        return f"CASE WHEN NOT isnan({column.sql}) THEN CAST({column.sql} AS VARCHAR) END"
+    return _value(column, kind)
+
+
+def _value(column: Column, kind: str) -> str:
+    if column.is_text:
+        return f"nullif({column.sql}, '')" if column.sql.startswith("CASE") else column.sql
+    if column.type == "BLOB" and kind == "VARCHAR":
+        return f"decode({column.sql})"
+    return column.sql if column.type == kind else f"CAST({column.sql} AS {kind})"
+
+
+def _times(logs: Sequence[LogFile], roles: Sequence[Roles], options: ReadingOptions) -> tuple[TimeReader, ...]:
+    timed = [log.name for log, role in zip(logs, roles, strict=True) if role.time is not None]
+    if not timed:
+        return ()
+    times = []
+    for log, role in zip(logs, roles, strict=True):
+        if role.time is None:
+            raise DataError(
+                f"{log.name}: no column of times, but {timed[0]} has one; {log.named.describe()}",
+                tip="Name it with --time, or read the files one by one.",
+            )
+        times.append(_time(log, role.time, options))
+    return tuple(times)
+
+
+def _time(log: LogFile, column: Column, options: ReadingOptions) -> TimeReader:
+    if options.time_format is not None:
+        if column.type.startswith(("TIMESTAMP", "DATE")):
+            raise DataError(
+                f"{log.name}: column {column.name!r} is a {column.type} already", tip="Leave --time-format away."
+            )
+        return format_reader(column.sql, options.time_format)
+    if column.type != "VARCHAR":
+        reader = typed_reader(column.sql, column.type)
+        if reader is None:
+            raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no time")
+        return reader
+    reader = text_reader(column.sql, column.samples)
+    if reader is not None:
+        return reader
+    shown = ", ".join(repr(value) for value in column.samples[:3]) or "nothing"
+    raise DataError(
+        f"{log.name}: column {column.name!r} holds no times that are known: {shown}",
+        tip="Say how they are written, for example --time-format '%d/%m/%Y %H:%M'; or name another column with --time.",
+    )
+
+
+def _check_rating(log: LogFile, role: Roles) -> None:
+    column = role.rating
+    numeric = column is None or column.type in INTEGERS or column.type.startswith(("VARCHAR", "FLOAT", "DO", "DEC"))
+    if column is not None and not numeric:
+        raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no rating")
+
+
+def _kept(name: str, alias: str, columns: Sequence[Column]) -> Extra:
+    if all(column.is_text for column in columns):
+        return Extra(name, alias, "VARCHAR", is_text=True, columns=tuple(columns))
+    return Extra(name, alias, _common({_plain_type(c.type) for c in columns}), is_text=False, columns=tuple(columns))
+
+
+def _where(logs: Sequence[LogFile], name: str, position: int) -> Extra:
+    columns = []
+    for log in logs:
+        column = log.named.find(name)
+        if column is None:
+            raise DataError(f"{log.name}: no column {name!r} (--where); {log.named.describe()}")
+        columns.append(column)
+    extra = _kept(name, f"where_{position}", columns)
+    types = {column.type for column in columns}
+    # A list or a date is itself in a condition; only where files differ must it become something they share.
+    return extra if extra.is_text or len(types) > 1 else Extra(name, extra.alias, types.pop(), False, extra.columns)
+
+
+def _plain_type(kind: str) -> str:
+    if kind in INTEGERS:
+        return "BIGINT"
+    if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
+        return "DOUBLE"
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return "TIMESTAMP"
+    return "BOOLEAN" if kind == "BOOLEAN" else "VARCHAR"
+
+
+def _common(types: set[str]) -> str:
+    if len(types) == 1:
+        return next(iter(types))
+    return "DOUBLE" if types == {"BIGINT", "DOUBLE"} else "VARCHAR"

@@ -1,0 +1,179 @@
+"""Bad rows: found with file, line and reason, then an error or a line in the rejects file.
+
+DuckDB says that a text is malformed, but counts records where a person counts lines, keeps its own rejects outside the
+memory limit, and lets one open quote swallow the rest of the file. So when it refuses a file, the file is gone through
+once more here; good rows go to a clean copy that DuckDB then reads.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import duckdb
+
+from genpas_cli.errors import DataError, MachineError
+from genpas_cli.logs.columns import Column
+from genpas_cli.logs.readers import LogFile
+from genpas_cli.logs.records import Record, read_lines, read_records, rewrite
+
+SKIP_TIP = "Correct the file; or leave malformed rows out and list them in a rejects file: --bad-rows skip"
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used."""
+
+    file: str
+    line: int
+    """Line of a text file, row of a binary one; from 1."""
+    reason: str
+    text: str
+    """The row as the file has it."""
+    unit: Literal["line", "row"] = "line"
+
+    def error(self, tip: str = SKIP_TIP) -> DataError:
+        """Return the error that this row is by default."""
+        shown = self.text if len(self.text) <= 200 else self.text[:197] + "..."  # noqa: PLR2004  # two terminal lines
+        return DataError(f"{self.file}, {self.unit} {self.line}: {self.reason}: {shown!r}", tip=tip)
+
+
+@dataclass
+class Rejects:
+    """Where bad rows go: into a CSV file with `--bad-rows skip`, else they are errors."""
+
+    path: Path
+    skip: bool
+    count: int = 0
+    _closing: ExitStack = field(default_factory=ExitStack)
+    _writer: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    def add(self, row: BadRow) -> None:
+        """Take a bad row.
+
+        Raises:
+            DataError: bad rows are errors.
+        """
+        if not self.skip:
+            tip = SKIP_TIP + (" (or a quote is meant as such: --quote '')" if "quote" in row.reason else "")
+            raise row.error(tip)
+        try:
+            if self._writer is None:
+                stream = self._closing.enter_context(self.path.open("w", encoding="utf-8", newline=""))
+                self._writer = csv.writer(stream)
+                self._writer.writerow(["file", "line", "reason", "text"])
+            self._writer.writerow([row.file, row.line, row.reason, row.text])
+        except OSError as error:
+            raise MachineError(f"{self.path}: bad rows cannot be written: {error.strerror or error}") from error
+        self.count += 1
+
+
+def read_again(log: LogFile) -> Iterator[Record]:
+    """Yield the rows of a text file, good and bad ones, with their lines.
+
+    A record of JSON Lines has its values in the order of the file's columns.
+    """
+    newline = log.dialect.newline if log.dialect else "\n"
+    lines = read_lines(log.source.path, log.compression, newline)
+    if log.dialect and log.format != "jsonl":
+        yield from read_records(lines, log.dialect)
+        return
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _json_record(number, line, log.columns)
+
+
+def _json_record(number: int, line: str, columns: tuple[Column, ...]) -> Record:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        return Record(number, line, [], f"malformed JSON ({error})")
+    if not isinstance(value, dict):
+        return Record(number, line, [], "not a JSON object")
+    found = (value.get(column.name) for column in columns)
+    return Record(number, line, ["" if v is None else v if isinstance(v, str) else json.dumps(v) for v in found])
+
+
+def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
+    """Part a text file into a clean copy and rejects; return the file as read from the copy.
+
+    Raises:
+        DataError: a bad row, where these are errors.
+        MachineError: the copy cannot be written.
+    """
+    delimiter = log.dialect.delimiter if log.dialect else ""
+    quote = log.dialect.quote if log.dialect else ""
+    try:
+        with copy.open("w", encoding="utf-8", newline="") as stream:
+            for record in read_again(log):
+                if record.defect:
+                    rejects.add(BadRow(log.name, record.line, record.defect, record.text))
+                else:
+                    text = rewrite(record, delimiter, quote) if log.dialect else record.text
+                    stream.write(text + "\n")
+    except OSError as error:
+        raise MachineError(f"{copy.parent}: no clean copy of {log.name} can be written: {error.strerror or error}") from error
+    return replace(log, copy=copy)
+
+
+Reasons = list[tuple[Column, Callable[[str], str]]]
+"""For each column that may be bad: what to say of a value."""
+
+
+def locate(
+    con: duckdb.DuckDBPyConnection, log: LogFile, rows: Iterator[tuple[int, int]], reasons: Reasons
+) -> Iterator[BadRow]:
+    """Find staged rows in their file again.
+
+    Args:
+        con: a connection.
+        log: the file.
+        rows: for each bad row, ascending: its number among the staged rows of the file, from 0, and which of the
+            reasons it has.
+        reasons: the columns that may be bad.
+    """
+    positions = [log.columns.index(column) for column, _ in reasons]
+    values = _text_rows(log, positions) if log.is_text else _binary_rows(con, log, reasons)
+    number = -1
+    for row, reason in rows:
+        while number < row:
+            line, text, found = next(values)
+            number += 1
+        column, describe = reasons[reason]
+        value = found[reason]
+        said = f"no {column.name}" if not value.strip() else describe(value)
+        yield BadRow(log.name, line, said, text, "line" if log.is_text else "row")
+
+
+def _text_rows(log: LogFile, positions: list[int]) -> Iterator[tuple[int, str, list[str]]]:
+    for record in read_again(log):
+        if not record.defect:
+            in_file = len(record.fields)
+            yield record.line, record.text, [record.fields[p] if p < in_file else "" for p in positions]
+
+
+def _binary_rows(
+    con: duckdb.DuckDBPyConnection, log: LogFile, reasons: Reasons
+) -> Iterator[tuple[int, str, list[str]]]:
+    fields = ", ".join(f"CAST({column.sql} AS VARCHAR)" for column, _ in reasons)
+    everything = ", ".join(f"CAST({column.sql} AS VARCHAR)" for column in log.columns)
+    query = f"SELECT concat_ws(',', {everything}), {fields} FROM {log.relation(con)}"
+    line = 0
+    for batch in con.sql(query).to_arrow_reader(1 << 14):
+        for text, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            line += 1
+            yield line, text or "", [value or "" for value in values]

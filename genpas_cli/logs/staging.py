@@ -1,0 +1,180 @@
+"""From SOURCE arguments to `stage.rows`, a table of DuckDB with one row an interaction.
+
+Columns of `stage.rows`: `user_id`, `item_id` (VARCHAR; BIGINT where every file has an integer column for it), `time`
+(unless the log has none), `row_hash` (for `--dedup exact`), `keep_0`, `keep_1` ... The order of `rowid` is the order of
+the files and of the rows in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from genpas_cli.errors import DataError
+from genpas_cli.logs.encodings import as_utf8, is_utf8
+from genpas_cli.logs.filters import Condition, drop_others, read_condition, text_types
+from genpas_cli.logs.integrity import Subject, checking
+from genpas_cli.logs.loading import Loaded, Progress, load, reject_bad_values
+from genpas_cli.logs.options import CleaningOptions, ReadingOptions
+from genpas_cli.logs.plans import Extra, Plan, plan_load
+from genpas_cli.logs.quoting import identifier
+from genpas_cli.logs.readers import LogFile, open_log
+from genpas_cli.logs.rejects import Rejects
+from genpas_cli.logs.sources import SourceFile, compression_of, find_sources
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogOptions(ReadingOptions, CleaningOptions):
+    """All that staging is asked to do."""
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """A file that was read."""
+
+    name: str
+    format: str
+    bytes: int
+    sha256: str
+    rows: int
+    """Rows in the file, bad ones included."""
+
+
+@dataclass(frozen=True)
+class FunnelStep:
+    """A step of cleaning."""
+
+    step: str
+    dropped: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What is in `stage.rows`, and what is not."""
+
+    files: tuple[FileReport, ...]
+    time_type: str | None
+    """SQL type of column `time`: BIGINT, DOUBLE, TIMESTAMP (UTC) or TIMESTAMP_NS; None without such a column."""
+    kept: dict[str, str]
+    """Kept columns and their SQL types, in the order asked; they are `keep_0`, `keep_1` ..."""
+    funnel: tuple[FunnelStep, ...]
+
+
+def stage(  # noqa: PLR0913  # the six that a caller decides
+    con: duckdb.DuckDBPyConnection,
+    sources: Sequence[str],
+    options: LogOptions,
+    *,
+    scratch: Path,
+    rejects: Path,
+    progress: Progress | None = None,
+) -> Staged:
+    """Read logs into `stage.rows`, without the rows that are bad, lack a user or an item, or fail a filter.
+
+    Args:
+        con: a connection with an attached database `stage`; its time zone is UTC.
+        sources: files, patterns, directories, `-` for stdin.
+        options: how to read and what to drop.
+        scratch: directory for copies.
+        rejects: where bad rows go, with `--bad-rows skip`; written only if there are any.
+        progress: is told what is being done.
+
+    Raises:
+        DataError: the logs cannot be used.
+        UsageError: an option makes no sense with them.
+        MachineError: disk or memory ran out.
+    """
+    originals = find_sources(sources, scratch=scratch)
+    texts = _decoded(originals, options, scratch)
+    logs = [open_log(con, text, options, whole_rows=options.dedup == "exact") for text in texts]
+    subjects = [_subject(*files) for files in zip(originals, logs, strict=True)]
+    with checking(subjects) as check, Rejects(rejects, skip=options.bad_rows == "skip") as bad:
+        condition = None if options.where is None else read_condition(con, options.where, logs[0].columns)
+        plan = plan_load(logs, options, condition.columns if condition else (), exact=options.dedup == "exact")
+        loaded = load(con, plan, scratch, bad, progress or _silent)
+        funnel = _clean(con, loaded, bad, options, condition)
+        kept = _finish(con, loaded.plan)
+        digests = check.digests()
+    files = tuple(
+        FileReport(original.name, part.log.format, original.path.stat().st_size, digest, part.rows)
+        for original, part, digest in zip(originals, loaded.parts, digests, strict=True)
+    )
+    return Staged(files, loaded.plan.time_type, kept, funnel)
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
+def _decoded(originals: Sequence[SourceFile], options: ReadingOptions, scratch: Path) -> list[SourceFile]:
+    if is_utf8(options.encoding):
+        return list(originals)
+    return [as_utf8(file, options.encoding, scratch / f"utf8-{n}") for n, file in enumerate(originals)]
+
+
+def _subject(original: SourceFile, log: LogFile) -> Subject:
+    # A copy that was made UTF-8 is UTF-8; the digest is that of the original bytes.
+    as_given = log.source is original
+    return Subject(original.path, original.name, compression_of(original.path), is_utf8=log.is_text and as_given)
+
+
+def _clean(
+    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: LogOptions, condition: Condition | None
+) -> tuple[FunnelStep, ...]:
+    rows = sum(part.rows for part in loaded.parts)
+    if rows == 0:
+        raise DataError(f"{', '.join(part.log.name for part in loaded.parts)}: no rows, only a header")
+    steps = [FunnelStep("read", 0, rows)]
+
+    def dropped(step: str, count: int) -> None:
+        steps.append(FunnelStep(step, count, steps[-1].kept - count))
+
+    reject_bad_values(con, loaded, bad)
+    if bad.count or bad.skip:
+        dropped("bad rows", bad.count)
+    dropped("no user or item", _delete(con, " OR ".join(_missing(loaded.plan, c) for c in ("user_id", "item_id"))))
+    if condition is not None:
+        columns = loaded.parts[0].log.columns
+        types = _types(con, loaded.plan.where)
+        selected = "".join(
+            f", CAST({extra.alias} AS {kind}) AS {identifier(extra.name)}"
+            for extra, kind in zip(loaded.plan.where, types, strict=True)
+        )
+        dropped("where", drop_others(con, condition, selected, columns))
+    if options.min_rating is not None:
+        dropped("min rating", _delete(con, f"rating < {options.min_rating!r}"))
+    return tuple(steps)
+
+
+def _missing(plan: Plan, column: str) -> str:
+    return f"{column} IS NULL" if plan.id_types[column] == "BIGINT" else f"{column} IS NULL OR {column} = ''"
+
+
+def _delete(con: duckdb.DuckDBPyConnection, condition: str) -> int:
+    # Counting first is cheap; a DELETE marks every vector it visits and makes later scans slower.
+    count = int(con.execute(f"SELECT count(*) FROM stage.rows WHERE {condition}").fetchall()[0][0])
+    if count:
+        con.execute(f"DELETE FROM stage.rows WHERE {condition}")
+    return count
+
+
+def _types(con: duckdb.DuckDBPyConnection, extras: Sequence[Extra]) -> list[str]:
+    """Return the type of each column; of text columns as their values have it."""
+    texts = [extra.alias for extra in extras if extra.is_text]
+    found = dict(zip(texts, text_types(con, texts), strict=True))
+    return [found.get(extra.alias, extra.type) for extra in extras]
+
+
+def _finish(con: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
+    """Drop the columns that only filters needed, give the kept ones their types, and return these."""
+    for name in (*(extra.alias for extra in plan.where), *(("rating",) if plan.has_rating else ())):
+        con.execute(f"ALTER TABLE stage.rows DROP COLUMN {name}")
+    types = _types(con, plan.keep)
+    for extra, kind in zip(plan.keep, types, strict=True):
+        if kind != extra.type:
+            con.execute(f"ALTER TABLE stage.rows ALTER {extra.alias} TYPE {kind} USING CAST({extra.alias} AS {kind})")
+    return {extra.name: kind for extra, kind in zip(plan.keep, types, strict=True)}

@@ -1,0 +1,85 @@
+"""The manifest of a pairs directory: what it holds, what it was made from and how. Without it, no data set.
+
+`run` is no part of the data set's identity: two directories with equal manifests but for `run` hold the same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from genpas_cli.errors import DataError, IntegrityError
+from genpas_cli.shards import ShardFile
+
+NAME = "manifest.json"
+FORMAT_VERSION = 1
+
+Manifest = dict[str, Any]
+
+
+def number_as_json(value: float | None) -> float | str | None:
+    """Return a number as every genpas JSON writes it: infinities as "inf" and "-inf"."""
+    if value is None or not math.isinf(value):
+        return value
+    return "inf" if value > 0 else "-inf"
+
+
+def number_from_json(value: float | str | None) -> float | None:
+    """Return the number that `number_as_json` wrote."""
+    return None if value is None else float(value)
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions that decide the bytes."""
+    return {name: version(name) for name in ("genpas", "numpy", "pyarrow", "duckdb")}
+
+
+def run_facts(seconds: float) -> dict[str, Any]:
+    """Return the facts of this run that are no part of the data set's identity."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    host = {"system": platform.system(), "machine": platform.machine(), "python": platform.python_version()}
+    return {"created": now, "host": host, "seconds": round(seconds, 3)}
+
+
+def write_manifest(directory: Path, manifest: Manifest, files: list[ShardFile]) -> None:
+    """Write `manifest.json`, last of all files."""
+    ordered = sorted((asdict(file) for file in files), key=lambda file: str(file["path"]))
+    content = {"format_version": FORMAT_VERSION, **manifest, "files": ordered}
+    (directory / NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Return the manifest of a pairs directory.
+
+    Raises:
+        DataError: no such directory, no manifest in it, or one of another format version.
+        IntegrityError: the manifest cannot be read.
+    """
+    path = directory / NAME
+    if not directory.is_dir():
+        raise DataError(f"no such directory: {directory}", tip="Make one: genpas augment LOGS -o DIR")
+    if not path.is_file():
+        raise DataError(
+            f"{directory} has no {NAME}: it is no pairs directory, or its making was cut short",
+            tip="Make it again: genpas augment LOGS -o DIR",
+        )
+    try:
+        manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = manifest["format_version"]
+        _ = [file["path"] for file in manifest["files"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{path} is damaged: {error}") from error
+    if found != FORMAT_VERSION:
+        raise DataError(f"{path} is of format version {found}; this genpas reads version {FORMAT_VERSION}")
+    return manifest
+
+
+def manifest_files(manifest: Manifest) -> list[ShardFile]:
+    """Return the files that a manifest lists."""
+    return [ShardFile(**file) for file in manifest["files"]]

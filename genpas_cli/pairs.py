@@ -1,0 +1,118 @@
+"""Cuts and sequences become pairs: Arrow record batches with the columns of the pairs directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.sampling.cuts import Cuts
+from genpas_cli.sampling.input_sampling import cut_start
+from genpas_cli.sequences import Sequences, ranges
+
+_GATHER_PAIRS = 1 << 14
+"""Pairs gathered at a time: the index array stays in the cache; the whole shard at once is 30 times slower."""
+
+COLUMNS = ("user_num", "input_items", "target_item", "input_start", "target_position")
+"""The columns every pair has, in order."""
+
+
+def pair_schema(kept: Mapping[str, pa.DataType]) -> pa.Schema:
+    """Return the schema of pairs with these kept columns; none of the fields is nullable but the kept ones.
+
+    The list's child is called `element`, else Parquet would rename it and the schema would not survive a round trip.
+    """
+
+    def required_list(value: pa.DataType, *, nullable: bool) -> pa.DataType:
+        return pa.list_(pa.field("element", value, nullable=nullable))
+
+    fields = [
+        pa.field("user_num", pa.int32(), nullable=False),
+        pa.field("input_items", required_list(pa.int32(), nullable=False), nullable=False),
+        pa.field("target_item", pa.int32(), nullable=False),
+        pa.field("input_start", pa.int32(), nullable=False),
+        pa.field("target_position", pa.int32(), nullable=False),
+    ]
+    for name, kind in kept.items():
+        fields.append(pa.field(f"input_{name}", required_list(kind, nullable=True), nullable=False))
+        fields.append(pa.field(f"target_{name}", kind))
+    return pa.schema(fields)
+
+
+class LocatedCuts(NamedTuple):
+    """Cuts together with where their targets stand in the values of some sequences."""
+
+    cuts: Cuts
+    at: NDArray[np.int64]
+    """Index of each target in `Sequences.items`."""
+
+    def take(self, order: NDArray[np.int64]) -> LocatedCuts:
+        """Return the cuts at these indices, in this order."""
+        return LocatedCuts(self.cuts.take(order), self.at[order])
+
+
+def needed_spans(cuts: Cuts, max_input: int | None) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Return what must be read of each user for these cuts: (user, first position, last position), int32, 1-based.
+
+    The cuts must be in the order of users; a user without a cut is not in the result.
+    """
+    first = np.flatnonzero(np.diff(cuts.user, prepend=-1))
+    if len(first) == 0:
+        empty = np.zeros(0, np.int32)
+        return empty, empty, empty
+    start = cut_start(cuts.start, cuts.target, max_input)
+    return cuts.user[first], np.minimum.reduceat(start, first), np.maximum.reduceat(cuts.target, first)
+
+
+def locate(cuts: Cuts, sequences: Sequences) -> LocatedCuts:
+    """Find the targets of cuts, which are in the order of users, in the sequences read for them."""
+    return LocatedCuts(cuts, sequences.index_of(cuts.user, cuts.target))
+
+
+def gather(
+    located: LocatedCuts, sequences: Sequences, schema: pa.Schema, *, max_input: int | None, batch_rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield the pairs of the cuts, in their order, in batches of `batch_rows` (the last: fewer).
+
+    Args:
+        located: the cuts, in the order wanted.
+        sequences: holds every position they need.
+        schema: of `pair_schema`.
+        max_input: the input is cut to its most recent so many items; None keeps all.
+        batch_rows: rows of a batch.
+    """
+    for begin in range(0, len(located.at), batch_rows):
+        part = located.take(slice(begin, begin + batch_rows))  # type: ignore[arg-type]  # a slice takes a view
+        yield _batch(part, sequences, schema, max_input)
+
+
+def _batch(part: LocatedCuts, sequences: Sequences, schema: pa.Schema, max_input: int | None) -> pa.RecordBatch:
+    cuts = part.cuts
+    lengths = (cuts.target - cut_start(cuts.start, cuts.target, max_input)).astype(np.int64)
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    items = np.empty(offsets[-1], np.int32)
+    inputs = {name: [] for name in sequences.kept}  # type: dict[str, list[Any]]
+    for low in range(0, len(lengths), _GATHER_PAIRS):
+        high = min(low + _GATHER_PAIRS, len(lengths))
+        index = ranges(part.at[low:high] - lengths[low:high], lengths[low:high])
+        np.take(sequences.items, index, out=items[offsets[low] : offsets[high]], mode="clip")
+        for name, values in sequences.kept.items():
+            inputs[name].append(values.take(pa.array(index)))
+    offset_array = pa.array(offsets.astype(np.int32))
+
+    def lists(field: str, values: Any) -> Any:
+        return pa.ListArray.from_arrays(offset_array, values, type=schema.field(field).type)
+
+    arrays = [
+        pa.array(cuts.user + np.int32(1)),
+        lists("input_items", pa.array(items)),
+        pa.array(sequences.items[part.at]),
+        pa.array(cuts.start),
+        pa.array(cuts.target),
+    ]
+    for name, values in sequences.kept.items():
+        arrays += [lists(f"input_{name}", pa.concat_arrays(inputs[name])), values.take(pa.array(part.at))]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -1,0 +1,171 @@
+"""Outputs appear whole or not at all: built beside their place under a temporary name, synced, then given the name.
+
+While a run builds NAME it holds a lock on `.NAME.genpas-lock`, so whatever else lies beside NAME under one of our
+temporary names belongs to a run that was killed, and is repaired or removed by the next one:
+
+    .NAME.genpas-new    what is being built; after an exchange of names, what stood there before
+    .NAME.genpas-old    the old output, between two renames where names cannot be exchanged
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from genpas_cli.errors import UsageError
+from genpas_cli.machine import disk_error, fcntl
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Raise UsageError if the output exists and may not be replaced."""
+    if os.path.lexists(path) and not force:
+        raise UsageError(f"{path} exists", tip="Replace it with --force, or choose another name with -o.")
+
+
+@contextlib.contextmanager
+def building(path: Path, *, force: bool) -> Iterator[Path]:
+    """Give a temporary path beside `path` to build a file or directory at, and publish it if the block succeeds.
+
+    Args:
+        path: the output.
+        force: whether an existing output may be replaced; it stays whole until the new one takes its name.
+
+    Raises:
+        UsageError: the output exists, or another run is building it.
+        MachineError: it cannot be written there.
+    """
+    path = path.absolute()
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(path):
+        new = _beside(path, "new")
+        with _disk_errors(path):
+            _repair(path)
+        refuse_existing(path, force=force)
+        try:
+            yield new
+            with _disk_errors(path):
+                _sync(new)
+                _publish(new, path)
+        finally:
+            _remove(new)
+
+
+@contextlib.contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+def _beside(path: Path, what: str) -> Path:
+    return path.with_name(f".{path.name}.genpas-{what}")
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    lock = _beside(path, "lock")
+    while True:
+        with _disk_errors(path):
+            file = lock.open("w")
+        with file:
+            if fcntl:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    tip = "Wait for it to end, or choose another name with -o."
+                    raise UsageError(f"another genpas is writing {path}", tip=tip) from error
+            if not _is_open_file(lock, file.fileno()):
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
+
+
+def _is_open_file(path: Path, descriptor: int) -> bool:
+    """Tell whether the name still means the open file: a lock's last holder may have deleted it in between."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _repair(path: Path) -> None:
+    """Undo what a killed run left: put the old output back if it stood without its name, remove the rest."""
+    old = _beside(path, "old")
+    if os.path.lexists(old) and not os.path.lexists(path):
+        old.rename(path)
+    _remove(old)
+    _remove(_beside(path, "new"))
+
+
+def _publish(new: Path, path: Path) -> None:
+    if not os.path.lexists(path):
+        new.rename(path)
+    elif new.is_file() and not path.is_dir():
+        new.replace(path)
+    elif not _exchange(new, path):
+        # No exchange of names here: a kill between these two leaves the old output under its other name.
+        old = _beside(path, "old")
+        path.rename(old)
+        new.rename(path)
+        _sync_directory(path.parent)
+        _remove(old)
+    _sync_directory(path.parent)
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Exchange two names in one step; False where the system or the file system cannot."""
+    if sys.platform != "linux":
+        return False
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    if renameat2(_AT_FDCWD, os.fsencode(a), _AT_FDCWD, os.fsencode(b), _RENAME_EXCHANGE) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(a))
+
+
+def _sync(path: Path) -> None:
+    """Flush a file, or a directory with all below it, so that a power cut cannot publish an empty shell."""
+    if path.is_file():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+        return
+    for directory, _, names in os.walk(path):
+        for name in names:
+            with (Path(directory) / name).open("rb+") as file:
+                os.fsync(file.fileno())
+        _sync_directory(Path(directory))
+
+
+def _sync_directory(path: Path) -> None:
+    with contextlib.suppress(OSError):  # some systems cannot open a directory
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

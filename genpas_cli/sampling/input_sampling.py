@@ -1,0 +1,39 @@
+"""Step 3 of GenPAS: where the input starts, p_γ(j | k, s) ∝ j^γ on j = 1..k − 1; the input is s_j..s_{k−1}.
+
+Source: arXiv 2509.13648. Positions are 1-based. Cutting the input to its last L items comes after the draw and does not
+change the probabilities.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
+
+
+def input_pmf(kernel: PositionKernel, start: Ints, target: Ints) -> Floats:
+    """Return p(j | k) for input starts j before target positions k; 0 where j < 1 or j ≥ k."""
+    return kernel.pmf(start, target - 1)
+
+
+def draw_starts(kernel: PositionKernel, level: Floats, target: Ints) -> Ints:
+    """Return the input start j ∈ {1..k − 1} at each level ∈ [0, 1), int64."""
+    return kernel.quantile(level, target - 1)
+
+
+def cut_start(start: Ints, target: Ints, max_input: int | None) -> Ints:
+    """Return where the input starts once it is cut to the `max_input` most recent items (None: as drawn)."""
+    return start if max_input is None else np.maximum(start, target - max_input)
+
+
+def expected_input_length(kernel: PositionKernel, longest: int, max_input: int) -> Floats:
+    """Return E[min(k − j, L)] for target positions k, float64 (longest + 1,), entries 0 and 1 unused and 0.
+
+    min(k − j, L) = Σ_{i=1..L} 1[j ≤ k − i], so its mean is a sum of L cdf values; exact, no draw.
+    """
+    k = np.arange(longest + 1)
+    total = np.zeros(longest + 1)
+    for i in range(1, min(max_input, longest) + 1):
+        reachable = k > i
+        total[reachable] += kernel.cdf(k[reachable] - i, k[reachable] - 1)
+    return total

@@ -1,0 +1,59 @@
+"""Step 1 of GenPAS: which sequence, p_α(s) ∝ (|s| − 1)^α.
+
+A sequence's weight depends on its length alone, so a table by length serves every user. Source: arXiv 2509.13648.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.power_law import powers
+
+
+@dataclass(frozen=True)
+class SequencePowerLaw:
+    """Sequences weigh m^alpha, with m = |s| − 1 the number of their possible targets (a `SequenceKernel`)."""
+
+    alpha: float
+    """−50..50; +inf is uniform over the longest sequences, −inf over the shortest."""
+
+    def weights(self, histogram: Ints) -> Floats:
+        """Return the weight of a sequence by m; see `SequenceKernel.weights`."""
+        present = np.flatnonzero(histogram[1:]) + 1
+        weights = np.zeros(len(histogram))
+        if len(present) == 0:
+            return weights
+        if math.isinf(self.alpha):
+            weights[present[-1] if self.alpha > 0 else present[0]] = 1.0
+            return weights
+        weights[present] = powers(present, self.alpha)
+        return scaled(weights)
+
+
+@dataclass(frozen=True)
+class PairCountWeights:
+    """Sequences weigh their number of contiguous input–target pairs, m(m + 1)/2: Slide-Window's exact weight."""
+
+    def weights(self, histogram: Ints) -> Floats:
+        """Return the weight of a sequence by m; see `SequenceKernel.weights`."""
+        m = np.arange(len(histogram), dtype=np.float64)
+        return scaled(np.where(histogram > 0, m * (m + 1) / 2, 0.0))
+
+
+def scaled(weights: Floats) -> Floats:
+    """Return weights with their maximum in [1, 2), so that a sum over any number of users stays finite.
+
+    The factor is a power of two: whole numbers stay exact, and with them the balanced draw of Multi-Target.
+    """
+    top = weights.max(initial=0.0)
+    return weights if top == 0 else np.ldexp(weights, 1 - int(np.frexp(top)[1]))
+
+
+def sequence_pmf(weights: Floats, histogram: Ints) -> Floats:
+    """Return p_α of one sequence by m, float64 like `weights`: Σ_m histogram[m] · result[m] = 1."""
+    total = float(weights @ histogram)
+    return weights / total

@@ -1,0 +1,146 @@
+"""How a data set is cut into shards before anything is drawn: equal slices of the mass of all (sequence, target) cells.
+
+The mass lies on a line in the order of users. A shard is a slice of it, so it needs one run of consecutive users and
+has a bounded number of pairs whatever the users are like. The number of shards follows from the pairs and the rows a
+shard alone: threads, memory and machines change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.power_law import accurate_cumsum
+from genpas_cli.sampling.strategies import Strategy
+
+Draw = Literal["balanced", "independent", "enumerated"]
+
+USERS_A_CHUNK = 1 << 17
+"""Users are looked at in runs of this many. It takes part in what is drawn: another value is another data set."""
+
+TargetCounts = Callable[[int, int], Iterable[Ints]]
+"""(first user, last user), 0-based and inclusive → int64 chunks of how many targets each offers, USERS_A_CHUNK long
+except the last."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One shard's part of the line of mass."""
+
+    index: int
+    """0-based number of the shard."""
+    start: int
+    """First pair of the shard (balanced and enumerated draws)."""
+    stop: int
+    """One past its last pair."""
+    lower: float
+    """Where the slice starts on the line of mass."""
+    upper: float
+    """Where it ends."""
+    first_user: int
+    """0-based first user whose mass the slice touches."""
+    last_user: int
+    """Last such user, inclusive."""
+    before: float
+    """Mass of all users before the first."""
+    interactions: int
+    """Training interactions of the users of the run, at most."""
+
+
+@dataclass(frozen=True)
+class SamplingPlan:
+    """Everything that decides which cuts are drawn, apart from the lengths themselves."""
+
+    strategy: Strategy
+    draw: Draw
+    pairs: int
+    """Pairs of one epoch."""
+    epochs: int
+    seed: int
+    weights: Floats | Ints
+    """Mass of a sequence by its number of possible targets; int64 pair counts where enumerated."""
+    total: float
+    """Mass of all sequences."""
+    slices: tuple[Slice, ...]
+
+
+def mass_by_targets(strategy: Strategy, draw: Draw, histogram: Ints) -> Floats | Ints:
+    """Return the mass of one sequence by its number of possible targets m = 0..M (see `SamplingPlan.weights`)."""
+    if draw == "enumerated":
+        assert strategy.enumeration is not None, "only rules that have an enumeration are planned as enumerated"
+        return strategy.enumeration.count(np.arange(len(histogram), dtype=np.int64))
+    return strategy.sequence.weights(histogram)
+
+
+def plan_shards(
+    strategy: Strategy, draw: Draw, *, pairs: int, epochs: int, seed: int, shard_rows: int,
+    histogram: Ints, targets: TargetCounts,
+) -> SamplingPlan:  # fmt: skip
+    """Cut the mass of all (s, k) into ceil(pairs / shard_rows) equal slices and find the users of each.
+
+    Args:
+        strategy: the three kernels.
+        draw: how pairs come out of the mass.
+        pairs: pairs an epoch, at least 1; for an enumeration its exact count.
+        epochs: independent repetitions; a balanced draw spreads its offsets evenly over them.
+        seed: root of every random stream.
+        shard_rows: most rows of a shard.
+        histogram: int64 (M + 1,), number of sequences by their number of possible targets.
+        targets: gives the targets of every user, in order.
+    """
+    weights = mass_by_targets(strategy, draw, histogram)
+    total = float(weights @ histogram)
+    shards = -(-pairs // shard_rows)
+    rows = -(-pairs // shards)
+    points = np.minimum(np.arange(shards + 1) * rows, pairs)
+    parts = np.arange(shards + 1) / shards if draw == "independent" else points / pairs
+    edges = parts * total
+    users = int(histogram.sum())
+    first, last, before, items_before, items_through = _locate(edges, weights, targets(0, users - 1))
+    slices = tuple(
+        Slice(
+            h, int(points[h]), int(points[h + 1]), float(edges[h]), float(edges[h + 1]),
+            int(first[h]), int(last[h]), float(before[h]), int(items_through[h] - items_before[h]),
+        )
+        for h in range(shards)
+    )  # fmt: skip
+    return SamplingPlan(strategy, draw, pairs, epochs, seed, weights, total, slices)
+
+
+def _locate(edges: Floats, weights: Floats | Ints, chunks: Iterable[Ints]) -> tuple[Ints, Ints, Floats, Ints, Ints]:
+    """Find, for each slice between two edges, its first and last user and the mass before the first.
+
+    Also the interactions before its first user and through its last one.
+    """
+    shards = len(edges) - 1
+    first, last = np.full(shards, -1), np.full(shards, -1)
+    before, items_before, items_through = np.zeros(shards), np.zeros(shards, np.int64), np.zeros(shards, np.int64)
+    for row, mass, items, targets in _running(weights, chunks):
+        found = np.searchsorted(mass[1:], edges[:-1], side="right")
+        new = (first < 0) & (found < len(targets))
+        first[new] = row + found[new]
+        before[new] = mass[found[new]]
+        items_before[new] = items[found[new]]
+        ends = np.searchsorted(mass[1:], edges[1:], side="left")
+        # The sum along the line may end a rounding below the total: the last users with mass end what is still open.
+        massive = np.flatnonzero(weights[targets] > 0)
+        if len(massive):
+            ends = np.where(ends == len(targets), massive[-1], ends)
+            open_ = (first >= 0) & ((last < 0) | (edges[1:] > mass[0]))
+            last[open_] = row + ends[open_]
+            items_through[open_] = items[ends[open_] + 1]
+    return first, last, before, items_before, items_through
+
+
+def _running(weights: Floats | Ints, chunks: Iterable[Ints]) -> Iterator[tuple[int, Floats, Ints, Ints]]:
+    """Yield (first user, mass before and after each user, interactions likewise, targets) for chunks of users."""
+    row, mass, items = 0, 0.0, 0
+    for targets in chunks:
+        masses = np.concatenate(([mass], mass + accurate_cumsum(weights[targets].astype(np.float64))))
+        lengths = np.concatenate(([items], items + np.cumsum(np.where(targets > 0, targets + 1, 0))))
+        yield row, masses, lengths, targets
+        row, mass, items = row + len(targets), float(masses[-1]), int(lengths[-1])

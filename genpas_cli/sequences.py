@@ -1,0 +1,38 @@
+"""Histories as ragged arrays (CSR): one values array and offsets, no object a user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """A part of the histories of some users, each a contiguous run of positions."""
+
+    user: NDArray[np.int32]
+    """0-based users, ascending."""
+    offsets: NDArray[np.int64]
+    """(users + 1,): where each user's values start and end."""
+    skipped: NDArray[np.int64]
+    """How many of each user's first positions are left out."""
+    items: NDArray[np.int32]
+    """Item numbers, oldest first."""
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """Further columns by name: Arrow arrays as long as `items`."""
+
+    def index_of(self, user: NDArray[np.int32], position: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return where the 1-based `position` of each user stands in `items`; users ascending, all of them here."""
+        row = np.searchsorted(self.user, user)
+        index: NDArray[np.int64] = (self.offsets[:-1] - self.skipped)[row] + position - 1
+        return index
+
+
+def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return starts[0], starts[0] + 1, ... for lengths[0] numbers, then the same for each further range."""
+    ends = np.cumsum(lengths)
+    return np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)

@@ -1,0 +1,327 @@
+"""The store: one DuckDB file with a cleaned, ordered, numbered and split log. The only owner of its schema.
+
+Tables (documented for users in docs/reference/formats.md):
+
+    interactions  user_num INTEGER, item_num INTEGER, [time], split ENUM, [kept columns]; in the order of
+                  (user_num, time, tie rule, row of the log)
+    users         user_num INTEGER, user_id VARCHAR, length INTEGER, train_length INTEGER, validation_length INTEGER;
+                  in the order of user_num; training interactions come first, then validation, then test
+    items         item_num INTEGER, item_id VARCHAR; in the order of item_num
+    sources       name, format, bytes, sha256, rows: the files it was made from
+    funnel        step, dropped, kept: what cleaning did, in order
+    meta          key, value (JSON): format version, versions, options, counts
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.database import Database, connect
+from genpas_cli.errors import DataError, IntegrityError
+from genpas_cli.machine import Machine
+from genpas_cli.sequences import Sequences
+
+FORMAT_VERSION = 1
+
+SPLITS = ("train", "validation", "test", "unused")
+"""Values of interactions.split, in the order of their codes. `unused`: held out, but no target (--eval first, last);
+it still stands in the inputs of later targets."""
+
+HeldOut = Literal["validation", "test"]
+Split = Literal["train", "validation", "test"]
+Evaluated = Literal["first", "last", "all"]
+
+_RESERVED = ("user_num", "item_num", "time", "split")
+_BATCH_ROWS = 1 << 18
+
+
+def is_store(path: Path) -> bool:
+    """Tell whether a file is a DuckDB database: by its magic bytes, as `duckdb.connect('x.csv')` succeeds."""
+    try:
+        with path.open("rb") as file:
+            return file.read(12)[8:] == b"DUCK"
+    except OSError:
+        return False
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+# ---------------------------------------------------------------------------------------------------------- writing
+
+
+def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Create an empty store file and attach it as `store`."""
+    con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as store")
+    con.execute("create type store.split_kind as enum " + str(SPLITS))
+    con.execute("create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint)")
+    con.execute("create table store.funnel (step varchar, dropped bigint, kept bigint)")
+    con.execute("create table store.meta (key varchar primary key, value varchar)")
+
+
+def write_interactions(database: Database, schema: pa.Schema, batches: Iterable[pa.RecordBatch], kept: list[str]) -> None:
+    """Create `interactions` from batches with columns user_num, item_num, [time], split (code), kept..."""
+    time = "time, " if "time" in schema.names else ""
+    more = "".join(f", {quoted(name)}" for name in kept)
+    names = "[" + ", ".join(f"'{name}'" for name in SPLITS) + "]"
+    database.feed(
+        f"create table store.interactions as select user_num, item_num, {time}"
+        f"{names}[split + 1]::store.split_kind as split{more} from feed",
+        schema,
+        batches,
+    )
+
+
+def write_items(con: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Create `items` from a query of (num, id) in the order of numbers."""
+    con.execute(f"create table store.items as select num::integer as item_num, id as item_id from ({query})")
+
+
+def write_users(con: duckdb.DuckDBPyConnection, query: str, lengths: pa.Table) -> None:
+    """Create `users` from a query of (num, id), and their lengths by num."""
+    con.register("lengths", lengths)
+    con.execute(
+        "create table store.users as select ids.num::integer as user_num, ids.id as user_id, length, train_length, "
+        f"validation_length from ({query}) ids join lengths on lengths.num = ids.num order by ids.num"
+    )
+    con.unregister("lengths")
+
+
+def write_provenance(con: duckdb.DuckDBPyConnection, sources: Sequence[Any], funnel: Sequence[Any]) -> None:
+    """Fill `sources` and `funnel` from dataclasses with the fields of their columns."""
+    con.executemany("insert into store.sources values (?, ?, ?, ?, ?)", [list(asdict(s).values()) for s in sources])
+    con.executemany("insert into store.funnel values (?, ?, ?)", [list(asdict(step).values()) for step in funnel])
+
+
+def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any]) -> None:
+    """Write `meta`, and leave one file that needs no write-ahead log beside it."""
+    rows = [(key, json.dumps(value)) for key, value in {"format_version": FORMAT_VERSION, **meta}.items()]
+    con.executemany("insert into store.meta values (?, ?)", rows)
+    con.execute("checkpoint store")
+    con.execute("detach store")
+
+
+# ---------------------------------------------------------------------------------------------------------- reading
+
+
+class Lengths(NamedTuple):
+    """How a run of users' interactions fall into the splits: int64 arrays, one entry a user."""
+
+    train: NDArray[np.int64]
+    """Training interactions; they come first."""
+    validation: NDArray[np.int64]
+    """Interactions held out for validation, targets or not; they come next."""
+    total: NDArray[np.int64]
+    """All interactions; the rest is the test split's."""
+
+    def held_out(self, split: HeldOut, evaluated: Evaluated) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (position of the first target, number of targets) of each user: consecutive positions, from 2 on.
+
+        Args:
+            split: which held-out split.
+            evaluated: which of a user's held-out interactions are targets; an interaction without any before it never
+                is, as it has no input.
+        """
+        first, last = {
+            "validation": (self.train + 1, self.train + self.validation),
+            "test": (self.train + self.validation + 1, self.total),
+        }[split]
+        low, high = {"all": (first, last), "first": (first, np.minimum(first, last)), "last": (np.maximum(first, last), last)}[evaluated]
+        low = np.maximum(low, 2)
+        return low, np.maximum(high - low + 1, 0)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store open for reading."""
+
+    path: Path
+    database: Database
+    meta: dict[str, Any]
+
+    @property
+    def kept(self) -> list[str]:
+        """Names of the kept columns."""
+        return list(self.meta["kept"])
+
+    @property
+    def users(self) -> int:
+        """Number of users, those without interactions included."""
+        return int(self.meta["users"])
+
+    @property
+    def items(self) -> int:
+        """Number of items in the vocabulary."""
+        return int(self.meta["items"])
+
+    def rows(self, table: Literal["sources", "funnel"]) -> list[dict[str, Any]]:
+        """Return a small table as dictionaries."""
+        relation = self.database.con.sql(f"select * from store.{table}")
+        return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+    def train_length_histogram(self) -> NDArray[np.int64]:
+        """Return int64 (longest + 1,): how many users have each training length."""
+        query = "select train_length, count(*) from store.users group by train_length"
+        counts = np.array(self.database.con.sql(query).fetchall(), np.int64).reshape(-1, 2)
+        histogram = np.zeros(int(counts[:, 0].max(initial=0)) + 1, np.int64)
+        histogram[counts[:, 0]] = counts[:, 1]
+        return histogram
+
+    def lengths(self, first: int, last: int, rows: int) -> Iterator[Lengths]:
+        """Yield the lengths of the 0-based users first..last, in chunks of exactly `rows` users (the last: fewer)."""
+        query = (
+            "select train_length, validation_length, length from store.users "
+            f"where user_num between {first + 1} and {last + 1}"
+        )
+        held, seen = np.zeros((3, 0), np.int64), 0
+        for batch in self.database.read(query, _BATCH_ROWS):
+            held = np.concatenate((held, np.array([column.to_numpy() for column in batch.columns], np.int64)), axis=1)
+            while held.shape[1] >= rows:
+                yield Lengths(*held[:, :rows])
+                held, seen = held[:, rows:], seen + rows
+        if held.shape[1]:
+            yield Lengths(*held)
+        if seen + held.shape[1] != last - first + 1:
+            raise IntegrityError(f"{self.path}: table users lacks some of the users {first + 1}..{last + 1}")
+
+    def spans(
+        self, first: int, lengths: NDArray[np.int64], spans: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
+        kept: list[str], *, train_only: bool,
+    ) -> Sequences:  # fmt: skip
+        """Read parts of the sequences of a run of consecutive users, and hold no more than these parts.
+
+        Args:
+            first: 0-based first user of the run.
+            lengths: int64, length of each user of the run (the training length, where only that is read).
+            spans: int32 arrays (user, from position, to position): 1-based, inclusive; users ascending, each once.
+            kept: names of kept columns to read beside the items.
+            train_only: read the training sequences, and nothing that is held out.
+
+        Raises:
+            IntegrityError: the stored rows do not follow the lengths.
+        """
+        last = first + len(lengths) - 1
+        columns = "".join(f", {quoted(name)}" for name in kept)
+        query = (
+            f"select user_num, item_num{columns} from store.interactions "
+            f"where user_num between {first + 1} and {last + 1}" + (" and split = 'train'" if train_only else "")
+        )
+        user, low, high = (np.asarray(a, np.int64) for a in spans)
+        before = np.cumsum(lengths) - lengths
+        begin, end = before[user - first] + low - 1, before[user - first] + high
+        batches = self.database.read(query, _BATCH_ROWS)
+        parts = list(_wanted(batches, _RowOrder(self.path, first, lengths), begin, end))
+        return _sequences(user, low, high, parts, kept)
+
+    def vocabulary(self, table: Literal["users", "items"]) -> Iterator[Any]:
+        """Yield Arrow batches (number, id) in the order of numbers."""
+        name = table[:-1]
+        yield from self.database.read(f"select {name}_num, {name}_id from store.{table}", _BATCH_ROWS)
+
+
+class _RowOrder:
+    """Checks that the rows of a run of users arrive as their lengths promise; another order would cut wrong pairs."""
+
+    def __init__(self, path: Path, first: int, lengths: NDArray[np.int64]) -> None:
+        self._path, self._first, self._lengths, self._ends = path, first, lengths, np.cumsum(lengths)
+        self.row = 0
+
+    def take(self, users: NDArray[np.int32]) -> None:
+        """Check the next rows."""
+        stop = self.row + len(users)
+        lo, hi = np.searchsorted(self._ends, [self.row, stop - 1], side="right")
+        ends, lengths = self._ends[lo : hi + 1], self._lengths[lo : hi + 1]
+        counts = np.minimum(ends, stop) - np.maximum(ends - lengths, self.row)
+        expected = np.repeat(np.arange(len(counts)) + self._first + 1 + lo, np.maximum(counts, 0))
+        if not np.array_equal(expected, users):
+            self._fail()
+        self.row = stop
+
+    def finish(self) -> None:
+        """Check that no row is missing."""
+        if len(self._ends) and self.row != self._ends[-1]:
+            self._fail()
+
+    def _fail(self) -> None:
+        raise IntegrityError(
+            f"{self._path}: table interactions does not follow table users after user {self._first + 1}",
+            tip="The store is damaged; make it again with genpas ingest.",
+        )
+
+
+def _wanted(
+    batches: Iterator[Any], order: _RowOrder, begin: NDArray[np.int64], end: NDArray[np.int64]
+) -> Iterator[Any]:
+    """Yield of each batch the rows in any of the ascending ranges [begin, end)."""
+    for batch in batches:
+        row = order.row
+        order.take(batch.column(0).to_numpy())
+        inside = slice(np.searchsorted(end, row, side="right"), np.searchsorted(begin, order.row, side="left"))
+        steps = np.zeros(batch.num_rows + 1, np.int32)
+        np.add.at(steps, np.maximum(begin[inside] - row, 0), 1)
+        np.add.at(steps, np.minimum(end[inside], order.row) - row, -1)
+        mask = np.cumsum(steps[:-1]) > 0
+        yield batch if mask.all() else batch.take(np.flatnonzero(mask))
+    order.finish()
+
+
+def _sequences(
+    user: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64], parts: list[Any], kept: list[str]
+) -> Sequences:
+    items = np.concatenate([np.zeros(0, np.int32), *(part.column(1).to_numpy() for part in parts)])
+    offsets = np.concatenate(([0], np.cumsum(high - low + 1)))
+    columns = {name: pa.concat_arrays([p.column(2 + i) for p in parts]) for i, name in enumerate(kept)} if parts else {}
+    return Sequences(user.astype(np.int32), offsets, low - 1, items, columns)
+
+
+@contextmanager
+def open_store(path: Path, machine: Machine, scratch: Path, *, memory: int | None = None) -> Iterator[Store]:
+    """Open a store for reading.
+
+    Args:
+        path: the store file.
+        machine: limits for DuckDB.
+        scratch: directory for spills.
+        memory: bytes for DuckDB, by default the machine's whole limit.
+
+    Raises:
+        DataError: no such file, not a store, of another format version, or locked by another process.
+    """
+    if not path.exists():
+        raise DataError(f"no such store: {path}", tip=f"Make it first: genpas ingest LOGS -o {path}")
+    if not is_store(path):
+        raise DataError(f"{path} is not a genpas store (no DuckDB file)", tip=f"Make one: genpas ingest {path} -o STORE")
+    with connect(machine, scratch, memory=memory) as database:
+        try:
+            database.con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as store (read_only)")
+        except duckdb.IOException as error:
+            reason = "locked by another process" if "lock" in str(error).lower() else "damaged, or of another DuckDB"
+            raise DataError(f"cannot open the store {path}: it is {reason}", tip=str(error).splitlines()[0]) from error
+        yield Store(path, database, _read_meta(database.con, path))
+
+
+def _read_meta(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
+    try:
+        meta = {key: json.loads(value) for key, value in con.sql("select key, value from store.meta").fetchall()}
+        version = meta["format_version"]
+    except (duckdb.Error, KeyError, ValueError) as error:
+        tip = "genpas stores are made by: genpas ingest LOGS -o STORE"
+        raise DataError(f"{path} is a DuckDB file, but no genpas store", tip=tip) from error
+    if version != FORMAT_VERSION:
+        raise DataError(
+            f"{path} is a store of format version {version}; this genpas reads version {FORMAT_VERSION}",
+            tip=f"Make it again with this version: genpas ingest LOGS -o {path}",
+        )
+    return meta
