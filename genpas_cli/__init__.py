@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from genpas_cli.errors import (
-        CheckFailedError, DataError, GenpasError, IntegrityError, MachineError, UsageError,
+        CheckFailedError,
+        DataError,
+        GenpasError,
+        IntegrityError,
+        MachineError,
+        UsageError,
     )  # fmt: skip
     from genpas_cli.jobs.augment import AugmentReport, PairStream, augment, augment_stream, plan
     from genpas_cli.jobs.ingest import IngestReport, ingest
@@ -33,7 +38,7 @@ _HOMES = {
     "parse_strategy": "sampling.strategies", "plan": "jobs.augment", "verify": "jobs.verify",
 }  # fmt: skip
 
-__all__ = [  # noqa: RUF022  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
+__all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
     "AugmentOptions", "AugmentReport", "CheckFailedError", "DataError", "GenpasError", "IngestOptions", "IngestReport",
     "IntegrityError", "MachineError", "PairStream", "Strategy", "UsageError", "VerifyReport", "augment",
     "augment_stream", "ingest", "parse_strategy", "plan", "verify",

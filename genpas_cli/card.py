@@ -1,4 +1,4 @@
-"""The README.md of a pairs directory: a data card for people, with the header by which Hugging Face finds the splits."""
+"""The README.md of a pairs directory: a data card, with the header by which Hugging Face finds the splits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Cut from user histories by [GenPAS](https://arxiv.org/abs/2509.13648) with genpa
 | `user_num` | int32 | user, from 1 |
 | `input_items` | list of int32 | item numbers, from 1; 0 is free for padding |
 | `target_item` | int32 | the item to predict |
-| `input_start` | int32 | position in the user's sequence at which the input was drawn to start, from 1, before it was cut |
+| `input_start` | int32 | position, from 1, at which the input was drawn to start, before it was cut |
 | `target_position` | int32 | position of the target in the user's sequence |
 {kept}
 `items.parquet` gives the id of each item number. `manifest.json` says how this was made and holds the digest of every

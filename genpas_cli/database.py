@@ -97,7 +97,7 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
         scratch: directory for spills.
         memory: bytes for DuckDB; by default the whole limit.
     """
-    config = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(machine.threads),
         "memory_limit": f"{(memory or machine.memory) // 1024}KiB",
         "temp_directory": str(scratch / "spill"),
@@ -118,7 +118,7 @@ def _interruptible(database: Database) -> Iterator[None]:
         yield
         return
     ours, wakeup = socket.socketpair()
-    wakeup.setblocking(False)
+    wakeup.setblocking(False)  # noqa: FBT003  # its only parameter
     seen, done = threading.Event(), threading.Event()
 
     def watch() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import shutil
@@ -14,11 +15,6 @@ from pathlib import Path
 
 from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.options import option
-
-try:
-    import fcntl
-except ImportError:  # not on Windows; there a scratch directory is never taken for litter
-    fcntl = None  # type: ignore[assignment]
 
 SHARE_OF_FREE_MEMORY = 0.7
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -58,7 +54,9 @@ def resolve(options: MachineOptions) -> Machine:
     """
     if options.threads is not None and options.threads < 1:
         raise UsageError(f"--threads is {options.threads}; it takes 1 or more")
-    memory = int(free_memory() * SHARE_OF_FREE_MEMORY) if options.memory_limit is None else parse_size(options.memory_limit)
+    memory = (
+        int(free_memory() * SHARE_OF_FREE_MEMORY) if options.memory_limit is None else parse_size(options.memory_limit)
+    )
     temp_dir = Path(options.temp_dir or tempfile.gettempdir())
     if not temp_dir.is_dir():
         raise UsageError(f"--temp-dir {temp_dir} is not a directory", tip=f"Create it first: mkdir -p {temp_dir}")
@@ -157,8 +155,7 @@ def scratch_directory(temp_dir: Path) -> Iterator[Path]:
     except OSError as error:
         raise disk_error(error, temp_dir) from error
     with (path / "lock").open("w") as lock:
-        if fcntl:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield path
         finally:
@@ -166,7 +163,7 @@ def scratch_directory(temp_dir: Path) -> Iterator[Path]:
 
 
 def _remove_dead(temp_dir: Path) -> None:
-    for path in temp_dir.glob(f"{_SCRATCH}*") if fcntl else ():
+    for path in temp_dir.glob(f"{_SCRATCH}*"):
         with contextlib.suppress(OSError), (path / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path, ignore_errors=True)

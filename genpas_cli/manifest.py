@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import math
 import platform
@@ -42,7 +42,7 @@ def library_versions() -> dict[str, str]:
 
 def run_facts(seconds: float) -> dict[str, Any]:
     """Return the facts of this run that are no part of the data set's identity."""
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     host = {"system": platform.system(), "machine": platform.machine(), "python": platform.python_version()}
     return {"created": now, "host": host, "seconds": round(seconds, 3)}
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import shutil
 import sys
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genpas_cli.errors import UsageError
-from genpas_cli.machine import disk_error, fcntl
+from genpas_cli.machine import disk_error
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -79,12 +80,11 @@ def _lock(path: Path) -> Iterator[None]:
         with _disk_errors(path):
             file = lock.open("w")
         with file:
-            if fcntl:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    tip = "Wait for it to end, or choose another name with -o."
-                    raise UsageError(f"another genpas is writing {path}", tip=tip) from error
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                tip = "Wait for it to end, or choose another name with -o."
+                raise UsageError(f"another genpas is writing {path}", tip=tip) from error
             if not _is_open_file(lock, file.fileno()):
                 continue
             try:

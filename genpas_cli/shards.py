@@ -39,7 +39,9 @@ def shard_name(split: str, index: int, count: int, epoch: int | None = None) -> 
     return f"{directory}/{split}-{index:05d}-of-{count:05d}.parquet"
 
 
-def write_shard(directory: Path, name: str, split: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> ShardFile:
+def write_shard(
+    directory: Path, name: str, split: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> ShardFile:
     """Write a shard, one row group a batch, and sync it.
 
     Plain zstd pages without dictionary or statistics: item numbers in random order gain nothing from either, and a

@@ -40,6 +40,8 @@ it still stands in the inputs of later targets."""
 HeldOut = Literal["validation", "test"]
 Split = Literal["train", "validation", "test"]
 Evaluated = Literal["first", "last", "all"]
+Spans = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
+"""(user, from position, to position): users from 0, ascending, each once; positions 1-based, inclusive."""
 
 _RESERVED = ("user_num", "item_num", "time", "split")
 _BATCH_ROWS = 1 << 18
@@ -71,7 +73,9 @@ def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     con.execute("create table store.meta (key varchar primary key, value varchar)")
 
 
-def write_interactions(database: Database, schema: pa.Schema, batches: Iterable[pa.RecordBatch], kept: list[str]) -> None:
+def write_interactions(
+    database: Database, schema: pa.Schema, batches: Iterable[pa.RecordBatch], kept: list[str]
+) -> None:
     """Create `interactions` from batches with columns user_num, item_num, [time], split (code), kept..."""
     time = "time, " if "time" in schema.names else ""
     more = "".join(f", {quoted(name)}" for name in kept)
@@ -138,7 +142,11 @@ class Lengths(NamedTuple):
             "validation": (self.train + 1, self.train + self.validation),
             "test": (self.train + self.validation + 1, self.total),
         }[split]
-        low, high = {"all": (first, last), "first": (first, np.minimum(first, last)), "last": (np.maximum(first, last), last)}[evaluated]
+        low, high = {
+            "all": (first, last),
+            "first": (first, np.minimum(first, last)),
+            "last": (np.maximum(first, last), last),
+        }[evaluated]
         low = np.maximum(low, 2)
         return low, np.maximum(high - low + 1, 0)
 
@@ -171,6 +179,11 @@ class Store:
         relation = self.database.con.sql(f"select * from store.{table}")
         return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
+    def column_types(self) -> dict[str, pa.DataType]:
+        """Return the Arrow types of the columns of `interactions`, by name."""
+        schema = self.database.con.sql("select * from store.interactions limit 0").to_arrow_table().schema
+        return {field.name: field.type for field in schema}
+
     def train_length_histogram(self) -> NDArray[np.int64]:
         """Return int64 (longest + 1,): how many users have each training length."""
         query = "select train_length, count(*) from store.users group by train_length"
@@ -197,7 +210,7 @@ class Store:
             raise IntegrityError(f"{self.path}: table users lacks some of the users {first + 1}..{last + 1}")
 
     def spans(
-        self, first: int, lengths: NDArray[np.int64], spans: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
+        self, first: int, lengths: NDArray[np.int64], spans: Spans,
         kept: list[str], *, train_only: bool,
     ) -> Sequences:  # fmt: skip
         """Read parts of the sequences of a run of consecutive users, and hold no more than these parts.
@@ -205,7 +218,7 @@ class Store:
         Args:
             first: 0-based first user of the run.
             lengths: int64, length of each user of the run (the training length, where only that is read).
-            spans: int32 arrays (user, from position, to position): 1-based, inclusive; users ascending, each once.
+            spans: what to read.
             kept: names of kept columns to read beside the items.
             train_only: read the training sequences, and nothing that is held out.
 
@@ -302,7 +315,9 @@ def open_store(path: Path, machine: Machine, scratch: Path, *, memory: int | Non
     if not path.exists():
         raise DataError(f"no such store: {path}", tip=f"Make it first: genpas ingest LOGS -o {path}")
     if not is_store(path):
-        raise DataError(f"{path} is not a genpas store (no DuckDB file)", tip=f"Make one: genpas ingest {path} -o STORE")
+        raise DataError(
+            f"{path} is not a genpas store (no DuckDB file)", tip=f"Make one: genpas ingest {path} -o STORE"
+        )
     with connect(machine, scratch, memory=memory) as database:
         try:
             database.con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as store (read_only)")

@@ -30,7 +30,7 @@ genpas augment logs.parquet -o - | python train.py
 
 @command(EXAMPLES)
 @with_options(options=AugmentOptions, reading=IngestOptions)
-def augment(
+def augment(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
     output: Annotated[
         str | None,
@@ -38,11 +38,15 @@ def augment(
                      "by default NAME.pairs in the current directory."),
     ] = None,
     *,
-    store: Annotated[Path | None, typer.Option("--store", metavar="PATH", help="Keep the store made from logs here.")] = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", metavar="PATH", help="Keep the store made from logs here.")
+    ] = None,
     split_out: Annotated[
         Literal["train", "validation", "test"], typer.Option("--split-out", help="With -o -: which pairs.")
     ] = "train",
-    ids: Annotated[Literal["num", "raw"], typer.Option("--ids", help="With -o -: dense numbers, or the log's ids.")] = "num",
+    ids: Annotated[
+        Literal["num", "raw"], typer.Option("--ids", help="With -o -: dense numbers, or the log's ids.")
+    ] = "num",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan as JSON and write nothing.")] = False,
     force: Force = False,
     json: Json = False,
@@ -59,16 +63,22 @@ def augment(
     del quiet  # acted on by `command`
     if output == "-":
         if json or dry_run:
-            raise UsageError("-o - puts the pairs on stdout; --json and --dry-run want it too", tip="Name a directory with -o.")
+            raise UsageError(
+                "-o - puts the pairs on stdout; --json and --dry-run want it too", tip="Name a directory with -o."
+            )
         if sys.stdout.isatty():
-            raise UsageError("-o - writes an Arrow stream, and stdout is a terminal", tip="Pipe it into a reader, or use -o DIR.")
+            raise UsageError(
+                "-o - writes an Arrow stream, and stdout is a terminal", tip="Pipe it into a reader, or use -o DIR."
+            )
         with console.progress() as progress, jobs.augment_stream(
             sources, options, ingest_options=reading, keep_store=store, split=split_out, ids=ids, progress=progress
         ) as stream:  # fmt: skip
             _send(stream)
         return
     if (split_out, ids) != ("train", "num"):
-        raise UsageError("--split-out and --ids go with -o -", tip="A directory holds all splits, and items.parquet the ids.")
+        raise UsageError(
+            "--split-out and --ids go with -o -", tip="A directory holds all splits, and items.parquet the ids."
+        )
     with console.progress() as progress:
         if dry_run:
             console.print_json(jobs.plan(sources, options, ingest_options=reading, progress=progress))
@@ -93,8 +103,10 @@ def _send(stream: object) -> None:
 def _say_report(report: AugmentReport) -> None:
     held = report.held_out
     counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
-    console.say(f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) in {report.files} "
-                f"shards, {show_size(report.bytes)}, {report.seconds:.1f} s")  # fmt: skip
+    console.say(
+        f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) "
+        f"in {report.files} shards, {show_size(report.bytes)}, {report.seconds:.1f} s"
+    )
     if held["rule"] == "none":
         console.say("nothing was held out (--split none)")
     else:

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from genpas_cli.progress import Progress, silent
@@ -45,10 +45,8 @@ def say(text: str) -> None:
 def error(message: str, tip: str | None) -> None:
     """Print what went wrong and what to do."""
     # Flush stdout first, else the message overtakes the result that it speaks of.
-    try:
+    with suppress(BrokenPipeError):
         sys.stdout.flush()
-    except BrokenPipeError:
-        pass
     console = stderr()
     console.print("[bold red]error:[/bold red]", end=" ")
     console.print(message, markup=False)
@@ -67,7 +65,14 @@ def progress() -> Iterator[Progress]:
     if _quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield silent
         return
-    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        SpinnerColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bars
 
     columns = (
@@ -75,13 +80,13 @@ def progress() -> Iterator[Progress]:
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
     with Bars(*columns, console=stderr(), transient=True) as bars:
-        task, stage, told = bars.add_task("starting", total=None), "", 0.0
+        task, current, told = bars.add_task("starting", total=None), "", 0.0
 
-        def tell(name: str, done: int = 0, total: int = 0) -> None:
-            nonlocal stage, told
-            if name != stage:
-                bars.reset(task, description=name, total=total or None)
-                stage = name
+        def tell(stage: str, done: int = 0, total: int = 0) -> None:
+            nonlocal current, told
+            if stage != current:
+                bars.reset(task, description=stage, total=total or None)
+                current = stage
             elif time.monotonic() - told < 0.05:  # noqa: PLR2004  # a terminal shows no more
                 return
             told = time.monotonic()

@@ -12,7 +12,12 @@ import typer
 
 from genpas_cli.cli import console
 from genpas_cli.errors import (
-    CheckFailedError, DataError, GenpasError, IntegrityError, MachineError, UsageError,
+    CheckFailedError,
+    DataError,
+    GenpasError,
+    IntegrityError,
+    MachineError,
+    UsageError,
 )  # fmt: skip
 
 
@@ -51,7 +56,7 @@ HELP = "Exit codes: " + "; ".join(f"{code.value} {text}" for code, text in MEANI
 
 def exit_code(error: GenpasError) -> ExitCode:
     """Return the code of an error."""
-    return next(code for kind, code in _BY_ERROR.items() if isinstance(error, kind))
+    return next(code for kind, code in _BY_ERROR.items() if issubclass(type(error), kind))
 
 
 @contextmanager
@@ -84,5 +89,7 @@ def _machine_lacks(error: Exception) -> tuple[str, str] | None:
     if "No space left" in text or "max_temp_directory_size" in text:
         return "no space left on the disk", "Free some space, or choose other disks with -o and --temp-dir."
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":
-        return "not enough memory: " + (text.splitlines() or ["out of memory"])[0], "Raise --memory-limit, or use fewer --threads."
+        return "not enough memory: " + (text.splitlines() or ["out of memory"])[
+            0
+        ], "Raise --memory-limit, or use fewer --threads."
     return None

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from genpas_cli.jobs.ingest import IngestReport
 
 Sources = Annotated[
-    list[str], typer.Argument(metavar="SOURCE...", help="Log files, globs, directories, or - for standard input.", show_default=False)
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...", help="Log files, globs, directories, or - for standard input.", show_default=False
+    ),
 ]
 
 EXAMPLES = """
@@ -31,7 +34,9 @@ zcat ratings.dat.gz | genpas ingest - -o ml.store --user 1 --item 2 --time 4
 @with_options(options=IngestOptions)
 def ingest(
     sources: Sources,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="STORE", help="The store file to make.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="STORE", help="The store file to make.", show_default=False)
+    ],
     *,
     force: Force = False,
     json: Json = False,
@@ -69,8 +74,8 @@ def say_report(report: IngestReport) -> None:
         console.say(f"time {report.time_range[0]} to {report.time_range[1]}")
     if report.ties["tied_either"] > _NOTABLE_TIES:
         console.say(
-            f"[yellow]note:[/yellow] for {report.ties['tied_either']:.1%} of users with held-out items chance decided which: "
-            "equal times at the boundary (see --ties)"
+            f"[yellow]note:[/yellow] for {report.ties['tied_either']:.1%} of users with held-out items chance decided "
+            "which: equal times at the boundary (see --ties)"
         )
 
 

@@ -21,7 +21,9 @@ def with_options(**types: type) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name not in types]
-        fields = {f.name: (f, hints[f.name]) for t in types.values() for hints in [get_type_hints(t)] for f in _fields(t)}
+        fields = {
+            f.name: (f, hints[f.name]) for t in types.values() for hints in [get_type_hints(t)] for f in _fields(t)
+        }
         added = [_parameter(field, hint) for field, hint in fields.values()]
 
         def run(**given: Any) -> None:
@@ -52,12 +54,10 @@ def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
         flag = "--" + field.name.replace("_", "-")
         flags = (f"{flag}/--no-{flag[2:]}",) if hint == bool | None else (flag,)
     if hint == tuple[str, ...]:
-        hint, default = list[str], list(default)
+        hint, default = list[str], []
     option = typer.Option(
         *flags, help=field.metadata["help"], metavar=field.metadata["metavar"], rich_help_panel=field.metadata["panel"],
         show_default=default not in (None, False, []),
     )  # fmt: skip
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(field.name, kind, default=default, annotation=Annotated[hint, option])
-
-

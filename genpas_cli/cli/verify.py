@@ -26,7 +26,11 @@ def verify(
     *,
     store: Annotated[
         Path | None,
-        typer.Option("--store", metavar="STORE", help="Its store: checks that every pair is the slice of its user's sequence that it says."),
+        typer.Option(
+            "--store",
+            metavar="STORE",
+            help="Its store: checks that every pair is the slice of its user's sequence that it says.",
+        ),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -41,8 +45,12 @@ def verify(
     if json:
         console.print_json(asdict(report))
         return
-    console.say(f"{report.files} files, {report.rows:,} pairs: digests, counts, schema and numbers agree with the manifest")
+    console.say(
+        f"{report.files} files, {report.rows:,} pairs: digests, counts, schema and numbers agree with the manifest"
+    )
     if report.slices:
-        console.say("every pair is the slice of its user's sequence that its positions say; nothing held out is in training")
+        console.say(
+            "every pair is the slice of its user's sequence that its positions say; nothing held out is in training"
+        )
     else:
         console.say("not checked: that pairs are what the log holds (--store STORE)")

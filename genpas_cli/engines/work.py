@@ -44,9 +44,8 @@ class SplitPlan:
 
 def pair_form(store: Store, kept: tuple[str, ...], max_input: int | None, order: Order) -> PairForm:
     """Return the form of pairs with these kept columns of the store, in the types it stores them in."""
-    names = "".join(f', "{name}"' for name in kept)
-    empty = store.database.con.sql(f"select item_num{names} from store.interactions limit 0").to_arrow_table().schema
-    return PairForm(pair_schema({name: empty.field(name).type for name in kept}), kept, max_input, order)
+    types = store.column_types()
+    return PairForm(pair_schema({name: types[name] for name in kept}), kept, max_input, order)
 
 
 def target_counts(lengths: Lengths, split: Split, evaluated: Evaluated = "all") -> NDArray[np.int64]:

@@ -27,6 +27,7 @@ from genpas_cli.shards import ShardFile, file_digest, rows_by_split
 from genpas_cli.store import Split, Store, is_store, open_store
 
 Ids = Literal["num", "raw"]
+Sources = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class AugmentReport:
     bytes: int
     """Of all shards."""
     held_out: dict[str, Any]
-    """`rule` of the split, `validation` and `test` targets, `users_in_train_only`, and `without_input` (held-out interactions
-    that are no target, as nothing came before them)."""
+    """`rule` of the split, `validation` and `test` targets, `users_in_train_only`, and `without_input` (held-out
+    interactions that are no target, as nothing came before them)."""
     seconds: float
 
 
@@ -62,8 +63,8 @@ class PairStream:
     batches: Iterator[pa.RecordBatch]
 
 
-def augment(
-    sources: str | Path | Sequence[str | Path], output: str | Path | None = None, options: AugmentOptions | None = None, *,
+def augment(  # noqa: PLR0913  # all but three by keyword
+    sources: Sources, output: str | Path | None = None, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, force: bool = False,
     progress: Progress = silent,
 ) -> AugmentReport:  # fmt: skip
@@ -88,12 +89,18 @@ def augment(
     path = Path(output) if output is not None else default_output(sources)
     check_augment_options(options)
     refuse_existing(path, force=force)
-    with _store_of(sources, options, ingest_options, keep_store, force=force, progress=progress) as (store, machine, keep):
+    with _store_of(sources, options, ingest_options, keep_store, force=force, progress=progress) as (
+        store,
+        machine,
+        keep,
+    ):
         job = plan_job(store, options, keep, machine)
         check_room(job, machine, path)
         with building(path, force=force) as new:
             files = _write(store, job, new, options, progress)
-            write_manifest(new, {**manifest_of(store, job, options), "run": run_facts(time.monotonic() - started)}, files)
+            write_manifest(
+                new, {**manifest_of(store, job, options), "run": run_facts(time.monotonic() - started)}, files
+            )
     shards = [file for file in files if file.split]
     return AugmentReport(
         str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(shards), options.epochs,
@@ -102,7 +109,7 @@ def augment(
 
 
 def plan(
-    sources: str | Path | Sequence[str | Path], options: AugmentOptions | None = None, *,
+    sources: Sources, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, progress: Progress = silent,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what `augment` would write and take, and write nothing.
@@ -118,8 +125,8 @@ def plan(
 
 
 @contextlib.contextmanager
-def augment_stream(
-    sources: str | Path | Sequence[str | Path], options: AugmentOptions | None = None, *,
+def augment_stream(  # noqa: PLR0913  # all but two by keyword
+    sources: Sources, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, split: Split = "train",
     ids: Ids = "num", progress: Progress = silent,
 ) -> Iterator[PairStream]:  # fmt: skip
@@ -131,7 +138,7 @@ def augment_stream(
         ingest_options: as for `augment`.
         keep_store: as for `augment`.
         split: which pairs.
-        ids: `num` for dense numbers; `raw` for the log's own ids as text (columns `user_id`, `input_items`, `target_item`).
+        ids: `num` for dense numbers; `raw` for the log's own ids as text (`user_id`, `input_items`, `target_item`).
         progress: told how far it is.
 
     Raises:
@@ -139,7 +146,11 @@ def augment_stream(
     """
     options = options or AugmentOptions()
     check_augment_options(options)
-    with _store_of(sources, options, ingest_options, keep_store, force=False, progress=progress) as (store, machine, keep):
+    with _store_of(sources, options, ingest_options, keep_store, force=False, progress=progress) as (
+        store,
+        machine,
+        keep,
+    ):
         job = plan_job(store, options, keep, machine)
         check_room(job, machine, None)
         chosen = next((plan for plan in job.plans if plan.split == split), None)
@@ -157,7 +168,7 @@ def augment_stream(
         yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), batches)
 
 
-def default_output(sources: str | Path | Sequence[str | Path]) -> Path:
+def default_output(sources: Sources) -> Path:
     """Return the name of the pairs directory for these sources: `<name of the first>.pairs`.
 
     Raises:
@@ -175,7 +186,7 @@ def default_output(sources: str | Path | Sequence[str | Path]) -> Path:
 
 @contextlib.contextmanager
 def _store_of(
-    sources: str | Path | Sequence[str | Path], options: AugmentOptions, ingest_options: IngestOptions | None,
+    sources: Sources, options: AugmentOptions, ingest_options: IngestOptions | None,
     keep_store: str | Path | None, *, force: bool, progress: Progress,
 ) -> Iterator[tuple[Store, Machine, tuple[str, ...]]]:  # fmt: skip
     """Open the store that the sources are, or make one of them; with it come the limits and the kept columns wanted."""
@@ -212,7 +223,9 @@ def _write(store: Store, job: Job, directory: Path, options: AugmentOptions, pro
 
 def _write_vocabulary(store: Store, path: Path, table: Literal["users", "items"]) -> ShardFile:
     name, rows = table[:-1], 0
-    schema = pa.schema([pa.field(f"{name}_num", pa.int32(), nullable=False), pa.field(f"{name}_id", pa.string(), nullable=False)])
+    schema = pa.schema(
+        [pa.field(f"{name}_num", pa.int32(), nullable=False), pa.field(f"{name}_id", pa.string(), nullable=False)]
+    )
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in store.vocabulary(table):
             writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
@@ -248,5 +261,3 @@ def _held_out(store: Store, job: Job) -> dict[str, Any]:
     return {key: split[key] for key in ("rule", "validation", "test", "users_in_train_only")} | {
         "without_input": job.without_input
     }
-
-

@@ -41,10 +41,10 @@ class IngestReport:
     """`step`, `dropped`, `kept`: rows, in the order the steps ran."""
     ties: dict[str, float]
     """`tied_events` (share of events that share user and time with another), and of users with something held out the
-    share whose first `tied_test`, `tied_validation` event, or `tied_either`, has the time of the event before it; 0..1."""
+    share whose first `tied_test`, `tied_validation` event, or either, has the time of the event before it; 0..1."""
     split: dict[str, int]
-    """Interactions in `train`, and targets held out in `validation` and `test`; `users_in_train_only`: users too short, or too
-    early, to have anything held out."""
+    """Interactions in `train`, and targets held out in `validation` and `test`; `users_in_train_only`: users too short,
+    or too early, to have anything held out."""
     time_range: list[Any] | None
     """First and last time: numbers as in the log, timestamps as ISO 8601 in UTC; None without times."""
     length: dict[str, float]
@@ -62,7 +62,7 @@ def ingest(
     Args:
         sources: files, globs, directories, or "-" for standard input.
         output: the store file to make.
-        options: see `IngestOptions`; the defaults find format and columns, and hold out each user's last two interactions.
+        options: see `IngestOptions`; the defaults find format and columns, and hold out each user's last two.
         force: replace an existing store.
         progress: told how far it is.
 
@@ -135,7 +135,9 @@ class _Ingest:
             raise DataError("no interaction is left: " + self._funnel_text(), tip="Loosen the cleaning options.")
         self.progress("writing the vocabularies")
         stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
-        stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), passes.lengths(users.count))
+        stores.write_users(
+            self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), passes.lengths(users.count)
+        )
         report = self._report(passes, users.count, items.count)
         stores.write_provenance(self.con, staged.files, self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes))
@@ -161,7 +163,13 @@ class _Ingest:
         lengths = passes.lengths(users).column("length").to_numpy()
         lengths = lengths[lengths > 0]
         low, median, p99, high = np.quantile(lengths, [0, 0.5, 0.99, 1])
-        length = {"min": int(low), "median": float(median), "mean": float(lengths.mean()), "p99": float(p99), "max": int(high)}
+        length = {
+            "min": int(low),
+            "median": float(median),
+            "mean": float(lengths.mean()),
+            "p99": float(p99),
+            "max": int(high),
+        }
         return IngestReport(
             users=users, items=items, interactions=passes.interactions,
             funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
@@ -176,9 +184,12 @@ class _Ingest:
         return {
             "versions": library_versions(), "options": options, "kept": staged.kept, "time_type": staged.time_type,
             "users": report.users, "items": report.items, "interactions": report.interactions, "ties": report.ties,
-            "split": {"rule": self.options.split, "eval": self.options.eval, "bounds": passes.bounds_text(), **report.split},
+            "split": self._split_meta(passes.bounds()) | report.split,
             "time_range": report.time_range, "length": report.length,
         }  # fmt: skip
+
+    def _split_meta(self, bounds: list[Any] | None) -> dict[str, Any]:
+        return {"rule": self.options.split, "eval": self.options.eval, "bounds": bounds}
 
 
 def report_of(store: stores.Store) -> IngestReport:
@@ -189,5 +200,3 @@ def report_of(store: stores.Store) -> IngestReport:
         meta["users"], meta["items"], meta["interactions"], store.rows("funnel"), meta["ties"], counts,
         meta["time_range"], meta["length"], str(store.path),
     )  # fmt: skip
-
-

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,15 +16,24 @@ from genpas_cli.jobs.options import PassOptions
 from genpas_cli.logs import numbering
 from genpas_cli.logs.cleaning import k_core, not_repeated
 from genpas_cli.logs.histories import History, Mask, same_as_previous, whole_users
+from genpas_cli.logs.options import Dedup
 from genpas_cli.logs.ordering import sorted_rows
 from genpas_cli.logs.sessions import parse_gap, session_numbers, units_a_second
 from genpas_cli.logs.split import (
-    TEST, TRAIN, VALIDATION, SplitRule, Ties, drop_unevaluated, parse_split, split_codes,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    SplitRule,
+    Ties,
+    drop_unevaluated,
+    parse_split,
+    split_codes,
 )  # fmt: skip
 from genpas_cli.logs.staging import FunnelStep, Staged
 from genpas_cli.progress import Progress
 
 _BATCH_ROWS = 1 << 18
+_TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
 
 
 class LogPasses:
@@ -42,12 +52,13 @@ class LogPasses:
         columns = (["time"] if self._has_time else []) + (["row_hash"] if options.dedup == "exact" else [])
         self._columns = columns + [f"keep_{i}" for i in range(len(staged.kept))]
         self._query = sorted_rows(options.ties, self._columns, has_time=self._has_time)
-        self._dedup, self._repeats = options.dedup, 0
+        self._pending_dedup: Dedup = options.dedup
+        self._repeats = 0
         self._live: dict[str, Mask | None] = {"user": None, "item": None}
         self._rule = SplitRule(self._kind, None, options.eval)
         self._lengths: list[tuple[NDArray[np.int32], ...]] = []
         self._counts = np.zeros(4, np.int64)
-        self._low, self._high = np.inf, -np.inf
+        self._low, self._high = math.inf, -math.inf
         self._alone = 0
         self.ties = Ties()
         self.interactions = 0
@@ -59,9 +70,13 @@ class LogPasses:
     def _check_times(self) -> None:
         for name, needed in (("--session-gap", self._options.session_gap), ("--split time", self._kind == "time")):
             if needed and not self._has_time:
-                raise UsageError(f"{name} needs times, and the log has no time column", tip="Name it with --time COLUMN.")
+                raise UsageError(
+                    f"{name} needs times, and the log has no time column", tip="Name it with --time COLUMN."
+                )
         if self._options.ties == "error" and not self._has_time:
-            raise UsageError("--ties error needs times, and the log has no time column", tip="Name it with --time COLUMN.")
+            raise UsageError(
+                "--ties error needs times, and the log has no time column", tip="Name it with --time COLUMN."
+            )
 
     # ------------------------------------------------------------------------------------------------ before the last
 
@@ -89,9 +104,9 @@ class LogPasses:
 
     def last_steps(self, rows: int) -> list[FunnelStep]:
         """Return the dedup step once its pass has run; `rows` were left before it. Empty if it was told already."""
-        if self._options.dedup == "none" or self._dedup == "told":
+        if self._pending_dedup == "none":
             return []
-        self._dedup = "told"
+        self._pending_dedup = "none"
         return [FunnelStep("repeats", self._repeats, rows - self._repeats)]
 
     def alive(self) -> list[tuple[numbering.Kind, Mask | None]]:
@@ -105,8 +120,8 @@ class LogPasses:
         """Yield all rows that are left, in order."""
         for history in whole_users(self._database.read(self._query, _BATCH_ROWS)):
             kept = history
-            if self._dedup not in ("none", "told"):
-                kept = history.filter(not_repeated(history, self._dedup))
+            if self._pending_dedup != "none":
+                kept = history.filter(not_repeated(history, self._pending_dedup))
                 self._repeats += len(history) - len(kept)
             if self._live["user"] is not None:
                 kept = kept.filter(self._live["user"][kept.user])
@@ -129,7 +144,7 @@ class LogPasses:
         """Replace users by sessions: rows carry a running session, `stage.users` the ids `user/1`, `user/2`, ..."""
         con, schema = self._database.con, self._stage_schema()
         units = units_a_second(str(self._staged.time_type), self._largest_time())
-        gap, parts, counted = parse_gap(self._options.session_gap) * units, [], 0
+        gap, parts, counted = parse_gap(str(self._options.session_gap)) * units, [], 0
 
         def rows() -> Iterator[pa.RecordBatch]:
             nonlocal counted
@@ -175,7 +190,9 @@ class LogPasses:
         times = (pa.record_batch({"time": pa.array(history.time)}) for history in self._histories())
         kind = pa.float64() if self._staged.time_type == "DOUBLE" else pa.int64()
         self._database.feed(
-            f"create table stage.bounds as select quantile_disc(time, {levels}) as q from feed", pa.schema([("time", kind)]), times
+            f"create table stage.bounds as select quantile_disc(time, {levels}) as q from feed",
+            pa.schema([("time", kind)]),
+            times,
         )
         low, high = self._database.con.sql("select q from stage.bounds").fetchall()[0][0]
         return low, high
@@ -184,12 +201,18 @@ class LogPasses:
         kind, number = self._staged.time_type, _as_number(text)
         if kind in ("BIGINT", "DOUBLE"):
             if number is None:
-                raise UsageError(f"--split time: {text!r} is no number, and the log's times are", tip="Give it in their unit.")
+                raise UsageError(
+                    f"--split time: {text!r} is no number, and the log's times are", tip="Give it in their unit."
+                )
             return int(number) if kind == "BIGINT" and number == int(number) else number
         unit = "epoch_ns" if kind == "TIMESTAMP_NS" else "epoch_us"
-        found = self._database.con.execute(f"select {unit}(try_cast(? as timestamptz)::timestamp)", [text]).fetchall()[0][0]
+        found = self._database.con.execute(f"select {unit}(try_cast(? as timestamptz)::timestamp)", [text]).fetchall()[
+            0
+        ][0]
         if found is None:
-            raise UsageError(f"--split time: {text!r} is no date or time", tip="Write it like 2024-01-31 or 2024-01-31T12:00:00.")
+            raise UsageError(
+                f"--split time: {text!r} is no date or time", tip="Write it like 2024-01-31 or 2024-01-31T12:00:00."
+            )
         return int(found)
 
     # ------------------------------------------------------------------------------------------------------- the last
@@ -242,12 +265,15 @@ class LogPasses:
         self._alone += int((train == total).sum())
         self.interactions += len(history)
         if history.time is not None:
-            self._low, self._high = min(self._low, history.time.min()), max(self._high, history.time.max())
+            self._low, self._high = (
+                min(self._low, history.time.min().item()),
+                max(self._high, history.time.max().item()),
+            )
 
     # -------------------------------------------------------------------------------------------------------- figures
 
     def lengths(self, users: int) -> pa.Table:
-        """Return (num, length, train_length, validation_length) of the users 1..`users`, int32, zeros where nothing is."""
+        """Return (num, length, train_length, validation_length) of users 1..`users`, int32, 0 where nothing is."""
         table = np.zeros((3, users), np.int32)
         for number, *values in self._lengths:
             table[:, number - 1] = values
@@ -263,11 +289,11 @@ class LogPasses:
         """Return first and last time as JSON holds them: numbers, or ISO 8601 in UTC."""
         if not self._has_time:
             return None
-        unit = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}.get(str(self._staged.time_type))
-        ends = [end.item() for end in (self._low, self._high)]
-        return ends if unit is None else [str(np.datetime64(end, unit)) for end in ends]
+        unit = _TIME_UNITS.get(str(self._staged.time_type))
+        ends = [self._low, self._high]
+        return ends if unit is None else [str(np.datetime64(int(end), unit)) for end in ends]
 
-    def bounds_text(self) -> list[Any] | None:
+    def bounds(self) -> list[Any] | None:
         """Return the first times of validation and test in the unit of the time column, for kind `time`."""
         return None if self._rule.bounds is None else list(self._rule.bounds)
 
@@ -277,4 +303,3 @@ def _as_number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-

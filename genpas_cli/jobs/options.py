@@ -31,17 +31,47 @@ class AugmentOptions(MachineOptions):
         None, "Cutting rule: last-target, multi-target, slide-window, or the biases as A,B,G.",
         flags=("-s", "--strategy"), metavar="NAME|A,B,G", panel=SAMPLING,
     )  # fmt: skip
-    alpha: float | None = option(None, "Sequence bias: <0 favours short, 0 none, >0 long sequences; or inf, -inf.  [default: 1]", metavar="A", panel=SAMPLING)
-    beta: float | None = option(None, "Target bias: <0 favours early, 0 none, >0 recent targets; or inf, -inf.  [default: 0]", metavar="B", panel=SAMPLING)
-    gamma: float | None = option(None, "Input bias: <0 favours long, 0 none, >0 short inputs; or inf, -inf.  [default: 0]", metavar="G", panel=SAMPLING)
+    alpha: float | None = option(
+        None,
+        "Sequence bias: <0 favours short, 0 none, >0 long sequences; or inf, -inf.  [default: 1]",
+        metavar="A",
+        panel=SAMPLING,
+    )
+    beta: float | None = option(
+        None,
+        "Target bias: <0 favours early, 0 none, >0 recent targets; or inf, -inf.  [default: 0]",
+        metavar="B",
+        panel=SAMPLING,
+    )
+    gamma: float | None = option(
+        None,
+        "Input bias: <0 favours long, 0 none, >0 short inputs; or inf, -inf.  [default: 0]",
+        metavar="G",
+        panel=SAMPLING,
+    )
     draw: Literal["balanced", "independent"] = option(
-        "balanced", "balanced: every (sequence, target) appears as often as it should, up to rounding; independent: N draws with replacement.", panel=SAMPLING)  # fmt: skip
+        "balanced", "balanced: every (sequence, target) as often as it should be, up to rounding; "
+        "independent: so many draws with replacement.", panel=SAMPLING)  # fmt: skip
     pairs: str | None = option(
-        None, "How many: a number, a multiple of Multi-Target's count such as 2x, or all (enumerate, however many).  [default: 1x; a named strategy enumerates]",
+        None, "How many: a number, a multiple of Multi-Target's count such as 2x, or all (enumerate, however many). "
+        " [default: 1x; a named strategy enumerates]",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
-    epochs: int = option(1, "Draw so many data sets, one an epoch of training, each into a directory of its own.", metavar="K", panel=SAMPLING)
-    max_input: str = option("50", "Cut inputs to their most recent so many items; none keeps all.", metavar="L|none", panel=SAMPLING)
+    epochs: int = option(
+        1,
+        "Draw so many data sets, one an epoch of training, each into a directory of its own.",
+        metavar="K",
+        panel=SAMPLING,
+    )
+    max_input: str = option(
+        "50", "Cut inputs to their most recent so many items; none keeps all.", metavar="L|none", panel=SAMPLING
+    )
     seed: int = option(0, "Seed of every random choice.", panel=SAMPLING)
-    order: Literal["shuffled", "user"] = option("shuffled", "Order of training rows in a shard; user keeps a user's pairs together, in files four times smaller.", panel=OUTPUT)
+    order: Literal["shuffled", "user"] = option(
+        "shuffled",
+        "Order of training rows in a shard; user keeps a user's pairs together, in files four times smaller.",
+        panel=OUTPUT,
+    )
     shard_rows: int = option(1_000_000, "Most rows of a shard.", metavar="N", panel=OUTPUT)
-    user_ids: Literal["none", "raw"] = option("none", "raw writes users.parquet too; ids of people stay in the store by default.", panel=OUTPUT)
+    user_ids: Literal["none", "raw"] = option(
+        "none", "raw writes users.parquet too; ids of people stay in the store by default.", panel=OUTPUT
+    )

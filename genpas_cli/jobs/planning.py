@@ -70,7 +70,12 @@ def _strategy(options: AugmentOptions) -> Strategy:
     biases = {name: getattr(options, name) for name in ("alpha", "beta", "gamma")}
     given = [name for name, value in biases.items() if value is not None]
     if options.strategy is None:
-        return triple(*(default if biases[n] is None else biases[n] for n, default in (("alpha", 1.0), ("beta", 0.0), ("gamma", 0.0))))
+        return triple(
+            *(
+                default if biases[n] is None else biases[n]
+                for n, default in (("alpha", 1.0), ("beta", 0.0), ("gamma", 0.0))
+            )
+        )
     if given:
         raise UsageError(
             f"--{given[0]} beside --strategy {options.strategy}: a strategy fixes all three biases",
@@ -102,7 +107,9 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy, multi_target: int
                 tip="Give a number or a multiple such as --pairs 2x, or a strategy by name.",
             )
         if options.epochs > 1:
-            raise UsageError("--epochs draws anew each time, and an enumeration is always the same", tip="Add --pairs 1x to sample.")
+            raise UsageError(
+                "--epochs draws anew each time, and an enumeration is always the same", tip="Add --pairs 1x to sample."
+            )
         return None
     number = text if text is not None else "1x"
     try:
@@ -132,7 +139,7 @@ def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machi
     if multi_target == 0:
         raise DataError(
             f"no usable sequence: none of the {store.users:,} users has two training interactions",
-            tip="With --split none all interactions are for training; --session-gap and k-core options shorten sequences.",
+            tip="With --split none all interactions are for training; --session-gap shortens sequences.",
         )
     wanted = _wanted_pairs(options, strategy, multi_target)
     pairs = wanted or _enumerated_pairs(strategy, histogram, multi_target, options)
@@ -143,7 +150,9 @@ def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machi
     )  # fmt: skip
     held_out = [plan for split in ("validation", "test") if (plan := _held_out_plan(store, split, options)) is not None]
     plans = (SplitPlan("train", sampling), *held_out)
-    without_input = store.meta["split"]["validation"] + store.meta["split"]["test"] - sum(p.sampling.pairs for p in held_out)
+    without_input = (
+        store.meta["split"]["validation"] + store.meta["split"]["test"] - sum(p.sampling.pairs for p in held_out)
+    )
     row_bytes = _row_bytes(sampling, histogram, form)
     rows = sum(plan.sampling.pairs * plan.sampling.epochs for plan in plans)
     worker = max(_shard_memory(plan.sampling, form, row_bytes, len(lengths)) for plan in plans)
@@ -160,12 +169,15 @@ def check_room(job: Job, machine: Machine, output: Path | None) -> None:
     if job.workers < 1:
         rows = max(plan.sampling.slices[0].stop for plan in job.plans)
         raise MachineError(
-            f"the memory limit of {show_size(machine.memory)} is too small for one shard: about {show_size(job.memory)} needed",
+            f"the memory limit of {show_size(machine.memory)} is too small for one shard: "
+            f"about {show_size(job.memory)} needed",
             tip=f"Use smaller shards (--shard-rows {max(rows // 4, 1)}), or raise --memory-limit.",
         )
     if output is not None:
         check_writable(output.absolute().parent)
-        check_disk(output, job.disk, what=f"{output} (estimated)", tip="Draw fewer with --pairs, or write elsewhere with -o.")
+        check_disk(
+            output, job.disk, what=f"{output} (estimated)", tip="Draw fewer with --pairs, or write elsewhere with -o."
+        )
 
 
 def _check_kept(store: Store, kept: tuple[str, ...]) -> None:
@@ -178,7 +190,9 @@ def _check_kept(store: Store, kept: tuple[str, ...]) -> None:
         )
 
 
-def _enumerated_pairs(strategy: Strategy, histogram: NDArray[np.int64], multi_target: int, options: AugmentOptions) -> int:
+def _enumerated_pairs(
+    strategy: Strategy, histogram: NDArray[np.int64], multi_target: int, options: AugmentOptions
+) -> int:
     assert strategy.enumeration is not None
     pairs = int(strategy.enumeration.count(np.arange(len(histogram), dtype=np.int64)) @ histogram)
     if pairs > LARGEST_ENUMERATION * multi_target and options.pairs != "all":
@@ -226,8 +240,11 @@ def _row_bytes(sampling: SamplingPlan, histogram: NDArray[np.int64], form: PairF
     lengths = np.flatnonzero(mass)
     # Few lengths carry nearly all mass; the rest changes an estimate by nothing.
     lengths = lengths[np.argsort(mass[lengths])[::-1][:2000]]
-    mean = sum(mass[m] * float(target_pmf(sampling.strategy.target, k[2 : m + 2], np.int64(m + 1)) @ mean_length[2 : m + 2]) for m in lengths)  # type: ignore[arg-type]  # noqa: E501
-    return float(mean / mass[lengths].sum()) * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
+    kernel, mean = sampling.strategy.target, 0.0
+    for m in lengths:
+        positions = slice(2, m + 2)
+        mean += mass[m] * float(target_pmf(kernel, k[positions], np.array(m + 1)) @ mean_length[positions])
+    return mean / float(mass[lengths].sum()) * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
 
 
 def _disk_bytes(row_bytes: float, items: int, form: PairForm) -> float:

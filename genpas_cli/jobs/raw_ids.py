@@ -9,14 +9,18 @@ from genpas_cli.store import Store
 
 
 class RawIds:
-    """Translates batches of pairs: `user_num` becomes `user_id`, item numbers become ids; the vocabulary is held in memory."""
+    """Translates batches of pairs: `user_num` becomes `user_id`, item numbers become ids; holds both vocabularies."""
 
     def __init__(self, store: Store, schema: pa.Schema) -> None:
         self._users, self._items = (
             pa.concat_arrays([batch.column(1) for batch in store.vocabulary(table)]) for table in ("users", "items")
         )
         lists = pa.list_(pa.field("element", pa.string(), nullable=False))
-        types = {"user_num": ("user_id", pa.string()), "input_items": ("input_items", lists), "target_item": ("target_item", pa.string())}
+        types = {
+            "user_num": ("user_id", pa.string()),
+            "input_items": ("input_items", lists),
+            "target_item": ("target_item", pa.string()),
+        }
         fields = []
         for field in schema:
             name, kind = types.get(field.name, (field.name, field.type))

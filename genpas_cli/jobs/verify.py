@@ -36,7 +36,11 @@ class VerifyReport:
 
 
 def verify(
-    pairs: str | Path, *, store: str | Path | None = None, machine: MachineOptions | None = None, progress: Progress = silent
+    pairs: str | Path,
+    *,
+    store: str | Path | None = None,
+    machine: MachineOptions | None = None,
+    progress: Progress = silent,
 ) -> VerifyReport:
     """Check a pairs directory.
 
@@ -109,7 +113,8 @@ def _check_counts(directory: Path, manifest: Manifest, shards: list[ShardFile]) 
     rows = sum(file.rows for file in shards if file.split == "train")
     if rows != manifest["pairs"] * manifest["epochs"]:
         raise IntegrityError(
-            f"{directory} has {rows:,} training pairs; the manifest says {manifest['pairs']:,} in each of {manifest['epochs']} epochs"
+            f"{directory} has {rows:,} training pairs; the manifest says {manifest['pairs']:,} "
+            f"in each of {manifest['epochs']} epochs"
         )
 
 
@@ -131,7 +136,9 @@ class _Shard:
         if store is None or not cuts:
             return
         self._row = 0
-        all_cuts = Cuts(*(np.concatenate(column) for column in zip(*((c.user, c.start, c.target) for c in cuts), strict=True)))
+        all_cuts = Cuts(
+            *(np.concatenate(column) for column in zip(*((c.user, c.start, c.target) for c in cuts), strict=True))
+        )
         self._check_slices(store, cuts, all_cuts)
 
     def _check_numbers(self, batch: pa.RecordBatch) -> Cuts:
@@ -147,7 +154,10 @@ class _Shard:
         self._refuse((u < 1) | (u > users), f"user_num is outside 1..{users}")
         self._refuse((y < 1) | (y > items), f"target_item is outside 1..{items}")
         self._refuse((j < 1) | (j >= k), "input_start is not before target_position")
-        self._refuse(length != np.minimum(k - j, k if limit is None else limit), "input_items has another length than its positions say")
+        self._refuse(
+            length != np.minimum(k - j, k if limit is None else limit),
+            "input_items has another length than its positions say",
+        )
         wrong = (values < 1) | (values > items)
         if wrong.any():
             row = np.repeat(np.arange(len(length)), length)[np.flatnonzero(wrong)[0]]
@@ -188,6 +198,7 @@ class _Shard:
             self._refuse(k > lengths.train[row], "the target is held out: its position is beyond the training sequence")
         else:
             low, count = lengths.held_out(self._file.split, store.meta["split"]["eval"])  # type: ignore[arg-type]
-            self._refuse((k < low[row]) | (k >= (low + count)[row]), f"the target is no {self._file.split} target of its user")
+            self._refuse(
+                (k < low[row]) | (k >= (low + count)[row]), f"the target is no {self._file.split} target of its user"
+            )
             self._refuse(cuts.start != 1, "a held-out pair's input does not start at the first interaction")
-

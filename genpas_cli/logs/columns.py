@@ -119,7 +119,9 @@ def _by_name(
         )
     if optional:
         return None
-    raise DataError(f"{named.file}: which column is the {role}? {named.describe()}", tip=_command(named, found, decided=role))
+    raise DataError(
+        f"{named.file}: which column is the {role}? {named.describe()}", tip=_command(named, found, decided=role)
+    )
 
 
 def _command(named: Named, found: dict[str, Column | None], *, decided: str = "") -> str:

@@ -89,9 +89,7 @@ def _head(source: SourceFile, compression: Compression) -> bytes:
         raise unreadable(source.path, source.name, error) from error
 
 
-def _binary_format(
-    source: SourceFile, head: bytes, compression: Compression, options: ReadingOptions
-) -> Format | None:
+def _binary_format(source: SourceFile, head: bytes, compression: Compression, options: ReadingOptions) -> Format | None:
     found: Format | None = None
     if head.startswith(b"PAR1"):
         found = "parquet"

@@ -49,7 +49,9 @@ def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOpt
         if options.delimiter == "":
             raise UsageError("--delimiter is empty", tip=r"Say for example --delimiter ',' or --delimiter '\t'.")
         if not any(options.delimiter in line for line in lines):
-            raise DataError(f"{source.name}: no line has the delimiter {options.delimiter!r}; the first is {_cut(lines[0])!r}")
+            raise DataError(
+                f"{source.name}: no line has the delimiter {options.delimiter!r}; the first is {_cut(lines[0])!r}"
+            )
         return options.delimiter
     shares = {d: _share(lines, d, quote) for d in DELIMITERS}
     if clear := [d for d in DELIMITERS if shares[d] >= _CLEAR]:

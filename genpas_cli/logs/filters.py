@@ -98,9 +98,7 @@ def text_types(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str
     """
     if not names:
         return []
-    every = ", ".join(
-        f"bool_and({test.format(name)})" for name in names for test in (_INTEGER, _DOUBLE, _BOOLEAN)
-    )
+    every = ", ".join(f"bool_and({test.format(name)})" for name in names for test in (_INTEGER, _DOUBLE, _BOOLEAN))
     found = con.execute(f"SELECT {every} FROM stage.rows").fetchall()[0]
     answers = [found[n : n + 3] for n in range(0, len(found), 3)]
     kinds = ("BIGINT", "DOUBLE", "BOOLEAN")

@@ -69,9 +69,7 @@ def load(con: duckdb.DuckDBPyConnection, plan: Plan, scratch: Path, rejects: Rej
         plan = wider
 
 
-def _insert(
-    con: duckdb.DuckDBPyConnection, plan: Plan, n: int, scratch: Path, rejects: Rejects
-) -> tuple[Plan, int]:
+def _insert(con: duckdb.DuckDBPyConnection, plan: Plan, n: int, scratch: Path, rejects: Rejects) -> tuple[Plan, int]:
     try:
         return plan, _run_insert(con, plan, n)
     except duckdb.Error as error:

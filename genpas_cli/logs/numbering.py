@@ -109,7 +109,11 @@ def final_numbers(
 ) -> Numbers:
     """Number what is left: known ids as before, the others after them in provisional order."""
     if known is None:
-        alive = np.ones(int(con.sql(f"select count(*) from stage.{kind}s").fetchall()[0][0]), bool) if alive is None else alive
+        alive = (
+            np.ones(int(con.sql(f"select count(*) from stage.{kind}s").fetchall()[0][0]), bool)
+            if alive is None
+            else alive
+        )
         return Numbers(np.where(alive, np.cumsum(alive), 0).astype(np.int32), int(alive.sum()))
     reader = con.sql(f"select coalesce(known, 0) as known from stage.{kind}s order by rowid").to_arrow_table()
     numbers = reader.column(0).to_numpy().astype(np.int32)

@@ -10,7 +10,7 @@ _TIES = {"file": "", "error": "", "item": "i.id, ", "hash": "md5(u.id || chr(31)
 def sorted_rows(ties: Ties, columns: list[str], *, has_time: bool) -> str:
     """Return the query of all staged rows in order: provisional user and item, and these columns of `stage.rows`.
 
-    Rows come in the order of the log (`rowid` of the stage) under the tie rule `file`, and as last resort of the others.
+    Rows come in the order of the log (`rowid` of the stage) under the tie rule `file`, and at last under the others.
     """
     names = "".join(f", r.{name}" for name in columns)
     return (

@@ -9,7 +9,15 @@ from genpas_cli.errors import DataError
 from genpas_cli.logs.columns import Column, Roles, find_roles
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.readers import LogFile
-from genpas_cli.logs.times import INTEGERS, TimeReader, common_type, format_reader, number_sql, text_reader, typed_reader
+from genpas_cli.logs.times import (
+    INTEGERS,
+    TimeReader,
+    common_type,
+    format_reader,
+    number_sql,
+    text_reader,
+    typed_reader,
+)
 
 _NESTED = ("[]", "STRUCT", "MAP", "UNION")
 
@@ -71,9 +79,7 @@ class Plan:
         return ", ".join(selected)
 
 
-def plan_load(
-    logs: Sequence[LogFile], options: ReadingOptions, conditions: Sequence[str], *, exact: bool
-) -> Plan:
+def plan_load(logs: Sequence[LogFile], options: ReadingOptions, conditions: Sequence[str], *, exact: bool) -> Plan:
     """Decide what is read from each file.
 
     Args:

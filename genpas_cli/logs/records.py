@@ -12,9 +12,9 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from genpas_cli.logs.sources import Compression, open_bytes
-from pathlib import Path
 
 LONGEST_LINE = 2_000_000
 """Bytes in a line beyond which DuckDB's CSV reader gives up."""

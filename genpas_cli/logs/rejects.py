@@ -126,7 +126,9 @@ def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
                     text = rewrite(record, delimiter, quote) if log.dialect else record.text
                     stream.write(text + "\n")
     except OSError as error:
-        raise MachineError(f"{copy.parent}: no clean copy of {log.name} can be written: {error.strerror or error}") from error
+        raise MachineError(
+            f"{copy.parent}: no clean copy of {log.name} can be written: {error.strerror or error}"
+        ) from error
     return replace(log, copy=copy)
 
 

@@ -46,4 +46,5 @@ def session_numbers(history: History, gap: float) -> NDArray[np.int64]:
     running = np.cumsum(opens)
     starts = history.starts()
     lengths = np.diff(np.append(starts, len(history)))
-    return running - np.repeat(running[starts] - 1, lengths)
+    numbers: NDArray[np.int64] = running - np.repeat(running[starts] - 1, lengths)
+    return numbers

@@ -64,7 +64,7 @@ class Staged:
     funnel: tuple[FunnelStep, ...]
 
 
-def stage(  # noqa: PLR0913  # the six that a caller decides
+def stage(  # the six that a caller decides
     con: duckdb.DuckDBPyConnection,
     sources: Sequence[str],
     options: LogOptions,

@@ -113,7 +113,8 @@ def common_type(types: Sequence[str], names: Sequence[str]) -> str:
 def check_format(time_format: str, error: Exception) -> UsageError:
     """Return the error for a format that DuckDB does not take."""
     return UsageError(
-        f"--time-format {time_format!r} is no strptime format: {error}", tip="For example --time-format '%d/%m/%Y %H:%M'."
+        f"--time-format {time_format!r} is no strptime format: {error}",
+        tip="For example --time-format '%d/%m/%Y %H:%M'.",
     )
 
 

@@ -6,9 +6,14 @@ change the probabilities.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
+
+Positions = TypeVar("Positions", NDArray[np.int32], NDArray[np.int64])
 
 
 def input_pmf(kernel: PositionKernel, start: Ints, target: Ints) -> Floats:
@@ -21,7 +26,7 @@ def draw_starts(kernel: PositionKernel, level: Floats, target: Ints) -> Ints:
     return kernel.quantile(level, target - 1)
 
 
-def cut_start(start: Ints, target: Ints, max_input: int | None) -> Ints:
+def cut_start(start: Positions, target: Positions, max_input: int | None) -> Positions:
     """Return where the input starts once it is cut to the `max_input` most recent items (None: as drawn)."""
     return start if max_input is None else np.maximum(start, target - max_input)
 

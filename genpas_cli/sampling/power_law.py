@@ -27,7 +27,7 @@ def check_exponent(value: float, name: str) -> float:
     """Return `value` if it can be an exponent, else raise UsageError that names the option."""
     if math.isnan(value) or (math.isfinite(value) and abs(value) > LARGEST_EXPONENT):
         raise UsageError(
-            f"{name} is {value:g}; a bias is a number from -{LARGEST_EXPONENT:g} to {LARGEST_EXPONENT:g}, or inf or -inf",
+            f"{name} is {value:g}; a bias is a number from -{LARGEST_EXPONENT:g} to {LARGEST_EXPONENT:g}, inf or -inf",
             tip=f"For the limit case use --{name} {'-inf' if value < 0 else 'inf'}.",
         )
     return value

@@ -76,7 +76,7 @@ def mass_by_targets(strategy: Strategy, draw: Draw, histogram: Ints) -> Floats |
     return strategy.sequence.weights(histogram)
 
 
-def plan_shards(
+def plan_shards(  # noqa: PLR0913  # all but two by keyword
     strategy: Strategy, draw: Draw, *, pairs: int, epochs: int, seed: int, shard_rows: int,
     histogram: Ints, targets: TargetCounts,
 ) -> SamplingPlan:  # fmt: skip
