@@ -51,6 +51,9 @@ class Database:
         cursor = self.cursor()
         try:
             yield from cursor.sql(sql).to_arrow_reader(rows)
+        except OSError as error:
+            # What fails inside a reader comes out of Arrow as an OSError, and would be taken for our own output's.
+            raise duckdb.OperationalError(str(error)) from error
         finally:
             with self._lock:
                 self._cursors.remove(cursor)
@@ -135,7 +138,8 @@ def _interruptible(database: Database) -> Iterator[None]:
     watcher.start()
     try:
         yield
-    except (duckdb.Error, RuntimeError, OSError) as error:
+    except Exception as error:
+        # Whatever goes wrong after Ctrl-C goes wrong because of it.
         if seen.is_set():
             raise KeyboardInterrupt from error
         raise

@@ -133,37 +133,60 @@ def check_writable(directory: Path) -> None:
         raise disk_error(error, parent) from error
 
 
-def disk_error(error: OSError, where: Path) -> MachineError:
-    """Return the MachineError that says what an OSError on writing means."""
+def disk_error(error: OSError, where: Path, *, option: str = "-o") -> MachineError:
+    """Return what an OSError on writing means to the user; `option` is the one that chooses the place."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return MachineError(
             f"no space left on the disk that holds {where}",
             tip="Free some space, or write elsewhere with -o (output) or --temp-dir (temporary files).",
         )
-    return MachineError(f"cannot write to {where}: {error.strerror or error}", tip="Choose another place with -o.")
+    return MachineError(f"cannot write to {where}: {error.strerror or error}", tip=f"Choose another place with {option}.")
 
 
 @contextlib.contextmanager
 def scratch_directory(temp_dir: Path) -> Iterator[Path]:
     """Give a private directory under `temp_dir` that is deleted at the end; those of killed runs are deleted too.
 
-    A run holds a lock on its directory while it lives, so one whose lock can be had belongs to no one.
+    A run holds a lock on the directory itself while it lives, so one whose lock can be had belongs to no one. (A lock
+    file in it would be missing where a run was killed just after it made the directory, or while it removed it.)
     """
     _remove_dead(temp_dir)
-    try:
-        path = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=temp_dir))
-    except OSError as error:
-        raise disk_error(error, temp_dir) from error
-    with (path / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as stack:
         try:
-            yield path
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
+            path = _new_scratch(temp_dir, stack)
+        except OSError as error:
+            raise disk_error(error, temp_dir, option="--temp-dir") from error
+        stack.callback(shutil.rmtree, path, ignore_errors=True)
+        yield path
 
 
 def _remove_dead(temp_dir: Path) -> None:
     for path in temp_dir.glob(f"{_SCRATCH}*"):
-        with contextlib.suppress(OSError), (path / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(OSError), _locked(path):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _new_scratch(temp_dir: Path, stack: contextlib.ExitStack) -> Path:
+    """Make a directory that stays locked until the stack unwinds."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=temp_dir))
+        # Until it is locked, another run may take it for litter; then another is made.
+        with contextlib.suppress(FileNotFoundError, BlockingIOError):
+            stack.enter_context(_locked(path))
+            if path.is_dir():
+                return path
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the lock of a directory.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)

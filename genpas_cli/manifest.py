@@ -20,6 +20,9 @@ from genpas_cli.shards import ShardFile
 NAME = "manifest.json"
 FORMAT_VERSION = 1
 
+_NEEDED = ("users", "items", "pairs", "epochs", "max_input", "keep", "schema", "files")
+"""Without these nothing can be checked."""
+
 Manifest = dict[str, Any]
 
 
@@ -54,6 +57,11 @@ def write_manifest(directory: Path, manifest: Manifest, files: list[ShardFile]) 
     (directory / NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
+def is_pairs_directory(path: Path) -> bool:
+    """Tell whether a directory is a data set of ours, whole or damaged, or empty."""
+    return path.is_dir() and ((path / NAME).is_file() or not any(path.iterdir()))
+
+
 def read_manifest(directory: Path) -> Manifest:
     """Return the manifest of a pairs directory.
 
@@ -62,6 +70,8 @@ def read_manifest(directory: Path) -> Manifest:
         IntegrityError: the manifest cannot be read.
     """
     path = directory / NAME
+    if directory.exists() and not directory.is_dir():
+        raise DataError(f"{directory} is not a directory", tip="Name a pairs directory, as genpas augment makes them.")
     if not directory.is_dir():
         raise DataError(f"no such directory: {directory}", tip="Make one: genpas augment LOGS -o DIR")
     if not path.is_file():
@@ -72,11 +82,16 @@ def read_manifest(directory: Path) -> Manifest:
     try:
         manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["format_version"]
-        _ = [file["path"] for file in manifest["files"]]
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{path} is damaged: {error}") from error
     if found != FORMAT_VERSION:
         raise DataError(f"{path} is of format version {found}; this genpas reads version {FORMAT_VERSION}")
+    if missing := [key for key in _NEEDED if key not in manifest]:
+        raise IntegrityError(f"{path} is damaged: it lacks {', '.join(missing)}")
+    try:
+        manifest_files(manifest)
+    except TypeError as error:
+        raise IntegrityError(f"{path} is damaged: its list of files is not as genpas writes it") from error
     return manifest
 
 

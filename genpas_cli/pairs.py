@@ -13,7 +13,7 @@ from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.input_sampling import cut_start
 from genpas_cli.sequences import Sequences, ranges
 
-_GATHER_PAIRS = 1 << 14
+_GATHER_PAIRS = 1 << 12
 """Pairs gathered at a time: the index array stays in the cache; the whole shard at once is 30 times slower."""
 
 COLUMNS = ("user_num", "input_items", "target_item", "input_start", "target_position")

@@ -16,7 +16,7 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from genpas_cli.errors import UsageError
@@ -26,32 +26,42 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
-def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raise UsageError if the output exists and may not be replaced."""
-    if os.path.lexists(path) and not force:
+Replaceable = Callable[[Path], bool]
+"""Tells whether something that exists is an output of ours: `--force` must not cost a user a directory of their own."""
+
+
+def refuse_existing(path: Path, *, force: bool, replaceable: Replaceable = Path.is_file) -> None:
+    """Raise UsageError if the output exists and may not be replaced; by default any file may, with force."""
+    if not os.path.lexists(path):
+        return
+    if not force:
         raise UsageError(f"{path} exists", tip="Replace it with --force, or choose another name with -o.")
+    if not replaceable(path):
+        raise UsageError(
+            f"{path} exists, and --force replaces only what genpas has made of the same kind",
+            tip="Choose another name with -o, or remove it yourself.",
+        )
 
 
 @contextlib.contextmanager
-def building(path: Path, *, force: bool) -> Iterator[Path]:
+def building(path: Path, *, force: bool, replaceable: Replaceable) -> Iterator[Path]:
     """Give a temporary path beside `path` to build a file or directory at, and publish it if the block succeeds.
 
     Args:
         path: the output.
         force: whether an existing output may be replaced; it stays whole until the new one takes its name.
+        replaceable: tells whether an existing output is one that may be.
 
     Raises:
         UsageError: the output exists, or another run is building it.
         MachineError: it cannot be written there.
     """
     path = path.absolute()
-    with _disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(path):
+    with _parents(path), _lock(path):
         new = _beside(path, "new")
         with _disk_errors(path):
             _repair(path)
-        refuse_existing(path, force=force)
+        refuse_existing(path, force=force, replaceable=replaceable)
         try:
             yield new
             with _disk_errors(path):
@@ -59,6 +69,21 @@ def building(path: Path, *, force: bool) -> Iterator[Path]:
                 _publish(new, path)
         finally:
             _remove(new)
+
+
+@contextlib.contextmanager
+def _parents(path: Path) -> Iterator[None]:
+    """Make the directories above `path`; those that were made go again if the block fails."""
+    made = [parent for parent in path.parents if not parent.exists()]
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for parent in made:
+            with contextlib.suppress(OSError):  # not empty: another run writes there
+                parent.rmdir()
+        raise
 
 
 @contextlib.contextmanager

@@ -33,6 +33,13 @@ class Sequences:
 
 
 def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return starts[0], starts[0] + 1, ... for lengths[0] numbers, then the same for each further range."""
+    """Return starts[0], starts[0] + 1, ... for lengths[0] numbers, then the same for each further range.
+
+    No length may be 0. The numbers are running sums of steps, and not `repeat` plus `arange`: `np.repeat` keeps the
+    interpreter's lock, and two threads that gather would take turns.
+    """
     ends = np.cumsum(lengths)
-    return np.repeat(starts - (ends - lengths), lengths) + np.arange(ends[-1] if len(ends) else 0)
+    numbers = np.ones(ends[-1] if len(ends) else 0, np.int64)
+    numbers[:1] = starts[:1]
+    numbers[ends[:-1]] = starts[1:] - starts[:-1] - lengths[:-1] + 1
+    return np.cumsum(numbers, out=numbers)

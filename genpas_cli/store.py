@@ -310,7 +310,7 @@ def open_store(path: Path, machine: Machine, scratch: Path, *, memory: int | Non
         memory: bytes for DuckDB, by default the machine's whole limit.
 
     Raises:
-        DataError: no such file, not a store, of another format version, or locked by another process.
+        DataError: no such file, not a store, of another format version, damaged, or locked by another process.
     """
     if not path.exists():
         raise DataError(f"no such store: {path}", tip=f"Make it first: genpas ingest LOGS -o {path}")
@@ -321,10 +321,26 @@ def open_store(path: Path, machine: Machine, scratch: Path, *, memory: int | Non
     with connect(machine, scratch, memory=memory) as database:
         try:
             database.con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as store (read_only)")
-        except duckdb.IOException as error:
-            reason = "locked by another process" if "lock" in str(error).lower() else "damaged, or of another DuckDB"
-            raise DataError(f"cannot open the store {path}: it is {reason}", tip=str(error).splitlines()[0]) from error
-        yield Store(path, database, _read_meta(database.con, path))
+            yield Store(path, database, _read_meta(database.con, path))
+        except duckdb.Error as error:
+            if unreadable := _unreadable(path, error):
+                raise unreadable from error
+            raise
+
+
+def _unreadable(path: Path, error: Exception) -> DataError | None:
+    """Return what DuckDB says of a store that cannot be read, at once or, where a block is damaged, later."""
+    detail = (str(error).splitlines() or [""])[0]
+    if "Could not set lock" in detail:
+        return DataError(
+            f"the store {path} is locked by another process ({detail})", tip="Wait until it is closed there."
+        )
+    if any(sign in detail for sign in ("Corrupt", "corrupt", "checksum", "Could not read enough bytes", "not a valid")):
+        return DataError(
+            f"the store {path} is damaged, or of another DuckDB ({detail})",
+            tip=f"Make it again: genpas ingest LOGS -o {path} --force",
+        )
+    return None
 
 
 def _read_meta(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 from genpas_cli.cli.app import app
+from genpas_cli.cli.exit_codes import ExitCode, give_up_stdout
 
 __all__ = ["app", "main"]
 
 
 def main() -> None:
     """Run genpas; the console script's entry."""
-    from genpas_cli.cli import augment, ingest, verify  # noqa: F401  # each registers its command
+    from genpas_cli.cli import ingest, augment, verify  # noqa: F401, I001  # each registers its command: order of the help
 
-    app(prog_name="genpas")
+    _open_standard_streams()
+    try:
+        app(prog_name="genpas")
+    except SystemExit as leaving:
+        # Outside of our commands (--help, say) typer takes a reader that went away for a failure.
+        if isinstance(leaving.__context__, BrokenPipeError):
+            give_up_stdout()
+            sys.exit(ExitCode.OK)
+        raise
+
+
+def _open_standard_streams() -> None:
+    """Give Python the streams that the shell has closed (`>&-`): else the next file opened becomes file 1, and stdout."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  # for as long as the process lives

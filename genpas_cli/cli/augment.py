@@ -11,7 +11,6 @@ import typer
 
 from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
-from genpas_cli.cli.ingest import Sources
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.errors import UsageError
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
@@ -20,10 +19,19 @@ from genpas_cli.machine import show_size
 if TYPE_CHECKING:
     from genpas_cli.jobs.augment import AugmentReport
 
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE",
+        help="A store that genpas ingest made; or logs, as genpas ingest takes them, read into a temporary store.",
+        show_default=False,
+    ),
+]
+
 EXAMPLES = """
 genpas augment --alpha 0.5 logs.parquet
 genpas augment logs.parquet -s slide-window --pairs 2x -o windows.pairs
-genpas augment logs.store --epochs 10 --seed 7
+genpas augment logs.store --epochs 10 --seed 7 -o epochs.pairs
 genpas augment logs.parquet -o - | python train.py
 """
 
@@ -42,10 +50,10 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
         Path | None, typer.Option("--store", metavar="PATH", help="Keep the store made from logs here.")
     ] = None,
     split_out: Annotated[
-        Literal["train", "validation", "test"], typer.Option("--split-out", help="With -o -: which pairs.")
+        Literal["train", "validation", "test"], typer.Option("--split-out", help="With -o -: pairs of which split.")
     ] = "train",
     ids: Annotated[
-        Literal["num", "raw"], typer.Option("--ids", help="With -o -: dense numbers, or the log's ids.")
+        Literal["num", "raw"], typer.Option("--ids", help="With -o -: items and users as numbers or the log's ids.")
     ] = "num",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan as JSON and write nothing.")] = False,
     force: Force = False,
@@ -107,11 +115,16 @@ def _say_report(report: AugmentReport) -> None:
         f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) "
         f"in {report.files} shards, {show_size(report.bytes)}, {report.seconds:.1f} s"
     )
+    if report.rejects:
+        console.say(f"bad rows of the log are in {report.rejects}")
     if held["rule"] == "none":
         console.say("nothing was held out (--split none)")
     else:
         console.say(
-            f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions; "
-            f"{held['users_in_train_only']:,} users without. To train on everything: --split none"
+            f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions"
+            + (f" ({held['without_input']:,} no target: nothing came before)" if held["without_input"] else "")
+            + (f"; {held['users_in_train_only']:,} users have none" if held["users_in_train_only"] else "")
+            + ". To train on everything: --split none"
         )
-    console.say(f"wrote {report.output}; check it with: [bold]genpas verify {report.output}[/bold]")
+    output = console.escaped(report.output)
+    console.say(f"wrote {output}; check it with: [bold]genpas verify {output}[/bold]")

@@ -33,13 +33,26 @@ def stderr() -> Console:
     """Return the console of stderr; rich itself obeys NO_COLOR and leaves colours out where no terminal is."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    class Stderr(Console):
+        def on_broken_pipe(self) -> None:
+            """Go on in silence; by default rich ends the program, and a job that is done would seem to have failed."""
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+    # No emoji: in a file name, `:key:` is no picture.
+    return Stderr(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(text: str) -> None:
-    """Print a line to a person, unless -q; rich markup is understood."""
+    """Print a line to a person, unless -q; rich markup is understood (`escaped` for what comes from outside)."""
     if not _quiet:
         stderr().print(text)
+
+
+def escaped(text: object) -> str:
+    """Return a text such as a path without meaning as rich markup."""
+    from rich.markup import escape
+
+    return escape(str(text))
 
 
 def error(message: str, tip: str | None) -> None:

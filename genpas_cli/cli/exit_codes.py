@@ -69,8 +69,7 @@ def handled() -> Iterator[None]:
         console.error(error.message, error.tip)
         raise typer.Exit(exit_code(error)) from error
     except BrokenPipeError as error:
-        # Python would flush stdout once more on exit and fail again, with words on stderr.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_stdout()
         raise typer.Exit(ExitCode.OK) from error
     except KeyboardInterrupt as error:
         console.error("interrupted; nothing was left half-written", None)
@@ -79,8 +78,14 @@ def handled() -> Iterator[None]:
         lacking = _machine_lacks(error)
         if lacking is None:
             raise
+        give_up_stdout()  # it may be what has no space left
         console.error(*lacking)
         raise typer.Exit(ExitCode.MACHINE) from error
+
+
+def give_up_stdout() -> None:
+    """Send what is left for stdout nowhere: Python flushes it once more on exit, and would fail again, with words."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _machine_lacks(error: Exception) -> tuple[str, str] | None:

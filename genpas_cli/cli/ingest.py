@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE...", help="Log files, globs, directories, or - for standard input.", show_default=False
+        metavar="SOURCE", help="Log files, globs, directories, or - for standard input.", show_default=False
     ),
 ]
 
@@ -56,12 +56,14 @@ def ingest(
         console.print_json(asdict(report))
         return
     say_report(report)
-    console.say(f"\nwrote {report.store}; next: [bold]genpas augment {report.store}[/bold]")
+    store = console.escaped(report.store)
+    console.say(f"\nwrote {store}; next: [bold]genpas augment {store}[/bold]")
 
 
 def say_report(report: IngestReport) -> None:
     """Print the funnel, the figures and the ties of a store."""
     width = max(len(step["step"]) for step in report.funnel)
+    console.say(f"  {'rows':<{width}} {'dropped':>14} {'left':>14}")
     for step in report.funnel:
         dropped = f"{-step['dropped']:>14,}" if step["dropped"] else " " * 14
         console.say(f"  {step['step']:<{width}} {dropped} {step['kept']:>14,}")
@@ -70,12 +72,14 @@ def say_report(report: IngestReport) -> None:
         f"{report.interactions:,} interactions of {report.users:,} users with {report.items:,} items; "
         f"length {length['min']:,} to {length['max']:,}, median {length['median']:,.0f}"
     )
+    if report.rejects:
+        console.say(f"bad rows are in {console.escaped(report.rejects)}")
     if report.time_range:
         console.say(f"time {report.time_range[0]} to {report.time_range[1]}")
     if report.ties["tied_either"] > _NOTABLE_TIES:
         console.say(
-            f"[yellow]note:[/yellow] for {report.ties['tied_either']:.1%} of users with held-out items chance decided "
-            "which: equal times at the boundary (see --ties)"
+            f"[yellow]note:[/yellow] for {report.ties['tied_either']:.1%} of users with something held out, times do "
+            "not decide what: the events on both sides of the boundary have the same time (see --ties)"
         )
 
 

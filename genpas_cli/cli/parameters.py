@@ -16,14 +16,18 @@ def with_options(**types: type) -> Callable[[Command], Command]:
     """Replace keyword arguments of a command that are options dataclasses by one parameter a field.
 
     Args:
-        types: dataclass by the name of the argument. A field that two of them share is one parameter.
+        types: dataclass by the name of the argument. A field that two of them share is one parameter, where the last
+            of them has it.
     """
 
     def decorate(command: Command) -> Command:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name not in types]
-        fields = {
-            f.name: (f, hints[f.name]) for t in types.values() for hints in [get_type_hints(t)] for f in _fields(t)
-        }
+        fields: dict[str, tuple[dataclasses.Field[Any], Any]] = {}
+        for kind in types.values():
+            hints = get_type_hints(kind)
+            for field in _as_declared(kind):
+                fields.pop(field.name, None)
+                fields[field.name] = (field, hints[field.name])
         added = [_parameter(field, hint) for field, hint in fields.values()]
 
         def run(**given: Any) -> None:
@@ -47,6 +51,12 @@ def _fields(kind: type) -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(kind)
 
 
+def _as_declared(kind: type) -> list[dataclasses.Field[Any]]:
+    """Return the fields in the order of the help: those a class declares itself first, then those of its bases."""
+    names = [name for owner in kind.__mro__ for name in inspect.get_annotations(owner)]
+    return sorted(_fields(kind), key=lambda field: names.index(field.name))
+
+
 def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
     flags = field.metadata["flags"]
     default = field.default
@@ -57,7 +67,7 @@ def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
         hint, default = list[str], []
     option = typer.Option(
         *flags, help=field.metadata["help"], metavar=field.metadata["metavar"], rich_help_panel=field.metadata["panel"],
-        show_default=default not in (None, False, []),
+        show_default=default not in (None, []) and default is not False,
     )  # fmt: skip
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(field.name, kind, default=default, annotation=Annotated[hint, option])

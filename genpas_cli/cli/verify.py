@@ -29,7 +29,8 @@ def verify(
         typer.Option(
             "--store",
             metavar="STORE",
-            help="Its store: checks that every pair is the slice of its user's sequence that it says.",
+            help="The store it was made from: check too that every pair is the slice of its user's sequence that its "
+            "positions say, and that nothing held out is in training.",
         ),
     ] = None,
     json: Json = False,

@@ -20,7 +20,14 @@ from genpas_cli.jobs.ingest import check_ingest_options, ingest
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import Job, check_augment_options, check_room, plan_as_json, plan_job
 from genpas_cli.machine import Machine, disk_error, resolve, scratch_directory
-from genpas_cli.manifest import Manifest, library_versions, number_as_json, run_facts, write_manifest
+from genpas_cli.manifest import (
+    Manifest,
+    is_pairs_directory,
+    library_versions,
+    number_as_json,
+    run_facts,
+    write_manifest,
+)
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.shards import ShardFile, file_digest, rows_by_split
@@ -51,7 +58,21 @@ class AugmentReport:
     held_out: dict[str, Any]
     """`rule` of the split, `validation` and `test` targets, `users_in_train_only`, and `without_input` (held-out
     interactions that are no target, as nothing came before them)."""
+    rejects: str | None
+    """Path of the file that holds the log's bad rows, if any were left out."""
     seconds: float
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A store, and what came with it."""
+
+    store: Store
+    machine: Machine
+    keep: tuple[str, ...]
+    """Kept columns wanted."""
+    rejects: str | None
+    """Where the log's bad rows went, if it had any."""
 
 
 @dataclass(frozen=True)
@@ -88,23 +109,21 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     started, options = time.monotonic(), options or AugmentOptions()
     path = Path(output) if output is not None else default_output(sources)
     check_augment_options(options)
-    refuse_existing(path, force=force)
-    with _store_of(sources, options, ingest_options, keep_store, force=force, progress=progress) as (
-        store,
-        machine,
-        keep,
-    ):
-        job = plan_job(store, options, keep, machine)
-        check_room(job, machine, path)
-        with building(path, force=force) as new:
-            files = _write(store, job, new, options, progress)
+    refuse_existing(path, force=force, replaceable=is_pairs_directory)
+    with _store_of(
+        sources, options, ingest_options, keep_store, rejects=_rejects_beside(path), force=force, progress=progress
+    ) as opened:
+        job = plan_job(opened.store, options, opened.keep, opened.machine)
+        check_room(job, opened.machine, path)
+        with building(path, force=force, replaceable=is_pairs_directory) as new:
+            files = _write(opened.store, job, new, options, progress)
             write_manifest(
-                new, {**manifest_of(store, job, options), "run": run_facts(time.monotonic() - started)}, files
+                new, {**manifest_of(opened.store, job, options), "run": run_facts(time.monotonic() - started)}, files
             )
     shards = [file for file in files if file.split]
     return AugmentReport(
         str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(shards), options.epochs,
-        len(shards), sum(file.bytes for file in shards), _held_out(store, job), round(time.monotonic() - started, 3),
+        len(shards), sum(file.bytes for file in shards), _held_out(opened.store, job), opened.rejects, round(time.monotonic() - started, 3),
     )  # fmt: skip
 
 
@@ -117,11 +136,14 @@ def plan(
     Returns:
         `strategy`, `draw`, `pairs`, `shards` (by split), `epochs`, `bytes`, `memory` (estimates), `threads`,
         `multi_target_pairs`.
+
+    Raises:
+        UsageError, DataError, MachineError: see `genpas_cli.errors`.
     """
     options = options or AugmentOptions()
     check_augment_options(options)
-    with _store_of(sources, options, ingest_options, None, force=False, progress=progress) as (store, machine, keep):
-        return plan_as_json(plan_job(store, options, keep, machine))
+    with _store_of(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
+        return plan_as_json(plan_job(opened.store, options, opened.keep, opened.machine))
 
 
 @contextlib.contextmanager
@@ -146,26 +168,29 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
     """
     options = options or AugmentOptions()
     check_augment_options(options)
-    with _store_of(sources, options, ingest_options, keep_store, force=False, progress=progress) as (
-        store,
-        machine,
-        keep,
-    ):
-        job = plan_job(store, options, keep, machine)
-        check_room(job, machine, None)
+    place = Path("stdin") if _names(sources)[0] == "-" else default_output(sources)
+    with _store_of(
+        sources, options, ingest_options, keep_store, rejects=_rejects_beside(place), force=False, progress=progress
+    ) as opened:
+        job = plan_job(opened.store, options, opened.keep, opened.machine)
+        check_room(job, opened.machine, None)
         chosen = next((plan for plan in job.plans if plan.split == split), None)
         if chosen is None:
             raise UsageError(f"--split-out {split}: nothing is held out for it", tip="See --split.")
         rows = chosen.sampling.pairs * chosen.sampling.epochs
-        manifest = {**manifest_of(store, job, options), "split_out": split, "ids": ids, "rows": rows}
-        batches = stream_shards(store, chosen, job.form, threads=job.workers)
+        manifest = {**manifest_of(opened.store, job, options), "split_out": split, "ids": ids, "rows": rows}
+        batches = stream_shards(opened.store, chosen, job.form, threads=job.workers)
         form = job.form.schema
         if ids == "raw":
             from genpas_cli.jobs.raw_ids import RawIds
 
-            raw = RawIds(store, form)
+            raw = RawIds(opened.store, form)
             form, batches = raw.schema, (raw.batch(batch) for batch in batches)
         yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), batches)
+
+
+def _names(sources: Sources) -> list[str]:
+    return [str(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
 
 
 def default_output(sources: Sources) -> Path:
@@ -174,7 +199,7 @@ def default_output(sources: Sources) -> Path:
     Raises:
         UsageError: standard input has no name.
     """
-    first = str(sources) if isinstance(sources, str | Path) else str(next(iter(sources)))
+    first = _names(sources)[0]
     if first == "-":
         raise UsageError("logs from standard input give the output no name", tip="Name it: -o DIR")
     name = Path(first).resolve().name
@@ -184,14 +209,21 @@ def default_output(sources: Sources) -> Path:
     return Path(f"{''.join('_' if c in '*?[]' else c for c in name)}.pairs")
 
 
+def _rejects_beside(output: Path) -> Path:
+    return output.with_name(f"{output.name}.rejects.csv")
+
+
 @contextlib.contextmanager
 def _store_of(
     sources: Sources, options: AugmentOptions, ingest_options: IngestOptions | None,
-    keep_store: str | Path | None, *, force: bool, progress: Progress,
-) -> Iterator[tuple[Store, Machine, tuple[str, ...]]]:  # fmt: skip
-    """Open the store that the sources are, or make one of them; with it come the limits and the kept columns wanted."""
-    arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
-    reading, machine = ingest_options or IngestOptions(), resolve(options)
+    keep_store: str | Path | None, *, rejects: Path | None, force: bool, progress: Progress,
+) -> Iterator[_Opened]:  # fmt: skip
+    """Open the store that the sources are, or make one of them.
+
+    Without a place for `rejects`, they go the way of the temporary store.
+    """
+    arguments = _names(sources)
+    reading, machine, rejected = ingest_options or IngestOptions(), resolve(options), None
     with scratch_directory(machine.temp_dir) as scratch:
         if len(arguments) == 1 and is_store(Path(arguments[0])):
             if keep_store is not None:
@@ -202,9 +234,9 @@ def _store_of(
             reading = replace(reading, **limits)
             check_ingest_options(reading)
             path = scratch / "log.store" if keep_store is None else Path(keep_store)
-            ingest(arguments, path, reading, force=force, progress=progress)
+            rejected = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress).rejects
         with open_store(path, machine, scratch, memory=max(machine.memory // 4, 64 * 2**20)) as store:
-            yield store, machine, reading.keep
+            yield _Opened(store, machine, reading.keep, rejected)
 
 
 def _write(store: Store, job: Job, directory: Path, options: AugmentOptions, progress: Progress) -> list[ShardFile]:

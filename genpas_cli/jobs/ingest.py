@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +21,7 @@ from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
 from genpas_cli.logs.sessions import parse_gap
 from genpas_cli.logs.split import parse_split
-from genpas_cli.logs.staging import FunnelStep, stage
+from genpas_cli.logs.staging import FileReport, FunnelStep, stage
 from genpas_cli.machine import resolve, scratch_directory
 from genpas_cli.manifest import library_versions
 from genpas_cli.options import as_json
@@ -51,11 +53,13 @@ class IngestReport:
     """Interactions a user, over users that have some: `min`, `median`, `mean`, `p99`, `max`."""
     store: str
     """Path of the store."""
+    rejects: str | None = None
+    """Path of the file that holds the bad rows, if there were any."""
 
 
 def ingest(
     sources: str | Path | Sequence[str | Path], output: str | Path, options: IngestOptions | None = None, *,
-    force: bool = False, progress: Progress = silent,
+    force: bool = False, rejects: str | Path | None = None, progress: Progress = silent,
 ) -> IngestReport:  # fmt: skip
     """Read interaction logs into a store.
 
@@ -64,6 +68,7 @@ def ingest(
         output: the store file to make.
         options: see `IngestOptions`; the defaults find format and columns, and hold out each user's last two.
         force: replace an existing store.
+        rejects: where bad rows go with `bad_rows="skip"`; by default `<output>.rejects.csv`, made only if there are any.
         progress: told how far it is.
 
     Returns:
@@ -78,16 +83,20 @@ def ingest(
     arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
     check_ingest_options(options)
     path, machine = Path(output), resolve(options)
-    refuse_existing(path, force=force)
+    rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")
+    refuse_existing(path, force=force, replaceable=stores.is_store)
+    if options.bad_rows == "skip":
+        refuse_existing(rejected, force=force, replaceable=Path.is_file)
     with (
         scratch_directory(machine.temp_dir) as scratch,
-        building(path, force=force) as new,
+        building(path, force=force, replaceable=stores.is_store) as new,
         connect(machine, scratch) as database,
     ):
-        rejects = scratch / "rejects.csv"
-        report = _Ingest(database, options, progress).run(arguments, scratch, rejects, new)
-        if rejects.exists():
-            shutil.move(rejects, path.with_name(path.name + ".rejects.csv"))
+        bad_rows = scratch / "rejects.csv"
+        report = _Ingest(database, options, progress).run(arguments, scratch, bad_rows, new)
+        if bad_rows.exists():
+            shutil.move(bad_rows, rejected)
+            report = replace(report, rejects=str(rejected))
     return replace(report, store=str(path))
 
 
@@ -99,6 +108,8 @@ def check_ingest_options(options: IngestOptions) -> None:
     for name in ("min_user", "min_item"):
         if getattr(options, name) < 0:
             raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes 0 or more")
+    if options.min_rating is not None and not math.isfinite(options.min_rating):
+        raise UsageError(f"--min-rating is {options.min_rating}; it takes a number")
     reserved = {"user_num", "item_num", "items", "item", "start", "position", "split", "time"} & set(options.keep)
     if reserved:
         raise UsageError(f"--keep {reserved.pop()}: a column of that name is genpas's own", tip="Rename it in the log.")
@@ -139,7 +150,7 @@ class _Ingest:
             self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), passes.lengths(users.count)
         )
         report = self._report(passes, users.count, items.count)
-        stores.write_provenance(self.con, staged.files, self.funnel)
+        stores.write_provenance(self.con, _relative(staged.files), self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes))
         return report
 
@@ -190,6 +201,14 @@ class _Ingest:
 
     def _split_meta(self, bounds: list[Any] | None) -> dict[str, Any]:
         return {"rule": self.options.split, "eval": self.options.eval, "bounds": bounds}
+
+
+def _relative(files: Sequence[FileReport]) -> list[FileReport]:
+    """Return the files with names relative to the directory that holds them all: where that lies is nobody's business."""
+    places = [os.path.abspath(file.name) for file in files if file.name != "stdin"]  # noqa: PTH100  # links stay
+    top = os.path.commonpath([os.path.dirname(place) for place in places]) if places else ""  # noqa: PTH120
+    names = [file.name if file.name == "stdin" else Path(os.path.relpath(file.name, top)).as_posix() for file in files]
+    return [replace(file, name=name) for file, name in zip(files, names, strict=True)]
 
 
 def report_of(store: stores.Store) -> IngestReport:

@@ -51,9 +51,10 @@ class AugmentOptions(MachineOptions):
     )
     draw: Literal["balanced", "independent"] = option(
         "balanced", "balanced: every (sequence, target) as often as it should be, up to rounding; "
-        "independent: so many draws with replacement.", panel=SAMPLING)  # fmt: skip
+        "independent: draws with replacement.", panel=SAMPLING)  # fmt: skip
     pairs: str | None = option(
-        None, "How many: a number, a multiple of Multi-Target's count such as 2x, or all (enumerate, however many). "
+        None, "Training pairs of an epoch: a number; a multiple such as 2x of Multi-Target's count, which is one for "
+        "each possible target; or all, to enumerate a named strategy however many that gives. "
         " [default: 1x; a named strategy enumerates]",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
@@ -71,7 +72,7 @@ class AugmentOptions(MachineOptions):
         "Order of training rows in a shard; user keeps a user's pairs together, in files four times smaller.",
         panel=OUTPUT,
     )
-    shard_rows: int = option(1_000_000, "Most rows of a shard.", metavar="N", panel=OUTPUT)
+    shard_rows: int = option(1_000_000, "Rows of a shard, at most.", metavar="N", panel=OUTPUT)
     user_ids: Literal["none", "raw"] = option(
-        "none", "raw writes users.parquet too; ids of people stay in the store by default.", panel=OUTPUT
+        "none", "raw: write users.parquet too; by default ids of people stay in the store.", panel=OUTPUT
     )

@@ -89,8 +89,8 @@ def find_roles(named: Named, options: ReadingOptions, *, rating: bool) -> Roles:
             taken = [column for column in found.values() if column is not None]
             found[role] = _by_name(named, role, taken, found, optional=role == "time")
     user, item = found["user"], found["item"]
-    assert user is not None  # noqa: S101  # only the time is optional
-    assert item is not None  # noqa: S101
+    assert user is not None  # only the time is optional
+    assert item is not None
     if user.name == item.name:
         raise DataError(f"{named.file}: column {user.name!r} is asked for both as user and as item")
     keep = tuple(_given(named, "keep", name) for name in options.keep)

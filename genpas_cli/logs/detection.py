@@ -1,4 +1,4 @@
-"""Tells what a file is and how its text is cut into columns, by its content; the name is asked where that is not enough.
+"""Tells what a file is and how its text is cut into columns, by its content, and by its name where that is not enough.
 
 Two readings of the same file are never guessed between: the error names both and the flag that decides.
 """

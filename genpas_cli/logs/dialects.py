@@ -10,7 +10,7 @@ from pathlib import Path
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.logs.aliases import find_roles, is_known
 from genpas_cli.logs.options import ReadingOptions
-from genpas_cli.logs.records import Record, StrayTextError, UnclosedQuoteError, split_record
+from genpas_cli.logs.records import Dialect, Record, read_records
 from genpas_cli.logs.sources import SourceFile
 from genpas_cli.logs.times import is_iso
 
@@ -63,15 +63,11 @@ def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOpt
 
 
 def _share(lines: Sequence[str], delimiter: str, quote: str) -> float:
-    """Return which part of the lines has the most frequent number of fields, if that is above 1."""
-    widths: Counter[int] = Counter()
-    for line in lines:
-        try:
-            widths[len(split_record(line, delimiter, quote))] += 1
-        except (UnclosedQuoteError, StrayTextError):
-            continue  # a record over several lines, or a bad one: the others decide
+    """Return which part of the records has the most frequent number of fields, if that is above 1."""
+    records = list(read_records(lines, Dialect(delimiter, quote, header=False, width=0)))
+    widths = Counter(len(record.fields) for record in records if not record.defect)
     width, count = widths.most_common(1)[0] if widths else (1, 0)
-    return count / widths.total() if width > 1 else 0.0
+    return count / len(records) if width > 1 else 0.0
 
 
 def _one_of(source: SourceFile, lines: Sequence[str], clear: list[str]) -> str:
@@ -102,7 +98,9 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
             f"{source.name}: only one column was found; the first line is {_cut(lines[0])!r}",
             tip=r"Say what stands between the columns, such as --delimiter '|' (or '\t', ';', '::').",
         )
-    csv = options.format == "csv" or find_roles(lines[0].split()).complete
+    asked = options.user or options.item or options.time or options.rating or options.keep or options.header is not None
+    # Who names columns has columns: sequences have none to choose from.
+    csv = options.format == "csv" or bool(asked) or find_roles(lines[0].split()).complete
     # Pairs mean the same either way: one user, one item, a line each.
     if csv or (widths.keys() == {2}):
         return delimiter
@@ -131,7 +129,7 @@ def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOp
     first, rest = records[0].fields, records[1:]
     asked = {options.user, options.item, options.time, options.rating, *options.keep}
     # A position is no name: `--user 1` says nothing about a first line `1,7873,1318896000`.
-    named = {name for name in asked if name and not name.isdecimal()} & set(first)
+    named = {name.lower() for name in asked if name and not name.isdecimal()} & {field.lower() for field in first}
     known = [field for field in first if is_known(field)]
     if named or (known and find_roles(first).complete):
         return True

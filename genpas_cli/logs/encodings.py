@@ -1,4 +1,4 @@
-"""Text of other encodings than UTF-8, as a UTF-8 copy: DuckDB knows but two of them and asks the network for the rest."""
+"""Text of other encodings than UTF-8, as a UTF-8 copy: DuckDB knows two of them, and asks the network for the rest."""
 
 from __future__ import annotations
 

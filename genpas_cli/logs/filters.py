@@ -25,12 +25,13 @@ _ALLOWED = frozenset({
 _MACROS = frozenset({"date_add", "days_in_month", "fdiv", "fmod", "if", "nullif", "split_part"})
 # Called CONSISTENT, and yet they ask the clock or open what a query in a text names.
 _IMPURE = frozenset({"age", "current_localtime", "current_localtimestamp", "json_serialize_plan", "json_serialize_sql"})
-_INTEGER = "try_cast({0} AS BIGINT) IS NOT NULL AND CAST(try_cast({0} AS BIGINT) AS VARCHAR) = {0}"
-_DOUBLE = (
-    "isfinite(try_cast({0} AS DOUBLE)) AND "
-    "regexp_full_match({0}, '[+-]?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?')"
-)
-_BOOLEAN = "lower({0}) IN ('true', 'false')"
+_TYPES = {
+    # Read back to the same text, a number has no leading zero, blank or sign that an id may have.
+    "BIGINT": "CAST(try_cast({0} AS BIGINT) AS VARCHAR) = {0}",
+    "DOUBLE": "isfinite(try_cast({0} AS DOUBLE)) AND "
+    "regexp_full_match({0}, '[+-]?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?')",
+    "BOOLEAN": "lower({0}) IN ('true', 'false')",
+}
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,25 @@ def text_types(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str
 
     A number with leading zeros is a text.
     """
-    if not names:
-        return []
-    every = ", ".join(f"bool_and({test.format(name)})" for name in names for test in (_INTEGER, _DOUBLE, _BOOLEAN))
-    found = con.execute(f"SELECT {every} FROM stage.rows").fetchall()[0]
-    answers = [found[n : n + 3] for n in range(0, len(found), 3)]
-    kinds = ("BIGINT", "DOUBLE", "BOOLEAN")
-    return [next((kind for kind, is_it in zip(kinds, answer, strict=True) if is_it), "VARCHAR") for answer in answers]
+    return _types_in(con, names, "stage.rows") if names else []
+
+
+def _types_in(con: duckdb.DuckDBPyConnection, columns: Sequence[str], relation: str) -> list[str]:
+    # A test that fails may be NULL, and bool_and passes over NULL: a missing value must be the only NULL.
+    every = ", ".join(
+        f"bool_and(CASE WHEN {column} IS NOT NULL THEN coalesce({test.format(column)}, false) END)"
+        for column in columns
+        for test in _TYPES.values()
+    )
+    found = con.execute(f"SELECT {every} FROM {relation}").fetchall()[0]
+    answers = [found[n : n + len(_TYPES)] for n in range(0, len(found), len(_TYPES))]
+    return [next((kind for kind, yes in zip(_TYPES, answer, strict=True) if yes), "VARCHAR") for answer in answers]
 
 
 def refused(text: str, error: Exception, columns: Sequence[Column]) -> UsageError:
     """Return the error for a condition that DuckDB does not take."""
+    if isinstance(error, duckdb.InterruptException):
+        raise error
     reason = str(error).split("\n\n")[0].split("\nLINE")[0].split("\nCandidate")[0].strip()
     return UsageError(f"--where {text!r}: {reason}", tip=_columns_tip(columns))
 
@@ -121,9 +130,7 @@ def _first_type(con: duckdb.DuckDBPyConnection, column: Column) -> str:
     if not column.samples:
         return "VARCHAR"
     values = ", ".join(f"({literal(value)})" for value in column.samples)
-    tests = ", ".join(f"bool_and({test.format('v')})" for test in (_INTEGER, _DOUBLE, _BOOLEAN))
-    answers = con.execute(f"SELECT {tests} FROM (VALUES {values}) AS sample(v)").fetchall()[0]
-    return next((k for k, is_it in zip(("BIGINT", "DOUBLE", "BOOLEAN"), answers, strict=True) if is_it), "VARCHAR")
+    return _types_in(con, ["v"], f"(VALUES {values}) AS sample(v)")[0]
 
 
 def _as_boolean(text: str) -> duckdb.Expression:
@@ -143,13 +150,22 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def _check(con: duckdb.DuckDBPyConnection, nodes: Sequence[dict[str, Any]], columns: Sequence[Column]) -> None:
+    parameters = {name for node in nodes if node["class"] == "LAMBDA" for name in _lambda_names(node)}
+    known = {column.name.lower() for column in columns} | parameters
     for node in nodes:
+        # `current_date` and `user` are written like columns, and are functions where there is no such column.
+        if node["class"] == "COLUMN_REF" and node["column_names"][0].lower() not in known:
+            raise _forbidden(f"{'.'.join(node['column_names'])}, which is no column", columns)
         if node["class"] not in _ALLOWED:
             raise _forbidden(f"a {node['class'].lower().replace('_', ' ')}", columns)
         if node["class"] == "FUNCTION":
             name = node["function_name"]
             if not _is_pure(con, name):
                 raise _forbidden(f"the function {name}()", columns)
+
+
+def _lambda_names(node: dict[str, Any]) -> set[str]:
+    return {name.lower() for inner in _nodes(node["lhs"]) for name in inner.get("column_names", [])}
 
 
 def _forbidden(what: str, columns: Sequence[Column]) -> UsageError:

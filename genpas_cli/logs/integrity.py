@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from genpas_cli.errors import DataError, GenpasError
+from genpas_cli.errors import DataError
 from genpas_cli.logs.sources import Compression, compression_of, decompressed, open_bytes
 
 _CHUNK = 1 << 20
@@ -87,7 +87,7 @@ def checking(subjects: Sequence[Subject]) -> Iterator[IntegrityCheck]:
     check.start()
     try:
         yield check
-    except GenpasError as error:
+    except DataError as error:
         try:
             check.digests()
         except DataError as defect:

@@ -95,21 +95,34 @@ def _run_insert(con: duckdb.DuckDBPyConnection, plan: Plan, n: int) -> int:
 def translated(log: LogFile, error: duckdb.Error) -> GenpasError:
     """Return what an error of DuckDB on reading a file means to the user; an interrupt is raised again as it is."""
     text = str(error)
-    detail = text.strip().split("\n")[0]
-    if isinstance(error, duckdb.InterruptException) or "nterrupted" in text:
-        raise error
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return MachineError(f"not enough memory to read {log.name} ({detail})", tip="Give more with --memory-limit.")
-    if "No space left" in text:
-        return MachineError(
-            f"no space left on the disk while reading {log.name}", tip="Choose another disk with --temp-dir."
-        )
+    if lacking := machine_lacks(error):
+        return lacking
     if "strptime" in text or "format specifier" in text:
-        return UsageError(f"--time-format is no strptime format ({detail})", tip="For example '%d/%m/%Y %H:%M'.")
+        return UsageError(
+            f"--time-format is no strptime format ({_detail(error)})", tip="For example '%d/%m/%Y %H:%M'."
+        )
     return DataError(
-        f"{log.name}: cannot be read as {log.format}; it is malformed, truncated or corrupt ({detail})",
+        f"{log.name}: cannot be read as {log.format}; it is malformed, truncated or corrupt ({_detail(error)})",
         tip="If it is something else, say so with --format, --delimiter, --quote or --encoding.",
     )
+
+
+def machine_lacks(error: duckdb.Error) -> MachineError | None:
+    """Return the error for memory or disk that ran out, if it is one; an interrupt is raised again as it is."""
+    if isinstance(error, duckdb.InterruptException) or "nterrupted" in str(error):
+        raise error
+    if "No space left" in str(error) or "max_temp_directory_size" in str(error):
+        return MachineError(
+            f"no space left on the disk for temporary files ({_detail(error)})",
+            tip="Free some space, or choose another disk with --temp-dir.",
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return MachineError(f"not enough memory to read the logs ({_detail(error)})", tip="Give more: --memory-limit.")
+    return None
+
+
+def _detail(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
 
 
 def _widened(con: duckdb.DuckDBPyConnection, plan: Plan, parts: list[Part]) -> Plan | None:

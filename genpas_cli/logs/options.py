@@ -69,12 +69,13 @@ class CleaningOptions:
     min_rating: float | None = option(None, "Keep only rows with at least this rating.", panel=CLEANING)
     dedup: Dedup = option(
         "none",
-        "Drop repeats: whole equal rows, the same item twice in a row, or every later event of a user with an item.",
+        "Drop repeats. exact: rows equal in every column; consecutive: an item right after itself; user-item: every "
+        "later event of a user with the same item.",
         panel=CLEANING,
     )
     min_user: int = option(
         0,
-        "Keep users with at least this many interactions (k-core, together with --min-item).",
+        "Keep users with at least this many interactions; with --min-item repeated until both hold (k-core).",
         metavar="N",
         panel=CLEANING,
     )

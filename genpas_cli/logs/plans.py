@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from genpas_cli.errors import DataError
 from genpas_cli.logs.columns import Column, Roles, find_roles
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
-from genpas_cli.logs.readers import LogFile
+from genpas_cli.logs.readers import LogFile, first_values
 from genpas_cli.logs.times import (
+    BIGINT,
     INTEGERS,
     TimeReader,
     common_type,
     format_reader,
+    guarded,
     number_sql,
     text_reader,
     typed_reader,
 )
+
+if TYPE_CHECKING:
+    import duckdb
 
 _NESTED = ("[]", "STRUCT", "MAP", "UNION")
 
@@ -72,28 +78,36 @@ class Plan:
             time = self.times[n]
             selected.append(time.sql if time.type == self.time_type else f"CAST({time.sql} AS {self.time_type})")
         if self.has_rating and roles.rating is not None:
-            selected.append(number_sql(roles.rating.sql))
+            column = roles.rating
+            selected.append(number_sql(guarded(column.sql) if column.type == "VARCHAR" else column.sql))
         if self.has_hash:
             selected.append(f"hash({log.row})")
         selected += [_value(extra.columns[n], extra.type) for extra in (*self.keep, *self.where)]
         return ", ".join(selected)
 
 
-def plan_load(logs: Sequence[LogFile], options: ReadingOptions, conditions: Sequence[str], *, exact: bool) -> Plan:
+def plan_load(
+    con: duckdb.DuckDBPyConnection,
+    logs: Sequence[LogFile],
+    options: ReadingOptions,
+    cleaning: CleaningOptions,
+    conditions: Sequence[str],
+) -> Plan:
     """Decide what is read from each file.
 
     Args:
+        con: a connection, to look at first values.
         logs: the files.
         options: which columns are what.
+        cleaning: what is going to be asked of them.
         conditions: columns that `--where` needs.
-        exact: whether whole rows are compared.
 
     Raises:
         DataError: columns are missing, ambiguous or of a type that does not do, or the files do not fit together.
     """
-    rating = isinstance(options, CleaningOptions) and options.min_rating is not None
+    rating = cleaning.min_rating is not None
     roles = tuple(find_roles(log.named, options, rating=rating) for log in logs)
-    times = _times(logs, roles, options)
+    times = _times(con, logs, roles, options)
     for log, role in zip(logs, roles, strict=True):
         _check_rating(log, role)
     keep = {role.name: n for n, role in reversed(list(enumerate(roles[0].keep)))}
@@ -112,7 +126,7 @@ def plan_load(logs: Sequence[LogFile], options: ReadingOptions, conditions: Sequ
         ),
         where=tuple(_where(logs, name, position) for position, name in enumerate(conditions)),
         has_rating=rating,
-        has_hash=exact,
+        has_hash=cleaning.dedup == "exact",
     )
 
 
@@ -139,22 +153,26 @@ def _value(column: Column, kind: str) -> str:
     return column.sql if column.type == kind else f"CAST({column.sql} AS {kind})"
 
 
-def _times(logs: Sequence[LogFile], roles: Sequence[Roles], options: ReadingOptions) -> tuple[TimeReader, ...]:
+def _times(
+    con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], roles: Sequence[Roles], options: ReadingOptions
+) -> tuple[TimeReader, ...]:
     timed = [log.name for log, role in zip(logs, roles, strict=True) if role.time is not None]
     if not timed:
         return ()
-    times = []
+    readers = []
     for log, role in zip(logs, roles, strict=True):
         if role.time is None:
             raise DataError(
                 f"{log.name}: no column of times, but {timed[0]} has one; {log.named.describe()}",
                 tip="Name it with --time, or read the files one by one.",
             )
-        times.append(_time(log, role.time, options))
-    return tuple(times)
+        readers.append(_time(con, log, role.time, options))
+    known = next((reader.type for reader in readers if reader), BIGINT)
+    # A file without any time has no kind of its own: all its rows are bad, or it has none.
+    return tuple(reader or TimeReader("time", known, f"CAST(NULL AS {known})") for reader in readers)
 
 
-def _time(log: LogFile, column: Column, options: ReadingOptions) -> TimeReader:
+def _time(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, options: ReadingOptions) -> TimeReader | None:
     if options.time_format is not None:
         if column.type.startswith(("TIMESTAMP", "DATE")):
             raise DataError(
@@ -166,14 +184,15 @@ def _time(log: LogFile, column: Column, options: ReadingOptions) -> TimeReader:
         if reader is None:
             raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no time")
         return reader
-    reader = text_reader(column.sql, column.samples)
-    if reader is not None:
-        return reader
-    shown = ", ".join(repr(value) for value in column.samples[:3]) or "nothing"
-    raise DataError(
-        f"{log.name}: column {column.name!r} holds no times that are known: {shown}",
-        tip="Say how they are written, for example --time-format '%d/%m/%Y %H:%M'; or name another column with --time.",
-    )
+    values = column.samples or first_values(con, log, column)
+    reader = text_reader(column.sql, values)
+    if reader is None and values:
+        shown = ", ".join(repr(value) for value in values[:3])
+        raise DataError(
+            f"{log.name}: column {column.name!r} holds no times that are known: {shown}",
+            tip="Say how they are written, such as --time-format '%d/%m/%Y %H:%M'; or name another column with --time.",
+        )
+    return reader
 
 
 def _check_rating(log: LogFile, role: Roles) -> None:
@@ -184,7 +203,7 @@ def _check_rating(log: LogFile, role: Roles) -> None:
 
 
 def _kept(name: str, alias: str, columns: Sequence[Column]) -> Extra:
-    if all(column.is_text for column in columns):
+    if any(column.is_text for column in columns):
         return Extra(name, alias, "VARCHAR", is_text=True, columns=tuple(columns))
     return Extra(name, alias, _common({_plain_type(c.type) for c in columns}), is_text=False, columns=tuple(columns))
 
@@ -199,7 +218,7 @@ def _where(logs: Sequence[LogFile], name: str, position: int) -> Extra:
     extra = _kept(name, f"where_{position}", columns)
     types = {column.type for column in columns}
     # A list or a date is itself in a condition; only where files differ must it become something they share.
-    return extra if extra.is_text or len(types) > 1 else Extra(name, extra.alias, types.pop(), False, extra.columns)
+    return extra if extra.is_text or len(types) > 1 else replace(extra, type=types.pop())
 
 
 def _plain_type(kind: str) -> str:

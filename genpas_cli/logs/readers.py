@@ -214,7 +214,7 @@ def _text_relation(log: LogFile, path: str) -> str:
     if log.format == "sequences":
         return _sequence_relation(log, path)
     dialect = log.dialect
-    assert dialect is not None  # noqa: S101  # delimited text has one
+    assert dialect is not None  # delimited text has one
     names = [c.name for c in log.columns if not c.in_path]
     if log.copy:
         dialect = replace(dialect, quote='"', header=False, skip=0)
@@ -254,6 +254,17 @@ def _sequence_relation(log: LogFile, path: str) -> str:
     items = "unnest(CASE WHEN len(parts) > 1 THEN parts[2:] ELSE [NULL] END)"
     split = f"SELECT {parts} AS parts FROM {lines} WHERE trim(line, ' \t') <> ''"
     return f"(SELECT parts[1] AS user_id, {items} AS item_id FROM ({split}))"
+
+
+def first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> tuple[str, ...]:
+    """Return the first values of a text column that are there; nothing where the file cannot be read that far."""
+    query = f"SELECT {column.sql} FROM {log.relation(con)} WHERE trim({column.sql}) <> '' LIMIT {_SAMPLES}"
+    try:
+        return tuple(value for (value,) in con.execute(query).fetchall())
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        return ()  # loading meets the same error, and says where
 
 
 def _first_line(error: BaseException) -> str:

@@ -123,12 +123,14 @@ def read_records(lines: Iterable[str], dialect: Dialect) -> Iterator[Record]:
             ahead.extendleft(reversed(following))
             continue
         else:
+            while len(fields) > dialect.width > 0 and not fields[-1]:
+                del fields[-1]  # delimiters too many at the end of a line are no fields to DuckDB
             yield Record(number, text, fields, _defect(text, fields, dialect))
         number += len(following)
 
 
 def _defect(text: str, fields: list[str], dialect: Dialect) -> str | None:
-    if len(fields) != dialect.width and dialect.width:
+    if dialect.width and len(fields) != dialect.width:
         return f"{len(fields)} fields instead of {dialect.width}"
     if len(text) > LONGEST_LINE:
         return f"longer than {LONGEST_LINE:,} characters"

@@ -14,14 +14,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
-
-import duckdb
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from genpas_cli.errors import DataError, MachineError
 from genpas_cli.logs.columns import Column
 from genpas_cli.logs.readers import LogFile
 from genpas_cli.logs.records import Record, read_lines, read_records, rewrite
+
+if TYPE_CHECKING:
+    import duckdb
 
 SKIP_TIP = "Correct the file; or leave malformed rows out and list them in a rejects file: --bad-rows skip"
 

@@ -105,6 +105,10 @@ def _source(path: Path, name: str, spool: Path) -> SourceFile:
         # A named pipe, `<(zcat ...)` for one, gives its bytes once; they are needed for detection, digest and reading.
         with path.open("rb") as stream:
             return SourceFile(_spool(stream, spool, name), name)
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
     return SourceFile(path, name, tuple(_partitions(Path(name))))
 
 

@@ -7,28 +7,25 @@ the files and of the rows in them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from genpas_cli.errors import DataError
 from genpas_cli.logs.encodings import as_utf8, is_utf8
 from genpas_cli.logs.filters import Condition, drop_others, read_condition, text_types
 from genpas_cli.logs.integrity import Subject, checking
-from genpas_cli.logs.loading import Loaded, Progress, load, reject_bad_values
+from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.plans import Extra, Plan, plan_load
 from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.readers import LogFile, open_log
 from genpas_cli.logs.rejects import Rejects
 from genpas_cli.logs.sources import SourceFile, compression_of, find_sources
-
-
-@dataclass(frozen=True, kw_only=True)
-class LogOptions(ReadingOptions, CleaningOptions):
-    """All that staging is asked to do."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class Staged:
 def stage(  # the six that a caller decides
     con: duckdb.DuckDBPyConnection,
     sources: Sequence[str],
-    options: LogOptions,
+    options: ReadingOptions,
     *,
     scratch: Path,
     rejects: Path,
@@ -78,7 +75,7 @@ def stage(  # the six that a caller decides
     Args:
         con: a connection with an attached database `stage`; its time zone is UTC.
         sources: files, patterns, directories, `-` for stdin.
-        options: how to read and what to drop.
+        options: how to read; where they are CleaningOptions too, as those of `ingest`, these say what to drop.
         scratch: directory for copies.
         rejects: where bad rows go, with `--bad-rows skip`; written only if there are any.
         progress: is told what is being done.
@@ -88,15 +85,17 @@ def stage(  # the six that a caller decides
         UsageError: an option makes no sense with them.
         MachineError: disk or memory ran out.
     """
+    cleaning = options if isinstance(options, CleaningOptions) else CleaningOptions()
     originals = find_sources(sources, scratch=scratch)
     texts = _decoded(originals, options, scratch)
-    logs = [open_log(con, text, options, whole_rows=options.dedup == "exact") for text in texts]
+    logs = [open_log(con, text, options, whole_rows=cleaning.dedup == "exact") for text in texts]
     subjects = [_subject(*files) for files in zip(originals, logs, strict=True)]
-    with checking(subjects) as check, Rejects(rejects, skip=options.bad_rows == "skip") as bad:
-        condition = None if options.where is None else read_condition(con, options.where, logs[0].columns)
-        plan = plan_load(logs, options, condition.columns if condition else (), exact=options.dedup == "exact")
+    skip = options.bad_rows == "skip"
+    with checking(subjects) as check, Rejects(rejects, skip=skip) as bad, _own_errors(con):
+        condition = _condition(con, logs, cleaning.where)
+        plan = plan_load(con, logs, options, cleaning, condition.columns if condition else ())
         loaded = load(con, plan, scratch, bad, progress or _silent)
-        funnel = _clean(con, loaded, bad, options, condition)
+        funnel = _clean(con, loaded, bad, cleaning, condition)
         kept = _finish(con, loaded.plan)
         digests = check.digests()
     files = tuple(
@@ -104,6 +103,21 @@ def stage(  # the six that a caller decides
         for original, part, digest in zip(originals, loaded.parts, digests, strict=True)
     )
     return Staged(files, loaded.plan.time_type, kept, funnel)
+
+
+@contextmanager
+def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Turn what DuckDB and PyArrow raise, and no step has named better, into errors of ours; an interrupt passes."""
+    try:
+        yield
+    except duckdb.Error as error:
+        failure = machine_lacks(error)
+        raise failure or DataError(f"the logs cannot be read ({str(error).strip()})") from error
+    except pa.ArrowException as error:
+        raise DataError(f"the Arrow data is truncated or corrupt ({error})") from error
+    finally:
+        # It would keep its file open, and be a name in the caller's database.
+        con.unregister("genpas_arrow")
 
 
 def _silent(_: str) -> None:
@@ -122,8 +136,16 @@ def _subject(original: SourceFile, log: LogFile) -> Subject:
     return Subject(original.path, original.name, compression_of(original.path), is_utf8=log.is_text and as_given)
 
 
+def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: str | None) -> Condition | None:
+    if where is None:
+        return None
+    # An empty part file has no values that say what its columns hold.
+    telling = (log for log in logs if any(column.samples or not column.is_text for column in log.columns))
+    return read_condition(con, where, next(telling, logs[0]).columns)
+
+
 def _clean(
-    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: LogOptions, condition: Condition | None
+    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions, condition: Condition | None
 ) -> tuple[FunnelStep, ...]:
     rows = sum(part.rows for part in loaded.parts)
     if rows == 0:

@@ -50,22 +50,29 @@ def number_sql(column: str) -> str:
     return f"CASE WHEN isfinite(try_cast({column} AS DOUBLE)) THEN try_cast({column} AS DOUBLE) END"
 
 
+def guarded(column: str) -> str:
+    """Return a text column such that DuckDB casts it where the query says.
+
+    A column that is used in one cast only is cast by DuckDB's CSV reader itself, which takes `try_cast` for `cast`: a
+    bad value is then an error. Here the column is compared as a text too.
+    """
+    return f"nullif({column}, '')"
+
+
 def typed_reader(column: str, sql_type: str) -> TimeReader | None:
     """Return how a column that is no text is read, or None if its type is no time."""
-    if sql_type in INTEGERS:
-        return TimeReader("integer", BIGINT, f"CAST({column} AS BIGINT)")
-    if sql_type in _WIDE_INTEGERS:
+    kind, target, value = "timestamp", TIMESTAMP, f"CAST({column} AS TIMESTAMP)"
+    if sql_type in INTEGERS or sql_type in _WIDE_INTEGERS:
         return TimeReader("integer", BIGINT, f"try_cast({column} AS BIGINT)")
     if sql_type in ("FLOAT", "DOUBLE") or sql_type.startswith("DECIMAL"):
         return TimeReader("number", DOUBLE, number_sql(column))
-    if sql_type in _DATES:
-        return TimeReader("timestamp", TIMESTAMP, f"CASE WHEN isfinite({column}) THEN CAST({column} AS TIMESTAMP) END")
     if sql_type == TIMESTAMP_NS:
-        return TimeReader("timestamp", TIMESTAMP_NS, f"CASE WHEN isfinite({column}) THEN {column} END")
-    if sql_type == "TIMESTAMP WITH TIME ZONE":
-        utc = f"make_timestamp(epoch_us({column}))"
-        return TimeReader("timestamp", TIMESTAMP, f"CASE WHEN isfinite({column}) THEN {utc} END")
-    return None
+        target, value = TIMESTAMP_NS, column
+    elif sql_type == "TIMESTAMP WITH TIME ZONE":
+        value = f"make_timestamp(epoch_us({column}))"
+    elif sql_type not in _DATES:
+        return None
+    return TimeReader(kind, target, f"CASE WHEN isfinite({column}) THEN {value} END")
 
 
 def text_reader(column: str, values: Sequence[str]) -> TimeReader | None:
@@ -73,6 +80,7 @@ def text_reader(column: str, values: Sequence[str]) -> TimeReader | None:
 
     Blanks around a value do not matter. Integers that are not all integers are read as numbers.
     """
+    column = guarded(column)
     present = [value.strip() for value in values if value.strip()]
     if not present:
         return None

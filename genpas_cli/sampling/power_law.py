@@ -27,15 +27,35 @@ def check_exponent(value: float, name: str) -> float:
     """Return `value` if it can be an exponent, else raise UsageError that names the option."""
     if math.isnan(value) or (math.isfinite(value) and abs(value) > LARGEST_EXPONENT):
         raise UsageError(
-            f"{name} is {value:g}; a bias is a number from -{LARGEST_EXPONENT:g} to {LARGEST_EXPONENT:g}, inf or -inf",
+            f"{name} is {show_exponent(value)}; a bias is a number from -{LARGEST_EXPONENT:g} to {LARGEST_EXPONENT:g}, inf or -inf",
             tip=f"For the limit case use --{name} {'-inf' if value < 0 else 'inf'}.",
         )
     return value
 
 
+def show_exponent(value: float) -> str:
+    """Return the shortest text that reads back as the same number: 1, 0.5, -inf."""
+    return repr(float(value)).removesuffix(".0")
+
+
 def powers(base: Ints, exponent: float) -> Floats:
-    """Return base^exponent elementwise as float64 (a few ulp)."""
-    return np.power(base.astype(np.float64), exponent)
+    """Return base^exponent elementwise as float64 (a few ulp).
+
+    Raises:
+        DataError: a power does not fit a float64.
+    """
+    with np.errstate(over="ignore"):
+        values: Floats = np.power(base.astype(np.float64), exponent)
+    if not np.isfinite(values).all():
+        raise _too_long(int(np.max(base)), exponent)
+    return values
+
+
+def _too_long(size: int, exponent: float) -> DataError:
+    return DataError(
+        f"a sequence of about {size:,} interactions is too long for a bias of {exponent:g}: its weights overflow",
+        tip="Use a smaller bias, or inf, its limit.",
+    )
 
 
 def accurate_cumsum(values: Floats) -> Floats:
@@ -55,13 +75,11 @@ def accurate_cumsum(values: Floats) -> Floats:
 @lru_cache(maxsize=32)
 def _prefix_sums(exponent: float, size: int) -> Floats:
     """Return float64 (size + 1,): entry m is Σ_{i ≤ m} i^exponent."""
+    terms = powers(np.arange(1, size + 1), exponent)
     with np.errstate(over="ignore"):
-        sums = np.concatenate(([0.0], accurate_cumsum(powers(np.arange(1, size + 1), exponent))))
+        sums = np.concatenate(([0.0], accurate_cumsum(terms)))
     if not math.isfinite(sums[-1]):
-        raise DataError(
-            f"a sequence of about {size:,} interactions is too long for a bias of {exponent:g}: its weights overflow",
-            tip="Use a smaller bias, or inf, its limit.",
-        )
+        raise _too_long(size, exponent)
     sums.flags.writeable = False
     return sums
 

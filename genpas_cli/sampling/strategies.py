@@ -21,7 +21,7 @@ import numpy as np
 
 from genpas_cli.errors import UsageError
 from genpas_cli.sampling.kernels import Ints, PositionKernel, SequenceKernel
-from genpas_cli.sampling.power_law import PowerLaw, check_exponent
+from genpas_cli.sampling.power_law import PowerLaw, check_exponent, show_exponent
 from genpas_cli.sampling.sequence_sampling import PairCountWeights, SequencePowerLaw
 
 
@@ -78,7 +78,7 @@ def triple(alpha: float, beta: float, gamma: float) -> Strategy:
     """
     for name, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
         check_exponent(value, name)
-    name = ",".join(f"{value:g}" for value in (alpha, beta, gamma))
+    name = ",".join(map(show_exponent, (alpha, beta, gamma)))
     return Strategy(name, alpha, beta, gamma, SequencePowerLaw(alpha), PowerLaw(beta), PowerLaw(gamma))
 
 

@@ -1,0 +1,173 @@
+"""Speed and memory of the main job, as ratios against a floor or a peer measured in the same run.
+
+    python tests/benchmarks/bench.py [--rounds 3] [--text-log FILE] [--integer-log FILE] [--recbole PYTHON] [--json]
+
+Each measurement is a process of its own that times itself after its imports, and the two sides of a ratio take turns,
+so that a machine whose speed drifts slows both. Medians are shown. Logs of ML-20M's shape are made where none is given.
+
+| ratio | target |
+|---|---|
+| augment (10M pairs, store → shards) / pyarrow writing the same rows in the same order from memory, same threads | ≤ 1.6 |
+| ingest, text ids / DuckDB's COPY (SELECT ... ORDER BY user, time) TO parquet | ≤ 2 |
+| ingest, integer ids / the same | ≤ 3.5 |
+| peak memory of either | < 2 GB |
+| pairs per second of augment / RecBole's data_augmentation, or its loop in pure Python | ≥ 20 |
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+PAIRS = 10_000_000
+
+
+def _measured(*step: str) -> dict[str, float]:
+    """Run one step in a process of its own; return what it printed."""
+    run = subprocess.run([sys.executable, __file__, "--step", *step], check=True, capture_output=True, text=True)
+    result: dict[str, float] = json.loads(run.stdout)
+    return result
+
+
+def _report(seconds: float, **more: float) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sys.stdout.write(json.dumps({"seconds": seconds, "peak_mb": peak, **more}))
+
+
+def step_ingest(log: str, store: str) -> None:
+    """Time `ingest`."""
+    from genpas_cli import ingest
+    from genpas_cli.logs import staging  # noqa: F401  # imported before the clock starts, like everything of a process
+
+    started = time.perf_counter()
+    ingest(log, store, force=True)
+    _report(time.perf_counter() - started)
+
+
+def step_copy(log: str, output: str) -> None:
+    """Time DuckDB sorting the same log into a Parquet file."""
+    import duckdb
+
+    con = duckdb.connect()
+    query = f"select user_id, item_id, timestamp from read_parquet('{log}') order by user_id, timestamp"
+    started = time.perf_counter()
+    con.execute(f"copy ({query}) to '{output}' (format parquet)")
+    _report(time.perf_counter() - started)
+
+
+def step_augment(store: str, output: str) -> None:
+    """Time `augment` with its defaults."""
+    from genpas_cli import AugmentOptions, augment
+
+    started = time.perf_counter()
+    report = augment(store, output, AugmentOptions(pairs=str(PAIRS)), force=True)
+    _report(time.perf_counter() - started, pairs=sum(report.pairs.values()))
+
+
+def step_write(pairs: str, output: str) -> None:
+    """Time bare pyarrow writing the rows of a pairs directory from memory, a file a shard, as many threads as cores."""
+    import pyarrow.parquet as pq
+
+    from genpas_cli.machine import cores
+    from genpas_cli.shards import read_batches
+
+    shards = [(path.name, list(read_batches(path))) for path in sorted(Path(pairs, "data").glob("*.parquet"))]
+    Path(output).mkdir(exist_ok=True)
+
+    def write(shard: tuple[str, list[Any]]) -> None:
+        name, batches = shard
+        with pq.ParquetWriter(
+            Path(output, name), batches[0].schema, compression="zstd", compression_level=1, use_dictionary=False,
+            write_statistics=False,
+        ) as writer:  # fmt: skip
+            for batch in batches:
+                writer.write_batch(batch, row_group_size=batch.num_rows)
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(cores()) as pool:
+        list(pool.map(write, shards))
+    _report(time.perf_counter() - started)
+
+
+STEPS = {"ingest": step_ingest, "copy": step_copy, "augment": step_augment, "write": step_write}
+
+
+def _log(kind: str, scratch: Path, given: dict[str, Path]) -> Path:
+    if kind in given:
+        return given[kind]
+    path = scratch / f"{kind}.parquet"
+    subprocess.run([sys.executable, HERE / "generate.py", "--ids", kind, "--out", path], check=True, stdout=sys.stderr)
+    return path
+
+
+def _paired(a: tuple[str, ...], b: tuple[str, ...], rounds: int) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+    """Measure two steps in turn."""
+    both = [(_measured(*a), _measured(*b)) for _ in range(rounds)]
+    return [x for x, _ in both], [y for _, y in both]
+
+
+def _row(name: str, ours: list[dict[str, float]], floor: list[dict[str, float]], target: float) -> dict[str, Any]:
+    ratio = statistics.median(x["seconds"] / y["seconds"] for x, y in zip(ours, floor, strict=True))
+    seconds, base = (statistics.median(x["seconds"] for x in side) for side in (ours, floor))
+    peak = max(x["peak_mb"] for x in ours)
+    return {"what": name, "seconds": seconds, "floor_seconds": base, "ratio": ratio, "target": target, "peak_mb": peak}
+
+
+def run(rounds: int, logs: dict[str, Path], recbole: str) -> list[dict[str, Any]]:
+    """Measure everything; return a row a ratio."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="genpas-bench-") as name:
+        scratch = Path(name)
+        for kind, target in (("text", 2.0), ("integer", 3.5)):
+            log = str(_log(kind, scratch, logs))
+            ours, floor = _paired(
+                ("ingest", log, str(scratch / f"{kind}.store")), ("copy", log, str(scratch / "sorted.parquet")), rounds
+            )
+            rows.append(_row(f"ingest, {kind} ids / COPY ... ORDER BY", ours, floor, target))
+        store, pairs = str(scratch / "text.store"), str(scratch / "out.pairs")
+        ours, floor = _paired(("augment", store, pairs), ("write", pairs, str(scratch / "floor")), rounds)
+        rows.append(_row("augment / bare pyarrow write", ours, floor, 1.6))
+        peer = json.loads(
+            subprocess.run([recbole, HERE / "recbole_peer.py"], check=True, capture_output=True, text=True).stdout
+        )
+        speed = statistics.median(x["pairs"] / x["seconds"] for x in ours)
+        rows.append({"what": f"pairs/s, augment / {peer['implementation']}", "pairs_per_second": speed,
+                     "peer_pairs_per_second": peer["pairs_per_second"], "ratio": speed / peer["pairs_per_second"],
+                     "target": 20})  # fmt: skip
+    return rows
+
+
+def main() -> None:
+    """Parse the command line and print the rows."""
+    if sys.argv[1:2] == ["--step"]:
+        STEPS[sys.argv[2]](*sys.argv[3:])
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--text-log", type=Path)
+    parser.add_argument("--integer-log", type=Path)
+    parser.add_argument("--recbole", default=sys.executable, help="Python of an environment that has RecBole")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    logs = {kind: path for kind in ("text", "integer") if (path := getattr(given, f"{kind}_log"))}
+    rows = run(given.rounds, logs, given.recbole)
+    if given.json:
+        print(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        print(f"{row['what']:<48} {row['ratio']:6.2f}  (target {row['target']})  " + ", ".join(
+            f"{key} {value:,.1f}" for key, value in row.items() if key not in ("what", "ratio", "target")))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
