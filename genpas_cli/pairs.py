@@ -16,6 +16,9 @@ from genpas_cli.sequences import Sequences, ranges
 _GATHER_PAIRS = 1 << 12
 """Pairs gathered at a time: the index array stays in the cache; the whole shard at once is 30 times slower."""
 
+_LARGEST_LISTS = 2**31 - 1
+"""Values that the lists of one Arrow batch can hold: their offsets are int32."""
+
 COLUMNS = ("user_num", "input_items", "target_item", "input_start", "target_position")
 """The columns every pair has, in order."""
 
@@ -82,8 +85,10 @@ def gather(
         sequences: holds every position they need.
         schema: of `pair_schema`.
         max_input: the input is cut to its most recent so many items; None keeps all.
-        batch_rows: rows of a batch.
+        batch_rows: rows of a batch; fewer where inputs are so long that a batch could not hold them.
     """
+    longest = int(np.max(located.cuts.target - cut_start(located.cuts.start, located.cuts.target, max_input), initial=1))
+    batch_rows = min(batch_rows, max(_LARGEST_LISTS // longest, 1))
     for begin in range(0, len(located.at), batch_rows):
         part = located.take(slice(begin, begin + batch_rows))  # type: ignore[arg-type]  # a slice takes a view
         yield _batch(part, sequences, schema, max_input)

@@ -83,8 +83,8 @@ def ingest(
     arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
     check_ingest_options(options)
     path, machine = Path(output), resolve(options)
-    rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")
     refuse_existing(path, force=force, replaceable=stores.is_store)
+    rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")
     if options.bad_rows == "skip":
         refuse_existing(rejected, force=force, replaceable=Path.is_file)
     with (

@@ -28,6 +28,12 @@ LARGEST_ENUMERATION = 20
 _FIXED_MEMORY = 160 * 2**20
 """Bytes that the interpreter, the libraries and DuckDB's buffers take whatever is done."""
 
+_WORKER_MEMORY = 24 * 2**20
+"""Bytes that a worker takes whatever the size of its shard."""
+
+_SENSIBLE_ROWS = 1000
+"""Shards of fewer rows are no advice to give."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -167,17 +173,28 @@ def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machi
 def check_room(job: Job, machine: Machine, output: Path | None) -> None:
     """Raise MachineError if the memory limit is below one shard, or the disk below the estimate, or not writable."""
     if job.workers < 1:
-        rows = max(plan.sampling.slices[0].stop for plan in job.plans)
+        larger = f"--memory-limit {math.ceil(job.memory / 10**6)}MB"
+        rows = _rows_that_fit(job, machine)
         raise MachineError(
             f"the memory limit of {show_size(machine.memory)} is too small for one shard: "
             f"about {show_size(job.memory)} needed",
-            tip=f"Use smaller shards (--shard-rows {max(rows // 4, 1)}), or raise --memory-limit.",
+            tip=f"Use smaller shards (--shard-rows {rows}), or {larger}." if rows else f"Allow more with {larger}.",
         )
     if output is not None:
         check_writable(output.absolute().parent)
         check_disk(
             output, job.disk, what=f"{output} (estimated)", tip="Draw fewer with --pairs, or write elsewhere with -o."
         )
+
+
+def _rows_that_fit(job: Job, machine: Machine) -> int:
+    """Return a number of rows whose shard the memory limit can hold; 0 if only some hundred could be held."""
+    rows = max(part.stop - part.start for plan in job.plans for part in plan.sampling.slices)
+    spare = machine.memory - _FIXED_MEMORY - _WORKER_MEMORY
+    taken = job.memory - _FIXED_MEMORY - _WORKER_MEMORY
+    # No part of `_shard_memory` takes more a row in a smaller shard than it does when spread over one row group.
+    fitting = min(rows, ROW_GROUP_ROWS) * spare // max(taken, 1)
+    return fitting if fitting >= _SENSIBLE_ROWS else 0
 
 
 def _check_kept(store: Store, kept: tuple[str, ...]) -> None:
@@ -257,7 +274,7 @@ def _shard_memory(sampling: SamplingPlan, form: PairForm, row_bytes: float, long
     """Return the bytes one worker needs for the largest shard: its cuts, the items they reach, two row groups."""
     rows = max(part.stop - part.start for part in sampling.slices)
     values = max(min(part.interactions, (part.stop - part.start) * longest) for part in sampling.slices)
-    return int(rows * 110 + values * 12 * (1 + len(form.kept)) + 4 * min(rows, ROW_GROUP_ROWS) * row_bytes + 24 * 2**20)
+    return int(rows * 110 + values * 12 * (1 + len(form.kept)) + 4 * min(rows, ROW_GROUP_ROWS) * row_bytes + _WORKER_MEMORY)
 
 
 def plan_as_json(job: Job) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from genpas_cli.logs.records import Dialect, Record, read_records
 from genpas_cli.logs.sources import Compression, SourceFile, compression_of, open_bytes
 
 _SAMPLE_BYTES = 1 << 18
+_MOST_BYTES = 1 << 22
+_FEW_LINES = 10
 _SAMPLE_RECORDS = 1000
 _FOREIGN = {
     b"PK\x03\x04": "a ZIP archive (or an Excel workbook)",
@@ -62,10 +64,10 @@ def detect(source: SourceFile, options: ReadingOptions) -> Detected:
         DataError: empty, binary, of no known format, or open to two readings.
     """
     compression = compression_of(source.path)
-    head = _head(source, compression)
+    head, is_whole = _head(source, compression)
     if (binary := _binary_format(source, head, compression, options)) is not None:
         return Detected(binary, compression)
-    lines = _lines(source, compression, head)
+    lines = _lines(source, compression, head, is_whole=is_whole)
     detected = Detected(options.format or "csv", compression, tuple(lines))
     first = next((line for line in lines if line.strip()), None)
     if first is None:
@@ -81,10 +83,17 @@ def detect(source: SourceFile, options: ReadingOptions) -> Detected:
     return _text(source, detected, newline, options)
 
 
-def _head(source: SourceFile, compression: Compression) -> bytes:
+def _head(source: SourceFile, compression: Compression) -> tuple[bytes, bool]:
+    """Return the first bytes, and whether they are all; more of them where lines are long."""
+    head = b""
     try:
         with open_bytes(source.path, compression) as stream:
-            return stream.read(_SAMPLE_BYTES)
+            while len(head) < _MOST_BYTES and head.count(b"\n") < _FEW_LINES:
+                chunk = stream.read(_SAMPLE_BYTES)
+                head += chunk
+                if len(chunk) < _SAMPLE_BYTES:
+                    return head, True
+            return head, False
     except OSError as error:
         raise unreadable(source.path, source.name, error) from error
 
@@ -113,7 +122,7 @@ def _by_suffix(name: str) -> Format | None:
     return cast("Format | None", suffixes.get(Path(name).suffix.lower()))
 
 
-def _lines(source: SourceFile, compression: Compression, head: bytes) -> list[str]:
+def _lines(source: SourceFile, compression: Compression, head: bytes, *, is_whole: bool) -> list[str]:
     if head[8:12] == b"DUCK":
         raise DataError(
             f"{source.name}: a DuckDB database, not a log", tip=f"If it is a store: genpas augment {source.name}"
@@ -131,7 +140,7 @@ def _lines(source: SourceFile, compression: Compression, head: bytes) -> list[st
         raise DataError(f"{source.name}, line {line}: a NUL byte; this is a binary file, or a damaged one")
     try:
         # A character cut by the sample's end is no defect: `final=False` keeps it back.
-        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < _SAMPLE_BYTES)
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=is_whole)
     except UnicodeDecodeError as error:
         line = line_of(source.path, compression, error.start)
         raise DataError(
@@ -140,7 +149,7 @@ def _lines(source: SourceFile, compression: Compression, head: bytes) -> list[st
         ) from error
     text = text.removeprefix("\ufeff")
     lines = (text if "\n" in text else text.replace("\r", "\n")).split("\n")
-    if len(head) == _SAMPLE_BYTES and len(lines) > 1:
+    if not is_whole and len(lines) > 1:
         lines.pop()
     return [line.removesuffix("\r") for line in lines]
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.logs.aliases import find_roles, is_known
@@ -18,8 +20,32 @@ DELIMITERS = ("\t", "::", ",", ";", "|")
 _CLEAR = 0.9
 _RAGGED = 0.5
 _AT_MOST = 1000
+_LONGEST_DELIMITER = 4
+_ESCAPES = {r"\t": "\t", r"\x01": "\x01", r"\u0001": "\x01", r"\001": "\x01"}
+_Options = TypeVar("_Options", bound=ReadingOptions)
 _RECBOLE = re.compile(r"[^:]+:(token|float|token_seq|float_seq)")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def check_options(options: _Options) -> _Options:
+    r"""Return the options with the delimiter that is meant: a shell passes `'\t'` as two characters.
+
+    Raises:
+        UsageError: a delimiter or a quote character that DuckDB's reader does not take.
+    """
+    tip = r"Say for example --delimiter ',' or --delimiter '\t'."
+    if options.quote is not None and (len(options.quote) > 1 or options.quote in ("\r", "\n")):
+        raise UsageError(f"--quote {options.quote!r}: it takes one character, or '' for none")
+    if options.delimiter is None:
+        return options
+    meant = options.delimiter
+    for written, character in _ESCAPES.items():
+        meant = meant.replace(written, character)
+    if not meant:
+        raise UsageError("--delimiter is empty", tip=tip)
+    if len(meant.encode()) > _LONGEST_DELIMITER or "\n" in meant or "\r" in meant or meant == options.quote:
+        raise UsageError(f"--delimiter {options.delimiter!r} cannot stand between columns", tip=tip)
+    return replace(options, delimiter=meant)
 
 
 def is_recbole(first: str, name: str, options: ReadingOptions) -> bool:
@@ -46,8 +72,6 @@ def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOpt
     lines = [line for line in lines if line.strip()][:_AT_MOST]
     quote = '"' if options.quote is None else options.quote
     if options.delimiter is not None:
-        if options.delimiter == "":
-            raise UsageError("--delimiter is empty", tip=r"Say for example --delimiter ',' or --delimiter '\t'.")
         if not any(options.delimiter in line for line in lines):
             raise DataError(
                 f"{source.name}: no line has the delimiter {options.delimiter!r}; the first is {_cut(lines[0])!r}"

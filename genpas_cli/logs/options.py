@@ -52,7 +52,7 @@ class ReadingOptions:
         False, "Take columns from the paths of a hive-partitioned directory (day=2024-01-01/...).", panel=READING
     )
     bad_rows: Literal["error", "skip"] = option(
-        "error", "A malformed row: stop, or put it in STORE.rejects.csv and count it.", panel=READING
+        "error", "A malformed row: stop, or put it in OUTPUT.rejects.csv and count it.", panel=READING
     )
 
 

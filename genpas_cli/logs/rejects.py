@@ -8,6 +8,7 @@ once more here; good rows go to a clean copy that DuckDB then reads.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -153,10 +154,12 @@ def locate(
     values = _text_rows(log, positions) if log.is_text else _binary_rows(con, log, reasons)
     number = -1
     for row, reason in rows:
-        while number < row:
-            line, text, found = next(values)
-            number += 1
-        column, describe = reasons[reason]
+        place = next(itertools.islice(values, row - number - 1, None), None)
+        number, (column, describe) = row, reasons[reason]
+        if place is None:
+            # Only if our reading of a text and DuckDB's differ; better without the line than with a wrong one.
+            raise DataError(f"{log.name}: row {row + 1} has no {column.name} that can be read", tip=SKIP_TIP)
+        line, text, found = place
         value = found[reason]
         said = f"no {column.name}" if not value.strip() else describe(value)
         yield BadRow(log.name, line, said, text, "line" if log.is_text else "row")

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from genpas_cli.errors import DataError
+from genpas_cli.logs.dialects import check_options
 from genpas_cli.logs.encodings import as_utf8, is_utf8
 from genpas_cli.logs.filters import Condition, drop_others, read_condition, text_types
 from genpas_cli.logs.integrity import Subject, checking
@@ -85,10 +86,12 @@ def stage(  # the six that a caller decides
         UsageError: an option makes no sense with them.
         MachineError: disk or memory ran out.
     """
+    options = check_options(options)
     cleaning = options if isinstance(options, CleaningOptions) else CleaningOptions()
     originals = find_sources(sources, scratch=scratch)
     texts = _decoded(originals, options, scratch)
-    logs = [open_log(con, text, options, whole_rows=cleaning.dedup == "exact") for text in texts]
+    with _own_errors(con):
+        logs = [open_log(con, text, options, whole_rows=cleaning.dedup == "exact") for text in texts]
     subjects = [_subject(*files) for files in zip(originals, logs, strict=True)]
     skip = options.bad_rows == "skip"
     with checking(subjects) as check, Rejects(rejects, skip=skip) as bad, _own_errors(con):

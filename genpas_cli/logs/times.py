@@ -84,12 +84,12 @@ def text_reader(column: str, values: Sequence[str]) -> TimeReader | None:
     present = [value.strip() for value in values if value.strip()]
     if not present:
         return None
-    most = len(present) // 2  # a malformed value among the first ones must not decide for all
-    if sum(bool(_INTEGER.fullmatch(v)) for v in present) > most:
+    half = len(present) / 2  # a malformed value among the first ones must not decide for all
+    if sum(bool(_INTEGER.fullmatch(v)) for v in present) >= half:
         return _integer(column)
-    if sum(bool(_FLOAT.fullmatch(v)) for v in present) > most:
+    if sum(bool(_FLOAT.fullmatch(v)) for v in present) >= half:
         return _float(column)
-    if sum(is_iso(v) for v in present) > most:
+    if sum(is_iso(v) for v in present) >= half:
         fine = any(_NANOSECONDS.search(v) for v in present)
         return _iso_ns(column) if fine else _iso(column)
     return None

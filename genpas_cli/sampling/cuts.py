@@ -156,7 +156,7 @@ def _independent(
     """Draw user, target and start with uniforms of their own; a user that the slice cuts offers its part of targets."""
     rows, mass_left = int(shard_row_counts(plan, epoch)[part.index]), part.upper - part.lower
     for chunk in chunks:
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ends = np.stack((part.lower - chunk.edges[:-1], part.upper - chunk.edges[:-1])) / chunk.mass
         low, high = np.clip(np.where(chunk.mass > 0, ends, 0.0), 0.0, 1.0)
         inside = (high - low) * chunk.mass

@@ -26,8 +26,9 @@ _JUST_BELOW_ONE = math.nextafter(1.0, 0.0)
 def check_exponent(value: float, name: str) -> float:
     """Return `value` if it can be an exponent, else raise UsageError that names the option."""
     if math.isnan(value) or (math.isfinite(value) and abs(value) > LARGEST_EXPONENT):
+        largest = show_exponent(LARGEST_EXPONENT)
         raise UsageError(
-            f"{name} is {show_exponent(value)}; a bias is a number from -{LARGEST_EXPONENT:g} to {LARGEST_EXPONENT:g}, inf or -inf",
+            f"{name} is {show_exponent(value)}; a bias is a number from -{largest} to {largest}, inf or -inf",
             tip=f"For the limit case use --{name} {'-inf' if value < 0 else 'inf'}.",
         )
     return value

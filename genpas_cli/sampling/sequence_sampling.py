@@ -55,5 +55,4 @@ def scaled(weights: Floats) -> Floats:
 
 def sequence_pmf(weights: Floats, histogram: Ints) -> Floats:
     """Return p_α of one sequence by m, float64 like `weights`: Σ_m histogram[m] · result[m] = 1."""
-    total = float(weights @ histogram)
-    return weights / total
+    return weights / float((weights * histogram).sum())

@@ -93,12 +93,14 @@ def plan_shards(  # noqa: PLR0913  # all but two by keyword
         targets: gives the targets of every user, in order.
     """
     weights = mass_by_targets(strategy, draw, histogram)
-    total = float(weights @ histogram)
+    # Not a dot product: BLAS sums in an order that depends on its number of threads.
+    total = float((weights * histogram).sum())
     shards = -(-pairs // shard_rows)
     rows = -(-pairs // shards)
     points = np.minimum(np.arange(shards + 1) * rows, pairs)
-    parts = np.arange(shards + 1) / shards if draw == "independent" else points / pairs
-    edges = parts * total
+    # Whole numbers of pairs stay whole on the line of an enumeration, so no slice touches a user it has nothing of.
+    parts, step = (np.arange(shards + 1), total / shards) if draw == "independent" else (points, total / pairs)
+    edges = parts.astype(np.float64) * step
     users = int(histogram.sum())
     first, last, before, items_before, items_through = _locate(edges, weights, targets(0, users - 1))
     slices = tuple(

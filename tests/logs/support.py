@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
+import functools
 import gzip
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from genpas_cli.logs.staging import LogOptions, Staged, stage
+from genpas_cli.logs.options import CleaningOptions, ReadingOptions
+from genpas_cli.logs.staging import Staged, stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(ReadingOptions, CleaningOptions):
+    """What staging looks at."""
 
 
 @dataclass(frozen=True)
@@ -47,26 +52,32 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-@contextlib.contextmanager
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection as a job opens it."""
-    config = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": "2"}
-    with duckdb.connect(config=config) as con:
-        con.execute("SET timezone = 'UTC'")
-        con.execute("ATTACH ':memory:' AS stage")
-        yield con
+@functools.cache
+def connection() -> duckdb.DuckDBPyConnection:
+    """Return a connection as a job opens it; always the same, since opening one takes longer than a test."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "threads": "2",
+    }
+    con = duckdb.connect(config=config)
+    con.execute("SET timezone = 'UTC'")
+    con.execute("ATTACH ':memory:' AS stage")
+    return con
 
 
 def read(*sources: Path | str, **options: Any) -> Log:
     """Stage a log with these options."""
-    with tempfile.TemporaryDirectory() as directory, connection() as con:
+    con = connection()
+    with tempfile.TemporaryDirectory() as directory:
         rejects = Path(directory, "rejects.csv")
-        asked = LogOptions(**options)
+        asked = Options(**options)
         staged = stage(con, [str(s) for s in sources], asked, scratch=Path(directory), rejects=rejects)
         described = con.execute("DESCRIBE stage.rows").fetchall()
         rows = con.execute("SELECT * FROM stage.rows ORDER BY rowid").fetchall()
         bad: list[dict[str, str]] = []
         if rejects.exists():
+            csv.field_size_limit(10**7)
             with rejects.open(encoding="utf-8", newline="") as stream:
                 bad = list(csv.DictReader(stream))
         return Log(staged, [name for name, *_ in described], [kind for _, kind, *_ in described], rows, bad)

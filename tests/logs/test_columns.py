@@ -14,10 +14,10 @@ from tests.logs.support import read, write
 @pytest.mark.parametrize(
     ("header", "user", "item", "time"),
     [
-        ("Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country", "Customer ID", "StockCode", "InvoiceDate"),
+        ("Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID,Country", "Customer ID", "StockCode", "InvoiceDate"),
         ("userId,movieId,rating,timestamp", "userId", "movieId", "timestamp"),
         ("timestamp,visitorid,event,itemid,transactionid", "visitorid", "itemid", "timestamp"),
-        ("event_time,event_type,product_id,category_id,brand,price,user_id,user_session", "user_id", "product_id", "event_time"),
+        ("event_time,event_type,product_id,price,user_id,user_session", "user_id", "product_id", "event_time"),
         ("user_id,asin,parent_asin,rating,timestamp", "user_id", "asin", "timestamp"),
         ("user_id,parent_asin,rating,timestamp", "user_id", "parent_asin", "timestamp"),
         ("t_dat,customer_id,article_id,price,sales_channel_id", "customer_id", "article_id", "t_dat"),
@@ -30,7 +30,9 @@ from tests.logs.support import read, write
 def test_known_logs_need_no_flag(tmp_path: Path, header: str, user: str, item: str, time: str) -> None:
     names = header.split(",")
     dates = {"t_dat", "date", "event_time", "InvoiceDate"}
-    rows = "\n".join(",".join("2020-01-0" + str(n) if c in dates else f"{n}{k}" for k, c in enumerate(names)) for n in (1, 2))
+    rows = "\n".join(
+        ",".join("2020-01-0" + str(n) if c in dates else f"{n}{k}" for k, c in enumerate(names)) for n in (1, 2)
+    )
     log = read(write(tmp_path / "a.csv", header + "\n" + rows + "\n"), keep=(user, item, time))
     assert log.column("user_id") == [f"{n}{names.index(user)}" for n in (1, 2)]
     assert log.column("item_id") == [f"{n}{names.index(item)}" for n in (1, 2)]
@@ -83,7 +85,7 @@ def test_a_column_that_is_not_there_lists_those_that_are(tmp_path: Path, wrong: 
 
 def test_user_and_item_are_two_columns(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="both"):
-        read(write(tmp_path / "a.csv", "user,item\n1,2\n"), item="user")
+        read(write(tmp_path / "a.csv", "user,item\n1,2\n"), user="1", item="user")
 
 
 def test_without_a_column_of_times_there_is_none(tmp_path: Path) -> None:

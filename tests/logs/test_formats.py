@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from genpas_cli.errors import DataError, UsageError
 from tests.logs.support import read, write
@@ -37,7 +37,7 @@ def test_line_ends_marks_and_blank_lines_do_not_matter(tmp_path: Path, end: str,
 
 
 def test_line_ends_of_two_kinds_in_one_file_are_read(tmp_path: Path) -> None:
-    text = "user,item,time\r\nu,i,1\nu,j,2\r\nu,\"k\nl\",3\n"
+    text = 'user,item,time\r\nu,i,1\nu,j,2\r\nu,"k\nl",3\n'
     log = read(write(tmp_path / "a.csv", text))
     assert log.rows == [("u", "i", 1), ("u", "j", 2), ("u", "k\nl", 3)]
     assert log.funnel["read"] == 3
@@ -54,7 +54,7 @@ def test_quotes_can_be_switched_off(tmp_path: Path) -> None:
 
 
 def test_recbole_atomic_files(tmp_path: Path) -> None:
-    text = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t10\t3.0\t978300760\n1\t\"x\t4\t978300761.5\n"
+    text = 'user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t10\t3.0\t978300760\n1\t"x\t4\t978300761.5\n'
     log = read(write(tmp_path / "ml.inter", text), min_rating=3.5)
     assert log.staged.files[0].format == "recbole"
     assert log.rows == [("1", '"x', 978300761.5)]
@@ -84,7 +84,9 @@ def test_a_json_array_is_refused_with_a_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compression", ["uncompressed", "lz4", "zstd"])
 def test_arrow_and_feather(tmp_path: Path, compression: str) -> None:
-    table = pa.table({"note": ["x"] * 3, "user": [e[0] for e in EVENTS], "item": [e[1] for e in EVENTS], "ts": [1, 2, 3]})
+    table = pa.table(
+        {"note": ["x"] * 3, "user": [e[0] for e in EVENTS], "item": [e[1] for e in EVENTS], "ts": [1, 2, 3]}
+    )
     feather.write_feather(table, tmp_path / "a.feather", compression=compression)
     assert read(tmp_path / "a.feather").rows == EVENTS
     with pa.ipc.new_stream(str(tmp_path / "stream"), table.schema) as writer:
@@ -128,7 +130,7 @@ def test_ids_of_other_types_are_their_text(tmp_path: Path, values: Any, texts: l
 
 def test_lists_are_no_ids(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user": ["u"], "item": [[1, 2]]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="item.*an id is a text or a number"):
+    with pytest.raises(DataError, match=r"item.*an id is a text or a number"):
         read(tmp_path / "a.parquet")
 
 
@@ -204,7 +206,9 @@ def test_a_log_without_rows_is_refused_but_an_empty_part_is_not(tmp_path: Path) 
     empty = write(tmp_path / "a.csv", "user_id,item_id,timestamp\n")
     with pytest.raises(DataError, match=r"a\.csv: no rows"):
         read(empty)
-    pq.write_table(pa.table({"user": pa.array([], pa.string()), "item": pa.array([], pa.string())}), tmp_path / "a.parquet")
+    pq.write_table(
+        pa.table({"user": pa.array([], pa.string()), "item": pa.array([], pa.string())}), tmp_path / "a.parquet"
+    )
     with pytest.raises(DataError, match="no rows"):
         read(tmp_path / "a.parquet")
     full = write(tmp_path / "b.csv", "user_id,item_id,timestamp\nu,i,1\n")
@@ -213,7 +217,13 @@ def test_a_log_without_rows_is_refused_but_an_empty_part_is_not(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("head", "what"),
-    [(b"PK\x03\x04", "ZIP"), (b"BZh9", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"SQLite format 3\0", "SQLite"), (b"FEA1", "Feather")],
+    [
+        (b"PK\x03\x04", "ZIP"),
+        (b"BZh9", "bzip2"),
+        (b"\xfd7zXZ\0", "xz"),
+        (b"SQLite format 3\0", "SQLite"),
+        (b"FEA1", "Feather"),
+    ],
 )
 def test_foreign_formats_are_named(tmp_path: Path, head: bytes, what: str) -> None:
     with pytest.raises(DataError, match=what):
@@ -221,7 +231,7 @@ def test_foreign_formats_are_named(tmp_path: Path, head: bytes, what: str) -> No
 
 
 def test_binary_garbage_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="NUL byte|not UTF-8"):
+    with pytest.raises(DataError, match=r"NUL byte|not UTF-8"):
         read(write(tmp_path / "a.csv", bytes(range(255, -1, -1)) * 10))
     with pytest.raises(DataError, match="not a Parquet file"):
         read(write(tmp_path / "a.parquet", "user,item\n1,2\n"))
@@ -249,6 +259,28 @@ def test_a_wrong_encoding_is_an_error_with_the_line(tmp_path: Path) -> None:
         read(file, encoding="shift_jis")
     with pytest.raises(UsageError, match="nonsense"):
         read(file, encoding="nonsense")
+
+
+@pytest.mark.parametrize("options", [{"delimiter": ""}, {"delimiter": "\n"}, {"delimiter": "-----"}, {"quote": "''"}])
+def test_text_options_that_mean_nothing(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"--delimiter|--quote"):
+        read(write(tmp_path / "a.csv", "user,item\n1,2\n"), **options)
+
+
+def test_a_tab_may_be_written_as_a_shell_passes_it(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a", "user\titem\n1\t2,3\n"), delimiter=r"\t").events == [("1", "2,3")]
+    assert read(write(tmp_path / "b", "user\x01item\n1\x012\n"), delimiter=r"\x01").events == [("1", "2")]
+
+
+def test_names_of_columns_may_hold_anything(tmp_path: Path) -> None:
+    text = '"user\'s ""own"" id",a;b,{x}\nu,i,1\nv,j,2\n'
+    log = read(write(tmp_path / "a.csv", text), user='user\'s "own" id', item="a;b", where='"{x}" > 1', keep=("{x}",))
+    assert log.rows == [("v", "j", 2)]
+
+
+def test_a_first_line_longer_than_the_first_look(tmp_path: Path) -> None:
+    text = "u1 " + " ".join(str(n) for n in range(100_000)) + "\nu2 a b\nu3 c\n"
+    assert len(read(write(tmp_path / "a.txt", text)).rows) == 100_003
 
 
 def test_a_wrong_delimiter_shows_the_first_line(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +12,8 @@ import pytest
 from genpas_cli.errors import DataError
 from tests.logs.support import read, write
 
-ROWS = "".join(f"u{n % 977},i{random.Random(n).randrange(10**9)},{n}\n" for n in range(20_000))
+# Ids that hardly compress, so that a cut or a flip falls into data.
+ROWS = "".join(f"u{n % 977},i{hashlib.md5(b'%d' % n, usedforsecurity=False).hexdigest()},{n}\n" for n in range(20_000))
 CSV = "user_id,item_id,timestamp\n" + ROWS
 
 

@@ -14,8 +14,6 @@ import pytest
 from genpas_cli.errors import DataError, UsageError
 from tests.logs.support import Log, connection, read, write
 
-UTC = dt.UTC
-
 
 def times(tmp_path: Path, *values: str, **options: Any) -> Log:
     text = "user;item;time\n" + "".join(f"u;i{n};{value}\n" for n, value in enumerate(values))
@@ -33,7 +31,8 @@ def times(tmp_path: Path, *values: str, **options: Any) -> Log:
         (["2024-01-02"], "TIMESTAMP", [dt.datetime(2024, 1, 2)]),  # noqa: DTZ001
         (["2024/01/02 03:04"], "TIMESTAMP", [dt.datetime(2024, 1, 2, 3, 4)]),  # noqa: DTZ001
         (["2024-01-02T03:04:05.678901"], "TIMESTAMP", [dt.datetime(2024, 1, 2, 3, 4, 5, 678901)]),  # noqa: DTZ001
-        (["2024-01-02 03:04:05 UTC", "2024-01-02"], "TIMESTAMP", [dt.datetime(2024, 1, 2, 3, 4, 5), dt.datetime(2024, 1, 2)]),  # noqa: DTZ001
+        (["2024-01-02 03:04:05 UTC", "2024-01-02"], "TIMESTAMP",
+         [dt.datetime(2024, 1, 2, 3, 4, 5), dt.datetime(2024, 1, 2)]),  # noqa: DTZ001
         (["2024-01-02T03:04:05Z", "2024-01-02T03:04:05+02:00", "2024-01-02T03:04:05-0530"], "TIMESTAMP",
          [dt.datetime(2024, 1, 2, 3, 4, 5), dt.datetime(2024, 1, 2, 1, 4, 5), dt.datetime(2024, 1, 2, 8, 34, 5)]),  # noqa: DTZ001
     ],
@@ -56,9 +55,8 @@ def test_nanoseconds_are_kept_and_offsets_honoured(tmp_path: Path, late: bool) -
     values = ["2024-01-01"] * (5000 if late else 1) + values
     log = times(tmp_path, *values)
     assert log.staged.time_type == "TIMESTAMP_NS"
-    with connection() as con:
-        texts = ["2024-01-02 03:04:05.123456789", "2024-01-02 02:04:05.1234567", "2024-01-02 03:04:05"]
-        expected = [con.execute("SELECT CAST($1 AS TIMESTAMP_NS)", [t]).fetchall()[0][0] for t in texts]
+    texts = ["2024-01-02 03:04:05.123456789", "2024-01-02 02:04:05.1234567", "2024-01-02 03:04:05"]
+    expected = [connection().execute("SELECT CAST($1 AS TIMESTAMP_NS)", [t]).fetchall()[0][0] for t in texts]
     assert log.column("time")[-3:] == expected
 
 
@@ -90,8 +88,10 @@ def test_unknown_writing_asks_for_the_format(tmp_path: Path, value: str) -> None
     ("values", "bad"),
     [
         (["1", "2", "x"], "x"),
+        (["1", "2", "1.2.3"], "1.2.3"),
         (["1", "2", "0x1F"], "0x1F"),
         (["1", "2", "99999999999999999999x"], "99999999999999999999x"),
+        (["1.5", "2.5", "x"], "x"),
         (["1.5", "2.5", "nan"], "nan"),
         (["1.5", "2.5", "-inf"], "-inf"),
         (["1.5", "2.5", "1e999"], "1e999"),
