@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from genpas_cli.jobs.ingest import IngestReport, ingest
     from genpas_cli.jobs.options import AugmentOptions, IngestOptions
     from genpas_cli.jobs.verify import VerifyReport, verify
+    from genpas_cli.machine import MachineOptions
     from genpas_cli.sampling.strategies import Strategy, parse_strategy
 
 _HOMES = {
     "AugmentOptions": "jobs.options", "AugmentReport": "jobs.augment", "CheckFailedError": "errors",
     "DataError": "errors", "GenpasError": "errors", "IngestOptions": "jobs.options", "IngestReport": "jobs.ingest",
-    "IntegrityError": "errors", "MachineError": "errors", "PairStream": "jobs.augment",
+    "IntegrityError": "errors", "MachineError": "errors", "MachineOptions": "machine", "PairStream": "jobs.augment",
     "Strategy": "sampling.strategies", "UsageError": "errors", "VerifyReport": "jobs.verify",
     "augment": "jobs.augment", "augment_stream": "jobs.augment", "ingest": "jobs.ingest",
     "parse_strategy": "sampling.strategies", "plan": "jobs.augment", "verify": "jobs.verify",
@@ -40,8 +41,8 @@ _HOMES = {
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
     "AugmentOptions", "AugmentReport", "CheckFailedError", "DataError", "GenpasError", "IngestOptions", "IngestReport",
-    "IntegrityError", "MachineError", "PairStream", "Strategy", "UsageError", "VerifyReport", "augment",
-    "augment_stream", "ingest", "parse_strategy", "plan", "verify",
+    "IntegrityError", "MachineError", "MachineOptions", "PairStream", "Strategy", "UsageError", "VerifyReport",
+    "augment", "augment_stream", "ingest", "parse_strategy", "plan", "verify",
 ]  # fmt: skip
 
 

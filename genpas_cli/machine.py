@@ -140,7 +140,9 @@ def disk_error(error: OSError, where: Path, *, option: str = "-o") -> MachineErr
             f"no space left on the disk that holds {where}",
             tip="Free some space, or write elsewhere with -o (output) or --temp-dir (temporary files).",
         )
-    return MachineError(f"cannot write to {where}: {error.strerror or error}", tip=f"Choose another place with {option}.")
+    return MachineError(
+        f"cannot write to {where}: {error.strerror or error}", tip=f"Choose another place with {option}."
+    )
 
 
 @contextlib.contextmanager

@@ -53,7 +53,7 @@ def run_facts(seconds: float) -> dict[str, Any]:
 def write_manifest(directory: Path, manifest: Manifest, files: list[ShardFile]) -> None:
     """Write `manifest.json`, last of all files."""
     ordered = sorted((asdict(file) for file in files), key=lambda file: str(file["path"]))
-    content = {"format_version": FORMAT_VERSION, **manifest, "files": ordered}
+    content = {**manifest, "files": ordered}
     (directory / NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

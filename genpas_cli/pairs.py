@@ -87,7 +87,9 @@ def gather(
         max_input: the input is cut to its most recent so many items; None keeps all.
         batch_rows: rows of a batch; fewer where inputs are so long that a batch could not hold them.
     """
-    longest = int(np.max(located.cuts.target - cut_start(located.cuts.start, located.cuts.target, max_input), initial=1))
+    longest = int(
+        np.max(located.cuts.target - cut_start(located.cuts.start, located.cuts.target, max_input), initial=1)
+    )
     batch_rows = min(batch_rows, max(_LARGEST_LISTS // longest, 1))
     for begin in range(0, len(located.at), batch_rows):
         part = located.take(slice(begin, begin + batch_rows))  # type: ignore[arg-type]  # a slice takes a view

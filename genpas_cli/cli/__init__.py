@@ -13,7 +13,7 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run genpas; the console script's entry."""
-    from genpas_cli.cli import ingest, augment, verify  # noqa: F401, I001  # each registers its command: order of the help
+    from genpas_cli.cli import ingest, augment, verify  # noqa: F401, I001  # each registers its command, in this order
 
     _open_standard_streams()
     try:
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Give Python the streams that the shell has closed (`>&-`): else the next file opened becomes file 1, and stdout."""
+    """Give Python the streams that the shell has closed (`>&-`): else the next file opened becomes stdout."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  # for as long as the process lives

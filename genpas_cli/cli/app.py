@@ -34,7 +34,7 @@ def _show_version(value: bool) -> None:  # noqa: FBT001  # a flag's callback
 
 @app.callback()
 def _genpas(
-    version: Annotated[  # acted on by its callback
+    version: Annotated[  # noqa: FBT002  # a flag; acted on by its callback
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.ingest import say_report
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.errors import UsageError
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
@@ -109,21 +110,26 @@ def _send(stream: object) -> None:
 
 
 def _say_report(report: AugmentReport) -> None:
+    if report.log is not None:
+        say_report(report.log)
+        console.say("")
     held = report.held_out
     counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
     console.say(
         f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) "
-        f"in {report.files} shards, {show_size(report.bytes)}, {report.seconds:.1f} s"
+        f"in {console.counted(report.files, 'shard')}, {show_size(report.bytes)}, {report.seconds:.1f} s"
     )
-    if report.rejects:
-        console.say(f"bad rows of the log are in {report.rejects}")
     if held["rule"] == "none":
         console.say("nothing was held out (--split none)")
     else:
         console.say(
             f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions"
             + (f" ({held['without_input']:,} no target: nothing came before)" if held["without_input"] else "")
-            + (f"; {held['users_in_train_only']:,} users have none" if held["users_in_train_only"] else "")
+            + (
+                f"; {console.counted(held['users_in_train_only'], 'user')} with none"
+                if held["users_in_train_only"]
+                else ""
+            )
             + ". To train on everything: --split none"
         )
     output = console.escaped(report.output)

@@ -69,7 +69,8 @@ def say_report(report: IngestReport) -> None:
         console.say(f"  {step['step']:<{width}} {dropped} {step['kept']:>14,}")
     length = report.length
     console.say(
-        f"{report.interactions:,} interactions of {report.users:,} users with {report.items:,} items; "
+        f"{console.counted(report.interactions, 'interaction')} of {console.counted(report.users, 'user')} "
+        f"with {console.counted(report.items, 'item')}; "
         f"length {length['min']:,} to {length['max']:,}, median {length['median']:,.0f}"
     )
     if report.rejects:

@@ -47,7 +47,8 @@ def verify(
         console.print_json(asdict(report))
         return
     console.say(
-        f"{report.files} files, {report.rows:,} pairs: digests, counts, schema and numbers agree with the manifest"
+        f"{console.counted(report.files, 'file')}, {console.counted(report.rows, 'pair')}: "
+        "digests, counts, schema and numbers agree with the manifest"
     )
     if report.slices:
         console.say(

@@ -6,7 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,12 +15,13 @@ import pyarrow.parquet as pq
 
 from genpas_cli.card import data_card
 from genpas_cli.engines.local import stream_shards, write_shards
-from genpas_cli.errors import UsageError
-from genpas_cli.jobs.ingest import check_ingest_options, ingest
+from genpas_cli.errors import DataError, UsageError
+from genpas_cli.jobs.ingest import IngestReport, check_ingest_options, ingest
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import Job, check_augment_options, check_room, plan_as_json, plan_job
-from genpas_cli.machine import Machine, disk_error, resolve, scratch_directory
+from genpas_cli.machine import Machine, MachineOptions, disk_error, resolve, scratch_directory
 from genpas_cli.manifest import (
+    FORMAT_VERSION,
     Manifest,
     is_pairs_directory,
     library_versions,
@@ -58,8 +59,8 @@ class AugmentReport:
     held_out: dict[str, Any]
     """`rule` of the split, `validation` and `test` targets, `users_in_train_only`, and `without_input` (held-out
     interactions that are no target, as nothing came before them)."""
-    rejects: str | None
-    """Path of the file that holds the log's bad rows, if any were left out."""
+    log: IngestReport | None
+    """How the log was read, cleaned and split; None where the source was a store."""
     seconds: float
 
 
@@ -71,8 +72,8 @@ class _Opened:
     machine: Machine
     keep: tuple[str, ...]
     """Kept columns wanted."""
-    rejects: str | None
-    """Where the log's bad rows went, if it had any."""
+    log: IngestReport | None
+    """How it was made, if it was made now."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
         sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
         output: the directory to make; by default `<name of the first source>.pairs` in the current directory.
         options: which pairs, how many, in what form; by default α, β, γ = 1, 0, 0 and as many as Multi-Target has.
-        ingest_options: how logs are read; ignored for a store.
+        ingest_options: how logs are read; for a store only `keep` may be set.
         keep_store: where to keep the store made from logs.
         force: replace an existing output.
         progress: told how far it is.
@@ -123,7 +124,8 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     shards = [file for file in files if file.split]
     return AugmentReport(
         str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(shards), options.epochs,
-        len(shards), sum(file.bytes for file in shards), _held_out(opened.store, job), opened.rejects, round(time.monotonic() - started, 3),
+        len(shards), sum(file.bytes for file in shards), _held_out(opened.store, job), opened.log,
+        round(time.monotonic() - started, 3),
     )  # fmt: skip
 
 
@@ -214,7 +216,7 @@ def _rejects_beside(output: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _store_of(
+def _store_of(  # noqa: PLR0913  # all but four by keyword
     sources: Sources, options: AugmentOptions, ingest_options: IngestOptions | None,
     keep_store: str | Path | None, *, rejects: Path | None, force: bool, progress: Progress,
 ) -> Iterator[_Opened]:  # fmt: skip
@@ -223,20 +225,39 @@ def _store_of(
     Without a place for `rejects`, they go the way of the temporary store.
     """
     arguments = _names(sources)
-    reading, machine, rejected = ingest_options or IngestOptions(), resolve(options), None
+    if made := next((name for name in arguments if is_pairs_directory(Path(name))), None):
+        raise DataError(
+            f"{made} is a pairs directory, not a log", tip="Give the log or the store that it was made from."
+        )
+    reading, machine, log = ingest_options or IngestOptions(), resolve(options), None
     with scratch_directory(machine.temp_dir) as scratch:
         if len(arguments) == 1 and is_store(Path(arguments[0])):
             if keep_store is not None:
                 raise UsageError(f"--store {keep_store}: {arguments[0]} is a store already")
             path = Path(arguments[0])
+            _refuse_reading_options(reading, path)
         else:
             limits = {name: getattr(options, name) for name in ("threads", "memory_limit", "temp_dir")}
             reading = replace(reading, **limits)
             check_ingest_options(reading)
             path = scratch / "log.store" if keep_store is None else Path(keep_store)
-            rejected = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress).rejects
+            log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
         with open_store(path, machine, scratch, memory=max(machine.memory // 4, 64 * 2**20)) as store:
-            yield _Opened(store, machine, reading.keep, rejected)
+            yield _Opened(store, machine, reading.keep, log)
+
+
+def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
+    """Raise UsageError for options that came too late: a store's log was read, cleaned and split when it was made."""
+    names = (
+        {field.name for field in fields(IngestOptions)} - {field.name for field in fields(MachineOptions)} - {"keep"}
+    )
+    late = sorted(name for name in names if getattr(reading, name) != getattr(IngestOptions(), name))
+    if late:
+        flag = "--" + late[0].replace("_", "-")
+        raise UsageError(
+            f"{flag}: {store} is a store; its log was read, cleaned and split when the store was made",
+            tip=f"Make another store with it: genpas ingest LOGS -o STORE {flag} ...",
+        )
 
 
 def _write(store: Store, job: Job, directory: Path, options: AugmentOptions, progress: Progress) -> list[ShardFile]:
@@ -270,6 +291,7 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
     strategy, sampling = job.strategy, job.train.sampling
     biases = {name: number_as_json(getattr(strategy, name)) for name in ("alpha", "beta", "gamma")}
     return {
+        "format_version": FORMAT_VERSION,
         "source": sorted(store.rows("sources"), key=lambda source: str(source["name"])),
         "ingest": {"options": store.meta["options"], "funnel": store.rows("funnel")},
         "users": store.users,

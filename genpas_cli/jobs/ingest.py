@@ -68,7 +68,7 @@ def ingest(
         output: the store file to make.
         options: see `IngestOptions`; the defaults find format and columns, and hold out each user's last two.
         force: replace an existing store.
-        rejects: where bad rows go with `bad_rows="skip"`; by default `<output>.rejects.csv`, made only if there are any.
+        rejects: where bad rows go with `bad_rows="skip"`, if there are any; by default `<output>.rejects.csv`.
         progress: told how far it is.
 
     Returns:
@@ -204,7 +204,7 @@ class _Ingest:
 
 
 def _relative(files: Sequence[FileReport]) -> list[FileReport]:
-    """Return the files with names relative to the directory that holds them all: where that lies is nobody's business."""
+    """Return the files named from the directory that holds them all: where that lies is nobody's business."""
     places = [os.path.abspath(file.name) for file in files if file.name != "stdin"]  # noqa: PTH100  # links stay
     top = os.path.commonpath([os.path.dirname(place) for place in places]) if places else ""  # noqa: PTH120
     names = [file.name if file.name == "stdin" else Path(os.path.relpath(file.name, top)).as_posix() for file in files]

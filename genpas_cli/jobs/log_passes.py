@@ -16,6 +16,7 @@ from genpas_cli.jobs.options import PassOptions
 from genpas_cli.logs import numbering
 from genpas_cli.logs.cleaning import k_core, not_repeated
 from genpas_cli.logs.histories import History, Mask, same_as_previous, whole_users
+from genpas_cli.logs.instants import as_number, parse_instant
 from genpas_cli.logs.options import Dedup
 from genpas_cli.logs.ordering import sorted_rows
 from genpas_cli.logs.sessions import parse_gap, session_numbers, units_a_second
@@ -52,6 +53,7 @@ class LogPasses:
         columns = (["time"] if self._has_time else []) + (["row_hash"] if options.dedup == "exact" else [])
         self._columns = columns + [f"keep_{i}" for i in range(len(staged.kept))]
         self._query = sorted_rows(options.ties, self._columns, has_time=self._has_time)
+        self._table = "rows"
         self._pending_dedup: Dedup = options.dedup
         self._repeats = 0
         self._live: dict[str, Mask | None] = {"user": None, "item": None}
@@ -138,7 +140,7 @@ class LogPasses:
         rows = (history.rows for history in self._histories())
         self._database.feed("create table stage.sorted as select * from feed", self._stage_schema(), rows)
         self._database.con.execute("drop table stage.rows")
-        self._query = "select * from stage.sorted"
+        self._query, self._table = "select * from stage.sorted", "sorted"
 
     def _cut_sessions(self) -> None:
         """Replace users by sessions: rows carry a running session, `stage.users` the ids `user/1`, `user/2`, ..."""
@@ -163,6 +165,7 @@ class LogPasses:
                     "from sessions s join stage.users u on u.rowid = s.user")  # fmt: skip
         con.unregister("sessions")
         con.execute("drop table stage.users; drop table stage.sorted")
+        self._table = "session_rows"
         numbering.create_numbers(con, "user", "select key, id from stage.session_ids", self._known_users)
         self._live["user"] = None
         names = "".join(f", r.{name}" for name in self._columns)
@@ -172,16 +175,17 @@ class LogPasses:
     def _largest_time(self) -> float:
         if self._staged.time_type not in ("BIGINT", "DOUBLE"):
             return 0.0
-        return float(self._database.con.sql("select max(abs(time)) from stage.sorted").fetchall()[0][0])
+        return float(self._database.con.sql(f"select max(abs(time)) from stage.{self._table}").fetchall()[0][0])
 
     def _time_bounds(self) -> tuple[Any, Any]:
         """Return the first times of validation and test: instants as given, quantiles looked up."""
         assert self._bounds is not None
-        levels = [_as_number(bound) for bound in self._bounds]
+        levels = [as_number(bound) for bound in self._bounds]
         if all(level is not None and 0 < level < 1 for level in levels):
             low, high = self._quantiles(levels)
         else:
-            low, high = (self._instant(bound) for bound in self._bounds)
+            kind, largest = str(self._staged.time_type), self._largest_time()
+            low, high = (parse_instant(self._database.con, bound, kind, largest) for bound in self._bounds)
         if low > high:
             raise UsageError(f"--split time:{','.join(self._bounds)}: the test part starts before the validation part")
         return low, high
@@ -196,24 +200,6 @@ class LogPasses:
         )
         low, high = self._database.con.sql("select q from stage.bounds").fetchall()[0][0]
         return low, high
-
-    def _instant(self, text: str) -> int | float:
-        kind, number = self._staged.time_type, _as_number(text)
-        if kind in ("BIGINT", "DOUBLE"):
-            if number is None:
-                raise UsageError(
-                    f"--split time: {text!r} is no number, and the log's times are", tip="Give it in their unit."
-                )
-            return int(number) if kind == "BIGINT" and number == int(number) else number
-        unit = "epoch_ns" if kind == "TIMESTAMP_NS" else "epoch_us"
-        found = self._database.con.execute(f"select {unit}(try_cast(? as timestamptz)::timestamp)", [text]).fetchall()[
-            0
-        ][0]
-        if found is None:
-            raise UsageError(
-                f"--split time: {text!r} is no date or time", tip="Write it like 2024-01-31 or 2024-01-31T12:00:00."
-            )
-        return int(found)
 
     # ------------------------------------------------------------------------------------------------------- the last
 
@@ -296,10 +282,3 @@ class LogPasses:
     def bounds(self) -> list[Any] | None:
         """Return the first times of validation and test in the unit of the time column, for kind `time`."""
         return None if self._rule.bounds is None else list(self._rule.bounds)
-
-
-def _as_number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -33,19 +33,19 @@ class AugmentOptions(MachineOptions):
     )  # fmt: skip
     alpha: float | None = option(
         None,
-        "Sequence bias: <0 favours short, 0 none, >0 long sequences; or inf, -inf.  [default: 1]",
+        "Sequence bias: <0 favours short, 0 none, >0 long sequences; or inf, -inf. (default: 1)",
         metavar="A",
         panel=SAMPLING,
     )
     beta: float | None = option(
         None,
-        "Target bias: <0 favours early, 0 none, >0 recent targets; or inf, -inf.  [default: 0]",
+        "Target bias: <0 favours early, 0 none, >0 recent targets; or inf, -inf. (default: 0)",
         metavar="B",
         panel=SAMPLING,
     )
     gamma: float | None = option(
         None,
-        "Input bias: <0 favours long, 0 none, >0 short inputs; or inf, -inf.  [default: 0]",
+        "Input bias: <0 favours long, 0 none, >0 short inputs; or inf, -inf. (default: 0)",
         metavar="G",
         panel=SAMPLING,
     )
@@ -55,7 +55,7 @@ class AugmentOptions(MachineOptions):
     pairs: str | None = option(
         None, "Training pairs of an epoch: a number; a multiple such as 2x of Multi-Target's count, which is one for "
         "each possible target; or all, to enumerate a named strategy however many that gives. "
-        " [default: 1x; a named strategy enumerates]",
+        "(default: 1x; a named strategy enumerates)",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
         1,

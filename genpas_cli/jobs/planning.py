@@ -116,6 +116,11 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy, multi_target: int
             raise UsageError(
                 "--epochs draws anew each time, and an enumeration is always the same", tip="Add --pairs 1x to sample."
             )
+        if options.draw != "balanced":
+            raise UsageError(
+                f"--draw {options.draw}: the strategy {strategy.name} is enumerated, nothing is drawn",
+                tip="Add --pairs 1x to sample it.",
+            )
         return None
     number = text if text is not None else "1x"
     try:
@@ -274,7 +279,9 @@ def _shard_memory(sampling: SamplingPlan, form: PairForm, row_bytes: float, long
     """Return the bytes one worker needs for the largest shard: its cuts, the items they reach, two row groups."""
     rows = max(part.stop - part.start for part in sampling.slices)
     values = max(min(part.interactions, (part.stop - part.start) * longest) for part in sampling.slices)
-    return int(rows * 110 + values * 12 * (1 + len(form.kept)) + 4 * min(rows, ROW_GROUP_ROWS) * row_bytes + _WORKER_MEMORY)
+    return int(
+        rows * 110 + values * 12 * (1 + len(form.kept)) + 4 * min(rows, ROW_GROUP_ROWS) * row_bytes + _WORKER_MEMORY
+    )
 
 
 def plan_as_json(job: Job) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def _command(named: Named, found: dict[str, Column | None], *, decided: str = ""
         if role in guess:
             column = guess[role]
             flags.append(f"--{role} {shlex.quote(column.name) if named.has_names else columns.index(column) + 1}")
-    return f"Say which, for example: genpas ingest {shlex.quote(named.file)} {' '.join(flags)}"
+    return f"Say which, for example: genpas augment {shlex.quote(named.file)} {' '.join(flags)}"
 
 
 def _is_like_time(column: Column) -> bool:

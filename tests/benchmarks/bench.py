@@ -41,7 +41,7 @@ def _measured(*step: str) -> dict[str, float]:
 
 def _report(seconds: float, **more: float) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(json.dumps({"seconds": seconds, "peak_mb": peak, **more}))
+    sys.stdout.write(json.dumps({"seconds": seconds, "cpu": time.process_time(), "peak_mb": peak, **more}))
 
 
 def step_ingest(log: str, store: str) -> None:

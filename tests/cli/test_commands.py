@@ -1,0 +1,327 @@
+"""What every command promises: help, quietness, data alone on stdout, JSON keys, streams."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import genpas_cli
+from genpas_cli import AugmentOptions, IngestOptions
+from genpas_cli.machine import MachineOptions
+from tests.support import Genpas, identity, raw, refused, shards, unchanged
+
+COMMANDS = ("ingest", "augment", "verify")
+
+CODES = ("0 done", "1 input or data", "2 wrong usage", "3 the machine", "4 integrity", "5 a --check", "130 interrupted")
+
+HEAVY = ("duckdb", "pyarrow", "numpy", "torch")
+
+
+def plain(text: str) -> str:
+    """Return help text without its frames, on one line."""
+    return re.sub(r"\s+", " ", re.sub(r"[│╭╮╰╯─]", " ", text))
+
+
+# ---------------------------------------------------------------------------------------------------------------- help
+
+
+def test_the_help_of_genpas_lists_commands_and_exit_codes(genpas: Genpas) -> None:
+    done = genpas("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in (*COMMANDS, *CODES, "genpas augment logs.parquet", "--install-completion", "--version"):
+        assert words in plain(done.stdout)
+    assert genpas("-h").stdout == done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_has_examples_exit_codes_and_a_text_for_every_option(
+    genpas: Genpas, command: str
+) -> None:
+    done = genpas.with_env(COLUMNS="600")(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in (*CODES, f"genpas {command} "):
+        assert words in plain(done.stdout)
+    named = re.findall(r"^│ [* ]*(-.*?) *│$", done.stdout, flags=re.MULTILINE)
+    assert len(named) >= 5
+    for line in named:
+        # Names, metavar and text are columns, two blanks or more apart.
+        columns = re.split(r" {2,}", line)
+        texts = [c for c in columns if len(c.split()) >= 3 and not c.startswith(("-", "<"))]
+        assert texts, f"no help text: {line}"
+
+
+@pytest.mark.parametrize(("command", "kinds"), [
+    ("ingest", (IngestOptions,)), ("augment", (AugmentOptions, IngestOptions)), ("verify", (MachineOptions,)),
+], ids=COMMANDS)  # fmt: skip
+def test_every_field_of_the_options_is_an_option(genpas: Genpas, command: str, kinds: tuple[Any, ...]) -> None:
+    text = genpas.with_env(COLUMNS="600")(command, "--help").stdout
+    for kind in kinds:
+        for field in dataclasses.fields(kind):
+            assert re.search(rf"--{field.name.replace('_', '-')}\b", text), field.name
+            assert field.metadata["help"].strip().endswith((".", "]")), field.name
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("augment", "--help"), ("augment", "--typo")], ids=" ".join)
+def test_help_loads_nothing_heavy(genpas: Genpas, arguments: tuple[str, ...]) -> None:
+    importing = Genpas(genpas.cwd, genpas.temp_dir, (sys.executable, "-X", "importtime", "-m", "genpas_cli"))
+    loaded = {line.split("|")[-1].strip().split(".")[0] for line in importing(*arguments).stderr.splitlines() if "|" in line}
+    assert "typer" in loaded
+    assert loaded.isdisjoint(HEAVY)
+
+
+def test_the_library_loads_what_is_asked_for_and_no_more() -> None:
+    script = f"import sys, genpas_cli; print([m for m in {HEAVY} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_version(genpas: Genpas) -> None:
+    from importlib.metadata import version
+
+    done = genpas("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"genpas {version('genpas')}\n", "")
+
+
+def test_the_console_script_is_the_same(genpas: Genpas) -> None:
+    script = shutil.which("genpas", path=str(Path(sys.executable).parent))
+    if script is None:
+        pytest.skip("genpas is not installed as a console script beside this Python")
+    installed = Genpas(genpas.cwd, genpas.temp_dir, (script,))
+    for arguments in (("--help",), ("augment", "nosuch.csv")):
+        ours, its = genpas(*arguments), installed(*arguments)
+        assert (ours.returncode, ours.stdout, ours.stderr) == (its.returncode, its.stdout, its.stderr)
+
+
+def test_completion_is_offered(genpas: Genpas) -> None:
+    shell = genpas.with_env(_GENPAS_COMPLETE="complete_bash", COMP_WORDS="genpas aug", COMP_CWORD="1")
+    assert shell().stdout.split() == ["augment"]
+
+
+@pytest.mark.parametrize(("arguments", "meant"), [
+    (("agment", "log.csv"), "augment"), (("augment", "log.csv", "--alhpa", "1"), "--alpha"),
+    (("ingest", "log.csv", "--outptu", "x"), "--output"),
+], ids=("command", "option of augment", "option of ingest"))  # fmt: skip
+def test_a_typo_gets_a_suggestion(genpas: Genpas, arguments: tuple[str, ...], meant: str) -> None:
+    refused(genpas(*arguments), 2, "No such", meant)
+
+
+@pytest.mark.parametrize("arguments", [("augment",), ("ingest",), ("verify",), ("ingest", "log.csv")], ids=" ".join)
+def test_what_is_missing_is_named(genpas: Genpas, arguments: tuple[str, ...]) -> None:
+    refused(genpas(*arguments), 2, "Missing", "--output" if len(arguments) == 2 else "argument")
+
+
+# ----------------------------------------------------------------------------------------------------- stdout and stderr
+
+
+def test_reports_are_said_on_stderr_and_stdout_stays_empty(genpas: Genpas, made: Path) -> None:
+    for arguments, words in (
+        (("ingest", made / "log.csv", "-o", "a.store"), ("40 users", "a.store", "genpas augment a.store")),
+        (("augment", "a.store"), ("held out", "leave-one-out", "--split none", "genpas verify a.pairs")),
+        (("verify", "a.pairs"), ("agree", "--store")),
+        (("verify", "a.pairs", "--store", "a.store"), ("every pair",)),
+    ):
+        done = genpas(*arguments)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        for word in words:
+            assert word in done.stderr
+        assert "\x1b" not in done.stderr, "colours, and stderr is no terminal"
+
+
+def test_names_with_markup_are_said_as_they_are(genpas: Genpas, made: Path) -> None:
+    name = "[red]x[/nothing] :key:.store"
+    (genpas.cwd / name).parent.mkdir()
+    done = genpas("ingest", made / "log.csv", "-o", name)
+    assert done.returncode == 0, done.stderr
+    assert f"wrote {name};" in done.stderr
+    done = genpas("augment", name, "-o", "[bold]x[/b]")
+    assert done.returncode == 0, done.stderr
+    assert "wrote [bold]x[/b];" in done.stderr
+
+
+def test_quiet_says_nothing(genpas: Genpas, made: Path) -> None:
+    for arguments in (("ingest", made / "log.csv", "-o", "a.store"), ("augment", "a.store"), ("verify", "a.pairs")):
+        done = genpas(*arguments, "-q")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    refused(genpas("augment", "nosuch", "-q"), 1, "nosuch")
+
+
+def test_colours_are_for_terminals_and_obey_no_color(genpas: Genpas) -> None:
+    coloured = genpas.with_env(FORCE_COLOR="1", TERM="xterm")
+    assert "\x1b[" in coloured("augment", "nosuch").stderr
+    plain_ = coloured.with_env(NO_COLOR="1")("augment", "nosuch").stderr
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", plain_), "NO_COLOR asks for no colours"
+
+
+def test_ingest_json_has_the_keys_of_the_contract(genpas: Genpas, log: Path) -> None:
+    report = genpas.json("ingest", log, "-o", "a.store", "--json", "--min-user", "5")
+    keys = {"users", "items", "interactions", "funnel", "ties", "split", "time_range", "length", "store"}
+    assert keys <= set(report)
+    assert set(report) - keys <= {"rejects"}
+    assert all(set(step) == {"step", "dropped", "kept"} for step in report["funnel"])
+    assert set(report["ties"]) == {"tied_events", "tied_test", "tied_validation", "tied_either"}
+    assert {"train", "validation", "test"} <= set(report["split"])
+    assert set(report["length"]) == {"min", "median", "mean", "p99", "max"}
+    assert report["store"] == "a.store"
+    assert report["funnel"][-1]["kept"] == report["interactions"]
+    for before, after in zip(report["funnel"], report["funnel"][1:], strict=False):
+        assert before["kept"] == after["dropped"] + after["kept"]
+
+
+def test_augment_json_is_the_report_of_the_library(genpas: Genpas, store: Path) -> None:
+    report = genpas.json("augment", store, "--json", "--alpha", "inf", "--pairs", "100")
+    assert set(report) == {field.name for field in dataclasses.fields(genpas_cli.AugmentReport)}
+    assert report["pairs"] == {"train": 100, "validation": 40, "test": 40}
+    manifest = json.loads((genpas.cwd / "log.pairs" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["strategy"]["alpha"] == "inf"
+    for text in (json.dumps(report), json.dumps(manifest)):
+        assert not re.search(r"\b(NaN|Infinity)\b", text)
+
+
+def test_the_manifest_has_the_keys_of_the_contract(pairs: Path) -> None:
+    manifest = json.loads((pairs / "manifest.json").read_text(encoding="utf-8"))
+    for key in ("format_version", "source", "ingest", "split", "strategy", "seed", "pairs", "epochs", "max_input", "order",
+                "shard_rows", "keep", "schema", "files", "versions", "run"):  # fmt: skip
+        assert key in manifest
+    assert set(manifest["strategy"]) == {"name", "alpha", "beta", "gamma", "draw"}
+    assert {"path", "split", "rows", "bytes", "sha256"} == set(manifest["files"][0])
+    assert {"genpas", "numpy", "pyarrow", "duckdb"} == set(manifest["versions"])
+    assert {"created", "host", "seconds"} == set(manifest["run"])
+
+
+def test_verify_json_is_the_report_of_the_library(genpas: Genpas, made: Path) -> None:
+    report = genpas.json("verify", made / "log.pairs", "--store", made / "log.store", "--json")
+    assert set(report) == {field.name for field in dataclasses.fields(genpas_cli.VerifyReport)}
+    assert (report["slices"], report["files"]) == (True, 4)
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(genpas: Genpas, made: Path) -> None:
+    with unchanged(genpas.cwd, genpas.temp_dir):
+        plan = genpas.json("augment", made / "log.csv", "--dry-run", "--pairs", "1000", "--shard-rows", "300")
+    assert plan["pairs"] == {"train": 1000, "validation": 40, "test": 40}
+    assert plan["shards"]["train"] == 4
+    assert {"bytes", "memory", "threads", "strategy", "draw", "epochs"} <= set(plan)
+
+
+# ------------------------------------------------------------------------------------------------------------- streams
+
+
+def read_stream(stdout: str) -> tuple[pa.Table, dict[str, Any]]:
+    """Return the pairs of an Arrow stream and what its schema's metadata say."""
+    table = pa.ipc.open_stream(io.BytesIO(raw(stdout))).read_all()
+    return table, json.loads(table.schema.metadata[b"genpas"])
+
+
+SAMPLING = ("--pairs", "1000", "--shard-rows", "300", "--seed", "5", "--max-input", "6")
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_the_stream_is_the_shards(genpas: Genpas, store: Path, split: str) -> None:
+    assert genpas("augment", store, "-o", "a.pairs", *SAMPLING).returncode == 0
+    with unchanged(genpas.cwd, genpas.temp_dir):
+        done = genpas("augment", store, "-o", "-", "--split-out", split, *SAMPLING)
+    assert (done.returncode, done.stderr) == (0, "")
+    table, manifest = read_stream(done.stdout)
+    expected = shards(genpas.cwd / "a.pairs", split)
+    assert table.cast(expected.schema).equals(expected)
+    assert all(not field.nullable for field in table.schema)
+    assert (manifest["rows"], manifest["split_out"], manifest["ids"]) == (table.num_rows, split, "num")
+    written = json.loads((genpas.cwd / "a.pairs" / "manifest.json").read_text(encoding="utf-8"))
+    for key in ("source", "strategy", "seed", "pairs", "max_input", "versions", "split", "schema"):
+        assert manifest[key] == written[key]
+
+
+def test_the_stream_with_raw_ids_is_the_shards_through_the_vocabularies(genpas: Genpas, store: Path) -> None:
+    assert genpas("augment", store, "-o", "a.pairs", "--user-ids", "raw", *SAMPLING).returncode == 0
+    table, manifest = read_stream(genpas("augment", store, "-o", "-", "--ids", "raw", *SAMPLING).stdout)
+    items, users = (
+        [None, *pq.read_table(genpas.cwd / "a.pairs" / f"{name}s.parquet").column(f"{name}_id").to_pylist()]
+        for name in ("item", "user")
+    )
+    expected = [
+        {
+            "user_id": users[row["user_num"]],
+            "input_items": [items[n] for n in row["input_items"]],
+            "target_item": items[row["target_item"]],
+            "input_start": row["input_start"],
+            "target_position": row["target_position"],
+        }
+        for row in shards(genpas.cwd / "a.pairs").to_pylist()
+    ]
+    assert table.to_pylist() == expected
+    assert manifest["rows"] == len(expected)
+
+
+def test_a_stream_of_several_epochs_is_all_of_them(genpas: Genpas, store: Path) -> None:
+    assert genpas("augment", store, "-o", "a.pairs", "--epochs", "3", *SAMPLING).returncode == 0
+    table, manifest = read_stream(genpas("augment", store, "-o", "-", "--epochs", "3", *SAMPLING).stdout)
+    paths = sorted((genpas.cwd / "a.pairs").glob("data/epoch-*/train-*.parquet"))
+    expected = pa.concat_tables([pq.read_table(path) for path in paths])
+    assert table.cast(expected.schema).equals(expected)
+    assert manifest["rows"] == table.num_rows == 3000
+
+
+def test_a_split_that_holds_nothing_cannot_be_streamed(genpas: Genpas, log: Path) -> None:
+    with unchanged(genpas.cwd, genpas.temp_dir):
+        done = genpas("augment", log, "--split", "none", "-o", "-", "--split-out", "test")
+    refused(done, 2, "--split-out test", "held out")
+
+
+def test_logs_from_stdin(genpas: Genpas, log: Path) -> None:
+    assert genpas("ingest", log, "-o", "a.store").returncode == 0
+    assert genpas("ingest", "-", "-o", "b.store", stdin=log.read_bytes()).returncode == 0
+    for name in ("a", "b"):
+        assert genpas("augment", f"{name}.store").returncode == 0
+    assert genpas("augment", "-", "-o", "c.pairs", stdin=log.read_bytes()).returncode == 0
+    tables = [shards(genpas.cwd / f"{name}.pairs") for name in ("a", "b", "c")]
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
+    refused(genpas("augment", "-", stdin=log.read_bytes()), 2, "-o DIR")
+
+
+def test_the_command_line_and_the_library_do_the_same(genpas: Genpas, made: Path) -> None:
+    assert genpas("augment", made / "log.store", "-o", "a.pairs", "--alpha", "0.5", "--seed", "9").returncode == 0
+    genpas_cli.augment(made / "log.store", genpas.cwd / "b.pairs", AugmentOptions(alpha=0.5, seed=9))
+    assert identity(genpas.cwd / "a.pairs") == identity(genpas.cwd / "b.pairs")
+
+
+def test_augment_from_logs_keeps_the_store_where_it_is_asked_to(genpas: Genpas, made: Path) -> None:
+    assert genpas("augment", made / "log.csv", "-o", "a.pairs", "--store", "kept.store").returncode == 0
+    assert genpas("verify", "a.pairs", "--store", "kept.store").returncode == 0
+    assert {path.name for path in genpas.cwd.iterdir()} == {"a.pairs", "kept.store"}
+    assert list(genpas.temp_dir.iterdir()) == []
+
+
+def test_bad_rows_are_never_lost(genpas: Genpas, log: Path) -> None:
+    (genpas.cwd / "log.csv").write_bytes(log.read_bytes() + b"u1,i1\nu1,i2,noon\n")
+    assert genpas("ingest", "log.csv", "-o", "a.store", "--bad-rows", "skip").returncode == 0
+    assert genpas("augment", "log.csv", "-o", "a.pairs", "--bad-rows", "skip").returncode == 0
+    for output in ("a.store", "a.pairs"):
+        text = (genpas.cwd / f"{output}.rejects.csv").read_text(encoding="utf-8")
+        assert "noon" in text
+        assert len(text.splitlines()) == 3
+
+
+# -------------------------------------------------------------------------------------------------------------- library
+
+
+def test_the_library_offers_what_it_says() -> None:
+    assert set(genpas_cli.__all__) == set(genpas_cli._HOMES)
+    offered: dict[str, Any] = {}
+    exec("from genpas_cli import *", offered)  # noqa: S102  # what a user types in a notebook
+    assert set(offered) - {"__builtins__"} == set(genpas_cli._HOMES)
+    for name, home in genpas_cli._HOMES.items():
+        assert offered[name] is getattr(importlib.import_module(f"genpas_cli.{home}"), name)
+        assert offered[name].__doc__
+    with pytest.raises(AttributeError, match="nosuch"):
+        _ = genpas_cli.nosuch

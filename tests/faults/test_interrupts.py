@@ -1,0 +1,179 @@
+"""Ctrl-C: exit 130, promptly, one message, no litter; SIGTERM: nothing half-written, no litter after the next run."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support import Genpas, identity, snapshot
+
+PROMPT_SECONDS = 2.0
+
+INTERRUPTED = "interrupted; nothing was left half-written\n"
+
+
+def wait_for_stage(running: subprocess.Popen[bytes], told: Path, stage: str) -> None:
+    """Wait until the command has begun a stage."""
+    until = time.monotonic() + 60
+    while not (told.exists() and any(line.startswith(stage) for line in told.read_text("utf-8").splitlines())):
+        assert running.poll() is None, f"it ended before {stage!r}: {running.communicate()[1].decode()}"
+        assert time.monotonic() < until, f"{stage!r} did not begin"
+        time.sleep(0.002)
+
+
+def interrupt(running: subprocess.Popen[bytes]) -> tuple[float, str]:
+    """Send Ctrl-C; return how long it took to end, and what it said."""
+    sent = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    stdout, stderr = running.communicate(timeout=60)
+    assert stdout == b""
+    return time.monotonic() - sent, stderr.decode()
+
+
+STAGES = {
+    "reading a CSV": (("ingest", "{csv}"), "reading", 0.2),
+    "numbering": (("ingest", "{csv}"), "numbering", 0.1),
+    "numbering or sorting": (("ingest", "{csv}"), "numbering", 0.4),
+    "the sort": (("ingest", "{csv}"), "numbering", 0.8),
+    "the sort into a table": (("ingest", "{csv}", "--min-user", "2"), "sorting", 0.3),
+    "k-core": (("ingest", "{csv}", "--min-user", "60", "--min-item", "60"), "finding the k-core", 0.0),
+    "storing": (("ingest", "{csv}"), "sorting and storing", 0.1),
+    "vocabularies": (("ingest", "{csv}"), "writing the vocabularies", 0.0),
+    "a spilling sort": (("ingest", "{csv}", "--memory-limit", "120MB"), "numbering", 0.6),
+    "writing pairs": (("augment", "{store}", "--pairs", "8000000"), "writing pairs", 0.5),
+    "writing pairs, one large shard": (
+        ("augment", "{store}", "--pairs", "8000000", "--shard-rows", "9000000"), "writing pairs", 0.5,
+    ),
+    "enumerating": (("augment", "{store}", "-s", "slide-window", "--pairs", "all"), "writing pairs", 0.3),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", STAGES)
+def test_ctrl_c(driven: Genpas, large_log: Path, large_store: Path, tmp_path: Path, where: str) -> None:
+    arguments, stage, seconds = STAGES[where]
+    filled = [word.format(csv=large_log, store=large_store) for word in arguments]
+    running = driven.start("--tell", tmp_path / "told", "--", *filled, "-o", "out")
+    wait_for_stage(running, tmp_path / "told", stage)
+    time.sleep(seconds)
+    assert running.poll() is None, "it ended before the signal: the log is too small for this machine"
+    took, said = interrupt(running)
+    assert (running.returncode, said) == (130, INTERRUPTED)
+    assert took < PROMPT_SECONDS
+    assert snapshot(driven.cwd) == snapshot(driven.temp_dir) == {}
+
+
+def test_ctrl_c_while_a_log_is_hashed(driven: Genpas, log: Path, tmp_path: Path) -> None:
+    running = driven.start("--tell", tmp_path / "told", "--slow-hash", "9", "--", "ingest", log, "-o", "out.store")
+    wait_for_stage(running, tmp_path / "told", "reading")
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    # The block that is being read on the slow disk cannot be given up; all else can.
+    _, stderr = running.communicate(timeout=60)
+    assert (running.returncode, stderr.decode()) == (130, INTERRUPTED)
+    assert snapshot(driven.cwd) == snapshot(driven.temp_dir) == {}
+
+
+def test_ctrl_c_while_stdin_is_awaited(genpas: Genpas) -> None:
+    running = genpas.start("ingest", "-", "-o", "out.store", stdin=subprocess.PIPE)
+    assert running.stdin is not None
+    until = time.monotonic() + 30
+    while not (genpas.cwd / ".out.store.genpas-lock").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    took, said = interrupt(running)
+    assert (running.returncode, said) == (130, INTERRUPTED)
+    assert took < PROMPT_SECONDS
+    assert snapshot(genpas.cwd) == snapshot(genpas.temp_dir) == {}
+
+
+def test_ctrl_c_while_a_reader_of_the_stream_stalls(genpas: Genpas, store: Path) -> None:
+    running = genpas.start("augment", store, "-o", "-", "--pairs", "300000")
+    assert running.stdout is not None
+    assert running.stdout.read(1)
+    sent = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    while running.poll() is None and time.monotonic() < sent + 10:
+        time.sleep(0.01)
+    took = time.monotonic() - sent
+    assert running.communicate(timeout=30)[1].decode() == INTERRUPTED
+    assert running.returncode == 130
+    assert took < PROMPT_SECONDS
+    assert snapshot(genpas.cwd) == snapshot(genpas.temp_dir) == {}
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_any_moment(genpas: Genpas, made: Path) -> None:
+    """From the first import on: either it is done, or it says so and has left nothing."""
+    arguments = ("augment", made / "log.csv", "-o", "out.pairs", "--pairs", "200000")
+    begun = time.monotonic()
+    done = genpas(*arguments)
+    seconds = time.monotonic() - begun
+    assert done.returncode == 0
+    whole = identity(genpas.cwd / "out.pairs")
+    rng = random.Random(0)  # noqa: S311  # moments, no secrets
+    for moment in sorted(rng.uniform(0.1, 1.1) for _ in range(25)):
+        shutil.rmtree(genpas.cwd / "out.pairs", ignore_errors=True)
+        running = genpas.start(*arguments)
+        time.sleep(moment * seconds)
+        took, said = interrupt(running)
+        assert took < PROMPT_SECONDS
+        assert "Traceback" not in said, (moment, said)
+        assert snapshot(genpas.temp_dir) == {}, moment
+        left = {path.name for path in genpas.cwd.iterdir()}
+        if running.returncode == 0 or left:
+            assert left == {"out.pairs"}, moment
+            assert identity(genpas.cwd / "out.pairs") == whole
+        else:
+            assert (running.returncode, said) == (130, INTERRUPTED), moment
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_run_that_is_told_to_end_leaves_nothing_half_written(
+    driven: Genpas, genpas: Genpas, large_store: Path, large_log: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    for arguments, stage in (
+        (("ingest", large_log, "-o", "out.store"), "numbering"),
+        (("augment", large_store, "-o", "out.pairs", "--pairs", "3000000"), "writing pairs"),
+    ):
+        told = tmp_path / str(arguments[0])
+        running = driven.start("--tell", told, "--", *arguments)
+        wait_for_stage(running, told, stage)
+        time.sleep(0.2)
+        running.send_signal(number)
+        _, stderr = running.communicate(timeout=30)
+        assert running.returncode in (-number, 128 + number)
+        assert b"Traceback" not in stderr
+        assert not (driven.cwd / str(arguments[3])).exists()
+        done = genpas(*arguments)
+        assert done.returncode == 0, done.stderr
+    assert {path.name for path in genpas.cwd.iterdir()} == {"out.store", "out.pairs"}
+    assert snapshot(genpas.temp_dir) == {}
+
+
+def test_an_interrupt_in_the_first_moments_is_no_traceback(genpas: Genpas) -> None:
+    """While modules are imported, before any command runs."""
+    script = (
+        "import os, signal, sys, importlib.abc\n"
+        "class Finder(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == sys.argv[1]: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "wanted, sys.argv = sys.argv[1], ['genpas', 'augment', 'nosuch.csv']\n"
+        "sys.argv[1:1] = []\n"
+        "from genpas_cli.cli import main\n"
+        "sys.argv, name = ['genpas', 'augment', 'nosuch.csv'], wanted\n"
+        "main()\n"
+    )
+    for module in ("duckdb", "genpas_cli.jobs.augment", "pyarrow"):
+        early = Genpas(genpas.cwd, genpas.temp_dir, (sys.executable, "-c", script.replace("sys.argv[1]", repr(module))))
+        done = early()
+        assert (done.returncode, done.stdout, done.stderr) == (130, "", INTERRUPTED), module

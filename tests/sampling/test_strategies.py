@@ -1,0 +1,140 @@
+"""The named strategies, triples, and the enumeration of pairs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genpas_cli.errors import UsageError
+from genpas_cli.sampling.power_law import PowerLaw
+from genpas_cli.sampling.sequence_sampling import PairCountWeights, SequencePowerLaw
+from genpas_cli.sampling.strategies import NAMED, SLIDE_WINDOW, parse_strategy, triple
+from tests import oracle
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "beta", "gamma"),
+    [
+        ("last-target", 0, math.inf, -math.inf),
+        ("multi-target", 1, 0, -math.inf),
+        ("slide-window", None, 1, 0),
+    ],
+)
+def test_names(name: str, alpha: float | None, beta: float, gamma: float) -> None:
+    found = parse_strategy(name)
+    assert (found.name, found.alpha, found.beta, found.gamma) == (name, alpha, beta, gamma)
+    assert found.sequence == (PairCountWeights() if alpha is None else SequencePowerLaw(alpha))
+    assert (found.target, found.input) == (PowerLaw(beta), PowerLaw(gamma))
+    assert found.enumeration is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "biases"),
+    [
+        ("1,0,0", "1,0,0", (1, 0, 0)),
+        ("2, 1.0 ,-0.5", "2,1,-0.5", (2, 1, -0.5)),
+        ("0,inf,-inf", "0,inf,-inf", (0, math.inf, -math.inf)),
+        ("-50,+50,1e-7", "-50,50,1e-07", (-50, 50, 1e-7)),
+        ("0.1234567,0,0", "0.1234567,0,0", (0.1234567, 0, 0)),
+    ],
+)
+def test_triples(text: str, name: str, biases: tuple[float, float, float]) -> None:
+    found = parse_strategy(text)
+    assert (found.alpha, found.beta, found.gamma) == biases
+    assert found.sequence == SequencePowerLaw(biases[0])
+    assert (found.target, found.input) == (PowerLaw(biases[1]), PowerLaw(biases[2]))
+    assert found.enumeration is None
+    assert found.name == name
+    assert parse_strategy(found.name) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("multi-targt", "multi-target"),
+        ("Slide-Window", "slide-window"),
+        ("last_target", "last-target"),
+        ("slide", "slide-window"),
+        ("xyz", "1,0,0"),
+        ("", "1,0,0"),
+        ("1,0", "1,0,0"),
+        ("1,0,0,0", "1,0,0"),
+        ("a,b,c", "1,0,0"),
+    ],
+)
+def test_what_is_unknown_names_the_nearest(text: str, suggestion: str) -> None:
+    with pytest.raises(UsageError, match="last-target, multi-target, slide-window") as caught:
+        parse_strategy(text)
+    assert repr(text) in caught.value.message
+    assert caught.value.tip == f"Did you mean --strategy {suggestion}?"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("nan,0,0", "alpha"), ("0,51,0", "beta"), ("0,0,-50.0001", "gamma"), ("0,0,1e999", None)]
+)
+def test_a_bias_out_of_range_is_named(text: str, name: str | None) -> None:
+    if name is None:  # 1e999 is what floats call inf
+        assert parse_strategy(text).gamma == math.inf
+        return
+    with pytest.raises(UsageError, match=f"^{name} is "):
+        parse_strategy(text)
+
+
+def test_triples_of_whole_numbers_are_named_alike() -> None:
+    assert triple(1, 0, 0).name == triple(1.0, 0.0, 0.0).name == triple(np.float64(1), 0, 0).name == "1,0,0"
+
+
+# ------------------------------------------------------------------------------------------------------- enumeration
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("last-target", lambda n: 1), ("multi-target", lambda n: n - 1),
+                        ("slide-window", lambda n: n * (n - 1) // 2)],
+    ids=str,
+)  # fmt: skip
+def test_counts(name: str, count: object) -> None:
+    enumeration = NAMED[name].enumeration
+    assert enumeration is not None
+    n = [2, 3, 10, 1000, 10**6]
+    assert enumeration.count(np.array(n) - 1).tolist() == [count(k) for k in n]  # type: ignore[operator]
+    assert enumeration.count(np.array([0])).tolist() == [0]
+
+
+@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("length", [2, 3, 4, 9, 60])
+def test_unranking_gives_every_pair_once_and_in_order(name: str, length: int) -> None:
+    enumeration = NAMED[name].enumeration
+    assert enumeration is not None
+    expected = [(k, j) for _, k, j in oracle.enumerate_pairs(name, [length])]
+    count = int(enumeration.count(np.array([length - 1]))[0])
+    k, j = enumeration.unrank(np.arange(count), np.full(count, length - 1))
+    assert list(zip(k.tolist(), j.tolist(), strict=True)) == expected
+
+
+LARGEST_RANK = 3_037_000_499 * 3_037_000_498 // 2 + 3_037_000_498
+"""Last rank that unranks: beyond it t(t + 1) leaves int64. It is 2^62 − 2.1·10^9; positions below 2^31 need 2^61."""
+
+
+@given(
+    t=st.integers(1, 3_037_000_499) | st.integers(94_906_200, 94_906_400) | st.integers(67_108_800, 67_108_900),
+    beside=st.integers(-2, 2),
+)
+def test_unranking_is_exact_beside_triangular_numbers(t: int, beside: int) -> None:
+    """Also where ranks leave the whole numbers that a float holds: 8·rank = 2^53 is at t = 67,108,864."""
+    rank = min(max(t * (t - 1) // 2 + beside, 0), LARGEST_RANK)
+    assert SLIDE_WINDOW.enumeration is not None
+    k, j = (int(a[0]) for a in SLIDE_WINDOW.enumeration.unrank(np.array([rank]), np.array([t])))
+    assert 1 <= j < k
+    assert (k - 1) * (k - 2) // 2 + j - 1 == rank
+
+
+def test_the_largest_ranks_unrank() -> None:
+    rank = np.array([LARGEST_RANK, 2**61, 2**61 - 1])
+    assert SLIDE_WINDOW.enumeration is not None
+    k, j = (a.tolist() for a in SLIDE_WINDOW.enumeration.unrank(rank, rank))
+    assert [(a - 1) * (a - 2) // 2 + b - 1 for a, b in zip(k, j, strict=True)] == rank.tolist()
+    assert (k[0], j[0]) == (3_037_000_500, 3_037_000_499)
