@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.input_sampling import cut_start
-from genpas_cli.sequences import Sequences, ranges
+from genpas_cli.sequences import Sequences, Spans, ranges
 
 _GATHER_PAIRS = 1 << 12
 """Pairs gathered at a time: the index array stays in the cache; the whole shard at once is 30 times slower."""
@@ -57,17 +57,17 @@ class LocatedCuts(NamedTuple):
         return LocatedCuts(self.cuts.take(order), self.at[order])
 
 
-def needed_spans(cuts: Cuts, max_input: int | None) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Return what must be read of each user for these cuts: (user, first position, last position), int32, 1-based.
+def needed_spans(cuts: Cuts, max_input: int | None) -> Spans:
+    """Return what must be read of each user for these cuts.
 
     The cuts must be in the order of users; a user without a cut is not in the result.
     """
     first = np.flatnonzero(np.diff(cuts.user, prepend=-1))
     if len(first) == 0:
         empty = np.zeros(0, np.int32)
-        return empty, empty, empty
+        return Spans(empty, empty, empty)
     start = cut_start(cuts.start, cuts.target, max_input)
-    return cuts.user[first], np.minimum.reduceat(start, first), np.maximum.reduceat(cuts.target, first)
+    return Spans(cuts.user[first], np.minimum.reduceat(start, first), np.maximum.reduceat(cuts.target, first))
 
 
 def locate(cuts: Cuts, sequences: Sequences) -> LocatedCuts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,16 @@ class Sequences:
         row = np.searchsorted(self.user, user)
         index: NDArray[np.int64] = (self.offsets[:-1] - self.skipped)[row] + position - 1
         return index
+
+
+class Spans(NamedTuple):
+    """Which positions of which users are wanted: int32 arrays, users from 0, ascending, each once."""
+
+    user: NDArray[np.int32]
+    first: NDArray[np.int32]
+    """First position wanted, 1-based."""
+    last: NDArray[np.int32]
+    """Last position wanted, inclusive."""
 
 
 def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.machine import Machine
-from genpas_cli.sequences import Sequences
+from genpas_cli.sequences import Sequences, Spans
+from genpas_cli.spans import RowOrder, cut_spans
 
 FORMAT_VERSION = 1
 
@@ -40,10 +41,7 @@ it still stands in the inputs of later targets."""
 HeldOut = Literal["validation", "test"]
 Split = Literal["train", "validation", "test"]
 Evaluated = Literal["first", "last", "all"]
-Spans = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
-"""(user, from position, to position): users from 0, ascending, each once; positions 1-based, inclusive."""
 
-_RESERVED = ("user_num", "item_num", "time", "split")
 _BATCH_ROWS = 1 << 18
 
 
@@ -210,8 +208,7 @@ class Store:
             raise IntegrityError(f"{self.path}: table users lacks some of the users {first + 1}..{last + 1}")
 
     def spans(
-        self, first: int, lengths: NDArray[np.int64], spans: Spans,
-        kept: list[str], *, train_only: bool,
+        self, first: int, lengths: NDArray[np.int64], spans: Spans, kept: list[str], *, train_only: bool
     ) -> Sequences:  # fmt: skip
         """Read parts of the sequences of a run of consecutive users, and hold no more than these parts.
 
@@ -231,72 +228,13 @@ class Store:
             f"select user_num, item_num{columns} from store.interactions "
             f"where user_num between {first + 1} and {last + 1}" + (" and split = 'train'" if train_only else "")
         )
-        user, low, high = (np.asarray(a, np.int64) for a in spans)
-        before = np.cumsum(lengths) - lengths
-        begin, end = before[user - first] + low - 1, before[user - first] + high
-        batches = self.database.read(query, _BATCH_ROWS)
-        parts = list(_wanted(batches, _RowOrder(self.path, first, lengths), begin, end))
-        return _sequences(user, low, high, parts, kept)
+        order = RowOrder(str(self.path), first, lengths)
+        return cut_spans(self.database.read(query, _BATCH_ROWS), order, spans, kept)
 
     def vocabulary(self, table: Literal["users", "items"]) -> Iterator[Any]:
         """Yield Arrow batches (number, id) in the order of numbers."""
         name = table[:-1]
         yield from self.database.read(f"select {name}_num, {name}_id from store.{table}", _BATCH_ROWS)
-
-
-class _RowOrder:
-    """Checks that the rows of a run of users arrive as their lengths promise; another order would cut wrong pairs."""
-
-    def __init__(self, path: Path, first: int, lengths: NDArray[np.int64]) -> None:
-        self._path, self._first, self._lengths, self._ends = path, first, lengths, np.cumsum(lengths)
-        self.row = 0
-
-    def take(self, users: NDArray[np.int32]) -> None:
-        """Check the next rows."""
-        stop = self.row + len(users)
-        lo, hi = np.searchsorted(self._ends, [self.row, stop - 1], side="right")
-        ends, lengths = self._ends[lo : hi + 1], self._lengths[lo : hi + 1]
-        counts = np.minimum(ends, stop) - np.maximum(ends - lengths, self.row)
-        expected = np.repeat(np.arange(len(counts)) + self._first + 1 + lo, np.maximum(counts, 0))
-        if not np.array_equal(expected, users):
-            self._fail()
-        self.row = stop
-
-    def finish(self) -> None:
-        """Check that no row is missing."""
-        if len(self._ends) and self.row != self._ends[-1]:
-            self._fail()
-
-    def _fail(self) -> None:
-        raise IntegrityError(
-            f"{self._path}: table interactions does not follow table users after user {self._first + 1}",
-            tip="The store is damaged; make it again with genpas ingest.",
-        )
-
-
-def _wanted(
-    batches: Iterator[Any], order: _RowOrder, begin: NDArray[np.int64], end: NDArray[np.int64]
-) -> Iterator[Any]:
-    """Yield of each batch the rows in any of the ascending ranges [begin, end)."""
-    for batch in batches:
-        row = order.row
-        order.take(batch.column(0).to_numpy())
-        inside = slice(np.searchsorted(end, row, side="right"), np.searchsorted(begin, order.row, side="left"))
-        steps = np.zeros(batch.num_rows + 1, np.int32)
-        np.add.at(steps, np.maximum(begin[inside] - row, 0), 1)
-        np.add.at(steps, np.minimum(end[inside], order.row) - row, -1)
-        mask = np.cumsum(steps[:-1]) > 0
-        yield batch if mask.all() else batch.take(np.flatnonzero(mask))
-    order.finish()
-
-
-def _sequences(
-    user: NDArray[np.int64], low: NDArray[np.int64], high: NDArray[np.int64], parts: list[Any], kept: list[str]
-) -> Sequences:
-    items = np.concatenate([np.zeros(0, np.int32), *(part.column(1).to_numpy() for part in parts)])
-    offsets = np.concatenate(([0], np.cumsum(high - low + 1)))
-    columns = {name: pa.concat_arrays([p.column(2 + i) for p in parts]) for i, name in enumerate(kept)} if parts else {}
-    return Sequences(user.astype(np.int32), offsets, low - 1, items, columns)
 
 
 @contextmanager

@@ -14,8 +14,11 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
+from typing import TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 Cut = tuple[int, int, int]
 """User (0-based), target position k and input start j (both 1-based)."""
@@ -97,12 +100,8 @@ def enumerate_pairs(name: str, lengths: Sequence[int]) -> list[Cut]:
     for user, length in enumerate(lengths):
         for k in range(2, length + 1):
             for j in range(1, k):
-                if {
-                    "last-target": k == length and j == 1,
-                    "multi-target": j == 1,
-                    "slide-window": True,
-                }[name]:
-                    pairs.append((user, k, j))
+                is_one = {"last-target": k == length and j == 1, "multi-target": j == 1, "slide-window": True}[name]
+                pairs += [(user, k, j)] if is_one else []
     return pairs
 
 
@@ -227,7 +226,7 @@ def item_order(ids: Sequence[str]) -> list[str]:
     return sorted(ids, key=str.encode)
 
 
-def input_of(history: Sequence[str], k: int, j: int, max_input: int | None) -> list[str]:
+def input_of(history: Sequence[T], k: int, j: int, max_input: int | None) -> list[T]:
     """Return s_j..s_{k−1}, oldest first, cut to its most recent `max_input` items."""
     whole = [history[position - 1] for position in range(j, k)]
     return whole if max_input is None else whole[-max_input:]

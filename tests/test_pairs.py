@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -32,10 +34,13 @@ def whole(*histories: list[int], first: int = 0) -> Sequences:
 SCHEMA = pair_schema({"price": pa.float64()})
 
 
-def rows_of(cuts: Cuts, sequences: Sequences, max_input: int | None = None, batch_rows: int = 100) -> list[dict]:
+def rows_of(
+    cuts: Cuts, sequences: Sequences, max_input: int | None = None, batch_rows: int = 100
+) -> list[dict[str, Any]]:
     """Gather everything."""
     batches = list(gather(locate(cuts, sequences), sequences, SCHEMA, max_input=max_input, batch_rows=batch_rows))
-    return pa.Table.from_batches(batches, SCHEMA).to_pylist()
+    rows: list[dict[str, Any]] = pa.Table.from_batches(batches, SCHEMA).to_pylist()
+    return rows
 
 
 def test_a_pair_is_the_slice_before_its_target() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 
 from genpas_cli.card import data_card
 from genpas_cli.engines.local import stream_shards, write_shards
-from genpas_cli.errors import DataError, UsageError
-from genpas_cli.jobs.ingest import IngestReport, check_ingest_options, ingest
+from genpas_cli.errors import UsageError
+from genpas_cli.jobs.ingest import IngestReport
+from genpas_cli.jobs.opening import Sources, opened_store, source_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import Job, check_augment_options, check_room, plan_as_json, plan_job
-from genpas_cli.machine import Machine, MachineOptions, disk_error, resolve, scratch_directory
+from genpas_cli.machine import disk_error
 from genpas_cli.manifest import (
     FORMAT_VERSION,
     Manifest,
@@ -32,10 +33,9 @@ from genpas_cli.manifest import (
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.shards import ShardFile, file_digest, rows_by_split
-from genpas_cli.store import Split, Store, is_store, open_store
+from genpas_cli.store import Split, Store
 
 Ids = Literal["num", "raw"]
-Sources = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,6 @@ class AugmentReport:
     log: IngestReport | None
     """How the log was read, cleaned and split; None where the source was a store."""
     seconds: float
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """A store, and what came with it."""
-
-    store: Store
-    machine: Machine
-    keep: tuple[str, ...]
-    """Kept columns wanted."""
-    log: IngestReport | None
-    """How it was made, if it was made now."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +99,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     path = Path(output) if output is not None else default_output(sources)
     check_augment_options(options)
     refuse_existing(path, force=force, replaceable=is_pairs_directory)
-    with _store_of(
+    with opened_store(
         sources, options, ingest_options, keep_store, rejects=_rejects_beside(path), force=force, progress=progress
     ) as opened:
         job = plan_job(opened.store, options, opened.keep, opened.machine)
@@ -144,7 +132,7 @@ def plan(
     """
     options = options or AugmentOptions()
     check_augment_options(options)
-    with _store_of(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
+    with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
         return plan_as_json(plan_job(opened.store, options, opened.keep, opened.machine))
 
 
@@ -170,8 +158,8 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
     """
     options = options or AugmentOptions()
     check_augment_options(options)
-    place = Path("stdin") if _names(sources)[0] == "-" else default_output(sources)
-    with _store_of(
+    place = Path("stdin") if source_names(sources)[0] == "-" else default_output(sources)
+    with opened_store(
         sources, options, ingest_options, keep_store, rejects=_rejects_beside(place), force=False, progress=progress
     ) as opened:
         job = plan_job(opened.store, options, opened.keep, opened.machine)
@@ -191,17 +179,13 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
         yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), batches)
 
 
-def _names(sources: Sources) -> list[str]:
-    return [str(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
-
-
 def default_output(sources: Sources) -> Path:
     """Return the name of the pairs directory for these sources: `<name of the first>.pairs`.
 
     Raises:
         UsageError: standard input has no name.
     """
-    first = _names(sources)[0]
+    first = source_names(sources)[0]
     if first == "-":
         raise UsageError("logs from standard input give the output no name", tip="Name it: -o DIR")
     name = Path(first).resolve().name
@@ -213,51 +197,6 @@ def default_output(sources: Sources) -> Path:
 
 def _rejects_beside(output: Path) -> Path:
     return output.with_name(f"{output.name}.rejects.csv")
-
-
-@contextlib.contextmanager
-def _store_of(  # noqa: PLR0913  # all but four by keyword
-    sources: Sources, options: AugmentOptions, ingest_options: IngestOptions | None,
-    keep_store: str | Path | None, *, rejects: Path | None, force: bool, progress: Progress,
-) -> Iterator[_Opened]:  # fmt: skip
-    """Open the store that the sources are, or make one of them.
-
-    Without a place for `rejects`, they go the way of the temporary store.
-    """
-    arguments = _names(sources)
-    if made := next((name for name in arguments if is_pairs_directory(Path(name))), None):
-        raise DataError(
-            f"{made} is a pairs directory, not a log", tip="Give the log or the store that it was made from."
-        )
-    reading, machine, log = ingest_options or IngestOptions(), resolve(options), None
-    with scratch_directory(machine.temp_dir) as scratch:
-        if len(arguments) == 1 and is_store(Path(arguments[0])):
-            if keep_store is not None:
-                raise UsageError(f"--store {keep_store}: {arguments[0]} is a store already")
-            path = Path(arguments[0])
-            _refuse_reading_options(reading, path)
-        else:
-            limits = {name: getattr(options, name) for name in ("threads", "memory_limit", "temp_dir")}
-            reading = replace(reading, **limits)
-            check_ingest_options(reading)
-            path = scratch / "log.store" if keep_store is None else Path(keep_store)
-            log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
-        with open_store(path, machine, scratch, memory=max(machine.memory // 4, 64 * 2**20)) as store:
-            yield _Opened(store, machine, reading.keep, log)
-
-
-def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
-    """Raise UsageError for options that came too late: a store's log was read, cleaned and split when it was made."""
-    names = (
-        {field.name for field in fields(IngestOptions)} - {field.name for field in fields(MachineOptions)} - {"keep"}
-    )
-    late = sorted(name for name in names if getattr(reading, name) != getattr(IngestOptions(), name))
-    if late:
-        flag = "--" + late[0].replace("_", "-")
-        raise UsageError(
-            f"{flag}: {store} is a store; its log was read, cleaned and split when the store was made",
-            tip=f"Make another store with it: genpas ingest LOGS -o STORE {flag} ...",
-        )
 
 
 def _write(store: Store, job: Job, directory: Path, options: AugmentOptions, progress: Progress) -> list[ShardFile]:

@@ -51,8 +51,8 @@ class IngestReport:
     """First and last time: numbers as in the log, timestamps as ISO 8601 in UTC; None without times."""
     length: dict[str, float]
     """Interactions a user, over users that have some: `min`, `median`, `mean`, `p99`, `max`."""
-    store: str
-    """Path of the store."""
+    store: str | None
+    """Path of the store; None for a temporary one."""
     rejects: str | None = None
     """Path of the file that holds the bad rows, if there were any."""
 

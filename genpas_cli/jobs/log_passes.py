@@ -277,8 +277,14 @@ class LogPasses:
             return None
         unit = _TIME_UNITS.get(str(self._staged.time_type))
         ends = [self._low, self._high]
-        return ends if unit is None else [str(np.datetime64(int(end), unit)) for end in ends]
+        return ends if unit is None else [_iso(np.datetime64(int(end), unit)) for end in ends]
 
     def bounds(self) -> list[Any] | None:
         """Return the first times of validation and test in the unit of the time column, for kind `time`."""
         return None if self._rule.bounds is None else list(self._rule.bounds)
+
+
+def _iso(time: np.datetime64) -> str:
+    """Return ISO 8601, without a fraction of zeros."""
+    whole, _, fraction = str(time).partition(".")
+    return f"{whole}.{fraction.rstrip('0')}" if fraction.strip("0") else whole

@@ -16,7 +16,7 @@ from tests.support import Genpas, identity, snapshot
 
 PROMPT_SECONDS = 2.0
 
-INTERRUPTED = "interrupted; nothing was left half-written\n"
+INTERRUPTED = "error: interrupted; nothing was left half-written\n"
 
 
 def wait_for_stage(running: subprocess.Popen[bytes], told: Path, stage: str) -> None:

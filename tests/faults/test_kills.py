@@ -59,6 +59,8 @@ class Replaced:
         state = "absent"
         if self.output.exists() or not may_be_absent:
             found = self._look(self.output)
+            if self.output.is_dir():
+                verify(self.output)
             assert found in (self.old, self.new), f"neither the old nor the new output is whole: killed {when}"
             state = "old" if found == self.old else "new"
         self._rerun()
@@ -68,12 +70,6 @@ class Replaced:
         assert snapshot(self.genpas.temp_dir) == {}, f"litter in the temporary directory: killed {when}"
         self.put_back()
         return state
-
-
-def verified(pairs: Path) -> dict[str, str]:
-    """Return the identity of a pairs directory that `verify` accepts."""
-    verify(pairs)
-    return identity(pairs)
 
 
 def pairs_replaced(genpas: Genpas, store: Path, *, pairs: int) -> tuple[Replaced, list[str]]:
@@ -86,10 +82,10 @@ def pairs_replaced(genpas: Genpas, store: Path, *, pairs: int) -> tuple[Replaced
         "augment", str(store), "-o", "out.pairs", "--force", "--pairs", str(pairs), "--seed", "2", "--shard-rows",
         str(pairs // 8),
     ]  # fmt: skip
-    return Replaced(genpas, output, verified, lambda: augment(store, output, new, force=True)), command
+    return Replaced(genpas, output, identity, lambda: augment(store, output, new, force=True)), command
 
 
-def store_replaced(genpas: Genpas, log: Path, **other: int) -> tuple[Replaced, list[str]]:
+def store_replaced(genpas: Genpas, log: Path) -> tuple[Replaced, list[str]]:
     """Give a store of another log that a command replaces by that of a log."""
     (genpas.cwd.parent / "other.csv").write_text(small_log(seed=4), encoding="utf-8")
     options, output = IngestOptions(temp_dir=str(genpas.temp_dir)), genpas.cwd / "out.store"
@@ -122,8 +118,10 @@ def kill_at_random_moments(genpas: Genpas, replaced: Replaced, command: list[str
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_augment_killed_at_random_moments(genpas: Genpas, large_store: Path) -> None:
-    replaced, command = pairs_replaced(genpas, large_store, pairs=400_000)
+def test_augment_killed_at_random_moments(genpas: Genpas, tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(small_log(10_000, 3000), encoding="utf-8")
+    ingest(tmp_path / "log.csv", tmp_path / "log.store")
+    replaced, command = pairs_replaced(genpas, tmp_path / "log.store", pairs=120_000)
     assert "old" in kill_at_random_moments(genpas, replaced, command, 40)
 
 

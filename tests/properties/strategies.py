@@ -30,7 +30,9 @@ def histories(*, longest: int = 40) -> st.SearchStrategy[list[int]]:
     one = st.integers(0, 3) | st.integers(0, longest) | st.just(longest)
     few = st.lists(one, min_size=1, max_size=12)
     # A pattern repeated: many users at little cost to hypothesis.
-    many = st.builds(lambda pattern, times: pattern * times, st.lists(st.integers(0, 6), min_size=1), st.integers(1, 30))
+    many = st.builds(
+        lambda pattern, times: pattern * times, st.lists(st.integers(0, 6), min_size=1), st.integers(1, 30)
+    )
     return (few | many).filter(lambda lengths: max(lengths) > 1)
 
 
@@ -50,7 +52,7 @@ def chunked(lengths: list[int], users_a_chunk: int) -> Callable[[int, int], Iter
     return give
 
 
-def plan_of(
+def plan_of(  # noqa: PLR0913  # all but three by keyword
     lengths: list[int], strategy: Strategy, draw: Draw, *, pairs: int, epochs: int = 1, seed: int = 0,
     shard_rows: int = 1_000_000, users_a_chunk: int = 1 << 17,
 ) -> SamplingPlan:  # fmt: skip

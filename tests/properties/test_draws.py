@@ -66,7 +66,9 @@ def enumerations(draw: st.DrawFn) -> Case:
     strategy, lengths = draw(st.sampled_from(list(NAMED.values()))), draw(histories(longest=25))
     pairs = len(oracle.enumerate_pairs(strategy.name, lengths))
     shard_rows = draw(st.integers(max(pairs // 40, 1), pairs + 1))
-    return Case(lengths, strategy, oracle.Draw(pairs, shard_rows=shard_rows), draw(st.sampled_from([1, 2, 3, 7, 1 << 17])))
+    return Case(
+        lengths, strategy, oracle.Draw(pairs, shard_rows=shard_rows), draw(st.sampled_from([1, 2, 3, 7, 1 << 17]))
+    )
 
 
 def cells(shards: list[list[oracle.Cut]]) -> list[Cell]:

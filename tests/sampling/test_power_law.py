@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
 
@@ -25,6 +27,8 @@ LONGEST = 10**6
 RELATIVE = 1e-12
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Draw = Callable[[PowerLaw, Floats, Ints], Ints]
 
 
 def positions(count: int) -> NDArray[np.int64]:
@@ -34,7 +38,7 @@ def positions(count: int) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=1)
 def exact_sums(exponent: float) -> tuple[list[int], list[int]]:
-    """Return i^exponent for i = 1..10^6, and its running sums, as whole multiples of one tiny unit (30 digits at least)."""
+    """Return i^exponent for i = 1..10^6, and its running sums, in units so small that 30 digits are exact."""
     twice = round(2 * exponent)
     digits = 30 + math.ceil(max(-exponent, 0)) * 6
     if twice % 2:
@@ -58,13 +62,13 @@ def test_pmf_and_cdf_equal_enumeration(exponent: float, count: int) -> None:
     law = PowerLaw(exponent)
     expected = [float(p) for p in oracle.pmf(exponent, count)]
     below = [float(p) for p in oracle.cdf(exponent, count)]
-    np.testing.assert_allclose(law.pmf(positions(count), np.int64(count)), expected, rtol=RELATIVE)
-    np.testing.assert_allclose(law.cdf(positions(count), np.int64(count)), below, rtol=RELATIVE)
+    np.testing.assert_allclose(law.pmf(positions(count), np.array(count)), expected, rtol=RELATIVE)
+    np.testing.assert_allclose(law.cdf(positions(count), np.array(count)), below, rtol=RELATIVE)
 
 
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_the_steps_see_the_power_law_at_their_positions(exponent: float) -> None:
-    law, length = PowerLaw(exponent), np.int64(13)
+    law, length = PowerLaw(exponent), np.array(13)
     expected = [0.0, *(float(p) for p in oracle.pmf(exponent, 12)), 0.0]
     np.testing.assert_allclose(target_pmf(law, np.arange(1, 15), length), expected, rtol=RELATIVE)
     np.testing.assert_allclose(input_pmf(law, np.arange(14), length), expected, rtol=RELATIVE)
@@ -74,32 +78,34 @@ def test_the_steps_see_the_power_law_at_their_positions(exponent: float) -> None
 def test_pmf_and_cdf_at_a_million_positions(exponent: float) -> None:
     spots = np.array([1, 2, 3, 10, 999, 1024, 1025, 4097, 31_623, 500_000, 999_999, LONGEST])
     weights, sums = exact_sums(exponent)
-    expected = [float(oracle.Fraction(weights[i - 1], sums[-1])) for i in spots]
-    below = [float(oracle.Fraction(sums[i - 1], sums[-1])) for i in spots]
+    expected = [float(Fraction(weights[i - 1], sums[-1])) for i in spots]
+    below = [float(Fraction(sums[i - 1], sums[-1])) for i in spots]
     law = PowerLaw(exponent)
-    np.testing.assert_allclose(law.pmf(spots, np.int64(LONGEST)), expected, rtol=RELATIVE)
-    np.testing.assert_allclose(law.cdf(spots, np.int64(LONGEST)), below, rtol=RELATIVE)
-    assert law.pmf(positions(LONGEST), np.int64(LONGEST)).sum() == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(law.pmf(spots, np.array(LONGEST)), expected, rtol=RELATIVE)
+    np.testing.assert_allclose(law.cdf(spots, np.array(LONGEST)), below, rtol=RELATIVE)
+    assert law.pmf(positions(LONGEST), np.array(LONGEST)).sum() == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_outside_the_range_there_is_nothing(exponent: float) -> None:
     law = PowerLaw(exponent)
-    assert law.pmf(np.array([-1, 0, 6, 7, 10**9]), np.int64(5)).tolist() == [0] * 5
-    assert law.pmf(np.array([0, 1, 2]), np.int64(0)).tolist() == [0] * 3
-    assert law.cdf(np.array([-1, 0, 5, 6, 10**9]), np.int64(5)).tolist() == [0, 0, 1, 1, 1]
+    assert law.pmf(np.array([-1, 0, 6, 7, 10**9]), np.array(5)).tolist() == [0] * 5
+    assert law.pmf(np.array([0, 1, 2]), np.array(0)).tolist() == [0] * 3
+    assert law.cdf(np.array([-1, 0, 5, 6, 10**9]), np.array(5)).tolist() == [0, 0, 1, 1, 1]
 
 
 def test_arguments_broadcast() -> None:
     law = PowerLaw(1.0)
-    np.testing.assert_allclose(law.pmf(np.array([[1], [2]]), np.array([1, 2, 3])), [[1, 1 / 3, 1 / 6], [0, 2 / 3, 1 / 3]])
+    np.testing.assert_allclose(
+        law.pmf(np.array([[1], [2]]), np.array([1, 2, 3])), [[1, 1 / 3, 1 / 6], [0, 2 / 3, 1 / 3]]
+    )
     assert law.quantile(np.array([[0.0], [0.99]]), np.array([1, 2, 3])).tolist() == [[1, 1, 1], [1, 2, 3]]
 
 
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_one_count_does_not_depend_on_the_others(exponent: float) -> None:
     law = PowerLaw(exponent)
-    alone = law.cdf(positions(50), np.int64(50))
+    alone = law.cdf(positions(50), np.array(50))
     among = law.cdf(positions(50)[:, None], np.array([50, 5000, LONGEST]))
     assert alone.tolist() == among[:, 0].tolist()
 
@@ -111,11 +117,11 @@ def test_one_count_does_not_depend_on_the_others(exponent: float) -> None:
 @pytest.mark.parametrize("exponent", EXPONENTS)
 def test_quantile_inverts_the_cdf(exponent: float, count: int) -> None:
     law = PowerLaw(exponent)
-    below = law.cdf(positions(count), np.int64(count))
+    below = law.cdf(positions(count), np.array(count))
     above = np.nextafter(below, 2)
     level = np.concatenate(([0.0], below * (1 - 4e-16), np.minimum(above * (1 + 4e-16), np.nextafter(1, 0))))
     expected = np.minimum(np.searchsorted(below, level, side="right") + 1, count)
-    assert law.quantile(level, np.int64(count)).tolist() == expected.tolist()
+    assert law.quantile(level, np.array(count)).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("exponent", FINITE)
@@ -152,15 +158,16 @@ def test_no_bias_needs_no_search_and_gives_what_the_search_would() -> None:
 
 
 @pytest.mark.parametrize("draw", [PowerLaw.quantile, draw_starts, draw_targets])
-def test_infinite_biases_draw_their_one_outcome(draw: object) -> None:
+def test_infinite_biases_draw_their_one_outcome(draw: Draw) -> None:
     level, n = np.array([0.0, 0.3, 0.999, math.nextafter(1, 0)]), np.array([2, 3, 50, LONGEST])
-    last, first = {
+    outcomes: dict[Draw, tuple[Ints, list[int]]] = {
         PowerLaw.quantile: (n, [1] * 4),  # n positions: the last, the first
         draw_starts: (n - 1, [1] * 4),  # before target n: one item, the whole prefix
         draw_targets: (n, [2] * 4),  # in a sequence of n: its last, its second
-    }[draw]
+    }
+    last, first = outcomes[draw]
     for exponent, expected in ((math.inf, last), (-math.inf, first)):
-        found = draw(PowerLaw(exponent), level, n)  # type: ignore[operator]
+        found = draw(PowerLaw(exponent), level, n)
         assert found.tolist() == list(expected)
         assert found.dtype == np.int64
 
@@ -170,7 +177,7 @@ def total_variation(exponent: float, count: int) -> float:
 
     A uniform level is a/2^53. The draw maps to 1..i the levels below some first a, found here for all i at once.
     """
-    law, m = PowerLaw(exponent), np.int64(count)
+    law, m = PowerLaw(exponent), np.array(count)
     edge = np.rint(law.cdf(positions(count)[:-1], m) * 2.0**53)
     inside = np.arange(1, count)
 
@@ -185,7 +192,7 @@ def total_variation(exponent: float, count: int) -> float:
             break
     else:
         raise AssertionError("the cells' edges are not where the cdf says")
-    mass = np.diff(edge, prepend=0, append=2.0**53) * 2.0**-53
+    mass: Floats = np.diff(edge, prepend=0, append=2.0**53) * 2.0**-53
     return float(np.abs(mass - law.pmf(positions(count), m)).sum() / 2)
 
 
@@ -199,11 +206,11 @@ def test_draws_are_within_1e9th_of_the_pmf(exponent: float, count: int) -> None:
 
 
 def test_a_sequence_too_long_for_the_bias_is_an_error_and_no_overflow() -> None:
-    longest = np.int64(1 << 20)  # "up to m = 2^20 the sums still fit a float64"
+    longest = np.array(1 << 20)  # "up to m = 2^20 the sums still fit a float64"
     assert PowerLaw(50.0).pmf(longest, longest) > 0
     for call in (PowerLaw(50.0).pmf, PowerLaw(50.0).cdf):
         with pytest.raises(DataError, match="too long for a bias of 50"):
-            call(np.int64(2_000_000), np.int64(2_000_000))
+            call(np.array(2_000_000), np.array(2_000_000))
     with pytest.raises(DataError, match="too long for a bias of 50"):
         PowerLaw(50.0).quantile(np.array([0.5]), np.array([2_000_000]))
     assert PowerLaw(-50.0).quantile(np.array([0.5]), np.array([2_000_000])).tolist() == [1]

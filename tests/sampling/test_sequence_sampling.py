@@ -69,7 +69,7 @@ def test_scaled_whole_numbers_stay_exact(lengths: list[int], alpha: float) -> No
     weights = SequencePowerLaw(alpha).weights(np.bincount(targets))
     ratios = {weights[m] / m**alpha for m in targets if m}
     assert len(ratios) == 1
-    assert math.frexp(ratios.pop())[0] == 0.5  # noqa: RUF069  # a power of two
+    assert math.frexp(ratios.pop())[0] == 0.5  # a power of two
 
 
 def test_scaling() -> None:

@@ -92,7 +92,7 @@ def test_triples_of_whole_numbers_are_named_alike() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("last-target", lambda n: 1), ("multi-target", lambda n: n - 1),
+    ("name", "count"), [("last-target", lambda n: n // n), ("multi-target", lambda n: n - 1),
                         ("slide-window", lambda n: n * (n - 1) // 2)],
     ids=str,
 )  # fmt: skip

@@ -1,9 +1,9 @@
 """Each step of the draws has its distribution: chi-square tests with a stated chance to fail, and to catch a bias.
 
 A correct sampler fails any of these tests with a chance of 10^-6 in all (`chi_square.FALSE_ALARM`), divided equally
-among at most 64 tests. Every test looks at 2·10^6 pairs. A sampler whose every other cell is 2% too heavy is caught with
-a chance of at least .99, computed from the noncentral chi-square for every test here and shown by 200 tilted samples
-of each of some.
+among at most 80 tests. Every test looks at 2·10^6 pairs. A sampler whose every other cell is 2% too heavy is caught
+with a chance of at least .99, computed from the noncentral chi-square for every test here and shown by 200 tilted
+samples of each of some.
 
 The seeds are fixed, so that a failure can be looked into: the rate says how likely a correct sampler is to meet a bad
 seed. It means that because the seeds were written down before the tests were first run and never searched: a change of
@@ -165,7 +165,9 @@ def test_a_tilt_is_caught_by_the_noncentral_chi_square(name: str, step: str) -> 
 SAMPLES = 200
 
 
-@pytest.mark.parametrize(("name", "step"), [("1,0,0", step) for step in STEPS] + [("-0.5,1,2", "start"), ("0,2,0.5", "target")])
+@pytest.mark.parametrize(
+    ("name", "step"), [("1,0,0", step) for step in STEPS] + [("-0.5,1,2", "start"), ("0,2,0.5", "target")]
+)
 def test_tilted_samples_are_caught_and_right_ones_are_not(name: str, step: str) -> None:
     """At a power of .99, fewer than 190 of 200 come with a chance of 10^-5; at the power there is, next to never."""
     sizes, distributions = expectations(name, step)

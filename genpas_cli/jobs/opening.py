@@ -1,0 +1,80 @@
+"""SOURCE of a command: a store, or logs that are ingested first, into a temporary store."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from genpas_cli.errors import DataError, UsageError
+from genpas_cli.jobs.ingest import IngestReport, check_ingest_options, ingest
+from genpas_cli.jobs.options import IngestOptions
+from genpas_cli.machine import Machine, MachineOptions, resolve, scratch_directory
+from genpas_cli.manifest import is_pairs_directory
+from genpas_cli.progress import Progress
+from genpas_cli.store import Store, is_store, open_store
+
+Sources = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class OpenedSource:
+    """A store, and what came with it."""
+
+    store: Store
+    machine: Machine
+    keep: tuple[str, ...]
+    """Kept columns wanted."""
+    log: IngestReport | None
+    """How it was made, if it was made now."""
+
+
+def source_names(sources: Sources) -> list[str]:
+    """Return the sources as a list of texts."""
+    return [str(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
+
+
+@contextlib.contextmanager
+def opened_store(  # noqa: PLR0913  # all but four by keyword
+    sources: Sources, limits: MachineOptions, ingest_options: IngestOptions | None,
+    keep_store: str | Path | None, *, rejects: Path | None, force: bool, progress: Progress,
+) -> Iterator[OpenedSource]:  # fmt: skip
+    """Open the store that the sources are, or make one of them.
+
+    Without a place for `rejects`, they go the way of the temporary store.
+    """
+    arguments = source_names(sources)
+    if made := next((name for name in arguments if is_pairs_directory(Path(name))), None):
+        raise DataError(
+            f"{made} is a pairs directory, not a log", tip="Give the log or the store that it was made from."
+        )
+    reading, machine, log = ingest_options or IngestOptions(), resolve(limits), None
+    with scratch_directory(machine.temp_dir) as scratch:
+        if len(arguments) == 1 and is_store(Path(arguments[0])):
+            if keep_store is not None:
+                raise UsageError(f"--store {keep_store}: {arguments[0]} is a store already")
+            path = Path(arguments[0])
+            _refuse_reading_options(reading, path)
+        else:
+            reading = replace(reading, **{field.name: getattr(limits, field.name) for field in fields(MachineOptions)})
+            check_ingest_options(reading)
+            path = scratch / "log.store" if keep_store is None else Path(keep_store)
+            log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
+            log = replace(log, store=log.store if keep_store is not None else None)
+        with open_store(path, machine, scratch, memory=max(machine.memory // 4, 64 * 2**20)) as store:
+            yield OpenedSource(store, machine, reading.keep, log)
+
+
+def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
+    """Raise UsageError for options that came too late: a store's log was read, cleaned and split when it was made."""
+    names = (
+        {field.name for field in fields(IngestOptions)} - {field.name for field in fields(MachineOptions)} - {"keep"}
+    )
+    late = sorted(name for name in names if getattr(reading, name) != getattr(IngestOptions(), name))
+    if late:
+        flag = "--" + late[0].replace("_", "-")
+        raise UsageError(
+            f"{flag}: {store} is a store; its log was read, cleaned and split when the store was made",
+            tip=f"Make another store with it: genpas ingest LOGS -o STORE {flag} ...",
+        )
