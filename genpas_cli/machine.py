@@ -8,7 +8,9 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,12 +156,35 @@ def scratch_directory(temp_dir: Path) -> Iterator[Path]:
     """
     _remove_dead(temp_dir)
     with contextlib.ExitStack() as stack:
-        try:
-            path = _new_scratch(temp_dir, stack)
-        except OSError as error:
-            raise disk_error(error, temp_dir, option="--temp-dir") from error
-        stack.callback(shutil.rmtree, path, ignore_errors=True)
+        with uninterrupted():
+            try:
+                path = _new_scratch(temp_dir, stack)
+            except OSError as error:
+                raise disk_error(error, temp_dir, option="--temp-dir") from error
+            stack.callback(_remove_scratch, path)
         yield path
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the block has ended: so that what it removes, or gives its name, is not left half done."""
+    previous = signal.getsignal(signal.SIGINT)
+    if not callable(previous) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if held:
+            signal.raise_signal(signal.SIGINT)
+
+
+def _remove_scratch(path: Path) -> None:
+    with uninterrupted():
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _remove_dead(temp_dir: Path) -> None:

@@ -3,7 +3,7 @@
 While a run builds NAME it holds a lock on `.NAME.genpas-lock`, so whatever else lies beside NAME under one of our
 temporary names belongs to a run that was killed, and is repaired or removed by the next one:
 
-    .NAME.genpas-new    what is being built; after an exchange of names, what stood there before
+    .NAME.genpas-new    what is being built (`.wal` beside it, if a store); after an exchange, what stood there before
     .NAME.genpas-old    the old output, between two renames where names cannot be exchanged
 """
 
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from genpas_cli.errors import UsageError
-from genpas_cli.machine import disk_error
+from genpas_cli.machine import disk_error, uninterrupted
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -66,9 +66,11 @@ def building(path: Path, *, force: bool, replaceable: Replaceable) -> Iterator[P
             yield new
             with _disk_errors(path):
                 _sync(new)
-                _publish(new, path)
+                with uninterrupted():
+                    _publish(new, path)
         finally:
-            _remove(new)
+            with uninterrupted():
+                _remove_unfinished(new)
 
 
 @contextlib.contextmanager
@@ -133,7 +135,7 @@ def _repair(path: Path) -> None:
     if os.path.lexists(old) and not os.path.lexists(path):
         old.rename(path)
     _remove(old)
-    _remove(_beside(path, "new"))
+    _remove_unfinished(_beside(path, "new"))
 
 
 def _publish(new: Path, path: Path) -> None:
@@ -187,6 +189,12 @@ def _sync_directory(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _remove_unfinished(new: Path) -> None:
+    _remove(new)
+    # DuckDB's, of a store that was not finished; it must not meet the next store of that name.
+    _remove(new.with_name(f"{new.name}.wal"))
 
 
 def _remove(path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import Genpas, small_log
+from tests.support import Genpas, InProcess, small_log
 
 
 @pytest.fixture
@@ -16,6 +16,12 @@ def genpas(tmp_path: Path) -> Genpas:
     cwd.mkdir()
     temp_dir.mkdir()
     return Genpas(cwd, temp_dir)
+
+
+@pytest.fixture
+def inside(genpas: Genpas) -> InProcess:
+    """The command as `genpas` runs it, but in this process."""
+    return InProcess(genpas.cwd, genpas.temp_dir)
 
 
 @pytest.fixture(scope="session")

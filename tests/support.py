@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +24,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 HEADER = "user_id,item_id,timestamp"
+
+Stream = int | IO[bytes]
+"""What a process may have for a standard stream."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,15 @@ class Genpas:
         texts = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
         return subprocess.CompletedProcess(done.args, done.returncode, *texts)
 
-    def start(self, *arguments: str | Path, **streams: Any) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: str | Path, stdin: Stream = subprocess.DEVNULL, stdout: Stream = subprocess.PIPE,
+        stderr: Stream = subprocess.PIPE,
+    ) -> subprocess.Popen[bytes]:  # fmt: skip
         """Start it, and return at once."""
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
-        return subprocess.Popen([*self.command, *map(str, arguments)], cwd=self.cwd, env=self.environment, **streams)
+        return subprocess.Popen(
+            [*self.command, *map(str, arguments)], cwd=self.cwd, env=self.environment, stdin=stdin, stdout=stdout,
+            stderr=stderr,
+        )  # fmt: skip
 
     def json(self, *arguments: str | Path, stdin: bytes = b"") -> Any:
         """Run it with success, and return the JSON on stdout."""
@@ -57,14 +67,42 @@ class Genpas:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The caller's, without what would change colours, widths or directories."""
-        kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TERM", "PYTHONPATH")}
+        """The caller's, without what would change colours, widths, directories or how Python buffers."""
+        changing = ("NO_COLOR", "FORCE_COLOR", "TERM")
+        kept = {k: v for k, v in os.environ.items() if k not in changing and not k.startswith("PYTHON")}
         own = {"TMPDIR": str(self.temp_dir), "COLUMNS": "200", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
+        # Modules are compiled once, and not beside the sources.
+        own["PYTHONPYCACHEPREFIX"] = str(ROOT / ".pytest_cache" / "pycache")
         return kept | own | dict(self.env)
 
     def with_env(self, **env: str) -> Genpas:
         """Return the same with more in the environment."""
         return Genpas(self.cwd, self.temp_dir, self.command, {**self.env, **env})
+
+
+class InProcess(Genpas):
+    """The same `main` in this process, ten times as fast: for the many cases that need no process of their own."""
+
+    def __call__(
+        self, *arguments: str | Path, stdin: bytes = b"", timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run to the end; there is nothing on stdin, and no bytes on stdout."""
+        del timeout
+        assert not stdin
+        from genpas_cli.cli import main
+
+        words, code = ["genpas", *map(str, arguments)], 0
+        stdout, stderr = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
+            patch.chdir(self.cwd)
+            patch.setattr(sys, "argv", words)
+            patch.setattr(tempfile, "tempdir", str(self.temp_dir))
+            patch.setenv("COLUMNS", "200")
+            try:
+                main()
+            except SystemExit as leaving:
+                code = int(leaving.code or 0)
+        return subprocess.CompletedProcess(words, code, stdout.getvalue(), stderr.getvalue())
 
 
 def raw(text: str) -> bytes:
@@ -133,7 +171,7 @@ def shards(pairs: Path, split: str = "train") -> pa.Table:
 
 def small_log(users: int = 40, items: int = 30, *, shortest: int = 4, seed: int = 0) -> str:
     """Return a CSV log with a header: text ids, times that are distinct, users of 4 to 12 interactions."""
-    rng = random.Random(seed)  # noqa: S311  # a log, no secret
+    rng = random.Random(seed)  # a log, no secret
     owners = [f"u{user}" for user in range(users) for _ in range(rng.randint(shortest, shortest + 8))]
     rng.shuffle(owners)
     rows = [f"{owner},i{rng.randint(1, items)},{1000 + row}" for row, owner in enumerate(owners)]

@@ -6,24 +6,18 @@ import os
 import sys
 
 from genpas_cli.cli.app import app
-from genpas_cli.cli.exit_codes import ExitCode, give_up_stdout
+from genpas_cli.cli.exit_codes import outermost
 
 __all__ = ["app", "main"]
 
 
 def main() -> None:
     """Run genpas; the console script's entry."""
-    from genpas_cli.cli import ingest, augment, verify  # noqa: F401, I001  # each registers its command, in this order
-
     _open_standard_streams()
-    try:
+    with outermost():
+        from genpas_cli.cli import ingest, augment, verify  # noqa: F401, I001  # each registers its command, in this order
+
         app(prog_name="genpas")
-    except SystemExit as leaving:
-        # Outside of our commands (--help, say) typer takes a reader that went away for a failure.
-        if isinstance(leaving.__context__, BrokenPipeError):
-            give_up_stdout()
-            sys.exit(ExitCode.OK)
-        raise
 
 
 def _open_standard_streams() -> None:

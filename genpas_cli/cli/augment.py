@@ -104,9 +104,15 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
 def _send(stream: object) -> None:
     import pyarrow as pa
 
-    with pa.ipc.new_stream(sys.stdout.buffer, stream.schema) as writer:  # type: ignore[attr-defined]
-        for batch in stream.batches:  # type: ignore[attr-defined]
-            writer.write_batch(batch)
+    # Not `with`: closing writes the end mark, by which a stream that was cut short would pass for a whole one, and
+    # waits for a reader that may have stalled.
+    # And not `sys.stdout.buffer`: with PYTHONUNBUFFERED set it may write a part only, which PyArrow does not look at.
+    stdout = open(sys.stdout.fileno(), "wb", closefd=False)  # noqa: SIM115  # as above
+    writer = pa.ipc.new_stream(stdout, stream.schema)  # type: ignore[attr-defined]
+    for batch in stream.batches:  # type: ignore[attr-defined]
+        writer.write_batch(batch)
+    writer.close()
+    stdout.close()
 
 
 def _say_report(report: AugmentReport) -> None:

@@ -61,7 +61,7 @@ def exit_code(error: GenpasError) -> ExitCode:
 
 @contextmanager
 def handled() -> Iterator[None]:
-    """Turn every error of a command into one message on stderr and its exit code."""
+    """Turn every error of a command into one message on stderr and its exit code; Ctrl-C is for `outermost`."""
     try:
         yield
         sys.stdout.flush()
@@ -71,9 +71,6 @@ def handled() -> Iterator[None]:
     except BrokenPipeError as error:
         give_up_stdout()
         raise typer.Exit(ExitCode.OK) from error
-    except KeyboardInterrupt as error:
-        console.error("interrupted; nothing was left half-written", None)
-        raise typer.Exit(ExitCode.INTERRUPTED) from error
     except Exception as error:
         lacking = _machine_lacks(error)
         if lacking is None:
@@ -81,6 +78,25 @@ def handled() -> Iterator[None]:
         give_up_stdout()  # it may be what has no space left
         console.error(*lacking)
         raise typer.Exit(ExitCode.MACHINE) from error
+
+
+@contextmanager
+def outermost() -> Iterator[None]:
+    """Handle Ctrl-C, and a reader that went away outside of our commands: typer would end in its own ways.
+
+    It takes Ctrl-C in silence, and a reader that has read enough of `--help` for a failure.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit) as leaving:
+        if isinstance(leaving, KeyboardInterrupt) or leaving.code == ExitCode.INTERRUPTED:
+            give_up_stdout()
+            console.error("interrupted; nothing was left half-written", None)
+            sys.exit(ExitCode.INTERRUPTED)
+        if isinstance(leaving.__context__, BrokenPipeError):
+            give_up_stdout()
+            sys.exit(ExitCode.OK)
+        raise
 
 
 def give_up_stdout() -> None:

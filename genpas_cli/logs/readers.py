@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from genpas_cli.errors import DataError
 from genpas_cli.logs.columns import Column, Named
@@ -105,10 +106,13 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: 
     relation = f"read_parquet({literal(str(source.path))}, hive_partitioning = false)"
     try:
         described = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    except duckdb.Error as error:
+        # DuckDB gives the second of two equal names another one, without a word.
+        names = pq.read_schema(source.path).names
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
         if isinstance(error, duckdb.InterruptException):
             raise
         raise DataError(f"{source.name}: the Parquet file is truncated or corrupt ({_first_line(error)})") from error
+    _refuse_twice(source, names)
     return LogFile(source, "parquet", detected.compression, _typed(source, described), _row(described))
 
 
@@ -122,13 +126,18 @@ def _open_arrow(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: De
 
 
 def _typed(source: SourceFile, described: list[Any]) -> tuple[Column, ...]:
-    names = [name.lower() for name, *_ in described]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise DataError(f"{source.name}: two columns are named {twice[0]!r}: {', '.join(n for n, *_ in described)}")
+    _refuse_twice(source, [name for name, *_ in described])
     return tuple(
         Column(name, identifier(name), "VARCHAR" if kind.startswith("ENUM") else kind, is_text=False)
         for name, kind, *_ in described
     )
+
+
+def _refuse_twice(source: SourceFile, names: list[str]) -> None:
+    # DuckDB's names of columns have no case.
+    lower = [name.lower() for name in names]
+    if twice := [name for name in lower if lower.count(name) > 1]:
+        raise DataError(f"{source.name}: two columns are named {twice[0]!r}: {', '.join(names)}")
 
 
 def _row(described: list[Any]) -> str:

@@ -16,7 +16,8 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from genpas_cli.errors import DataError, MachineError, UsageError
+from genpas_cli.errors import DataError, UsageError
+from genpas_cli.machine import disk_error
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -124,7 +125,7 @@ def _spool(stream: BinaryIO, spool: Path, name: str) -> Path:
         with spool.open("wb") as copy:
             shutil.copyfileobj(stream, copy, 1 << 20)
     except OSError as error:
-        raise MachineError(f"{name}: cannot be copied to {spool.parent}: {error.strerror or error}") from error
+        raise disk_error(error, spool.parent, option="--temp-dir") from error
     return spool
 
 

@@ -110,7 +110,9 @@ def _log(kind: str, scratch: Path, given: dict[str, Path]) -> Path:
     return path
 
 
-def _paired(a: tuple[str, ...], b: tuple[str, ...], rounds: int) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
+def _paired(
+    a: tuple[str, ...], b: tuple[str, ...], rounds: int
+) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
     """Measure two steps in turn."""
     both = [(_measured(*a), _measured(*b)) for _ in range(rounds)]
     return [x for x, _ in both], [y for _, y in both]

@@ -20,7 +20,7 @@ import pytest
 import genpas_cli
 from genpas_cli import AugmentOptions, IngestOptions
 from genpas_cli.machine import MachineOptions
-from tests.support import Genpas, identity, raw, refused, shards, unchanged
+from tests.support import Genpas, InProcess, identity, raw, refused, shards, unchanged
 
 COMMANDS = ("ingest", "augment", "verify")
 
@@ -62,21 +62,31 @@ def test_the_help_of_a_command_has_examples_exit_codes_and_a_text_for_every_opti
         assert texts, f"no help text: {line}"
 
 
-@pytest.mark.parametrize(("command", "kinds"), [
-    ("ingest", (IngestOptions,)), ("augment", (AugmentOptions, IngestOptions)), ("verify", (MachineOptions,)),
-], ids=COMMANDS)  # fmt: skip
+@pytest.mark.parametrize(
+    ("command", "kinds"),
+    [
+        ("ingest", (IngestOptions,)),
+        ("augment", (AugmentOptions, IngestOptions)),
+        ("verify", (MachineOptions,)),
+    ],
+    ids=COMMANDS,
+)
 def test_every_field_of_the_options_is_an_option(genpas: Genpas, command: str, kinds: tuple[Any, ...]) -> None:
     text = genpas.with_env(COLUMNS="600")(command, "--help").stdout
     for kind in kinds:
         for field in dataclasses.fields(kind):
             assert re.search(rf"--{field.name.replace('_', '-')}\b", text), field.name
-            assert field.metadata["help"].strip().endswith((".", "]")), field.name
+            assert field.metadata["help"].strip().endswith((".", "]", ")")), field.name
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("augment", "--help"), ("augment", "--typo")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("--version",), ("augment", "--help"), ("augment", "--typo")], ids=" ".join
+)
 def test_help_loads_nothing_heavy(genpas: Genpas, arguments: tuple[str, ...]) -> None:
     importing = Genpas(genpas.cwd, genpas.temp_dir, (sys.executable, "-X", "importtime", "-m", "genpas_cli"))
-    loaded = {line.split("|")[-1].strip().split(".")[0] for line in importing(*arguments).stderr.splitlines() if "|" in line}
+    loaded = {
+        line.split("|")[-1].strip().split(".")[0] for line in importing(*arguments).stderr.splitlines() if "|" in line
+    }
     assert "typer" in loaded
     assert loaded.isdisjoint(HEAVY)
 
@@ -108,20 +118,25 @@ def test_completion_is_offered(genpas: Genpas) -> None:
     assert shell().stdout.split() == ["augment"]
 
 
-@pytest.mark.parametrize(("arguments", "meant"), [
-    (("agment", "log.csv"), "augment"), (("augment", "log.csv", "--alhpa", "1"), "--alpha"),
-    (("ingest", "log.csv", "--outptu", "x"), "--output"),
-], ids=("command", "option of augment", "option of ingest"))  # fmt: skip
-def test_a_typo_gets_a_suggestion(genpas: Genpas, arguments: tuple[str, ...], meant: str) -> None:
-    refused(genpas(*arguments), 2, "No such", meant)
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (("agment", "log.csv"), "augment"),
+        (("augment", "log.csv", "--alhpa", "1"), "--alpha"),
+        (("ingest", "log.csv", "--outptu", "x"), "--output"),
+    ],
+    ids=("command", "option of augment", "option of ingest"),
+)
+def test_a_typo_gets_a_suggestion(inside: InProcess, arguments: tuple[str, ...], meant: str) -> None:
+    refused(inside(*arguments), 2, "No such", meant)
 
 
 @pytest.mark.parametrize("arguments", [("augment",), ("ingest",), ("verify",), ("ingest", "log.csv")], ids=" ".join)
-def test_what_is_missing_is_named(genpas: Genpas, arguments: tuple[str, ...]) -> None:
-    refused(genpas(*arguments), 2, "Missing", "--output" if len(arguments) == 2 else "argument")
+def test_what_is_missing_is_named(inside: InProcess, arguments: tuple[str, ...]) -> None:
+    refused(inside(*arguments), 2, "Missing", "--output" if len(arguments) == 2 else "argument")
 
 
-# ----------------------------------------------------------------------------------------------------- stdout and stderr
+# ---------------------------------------------------------------------------------------------------- stdout and stderr
 
 
 def test_reports_are_said_on_stderr_and_stdout_stays_empty(genpas: Genpas, made: Path) -> None:
@@ -163,8 +178,8 @@ def test_colours_are_for_terminals_and_obey_no_color(genpas: Genpas) -> None:
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", plain_), "NO_COLOR asks for no colours"
 
 
-def test_ingest_json_has_the_keys_of_the_contract(genpas: Genpas, log: Path) -> None:
-    report = genpas.json("ingest", log, "-o", "a.store", "--json", "--min-user", "5")
+def test_ingest_json_has_the_keys_of_the_contract(inside: InProcess, log: Path) -> None:
+    report = inside.json("ingest", log, "-o", "a.store", "--json", "--min-user", "5")
     keys = {"users", "items", "interactions", "funnel", "ties", "split", "time_range", "length", "store"}
     assert keys <= set(report)
     assert set(report) - keys <= {"rejects"}
@@ -178,11 +193,11 @@ def test_ingest_json_has_the_keys_of_the_contract(genpas: Genpas, log: Path) -> 
         assert before["kept"] == after["dropped"] + after["kept"]
 
 
-def test_augment_json_is_the_report_of_the_library(genpas: Genpas, store: Path) -> None:
-    report = genpas.json("augment", store, "--json", "--alpha", "inf", "--pairs", "100")
+def test_augment_json_is_the_report_of_the_library(inside: InProcess, store: Path) -> None:
+    report = inside.json("augment", store, "--json", "--alpha", "inf", "--pairs", "100")
     assert set(report) == {field.name for field in dataclasses.fields(genpas_cli.AugmentReport)}
     assert report["pairs"] == {"train": 100, "validation": 40, "test": 40}
-    manifest = json.loads((genpas.cwd / "log.pairs" / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((inside.cwd / "log.pairs" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["strategy"]["alpha"] == "inf"
     for text in (json.dumps(report), json.dumps(manifest)):
         assert not re.search(r"\b(NaN|Infinity)\b", text)
@@ -190,8 +205,24 @@ def test_augment_json_is_the_report_of_the_library(genpas: Genpas, store: Path) 
 
 def test_the_manifest_has_the_keys_of_the_contract(pairs: Path) -> None:
     manifest = json.loads((pairs / "manifest.json").read_text(encoding="utf-8"))
-    for key in ("format_version", "source", "ingest", "split", "strategy", "seed", "pairs", "epochs", "max_input", "order",
-                "shard_rows", "keep", "schema", "files", "versions", "run"):  # fmt: skip
+    for key in (
+        "format_version",
+        "source",
+        "ingest",
+        "split",
+        "strategy",
+        "seed",
+        "pairs",
+        "epochs",
+        "max_input",
+        "order",
+        "shard_rows",
+        "keep",
+        "schema",
+        "files",
+        "versions",
+        "run",
+    ):
         assert key in manifest
     assert set(manifest["strategy"]) == {"name", "alpha", "beta", "gamma", "draw"}
     assert {"path", "split", "rows", "bytes", "sha256"} == set(manifest["files"][0])
@@ -199,15 +230,15 @@ def test_the_manifest_has_the_keys_of_the_contract(pairs: Path) -> None:
     assert {"created", "host", "seconds"} == set(manifest["run"])
 
 
-def test_verify_json_is_the_report_of_the_library(genpas: Genpas, made: Path) -> None:
-    report = genpas.json("verify", made / "log.pairs", "--store", made / "log.store", "--json")
+def test_verify_json_is_the_report_of_the_library(inside: InProcess, made: Path) -> None:
+    report = inside.json("verify", made / "log.pairs", "--store", made / "log.store", "--json")
     assert set(report) == {field.name for field in dataclasses.fields(genpas_cli.VerifyReport)}
     assert (report["slices"], report["files"]) == (True, 4)
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(genpas: Genpas, made: Path) -> None:
-    with unchanged(genpas.cwd, genpas.temp_dir):
-        plan = genpas.json("augment", made / "log.csv", "--dry-run", "--pairs", "1000", "--shard-rows", "300")
+def test_a_dry_run_prints_the_plan_and_writes_nothing(inside: InProcess, made: Path) -> None:
+    with unchanged(inside.cwd, inside.temp_dir):
+        plan = inside.json("augment", made / "log.csv", "--dry-run", "--pairs", "1000", "--shard-rows", "300")
     assert plan["pairs"] == {"train": 1000, "validation": 40, "test": 40}
     assert plan["shards"]["train"] == 4
     assert {"bytes", "memory", "threads", "strategy", "draw", "epochs"} <= set(plan)
@@ -271,9 +302,9 @@ def test_a_stream_of_several_epochs_is_all_of_them(genpas: Genpas, store: Path) 
     assert manifest["rows"] == table.num_rows == 3000
 
 
-def test_a_split_that_holds_nothing_cannot_be_streamed(genpas: Genpas, log: Path) -> None:
-    with unchanged(genpas.cwd, genpas.temp_dir):
-        done = genpas("augment", log, "--split", "none", "-o", "-", "--split-out", "test")
+def test_a_split_that_holds_nothing_cannot_be_streamed(inside: InProcess, log: Path) -> None:
+    with unchanged(inside.cwd, inside.temp_dir):
+        done = inside("augment", log, "--split", "none", "-o", "-", "--split-out", "test")
     refused(done, 2, "--split-out test", "held out")
 
 
@@ -295,19 +326,19 @@ def test_the_command_line_and_the_library_do_the_same(genpas: Genpas, made: Path
     assert identity(genpas.cwd / "a.pairs") == identity(genpas.cwd / "b.pairs")
 
 
-def test_augment_from_logs_keeps_the_store_where_it_is_asked_to(genpas: Genpas, made: Path) -> None:
-    assert genpas("augment", made / "log.csv", "-o", "a.pairs", "--store", "kept.store").returncode == 0
-    assert genpas("verify", "a.pairs", "--store", "kept.store").returncode == 0
-    assert {path.name for path in genpas.cwd.iterdir()} == {"a.pairs", "kept.store"}
-    assert list(genpas.temp_dir.iterdir()) == []
+def test_augment_from_logs_keeps_the_store_where_it_is_asked_to(inside: InProcess, made: Path) -> None:
+    assert inside("augment", made / "log.csv", "-o", "a.pairs", "--store", "kept.store").returncode == 0
+    assert inside("verify", "a.pairs", "--store", "kept.store").returncode == 0
+    assert {path.name for path in inside.cwd.iterdir()} == {"a.pairs", "kept.store"}
+    assert list(inside.temp_dir.iterdir()) == []
 
 
-def test_bad_rows_are_never_lost(genpas: Genpas, log: Path) -> None:
-    (genpas.cwd / "log.csv").write_bytes(log.read_bytes() + b"u1,i1\nu1,i2,noon\n")
-    assert genpas("ingest", "log.csv", "-o", "a.store", "--bad-rows", "skip").returncode == 0
-    assert genpas("augment", "log.csv", "-o", "a.pairs", "--bad-rows", "skip").returncode == 0
+def test_bad_rows_are_never_lost(inside: InProcess, log: Path) -> None:
+    (inside.cwd / "log.csv").write_bytes(log.read_bytes() + b"u1,i1\nu1,i2,noon\n")
+    assert inside("ingest", "log.csv", "-o", "a.store", "--bad-rows", "skip").returncode == 0
+    assert inside("augment", "log.csv", "-o", "a.pairs", "--bad-rows", "skip").returncode == 0
     for output in ("a.store", "a.pairs"):
-        text = (genpas.cwd / f"{output}.rejects.csv").read_text(encoding="utf-8")
+        text = (inside.cwd / f"{output}.rejects.csv").read_text(encoding="utf-8")
         assert "noon" in text
         assert len(text.splitlines()) == 3
 

@@ -1,12 +1,12 @@
 """Runs genpas as `python -m genpas_cli` does, with faults that a test asks for; a script, started by `tests/faults`.
 
-    python tests/faults/driver.py [--tell FILE] [--steps FILE] [--kill-before N] [--no-exchange] [--slow-hash S] -- ARGS
+python tests/faults/driver.py [--tell FILE] [--steps FILE] [--kill-before N] [--no-exchange] [--slow-hash S] -- ARGS
 
-    --tell FILE        append the name of each stage as it begins
-    --steps FILE       append each system call of publishing: what is synced, renamed and removed
-    --kill-before N    SIGKILL itself before the N-th of these calls (from 0)
-    --no-exchange      behave as where two names cannot be exchanged in one step
-    --slow-hash S      take S seconds for each block of a log that is hashed, as a slow disk would
+--tell FILE        append the name of each stage as it begins
+--steps FILE       append each system call of publishing: what is synced, renamed and removed
+--kill-before N    SIGKILL itself before the N-th of these calls (from 0)
+--no-exchange      behave as where two names cannot be exchanged in one step
+--slow-hash S      take S seconds for each block of a log that is hashed, as a slow disk would
 """
 
 from __future__ import annotations

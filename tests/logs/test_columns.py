@@ -58,7 +58,7 @@ def test_a_column_that_cannot_be_told_is_asked_for_with_a_command_that_works(
         read(file)
     assert ", ".join(header.split(",")) in caught.value.message
     command = shlex.split(str(caught.value.tip).partition("example: ")[2])
-    assert command[:3] == ["genpas", "ingest", str(file)]
+    assert command[:3] == ["genpas", "augment", str(file)]
     flags = {flag.removeprefix("--"): value for flag, value in zip(command[3::2], command[4::2], strict=True)}
     assert {"user", "item", "time"} <= flags.keys()
     assert len(read(file, **flags).rows) == 1
@@ -68,7 +68,7 @@ def test_without_a_header_the_columns_are_shown_with_values(tmp_path: Path) -> N
     file = write(tmp_path / "a.tsv", "u1\ti9\t5\t2020-01-01 00:00:00\nu2\ti8\t4\t2020-01-02 00:00:00\n")
     with pytest.raises(DataError, match=r"1: 'u1', 2: 'i9', 3: '5', 4: '2020-01-01") as caught:
         read(file)
-    assert f"genpas ingest {file} --user 1 --item 2 --time 4" in str(caught.value.tip)
+    assert f"genpas augment {file} --user 1 --item 2 --time 4" in str(caught.value.tip)
 
 
 def test_columns_by_position_and_by_name(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 
@@ -246,6 +246,16 @@ def test_infinite_alpha_draws_the_longest_or_the_shortest(case: Case, draw: Draw
 def test_the_same_seed_draws_the_same(case: Case, draw: Draw) -> None:
     plan = case.plan(draw)
     assert case.shards(plan) == case.shards(case.plan(draw))
+
+
+@given(cases(), st.sampled_from([-0.5, -0.01, 0.01, 0.5]))
+def test_a_line_that_ends_early_or_late_neither_drops_nor_adds_pairs(case: Case, error: float) -> None:
+    """Rounding along billions of users, exaggerated: the points beyond the end of the line belong to its last user."""
+    plan = case.plan("balanced", shard_rows=10**9)
+    wrong = replace(plan, total=plan.total * (1 + error))
+    (shard,) = case.shards(wrong)
+    assert len(shard) == case.draw.pairs
+    assert {(user, k) for user, k, _ in shard} <= oracle.cell_masses(case.rule, case.lengths).keys()
 
 
 @settings(max_examples=20)

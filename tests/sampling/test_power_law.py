@@ -124,6 +124,15 @@ def test_quantile_inverts_the_cdf(exponent: float, count: int) -> None:
     assert law.quantile(level, np.array(count)).tolist() == expected.tolist()
 
 
+@pytest.mark.parametrize(
+    ("exponent", "count", "level", "expected"),
+    [(1.0, 3, 0.5, 3), (1.0, 2, 0.0, 1), (1.0, 20, 0.5, 15), (0.0, 4, 0.25, 2), (0.0, 4, 0.75, 4), (-50.0, 1, 0.5, 1)],
+)
+def test_a_level_on_an_edge_belongs_to_the_cell_above(exponent: float, count: int, level: float, expected: int) -> None:
+    """Half of 1 + 2 + 3 is 1 + 2; half of 1 + .. + 20 is 1 + .. + 14: the cdf there does not exceed the level."""
+    assert PowerLaw(exponent).quantile(np.array([level]), np.array([count])).tolist() == [expected]
+
+
 @pytest.mark.parametrize("exponent", FINITE)
 def test_quantile_at_the_ends_stays_inside(exponent: float) -> None:
     counts = np.array([1, 2, 3, 1000, 4095, 4096, 4097, LONGEST])

@@ -92,10 +92,13 @@ def test_triples_of_whole_numbers_are_named_alike() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("last-target", lambda n: n // n), ("multi-target", lambda n: n - 1),
-                        ("slide-window", lambda n: n * (n - 1) // 2)],
-    ids=str,
-)  # fmt: skip
+    ("name", "count"),
+    [
+        pytest.param("last-target", lambda n: n // n, id="1"),
+        pytest.param("multi-target", lambda n: n - 1, id="n - 1"),
+        pytest.param("slide-window", lambda n: n * (n - 1) // 2, id="n(n - 1)/2"),
+    ],
+)
 def test_counts(name: str, count: object) -> None:
     enumeration = NAMED[name].enumeration
     assert enumeration is not None

@@ -30,7 +30,8 @@ POWER = 0.99
 """Chance with which it must be caught."""
 
 SMALLEST_CELL = 100.0
-"""Cells that expect fewer draws are pooled. With the usual 5 the tail at 10^-8 is no longer that of the chi-square."""
+"""Cells that expect fewer draws are pooled: more than the usual 5, so that the chi-square holds at 10^-8 too (from the
+Poisson distribution of each cell: 1.05 times the nominal rate at the sparsest tests here)."""
 
 Floats = NDArray[np.float64]
 
