@@ -137,7 +137,7 @@ def _refuse_twice(source: SourceFile, names: list[str]) -> None:
     # DuckDB's names of columns have no case.
     lower = [name.lower() for name in names]
     if twice := [name for name in lower if lower.count(name) > 1]:
-        raise DataError(f"{source.name}: two columns are named {twice[0]!r}: {', '.join(names)}")
+        raise DataError(f"{source.name}: its schema names {twice[0]!r} twice: {', '.join(names)}")
 
 
 def _row(described: list[Any]) -> str:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,9 +190,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("formats")
     rows = "".join(f"{u},{i},{t},{u}{i}\n" for t, (u, i) in enumerate((u, i) for u in "abc" for i in "pqrst"))
     (directory / "log.csv").write_text(f"user_id,item_id,ts,note\n{rows}a,b\n", encoding="utf-8")
-    options = IngestOptions(keep=("note",), bad_rows="skip")
-    ingest(directory / "log.csv", directory / "log.store", options)
-    augment(directory / "log.store", directory / "log.pairs", AugmentOptions(user_ids="raw"), ingest_options=options)
+    kept = IngestOptions(keep=("note",))
+    ingest(directory / "log.csv", directory / "log.store", replace(kept, bad_rows="skip"))
+    augment(directory / "log.store", directory / "log.pairs", AugmentOptions(user_ids="raw"), ingest_options=kept)
     return directory
 
 
