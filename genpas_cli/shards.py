@@ -53,16 +53,15 @@ def write_shard(
     path, rows = directory / name, 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as sink:
-            writer = pq.ParquetWriter(
-                sink, schema, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False
-            )
-            with writer:
-                for batch in batches:
-                    writer.write_batch(batch, row_group_size=max(batch.num_rows, 1))
-                    rows += batch.num_rows
-            sink.flush()
-            os.fsync(sink.fileno())
+        # By its path, not as an open file: through a Python file every page is copied once more, under the lock.
+        with pq.ParquetWriter(
+            path, schema, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False
+        ) as writer:
+            for batch in batches:
+                writer.write_batch(batch, row_group_size=max(batch.num_rows, 1))
+                rows += batch.num_rows
+        with path.open("rb") as written:
+            os.fsync(written.fileno())
         return ShardFile(name, split, rows, path.stat().st_size, file_digest(path))
     except OSError as error:
         raise disk_error(error, path) from error

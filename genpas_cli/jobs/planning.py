@@ -15,10 +15,10 @@ from genpas_cli.engines.work import PairForm, SplitPlan, pair_form, target_count
 from genpas_cli.errors import DataError, MachineError, UsageError
 from genpas_cli.jobs.options import AugmentOptions
 from genpas_cli.machine import Machine, check_disk, check_writable, show_size
-from genpas_cli.sampling.input_sampling import expected_input_length
+from genpas_cli.sampling.input_sampling import cut_start, draw_starts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, SamplingPlan, plan_shards
 from genpas_cli.sampling.strategies import MULTI_TARGET, Strategy, parse_strategy, triple
-from genpas_cli.sampling.target_sampling import target_pmf
+from genpas_cli.sampling.target_sampling import draw_targets
 from genpas_cli.shards import ROW_GROUP_ROWS
 from genpas_cli.store import HeldOut, Split, Store
 
@@ -33,6 +33,9 @@ _WORKER_MEMORY = 24 * 2**20
 
 _SENSIBLE_ROWS = 1000
 """Shards of fewer rows are no advice to give."""
+
+_ESTIMATED_CUTS = 1 << 14
+_R2 = (0.7548776662466927, 0.5698402909980532)
 
 
 @dataclass(frozen=True)
@@ -251,22 +254,24 @@ def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> Spl
 
 
 def _row_bytes(sampling: SamplingPlan, histogram: NDArray[np.int64], form: PairForm) -> float:
-    """Return the mean bytes of a training pair in memory: exact mean input length for usual limits, else a bound."""
-    longest = len(histogram)
-    k = np.arange(longest + 1)
-    if form.max_input is not None and longest * min(form.max_input, longest) < 10**8:
-        mean_length = expected_input_length(sampling.strategy.input, longest, form.max_input)
-    else:
-        mean_length = np.minimum(np.maximum(k - 1, 0), form.max_input or math.inf).astype(float)
-    mass = sampling.weights * histogram / sampling.total
-    lengths = np.flatnonzero(mass)
-    # Few lengths carry nearly all mass; the rest changes an estimate by nothing.
-    lengths = lengths[np.argsort(mass[lengths])[::-1][:2000]]
-    kernel, mean = sampling.strategy.target, 0.0
-    for m in lengths:
-        positions = slice(2, m + 2)
-        mean += mass[m] * float(target_pmf(kernel, k[positions], np.array(m + 1)) @ mean_length[positions])
-    return mean / float(mass[lengths].sum()) * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
+    """Return the mean bytes of a training pair in memory."""
+    return _mean_input_length(sampling, histogram, form.max_input) * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(
+        form.kept
+    )
+
+
+def _mean_input_length(sampling: SamplingPlan, histogram: NDArray[np.int64], max_input: int | None) -> float:
+    """Estimate the mean length of an input, to about 1%, by cuts at levels that fill the cube of three steps evenly.
+
+    The levels are those of the R2 sequence, multiples of powers of the plastic number's inverse.
+    """
+    point = np.arange(_ESTIMATED_CUTS) + 0.5
+    of_sequence, of_target, of_start = point / _ESTIMATED_CUTS, point * _R2[0] % 1, point * _R2[1] % 1
+    mass = np.cumsum(sampling.weights * histogram)
+    length = np.searchsorted(mass, of_sequence * mass[-1], side="right") + 1
+    target = draw_targets(sampling.strategy.target, of_target, length)
+    start = draw_starts(sampling.strategy.input, of_start, target)
+    return float(np.mean(target - cut_start(start, target, max_input)))
 
 
 def _disk_bytes(row_bytes: float, items: int, form: PairForm) -> float:

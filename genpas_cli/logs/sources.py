@@ -101,11 +101,11 @@ def _near(path: Path) -> str:
 
 def _source(path: Path, name: str, spool: Path) -> SourceFile:
     if name == STDIN:
-        return SourceFile(_spool(sys.stdin.buffer, spool, "stdin"), "stdin")
+        return SourceFile(_spool(sys.stdin.buffer, spool), "stdin")
     if not stat.S_ISREG(path.stat().st_mode):
         # A named pipe, `<(zcat ...)` for one, gives its bytes once; they are needed for detection, digest and reading.
         with path.open("rb") as stream:
-            return SourceFile(_spool(stream, spool, name), name)
+            return SourceFile(_spool(stream, spool), name)
     try:
         path.open("rb").close()
     except OSError as error:
@@ -120,7 +120,7 @@ def _partitions(path: Path) -> Iterator[tuple[str, str]]:
             yield unquote(key), "" if value == HIVE_NULL else unquote(value)
 
 
-def _spool(stream: BinaryIO, spool: Path, name: str) -> Path:
+def _spool(stream: BinaryIO, spool: Path) -> Path:
     try:
         with spool.open("wb") as copy:
             shutil.copyfileobj(stream, copy, 1 << 20)
