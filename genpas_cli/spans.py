@@ -74,9 +74,10 @@ def _wanted(batches: Iterable[Any], order: RowOrder, begin: NDArray[np.int64], e
         row = order.row
         order.take(batch.column(0).to_numpy())
         inside = slice(np.searchsorted(end, row, side="right"), np.searchsorted(begin, order.row, side="left"))
-        steps = np.zeros(batch.num_rows + 1, np.int32)
-        np.add.at(steps, np.maximum(begin[inside] - row, 0), 1)
-        np.add.at(steps, np.minimum(end[inside], order.row) - row, -1)
-        mask = np.cumsum(steps[:-1]) > 0
-        yield batch if mask.all() else batch.take(np.flatnonzero(mask))
+        # Up where a range begins, down where it ends; as they do not overlap, no two begin or end at the same row.
+        steps = np.zeros(batch.num_rows + 1, np.int64)
+        steps[np.maximum(begin[inside] - row, 0)] += 1
+        steps[np.minimum(end[inside], order.row) - row] -= 1
+        mask = np.cumsum(steps[:-1], out=steps[:-1]).astype(np.bool_)
+        yield batch if mask.all() else batch.take(pa.array(np.flatnonzero(mask)))
     order.finish()

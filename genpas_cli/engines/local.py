@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from genpas_cli.engines.work import PairForm, SplitPlan, shard_batches
 from genpas_cli.progress import Progress
-from genpas_cli.shards import ShardFile, shard_name, write_shard
+from genpas_cli.shards import ShardFile, shard_name, sync_file, write_shard
 from genpas_cli.store import Store
 
 T = TypeVar("T")
@@ -63,14 +63,17 @@ def write_shards(
 ) -> list[ShardFile]:
     """Write every shard of these plans below `directory`; return the files in the order of plans, epochs and shards."""
     total = sum(plan.sampling.pairs * plan.sampling.epochs for plan in plans)
-    with _pool(threads) as (pool, stop):
-        watched = _Watched(stop)
+    # The disk is waited for on a thread of its own, while the others go on with the next shards.
+    with _pool(1) as (disk, _), _pool(threads) as (pool, stop):
+        watched, synced = _Watched(stop), deque[Future[None]]()
 
         def write(plan: SplitPlan, epoch: int, index: int) -> ShardFile:
             sampling = plan.sampling
             name = shard_name(plan.split, index, len(sampling.slices), epoch if sampling.epochs > 1 else None)
             batches = shard_batches(store, plan, sampling.slices[index], epoch, form)
-            return write_shard(directory, name, plan.split, form.schema, watched(batches))
+            file = write_shard(directory, name, plan.split, form.schema, watched(batches))
+            synced.append(disk.submit(sync_file, directory / name))
+            return file
 
         futures = [
             pool.submit(write, plan, epoch, index)
@@ -84,6 +87,8 @@ def write_shards(
             for future in finished:
                 future.result()
             progress("writing pairs", watched.rows, total)
+        for sync in synced:
+            sync.result()
         return [future.result() for future in futures]
 
 

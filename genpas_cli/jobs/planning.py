@@ -265,7 +265,7 @@ def _mean_input_length(sampling: SamplingPlan, histogram: NDArray[np.int64], max
 
     The levels are those of the R2 sequence, multiples of powers of the plastic number's inverse.
     """
-    point = np.arange(_ESTIMATED_CUTS) + 0.5
+    point = np.arange(0.5, _ESTIMATED_CUTS, dtype=np.float64)
     of_sequence, of_target, of_start = point / _ESTIMATED_CUTS, point * _R2[0] % 1, point * _R2[1] % 1
     mass = np.cumsum(sampling.weights * histogram)
     length = np.searchsorted(mass, of_sequence * mass[-1], side="right") + 1

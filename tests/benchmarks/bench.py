@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -34,6 +35,7 @@ PAIRS = 10_000_000
 
 def _measured(*step: str) -> dict[str, float]:
     """Run one step in a process of its own; return what it printed."""
+    os.sync()  # else what the step before left to be written is written at the cost of this one
     run = subprocess.run([sys.executable, __file__, "--step", *step], check=True, capture_output=True, text=True)
     result: dict[str, float] = json.loads(run.stdout)
     return result
