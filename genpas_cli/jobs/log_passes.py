@@ -52,7 +52,8 @@ class LogPasses:
         self._check_times()
         columns = (["time"] if self._has_time else []) + (["row_hash"] if options.dedup == "exact" else [])
         self._columns = columns + [f"keep_{i}" for i in range(len(staged.kept))]
-        self._query = sorted_rows(options.ties, self._columns, has_time=self._has_time)
+        (largest,) = database.con.sql("select coalesce(max(rowid), 0) from stage.rows").fetchall()[0]
+        self._query = sorted_rows(options.ties, self._columns, has_time=self._has_time, largest_row=largest)
         self._table = "rows"
         self._pending_dedup: Dedup = options.dedup
         self._repeats = 0

@@ -255,8 +255,8 @@ def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> Spl
 
 def _row_bytes(sampling: SamplingPlan, histogram: NDArray[np.int64], form: PairForm) -> float:
     """Return the mean bytes of a training pair in memory."""
-    return _mean_input_length(sampling, histogram, form.max_input) * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(
-        form.kept
+    return (
+        _mean_input_length(sampling, histogram, form.max_input) * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
     )
 
 
