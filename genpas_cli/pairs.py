@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.input_sampling import cut_start
-from genpas_cli.sequences import Sequences, Spans, ranges
-
-_GATHER_PAIRS = 1 << 12
-"""Pairs gathered at a time: the index array stays in the cache; the whole shard at once is 30 times slower."""
+from genpas_cli.sequences import Sequences, Spans, copy_ranges, ranges
 
 _LARGEST_LISTS = 2**31 - 1
 """Values that the lists of one Arrow batch can hold: their offsets are int32."""
@@ -101,13 +98,8 @@ def _batch(part: LocatedCuts, sequences: Sequences, schema: pa.Schema, max_input
     lengths = (cuts.target - cut_start(cuts.start, cuts.target, max_input)).astype(np.int64)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     items = np.empty(offsets[-1], np.int32)
-    inputs = {name: [] for name in sequences.kept}  # type: dict[str, list[Any]]
-    for low in range(0, len(lengths), _GATHER_PAIRS):
-        high = min(low + _GATHER_PAIRS, len(lengths))
-        index = ranges(part.at[low:high] - lengths[low:high], lengths[low:high])
-        np.take(sequences.items, index, out=items[offsets[low] : offsets[high]], mode="clip")
-        for name, values in sequences.kept.items():
-            inputs[name].append(values.take(pa.array(index)))
+    starts = part.at - lengths
+    copy_ranges(sequences.items, starts, lengths, items)
     offset_array = pa.array(offsets.astype(np.int32))
 
     def lists(field: str, values: Any) -> Any:
@@ -120,6 +112,8 @@ def _batch(part: LocatedCuts, sequences: Sequences, schema: pa.Schema, max_input
         pa.array(cuts.start),
         pa.array(cuts.target),
     ]
-    for name, values in sequences.kept.items():
-        arrays += [lists(f"input_{name}", pa.concat_arrays(inputs[name])), values.take(pa.array(part.at))]
+    if sequences.kept:
+        index = pa.array(ranges(starts, lengths))
+        for name, values in sequences.kept.items():
+            arrays += [lists(f"input_{name}", values.take(index)), values.take(pa.array(part.at))]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

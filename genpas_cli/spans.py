@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli.errors import IntegrityError
-from genpas_cli.sequences import Sequences, Spans
+from genpas_cli.sequences import Sequences, Spans, ranges
 
 
 class RowOrder:
@@ -61,23 +61,22 @@ def cut_spans(batches: Iterable[Any], order: RowOrder, spans: Spans, kept: list[
     """
     user, low, high = (np.asarray(a, np.int64) for a in spans)
     before = order.begin_of(user)
-    parts = list(_wanted(batches, order, before + low - 1, before + high))
-    items = np.concatenate([np.zeros(0, np.int32), *(part.column(1).to_numpy() for part in parts)])
-    offsets = np.concatenate(([0], np.cumsum(high - low + 1)))
-    columns = {name: pa.concat_arrays([p.column(2 + i) for p in parts]) for i, name in enumerate(kept)} if parts else {}
-    return Sequences(user.astype(np.int32), offsets, low - 1, items, columns)
-
-
-def _wanted(batches: Iterable[Any], order: RowOrder, begin: NDArray[np.int64], end: NDArray[np.int64]) -> Iterator[Any]:
-    """Yield of each batch the rows in any of the ascending ranges [begin, end)."""
+    begin, end = before + low - 1, before + high
+    offsets = np.concatenate(([0], np.cumsum(end - begin)))
+    items = np.empty(offsets[-1], np.int32)
+    columns: dict[str, list[Any]] = {name: [] for name in kept}
+    done = 0
     for batch in batches:
         row = order.row
         order.take(batch.column(0).to_numpy())
         inside = slice(np.searchsorted(end, row, side="right"), np.searchsorted(begin, order.row, side="left"))
-        # Up where a range begins, down where it ends; as they do not overlap, no two begin or end at the same row.
-        steps = np.zeros(batch.num_rows + 1, np.int64)
-        steps[np.maximum(begin[inside] - row, 0)] += 1
-        steps[np.minimum(end[inside], order.row) - row] -= 1
-        mask = np.cumsum(steps[:-1], out=steps[:-1]).astype(np.bool_)
-        yield batch if mask.all() else batch.take(pa.array(np.flatnonzero(mask)))
+        first = np.maximum(begin[inside] - row, 0)
+        wanted = ranges(first, np.minimum(end[inside], order.row) - row - first)
+        # Clipping changes nothing here, but without it NumPy fills a copy first.
+        np.take(batch.column(1).to_numpy(), wanted, out=items[done : done + len(wanted)], mode="clip")
+        done += len(wanted)
+        for number, name in enumerate(kept, 2):
+            columns[name].append(batch.column(number).take(pa.array(wanted)))
     order.finish()
+    arrays = {name: pa.concat_arrays(parts) for name, parts in columns.items() if parts}
+    return Sequences(user.astype(np.int32), offsets, low - 1, items, arrays)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from genpas_cli import pairs
 from genpas_cli.pairs import gather, locate, needed_spans, pair_schema
 from genpas_cli.sampling.cuts import Cuts
-from genpas_cli.sequences import Sequences, ranges
+from genpas_cli.sequences import Sequences, copy_ranges, ranges
 
 
 def cuts_of(*rows: tuple[int, int, int]) -> Cuts:
@@ -95,9 +95,18 @@ def test_ranges(parts: list[tuple[int, int]]) -> None:
     assert ranges(starts, lengths).tolist() == [i for start, length in parts for i in range(start, start + length)]
 
 
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 300)), max_size=60), st.integers(0, 2**32 - 1))
+def test_copied_ranges_are_the_values_at_the_ranges(parts: list[tuple[int, int]], seed: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 2**31, 600, np.int32)
+    starts, lengths = (np.array([part[n] for part in parts], np.int64) for n in (0, 1))
+    out = np.full(int(lengths.sum()), -1, np.int32)
+    copy_ranges(values, starts, lengths, out)
+    assert out.tolist() == values[ranges(starts, lengths)].tolist()
+
+
 @given(st.data())
 def test_any_cuts_of_parts_of_sequences_equal_slices(data: st.DataObject) -> None:
-    """Sequences hold only the spans that the cuts need, and batches and gathers are smaller than the shard."""
+    """Sequences hold only the spans that the cuts need, and batches are smaller than the shard."""
     histories = data.draw(st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=12), min_size=1, max_size=6))
     max_input = data.draw(st.none() | st.integers(1, 5))
     chosen = []
@@ -112,9 +121,7 @@ def test_any_cuts_of_parts_of_sequences_equal_slices(data: st.DataObject) -> Non
     sequences = Sequences(
         np.array(user, np.int32), whole_parts.offsets, np.array(low, np.int64) - 1, whole_parts.items, whole_parts.kept
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pairs, "_GATHER_PAIRS", 2)
-        found = rows_of(cuts, sequences, max_input, batch_rows=3)
+    found = rows_of(cuts, sequences, max_input, batch_rows=3)
     expected = [histories[u][j - 1 : k - 1] for u, j, k in chosen]
     expected = expected if max_input is None else [items[-max_input:] for items in expected]
     assert [row["input_items"] for row in found] == expected
