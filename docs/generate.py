@@ -45,15 +45,15 @@ def cli_page() -> str:
     """Return reference/cli.md."""
     import typer
 
-    from genpas_cli.cli import app, augment, ingest, verify  # noqa: F401  # each registers its command
+    from genpas_cli.cli import COMMANDS, app, load
     from genpas_cli.cli.app import examples_of
 
+    load(COMMANDS)
     group: Any = typer.main.get_command(app)
-    commands = {name: group.commands[name] for name in _ORDER if name in group.commands} | group.commands
     parts = [
         NOTE, "# The command line", group.help, _CLI_LEAD, "## genpas", _panels(group.params), *_EXAMPLE_SETUP,
     ]  # fmt: skip
-    for name, command in commands.items():
+    for name, command in group.commands.items():
         arguments = " ".join(p.metavar + ("..." if p.nargs == -1 else "") for p in command.params if is_argument(p))
         parts += [
             f"## genpas {name}", _fenced("text", f"genpas {name} [OPTIONS] {arguments}"),
@@ -62,9 +62,6 @@ def cli_page() -> str:
         ]  # fmt: skip
     return _page(parts)
 
-
-# A log's way; the examples are run in this order.
-_ORDER = ("ingest", "augment", "verify")
 
 # The files that the examples of the help speak of, so that the examples can be run.
 _EXAMPLE_SETUP = [

@@ -12,7 +12,7 @@ from genpas_cli.cli.exit_codes import HELP, handled
 
 app = typer.Typer(
     no_args_is_help=True,
-    rich_markup_mode="rich",  # "markdown" would import a parser of it: 60 ms of every --help
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn user–item interaction logs into training data for sequential and generative recommenders.",

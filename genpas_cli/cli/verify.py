@@ -37,7 +37,7 @@ def verify(
     quiet: Quiet = False,
     machine: MachineOptions,
 ) -> None:
-    """Check shards against their manifest: digests, counts, schema, numbers; with the store, every single pair."""
+    """Check shards against their manifest: digests, counts, schema, numbers; with the store, every pair."""
     from genpas_cli.jobs.verify import verify as run
 
     del quiet  # acted on by `command`

@@ -130,8 +130,9 @@ def test_check_needs_no_terminal_width() -> None:
 def commands() -> dict[str, Any]:
     import typer
 
-    from genpas_cli.cli import app, augment, ingest, verify  # noqa: F401  # each registers its command
+    from genpas_cli.cli import COMMANDS, app, load
 
+    load(COMMANDS)
     group: Any = typer.main.get_command(app)
     return {"": group, **group.commands}
 
@@ -151,6 +152,12 @@ def test_every_command_has_examples_and_exit_codes_in_its_help(name: str) -> Non
     command = commands()[name]
     assert f"genpas {name}" in command.epilog
     assert "Exit codes" in command.epilog
+
+
+def test_the_list_of_commands_says_what_their_help_says() -> None:
+    from genpas_cli.cli import COMMANDS
+
+    assert {name: (command.help or "").split("\n")[0] for name, command in commands().items() if name} == COMMANDS
 
 
 @pytest.mark.parametrize("name", genpas_cli.__all__)
