@@ -17,12 +17,15 @@ What changes from run to run or from machine to machine (seconds, sizes, digests
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,16 +177,33 @@ def run_page(page: Path, directory: Path) -> list[Shown]:
     return shown
 
 
+_making_tools = threading.Lock()
+_made_tools: list[tempfile.TemporaryDirectory[str]] = []
+
+
+def _tools() -> str:
+    """Return a directory with `genpas` and `python`, made once, before any page starts a process.
+
+    A script that is still open for writing when another thread forks is "busy" for as long as that child lives.
+    """
+    with _making_tools:
+        if not _made_tools:
+            made = tempfile.TemporaryDirectory(prefix="genpas-docs-")
+            atexit.register(made.cleanup)
+            for name, arguments in {"python": "", "genpas": " -m genpas_cli"}.items():
+                script = Path(made.name) / name
+                script.write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n', encoding="utf-8")
+                script.chmod(0o755)
+            _made_tools.append(made)
+        return _made_tools[0].name
+
+
 class _Shell:
     """Runs commands in a page's directory, where `genpas` and `python` are those of this interpreter."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        tools = directory.parent / f"{directory.name}.bin"
-        tools.mkdir()
-        for name, arguments in {"python": "", "genpas": " -m genpas_cli"}.items():
-            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n', encoding="utf-8")
-            (tools / name).chmod(0o755)
+        tools = _tools()
         python_path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
         self._environment = {
             **os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": python_path,
