@@ -43,6 +43,7 @@ Split = Literal["train", "validation", "test"]
 Evaluated = Literal["first", "last", "all"]
 
 _BATCH_ROWS = 1 << 18
+_USERS_A_READ = 1 << 17
 
 
 def is_store(path: Path) -> bool:
@@ -190,6 +191,13 @@ class Store:
         histogram[counts[:, 0]] = counts[:, 1]
         return histogram
 
+    def target_histogram(self) -> NDArray[np.int64]:
+        """Return int64 (M + 1,): how many users offer each number of training targets m; those of m = 0 included."""
+        lengths = self.train_length_histogram()
+        histogram = lengths[1:].copy() if len(lengths) > 1 else np.zeros(1, np.int64)
+        histogram[0] = lengths[:2].sum()
+        return histogram
+
     def lengths(self, first: int, last: int, rows: int) -> Iterator[Lengths]:
         """Yield the lengths of the 0-based users first..last, in chunks of exactly `rows` users (the last: fewer)."""
         query = (
@@ -206,6 +214,14 @@ class Store:
             yield Lengths(*held)
         if seen + held.shape[1] != last - first + 1:
             raise IntegrityError(f"{self.path}: table users lacks some of the users {first + 1}..{last + 1}")
+
+    def times(self, split: Split) -> Iterator[NDArray[np.float64]]:
+        """Yield the times of a split's interactions, in the log's unit; timestamps in seconds."""
+        kind = self.meta["time_type"]
+        time = "time::double" if kind in ("BIGINT", "DOUBLE") else "epoch(time)"
+        query = f"select {time} from store.interactions where split = '{split}'"
+        for batch in self.database.read(query, _BATCH_ROWS):
+            yield batch.column(0).to_numpy()
 
     def spans(
         self, first: int, lengths: NDArray[np.int64], spans: Spans, kept: list[str], *, train_only: bool
@@ -230,6 +246,31 @@ class Store:
         )
         order = RowOrder(str(self.path), first, lengths)
         return cut_spans(self.database.read(query, _BATCH_ROWS), order, spans, kept)
+
+    def histories(self, through: Split, interactions: int) -> Iterator[tuple[Lengths, Sequences]]:
+        """Yield all users' sequences with their lengths, in runs of whole users.
+
+        Args:
+            through: the last split that is given out; of later ones nothing is.
+            interactions: about how many a run has; more where a single user has more.
+        """
+        first = 0
+        for chunk in self.lengths(0, self.users - 1, _USERS_A_READ):
+            runs = np.flatnonzero(np.diff(np.cumsum(chunk.total) // interactions)) + 1
+            for part in zip(*(np.split(column, runs) for column in chunk), strict=True):
+                lengths = Lengths(*part)
+                yield lengths, self._histories_of(first, lengths, through)
+                first += len(lengths.total)
+
+    def _histories_of(self, first: int, lengths: Lengths, through: Split) -> Sequences:
+        given = {
+            "train": lengths.train, "validation": lengths.train + lengths.validation, "test": lengths.total
+        }[through]  # fmt: skip
+        user, some = np.arange(first, first + len(given), dtype=np.int32), given > 0
+        spans = Spans(user[some], np.ones(int(some.sum()), np.int32), given[some].astype(np.int32))
+        whole = lengths.train if through == "train" else lengths.total
+        items = self.spans(first, whole, spans, [], train_only=through == "train").items
+        return Sequences(user, np.concatenate(([0], np.cumsum(given))), np.zeros(len(user), np.int64), items)
 
     def vocabulary(self, table: Literal["users", "items"]) -> Iterator[Any]:
         """Yield Arrow batches (number, id) in the order of numbers."""

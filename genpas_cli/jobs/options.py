@@ -76,3 +76,29 @@ class AugmentOptions(MachineOptions):
     user_ids: Literal["none", "raw"] = option(
         "none", "raw: write users.parquet too; by default ids of people stay in the store.", panel=OUTPUT
     )
+
+
+FIGURES = "Figures"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatsOptions(MachineOptions):
+    """All options of `stats` that do not concern the reading of logs."""
+
+    strategy: tuple[str, ...] = option(
+        (), "Cutting rule: last-target, multi-target, slide-window, or the biases as A,B,G; again for more. "
+        "(default: the three names and 1,0,0)", flags=("-s", "--strategy"), metavar="NAME|A,B,G", panel=FIGURES,
+    )  # fmt: skip
+    pairs: str | None = option(
+        None, "How many pairs the figures of a finite draw are for: a number, or a multiple such as 2x of "
+        "Multi-Target's count. (default: 1x; for a name as many as it enumerates)", metavar="N|2x", panel=FIGURES,
+    )  # fmt: skip
+    max_input: str = option(
+        "50", "Inputs are cut to their most recent so many items; none keeps all.", metavar="L|none", panel=FIGURES
+    )
+    similarity: str = option(
+        "containment@10",
+        "How inputs are compared for alignment: containment, recall, cosine or overlap, of the last so many items.",
+        metavar="NAME[@N]", panel=FIGURES,
+    )  # fmt: skip
+    epsilon: float = option(1e-10, "Added to every item's probability in KL divergences.", metavar="E", panel=FIGURES)

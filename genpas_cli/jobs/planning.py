@@ -125,14 +125,27 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy, multi_target: int
                 tip="Add --pairs 1x to sample it.",
             )
         return None
-    number = text if text is not None else "1x"
+    return parse_pairs(text if text is not None else "1x", multi_target, or_all=", or all")
+
+
+def parse_pairs(text: str, multi_target: int, *, or_all: str = "") -> int:
+    """Return the number that `N` or `2x` means.
+
+    Args:
+        text: as the user wrote it.
+        multi_target: what 1x is.
+        or_all: what else the option takes, for the message.
+
+    Raises:
+        UsageError: not a positive number or multiple.
+    """
     try:
-        count = round(float(number[:-1]) * multi_target) if number.endswith("x") else int(number.replace("_", ""))
-        positive = float(number[:-1]) > 0 if number.endswith("x") else count > 0
+        count = round(float(text[:-1]) * multi_target) if text.endswith("x") else int(text.replace("_", ""))
+        positive = float(text[:-1]) > 0 if text.endswith("x") else count > 0
     except (ValueError, OverflowError):
         positive = False
     if not positive:
-        raise UsageError(f"--pairs is {text!r}; it takes a number from 1, a multiple such as 2x, or all")
+        raise UsageError(f"--pairs is {text!r}; it takes a number from 1, a multiple such as 2x{or_all}")
     return max(count, 1)
 
 
@@ -146,15 +159,8 @@ def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machi
     strategy = check_augment_options(options)
     _check_kept(store, kept)
     form = pair_form(store, kept, parse_max_input(options.max_input), options.order)
-    lengths = store.train_length_histogram()
-    histogram = lengths[1:].copy() if len(lengths) > 1 else np.zeros(1, np.int64)
-    histogram[0] = lengths[:2].sum()
+    histogram = usable_histogram(store)
     multi_target = int(np.arange(len(histogram)) @ histogram)
-    if multi_target == 0:
-        raise DataError(
-            f"no usable sequence: none of the {store.users:,} users has two training interactions",
-            tip="With --split none all interactions are for training; --session-gap shortens sequences.",
-        )
     wanted = _wanted_pairs(options, strategy, multi_target)
     pairs = wanted or _enumerated_pairs(strategy, histogram, multi_target, options)
     draw: Draw = options.draw if wanted else "enumerated"
@@ -169,13 +175,28 @@ def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machi
     )
     row_bytes = _row_bytes(sampling, histogram, form)
     rows = sum(plan.sampling.pairs * plan.sampling.epochs for plan in plans)
-    worker = max(_shard_memory(plan.sampling, form, row_bytes, len(lengths)) for plan in plans)
+    worker = max(_shard_memory(plan.sampling, form, row_bytes, len(histogram) + 1) for plan in plans)
     shards = sum(len(plan.sampling.slices) * plan.sampling.epochs for plan in plans)
     workers = min(machine.threads, shards, (machine.memory - _FIXED_MEMORY) // worker)
     return Job(
         strategy, form, plans, multi_target, without_input, int(workers), int(_FIXED_MEMORY + max(workers, 1) * worker),
         int(rows * _disk_bytes(row_bytes, store.items, form)),
     )  # fmt: skip
+
+
+def usable_histogram(store: Store) -> NDArray[np.int64]:
+    """Return `Store.target_histogram`.
+
+    Raises:
+        DataError: no training sequence has two interactions.
+    """
+    histogram = store.target_histogram()
+    if len(histogram) == 1:
+        raise DataError(
+            f"no usable sequence: none of the {store.users:,} users has two training interactions",
+            tip="With --split none all interactions are for training; --session-gap shortens sequences.",
+        )
+    return histogram
 
 
 def check_room(job: Job, machine: Machine, output: Path | None) -> None:

@@ -74,9 +74,17 @@ def accurate_cumsum(values: Floats) -> Floats:
 
 
 @lru_cache(maxsize=32)
+def _terms(exponent: float, size: int) -> Floats:
+    """Return float64 (size + 1,): entry i is i^exponent, entry 0 is 0."""
+    terms = np.concatenate(([0.0], powers(np.arange(1, size + 1), exponent)))
+    terms.flags.writeable = False
+    return terms
+
+
+@lru_cache(maxsize=32)
 def _prefix_sums(exponent: float, size: int) -> Floats:
     """Return float64 (size + 1,): entry m is Σ_{i ≤ m} i^exponent."""
-    terms = powers(np.arange(1, size + 1), exponent)
+    terms = _terms(exponent, size)[1:]
     with np.errstate(over="ignore"):
         sums = np.concatenate(([0.0], accurate_cumsum(terms)))
     if not math.isfinite(sums[-1]):
@@ -95,13 +103,13 @@ class PowerLaw:
     def pmf(self, position: Ints, count: Ints) -> Floats:
         """Return p(position) among 1..count, to a relative error of 1e-12; 0 outside the range."""
         position, count = np.broadcast_arrays(position, count)
-        inside = (position >= 1) & (position <= count)
         if self.exponent == math.inf:
-            return np.where(inside & (position == count), 1.0, 0.0)
+            return np.where((position == count) & (count >= 1), 1.0, 0.0)
         if self.exponent == -math.inf:
-            return np.where(inside & (position == 1), 1.0, 0.0)
-        safe = np.where(inside, position, 1)
-        return np.where(inside, powers(safe, self.exponent) / self._sums(count)[np.maximum(count, 1)], 0.0)
+            return np.where((position == 1) & (count >= 1), 1.0, 0.0)
+        inside = np.where((position >= 1) & (position <= count), position, 0)
+        terms: Floats = _terms(float(self.exponent), _table_size(count))[inside]
+        return terms / self._sums(count)[np.maximum(count, 1)]
 
     def cdf(self, position: Ints, count: Ints) -> Floats:
         """Return P(i ≤ position) among 1..count."""
@@ -131,9 +139,14 @@ class PowerLaw:
         return np.minimum(np.searchsorted(sums[1:], level * sums[count], side="right") + 1, count)
 
     def _sums(self, count: Ints) -> Floats:
-        """Return the shared table, long enough for `count`; sizes are powers of two so that few are ever built."""
-        longest = max(int(np.max(count, initial=1)), _SMALLEST_TABLE)
-        return _prefix_sums(float(self.exponent), 1 << (longest - 1).bit_length())
+        """Return the shared table, long enough for `count`."""
+        return _prefix_sums(float(self.exponent), _table_size(count))
+
+
+def _table_size(count: Ints) -> int:
+    """Return a size long enough for every count; sizes are powers of two so that few tables are ever built."""
+    longest = max(int(np.max(count, initial=1)), _SMALLEST_TABLE)
+    return 1 << (longest - 1).bit_length()
 
 
 def clip_level(level: Floats) -> Floats:

@@ -33,6 +33,8 @@ class Enumeration:
     """Pairs of a sequence by its number of possible targets m; 0 at m = 0."""
     unrank: Callable[[Ints, Ints], tuple[Ints, Ints]]
     """(rank from 0, m) → (target position k, input start j), both 1-based."""
+    rank: Callable[[Ints, Ints, Ints], Ints]
+    """(k, j, m) → rank: the inverse of `unrank`; any number for a pair that is not listed."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ def _unrank_window(rank: Ints, targets: Ints) -> tuple[Ints, Ints]:  # noqa: ARG
     return root + 1, rank - root * (root - 1) // 2 + 1
 
 
+def _rank_window(target: Ints, start: Ints, targets: Ints) -> Ints:  # noqa: ARG001  # one signature for all rules
+    return (target - 1) * (target - 2) // 2 + start - 1
+
+
 def triple(alpha: float, beta: float, gamma: float) -> Strategy:
     """Return the strategy of three biases, each −50..50 or ±inf; sampled only.
 
@@ -84,15 +90,15 @@ def triple(alpha: float, beta: float, gamma: float) -> Strategy:
 
 LAST_TARGET = Strategy(
     "last-target", 0.0, math.inf, -math.inf, SequencePowerLaw(0.0), PowerLaw(math.inf), PowerLaw(-math.inf),
-    Enumeration(lambda m: np.minimum(m, 1), _unrank_last),
+    Enumeration(lambda m: np.minimum(m, 1), _unrank_last, lambda k, j, m: np.zeros_like(k)),  # noqa: ARG005  # as above
 )  # fmt: skip
 MULTI_TARGET = Strategy(
     "multi-target", 1.0, 0.0, -math.inf, SequencePowerLaw(1.0), PowerLaw(0.0), PowerLaw(-math.inf),
-    Enumeration(lambda m: m, _unrank_prefix),
+    Enumeration(lambda m: m, _unrank_prefix, lambda k, j, m: k - 2),  # noqa: ARG005  # as above
 )  # fmt: skip
 SLIDE_WINDOW = Strategy(
     "slide-window", None, 1.0, 0.0, PairCountWeights(), PowerLaw(1.0), PowerLaw(0.0),
-    Enumeration(lambda m: m * (m + 1) // 2, _unrank_window),
+    Enumeration(lambda m: m * (m + 1) // 2, _unrank_window, _rank_window),
 )  # fmt: skip
 
 NAMED = {strategy.name: strategy for strategy in (LAST_TARGET, MULTI_TARGET, SLIDE_WINDOW)}

@@ -1,0 +1,188 @@
+"""Are these pairs a fair draw of that strategy? Tests of the three steps on the cuts that shards hold.
+
+Independent draws: each step is turned into a level that is uniform on [0, 1) if the strategy is as stated (the cdf
+below the outcome, plus a random part of its probability), and a chi-square test compares the levels with uniform ones.
+Balanced draws: every (s, k) must come the floor or the ceiling of N p(s, k) times; starts are tested as above.
+Enumerations: every pair exactly once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.sequence_sampling import sequence_pmf
+from genpas_cli.sampling.strategies import Strategy
+
+BINS = 100
+"""Of the chi-square tests."""
+
+FALSE_ALARM = 1e-6
+"""A fair draw fails one of the tests with less than this chance."""
+
+_STRICT = 1 - 1e-7
+"""A balanced count differs from N p by less than 1; the rest is for the rounding of a sum over all users."""
+
+
+class StepTest(NamedTuple):
+    """One test of one step."""
+
+    step: str
+    """`sequence length`, `sequence`, `target`, `input`, `counts` or `pairs`."""
+    test: str
+    """`chi-square`, `floor or ceiling`, or `each once`."""
+    statistic: float
+    """Chi-square with 99 degrees of freedom; for exact tests, cells or pairs that are wrong."""
+    p_value: float
+    """Chance of a statistic so large if the draw is fair; exact tests have 1 or 0."""
+
+
+@dataclass
+class LevelTest:
+    """Levels of one step, counted in equal bins."""
+
+    counts: Ints = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    impossible: int = 0
+    """Outcomes of probability 0."""
+
+    def add(self, below: Floats, probability: Floats, part: Floats) -> None:
+        """Add outcomes.
+
+        Args:
+            below: probability of all outcomes before each one.
+            probability: of each outcome.
+            part: uniform on [0, 1).
+        """
+        self.impossible += int((probability <= 0).sum())
+        level = np.clip(below + part * probability, 0, 1)
+        self.counts += np.bincount(np.minimum((level * BINS).astype(np.int64), BINS - 1), minlength=BINS)
+
+    def result(self, step: str) -> StepTest:
+        """Return the chi-square test against uniform levels."""
+        total = int(self.counts.sum())
+        expected = total / BINS
+        statistic = float(((self.counts - expected) ** 2).sum() / expected) if total else 0.0
+        return StepTest(step, "chi-square", statistic, 0.0 if self.impossible else chi_square_tail(statistic, BINS - 1))
+
+
+def chi_square_tail(statistic: float, degrees: int) -> float:
+    """Return P(χ² ≥ statistic), by the cube root of Wilson and Hilferty: to about 2% at 99 degrees down to 10^-6."""
+    spread = 2 / (9 * degrees)
+    return math.erfc((math.cbrt(statistic / degrees) - 1 + spread) / math.sqrt(2 * spread)) / 2
+
+
+class FairDraw:
+    """Collects the cuts of a draw, epoch by epoch.
+
+    Args:
+        strategy: what the pairs should have been drawn by.
+        draw: `balanced`, `independent` or `enumerated`.
+        pairs: pairs of an epoch.
+        targets: int32, number of possible targets m = |s| − 1 of every user.
+    """
+
+    def __init__(self, strategy: Strategy, draw: str, pairs: int, targets: NDArray[np.int32]) -> None:
+        self._strategy, self._draw, self._pairs, self._targets = strategy, draw, pairs, targets
+        self._random = np.random.default_rng(0)
+        histogram = np.bincount(targets)
+        self._p_sequence = sequence_pmf(strategy.sequence.weights(histogram), histogram)
+        self._length_mass = self._p_sequence * histogram
+        self._below_length = np.cumsum(self._length_mass) - self._length_mass
+        self._levels = {step: LevelTest() for step in ("sequence length", "sequence", "target", "input")}
+        self._wrong = 0
+        if draw == "enumerated":
+            assert strategy.enumeration is not None, "only rules that have an enumeration are enumerated"
+            self._cell_edges = _edges(strategy.enumeration.count(targets.astype(np.int64)))
+        elif draw == "balanced":
+            self._cell_edges = _edges(targets)
+        else:
+            self._before_user = np.cumsum(self._p_sequence[targets]) - self._p_sequence[targets]
+        if draw != "independent":
+            self._counts = np.zeros(int(self._cell_edges[-1]), np.uint32)
+
+    @staticmethod
+    def memory(strategy: Strategy, draw: str, targets: Ints) -> int:
+        """Return the bytes that a test needs: 12 a user, and 4 a pair or (s, k) that is counted."""
+        if draw == "independent":
+            return 12 * len(targets)
+        cells = strategy.enumeration.count(targets) if draw == "enumerated" and strategy.enumeration else targets
+        return 12 * len(targets) + 4 * int(cells.sum())
+
+    def add(self, user: Ints, start: Ints, target: Ints) -> None:
+        """Add cuts: users from 0, input starts j and target positions k from 1."""
+        m = self._targets[user].astype(np.int64)
+        outside = (target < 2) | (target > m + 1) | (start < 1) | (start >= target)  # noqa: PLR2004  # k is from 2
+        self._wrong += int(outside.sum())
+        user, start, target, m = (a[~outside] for a in (user, start, target, m))
+        if self._draw == "enumerated":
+            self._add_enumerated(user, start, target, m)
+            return
+        part = self._random.random((4, len(user)))
+        if self._draw == "balanced":
+            self._counts += np.bincount(
+                self._cell_edges[user] + target - 2, minlength=len(self._counts)
+            ).astype(np.uint32)  # fmt: skip
+        else:
+            self._levels["sequence length"].add(self._below_length[m], self._length_mass[m], part[0])
+            self._levels["sequence"].add(self._before_user[user], self._p_sequence[m], part[1])
+            kernel = self._strategy.target
+            self._levels["target"].add(kernel.cdf(target - 2, m), kernel.pmf(target - 1, m), part[2])
+        kernel = self._strategy.input
+        self._levels["input"].add(kernel.cdf(start - 1, target - 1), kernel.pmf(start, target - 1), part[3])
+
+    def _add_enumerated(self, user: Ints, start: Ints, target: Ints, m: Ints) -> None:
+        rule = self._strategy.enumeration
+        assert rule is not None, "checked when made"
+        rank = rule.rank(target, start, m)
+        k, j = rule.unrank(rank, m)
+        listed = (k == target) & (j == start) & (rank >= 0) & (rank < rule.count(m))
+        self._wrong += int((~listed).sum())
+        np.add.at(self._counts, self._cell_edges[user[listed]] + rank[listed], 1)
+
+    def end_epoch(self) -> None:
+        """Compare the counts of the epoch that ends here; the next one starts anew."""
+        if self._draw == "independent":
+            return
+        if self._draw == "enumerated":
+            self._wrong += int((self._counts != 1).sum())
+        else:
+            self._wrong += self._unbalanced()
+        self._counts[:] = 0
+
+    def _unbalanced(self) -> int:
+        """Return how many (s, k) are not there the floor or the ceiling of N p(s, k) times."""
+        wrong, kernel = 0, self._strategy.target
+        step = 1 << 16
+        for begin in range(0, len(self._targets), step):
+            m = self._targets[begin : begin + step].astype(np.int64)
+            first, last = self._cell_edges[begin], self._cell_edges[min(begin + step, len(self._targets))]
+            row = np.repeat(np.arange(len(m)), m)
+            i = np.arange(first, last) - self._cell_edges[begin : begin + len(m)][row] + 1
+            expected = self._pairs * self._p_sequence[m[row]] * kernel.pmf(i, m[row])
+            wrong += int((np.abs(self._counts[first:last] - expected) >= _STRICT).sum())
+        return wrong
+
+    def result(self) -> list[StepTest]:
+        """Return the tests that this kind of draw allows."""
+        exact = float(self._wrong), float(self._wrong == 0)
+        if self._draw == "enumerated":
+            return [StepTest("pairs", "each once", *exact)]
+        if self._draw == "balanced":
+            return [StepTest("counts", "floor or ceiling", *exact), self._levels["input"].result("input")]
+        tests = [levels.result(step) for step, levels in self._levels.items()]
+        return [test if not self._wrong else test._replace(p_value=0.0) for test in tests]
+
+
+def is_fair(tests: list[StepTest]) -> bool:
+    """Tell whether no test rejects the draw; together they reject a fair one with a chance below `FALSE_ALARM`."""
+    return all(test.p_value > FALSE_ALARM / len(tests) for test in tests)
+
+
+def _edges(counts: NDArray[np.int32] | Ints) -> Ints:
+    """Return running sums, beginning with 0."""
+    return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)))
