@@ -69,7 +69,8 @@ def target_figures(p: Floats, references: References) -> TargetFigures:
 def mean_figures(several: Iterable[TargetFigures]) -> TargetFigures:
     """Return the mean of each figure."""
     rows = list(several)
-    columns: dict[str, Any] = {
-        field.name: [getattr(row, field.name) for row in rows] for field in fields(TargetFigures)
-    }
-    return TargetFigures(**{name: None if None in each else float(np.mean(each)) for name, each in columns.items()})
+    mean: dict[str, Any] = {}
+    for name in (field.name for field in fields(TargetFigures)):
+        values = [getattr(row, name) for row in rows]
+        mean[name] = None if None in values else float(np.mean(values))
+    return TargetFigures(**mean)

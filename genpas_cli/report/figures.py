@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from genpas_cli.distribution.figures import TargetFigures
 from genpas_cli.distribution.positions import Bin
+from genpas_cli.report.illustrations import Illustrations
 
 BETTER: dict[str, Literal["lower", "higher"]] = {
     "kl_test_train": "lower", "kl_validation_train": "lower", "kl_train_test": "lower", "js_test_train": "lower",
@@ -142,6 +143,8 @@ class StatsReport:
     """Whether the shards are a fair draw, with `--store`."""
     notes: tuple[str, ...] = ()
     """Why figures are missing."""
+    illustrations: Illustrations | None = None
+    """What only the HTML report shows."""
 
 
 _TARGET_KEYS = [field.name for field in fields(TargetFigures)]
@@ -167,3 +170,46 @@ def report_as_json(report: StatsReport) -> dict[str, Any]:
         "strategies": [strategy_as_json(figures) for figures in report.strategies],
         **{key: value for key, value in optional.items() if value},
     }
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One (α, β, γ) of a search."""
+
+    name: str
+    """The triple."""
+    alpha: float | str
+    beta: float | str
+    gamma: float | str
+    kl: float
+    """KL(p_validation ‖ p_train) of p itself."""
+    kl_drawn: float
+    """The same of the balanced pairs that `augment` would draw, in the mean."""
+    alignment: float | None
+    discrimination: float | None
+    alignment_ratio: float | None
+    """A / D to the validation pairs; higher is better."""
+    published_rank: int | None
+    """Place in the published search, from 1; None if its filter or its cut drops the configuration."""
+    front_rank: int | None
+    """Place among those near the Pareto front of KL and A / D, from 1; None if it is not near."""
+
+
+@dataclass(frozen=True)
+class TuneReport:
+    """What `genpas tune --json` prints. Nothing in it has seen the test split."""
+
+    source: str
+    select: str
+    """`published` or `front`: whose winner this is."""
+    winner: str
+    """The triple to draw by."""
+    command: str
+    """The `genpas augment` command of the winner."""
+    pairs: int
+    """Pairs N that `kl_drawn` and the occurrence of targets are for."""
+    similarity: str
+    grid: dict[str, list[float | str]]
+    """`alpha`, `beta`, `gamma`: the values that were tried."""
+    configurations: list[Configuration]
+    """All of them, in the order of the chosen selection; those it drops come last, by KL."""
