@@ -169,7 +169,7 @@ def _text(source: SourceFile, detected: Detected, newline: str, options: Reading
     skip = next(n for n, line in enumerate(lines) if line)
     dialect = Dialect(delimiter, quote, header=False, width=0, newline=newline, skip=skip)
     records = _sample(lines, dialect)
-    header = True if recbole else has_header(source, records, options)
+    header = True if recbole else has_header(source, records, options, delimiter)
     names = _names(source, records, header=header, recbole=recbole)
     if header:
         # A header alone is no defect of a part file among others; staging refuses a log without any row.

@@ -12,7 +12,7 @@ from typing import TypeVar
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.logs.aliases import find_roles, is_known
 from genpas_cli.logs.options import ReadingOptions
-from genpas_cli.logs.records import Dialect, Record, read_records
+from genpas_cli.logs.records import Dialect, Record, StrayTextError, UnclosedQuoteError, read_records, split_record
 from genpas_cli.logs.sources import SourceFile
 from genpas_cli.logs.times import is_iso
 
@@ -77,29 +77,59 @@ def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOpt
                 f"{source.name}: no line has the delimiter {options.delimiter!r}; the first is {_cut(lines[0])!r}"
             )
         return options.delimiter
-    shares = {d: _share(lines, d, quote) for d in DELIMITERS}
+    first = {d: _fields(lines[0], d, quote) for d in DELIMITERS}
+    asked = asked_names(options)
+    # Who names columns of the first line has said where it is cut, if they are columns under one delimiter only.
+    if len(meant := [d for d in DELIMITERS if asked.intersection(map(str.lower, first[d]))]) == 1:
+        return meant[0]
+    shares, widths = {}, {}
+    for d in DELIMITERS:
+        shares[d], widths[d] = _share(lines, d, quote)
     if clear := [d for d in DELIMITERS if shares[d] >= _CLEAR]:
-        return _one_of(source, lines, clear)
+        # Rows with decimal commas can be cut at them too; the header above them cannot.
+        fitting = [d for d in DELIMITERS if shares[d] > _RAGGED and len(first[d]) == widths[d]]
+        also = [d for d in clear if first[d]]
+        return _one_of(source, lines, also or fitting or clear)
     if (named := [d for d in DELIMITERS if find_roles(lines[0].split(d)).complete]) and shares[named[0]] > 0:
         return named[0]
     best = max(DELIMITERS[1:], key=lambda d: shares[d])
     return best if shares[best] > _RAGGED else _blanks(source, lines, options)
 
 
-def _share(lines: Sequence[str], delimiter: str, quote: str) -> float:
-    """Return which part of the records has the most frequent number of fields, if that is above 1."""
+def asked_names(options: ReadingOptions) -> set[str]:
+    """Return the names of columns that the options give, in lower case; a position is no name.
+
+    `--user 1` says nothing about a first line `1,7873,1318896000`.
+    """
+    asked = (options.user, options.item, options.time, options.rating, *options.keep)
+    return {name.lower() for name in asked if name and not name.isdecimal()}
+
+
+def _fields(line: str, delimiter: str, quote: str) -> list[str]:
+    """Return the fields of a line under a delimiter; none where it does not cut the line."""
+    try:
+        fields = split_record(line, delimiter, quote)
+    except (StrayTextError, UnclosedQuoteError):
+        return []
+    return fields if len(fields) > 1 else []
+
+
+def _share(lines: Sequence[str], delimiter: str, quote: str) -> tuple[float, int]:
+    """Return which part of the records has the most frequent number of fields, if that is above 1; and that number."""
     records = list(read_records(lines, Dialect(delimiter, quote, header=False, width=0)))
     widths = Counter(len(record.fields) for record in records if not record.defect)
     width, count = widths.most_common(1)[0] if widths else (1, 0)
-    return count / len(records) if width > 1 else 0.0
+    return count / len(records) if width > 1 else 0.0, width
 
 
 def _one_of(source: SourceFile, lines: Sequence[str], clear: list[str]) -> str:
     if len(clear) == 1:
         return clear[0]
     named = [d for d in clear if find_roles(lines[0].split(d)).complete]
-    suffixes = [Path(suffix).suffix for suffix in (source.name.lower().removesuffix(".gz").removesuffix(".zst"),)]
-    by_suffix = [d for d in clear if {".tsv": "\t", ".csv": ","}.get(suffixes[0]) == d]
+    suffix = Path(source.name.lower().removesuffix(".gz").removesuffix(".zst")).suffix
+    by_suffix = [d for d in clear if {".tsv": "\t", ".csv": ","}.get(suffix) == d]
+    if ";" in clear and by_suffix == [","]:
+        by_suffix = []  # where commas are in the numbers, semicolons part the columns, in .csv files too
     # A tab or `::` in every line is no accident; commas and semicolons may well be part of texts and numbers.
     for choice in (named, by_suffix, [d for d in clear if d in ("\t", "::")]):
         if choice:
@@ -138,7 +168,7 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
     )
 
 
-def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOptions) -> bool:
+def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOptions, delimiter: str) -> bool:
     """Tell whether the first record names the columns.
 
     It does where it holds a name that an option asks for, or known names for user and item. Else it does not where it
@@ -151,11 +181,8 @@ def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOp
     if options.header is not None or not records:
         return bool(options.header)
     first, rest = records[0].fields, records[1:]
-    asked = {options.user, options.item, options.time, options.rating, *options.keep}
-    # A position is no name: `--user 1` says nothing about a first line `1,7873,1318896000`.
-    named = {name.lower() for name in asked if name and not name.isdecimal()} & {field.lower() for field in first}
     known = [field for field in first if is_known(field)]
-    if named or (known and find_roles(first).complete):
+    if asked_names(options).intersection(map(str.lower, first)) or (known and find_roles(first).complete):
         return True
     numbered = len(first) > 2 and first == [str(n) for n in range(len(first))]  # noqa: PLR2004  # 0,1 may be ids
     if not numbered and any(_is_value(field) for field in first):
@@ -167,8 +194,8 @@ def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOp
         return True
     raise DataError(
         f"{source.name}, line {records[0].line}: two readings are possible: this line names the columns, or it is the "
-        f"first row: {_cut(records[0].text)!r}",
-        tip="Say which: --header or --no-header",
+        f"first row: {_cut(records[0].text)!r}, cut at {delimiter!r}",
+        tip=f"Say which: --header or --no-header; or, if {delimiter!r} does not part the columns, what does: --delimiter",
     )
 
 

@@ -169,11 +169,35 @@ def test_two_delimiters_that_both_fit_are_ambiguous(tmp_path: Path) -> None:
     assert "--delimiter ';'" in str(caught.value.tip)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.txt"])
+@pytest.mark.parametrize("rows", [5, 29, 99, 2000])
+def test_commas_in_the_numbers_are_no_delimiter_below_a_header(tmp_path: Path, name: str, rows: int) -> None:
+    lines = [f"{n},20;P{n % 7};{'Hemd, blau' if n % 9 else 'Hut'};{n};K{n % 5}" for n in range(rows)]
+    text = "\ufeff" + "\r\n".join(["Preis;Produkt;Bezeichnung;Zeit;Kunde", *lines]) + "\r\n"
+    file = write(tmp_path / name, text)
+    for columns in ({"user": "kunde", "item": "Produkt", "time": "Zeit"}, {"user": "5", "item": "2", "time": "4"}):
+        assert read(file, **columns).rows == [(f"K{n % 5}", f"P{n % 7}", n) for n in range(rows)]
+
+
+def test_a_column_that_is_named_says_where_the_lines_are_cut(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.txt", "who|a,what|b,when|c\nu|x,i|y,1|5\nu|x,j|y,2|5\n")
+    assert read(file, user="who|a", item="what|b").events == [("u|x", "i|y"), ("u|x", "j|y")]
+    assert read(file, user="who", item="c").events == [("u", "5"), ("u", "5")]
+
+
+def test_numbers_that_either_delimiter_may_cut_are_asked_about_without_a_header(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="two readings") as caught:
+        read(write(tmp_path / "a.csv", "1,20;P2;K1\n1,30;P3;K1\n"), user="3", item="2")
+    assert "--delimiter ';'" in str(caught.value.tip)
+
+
 def test_a_first_line_of_texts_among_texts_is_ambiguous(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", "alice,apple\nbob,pear\n")
     with pytest.raises(DataError, match=r"line 1: two readings.*alice,apple") as caught:
         read(file, user="1", item="2")
+    assert "cut at ','" in caught.value.message
     assert "--header or --no-header" in str(caught.value.tip)
+    assert "--delimiter" in str(caught.value.tip)
     assert len(read(file, user="1", item="2", header=False).rows) == 2
     assert read(file, user="1", item="2", header=True).events == [("bob", "pear")]
     assert read(file, user="alice", item="apple").events == [("bob", "pear")]
