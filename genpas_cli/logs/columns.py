@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class Named:
     columns: tuple[Column, ...]
     has_names: bool
     """False for a text without a header."""
+    delimiter: str | None = None
+    """What its lines were cut at, for delimited text."""
 
     def find(self, wanted: str) -> Column | None:
         """Return the column of that name (its case counts only where it must), or at that position from 1."""
@@ -60,6 +63,10 @@ class Named:
         if wanted.isdecimal() and 1 <= int(wanted) <= len(self.columns):
             return self.columns[int(wanted) - 1]
         return None
+
+    def spelled(self, column: Column) -> str:
+        """Return what an option calls a column: its name, or its position where it has none."""
+        return column.name if self.has_names else str(self.columns.index(column) + 1)
 
     def describe(self) -> str:
         """Return the columns, with a value of each where they have no names."""
@@ -82,51 +89,75 @@ def find_roles(named: Named, options: ReadingOptions, *, rating: bool) -> Roles:
     """
     wanted = {"user": options.user, "item": options.item, "time": options.time}
     wanted |= {"rating": options.rating} if rating else {}
-    given = {role: _given(named, role, name) for role, name in wanted.items() if name is not None}
+    given = {role: _given(named, role, name, options) for role, name in wanted.items() if name is not None}
     found: dict[str, Column | None] = dict(given)
     for role in wanted:
         if role not in found:
-            taken = [column for column in found.values() if column is not None]
-            found[role] = _by_name(named, role, taken, found, optional=role == "time")
+            found[role] = _by_name(named, role, found, options)
     user, item = found["user"], found["item"]
     assert user is not None  # only the time is optional
     assert item is not None
     if user.name == item.name:
         raise DataError(f"{named.file}: column {user.name!r} is asked for both as user and as item")
-    keep = tuple(_given(named, "keep", name) for name in options.keep)
+    keep = tuple(_given(named, "keep", name, options) for name in options.keep)
     return Roles(user, item, found["time"], found.get("rating"), keep)
 
 
-def _given(named: Named, role: str, name: str) -> Column:
+def _given(named: Named, role: str, name: str, options: ReadingOptions) -> Column:
     column = named.find(name)
     if column is None:
-        raise DataError(f"{named.file}: no column {name!r} (--{role}); {named.describe()}", tip=_command(named, {}))
+        cut = f" (cut at {named.delimiter!r}; see --delimiter)" if named.delimiter else ""
+        raise DataError(
+            f"{named.file}: no column {name!r} (--{role}); {named.describe()}{cut}", tip=_corrected(named, options)
+        )
     return column
 
 
-def _by_name(
-    named: Named, role: str, taken: Sequence[Column], found: dict[str, Column | None], *, optional: bool
-) -> Column | None:
-    free = [c for c in named.columns if c not in taken] if named.has_names else []
+def _corrected(named: Named, options: ReadingOptions) -> str:
+    """Return the command with each name that is wrong replaced, and what was given rightly as it was."""
+    asked = [(role, getattr(options, role)) for role in ROLES] + [("keep", name) for name in options.keep]
+    names, taken = [], [column for _, name in asked if name is not None and (column := named.find(name))]
+    for role, name in asked:
+        if name is None:
+            continue
+        instead = name
+        if named.find(name) is None:
+            column = _nearest([c for c in named.columns if c not in taken], role, name, has_names=named.has_names)
+            taken += [column] if column else []
+            instead = named.spelled(column) if column else "COLUMN"
+        names.append((role, instead))
+    return _example(named, names)
+
+
+def _nearest(free: Sequence[Column], role: str, wrong: str, *, has_names: bool) -> Column | None:
+    """Return the column that was probably meant: of a like name, else known in that role, else the first."""
+    if not free or not has_names:
+        return free[0] if free else None
+    names = [column.name.lower() for column in free]
+    if alike := difflib.get_close_matches(wrong.lower(), names, n=1):
+        return free[names.index(alike[0])]
+    known = matches(names, ROLES[role]) if role in ROLES else ()
+    return free[known[0]] if known else free[0]
+
+
+def _by_name(named: Named, role: str, found: dict[str, Column | None], options: ReadingOptions) -> Column | None:
+    free = [c for c in named.columns if c not in found.values()] if named.has_names else []
     positions = matches([c.name for c in free], ROLES[role])
     if len(positions) == 1:
         return free[positions[0]]
     if positions:
         several = " or ".join(free[p].name for p in positions)
-        guess = {**found, role: free[positions[0]]}
-        raise DataError(
-            f"{named.file}: the {role} may be {several}; {named.describe()}", tip=_command(named, guess, decided=role)
-        )
-    if optional:
+        tip = _command(named, {**found, role: free[positions[0]]}, options, decided=role)
+        raise DataError(f"{named.file}: the {role} may be {several}; {named.describe()}", tip=tip)
+    if role == "time":
         return None
-    raise DataError(
-        f"{named.file}: which column is the {role}? {named.describe()}", tip=_command(named, found, decided=role)
-    )
+    tip = _command(named, found, options, decided=role)
+    raise DataError(f"{named.file}: which column is the {role}? {named.describe()}", tip=tip)
 
 
-def _command(named: Named, found: dict[str, Column | None], *, decided: str = "") -> str:
+def _command(named: Named, found: dict[str, Column | None], options: ReadingOptions, *, decided: str) -> str:
     """Return a command that would work, to be corrected where the guess is wrong."""
-    columns, left = named.columns, list(named.columns)
+    columns = named.columns
     guess = {role: column for role, column in found.items() if column is not None}
     for role in ("user", "item", "time"):
         if role not in guess and named.has_names:
@@ -136,18 +167,17 @@ def _command(named: Named, found: dict[str, Column | None], *, decided: str = ""
     if "time" not in guess and (times := [c for c in left if _is_like_time(c)]) and len(left) > 1:
         guess["time"] = times[0]
     left = [c for c in columns if c not in guess.values()]
-    for role in ("user", "item"):
+    for role in ("user", "item", *(("rating",) if decided == "rating" else ())):
         if role not in guess and left:
             guess[role] = left.pop(0)
-    rating = ("rating",) if decided == "rating" or "rating" in guess else ()
-    if rating and "rating" not in guess and left:
-        guess["rating"] = left[0]
-    flags = []
-    for role in ("user", "item", "time", *rating):
-        if role in guess:
-            column = guess[role]
-            flags.append(f"--{role} {shlex.quote(column.name) if named.has_names else columns.index(column) + 1}")
-    return f"Say which, for example: genpas augment {shlex.quote(named.file)} {' '.join(flags)}"
+    names = [(role, named.spelled(guess[role])) for role in ROLES if role in guess]
+    names += [("rating", "COLUMN")] if decided == "rating" and "rating" not in guess else []
+    return _example(named, [*names, *(("keep", name) for name in options.keep)])
+
+
+def _example(named: Named, names: Sequence[tuple[str, str]]) -> str:
+    flags = " ".join(f"--{role} {shlex.quote(name)}" for role, name in names)
+    return f"Say which, for example: genpas augment {shlex.quote(named.file)} {flags}"
 
 
 def _is_like_time(column: Column) -> bool:

@@ -195,7 +195,7 @@ def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOp
     raise DataError(
         f"{source.name}, line {records[0].line}: two readings are possible: this line names the columns, or it is the "
         f"first row: {_cut(records[0].text)!r}, cut at {delimiter!r}",
-        tip=f"Say which: --header or --no-header; or, if {delimiter!r} does not part the columns, what does: --delimiter",
+        tip=f"Say which: --header or --no-header; or what parts the columns, if not {delimiter!r}: --delimiter",
     )
 
 

@@ -53,7 +53,8 @@ class LogFile:
     def named(self) -> Named:
         """Its columns as the user sees them."""
         has_names = self.format != "csv" or (self.dialect is not None and self.dialect.header)
-        return Named(self.name, self.columns, has_names)
+        delimiter = self.dialect.delimiter if self.dialect is not None and self.format == "csv" else None
+        return Named(self.name, self.columns, has_names, delimiter)
 
     def relation(self, con: duckdb.DuckDBPyConnection) -> str:
         """Return what stands after FROM to read the rows in order; a stream of Arrow can be read once."""

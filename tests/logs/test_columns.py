@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,35 @@ def test_columns_by_position_and_by_name(tmp_path: Path) -> None:
 def test_a_column_that_is_not_there_lists_those_that_are(tmp_path: Path, wrong: dict[str, str]) -> None:
     with pytest.raises(DataError, match="the columns are: user, item, time"):
         read(write(tmp_path / "a.csv", "user,item,time\n1,2,3\n"), **wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"user": "Custmer", "item": "sku"}, "--user Customer --item sku"),
+        ({"user": "Customer", "item": "SKUs", "time": "3"}, "--user Customer --item sku --time 3"),
+        ({"user": "who", "item": "what"}, "--user Customer --item sku"),
+        ({"item": "sku", "keep": ("pric", "sku")}, "--item sku --keep price --keep sku"),
+        ({"user": "Customer", "rating": "strs", "min_rating": 3}, "--user Customer --rating stars"),
+        ({"user": "9"}, "--user Customer"),
+    ],
+)
+def test_the_command_for_a_wrong_name_changes_that_name_and_no_other(
+    tmp_path: Path, given: dict[str, Any], meant: str
+) -> None:
+    file = write(tmp_path / "a.csv", "Customer,sku,seen,price,stars\nu,i,1,2,4\nu,j,2,2,5\n")
+    with pytest.raises(DataError, match=r"cut at ','; see --delimiter") as caught:
+        read(file, **given)
+    assert str(caught.value.tip) == f"Say which, for example: genpas augment {file} {meant}"
+
+
+def test_a_rating_that_is_missing_is_asked_for_by_its_option(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="which column is the rating") as caught:
+        read(write(tmp_path / "a.csv", "user,item,liking\nu,i,1\n"), min_rating=3, keep=("liking",))
+    assert str(caught.value.tip).endswith(" --user user --item item --rating liking --keep liking")
+    with pytest.raises(DataError, match="which column is the rating") as caught:
+        read(write(tmp_path / "b.csv", "user,item,time\nu,i,1\n"), min_rating=3)
+    assert str(caught.value.tip).endswith(" --time time --rating COLUMN")
 
 
 def test_user_and_item_are_two_columns(tmp_path: Path) -> None:
