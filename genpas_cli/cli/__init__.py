@@ -16,6 +16,8 @@ __all__ = ["COMMANDS", "app", "load", "main"]
 COMMANDS = {
     "ingest": "Read logs, clean, order, number and split them; write one DuckDB file.",
     "augment": "Cut input–target pairs from a store or from logs; write them as Parquet shards.",
+    "stats": "Show what cutting rules do to the training pairs, exactly, and how healthy the data is.",
+    "tune": "Search α, β and γ by how near the training pairs come to the validation pairs; nothing is trained.",
     "verify": "Check shards against their manifest: digests, counts, schema, numbers; with the store, every pair.",
 }
 """The commands, in the order of a log's way, with the first line of their help."""

@@ -14,6 +14,10 @@ from genpas_cli.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+_WIDE = 400
+"""Columns of a table that is no terminal's."""
 
 _quiet = False
 
@@ -40,6 +44,30 @@ def stderr() -> Console:
 
     # No emoji: in a file name, `:key:` is no picture.
     return Stderr(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+def stdout() -> Console:
+    """Return the console of stdout, for tables; where no terminal is, lines are as long as they need to be."""
+    from rich.console import Console
+
+    class Stdout(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to `exit_codes`: a reader that has read enough is no failure, as rich has it."""
+            raise BrokenPipeError
+
+    width = None if sys.stdout.isatty() else _WIDE
+    return Stdout(highlight=False, soft_wrap=True, emoji=False, markup=False, width=width)
+
+
+def table(*headings: str) -> Table:
+    """Return a table of numbers: the first column names the rows."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, heading in enumerate(headings):
+        made.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    return made
 
 
 def say(text: str) -> None:

@@ -101,4 +101,43 @@ class StatsOptions(MachineOptions):
         "How inputs are compared for alignment: containment, recall, cosine or overlap, of the last so many items.",
         metavar="NAME[@N]", panel=FIGURES,
     )  # fmt: skip
+    input_column: str | None = option(
+        None, "SOURCE is Parquet of another tool: its column of input lists.", metavar="NAME", panel=FIGURES
+    )
+    target_column: str | None = option(None, "Likewise: its column of targets.", metavar="NAME", panel=FIGURES)
+    epsilon: float = option(1e-10, "Added to every item's probability in KL divergences.", metavar="E", panel=FIGURES)
+
+
+GRID = "Grid"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneOptions(MachineOptions):
+    """All options of `tune` that do not concern the reading of logs."""
+
+    alpha: str = option(
+        "0:2:0.2", "Sequence biases to try: numbers with commas between, or FROM:TO:STEP.", metavar="VALUES", panel=GRID
+    )
+    beta: str = option("0:2:0.2", "Target biases to try.", metavar="VALUES", panel=GRID)
+    gamma: str = option("-inf,-1,0,1", "Input biases to try.", metavar="VALUES", panel=GRID)
+    select: Literal["front", "published"] = option(
+        "front", "Whose winner is named: front keeps what no other configuration beats in both KL and A/D; published "
+        "keeps a share by KL and ranks it by A/D. Both ranks are always printed.", panel=GRID,
+    )  # fmt: skip
+    keep_share: float = option(
+        0.2, "published: share of the configurations that its KL filter keeps.", metavar="SHARE", panel=GRID
+    )
+    top: int = option(10, "published: how many of these it keeps by A/D.", metavar="N", panel=GRID)
+    pairs: str = option(
+        "1x", "Pairs that will be drawn: a number, or a multiple such as 2x of Multi-Target's count; KL is taken of "
+        "such a draw.", metavar="N|2x", panel=GRID,
+    )  # fmt: skip
+    max_input: str = option(
+        "50", "Inputs are cut to their most recent so many items; none keeps all.", metavar="L|none", panel=FIGURES
+    )
+    similarity: str = option(
+        "containment@10",
+        "How inputs are compared for alignment: containment, recall, cosine or overlap, of the last so many items.",
+        metavar="NAME[@N]", panel=FIGURES,
+    )  # fmt: skip
     epsilon: float = option(1e-10, "Added to every item's probability in KL divergences.", metavar="E", panel=FIGURES)

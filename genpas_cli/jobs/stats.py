@@ -2,155 +2,75 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
 
-from genpas_cli.distribution.alignment import Alignment
-from genpas_cli.distribution.divergence import entropy, popularity_deciles
-from genpas_cli.distribution.figures import References, TargetFigures, target_figures
-from genpas_cli.distribution.finite import independent_figures
-from genpas_cli.distribution.positions import binned, position_figures, sequence_mass
-from genpas_cli.distribution.similarity import Similarity, parse_similarity
-from genpas_cli.distribution.targets import share, steps_of
-from genpas_cli.errors import UsageError
-from genpas_cli.jobs.data_health import data_figures
+from genpas_cli.errors import DataError, UsageError
+from genpas_cli.jobs.exact import check_stats_options, store_report
+from genpas_cli.jobs.measured import other_pairs_report, pairs_report
 from genpas_cli.jobs.opening import Sources, opened_store, source_names
 from genpas_cli.jobs.options import IngestOptions, StatsOptions
-from genpas_cli.jobs.planning import parse_max_input, parse_pairs, usable_histogram
-from genpas_cli.jobs.surveys import Candidate, Survey, Surveyor
-from genpas_cli.manifest import number_as_json
+from genpas_cli.manifest import NAME
 from genpas_cli.progress import Progress, silent
-from genpas_cli.report.figures import DrawnFigures, StatsReport, StrategyFigures
-from genpas_cli.sampling.kernels import Ints
-from genpas_cli.sampling.strategies import NAMED, Strategy, parse_strategy
-from genpas_cli.store import Store
-
-DEFAULT_STRATEGIES = (*NAMED, "1,0,0")
+from genpas_cli.report.figures import StatsReport
 
 
-def stats(
+def stats(  # all but two by keyword
     sources: Sources, options: StatsOptions | None = None, *, ingest_options: IngestOptions | None = None,
-    progress: Progress = silent,
+    store: str | Path | None = None, illustrated: bool = False, progress: Progress = silent,
 ) -> StatsReport:  # fmt: skip
     """Compute the training distribution of strategies, and the health of the data; no pair is drawn.
 
     Args:
-        sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
+        sources: one store; or logs (files, globs, directories, "-"), which are ingested first; or a pairs directory,
+            whose shards are measured; or, with `input_column` and `target_column`, Parquet files of another tool.
         options: which strategies, and how they are looked at.
         ingest_options: how logs are read; not for a store.
+        store: for pairs, the store they were made from: what they should be is shown beside what they are.
+        illustrated: also compute what only the HTML report draws.
         progress: told how far it is.
 
     Returns:
         The figures; see `genpas_cli.report.figures` for each.
 
     Raises:
-        UsageError, DataError, MachineError: see `genpas_cli.errors`.
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`.
     """
     options = options or StatsOptions()
     check_stats_options(options)
+    paths = [Path(name) for name in source_names(sources)]
+    pairs = _pairs_kind(paths, options)
+    if pairs is not None:
+        place = None if store is None else Path(store)
+        if pairs == "genpas":
+            return pairs_report(paths[0], place, options, progress)
+        return other_pairs_report(paths, place, options, progress)
+    if store is not None:
+        raise UsageError(f"--store {store}: it goes with pairs, and {paths[0]} is a log or a store")
     with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
-        return store_report(opened.store, options, " ".join(source_names(sources)), progress)
+        source = " ".join(source_names(sources))
+        return store_report(opened.store, options, source, progress, illustrated=illustrated).report
 
 
-def check_stats_options(options: StatsOptions) -> list[Strategy]:
-    """Return the strategies that the options mean.
-
-    Raises:
-        UsageError: values that make no sense.
-    """
-    strategies = [parse_strategy(text) for text in options.strategy or DEFAULT_STRATEGIES]
-    parse_max_input(options.max_input)
-    parse_similarity(options.similarity)
-    if options.pairs is not None:
-        parse_pairs(options.pairs, 1)
-    if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
-        raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
-    names = [strategy.name for strategy in strategies]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"--strategy {twice} is given twice")
-    return strategies
-
-
-def store_report(store: Store, options: StatsOptions, source: str, progress: Progress) -> StatsReport:
-    """Return the report of an open store."""
-    histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
-    candidates = [candidate(strategy, histogram, options.pairs) for strategy in check_stats_options(options)]
-    max_input = parse_max_input(options.max_input)
-    # An input of L items has no more than L last ones.
-    window = similarity.window if max_input is None else min(similarity.window, max_input)
-    surveyor = Surveyor(store, histogram, window=window, against="test", progress=progress)
-    survey = surveyor.survey(candidates, draws=True)
-    alignments = surveyor.alignments(survey, candidates, similarity)
-    references = references_of(survey, options.epsilon)
-    figures = [
-        strategy_figures(each, survey, references, alignment, similarity, max_input)
-        for each, alignment in zip(candidates, alignments, strict=True)
-    ]
-    return StatsReport(source, data_figures(store, survey), figures, notes=tuple(_notes(store, survey)))
-
-
-def candidate(strategy: Strategy, histogram: Ints, pairs: str | None) -> Candidate:
-    """Return a strategy with the number of pairs that `augment` would make of it."""
-    targets = range(len(histogram))
-    multi_target = int((histogram * targets).sum())
-    if pairs is None and strategy.enumeration is not None:
-        counts = strategy.enumeration.count(histogram * 0 + targets)
-        return Candidate(strategy, int((counts * histogram).sum()), "enumerated")
-    return Candidate(strategy, parse_pairs(pairs or "1x", multi_target), "balanced")
-
-
-def references_of(survey: Survey, epsilon: float) -> References:
-    """Return what the strategies are held against."""
-    test = share(survey.targets["test"]) if "test" in survey.targets else None
-    return References(test, share(survey.targets["validation"]), survey.occurs, epsilon)
-
-
-def strategy_figures(  # what the two passes and the options give
-    each: Candidate, survey: Survey, references: References, alignment: Alignment, similarity: Similarity,
-    max_input: int | None,
-) -> StrategyFigures:  # fmt: skip
-    """Put the figures of one strategy together."""
-    strategy, steps = each.strategy, steps_of(each.strategy)
-    p = survey.p[steps]
-    positions = position_figures(strategy, survey.histogram, max_input)
-    return StrategyFigures(
-        **asdict(target_figures(p, references)),
-        name=strategy.name, alpha=number_as_json(strategy.alpha), beta=number_as_json(strategy.beta),
-        gamma=number_as_json(strategy.gamma), pairs=each.pairs,
-        alignment=alignment.alignment, discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
-        similarity=str(similarity), mean_input_length=positions.mean_input_length,
-        inputs_per_target=math.exp(positions.cell_entropy - entropy(p)),
-        input_length_histogram=binned(positions.input_lengths()),
-        target_position_histogram=positions.relative_position,
-        popularity_deciles=popularity_deciles(p[survey.occurs], survey.train[survey.occurs]),
-        sequence_mass_by_length=binned(sequence_mass(strategy, survey.histogram)),
-        drawn=_drawn(each, survey, references),
-    )  # fmt: skip
-
-
-def _drawn(each: Candidate, survey: Survey, references: References) -> list[DrawnFigures]:
-    steps = steps_of(each.strategy)
-    p = survey.p[steps]
-    independent = independent_figures(p, each.pairs, references)
-    other: TargetFigures
-    if each.draw == "enumerated" or survey.balanced is None:
-        other = target_figures(p, references)
-    else:
-        other = survey.balanced.figures(steps, references)
-    return [
-        DrawnFigures(**asdict(other), draw=each.draw, pairs=each.pairs),
-        DrawnFigures(**asdict(independent), draw="independent", pairs=each.pairs),
-    ]
-
-
-def _notes(store: Store, survey: Survey) -> Sequence[str]:
-    rule = store.meta["split"]["rule"]
-    notes = [
-        f"nothing is held out for {split} (--split {rule}): figures against it are missing"
-        for split, counts in survey.targets.items()
-        if counts.sum() == 0
-    ]
-    if "time" not in store.column_types():
-        notes.append("the log has no times: leaked_test and future_training are missing")
-    return notes
+def _pairs_kind(paths: Sequence[Path], options: StatsOptions) -> Literal["genpas", "other"] | None:
+    """Tell whether the source is pairs, and whose; None for stores and logs."""
+    columns = (options.input_column, options.target_column)
+    if any(columns):
+        if not all(columns):
+            raise UsageError("--input-column and --target-column go together")
+        return "other"
+    first = paths[0]
+    if not first.is_dir():
+        return None
+    if (first / NAME).is_file():
+        if len(paths) > 1:
+            raise UsageError(f"{first} is a pairs directory, and one is looked at a time")
+        return "genpas"
+    if any(first.glob("data/train-*")):
+        raise DataError(
+            f"{first} has shards in data/ but no {NAME}: it is no pairs directory, or its making was cut short",
+            tip="Make it again with genpas augment; or name its columns: --input-column input_items "
+            "--target-column target_item",
+        )
+    return None

@@ -61,7 +61,7 @@ def verify(
     directory, limits = Path(pairs), resolve(machine or MachineOptions())
     manifest = read_manifest(directory)
     files = manifest_files(manifest)
-    _check_files(directory, files, progress)
+    check_files(directory, files, progress)
     shards = [file for file in files if file.split is not None]
     _check_counts(directory, manifest, shards)
     with _opened(store, limits) as opened:
@@ -90,7 +90,8 @@ def _opened(path: str | Path | None, limits: Machine) -> Any:
         yield store
 
 
-def _check_files(directory: Path, files: list[ShardFile], progress: Progress) -> None:
+def check_files(directory: Path, files: list[ShardFile], progress: Progress) -> None:
+    """Raise IntegrityError, and say which, if a file is missing, was changed, or is in data/ and not listed."""
     listed = {file.path for file in files}
     found = {path.relative_to(directory).as_posix() for path in (directory / "data").rglob("*") if path.is_file()}
     if extra := sorted(found - listed):

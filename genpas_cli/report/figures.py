@@ -100,8 +100,9 @@ class StrategyFigures(TargetFigures):
     """Share of pairs by input length, cut to `--max-input`."""
     target_position_histogram: list[float] | None
     """Share of pairs by (k − 1) / (|s| − 1) in tenths, the earliest targets first. None for shards without a store."""
-    popularity_deciles: list[float]
-    """Share of targets on each tenth of the items, the most popular in training first."""
+    popularity_deciles: list[float] | None
+    """Share of targets on each tenth of the items, the most popular in training first. None for shards without a
+    store."""
     sequence_mass_by_length: list[Bin] | None
     """Share of pairs by the length |s| of their training sequence. None for shards without a store."""
     drawn: list[DrawnFigures]
@@ -112,11 +113,14 @@ class StrategyFigures(TargetFigures):
 class FairTest:
     """One test whether shards are a fair draw; see `genpas_cli.distribution.fairness`."""
 
-    epoch: str
     step: str
+    """`sequence length`, `sequence`, `target`, `input`, `counts` or `pairs`."""
     test: str
+    """`chi-square`, `floor or ceiling`, or `each once`."""
     statistic: float
+    """Chi-square with 99 degrees of freedom; for exact tests, how many cells or pairs are wrong."""
     p_value: float
+    """Chance of a statistic so large if the draw is fair; exact tests have 1 or 0."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,148 @@
+"""Reports as tables in the terminal, and as CSV: figures as rows, strategies as columns, the better one marked."""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from genpas_cli.cli import console
+from genpas_cli.report.figures import BETTER, DataFigures, StatsReport, StrategyFigures, TuneReport, strategy_as_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+MARK = "*"
+"""Stands behind the better figure: seen without colour, and by who hears the table read."""
+
+_FIGURES = {
+    "pairs": "pairs",
+    "kl_test_train": "KL(test ‖ train)",
+    "kl_validation_train": "KL(validation ‖ train)",
+    "kl_train_test": "KL(train ‖ test)",
+    "js_test_train": "Jensen–Shannon, test",
+    "tv_test_train": "total variation, test",
+    "target_coverage": "target coverage",
+    "effective_targets": "effective targets",
+    "target_gini": "target Gini",
+    "alignment": "alignment A",
+    "discrimination": "discrimination D",
+    "alignment_ratio": "A / D",
+    "mean_input_length": "mean input length",
+    "inputs_per_target": "inputs per target",
+}
+_OF_DRAWS = ("kl_test_train", "target_coverage")
+"""Figures shown for a finite draw too; all of them are in the JSON."""
+
+_AS_SHARE = ("target_coverage",)
+_FOUR_DIGITS = 1000
+
+
+def print_report(report: StatsReport) -> None:
+    """Print the data's figures and the strategies' on stdout."""
+    out = console.stdout()
+    if report.data is not None:
+        for line in _data_lines(report.data):
+            out.print(line)
+        out.print()
+    columns = ([] if report.measured is None else [report.measured]) + report.strategies
+    out.print(_table(columns, compared=len(report.strategies) > 1))
+    marked = f"{MARK} the best; " if len(report.strategies) > 1 else ""
+    out.print(f"{marked}KL in nats; A and D by {columns[0].similarity}", style="dim")
+    if report.fair_draw is not None:
+        verdict = "a fair draw" if report.fair_draw.fair else "NOT a fair draw"
+        tests = "; ".join(f"{t.step}: {t.test}, p = {t.p_value:.3g}" for t in report.fair_draw.tests)
+        out.print(f"{verdict} ({report.fair_draw.draw}): {tests}")
+    for note in report.notes:
+        console.say(console.escaped(note))
+
+
+def _data_lines(data: DataFigures) -> list[str]:
+    length, split = data.length, data.split
+    lines = [
+        f"{data.users:,} users, {data.items:,} items, {data.interactions:,} interactions, density {data.density:.4%}",
+        f"length {length['min']:g} to {length['max']:g}, median {length['median']:g}, mean {length['mean']:.1f}",
+        f"split: {split['train']:,} train, {split['validation']:,} validation, {split['test']:,} test",
+    ]
+    if data.time_range is not None:
+        lines.append(f"time {data.time_range[0]} to {data.time_range[1]}")
+    shares = {
+        "repeats": data.repeats, "tied events": data.tied_events, "held out by a tie": data.tied_either,
+        "cold validation": data.cold_validation, "cold test": data.cold_test, "leaked test": data.leaked_test,
+    }  # fmt: skip
+    lines.append(", ".join(f"{name} {value:.1%}" for name, value in shares.items() if value is not None))
+    return lines
+
+
+def _table(columns: Sequence[StrategyFigures], *, compared: bool) -> Table:
+    table = console.table("", *(figures.name for figures in columns))
+    values = [strategy_as_json(figures) for figures in columns]
+    for key, label in _FIGURES.items():
+        row = [value[key] for value in values]
+        if all(value is None for value in row):
+            continue
+        table.add_row(label, *_marked(key, row, compared=compared))
+        if key in _OF_DRAWS:
+            for index, kind in enumerate(("as augment draws", "independent")):
+                drawn = [value["drawn"][index][key] if value["drawn"] else None for value in values]
+                if any(value is not None for value in drawn):
+                    table.add_row(f"  {kind}", *_marked(key, drawn, compared=compared))
+    return table
+
+
+def _marked(key: str, row: Sequence[float | None], *, compared: bool) -> list[str]:
+    known = [value for value in row if value is not None]
+    texts = [_shown(key, value) for value in row]
+    if not compared or key not in BETTER or not known:
+        return texts
+    best = min(known) if BETTER[key] == "lower" else max(known)
+    # What differs by rounding alone is as good.
+    marks = [MARK if value is not None and math.isclose(value, best, rel_tol=1e-9) else " " for value in row]
+    return [text + mark for text, mark in zip(texts, marks if " " in marks else [" "] * len(marks), strict=True)]
+
+
+def _shown(key: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    if key in _AS_SHARE:
+        return f"{value:.1%}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= _FOUR_DIGITS else f"{value:#.4g}"
+
+
+def print_csv(report: StatsReport) -> None:
+    """Print one row a strategy, the figures that are numbers or texts, on stdout."""
+    columns = ([] if report.measured is None else [report.measured]) + report.strategies
+    rows: list[dict[str, Any]] = [
+        {key: value for key, value in strategy_as_json(figures).items() if not isinstance(value, list)}
+        for figures in columns
+    ]
+    keys = [key for key in rows[0] if key != "drawn" and not key.endswith(("histogram", "deciles", "by_length"))]
+    writer = csv.DictWriter(sys.stdout, keys, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+_ROWS_SHOWN = 15
+
+
+def print_search(report: TuneReport) -> None:
+    """Print the best configurations of a search on stdout, the winner first, and how each selection ranks them."""
+    out = console.stdout()
+    table = console.table("α,β,γ", "KL", "KL drawn", "A", "D", "A / D", "front", "published")
+    shown = report.configurations[:_ROWS_SHOWN]
+    for row in shown:
+        figures = (row.kl, row.kl_drawn, row.alignment, row.discrimination, row.alignment_ratio)
+        ranks = ("–" if rank is None else str(rank) for rank in (row.front_rank, row.published_rank))
+        table.add_row(row.name, *(_shown("", value) for value in figures), *ranks)
+    out.print(table)
+    left = len(report.configurations) - len(shown)
+    more = f"; {left:,} more in --json and --html" if left else ""
+    out.print(
+        f"by {report.select}; KL of the validation targets, of p and of {report.pairs:,} balanced pairs; A and D by "
+        f"{report.similarity}{more}",
+        style="dim",
+    )

@@ -1,0 +1,85 @@
+"""What only the HTML report draws: popularity curves, the (α, β) map, the three steps of one real user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from genpas_cli.distribution.divergence import kl_divergence
+from genpas_cli.distribution.figures import References
+from genpas_cli.distribution.targets import steps_of
+from genpas_cli.jobs.surveys import Candidate, Survey, Surveyor
+from genpas_cli.report.illustrations import Illustrations, MapPoint, PopularityCurve, StepsOfUser
+from genpas_cli.sampling.input_sampling import input_pmf
+from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.sequence_sampling import sequence_pmf
+from genpas_cli.sampling.strategies import Strategy, triple
+from genpas_cli.sampling.target_sampling import target_pmf
+from genpas_cli.sequences import Spans
+from genpas_cli.store import Store
+
+GRID = tuple(round(0.2 * step, 1) for step in range(11))
+"""Values of α and of β on the map: those seen in the figures of arXiv 2509.13648."""
+
+_POINTS = 120
+_LONGEST_SHOWN = 40
+
+
+def illustrate(
+    store: Store, surveyor: Surveyor, survey: Survey, candidates: Sequence[Candidate], references: References
+) -> Illustrations:
+    """Compute the illustrations of a report; one more pass over the store."""
+    against = "test" if references.test is not None else "validation"
+    held_out = references.test if references.test is not None else references.validation
+    points: list[MapPoint] = []
+    if held_out is not None:
+        grid = [(alpha, beta, triple(alpha, beta, 0.0)) for alpha in GRID for beta in GRID]
+        mapped = surveyor.survey([Candidate(strategy, 1, "balanced") for *_, strategy in grid], draws=False)
+        points = [
+            MapPoint(alpha, beta, kl_divergence(held_out, mapped.p[steps_of(strategy)], references.epsilon))
+            for alpha, beta, strategy in grid
+        ]
+    by_popularity = np.flatnonzero(survey.occurs)
+    by_popularity = by_popularity[np.argsort(-survey.train[by_popularity], kind="stable")]
+    shown = {} if held_out is None else {against: held_out}
+    shown |= {each.strategy.name: survey.p[steps_of(each.strategy)] for each in candidates}
+    items = _typical_sequence(store, survey.histogram)
+    steps = [_steps(each.strategy, len(items), survey.histogram) for each in candidates]
+    return Illustrations(
+        [_curve(name, p[by_popularity]) for name, p in shown.items()], against, points, items.tolist(), steps
+    )
+
+
+def _curve(name: str, p: Floats) -> PopularityCurve:
+    ranks = np.unique(np.geomspace(1, len(p), min(_POINTS, len(p))).round().astype(np.int64))
+    return PopularityCurve(name, ranks.tolist(), np.cumsum(p)[ranks - 1].tolist())
+
+
+def _typical_sequence(store: Store, histogram: Ints) -> Ints:
+    """Return the training items of the first user of median length, the first ones if they are too many to draw."""
+    median = int(np.searchsorted(np.cumsum(histogram[1:]), histogram[1:].sum() / 2)) + 2
+    length = min(median, _LONGEST_SHOWN)
+    first = 0
+    for chunk in store.lengths(0, store.users - 1, 1 << 17):
+        found = np.flatnonzero(chunk.train == median)
+        if len(found):
+            user = first + int(found[0])
+            last = np.array([length], np.int32)
+            spans = Spans(np.array([user], np.int32), np.ones(1, np.int32), last)
+            whole = chunk.train[found[0] : found[0] + 1]
+            return store.spans(user, whole, spans, [], train_only=True).items.astype(np.int64)
+        first += len(chunk.train)
+    raise AssertionError("the median length occurs")
+
+
+def _steps(strategy: Strategy, length: int, histogram: Ints) -> StepsOfUser:
+    p = sequence_pmf(strategy.sequence.weights(histogram), histogram)
+    users = int(histogram[1:].sum())
+    targets, starts = np.arange(2, length + 1), np.arange(1, length)
+    return StepsOfUser(
+        strategy.name,
+        float(p[length - 1] * users),
+        target_pmf(strategy.target, targets, np.full(len(targets), length)).tolist(),
+        input_pmf(strategy.input, starts, np.full(len(starts), length)).tolist(),
+    )

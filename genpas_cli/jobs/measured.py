@@ -1,0 +1,235 @@
+"""The figures of pairs that exist: what shards hold, and whether they are a fair draw of what their manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.distribution.alignment import Alignment, AlignmentSums, HeldOutInputs, TrainingInputs, join, windows
+from genpas_cli.distribution.divergence import popularity_deciles
+from genpas_cli.distribution.fairness import FairDraw, is_fair
+from genpas_cli.distribution.figures import References, target_figures
+from genpas_cli.distribution.positions import TENTHS, binned
+from genpas_cli.distribution.similarity import Similarity, parse_similarity
+from genpas_cli.distribution.targets import share
+from genpas_cli.errors import DataError, IntegrityError, MachineError
+from genpas_cli.jobs.exact import check_stats_options, store_report
+from genpas_cli.jobs.opening import opened_store
+from genpas_cli.jobs.options import StatsOptions
+from genpas_cli.jobs.pair_sources import GenpasPairs, OtherPairs, PairBatch, PairSource
+from genpas_cli.jobs.surveys import Candidate
+from genpas_cli.jobs.verify import check_files
+from genpas_cli.machine import show_size
+from genpas_cli.progress import Progress
+from genpas_cli.report.figures import FairDrawFigures, FairTest, StatsReport, StrategyFigures
+from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.strategies import parse_strategy
+from genpas_cli.store import HeldOut, Store
+
+
+@dataclass(frozen=True)
+class _StoreFacts:
+    """What the store of some pairs says of them."""
+
+    train_length: NDArray[np.int32]
+    """By user from 0."""
+    popularity: Ints
+    """Training interactions by item."""
+    occurs: NDArray[np.bool_]
+    references: References
+
+
+def pairs_report(
+    directory: Path, store: Path | None, options: StatsOptions, progress: Progress
+) -> StatsReport:  # fmt: skip
+    """Return the figures of a pairs directory; with its store, beside what they should be.
+
+    Raises:
+        DataError: no pairs directory.
+        IntegrityError: a shard is missing or was changed, or the store is another one.
+        MachineError: the test of a fair draw needs more memory than allowed.
+    """
+    pairs = GenpasPairs(directory)
+    check_files(directory, pairs.files, progress)
+    manifest = pairs.manifest
+    limit = manifest["max_input"]
+    strategy = manifest["strategy"]
+    options = replace(options, max_input="none" if limit is None else str(limit))
+    name = f"{strategy['name']} (these shards)"
+    if store is None:
+        note = "without the store (--store STORE) positions, popularity and the test of a fair draw are missing"
+        measured = _measure(pairs, None, options, name, progress)
+        return StatsReport(str(directory), None, [], _with_biases(measured, strategy), notes=(note,))
+    with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
+        _check_store(opened.store, directory, manifest)
+        made = Candidate(parse_strategy(strategy["name"]), int(manifest["pairs"]), strategy["draw"])
+        others = check_stats_options(options) if options.strategy else []
+        expected, survey, references = store_report(
+            opened.store, options, str(directory), progress, first=made, strategies=others
+        )
+        facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
+        measured = _with_biases(_measure(pairs, facts, options, name, progress), strategy)
+        fair = _fair_draw(pairs, made, facts.train_length, opened.machine.memory, progress)
+    return replace(expected, measured=measured, fair_draw=fair)
+
+
+def other_pairs_report(
+    paths: list[Path], store: Path | None, options: StatsOptions, progress: Progress
+) -> StatsReport:  # fmt: skip
+    """Return the figures of pairs that another tool has written; with a store, beside those of strategies.
+
+    Raises:
+        DataError: files or columns that cannot be used, or items that the store does not have.
+    """
+    assert options.input_column is not None, "asked for by the caller"
+    assert options.target_column is not None, "as above"
+    source, columns = " ".join(map(str, paths)), (options.input_column, options.target_column)
+    name = "these pairs"
+    if store is None:
+        note = "without a store (--store STORE) positions and popularity are missing, and items are those that occur"
+        pairs = OtherPairs(paths, *columns)
+        return StatsReport(source, None, [], _measure(pairs, None, options, name, progress), notes=(note,))
+    with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
+        vocabulary = pa.concat_arrays([batch.column(1) for batch in opened.store.vocabulary("items")])
+        pairs = OtherPairs(paths, *columns, vocabulary)
+        expected, survey, references = store_report(opened.store, options, source, progress)
+        facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
+        return replace(expected, measured=_measure(pairs, facts, options, name, progress))
+
+
+def _check_store(store: Store, directory: Path, manifest: dict[str, Any]) -> None:
+    if (store.users, store.items) != (manifest["users"], manifest["items"]):
+        raise IntegrityError(
+            f"{store.path} is not the store of {directory}: it has {store.users:,} users and {store.items:,} items, "
+            f"the manifest says {manifest['users']:,} and {manifest['items']:,}"
+        )
+
+
+def _with_biases(figures: StrategyFigures, strategy: dict[str, Any]) -> StrategyFigures:
+    return replace(figures, alpha=strategy["alpha"], beta=strategy["beta"], gamma=strategy["gamma"])
+
+
+def _train_lengths(store: Store) -> NDArray[np.int32]:
+    chunks = [chunk.train.astype(np.int32) for chunk in store.lengths(0, store.users - 1, 1 << 17)]
+    return np.concatenate(chunks)
+
+
+class _Totals:
+    """Counts over the training pairs."""
+
+    def __init__(self, items: int, train_length: NDArray[np.int32] | None) -> None:
+        self.targets, self.seen = np.zeros(items + 1, np.int64), np.zeros(items + 1, bool)
+        self.lengths = np.zeros(1, np.int64)
+        self.tenths, self.sequences = np.zeros(TENTHS, np.int64), np.zeros(1, np.int64)
+        self._train_length = train_length
+
+    def add(self, batch: PairBatch) -> None:
+        self.targets += np.bincount(batch.target, minlength=len(self.targets))
+        self.seen[batch.target], self.seen[batch.values] = True, True
+        self.lengths = _added(self.lengths, batch.length)
+        if batch.cuts is not None and self._train_length is not None:
+            n = self._train_length[batch.cuts.user].astype(np.int64)
+            position = batch.cuts.target.astype(np.int64) - 1
+            inside = (position >= 1) & (position < n)
+            self.tenths += np.bincount(((TENTHS * position - 1) // np.maximum(n - 1, 1))[inside], minlength=TENTHS)
+            self.sequences = _added(self.sequences, n)
+
+
+def _added(counts: Ints, values: Ints) -> Ints:
+    more = np.bincount(values)
+    size = max(len(counts), len(more))
+    return np.pad(counts, (0, size - len(counts))) + np.pad(more, (0, size - len(more)))
+
+
+def _measure(
+    pairs: PairSource, facts: _StoreFacts | None, options: StatsOptions, name: str, progress: Progress
+) -> StrategyFigures:
+    similarity, rows = parse_similarity(options.similarity), pairs.rows("train")
+    if rows == 0:
+        raise DataError("there is no training pair", tip="Files whose names say test or validation are held out.")
+    totals = _Totals(pairs.items, None if facts is None else facts.train_length)
+    for batch in _watched(pairs, "reading pairs", rows, progress):
+        totals.add(batch)
+    p = totals.targets / rows
+    held = {split: _held_out_counts(pairs, split) for split in ("validation", "test")}
+    if facts is None:
+        occurs = totals.seen.copy()
+        for counts in held.values():
+            occurs |= counts > 0
+        references = References(share(held["test"]), share(held["validation"]), occurs, options.epsilon)
+    else:
+        occurs, references = facts.occurs, facts.references
+    alignment = _alignment(pairs, p, rows, similarity, progress)
+    lengths = totals.lengths / rows
+    placed = int(totals.tenths.sum())
+    return StrategyFigures(
+        **asdict(target_figures(p, references)), name=name, alpha=None, beta=None, gamma=None, pairs=rows,
+        alignment=alignment.alignment, discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
+        similarity=str(similarity), mean_input_length=float(lengths @ np.arange(len(lengths))), inputs_per_target=None,
+        input_length_histogram=binned(lengths),
+        target_position_histogram=(totals.tenths / placed).tolist() if placed else None,
+        popularity_deciles=None if facts is None else popularity_deciles(p[occurs], facts.popularity[occurs]),
+        sequence_mass_by_length=binned(totals.sequences / rows) if placed else None, drawn=[],
+    )  # fmt: skip
+
+
+def _held_out_counts(pairs: PairSource, split: HeldOut) -> Ints:
+    counts = np.zeros(pairs.items + 1, np.int64)
+    for batch in pairs.batches(split):
+        counts += np.bincount(batch.target, minlength=len(counts))
+    return counts
+
+
+def _alignment(pairs: PairSource, p: Floats, rows: int, similarity: Similarity, progress: Progress) -> Alignment:
+    """Compare the inputs that the pairs have with those of their own test pairs."""
+    width, targets, inputs = similarity.window, [], []
+    for batch in pairs.batches("test"):
+        targets.append(batch.target)
+        inputs.append(windows(batch.values, batch.end, batch.length, width))
+    if not targets:
+        return Alignment(None, None)
+    held_out = HeldOutInputs(np.concatenate(targets), join(inputs, width), similarity, pairs.items)
+    sums = AlignmentSums(held_out, p, rows, 1)
+    for batch in _watched(pairs, "comparing inputs", rows, progress):
+        window = windows(batch.values, batch.end, batch.length, width)
+        training = TrainingInputs(held_out, batch.target, window)
+        certain = np.arange(1, width + 1) == np.minimum(batch.length, width)[:, None]
+        sums.add(training, np.full(len(batch.target), 1 / rows), [training.weighted(certain.astype(np.float64))])
+    return sums.results()[0]
+
+
+def _watched(pairs: PairSource, stage: str, rows: int, progress: Progress) -> Iterator[PairBatch]:
+    done = 0
+    for batch in pairs.batches("train"):
+        yield batch
+        done += len(batch.target)
+        progress(stage, done, rows)
+
+
+def _fair_draw(
+    pairs: GenpasPairs, made: Candidate, train_length: NDArray[np.int32], memory: int, progress: Progress
+) -> FairDrawFigures:
+    targets = np.maximum(train_length - 1, 0)
+    needed = FairDraw.memory(made.strategy, made.draw, targets.astype(np.int64))
+    if needed > memory:
+        raise MachineError(
+            f"the test of a fair draw counts every (sequence, target): {show_size(needed)} of memory; "
+            f"the limit is {show_size(memory)}",
+            tip="Raise --memory-limit, or leave --store away for the figures alone.",
+        )
+    draw = FairDraw(made.strategy, made.draw, made.pairs, targets)
+    for epoch in pairs.epochs():
+        progress(f"testing the draw: {epoch}")
+        for batch in pairs.batches("train", epoch):
+            assert batch.cuts is not None, "genpas's own shards have them"
+            user, start, target = (a.astype(np.int64) for a in (batch.cuts.user, batch.cuts.start, batch.cuts.target))
+            draw.add(user, start, target)
+        draw.end_epoch()
+    tests = draw.result()
+    return FairDrawFigures(is_fair(tests), made.draw, [FairTest(**test._asdict()) for test in tests])

@@ -1,0 +1,168 @@
+"""`tune`: search α, β, γ by the distribution of the training pairs; nothing is trained, no test target is read."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shlex
+from collections.abc import Sequence
+
+import numpy as np
+
+from genpas_cli.distribution.divergence import kl_divergence
+from genpas_cli.distribution.selection import front, published
+from genpas_cli.distribution.similarity import parse_similarity
+from genpas_cli.distribution.targets import steps_of
+from genpas_cli.errors import DataError, UsageError
+from genpas_cli.jobs.exact import references_of
+from genpas_cli.jobs.opening import Sources, opened_store, source_names
+from genpas_cli.jobs.options import IngestOptions, TuneOptions
+from genpas_cli.jobs.planning import parse_max_input, parse_pairs, usable_histogram
+from genpas_cli.jobs.surveys import Candidate, Surveyor
+from genpas_cli.manifest import number_as_json
+from genpas_cli.progress import Progress, silent
+from genpas_cli.report.figures import Configuration, TuneReport
+from genpas_cli.sampling.power_law import check_exponent, show_exponent
+from genpas_cli.sampling.strategies import triple
+from genpas_cli.store import Store
+
+_MOST_CONFIGURATIONS = 10_000
+_BIASES = ("alpha", "beta", "gamma")
+
+
+def tune(
+    sources: Sources, options: TuneOptions | None = None, *, ingest_options: IngestOptions | None = None,
+    progress: Progress = silent,
+) -> TuneReport:  # fmt: skip
+    """Rank every (α, β, γ) of a grid by how near the training pairs come to the validation pairs.
+
+    Args:
+        sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
+        options: the grid, and how one is chosen.
+        ingest_options: how logs are read; not for a store.
+        progress: told how far it is.
+
+    Returns:
+        All configurations, the winner's `genpas augment` command with them.
+
+    Raises:
+        UsageError, DataError, MachineError: see `genpas_cli.errors`.
+    """
+    options = options or TuneOptions()
+    grid = check_tune_options(options)
+    with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
+        return _search(opened.store, options, grid, " ".join(source_names(sources)), progress)
+
+
+def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
+    """Return the values of each bias that the grid has.
+
+    Raises:
+        UsageError: values that make no sense.
+    """
+    grid = {name: parse_values(getattr(options, name), name) for name in _BIASES}
+    count = math.prod(map(len, grid.values()))
+    if count > _MOST_CONFIGURATIONS:
+        raise UsageError(f"the grid has {count:,} configurations; at most {_MOST_CONFIGURATIONS:,} are searched")
+    if not 0 < options.keep_share <= 1:
+        raise UsageError(f"--keep-share is {options.keep_share}; it takes a share above 0, up to 1")
+    if options.top < 1:
+        raise UsageError(f"--top is {options.top}; it takes 1 or more")
+    if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
+        raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
+    parse_max_input(options.max_input)
+    parse_similarity(options.similarity)
+    parse_pairs(options.pairs, 1)
+    return grid
+
+
+def parse_values(text: str, name: str) -> list[float]:
+    """Return the numbers that `0,0.5,inf` or `FROM:TO:STEP` (both ends included) mean, each once.
+
+    Raises:
+        UsageError: neither, or a bias out of range.
+    """
+    try:
+        values = [value for part in text.split(",") for value in _range(part)]
+    except ValueError as error:
+        raise UsageError(
+            f"--{name} is {text!r}; it takes numbers, such as 0,0.5,1, or FROM:TO:STEP, such as 0:2:0.2"
+        ) from error
+    return [check_exponent(value, name) for value in dict.fromkeys(values)]
+
+
+def _range(text: str) -> list[float]:
+    if ":" not in text:
+        return [float(text)]
+    low, high, step = (float(number) for number in text.split(":"))
+    if not (step > 0 and math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(text)
+    count = min(int((high - low) / step + 1e-9) + 1, _MOST_CONFIGURATIONS)
+    # Rounded, so that 0:2:0.2 has 0.6 and not 0.6000000000000001.
+    return [round(low + step * n, 12) for n in range(count)]
+
+
+def _search(
+    store: Store, options: TuneOptions, grid: dict[str, list[float]], source: str, progress: Progress
+) -> TuneReport:  # fmt: skip
+    if store.meta["split"]["validation"] == 0:
+        raise DataError(
+            f"nothing is held out for validation (--split {store.meta['split']['rule']}), and the search goes by it",
+            tip="Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
+        )
+    histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
+    max_input = parse_max_input(options.max_input)
+    pairs = parse_pairs(options.pairs, int((histogram * range(len(histogram))).sum()))
+    candidates = [Candidate(triple(*biases), pairs, "balanced") for biases in itertools.product(*grid.values())]
+    window = similarity.window if max_input is None else min(similarity.window, max_input)
+    surveyor = Surveyor(store, histogram, window=window, against="validation", progress=progress)
+    survey = surveyor.survey(candidates, draws=True)
+    references = references_of(survey, options.epsilon)
+    assert references.validation is not None, "checked above"
+    assert survey.balanced is not None, "asked for"
+    exact = {steps: kl_divergence(references.validation, p, options.epsilon) for steps, p in survey.p.items()}
+    drawn = {steps: survey.balanced.figures(steps, references).kl_validation_train for steps in survey.p}
+    alignments = surveyor.alignments(survey, candidates, similarity)
+    rows = [
+        Configuration(
+            each.strategy.name, *(_as_json(getattr(each.strategy, name)) for name in _BIASES),
+            exact[steps_of(each.strategy)], drawn[steps_of(each.strategy)] or 0.0,
+            alignment.alignment, alignment.discrimination, alignment.ratio, None, None,
+        )
+        for each, alignment in zip(candidates, alignments, strict=True)
+    ]  # fmt: skip
+    return _report(source, options, grid, pairs, str(similarity), rows)
+
+
+def _as_json(bias: float) -> float | str:
+    value = number_as_json(bias)
+    assert value is not None, "a triple has all three"
+    return value
+
+
+def _report(  # what the report holds
+    source: str, options: TuneOptions, grid: dict[str, list[float]], pairs: int, similarity: str,
+    rows: Sequence[Configuration],
+) -> TuneReport:  # fmt: skip
+    exact, drawn = np.array([row.kl for row in rows]), np.array([row.kl_drawn for row in rows])
+    ratio = np.array([math.nan if row.alignment_ratio is None else row.alignment_ratio for row in rows])
+    orders = {
+        "published": published(exact, ratio, share=options.keep_share, top=options.top),
+        "front": front(drawn, ratio, [row.gamma for row in rows]),
+    }
+    places = {select: {index: place for place, index in enumerate(order, 1)} for select, order in orders.items()}
+    ranked = [
+        Configuration(**vars(row) | {f"{select}_rank": its.get(index) for select, its in places.items()})
+        for index, row in enumerate(rows)
+    ]
+    chosen = orders[options.select]
+    by_kl = np.argsort(exact if options.select == "published" else drawn, kind="stable")
+    rest = [int(index) for index in by_kl if index not in places[options.select]]
+    winner = rows[chosen[0]]
+    biases = " ".join(f"--{name}={show_exponent(float(getattr(winner, name)))}" for name in _BIASES)
+    number = "" if options.pairs == "1x" else f" --pairs {options.pairs}"
+    return TuneReport(
+        source, options.select, winner.name, f"genpas augment {shlex.quote(source)} {biases}{number}", pairs,
+        similarity, {name: [_as_json(value) for value in values] for name, values in grid.items()},
+        [ranked[index] for index in (*chosen, *rest)],
+    )  # fmt: skip
