@@ -125,16 +125,18 @@ def _search(
     alignments = surveyor.alignments(survey, candidates, similarity)
     rows = [
         Configuration(
-            each.strategy.name, *(_as_json(getattr(each.strategy, name)) for name in _BIASES),
-            exact[steps_of(each.strategy)], drawn[steps_of(each.strategy)] or 0.0,
-            alignment.alignment, alignment.discrimination, alignment.ratio, None, None,
+            name=each.strategy.name, alpha=_as_json(each.strategy.alpha), beta=_as_json(each.strategy.beta),
+            gamma=_as_json(each.strategy.gamma), kl=exact[steps_of(each.strategy)],
+            kl_drawn=drawn[steps_of(each.strategy)] or 0.0, alignment=alignment.alignment,
+            discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
+            published_rank=None, front_rank=None,
         )
         for each, alignment in zip(candidates, alignments, strict=True)
     ]  # fmt: skip
     return _report(source, options, grid, pairs, str(similarity), rows)
 
 
-def _as_json(bias: float) -> float | str:
+def _as_json(bias: float | None) -> float | str:
     value = number_as_json(bias)
     assert value is not None, "a triple has all three"
     return value

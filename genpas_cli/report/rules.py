@@ -93,7 +93,7 @@ def _rules(path: str, content: dict[str, Any]) -> Iterator[Rule]:
         parts = {f"strategy.{n}": part for n, part in table.items()} if name == "strategy" else {name: table}
         for where, part in parts.items():
             if not isinstance(part, dict) or set(part) - {"warn", "fail"}:
-                odd = sorted(set(part) - {"warn", "fail"})[0] if isinstance(part, dict) else part
+                odd = min(set(part) - {"warn", "fail"}) if isinstance(part, dict) else part
                 raise DataError(f"{path}, [{where}]: {odd!r} is no level; there are warn and fail", tip=_TIP)
             for level, texts in part.items():
                 for text in texts if isinstance(texts, list) else [texts]:
