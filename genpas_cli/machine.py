@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genpas_cli.errors import MachineError, UsageError
-from genpas_cli.options import option
+from genpas_cli.options import Options, option
 
 SHARE_OF_FREE_MEMORY = 0.7
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -26,7 +26,7 @@ PANEL = "Machine"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MachineOptions:
+class MachineOptions(Options):
     """What a job may use."""
 
     threads: int | None = option(None, "Threads to use; by default all cores.", metavar="N", panel=PANEL)

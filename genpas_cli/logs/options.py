@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genpas_cli.options import option
+from genpas_cli.options import Options, option
 
 Format = Literal["csv", "parquet", "jsonl", "arrow", "recbole", "sequences"]
 Ties = Literal["file", "item", "hash", "error"]
@@ -20,7 +20,7 @@ SPLIT = "Order and split"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadingOptions:
+class ReadingOptions(Options):
     """How files are read and which columns are what."""
 
     user: str | None = option(
@@ -57,7 +57,7 @@ class ReadingOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CleaningOptions:
+class CleaningOptions(Options):
     """Which rows are dropped before the split."""
 
     where: str | None = option(
@@ -89,7 +89,7 @@ class CleaningOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberingOptions:
+class NumberingOptions(Options):
     """Where dense numbers come from."""
 
     items: str | None = option(
@@ -110,7 +110,7 @@ class NumberingOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SplitOptions:
+class SplitOptions(Options):
     """In which order a user's interactions stand, and which are held out."""
 
     ties: Ties = option(
