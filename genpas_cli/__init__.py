@@ -2,9 +2,10 @@
 
 The library offers what the commands do:
 
-    from genpas_cli import AugmentOptions, IngestOptions, augment, ingest, verify
+    from genpas_cli import AugmentOptions, augment, ingest, stats, verify
 
     ingest("logs.parquet", "logs.store")
+    figures = stats("logs.store")
     report = augment("logs.store", "logs.pairs", AugmentOptions(alpha=0.5))
     verify("logs.pairs", store="logs.store")
 """
@@ -25,24 +26,33 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from genpas_cli.jobs.augment import AugmentReport, PairStream, augment, augment_stream, plan
     from genpas_cli.jobs.ingest import IngestReport, ingest
-    from genpas_cli.jobs.options import AugmentOptions, IngestOptions
+    from genpas_cli.jobs.options import AugmentOptions, IngestOptions, StatsOptions, TuneOptions
+    from genpas_cli.jobs.stats import stats
+    from genpas_cli.jobs.tune import tune
     from genpas_cli.jobs.verify import VerifyReport, verify
     from genpas_cli.machine import MachineOptions
+    from genpas_cli.report.figures import Configuration, DataFigures, StatsReport, StrategyFigures, TuneReport
     from genpas_cli.sampling.strategies import Strategy, parse_strategy
 
 _HOMES = {
     "AugmentOptions": "jobs.options", "AugmentReport": "jobs.augment", "CheckFailedError": "errors",
-    "DataError": "errors", "GenpasError": "errors", "IngestOptions": "jobs.options", "IngestReport": "jobs.ingest",
-    "IntegrityError": "errors", "MachineError": "errors", "MachineOptions": "machine", "PairStream": "jobs.augment",
-    "Strategy": "sampling.strategies", "UsageError": "errors", "VerifyReport": "jobs.verify",
+    "Configuration": "report.figures", "DataError": "errors", "DataFigures": "report.figures",
+    "GenpasError": "errors", "IngestOptions": "jobs.options", "IngestReport": "jobs.ingest",
+    "IntegrityError": "errors", "MachineError": "errors", "MachineOptions": "machine",
+    "PairStream": "jobs.augment", "StatsOptions": "jobs.options", "StatsReport": "report.figures",
+    "Strategy": "sampling.strategies", "StrategyFigures": "report.figures", "TuneOptions": "jobs.options",
+    "TuneReport": "report.figures", "UsageError": "errors", "VerifyReport": "jobs.verify",
     "augment": "jobs.augment", "augment_stream": "jobs.augment", "ingest": "jobs.ingest",
-    "parse_strategy": "sampling.strategies", "plan": "jobs.augment", "verify": "jobs.verify",
+    "parse_strategy": "sampling.strategies", "plan": "jobs.augment", "stats": "jobs.stats", "tune": "jobs.tune",
+    "verify": "jobs.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
-    "AugmentOptions", "AugmentReport", "CheckFailedError", "DataError", "GenpasError", "IngestOptions", "IngestReport",
-    "IntegrityError", "MachineError", "MachineOptions", "PairStream", "Strategy", "UsageError", "VerifyReport",
-    "augment", "augment_stream", "ingest", "parse_strategy", "plan", "verify",
+    "AugmentOptions", "AugmentReport", "CheckFailedError", "Configuration", "DataError", "DataFigures",
+    "GenpasError", "IngestOptions", "IngestReport", "IntegrityError", "MachineError", "MachineOptions",
+    "PairStream", "StatsOptions", "StatsReport", "Strategy", "StrategyFigures", "TuneOptions", "TuneReport",
+    "UsageError", "VerifyReport", "augment", "augment_stream", "ingest", "parse_strategy", "plan", "stats",
+    "tune", "verify",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from genpas_cli.shards import read_batches
 from genpas_cli.store import Split
 
 _SPLIT_NAMES = {"valid": "validation", "val": "validation", "dev": "validation"}
-_SPLIT = re.compile(r"(train|validation|valid|val|dev|test)(?![a-z])")
+_SPLIT = re.compile(r"(?<![a-z])(train|validation|valid|val|dev|test)(?![a-z])")
 
 
 class PairBatch(NamedTuple):

@@ -1,0 +1,129 @@
+"""`genpas tune` on the command line, and the two selections."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genpas_cli import TuneOptions, ingest, tune
+from genpas_cli.distribution.selection import front, published
+from tests.support import InProcess, refused, unchanged
+
+DATA, USAGE = 1, 2
+
+REAL = Path(os.environ.get("GENPAS_DATA") or Path(__file__).parents[3] / "shared" / "data")
+
+
+def test_every_configuration_of_the_grid_is_there_and_the_winner_is_first(inside: InProcess, store: Path) -> None:
+    report = inside.json("tune", store, "--alpha", "0:1:0.5", "--beta", "0,inf", "--gamma", "-inf,1", "--json")
+    assert report["grid"] == {"alpha": [0, 0.5, 1], "beta": [0, "inf"], "gamma": ["-inf", 1]}
+    names = [row["name"] for row in report["configurations"]]
+    assert len(set(names)) == 12
+    assert report["winner"] == names[0]
+    assert [row["front_rank"] for row in report["configurations"] if row["front_rank"]][:2] == [1, 2]
+
+
+def test_the_command_of_the_winner_works(inside: InProcess, store: Path) -> None:
+    report = inside.json("tune", store, "--alpha", "0,1", "--beta", "0,1", "--gamma", "-inf,0", "--json")
+    done = inside(*shlex.split(report["command"])[1:], "-o", "best.pairs", "--json")
+    assert f'"strategy": "{report["winner"]}"' in done.stdout
+
+
+def test_figures_are_those_of_stats(inside: InProcess, store: Path) -> None:
+    row = inside.json("tune", store, "--alpha", "0.5", "--beta", "1", "--gamma", "0", "--json")["configurations"][0]
+    (figures,) = inside.json("stats", store, "-s", "0.5,1,0", "--json")["strategies"]
+    assert row["kl"] == figures["kl_validation_train"]
+    assert row["kl_drawn"] == figures["drawn"][0]["kl_validation_train"]
+
+
+def test_the_test_split_is_never_read(inside: InProcess, log: Path, pairs: Path) -> None:
+    """Other last interactions of all users, other test targets: the same search to the last digit."""
+    lines = log.read_text(encoding="utf-8").splitlines()
+    last = {line.split(",")[0]: number for number, line in enumerate(lines) if number}
+    for number in last.values():
+        user, _, time = lines[number].split(",")
+        lines[number] = f"{user},i1,{time}"
+    (inside.cwd / "changed.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    searches = []
+    for source in (log, "changed.csv"):
+        # The numbering is fixed, as the vocabulary may differ.
+        report = inside.json(
+            "tune", source, "--items", pairs / "items.parquet", "--json", "--alpha", "0,1", "--beta", "0,1"
+        )
+        searches.append({key: value for key, value in report.items() if key not in ("source", "command")})
+    assert searches[0] == searches[1]
+
+
+def test_the_table_has_both_ranks(inside: InProcess, store: Path) -> None:
+    done = inside("tune", store, "--alpha", "0,1", "--beta", "0", "--gamma", "0")
+    assert "front" in done.stdout
+    assert "published" in done.stdout
+    assert "genpas augment" in done.stderr
+
+
+# ---------------------------------------------------------------------------------------------------------- selections
+
+
+def test_the_published_search_filters_by_kl_and_ranks_by_the_ratio() -> None:
+    kl, ratio = np.array([5.0, 1.0, 2.0, 3.0, 4.0]), np.array([9.0, 1.0, 3.0, 2.0, 8.0])
+    assert published(kl, ratio, share=0.6, top=10) == [2, 3, 1]
+    assert published(kl, ratio, share=0.6, top=1) == [2]
+    assert published(kl, ratio, share=0.01, top=5) == [1]
+
+
+def test_the_front_keeps_what_none_beats_in_both() -> None:
+    kl, ratio = np.array([1.0, 2.0, 2.5, 3.0]), np.array([1.0, 2.0, 1.5, 3.0])
+    assert sorted(front(kl, ratio, ["a"] * 4, tolerance=0)) == [0, 1, 3]
+    # What beats 2 is of another γ.
+    assert sorted(front(kl, ratio, ["a", "b", "a", "a"], tolerance=0)) == [0, 1, 2, 3]
+
+
+def test_the_front_is_no_line_but_a_strip() -> None:
+    kl, ratio = np.array([1.0, 1.01]), np.array([2.0, 1.99])
+    assert front(kl, ratio, ["a", "a"], tolerance=0) == [0]
+    assert front(kl, ratio, ["a", "a"], tolerance=0.02) == [0, 1]
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="no real logs here: set GENPAS_DATA")
+@pytest.mark.parametrize("log", ["amazon-beauty/Beauty.txt", "amazon-toys/Toys_and_Games.txt"])
+def test_the_front_keeps_what_trains_best_where_the_published_filter_drops_it(log: str, tmp_path: Path) -> None:
+    ingest(REAL / log, tmp_path / "store")
+    report = tune(tmp_path / "store", TuneOptions())
+    assert len(report.configurations) == 484
+    (best,) = (row for row in report.configurations if row.name == "1,0,0")
+    assert best.published_rank is None
+    assert best.front_rank is not None
+
+
+# ------------------------------------------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--alpha", "a"), ("--alpha is 'a'", "0:2:0.2")),
+        (("--beta", "0:1"), ("--beta is '0:1'",)),
+        (("--beta", "1:0:0.1"), ("--beta is '1:0:0.1'",)),
+        (("--gamma", "0,51"), ("gamma is 51",)),
+        (("--alpha", "0:50:0.01"), ("at most 10,000",)),
+        (("--keep-share", "0"), ("--keep-share is 0",)),
+        (("--top", "0"), ("--top is 0",)),
+        (("--pairs", "all"), ("--pairs is 'all'",)),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(inside: InProcess, store: Path, options: tuple[str, ...], words: tuple[str, ...]) -> None:
+    with unchanged(inside.cwd, inside.temp_dir):
+        refused(inside("tune", store, *options), USAGE, *words)
+
+
+def test_without_validation_there_is_nothing_to_search_by(inside: InProcess, log: Path) -> None:
+    refused(inside("tune", log, "--split", "none"), DATA, "nothing is held out for validation", "--split")
+
+
+def test_pairs_are_no_source(inside: InProcess, pairs: Path) -> None:
+    refused(inside("tune", pairs), DATA, "pairs directory")
