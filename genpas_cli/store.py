@@ -141,12 +141,12 @@ class Lengths(NamedTuple):
             "validation": (self.train + 1, self.train + self.validation),
             "test": (self.train + self.validation + 1, self.total),
         }[split]
+        first = np.maximum(first, 2)
         low, high = {
             "all": (first, last),
             "first": (first, np.minimum(first, last)),
             "last": (np.maximum(first, last), last),
         }[evaluated]
-        low = np.maximum(low, 2)
         return low, np.maximum(high - low + 1, 0)
 
 

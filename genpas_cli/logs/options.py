@@ -124,4 +124,6 @@ class SplitOptions(Options):
         metavar="RULE",
         panel=SPLIT,
     )
-    eval: Evaluated = option("all", "Which held-out interactions of a user are targets.", panel=SPLIT)
+    eval: Evaluated = option(
+        "all", "Which held-out interactions of a user are targets, of those with any before them.", panel=SPLIT
+    )

@@ -65,11 +65,20 @@ def split_codes(history: History, rule: SplitRule) -> NDArray[np.uint8]:
 
 
 def drop_unevaluated(history: History, codes: NDArray[np.uint8], evaluated: Evaluated) -> NDArray[np.uint8]:
-    """Return the codes with held-out interactions that are no targets marked UNUSED."""
+    """Return the codes with held-out interactions that are no targets marked UNUSED.
+
+    One that a user begins with is marked only where another of its split is the target: it is held out for want of a
+    training interaction before it, whatever is evaluated.
+    """
     if evaluated == "all":
         return codes
     repeat = same_as_previous(history.user, codes)
-    extra = repeat if evaluated == "first" else np.append(repeat[1:], np.zeros(min(len(codes), 1), bool))
+    followed = np.append(repeat[1:], np.zeros(min(len(codes), 1), bool))
+    extra = followed
+    if evaluated == "first":
+        # What a user begins with has no input, and gives way to the next of its split.
+        begins = ~same_as_previous(history.user) & followed
+        extra = begins | (repeat & ~np.append(np.zeros(min(len(codes), 1), bool), begins[:-1]))
     return np.where(extra & (codes != TRAIN), UNUSED, codes).astype(np.uint8)
 
 
