@@ -77,6 +77,8 @@ def say_report(report: IngestReport) -> None:
         console.say(f"bad rows are in {console.escaped(report.rejects)}")
     if report.time_range:
         console.say(f"time {report.time_range[0]} to {report.time_range[1]}")
+    else:
+        console.say("no time column: the order of the rows counts; if there is one, name it with --time COLUMN")
     if report.ties["tied_either"] > _NOTABLE_TIES:
         console.say(
             f"[yellow]note:[/yellow] for {report.ties['tied_either']:.1%} of users with something held out, times do "

@@ -144,6 +144,7 @@ class _Ingest:
         self.funnel += passes.last_steps(self.funnel[-1].kept)
         if passes.interactions == 0:
             raise DataError("no interaction is left: " + self._funnel_text(), tip="Loosen the cleaning options.")
+        passes.check_split()
         self.progress("writing the vocabularies")
         stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
         stores.write_users(

@@ -272,6 +272,19 @@ class LogPasses:
         train, validation, test = (int(self._counts[code]) for code in (TRAIN, VALIDATION, TEST))
         return {"train": train, "validation": validation, "test": test, "users_in_train_only": self._alone}
 
+    def check_split(self) -> None:
+        """Raise DataError if a split by time has left nothing to train on, or nothing held out."""
+        train, held_out = int(self._counts[TRAIN]), int(self._counts.sum() - self._counts[TRAIN])
+        if self._kind != "time" or (train and held_out):
+            return
+        low, high = self.time_range() or (None, None)
+        lacks = "nothing is held out" if train else "there is nothing to train on"
+        raise DataError(
+            f"--split {self._options.split}: {lacks}: of {self.interactions:,} interactions, {train:,} are before the "
+            f"first bound and {held_out:,} are not; the log's times are {low} to {high}",
+            tip="Give two instants between these; quantiles are written time:0.8,0.9.",
+        )
+
     def time_range(self) -> list[Any] | None:
         """Return first and last time as JSON holds them: numbers, or ISO 8601 in UTC."""
         if not self._has_time:

@@ -258,6 +258,21 @@ def test_a_file_name_with_markup_is_told_as_it_is(inside: InProcess) -> None:
     refused(done, DATA, "[red]:key:[/nothing].csv")
 
 
+@pytest.mark.parametrize(
+    ("bounds", "what"),
+    [
+        ("5000,6000", "nothing is held out: of 4 interactions, 4 are before the first bound and 0"),
+        ("80,90", "nothing to train on: of 4 interactions, 0 are before the first bound and 4"),
+    ],
+)
+def test_a_split_outside_of_the_log(inside: InProcess, bounds: str, what: str) -> None:
+    rows = (f"u{n},i{n},{1000 + n}" for n in range(4))
+    (inside.cwd / "log.csv").write_bytes(csv(*rows))
+    with unchanged(inside.cwd, inside.temp_dir):
+        done = inside("ingest", "log.csv", "-o", "out.store", "--split", f"time:{bounds}")
+    refused(done, DATA, bounds, what, "1000 to 1003", "time:0.8,0.9")
+
+
 @pytest.mark.parametrize("to", [("-o", "out.pairs"), ("-o", "-"), ("--dry-run",)], ids=["directory", "stream", "plan"])
 def test_no_user_has_two_interactions(inside: InProcess, to: tuple[str, ...]) -> None:
     (inside.cwd / "log.csv").write_bytes(csv("u1,i1,1", "u2,i2,2", "u3,i3,3"))

@@ -153,6 +153,17 @@ def test_reports_are_said_on_stderr_and_stdout_stays_empty(genpas: Genpas, made:
         assert "\x1b" not in done.stderr, "colours, and stderr is no terminal"
 
 
+def test_a_log_without_times_is_told_to_be_read_in_the_order_of_its_rows(inside: InProcess, log: Path) -> None:
+    rows = [line.rpartition(",")[0] for line in log.read_text(encoding="utf-8").splitlines()]
+    (inside.cwd / "log.csv").write_text("\n".join(rows), encoding="utf-8")
+    for command, source, told in (("ingest", "log.csv", True), ("augment", "log.csv", True), ("ingest", log, False)):
+        done = inside(command, source, "-o", "out", "--force")
+        assert done.returncode == 0
+        assert ("no time column: the order of the rows counts" in done.stderr) is told
+        assert ("--time COLUMN" in done.stderr) is told
+        (inside.cwd / "out").unlink() if command == "ingest" else shutil.rmtree(inside.cwd / "out")
+
+
 def test_names_with_markup_are_said_as_they_are(genpas: Genpas, made: Path) -> None:
     name = "[red]x[/nothing] :key:.store"
     (genpas.cwd / name).parent.mkdir()
