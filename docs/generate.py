@@ -260,7 +260,9 @@ def _option_table(kind: type) -> str:
 
 
 def _field_table(kind: type) -> str:
-    documented = _field_docstrings(kind)
+    documented: dict[str, str] = {}
+    for owner in reversed(kind.__mro__[:-1]):
+        documented |= _field_docstrings(owner)
     rows = [(f"`{f.name}`", f"`{f.type}`", documented.get(f.name, "")) for f in dataclasses.fields(kind)]
     return _table("| field | type | what it is |", rows)
 

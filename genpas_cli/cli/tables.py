@@ -71,6 +71,7 @@ def _data_lines(data: DataFigures) -> list[str]:
     shares = {
         "repeats": data.repeats, "tied events": data.tied_events, "held out by a tie": data.tied_either,
         "cold validation": data.cold_validation, "cold test": data.cold_test, "leaked test": data.leaked_test,
+        "training later than test": data.future_training,
     }  # fmt: skip
     lines.append(", ".join(f"{name} {value:.1%}" for name, value in shares.items() if value is not None))
     return lines
