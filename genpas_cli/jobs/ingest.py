@@ -28,6 +28,13 @@ from genpas_cli.options import as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 
+_NOTHING_LEFT = {
+    "bad rows": "No row could be read; without --bad-rows skip the first is shown, with what is wrong with it.",
+    "no user or item": "Every row lacks one of them: name other columns with --user and --item.",
+    "unknown items": "None of the log's items is known: give the --items of the same log, or --unknown-items add.",
+}
+"""What to do where this step has dropped the last row; in any other step it is an option that cleans."""
+
 
 @dataclass(frozen=True)
 class IngestReport:
@@ -130,7 +137,7 @@ class _Ingest:
         self.funnel += staged.funnel
         self._unknown_items(known["item"])
         if self.funnel[-1].kept == 0:
-            raise DataError("no interaction is left: " + self._funnel_text(), tip="Loosen the cleaning options.")
+            raise self._nothing_left()
         self.progress("numbering users and items")
         for kind in ("item", "user"):
             numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
@@ -143,7 +150,7 @@ class _Ingest:
         )
         self.funnel += passes.last_steps(self.funnel[-1].kept)
         if passes.interactions == 0:
-            raise DataError("no interaction is left: " + self._funnel_text(), tip="Loosen the cleaning options.")
+            raise self._nothing_left()
         passes.check_split()
         self.progress("writing the vocabularies")
         stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
@@ -168,8 +175,11 @@ class _Ingest:
             dropped = numbering.drop_unknown(self.con, known)
             self.funnel.append(FunnelStep("unknown items", dropped, self.funnel[-1].kept - dropped))
 
-    def _funnel_text(self) -> str:
-        return "; ".join(f"{s.step}: {s.dropped:,} dropped, {s.kept:,} kept" for s in self.funnel)
+    def _nothing_left(self) -> DataError:
+        told = "; ".join(f"{s.step}: {s.dropped:,} dropped, {s.kept:,} kept" for s in self.funnel)
+        last = next((s.step for s in self.funnel if s.kept == 0), "")
+        tip = _NOTHING_LEFT.get(last, "Loosen the cleaning options.")
+        return DataError(f"no interaction is left: {told}", tip=tip)
 
     def _report(self, passes: LogPasses, users: int, items: int) -> IngestReport:
         lengths = passes.lengths(users).column("length").to_numpy()

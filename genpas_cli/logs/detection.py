@@ -77,7 +77,7 @@ def detect(source: SourceFile, options: ReadingOptions) -> Detected:
     if options.format is None and first.lstrip().startswith("[") and re.search(r"\.json\b", source.name):
         raise DataError(
             f"{source.name}: one JSON array, where one object a line is needed",
-            tip=f"Convert it: jq -c '.[]' {source.name} | genpas ingest -",
+            tip=f"Convert it: jq -c '.[]' {source.name} | genpas ingest - -o STORE",
         )
     newline = "\n" if b"\n" in head else "\r"
     return _text(source, detected, newline, options)

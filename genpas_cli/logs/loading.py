@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +11,13 @@ import duckdb
 
 from genpas_cli.errors import DataError, GenpasError, MachineError, UsageError
 from genpas_cli.logs.plans import Plan
+from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.readers import LogFile
-from genpas_cli.logs.rejects import SKIP_TIP, Reasons, Rejects, clean_copy, locate
+from genpas_cli.logs.rejects import SKIP_TIP, Reason, Reasons, Rejects, clean_copy, locate
 from genpas_cli.logs.times import common_type
 
 Progress = Callable[[str], None]
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
 @dataclass(frozen=True)
@@ -182,11 +185,32 @@ def _reasons(plan: Plan, n: int) -> Reasons:
     roles = plan.roles[n]
     if plan.times and roles.time is not None:
         kind, name = plan.times[n].kind, roles.time.name
-        reasons.append((roles.time, lambda value: f"time {value!r} in column {name!r} is not {_article(kind)}"))
+        reasons.append(
+            Reason(
+                roles.time,
+                lambda value: f"time {value!r} in column {name!r} is not {_article(kind)}",
+                lambda _: "If that is not how times are written there: --time-format" if plan.time_format else "",
+            )
+        )
     if plan.has_rating and roles.rating is not None:
         column = roles.rating.name
-        reasons.append((roles.rating, lambda value: f"rating {value!r} in column {column!r} is not a number"))
+        reasons.append(
+            Reason(
+                roles.rating,
+                lambda value: f"rating {value!r} in column {column!r} is not a number",
+                lambda value: _comma_hint(column, value, plan.min_rating),
+            )
+        )
     return reasons
+
+
+def _comma_hint(column: str, value: str, least: float | None) -> str:
+    """Return the condition that reads a column of decimal commas, if it is one."""
+    if not _DECIMAL_COMMA.fullmatch(value):
+        return ""
+    name = column if column.isidentifier() else identifier(column).replace('"', '\\"')
+    condition = f"replace({name}, ',', '.')::double >= {least:g}"
+    return f'If commas are decimal there, instead of --min-rating: --where "{condition}"'
 
 
 def _article(kind: str) -> str:

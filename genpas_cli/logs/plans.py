@@ -58,8 +58,15 @@ class Plan:
     time_type: str | None
     keep: tuple[Extra, ...]
     where: tuple[Extra, ...]
-    has_rating: bool
+    min_rating: float | None
+    """None where no ratings are read."""
     has_hash: bool
+    time_format: str | None = None
+
+    @property
+    def has_rating(self) -> bool:
+        """Whether ratings are read."""
+        return self.min_rating is not None
 
     def definition(self) -> str:
         """Return the columns of the table, as SQL defines them."""
@@ -125,8 +132,9 @@ def plan_load(
             for position, (name, n) in enumerate(sorted(keep.items(), key=lambda pair: pair[1]))
         ),
         where=tuple(_where(logs, name, position) for position, name in enumerate(conditions)),
-        has_rating=rating,
+        min_rating=cleaning.min_rating,
         has_hash=cleaning.dedup == "exact",
+        time_format=options.time_format,
     )
 
 

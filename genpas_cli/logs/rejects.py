@@ -39,6 +39,8 @@ class BadRow:
     text: str
     """The row as the file has it."""
     unit: Literal["line", "row"] = "line"
+    hint: str = ""
+    """What else may be done about it."""
 
     def error(self, tip: str = SKIP_TIP) -> DataError:
         """Return the error that this row is by default."""
@@ -71,8 +73,8 @@ class Rejects:
             DataError: bad rows are errors.
         """
         if not self.skip:
-            tip = SKIP_TIP + (" (or a quote is meant as such: --quote '')" if "quote" in row.reason else "")
-            raise row.error(tip)
+            quoted = " (or a quote is meant as such: --quote '')" if "quote" in row.reason else ""
+            raise row.error(SKIP_TIP + quoted + (f"\n{row.hint}" if row.hint else ""))
         try:
             if self._writer is None:
                 stream = self._closing.enter_context(self.path.open("w", encoding="utf-8", newline=""))
@@ -134,8 +136,19 @@ def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
     return replace(log, copy=copy)
 
 
-Reasons = list[tuple[Column, Callable[[str], str]]]
-"""For each column that may be bad: what to say of a value."""
+@dataclass(frozen=True)
+class Reason:
+    """What to say of a column's bad values."""
+
+    column: Column
+    describe: Callable[[str], str]
+    """Gives what is wrong with a value."""
+    hint: Callable[[str], str]
+    """Gives what may be done about it beside the usual; empty for nothing."""
+
+
+Reasons = list[Reason]
+"""One for each column that may be bad."""
 
 
 def locate(
@@ -150,19 +163,21 @@ def locate(
             reasons it has.
         reasons: the columns that may be bad.
     """
-    positions = [log.columns.index(column) for column, _ in reasons]
+    positions = [log.columns.index(reason.column) for reason in reasons]
     values = _text_rows(log, positions) if log.is_text else _binary_rows(con, log, reasons)
     number = -1
-    for row, reason in rows:
+    for row, which in rows:
         place = next(itertools.islice(values, row - number - 1, None), None)
-        number, (column, describe) = row, reasons[reason]
+        number, reason = row, reasons[which]
         if place is None:
             # Only if our reading of a text and DuckDB's differ; better without the line than with a wrong one.
-            raise DataError(f"{log.name}: row {row + 1} has no {column.name} that can be read", tip=SKIP_TIP)
+            raise DataError(f"{log.name}: row {row + 1} has no {reason.column.name} that can be read", tip=SKIP_TIP)
         line, text, found = place
-        value = found[reason]
-        said = f"no {column.name}" if not value.strip() else describe(value)
-        yield BadRow(log.name, line, said, text, "line" if log.is_text else "row")
+        value = found[which]
+        said, hint = f"no {reason.column.name}", ""
+        if value.strip():
+            said, hint = reason.describe(value), reason.hint(value)
+        yield BadRow(log.name, line, said, text, "line" if log.is_text else "row", hint)
 
 
 def _text_rows(log: LogFile, positions: list[int]) -> Iterator[tuple[int, str, list[str]]]:
@@ -175,7 +190,7 @@ def _text_rows(log: LogFile, positions: list[int]) -> Iterator[tuple[int, str, l
 def _binary_rows(
     con: duckdb.DuckDBPyConnection, log: LogFile, reasons: Reasons
 ) -> Iterator[tuple[int, str, list[str]]]:
-    fields = ", ".join(f"CAST({column.sql} AS VARCHAR)" for column, _ in reasons)
+    fields = ", ".join(f"CAST({reason.column.sql} AS VARCHAR)" for reason in reasons)
     everything = ", ".join(f"CAST({column.sql} AS VARCHAR)" for column in log.columns)
     query = f"SELECT concat_ws(',', {everything}), {fields} FROM {log.relation(con)}"
     line = 0

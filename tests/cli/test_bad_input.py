@@ -186,6 +186,13 @@ BAD_LOGS = [
         "nothing is left", "log.csv", csv(*ROWS), ("no interaction is left", "k-core", "6 dropped"), ("--min-user", "9")
     ),
     Bad(
+        "every row is bad",
+        "log.csv",
+        csv("u1,i1,noon", "u1,i2,dawn"),
+        ("no interaction is left", "without --bad-rows skip"),
+        ("--bad-rows", "skip", "--time-format", "%Y"),
+    ),
+    Bad(
         "where keeps nothing", "log.csv", csv(*ROWS), ("no interaction is left", "where"), ("--where", "item_id = 'x'")
     ),
     Bad("not JSON", "log.jsonl", b'{"user_id": 1, "item_id": 2}\nnot json\n', ("log.jsonl", "line 2")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,17 @@ def test_ratings_are_numbers_where_they_are_asked_for(tmp_path: Path) -> None:
     assert log.events == [("u", "i"), ("u", "m")]
     assert log.funnel == {"read": 5, "bad rows": 2, "no user or item": 0, "min rating": 1}
     account(log, 5)
+
+
+@pytest.mark.parametrize("name", ["Bewertung", "my rating"])
+def test_a_decimal_comma_in_a_rating_is_answered_with_the_condition_that_reads_it(tmp_path: Path, name: str) -> None:
+    file = write(tmp_path / "a.csv", f"user;item;{name}\nu;i;4,5\nu;j;3\nu;k;3,9\n")
+    with pytest.raises(DataError, match=r"rating '4,5' .* is not a number") as caught:
+        read(file, rating=name, min_rating=4)
+    told = str(caught.value.tip).partition("instead of --min-rating: ")[2]
+    flag, condition = shlex.split(told)
+    assert flag == "--where"
+    assert read(file, where=condition).events == [("u", "i")]
 
 
 def test_a_rating_that_is_not_there(tmp_path: Path) -> None:

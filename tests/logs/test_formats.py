@@ -79,7 +79,8 @@ def test_json_keys_that_differ_by_case_only_or_hold_slashes(tmp_path: Path) -> N
 def test_a_json_array_is_refused_with_a_command(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="JSON array") as caught:
         read(write(tmp_path / "a.json", '[{"user": 1, "item": 2}]'))
-    assert "jq" in str(caught.value.tip)
+    assert str(caught.value.tip).startswith("Convert it: jq -c '.[]' ")
+    assert str(caught.value.tip).endswith("| genpas ingest - -o STORE")
 
 
 @pytest.mark.parametrize("compression", ["uncompressed", "lz4", "zstd"])

@@ -65,6 +65,12 @@ def test_a_format_of_its_own(tmp_path: Path) -> None:
     assert log.column("time") == [dt.datetime(2023, 12, 31, 8), dt.datetime(2024, 2, 1)]  # noqa: DTZ001
 
 
+def test_a_time_unlike_its_format_names_the_option(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"line 3: time '1\.2\.24' .* is not a time like %d/%m/%Y") as caught:
+        times(tmp_path, "31/01/2024", "1.2.24", time_format="%d/%m/%Y")
+    assert "--time-format" in str(caught.value.tip)
+
+
 def test_a_format_for_integers_of_parquet(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user": ["u"], "item": ["i"], "date": [20240131]}), tmp_path / "a.parquet")
     log = read(tmp_path / "a.parquet", time_format="%Y%m%d")
