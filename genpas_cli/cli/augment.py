@@ -75,6 +75,12 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
             raise UsageError(
                 "-o - puts the pairs on stdout; --json and --dry-run want it too", tip="Name a directory with -o."
             )
+        if force or options.user_ids == "raw":
+            unused = "--force" if force else "--user-ids raw"
+            raise UsageError(
+                f"-o - writes no files; {unused} is for a directory",
+                tip="For the log's own ids in the stream: --ids raw.",
+            )
         if sys.stdout.isatty():
             raise UsageError(
                 "-o - writes an Arrow stream, and stdout is a terminal", tip="Pipe it into a reader, or use -o DIR."

@@ -44,7 +44,7 @@ def verify(
 ) -> VerifyReport:
     """Check a pairs directory.
 
-    Without a store: files present, nothing beside them, bytes, SHA-256, rows, schema, nothing null, numbers within the
+    Without a store: files present, no other in `data/`, bytes, SHA-256, rows, schema, nothing null, numbers within the
     vocabulary, positions and input lengths that fit each other. With it: every pair is the slice of its user's
     training sequence (or, held out, of the whole one) that its positions say.
 
