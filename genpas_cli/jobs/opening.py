@@ -63,7 +63,8 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
             log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
             log = replace(log, store=log.store if keep_store is not None else None)
         with open_store(path, machine, scratch, memory=max(machine.memory // 4, 64 * 2**20)) as store:
-            yield OpenedSource(store, machine, reading.keep, log)
+            # A log has kept what was asked for, be it by another case or by position; of a store a choice is asked for.
+            yield OpenedSource(store, machine, reading.keep if log is None else tuple(store.kept), log)
 
 
 def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:

@@ -157,8 +157,7 @@ def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machi
         UsageError: an enumeration too large, without --pairs all.
     """
     strategy = check_augment_options(options)
-    _check_kept(store, kept)
-    form = pair_form(store, kept, parse_max_input(options.max_input), options.order)
+    form = pair_form(store, _kept_columns(store, kept), parse_max_input(options.max_input), options.order)
     histogram = usable_histogram(store)
     multi_target = int(np.arange(len(histogram)) @ histogram)
     wanted = _wanted_pairs(options, strategy, multi_target)
@@ -226,14 +225,19 @@ def _rows_that_fit(job: Job, machine: Machine) -> int:
     return fitting if fitting >= _SENSIBLE_ROWS else 0
 
 
-def _check_kept(store: Store, kept: tuple[str, ...]) -> None:
-    missing = [name for name in kept if name not in store.kept]
-    if missing:
-        there = ", ".join(store.kept) or "none"
-        raise DataError(
-            f"--keep {missing[0]}: the store has no such column; kept columns there: {there}",
-            tip=f"Keep it when the log is read: genpas ingest LOGS -o STORE --keep {missing[0]}",
-        )
+def _kept_columns(store: Store, kept: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the store's names of the columns to keep; the case of a name counts only where it must."""
+    found = []
+    for name in kept:
+        alike = [column for column in store.kept if column.lower() == name.lower()]
+        if name not in store.kept and len(alike) != 1:
+            there = ", ".join(store.kept) or "none"
+            raise DataError(
+                f"--keep {name}: the store has no such column; kept columns there: {there}",
+                tip=f"Keep it when the log is read: genpas ingest LOGS -o STORE --keep {name}",
+            )
+        found.append(name if name in store.kept else alike[0])
+    return tuple(dict.fromkeys(found))
 
 
 def _enumerated_pairs(

@@ -344,6 +344,15 @@ def test_augment_from_logs_keeps_the_store_where_it_is_asked_to(inside: InProces
     assert list(inside.temp_dir.iterdir()) == []
 
 
+def test_the_case_of_a_kept_column_does_not_count(inside: InProcess, log: Path) -> None:
+    text = log.read_text(encoding="utf-8").replace("timestamp", "Menge", 1)
+    (inside.cwd / "log.csv").write_text(text, encoding="utf-8")
+    assert inside("ingest", "log.csv", "-o", "log.store", "--keep", "Menge").returncode == 0
+    for source, name in (("log.store", "menge"), ("log.store", "Menge"), ("log.csv", "MENGE"), ("log.csv", "3")):
+        assert inside("augment", source, "-o", "out.pairs", "--force", "--keep", name).returncode == 0
+        assert {"input_Menge", "target_Menge"} <= set(shards(inside.cwd / "out.pairs").column_names)
+
+
 def test_bad_rows_are_never_lost(inside: InProcess, log: Path) -> None:
     (inside.cwd / "log.csv").write_bytes(log.read_bytes() + b"u1,i1\nu1,i2,noon\n")
     assert inside("ingest", "log.csv", "-o", "a.store", "--bad-rows", "skip").returncode == 0
