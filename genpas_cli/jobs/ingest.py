@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from genpas_cli.manifest import library_versions
 from genpas_cli.options import as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
+
+_OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
+"""Columns of a store, and of pairs without their `input_` or `target_`."""
 
 _NOTHING_LEFT = {
     "bad rows": "No row could be read; without --bad-rows skip the first is shown, with what is wrong with it.",
@@ -117,9 +120,17 @@ def check_ingest_options(options: IngestOptions) -> None:
             raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes 0 or more")
     if options.min_rating is not None and not math.isfinite(options.min_rating):
         raise UsageError(f"--min-rating is {options.min_rating}; it takes a number")
-    reserved = {"user_num", "item_num", "items", "item", "start", "position", "split", "time"} & set(options.keep)
-    if reserved:
-        raise UsageError(f"--keep {reserved.pop()}: a column of that name is genpas's own", tip="Rename it in the log.")
+    _check_kept_names({name.lower() for name in options.keep})
+
+
+def _check_kept_names(names: Iterable[str]) -> None:
+    """Raise UsageError for a name that DuckDB, to which names have no case, could not tell from another one."""
+    taken = set(_OWN)
+    for name in dict.fromkeys(names):
+        if name.lower() in taken:
+            whose = "genpas's own" if name.lower() in _OWN else "kept already"
+            raise UsageError(f"--keep {name}: a column of that name is {whose}", tip="Rename it in the log.")
+        taken.add(name.lower())
 
 
 class _Ingest:
@@ -134,6 +145,7 @@ class _Ingest:
         self.con.execute("attach ':memory:' as stage")
         known = {kind: self._known(kind) for kind in ("user", "item")}
         staged = stage(self.con, sources, self.options, scratch=scratch, rejects=rejects, progress=self.progress)
+        _check_kept_names(staged.kept)  # by now they have the log's own names, whatever the options call them
         self.funnel += staged.funnel
         self._unknown_items(known["item"])
         if self.funnel[-1].kept == 0:

@@ -265,6 +265,14 @@ def test_a_file_name_with_markup_is_told_as_it_is(inside: InProcess) -> None:
     refused(done, DATA, "[red]:key:[/nothing].csv")
 
 
+@pytest.mark.parametrize("name", ["SPLIT", "split", "4"])
+def test_a_kept_column_with_a_name_of_ours_is_refused_however_it_is_named(inside: InProcess, name: str) -> None:
+    (inside.cwd / "log.csv").write_bytes(csv("u,i,1,a", "u,j,2,b", header="user_id,item_id,timestamp,SPLIT"))
+    with unchanged(inside.cwd, inside.temp_dir):
+        done = inside("ingest", "log.csv", "-o", "out.store", "--keep", name)
+    refused(done, USAGE, "--keep split", "genpas's own")
+
+
 @pytest.mark.parametrize(
     ("bounds", "what"),
     [
