@@ -20,6 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from genpas_cli.machine import Machine
+from genpas_cli.signals import ENDING
 
 _AGAIN_SECONDS = 0.05
 
@@ -116,7 +117,7 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
 
 @contextlib.contextmanager
 def _interruptible(database: Database) -> Iterator[None]:
-    """Turn Ctrl-C into KeyboardInterrupt at once, also inside a query. Does nothing outside the main thread."""
+    """Turn Ctrl-C and its like into KeyboardInterrupt at once, also inside a query; in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -126,7 +127,7 @@ def _interruptible(database: Database) -> Iterator[None]:
 
     def watch() -> None:
         while data := ours.recv(1):
-            if data[0] == signal.SIGINT:
+            if data[0] in ENDING:
                 seen.set()
                 # Once is not enough: an interrupt that comes between two queries of a job is forgotten.
                 while not done.wait(_AGAIN_SECONDS):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.options import Options, option
+from genpas_cli.signals import ENDING
 
 SHARE_OF_FREE_MEMORY = 0.7
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -167,19 +168,21 @@ def scratch_directory(temp_dir: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back until the block has ended: so that what it removes, or gives its name, is not left half done."""
-    previous = signal.getsignal(signal.SIGINT)
-    if not callable(previous) or threading.current_thread() is not threading.main_thread():
+    """Hold Ctrl-C and its like back until the block has ended: what it removes or names is not left half done."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     held: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    previous = {number: handler for number in ENDING if callable(handler := signal.getsignal(number))}
+    for number in previous:
+        signal.signal(number, lambda number, _: held.append(number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
         if held:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(held[0])
 
 
 def _remove_scratch(path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The command line: one thin file a command over `jobs/`. Only here are typer and rich imported."""
+"""The command line: one thin file a command over `jobs/`. Only here are typer and rich imported.
+
+This module itself imports neither: what takes time is imported where Ctrl-C is handled already.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,14 @@ import sys
 from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-from genpas_cli.cli.app import app
-from genpas_cli.cli.exit_codes import outermost
+from genpas_cli.cli.leaving import outermost
+
+if TYPE_CHECKING:
+    import typer
+
+    from genpas_cli.cli.app import app
 
 __all__ = ["COMMANDS", "app", "load", "main"]
 
@@ -28,23 +36,31 @@ def main() -> None:
     _open_standard_streams()
     with outermost():
         _leave_out_unused()
+        application = _application()
         named = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
         load(COMMANDS if "_GENPAS_COMPLETE" in os.environ else [named] if named in COMMANDS else [])
-        app(prog_name="genpas")
+        application(prog_name="genpas")
 
 
 def load(names: Iterable[str]) -> None:
     """Give these commands their options and their work; the others stay a name, as each has dozens to build."""
+    _application()
     for name in names:
         import_module(f"genpas_cli.cli.{name}")
 
 
-def _not_loaded() -> None:
-    raise AssertionError("main() loads the command that is named")
+def __getattr__(name: str) -> Any:
+    """Import the application when it is asked for."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _application()
 
 
-for _name, _summary in COMMANDS.items():
-    app.command(_name, help=_summary)(_not_loaded)  # the module of that name registers again, and takes its place
+def _application() -> typer.Typer:
+    from genpas_cli.cli.app import app
+
+    globals()["app"] = app  # by importing it, Python has put the module of that name there
+    return app
 
 
 def _leave_out_unused() -> None:

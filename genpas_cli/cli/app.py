@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from genpas_cli.cli import console
+from genpas_cli.cli import COMMANDS, console
 from genpas_cli.cli.exit_codes import HELP, handled
 
 app = typer.Typer(
@@ -68,3 +68,11 @@ def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None
         return function
 
     return decorate
+
+
+def _not_loaded() -> None:
+    raise AssertionError("main() loads the command that is named")
+
+
+for _name, _summary in COMMANDS.items():
+    app.command(_name, help=_summary)(_not_loaded)  # the module of that name registers again, and takes its place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 import typer
 
 from genpas_cli.cli import console
+from genpas_cli.cli.leaving import give_up_stdout
 from genpas_cli.errors import (
     CheckFailedError,
     DataError,
@@ -40,7 +40,7 @@ MEANINGS = {
     ExitCode.MACHINE: "the machine lacks something: an extra, disk space, memory, write permission",
     ExitCode.INTEGRITY: "integrity: digests, counts or positions do not agree",
     ExitCode.CHECK: "a --check gate failed",
-    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.INTERRUPTED: "interrupted (143 by SIGTERM, 129 by SIGHUP)",
 }
 
 _BY_ERROR = {
@@ -78,30 +78,6 @@ def handled() -> Iterator[None]:
         give_up_stdout()  # it may be what has no space left
         console.error(*lacking)
         raise typer.Exit(ExitCode.MACHINE) from error
-
-
-@contextmanager
-def outermost() -> Iterator[None]:
-    """Handle Ctrl-C, and a reader that went away outside of our commands: typer would end in its own ways.
-
-    It takes Ctrl-C in silence, and a reader that has read enough of `--help` for a failure.
-    """
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit) as leaving:
-        if isinstance(leaving, KeyboardInterrupt) or leaving.code == ExitCode.INTERRUPTED:
-            give_up_stdout()
-            console.error("interrupted; nothing was left half-written", None)
-            sys.exit(ExitCode.INTERRUPTED)
-        if isinstance(leaving.__context__, BrokenPipeError):
-            give_up_stdout()
-            sys.exit(ExitCode.OK)
-        raise
-
-
-def give_up_stdout() -> None:
-    """Send what is left for stdout nowhere: Python flushes it once more on exit, and would fail again, with words."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _machine_lacks(error: Exception) -> tuple[str, str] | None:

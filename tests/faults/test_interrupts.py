@@ -1,4 +1,4 @@
-"""Ctrl-C: exit 130, promptly, one message, no litter; SIGTERM: nothing half-written, no litter after the next run."""
+"""Ctrl-C: exit 130, promptly, one message, no litter; SIGTERM and SIGHUP likewise, exit 143 and 129."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ PROMPT_SECONDS = 2.0
 
 INTERRUPTED = "error: interrupted; nothing was left half-written\n"
 
+every_signal = pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name
+)
+
 
 def wait_for_stage(running: subprocess.Popen[bytes], told: Path, stage: str) -> None:
     """Wait until the command has begun a stage."""
@@ -28,10 +32,10 @@ def wait_for_stage(running: subprocess.Popen[bytes], told: Path, stage: str) -> 
         time.sleep(0.002)
 
 
-def interrupt(running: subprocess.Popen[bytes]) -> tuple[float, str]:
-    """Send Ctrl-C; return how long it took to end, and what it said."""
+def interrupt(running: subprocess.Popen[bytes], number: int = signal.SIGINT) -> tuple[float, str]:
+    """Send Ctrl-C or another signal; return how long it took to end, and what it said."""
     sent = time.monotonic()
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     stdout, stderr = running.communicate(timeout=60)
     assert stdout == b""
     return time.monotonic() - sent, stderr.decode()
@@ -70,26 +74,28 @@ def test_ctrl_c(driven: Genpas, large_log: Path, large_store: Path, tmp_path: Pa
     assert snapshot(driven.cwd) == snapshot(driven.temp_dir) == {}
 
 
-def test_ctrl_c_while_a_log_is_hashed(driven: Genpas, log: Path, tmp_path: Path) -> None:
+@every_signal
+def test_a_signal_while_a_log_is_hashed(driven: Genpas, log: Path, tmp_path: Path, number: int) -> None:
     running = driven.start("--tell", tmp_path / "told", "--slow-hash", "9", "--", "ingest", log, "-o", "out.store")
     wait_for_stage(running, tmp_path / "told", "reading")
     time.sleep(0.5)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(number)
     # The block that is being read on the slow disk cannot be given up; all else can.
     _, stderr = running.communicate(timeout=60)
-    assert (running.returncode, stderr.decode()) == (130, INTERRUPTED)
+    assert (running.returncode, stderr.decode()) == (128 + number, INTERRUPTED)
     assert snapshot(driven.cwd) == snapshot(driven.temp_dir) == {}
 
 
-def test_ctrl_c_while_stdin_is_awaited(genpas: Genpas) -> None:
+@every_signal
+def test_a_signal_while_stdin_is_awaited(genpas: Genpas, number: int) -> None:
     running = genpas.start("ingest", "-", "-o", "out.store", stdin=subprocess.PIPE)
     assert running.stdin is not None
     until = time.monotonic() + 30
     while not (genpas.cwd / ".out.store.genpas-lock").exists() and time.monotonic() < until:
         time.sleep(0.01)
     time.sleep(0.2)
-    took, said = interrupt(running)
-    assert (running.returncode, said) == (130, INTERRUPTED)
+    took, said = interrupt(running, number)
+    assert (running.returncode, said) == (128 + number, INTERRUPTED)
     assert took < PROMPT_SECONDS
     assert snapshot(genpas.cwd) == snapshot(genpas.temp_dir) == {}
 
@@ -146,8 +152,9 @@ def test_ctrl_c_at_any_moment(genpas: Genpas, made: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_is_told_to_end_leaves_nothing_half_written(
-    driven: Genpas, genpas: Genpas, large_store: Path, large_log: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_run_that_is_told_to_end_leaves_nothing(
+    driven: Genpas, large_store: Path, large_log: Path, tmp_path: Path, number: int
 ) -> None:
     for arguments, stage in (
         (("ingest", large_log, "-o", "out.store"), "numbering"),
@@ -157,15 +164,22 @@ def test_a_run_that_is_told_to_end_leaves_nothing_half_written(
         running = driven.start("--tell", told, "--", *arguments)
         wait_for_stage(running, told, stage)
         time.sleep(0.2)
-        running.terminate()
-        _, stderr = running.communicate(timeout=30)
-        assert running.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM)
-        assert b"Traceback" not in stderr
-        assert not (driven.cwd / str(arguments[3])).exists()
-        done = genpas(*arguments)
-        assert done.returncode == 0, done.stderr
-    assert {path.name for path in genpas.cwd.iterdir()} == {"out.store", "out.pairs"}
-    assert snapshot(genpas.temp_dir) == {}
+        took, said = interrupt(running, number)
+        assert (running.returncode, said) == (128 + number, INTERRUPTED)
+        assert took < PROMPT_SECONDS
+        assert snapshot(driven.cwd) == snapshot(driven.temp_dir) == {}
+
+
+def test_a_signal_that_is_ignored_stays_ignored(genpas: Genpas, log: Path) -> None:
+    """As `nohup` has it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    running = genpas.start("ingest", "-", "-o", "out.store", stdin=subprocess.PIPE)
+    signal.signal(signal.SIGHUP, before)
+    while not (genpas.cwd / ".out.store.genpas-lock").exists() and running.poll() is None:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGHUP)
+    running.communicate(log.read_bytes(), timeout=60)
+    assert running.returncode == 0
 
 
 INTERRUPTED_IMPORT = """
@@ -174,7 +188,7 @@ import importlib.abc, os, signal, sys
 class Interrupting(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
         if name == "{module}":
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), {number})
 
 sys.meta_path.insert(0, Interrupting())
 sys.argv = ["genpas", "augment", "nosuch.csv"]
@@ -183,8 +197,19 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["genpas_cli.cli.ingest", "genpas_cli.jobs.augment", "duckdb", "pyarrow"])
-def test_ctrl_c_while_modules_are_loaded(genpas: Genpas, module: str) -> None:
-    early = Genpas(genpas.cwd, genpas.temp_dir, (sys.executable, "-c", INTERRUPTED_IMPORT.format(module=module)))
-    done = early()
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", INTERRUPTED)
+@every_signal
+@pytest.mark.parametrize(
+    "module",
+    ["typer", "rich", "genpas_cli.cli.app", "genpas_cli.cli.ingest", "genpas_cli.jobs.augment", "duckdb", "pyarrow"],
+)
+def test_a_signal_while_modules_are_loaded(genpas: Genpas, module: str, number: int) -> None:
+    script = INTERRUPTED_IMPORT.format(module=module, number=int(number))
+    done = Genpas(genpas.cwd, genpas.temp_dir, (sys.executable, "-c", script))()
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", INTERRUPTED)
+
+
+def test_the_command_line_is_ready_for_a_signal_before_it_loads_anything_slow(genpas: Genpas) -> None:
+    script = (
+        "import sys; from genpas_cli.cli import main; print(sorted({'typer', 'rich', 'duckdb'} & set(sys.modules)))"
+    )
+    assert Genpas(genpas.cwd, genpas.temp_dir, (sys.executable, "-c", script))().stdout == "[]\n"

@@ -1,0 +1,75 @@
+"""How the process ends when a signal or the reader of its stdout ends it. Light: it stands before all other imports."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from genpas_cli.signals import ENDING
+
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+@contextmanager
+def outermost() -> Iterator[None]:
+    """Handle Ctrl-C, SIGTERM and SIGHUP, and a reader that went away outside of our commands.
+
+    Typer would end in its own ways: it takes Ctrl-C in silence, and a reader that has read enough of `--help` for a
+    failure.
+    """
+    came: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    with _handled_by(end):
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit) as leaving:
+            if isinstance(leaving, KeyboardInterrupt) or leaving.code == _INTERRUPTED:
+                _say_interrupted()
+                sys.exit(128 + came[0] if came else _INTERRUPTED)
+            if isinstance(leaving.__context__, BrokenPipeError):
+                give_up_stdout()
+                sys.exit(0)
+            raise
+
+
+@contextmanager
+def _handled_by(end: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have the signals by which a system ends a process end the block as Ctrl-C does, unless they are ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    added = [number for number, handler in before.items() if handler == signal.SIG_DFL]
+    try:
+        with suppress(ValueError):  # not the main thread: handlers are not ours to set
+            for number in added:
+                signal.signal(number, end)
+                ENDING.add(number)
+        yield
+    finally:
+        with suppress(ValueError):
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            ENDING.difference_update(added)
+
+
+def _say_interrupted() -> None:
+    """Say it, unless nobody listens any more; a second signal comes too late to change anything."""
+    with suppress(ValueError):
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
+    give_up_stdout()
+    from genpas_cli.cli import console
+
+    with suppress(OSError):
+        console.error("interrupted; nothing was left half-written", None)
+
+
+def give_up_stdout() -> None:
+    """Send what is left for stdout nowhere: Python flushes it once more on exit, and would fail again, with words."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
