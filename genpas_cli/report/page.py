@@ -1,0 +1,95 @@
+"""HTML reports: one file that needs nothing else, no network and no server."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from genpas_cli.machine import disk_error
+from genpas_cli.report.drawing import Canvas, check_report_extra, runtime
+from genpas_cli.report.figures import StatsReport, TuneReport
+from genpas_cli.report.markup import Html, join, tag
+from genpas_cli.report.stats_page import stats_body
+from genpas_cli.report.tune_page import tune_body
+
+__all__ = ["check_report_extra", "write_stats_page", "write_tune_page"]
+
+
+def write_stats_page(report: StatsReport, path: Path) -> None:
+    """Write the page of `genpas stats`; a file of that name is replaced once the new one is whole.
+
+    Raises:
+        MachineError: the extra `report` is missing, or the file cannot be written.
+    """
+    _write(path, f"{report.source}: training distribution", lambda canvas: stats_body(report, canvas))
+
+
+def write_tune_page(report: TuneReport, path: Path) -> None:
+    """Write the page of `genpas tune`; a file of that name is replaced once the new one is whole.
+
+    Raises:
+        MachineError: the extra `report` is missing, or the file cannot be written.
+    """
+    _write(path, f"{report.source}: biases", lambda canvas: tune_body(report, canvas))
+
+
+def _write(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
+    check_report_extra()
+    canvas = Canvas()
+    page = _page(title, body(canvas), canvas)
+    new = path.with_name(f".{path.name}.genpas-new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with new.open("w", encoding="utf-8", errors="replace") as file:
+                file.write(page)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
+    except OSError as error:
+        raise disk_error(error, path, option="--html") from error
+
+
+def _page(title: str, body: Html, canvas: Canvas) -> str:
+    scripts = [runtime(), _asset("page.js")]
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", http_equiv="Content-Security-Policy", content=_policy(scripts)),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        Html(f"<style>{_asset('page.css')}</style>"),
+    )
+    footer = tag(
+        "footer",
+        tag("p", f"Written by genpas {version('genpas')}. This file needs no network. The method: Lee et al., "
+            "“Sequential Data Augmentation for Generative Recommendation”, WSDM 2026, arXiv 2509.13648."),
+    )  # fmt: skip
+    no_script = tag("noscript", tag("p", "The charts are drawn by a script in this file; scripts are off here.",
+                                    class_="warnings"))  # fmt: skip
+    rest = [Html(f"<script>{script}</script>") for script in scripts]
+    inside = join(
+        [no_script, body, footer, tag("div", id="tip", role="status", hidden=True), canvas.script(), *rest], "\n"
+    )
+    return f'<!DOCTYPE html>\n<html lang="en">{head}\n{tag("body", inside)}</html>\n'
+
+
+def _policy(scripts: list[str]) -> str:
+    """Return the page's own prohibition of everything but its two scripts, which may make functions (Vega does)."""
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return f"default-src 'none'; script-src {allowed} 'unsafe-eval'; style-src 'unsafe-inline'"
+
+
+def _asset(name: str) -> str:
+    return files("genpas_cli.report").joinpath(name).read_text(encoding="utf-8")

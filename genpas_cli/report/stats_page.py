@@ -1,0 +1,157 @@
+"""The page of `genpas stats`: what it says, from top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from genpas_cli.report import curves, heatmaps
+from genpas_cli.report.drawing import Canvas, Caption
+from genpas_cli.report.figures import StatsReport, StrategyFigures
+from genpas_cli.report.health import health_panel, held_out_words
+from genpas_cli.report.illustrations import Illustrations
+from genpas_cli.report.markup import Html, join, section, tag
+from genpas_cli.report.strategies import draws, fair_draw, meanings, measured_table, strategy_table
+from genpas_cli.report.theme import looks
+from genpas_cli.report.user_steps import user_steps
+from genpas_cli.report.wording import BY_KEY, best_of, decimals
+
+
+def stats_body(report: StatsReport, canvas: Canvas) -> Html:
+    """Return the header and the sections of the page."""
+    sections = [part for part in (_data(report), *_strategies(report, canvas), _left_out(report)) if part]
+    return join([_header(report), tag("main", *sections)])
+
+
+def _header(report: StatsReport) -> Html:
+    lines = [] if report.data is None else [tag("p", held_out_words(report.data))]
+    return tag(
+        "header",
+        tag("p", "genpas stats", class_="kicker"),
+        tag("h1", "Training distribution of ", tag("span", report.source, class_="source")),
+        *lines,
+        tag("ul", *map(_said, _in_short(report)), class_="short") if report.strategies else "",
+    )
+
+
+def _said(text: Html) -> Html:
+    return tag("li", text)
+
+
+def _in_short(report: StatsReport) -> Iterator[Html]:
+    """Yield what a reader with ten seconds should know."""
+    if report.fair_draw is not None:
+        yield join(["These shards are ", tag("strong", "" if report.fair_draw.fair else "not ", "a fair draw"), "."])
+    if len(report.strategies) < 2:  # noqa: PLR2004  # nothing to compare
+        return
+    held_out = "kl_test_train" if report.strategies[0].kl_test_train is not None else "kl_validation_train"
+    against = "test" if held_out == "kl_test_train" else "validation"
+    claims = {
+        held_out: f"has targets nearest to those of {against}",
+        "alignment_ratio": "has inputs that tell most about their target",
+        "effective_targets": "has the most varied targets",
+    }
+    for key, claim in claims.items():
+        values = [getattr(each, key) for each in report.strategies]
+        best = sorted(best_of(key, values))
+        if best:
+            names = " and ".join(report.strategies[at].name for at in best)
+            figure = f"{BY_KEY[key].title} {BY_KEY[key].show(values[best[0]])}"
+            yield join(
+                [tag("strong", names), f" {claim if len(best) == 1 else claim.replace('has', 'have', 1)} ({figure})."]
+            )
+
+
+def _data(report: StatsReport) -> Html:
+    return Html("") if report.data is None else section("data", "The data", health_panel(report.data))
+
+
+def _strategies(report: StatsReport, canvas: Canvas) -> Iterator[Html]:
+    series = _series(report)
+    drawn = report.illustrations
+    look = looks([*(curve.name for curve in drawn.curves if curve.name in ("test", "validation")),
+                  *(each.name for each in series), *(curve.name for curve in drawn.curves),
+                  *(each.name for each in drawn.user_steps)] if drawn else [each.name for each in series])  # fmt: skip
+    if report.measured is None or len(report.strategies) > 1:
+        yield section("strategies", "Strategies side by side", strategy_table(report.strategies, look))
+    yield _shards(report)
+    yield section("targets", "What is asked for", _figures(_target_charts(report, series, canvas, look)))
+    yield section("inputs", "Where the pairs come from", _figures(_pair_charts(series, canvas, look)))
+    if any(each.drawn for each in report.strategies):
+        yield section(
+            "draws", "What a finite draw gives",
+            tag("p", "Figures that are no plain sums change when a finite number of pairs is drawn: an independent "
+                "draw leaves items out by chance, a balanced one hardly."),
+            draws(canvas, report.strategies, look),
+        )  # fmt: skip
+    if drawn is not None and drawn.user_steps:
+        yield section("user", "The three steps for one user", user_steps(canvas, drawn, look))
+
+
+def _series(report: StatsReport) -> list[StrategyFigures]:
+    """Return what the charts show: all strategies, and the shards under a name of their own."""
+    if report.measured is None:
+        return report.strategies
+    return [*report.strategies, replace(report.measured, name="these shards")]
+
+
+def _shards(report: StatsReport) -> Html:
+    if report.measured is None:
+        return Html("")
+    fair = report.fair_draw
+    should = report.strategies[0] if report.strategies else None
+    return section(
+        "shards", "The shards", "" if fair is None else fair_draw(fair),
+        measured_table(report.measured, should, None if fair is None else fair.draw),
+        meanings(report.measured.similarity),
+    )  # fmt: skip
+
+
+def _figures(shown: Iterable[Html]) -> Html:
+    parts = [part for part in shown if part]
+    return tag("div", *parts, class_="figures") if parts else Html("")
+
+
+def _target_charts(
+    report: StatsReport, series: Sequence[StrategyFigures], canvas: Canvas, look: curves.Looks
+) -> Iterator[Html]:
+    drawn = report.illustrations
+    if drawn is not None and drawn.curves:
+        yield curves.popularity_curves(canvas, drawn.curves, look)
+        yield curves.popularity_differences(canvas, drawn.curves, look)
+    if any(each.popularity_deciles for each in series):
+        held_out = None if report.data is None else report.data.test_popularity_deciles
+        yield curves.popularity_deciles(canvas, held_out, series, look)
+    if drawn is not None and drawn.map:
+        yield _map(drawn, report.strategies, canvas)
+
+
+def _map(drawn: Illustrations, strategies: Sequence[StrategyFigures], canvas: Canvas) -> Html:
+    values: dict[heatmaps.Place, float] = {(point.alpha, point.beta): point.kl for point in drawn.map}
+    measured = heatmaps.measure(f"KL to {drawn.map_against}", decimals(4), "lower", list(values.values()))
+    best = min(values, key=values.__getitem__)
+    shown = [(each.alpha, each.beta) for each in strategies if (each.alpha, each.beta) in values]
+    marks = [
+        heatmaps.Mark("ring", "a strategy above", [(a, b) for a, b in shown if a is not None and b is not None]),
+        heatmaps.Mark("star", "the best of the map", [best]),
+    ]
+    reading = (
+        f"KL of the targets to those of {drawn.map_against} for each α and β, the stronger the better; γ never moves "
+        "it. Near the best the steps of colour are finer."
+    )
+    return heatmaps.figure(canvas, "map", Caption("The map of α and β", reading), values, measured, marks)
+
+
+def _pair_charts(series: Sequence[StrategyFigures], canvas: Canvas, look: curves.Looks) -> Iterator[Html]:
+    if any(each.target_position_histogram for each in series):
+        yield curves.target_positions(canvas, series)
+    if any(each.input_length_histogram for each in series):
+        yield curves.input_lengths(canvas, series, look)
+    if any(each.sequence_mass_by_length for each in series):
+        yield curves.sequence_lengths(canvas, series, look)
+
+
+def _left_out(report: StatsReport) -> Html:
+    if not report.notes:
+        return Html("")
+    return section("left-out", "What is missing, and why", tag("ul", *(tag("li", note) for note in report.notes)))

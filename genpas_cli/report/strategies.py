@@ -1,0 +1,144 @@
+"""Strategies side by side in a report: the table of their figures, exact and drawn figures, shards and their tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from genpas_cli.report.curves import Looks, colours
+from genpas_cli.report.drawing import ROW, Canvas, Caption, chart
+from genpas_cli.report.figures import FairDrawFigures, StrategyFigures
+from genpas_cli.report.markup import Html, join, row, table, tag
+from genpas_cli.report.theme import mark_legend, swatch
+from genpas_cli.report.wording import BY_KEY, FIGURES, Figure, best_of, count, exponent
+
+_DRAWS = {
+    "p itself": "M0,-1.1L1.1,0L0,1.1L-1.1,0Z",
+    "balanced": "M0,-.9A.9,.9,0,1,1,0,.9A.9,.9,0,1,1,0,-.9Z",
+    "enumerated": "M-.8,-.8H.8V.8H-.8Z",
+    "independent": "M0,-1L1,.8H-1Z",
+}
+_OF_DRAWS = ("kl_test_train", "kl_validation_train", "target_coverage", "effective_targets")
+
+
+def strategy_table(strategies: Sequence[StrategyFigures], looks: Looks) -> Html:
+    """Return all figures, a strategy a column, the better one of each marked by a star and bold."""
+    head = ["figure", *(join([swatch(looks[each.name]), tag("span", each.name)]) for each in strategies)]
+    biases = (f"{exponent(each.alpha)}, {exponent(each.beta)}, {exponent(each.gamma)}" for each in strategies)
+    body = [row("α, β, γ", *biases), row("Pairs", *(count(each.pairs) for each in strategies))]
+    for group, figures in FIGURES.items():
+        shown = [figure for figure in figures if any(getattr(each, figure.key) is not None for each in strategies)]
+        if shown:
+            heading = tag("th", group, colspan=str(len(strategies) + 1), scope="colgroup")
+            body += [tag("tr", heading, class_="group"), *(_figure_row(figure, strategies) for figure in shown)]
+    caption = "Exact figures of the training pairs; ★ marks the better one where one is"
+    return join([table(head, body, caption), meanings(strategies[0].similarity)])
+
+
+def meanings(similarity: str) -> Html:
+    """Return what each figure means, folded away."""
+    listed = (tag("dt", figure.title) + tag("dd", figure.meaning) for group in FIGURES.values() for figure in group)
+    return tag(
+        "details", tag("summary", "What each figure means"), tag("dl", *map(Html, listed), class_="meanings"),
+        tag("p", f"Alikeness of inputs: {similarity}, that is by name and how many of the last items are looked at. "
+            "– stands where a figure cannot be had."),
+    )  # fmt: skip
+
+
+def _figure_row(figure: Figure, strategies: Sequence[StrategyFigures]) -> Html:
+    values = [getattr(each, figure.key) for each in strategies]
+    best = best_of(figure.key, values)
+    cells = [
+        tag("td", tag("strong", star(), figure.show(value)), class_="best") if at in best
+        else tag("td", figure.show(value))
+        for at, value in enumerate(values)
+    ]  # fmt: skip
+    return row(titled(figure), *cells)
+
+
+def titled(figure: Figure) -> Html:
+    """Return the name of a figure with its direction."""
+    return join([figure.title, "" if figure.direction is None else tag("small", figure.direction)])
+
+
+def star() -> Html:
+    """Return the sign of the better figure, with a word for those who do not see it."""
+    return join([tag("span", "★ ", aria_hidden="true"), tag("span", "best: ", class_="unseen")])
+
+
+def draws(canvas: Canvas, strategies: Sequence[StrategyFigures], looks: Looks) -> Html:
+    """Draw what a finite draw gives beside p itself: a chart a figure."""
+    figures = [BY_KEY[key] for key in _OF_DRAWS if all(getattr(each, key) is not None for each in strategies)]
+    kinds = {name: path for name, path in _DRAWS.items()
+             if name == "p itself" or any(each.draw == name for of in strategies for each in of.drawn)}  # fmt: skip
+    shown = [_draw_chart(canvas, figure, strategies, looks, kinds) for figure in figures]
+    return tag("div", *shown, class_="figures")
+
+
+def _draw_chart(
+    canvas: Canvas, figure: Figure, strategies: Sequence[StrategyFigures], looks: Looks, kinds: dict[str, str]
+) -> Html:
+    import altair as alt
+
+    rows: list[dict[str, Any]] = []
+    for each in strategies:
+        drawn = [("p itself", each, ""), *((draw.draw, draw, f" {count(draw.pairs)} pairs") for draw in each.drawn)]
+        for kind, of, pairs in drawn:
+            value = getattr(of, figure.key)
+            words = f"{each.name}, {kind}{pairs}: {figure.title} {figure.show(value)}"
+            rows.append({"name": each.name, "kind": kind, "value": value, "words": words})
+    names = [each.name for each in strategies]
+    base = chart(rows).encode(y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=110)))
+    axis = alt.Axis(tickCount=4, format="~%" if figure.key == "target_coverage" else ",.3~r")
+    x = alt.X("value:Q", title=figure.title, scale=alt.Scale(zero=False, padding=10), axis=axis)
+    lines = base.mark_rule(color="var(--line)", strokeWidth=3).encode(x=alt.X("min(value):Q"), x2="max(value):Q")
+    shape = alt.Shape("kind:N", legend=None, scale=alt.Scale(domain=list(kinds), range=list(kinds.values())))
+    # Outlines, p itself the largest: what falls on one point is seen one inside the other.
+    size = alt.Size("kind:O", legend=None, scale=alt.Scale(domain=list(kinds), range=[190, *[70] * (len(kinds) - 1)]))
+    points = base.mark_point(strokeWidth=2, opacity=1, fill="transparent").encode(
+        x=x, shape=shape, size=size, stroke=colours(looks, "stroke"), tooltip="words:N",
+    )  # fmt: skip
+    return canvas.figure(
+        f"draws-{figure.key}", Caption(figure.title, f"Of p itself, and what so many pairs give{_better(figure)}."),
+        alt.layer(lines, points).properties(height=ROW * len(names)), "; ".join(row["words"] for row in rows),
+        legend=mark_legend(kinds),
+    )  # fmt: skip
+
+
+def _better(figure: Figure) -> str:
+    return "" if figure.direction is None else f"; {figure.direction}"
+
+
+def measured_table(measured: StrategyFigures, should: StrategyFigures | None, draw: str | None) -> Html:
+    """Return what the shards hold beside what their strategy should give: of p itself, and in a draw of its size."""
+    drawn = None
+    if should is not None:
+        drawn = next((each for each in should.drawn if each.draw == draw), should.drawn[0] if should.drawn else None)
+    body = [row("Pairs", count(measured.pairs), *([] if should is None else [count(should.pairs)] * 2))]
+    for figure in BY_KEY.values():
+        values = [getattr(each, figure.key, None) for each in (measured, drawn, should) if each is not None]
+        if any(value is not None for value in values):
+            body.append(row(titled(figure), *map(figure.show, values)))
+    head = ["figure", "measured on the shards"]
+    if should is not None:
+        head += ([] if drawn is None else [f"expected of a draw ({drawn.draw})"]) + ["p itself"]
+    return table(head, body, "What the shards hold" if should is None else "What the shards hold, and what they should")
+
+
+def fair_draw(figures: FairDrawFigures) -> Html:
+    """Return the verdict and the tests."""
+    verdict = (
+        "✓ The shards are a fair draw"
+        if figures.fair
+        else "✗ The shards are not a fair draw of what their manifest says"
+    )
+    meaning = (
+        f" ({figures.draw}): no test rejects it. A fair draw would be rejected with a chance below one in a million."
+        if figures.fair
+        else f" ({figures.draw}): a test rejects it, which happens to a fair draw with a chance below one in a million."
+    )
+    body = [row(test.step, test.test, f"{test.statistic:,.4g}", f"{test.p_value:.3g}") for test in figures.tests]
+    return join([
+        tag("p", tag("strong", verdict), meaning, class_="verdict" if figures.fair else "verdict wrong"),
+        table(["step", "test", "statistic", "p-value"], body, "The tests of the three steps"),
+    ])  # fmt: skip

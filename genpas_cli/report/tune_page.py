@@ -1,0 +1,210 @@
+"""The page of `genpas tune`: the winner, maps of what was searched, and the ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+from genpas_cli.report import heatmaps
+from genpas_cli.report.curves import by_name
+from genpas_cli.report.drawing import Canvas, Caption, chart
+from genpas_cli.report.figures import Configuration, TuneReport
+from genpas_cli.report.heatmaps import Mark, Place
+from genpas_cli.report.markup import Html, join, row, section, table, tag
+from genpas_cli.report.theme import DIAMOND, DISC, STAR, legend, looks, mark_legend
+from genpas_cli.report.wording import BY_KEY, count, decimals, exponent
+
+_SHOWN = 30
+_SELECTIONS = {
+    "published": "the published recipe: of a fixed share with the lowest KL, the highest A / D",
+    "front": "nearness to the Pareto front of KL and A / D, with no cut at a fixed share",
+}
+_FRONT = "near the front of KL and A / D"
+_PUBLISHED = "first of the published recipe"
+
+
+def tune_body(report: TuneReport, canvas: Canvas) -> Html:
+    """Return the header and the sections of the page."""
+    sections = [_tradeoff(report, canvas), _maps(report, canvas), _ranking(report)]
+    return join([_header(report), tag("main", *sections)])
+
+
+def _header(report: TuneReport) -> Html:
+    biases = "; ".join(
+        f"{sign} {', '.join(map(exponent, report.grid[name]))}"
+        for sign, name in (("α", "alpha"), ("β", "beta"), ("γ", "gamma"))
+    )
+    winner = _winner(report)
+    figures = (
+        ""
+        if winner is None
+        else f": KL to validation {winner.kl:.4f}"
+        + ("" if winner.alignment_ratio is None else f", A / D {winner.alignment_ratio:.2f}")
+    )
+    return tag(
+        "header",
+        tag("p", "genpas tune", class_="kicker"),
+        tag("h1", "Biases for ", tag("span", report.source, class_="source")),
+        tag("p", "Draw by ", tag("strong", f"★ α, β, γ = {report.winner}"), figures, f". Chosen by "
+            f"{_SELECTIONS.get(report.select, report.select)}. Nothing here has seen the test split."),
+        tag("div", tag("pre", tag("code", report.command, id="command")), class_="command", tabindex="0"),
+        tag("p", f"{count(len(report.configurations))} configurations were tried: {biases}. Figures of a draw are for "
+            f"{count(report.pairs)} pairs; inputs are compared by {report.similarity}.", class_="small"),
+    )  # fmt: skip
+
+
+def _winner(report: TuneReport) -> Configuration | None:
+    return next((each for each in report.configurations if each.name == report.winner), None)
+
+
+def _marked(report: TuneReport) -> dict[Literal["ring", "diamond", "star"], tuple[str, list[Configuration]]]:
+    """Return the configurations that are marked, by shape."""
+    winner = _winner(report)
+    published = [each for each in report.configurations if each.published_rank == 1]
+    same = winner is not None and winner in published
+    return {
+        "ring": (_FRONT, [each for each in report.configurations if each.front_rank is not None]),
+        "diamond": (_PUBLISHED, [] if same else published),
+        "star": (f"the winner, {_PUBLISHED}" if same else "the winner", [] if winner is None else [winner]),
+    }
+
+
+def _maps(report: TuneReport, canvas: Canvas) -> Html:
+    exact = {(each.alpha, each.beta): each.kl for each in report.configurations}
+    drawn = {(each.alpha, each.beta): each.kl_drawn for each in report.configurations}
+    kl = heatmaps.measure("KL to validation", decimals(4), "lower", [*exact.values(), *drawn.values()])
+    marks = [
+        Mark(shape, text, [(c.alpha, c.beta) for c in marked]) for shape, (text, marked) in _marked(report).items()
+    ]
+    first = [
+        _map(canvas, "kl", "KL of p itself", exact, kl, marks),
+        _map(canvas, "kl-drawn", f"KL of {count(report.pairs)} pairs drawn", drawn, kl, marks),
+    ]
+    parts = [
+        tag("h3", "KL of the targets to those of validation"),
+        tag("p", "A cell for each α and β, the stronger the better, finer near the best; γ never moves the targets. "
+            "Both maps have the same colours."),
+        heatmaps.map_legend(kl, marks),
+        tag("div", *first, class_="figures"),
+        *_ratio_maps(report, canvas),
+    ]  # fmt: skip
+    return section("maps", "Maps over α and β", *parts)
+
+
+def _ratio_maps(report: TuneReport, canvas: Canvas) -> Iterator[Html]:
+    known = [each for each in report.configurations if each.alignment_ratio is not None]
+    if not known:
+        return
+    ratio = heatmaps.measure("A / D", decimals(2), "higher", [each.alignment_ratio or 0.0 for each in known])
+    maps, everywhere = [], []
+    for at, gamma in enumerate(report.grid["gamma"]):
+        values: dict[Place, float] = {
+            (each.alpha, each.beta): each.alignment_ratio or 0.0 for each in known if each.gamma == gamma
+        }
+        marks = [
+            Mark(shape, text, [(c.alpha, c.beta) for c in marked if c.gamma == gamma])
+            for shape, (text, marked) in _marked(report).items()
+        ]
+        everywhere += marks
+        if values:
+            maps.append(_map(canvas, f"ratio-{at}", f"γ = {exponent(gamma)}", values, ratio, marks))
+    yield tag("h3", "A / D of the inputs, for each γ")
+    yield tag("p", "How much an input tells about its target, to the validation pairs: the stronger the better. All "
+              "maps have the same colours.")  # fmt: skip
+    yield heatmaps.map_legend(ratio, everywhere)
+    yield tag("div", *maps, class_="figures")
+
+
+def _map(  # what a map takes
+    canvas: Canvas, name: str, heading: str, values: dict[Place, float], measured: heatmaps.Measure,
+    marks: Sequence[Mark],
+) -> Html:  # fmt: skip
+    drawn = canvas.bare(name, heatmaps.drawn_map(values, measured, marks), heatmaps.described(values, measured))
+    return tag("figure", tag("figcaption", tag("h4", heading)), drawn, heatmaps.as_table(values, measured))
+
+
+def _tradeoff(report: TuneReport, canvas: Canvas) -> Html:
+    import altair as alt
+
+    known = [each for each in report.configurations if each.alignment_ratio is not None]
+    if not known:
+        return Html("")
+    look = looks(f"γ = {exponent(gamma)}" for gamma in report.grid["gamma"])
+    base = _points(known)
+    dots = base.mark_point(size=34, filled=True, opacity=0.6).encode(
+        color=by_name("color", look, [each.colour for each in look.values()]),
+        shape=by_name("shape", look, [each.shape for each in look.values()]),
+    )
+    layers, signs = [dots], {"ring": (DISC, 170, 1.5), "diamond": (DIAMOND, 260, 2), "star": (STAR, 110, 2)}
+    meanings = {}
+    for shape, (text, marked) in _marked(report).items():
+        shown = [each for each in marked if each.alignment_ratio is not None]
+        if shown:
+            path, size, width = signs[shape]
+            meanings[text] = path
+            fill = "var(--panel)" if shape == "star" else "transparent"
+            layers.append(_points(shown).mark_point(
+                shape=path, size=size, fill=fill, stroke="var(--ink)", strokeWidth=width, opacity=1
+            ))  # fmt: skip
+    least = min(known, key=lambda each: each.kl)
+    most = max(known, key=lambda each: each.alignment_ratio or 0.0)
+    return section("tradeoff", "KL against A / D", canvas.figure(
+        "scatter",
+        Caption("Every configuration", "A point a configuration: targets nearer to validation to the left, inputs that "
+                "tell more about their target to the top. Top left is best."),
+        alt.layer(*layers).properties(height=360),
+        f"Scatter of {len(known)} configurations. Lowest KL: {least.name} with {least.kl:.4f}. Highest A / D: "
+        f"{most.name} with {most.alignment_ratio:.2f}. Winner: {report.winner}.",
+        legend=join([legend(look.values(), lines=False), mark_legend(meanings)]),
+    ))  # fmt: skip
+
+
+def _points(configurations: Sequence[Configuration]) -> Any:
+    import altair as alt
+
+    rows = [
+        {"name": f"γ = {exponent(each.gamma)}", "kl": each.kl, "ratio": each.alignment_ratio, "words": _words(each)}
+        for each in configurations
+    ]
+    scale = alt.Scale(zero=False, padding=12)
+    return chart(rows).encode(
+        x=alt.X("kl:Q", title="KL to validation (lower is better)", scale=scale, axis=alt.Axis(tickCount=6)),
+        y=alt.Y("ratio:Q", title="A / D (higher is better)", scale=scale, axis=alt.Axis(tickCount=6)),
+        tooltip="words:N",
+    )  # fmt: skip
+
+
+def _words(each: Configuration) -> str:
+    places = [
+        "" if each.published_rank is None else f"; {each.published_rank}. of the published recipe",
+        "" if each.front_rank is None else f"; {each.front_rank}. of the front",
+    ]
+    return f"α, β, γ = {each.name}: KL {each.kl:.4f}, A / D {each.alignment_ratio or 0:.2f}{''.join(places)}"
+
+
+_COLUMNS: dict[str, Callable[[Configuration], str]] = {
+    "α": lambda each: exponent(each.alpha),
+    "β": lambda each: exponent(each.beta),
+    "γ": lambda each: exponent(each.gamma),
+    "KL to validation": lambda each: f"{each.kl:.4f}",
+    "KL of a draw": lambda each: f"{each.kl_drawn:.4f}",
+    "A": lambda each: BY_KEY["alignment"].show(each.alignment),
+    "D": lambda each: BY_KEY["discrimination"].show(each.discrimination),
+    "A / D": lambda each: BY_KEY["alignment_ratio"].show(each.alignment_ratio),
+    "published": lambda each: "–" if each.published_rank is None else str(each.published_rank),
+    "front": lambda each: "–" if each.front_rank is None else str(each.front_rank),
+}
+
+
+def _ranking(report: TuneReport) -> Html:
+    rows = [
+        row(f"{'★ ' if each.name == report.winner else ''}{place}", *(write(each) for write in _COLUMNS.values()),
+            class_="best" if each.name == report.winner else None)
+        for place, each in enumerate(report.configurations, 1)
+    ]  # fmt: skip
+    head = ["place", *_COLUMNS]
+    rest = "" if len(rows) <= _SHOWN else tag(
+        "details", tag("summary", f"The other {count(len(rows) - _SHOWN)}"), table(head, rows[_SHOWN:], "The rest"),
+    )  # fmt: skip
+    caption = f"By {_SELECTIONS.get(report.select, report.select)}; – where a selection drops a configuration"
+    return section("ranking", "The ranking", table(head, rows[:_SHOWN], caption), rest)

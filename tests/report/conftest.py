@@ -1,0 +1,40 @@
+"""Reports as the commands make them of the sample log, each computed once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genpas_cli.jobs.augment import augment
+from genpas_cli.jobs.ingest import ingest
+from genpas_cli.jobs.options import AugmentOptions, TuneOptions
+from genpas_cli.jobs.stats import stats
+from genpas_cli.jobs.tune import tune
+from genpas_cli.report.figures import StatsReport, TuneReport
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "logs.store"
+    ingest(str(ROOT / "sample_data" / "logs.parquet"), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def stats_report(store: Path) -> StatsReport:
+    return stats(str(store), illustrated=True)
+
+
+@pytest.fixture(scope="session")
+def shards_report(store: Path) -> StatsReport:
+    pairs = store.with_name("logs.pairs")
+    augment(str(store), pairs, AugmentOptions(alpha=1.0))
+    return stats(str(pairs), store=store)
+
+
+@pytest.fixture(scope="session")
+def tune_report(store: Path) -> TuneReport:
+    return tune(str(store), TuneOptions())

@@ -1,0 +1,226 @@
+"""What the HTML reports say, and that they hold nothing from elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from genpas_cli.errors import MachineError
+from genpas_cli.report.figures import Configuration, StatsReport, TuneReport
+from genpas_cli.report.page import check_report_extra, write_stats_page, write_tune_page
+from genpas_cli.report.wording import FIGURES, best_of
+
+pytest.importorskip("altair", reason="the extra `report` is not installed")
+
+EVIL = '<script>alert(1)</script> & "it\'s" </title>.parquet'
+_VOID = {"meta", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """A page whose elements nest: its attributes, its tables, its text, and that of scripts and styles."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.rows: list[list[str]] = []
+        self.raw: dict[str, list[str]] = {"script": [], "style": []}
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in _VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in {"td", "th"}:
+            self.rows[-1].append("")
+        elif tag in self.raw:
+            self.raw[tag].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in self.raw:
+            self.raw[self.open[-1]][-1] += data
+            return
+        self.text += data
+        if {"td", "th"} & set(self.open):
+            self.rows[-1][-1] += data
+
+    def cells(self, heading: str) -> list[str]:
+        """The cells of the first row that begins with this heading."""
+        return next(row[1:] for row in self.rows if row and row[0].startswith(heading))
+
+
+@pytest.fixture
+def stats_page(stats_report: StatsReport, tmp_path: Path) -> Page:
+    write_stats_page(stats_report, tmp_path / "report.html")
+    return Page(tmp_path / "report.html")
+
+
+@pytest.fixture
+def tune_page(tune_report: TuneReport, tmp_path: Path) -> Page:
+    write_tune_page(tune_report, tmp_path / "report.html")
+    return Page(tmp_path / "report.html")
+
+
+@pytest.mark.parametrize("name", ["stats_page", "tune_page"])
+def test_nothing_is_loaded_from_elsewhere(name: str, request: pytest.FixtureRequest) -> None:
+    page: Page = request.getfixturevalue(name)
+    loading = {"src", "href", "srcset", "action", "data", "poster", "background", "xlink:href", "formaction"}
+    assert [found for found in page.attributes if found[1] in loading] == []
+    assert not [found for found in page.attributes if found[0] in {"link", "base", "iframe", "object", "embed", "img"}]
+    assert not re.search(r"@import|url\(", "".join(page.raw["style"]), re.IGNORECASE)
+    policy = next(
+        value for tag, name, value in page.attributes if (tag, name) == ("meta", "content") and "src" in value
+    )
+    assert policy.startswith("default-src 'none';")
+    data = next(script for script in page.raw["script"] if script.startswith("{"))
+    assert "http" not in data
+
+
+def test_values_are_those_of_the_report(stats_page: Page, stats_report: StatsReport) -> None:
+    assert stats_page.cells("figure") == [each.name for each in stats_report.strategies]
+    for figure in (figure for group in FIGURES.values() for figure in group):
+        values = [getattr(each, figure.key) for each in stats_report.strategies]
+        cells = stats_page.cells(figure.title)
+        best = best_of(figure.key, values)
+        assert [cell.removeprefix("★ best: ") for cell in cells] == [figure.show(value) for value in values]
+        assert {at for at, cell in enumerate(cells) if cell.startswith("★")} == best
+    assert stats_report.data is not None
+    assert f"{stats_report.data.tied_either:.1%}" in stats_page.text
+    assert "Look at this: " in stats_page.text
+
+
+def test_tune_shows_its_winner_and_every_configuration(tune_page: Page, tune_report: TuneReport) -> None:
+    assert tune_report.command in tune_page.text
+    ranked = [row for row in tune_page.rows if re.fullmatch(r"(★ )?\d+", row[0]) and len(row) == 11]
+    assert len(ranked) == len(tune_report.configurations)
+    assert [f"{each.kl:.4f}" for each in tune_report.configurations] == [row[4] for row in ranked]
+    winners = [at for at, row in enumerate(ranked) if row[0].startswith("★")]
+    assert [tune_report.configurations[at].name for at in winners] == [tune_report.winner]
+
+
+def test_shards_stand_beside_what_they_should_be(shards_report: StatsReport, tmp_path: Path) -> None:
+    write_stats_page(shards_report, tmp_path / "report.html")
+    page = Page(tmp_path / "report.html")
+    measured, fair, should = shards_report.measured, shards_report.fair_draw, shards_report.strategies[0]
+    assert measured is not None
+    assert fair is not None
+    drawn = next(each for each in should.drawn if each.draw == fair.draw)
+    assert page.cells("KL to test") == [f"{each.kl_test_train:.4f}" for each in (measured, drawn, should)]
+    assert "✓ The shards are a fair draw" in page.text
+    for test in fair.tests:
+        assert any(row[:2] == [test.step, test.test] for row in page.rows)
+    write_stats_page(replace(shards_report, fair_draw=replace(fair, fair=False)), tmp_path / "report.html")
+    assert "✗ The shards are not a fair draw" in Page(tmp_path / "report.html").text
+
+
+def test_what_is_missing_is_left_out_with_the_reason(stats_report: StatsReport, tmp_path: Path) -> None:
+    bare = [
+        replace(each, kl_test_train=None, kl_validation_train=None, kl_train_test=None, js_test_train=None,
+                tv_test_train=None, alignment=None, discrimination=None, alignment_ratio=None,
+                target_position_histogram=None, popularity_deciles=None, sequence_mass_by_length=None)
+        for each in stats_report.strategies
+    ]  # fmt: skip
+    report = replace(stats_report, data=None, strategies=bare, illustrations=None, notes=("no split: KL is missing",))
+    write_stats_page(report, tmp_path / "report.html")
+    page = Page(tmp_path / "report.html")
+    assert "no split: KL is missing" in page.text
+    headings = [row[0] for row in page.rows if row]
+    assert not [heading for heading in headings if heading.startswith(("KL", "A / D"))]
+    assert "What is asked for" not in page.text
+
+
+def test_shards_alone_make_a_page(shards_report: StatsReport, tmp_path: Path) -> None:
+    write_stats_page(replace(shards_report, data=None, strategies=[], fair_draw=None), tmp_path / "report.html")
+    assert "measured on the shards" in Page(tmp_path / "report.html").text
+
+
+@pytest.mark.parametrize("kind", ["stats", "tune"])
+def test_names_from_outside_are_text(
+    kind: str, stats_report: StatsReport, tune_report: TuneReport, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.html"
+    if kind == "stats":
+        named = [replace(stats_report.strategies[0], name=EVIL), *stats_report.strategies[1:]]
+        write_stats_page(replace(stats_report, source=EVIL, strategies=named, notes=(EVIL,)), path)
+    else:
+        write_tune_page(replace(tune_report, source=EVIL, command=f"genpas augment {EVIL}", winner=EVIL), path)
+    page = Page(path)
+    assert EVIL in page.text
+    assert "<script>alert" not in path.read_text(encoding="utf-8")
+    # What draws, what draws it here, and the data.
+    assert len(page.raw["script"]) == 3
+
+
+def test_infinite_figures_make_no_broken_page(
+    stats_report: StatsReport, tune_report: TuneReport, tmp_path: Path
+) -> None:
+    infinite = [replace(each, kl_test_train=float("inf")) for each in stats_report.strategies]
+    write_stats_page(replace(stats_report, strategies=infinite), tmp_path / "stats.html")
+    first, *rest = tune_report.configurations
+    lost: list[Configuration] = [replace(first, kl=float("inf"), kl_drawn=float("inf")), *rest]
+    write_tune_page(replace(tune_report, configurations=lost), tmp_path / "tune.html")
+    for name in ("stats.html", "tune.html"):
+        data = next(script for script in Page(tmp_path / name).raw["script"] if script.startswith("{"))
+        assert not re.search(r"[:\[,](-?Infinity|NaN)\b", data)
+
+
+def test_a_report_replaces_one_whole_or_not_at_all(
+    stats_report: StatsReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "new" / "report.html"
+    write_stats_page(stats_report, path)
+    before = path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(MachineError, match="no space left on the disk"):
+        write_stats_page(stats_report, path)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == ["report.html"]
+
+
+def test_the_same_report_gives_the_same_bytes(stats_report: StatsReport, tmp_path: Path) -> None:
+    for name in ("a.html", "b.html"):
+        write_stats_page(stats_report, tmp_path / name)
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+@pytest.mark.parametrize("missing", ["altair", "vl_convert"])
+@pytest.mark.parametrize("write", [write_stats_page, write_tune_page])
+def test_without_the_extra_the_error_says_what_to_install(
+    missing: str, write: Callable[[object, Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "genpas_cli.report.drawing.find_spec", lambda name: None if name == missing else find_spec(name)
+    )
+    report = StatsReport("logs", None, []) if write is write_stats_page else None
+    with pytest.raises(MachineError, match="needs Altair") as caught:
+        write(report or TuneReport("", "front", "", "", 0, "", {}, []), tmp_path / "report.html")
+    assert caught.value.tip == "pip install 'genpas[report]'"
+    with pytest.raises(MachineError):
+        check_report_extra()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_module_imports_no_chart_library() -> None:
+    script = "import sys, genpas_cli.report.page; sys.exit(bool({'altair', 'vl_convert'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
