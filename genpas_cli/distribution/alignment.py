@@ -30,6 +30,9 @@ OCCURS = 0.5
 """A target occurs in training if it is expected at least so often among the pairs; p > 0 would do so in any tail."""
 
 
+_ROUNDING = 1e-12
+
+
 class Windows(NamedTuple):
     """The last items before some targets; arrays (targets, window), most recent first."""
 
@@ -78,22 +81,39 @@ class HeldOutInputs:
         self._keys, inverse = np.unique(key, return_inverse=True)
         self._sums = np.bincount(inverse, weights=weight[row], minlength=len(self._keys))
         self._key_target, self._key_item = np.divmod(self._keys, items + 1)
+        self._means: dict[bytes, Floats] = {}
+        # Nearly all keys that are looked up are not there: a table of hashes tells most of them at a tenth of the time.
+        self._bits = min(max((8 * len(self._keys)).bit_length(), 10), 27)
+        self._may_be = np.zeros(1 << self._bits, bool)
+        self._may_be[self._hashes(self._keys)] = True
 
     def mean_over(self, targets: NDArray[np.bool_]) -> Floats:
-        """Return float64 (items + 1,): Σ_y E_{x | y} 1[i ∈ x] a(|x|) over some held-out targets, by item i."""
+        """Return float64 (items + 1,): Σ_y E_{x | y} 1[i ∈ x] a(|x|) over some held-out targets, by item i.
+
+        The same array for the same targets.
+        """
+        key = np.packbits(targets).tobytes()
+        if key in self._means:
+            return self._means[key]
         share = np.where(targets[self._key_target], self._sums / self.count[self._key_target], 0.0)
-        return np.asarray(np.bincount(self._key_item, weights=share, minlength=self._items + 1), np.float64)
+        mean = np.asarray(np.bincount(self._key_item, weights=share, minlength=self._items + 1), np.float64)
+        return self._means.setdefault(key, mean)
 
     def of_target(self, target: NDArray[np.int32], item: NDArray[np.int32]) -> Floats:
         """Return Σ_{(x, y) held out} 1[i ∈ x] a(|x|) for targets y (n,) and items i (n, window); item 0 gives 0."""
-        wanted = np.flatnonzero((item > 0) & (self.count[target] > 0)[:, None])
-        row = wanted // item.shape[1]
-        key = target[row].astype(np.int64) * (self._items + 1) + item.ravel()[wanted]
+        # Item 0 stands in no key.
+        keys = (target.astype(np.int64) * (self._items + 1))[:, None] + item
+        likely = np.flatnonzero(self._may_be[self._hashes(keys.ravel())])
+        key = keys.ravel()[likely]
         found = np.minimum(np.searchsorted(self._keys, key), max(len(self._keys) - 1, 0))
         result = np.zeros(item.size)
         if len(self._keys):
-            result[wanted] = np.where(self._keys[found] == key, self._sums[found], 0.0)
+            result[likely] = np.where(self._keys[found] == key, self._sums[found], 0.0)
         return result.reshape(item.shape)
+
+    def _hashes(self, keys: Ints) -> NDArray[np.uint64]:
+        """Return numbers below 2^bits, by Knuth's multiplication with the golden ratio."""
+        return (keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - self._bits)
 
 
 class TrainingInputs:
@@ -114,16 +134,31 @@ class TrainingInputs:
     def weighted(self, length_pmf: Floats) -> WeightedInputs:
         """Return the weights of the items of inputs whose length in the window has these chances, (n, window)."""
         weight = np.cumsum((length_pmf * self._by_size)[:, ::-1], axis=1)[:, ::-1]
-        return WeightedInputs(weight, np.einsum("nd,nd->n", weight, self._same))
+        return WeightedInputs(weight, self.item, np.einsum("nd,nd->n", weight, self._same))
 
 
-class WeightedInputs(NamedTuple):
-    """The inputs of one input kernel."""
+class WeightedInputs:
+    """The inputs of one input kernel.
 
-    weight: Floats
-    """R(d), (targets, window); of no meaning where no item stands."""
-    same: Floats
-    """(targets,): Σ_d R(d) φ with the held-out inputs of the same target, summed over its held-out pairs."""
+    Args:
+        weight: R(d), (targets, window); of no meaning where no item stands.
+        item: items at these distances, likewise.
+        same: see below.
+    """
+
+    def __init__(self, weight: Floats, item: NDArray[np.int32], same: Floats) -> None:
+        self._weight, self._item, self.same = weight, item, same
+        """(targets,): Σ_d R(d) φ with the held-out inputs of the same target, summed over its held-out pairs."""
+        self._last: tuple[Floats, Floats] | None = None
+
+    def beside(self, mean: Floats) -> Floats:
+        """Return (targets,): Σ_d R(d) φ with the mean held-out input of all common targets.
+
+        Distributions that have their common targets in common ask for the same again; see `AlignmentSums.mean`.
+        """
+        if self._last is None or self._last[0] is not mean:
+            self._last = mean, np.einsum("nd,nd->n", self._weight, mean[self._item])
+        return self._last[1]
 
 
 @dataclass(frozen=True)
@@ -156,10 +191,12 @@ class AlignmentSums:
         common = (p_train * pairs >= OCCURS) & (count > 0)
         self._per_target = np.divide(1.0, p_train, out=np.zeros_like(p_train), where=common)
         self._inverse_count = np.divide(1.0, count, out=np.zeros(len(count)), where=count > 0)
-        self._mean = held_out.mean_over(common)
+        self.mean = held_out.mean_over(common)
+        """float64 (items + 1,): the mean held-out input over the common targets; one array for all distributions with
+        the same ones, so sums that are added to in the order of `id(mean)` share their work."""
         self._pairs, targets = int(count[common].sum()), int(common.sum())
         self._different = targets * (targets - 1)
-        self._same, self._all = np.zeros(kernels), np.zeros(kernels)
+        self._same, self._own, self._all = np.zeros(kernels), np.zeros(kernels), np.zeros(kernels)
 
     def add(self, inputs: TrainingInputs, weight: Floats, weighted: Sequence[WeightedInputs]) -> None:
         """Add training targets.
@@ -170,17 +207,20 @@ class AlignmentSums:
             weighted: what each input kernel makes of the inputs.
         """
         v = weight * self._per_target[inputs.target]
-        beside = self._mean[inputs.item] * v[:, None]
         own = v * self._inverse_count[inputs.target]
         for number, each in enumerate(weighted):
             self._same[number] += float((v * each.same).sum())
-            self._all[number] += float(np.einsum("nd,nd->", beside, each.weight) - (own * each.same).sum())
+            self._own[number] += float((own * each.same).sum())
+            self._all[number] += float((v * each.beside(self.mean)).sum())
 
     def results(self) -> list[Alignment]:
         """Return A and D for each input kernel."""
+        others = self._all - self._own
+        # What rounding leaves of nothing is nothing: A / D is missing then, and not 10^16 of either sign.
+        others[others <= _ROUNDING * self._all] = 0.0
         return [
-            Alignment(same / self._pairs if self._pairs else None, all_ / self._different if self._different else None)
-            for same, all_ in zip(self._same.tolist(), self._all.tolist(), strict=True)
+            Alignment(same / self._pairs if self._pairs else None, other / self._different if self._different else None)
+            for same, other in zip(self._same.tolist(), others.tolist(), strict=True)
         ]
 
 
