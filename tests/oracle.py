@@ -1,20 +1,22 @@
 """GenPAS in slow, plain Python: the formulas of method.md as loops over users and positions, in exact arithmetic.
 
 Probabilities are fractions: exact where the exponent is a whole number, to 60 digits where it is not. Nothing of
-`genpas_cli.sampling` is used, apart from the keys of the random streams, which are restated here.
+`genpas_cli.sampling` is used, apart from the keys of the random streams, which are restated here. The figures of a
+distribution are loops too, over every (s, k, j) and every held-out pair; their logarithms and roots are floats.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
-from itertools import accumulate
-from typing import TypeVar
+from itertools import accumulate, product
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -230,3 +232,233 @@ def input_of(history: Sequence[T], k: int, j: int, max_input: int | None) -> lis
     """Return s_j..s_{k−1}, oldest first, cut to its most recent `max_input` items."""
     whole = [history[position - 1] for position in range(j, k)]
     return whole if max_input is None else whole[-max_input:]
+
+
+# ---------------------------------------------------------------------------------------- the log that figures are of
+
+
+@dataclass(frozen=True)
+class Log:
+    """Histories of items, numbered from 1, and how they are split: training comes first, then validation, then test."""
+
+    histories: list[list[int]]
+    train: list[int]
+    """Training interactions of each user."""
+    validation: list[int]
+    """Interactions of each user held out for validation; those after them are for test."""
+    evaluated: Literal["first", "last", "all"] = "all"
+    """Which of a user's held-out interactions are targets."""
+
+    @property
+    def training(self) -> list[list[int]]:
+        """The training sequences."""
+        return [history[:length] for history, length in zip(self.histories, self.train, strict=True)]
+
+    @property
+    def occurring(self) -> list[int]:
+        """The items that occur anywhere, ascending."""
+        return sorted({item for history in self.histories for item in history})
+
+    @property
+    def possible_targets(self) -> int:
+        """How many pairs Multi-Target has."""
+        return sum(max(length - 1, 0) for length in self.train)
+
+    def training_counts(self) -> Counter[int]:
+        """Return how often each item occurs in training."""
+        return Counter(item for history in self.training for item in history)
+
+    def held_out(self, split: str) -> list[tuple[list[int], int]]:
+        """Return (all that came before, target) of each held-out pair; a user's very first interaction is never one."""
+        pairs = []
+        for history, train, validation in zip(self.histories, self.train, self.validation, strict=True):
+            begin = train if split == "validation" else train + validation
+            end = train + validation if split == "validation" else len(history)
+            positions = list(range(max(begin, 1), end))
+            chosen = {"all": positions, "first": positions[:1], "last": positions[-1:]}[self.evaluated]
+            pairs += [(history[:position], history[position]) for position in chosen]
+        return pairs
+
+    def held_out_distribution(self, split: str) -> dict[int, Fraction] | None:
+        """Return the distribution of the targets of a split; None if it has none."""
+        counts = Counter(target for _, target in self.held_out(split))
+        return {item: Fraction(count, counts.total()) for item, count in counts.items()} or None
+
+
+def pair_masses(rule: Rule, lengths: Sequence[int]) -> dict[Cut, Fraction]:
+    """Return p(s, k, j) of every pair."""
+    return {
+        (user, k, j): mass * share
+        for (user, k), mass in cell_masses(rule, lengths).items()
+        for j, share in enumerate(pmf(rule.gamma, k - 1), start=1)
+    }
+
+
+def target_distribution(rule: Rule, log: Log) -> dict[int, Fraction]:
+    """Return p_train(y) of every item that can be a target."""
+    p: dict[int, Fraction] = defaultdict(Fraction)
+    for (user, k), mass in cell_masses(rule, log.train).items():
+        p[log.histories[user][k - 1]] += mass
+    return {item: mass for item, mass in p.items() if mass > 0}
+
+
+def truncated_masses(rule: Rule, lengths: Sequence[int], max_input: int | None) -> dict[Cut, Fraction]:
+    """Return p(s, k, j) after inputs are cut to their last `max_input` items: the starts before those are one."""
+    masses: dict[Cut, Fraction] = defaultdict(Fraction)
+    for (user, k, j), mass in pair_masses(rule, lengths).items():
+        masses[user, k, j if max_input is None else max(j, k - max_input)] += mass
+    return masses
+
+
+def marginal(masses: Mapping[Cut, Fraction], of: Callable[[Cut], int]) -> dict[int, Fraction]:
+    """Return the distribution of a whole number that each cut has; numbers without mass are left out."""
+    found: dict[int, Fraction] = defaultdict(Fraction)
+    for cut, mass in masses.items():
+        found[of(cut)] += mass
+    return {number: mass for number, mass in found.items() if mass > 0}
+
+
+# ------------------------------------------------------------------------------------ figures of a target distribution
+
+Distribution = Mapping[int, Fraction | float]
+"""By item; an item that is left out has 0."""
+
+
+def kl(p: Distribution, q: Distribution, items: Iterable[int], epsilon: float = 1e-10) -> float:
+    """Return KL(p ‖ q) with epsilon added to every item's probability in both."""
+    terms = []
+    for item in items:
+        a, b = float(p.get(item, 0)) + epsilon, float(q.get(item, 0)) + epsilon
+        if a > 0:
+            terms.append(a * math.log(a / b) if b > 0 else math.inf)
+    return math.fsum(terms)
+
+
+def js(p: Distribution, q: Distribution, items: Iterable[int]) -> float:
+    """Return the Jensen–Shannon divergence: the mean KL to the mixture of both."""
+    items = list(items)
+    middle = {item: (Fraction(p.get(item, 0)) + Fraction(q.get(item, 0))) / 2 for item in items}
+    return (kl(p, middle, items, 0.0) + kl(q, middle, items, 0.0)) / 2
+
+
+def total_variation(p: Distribution, q: Distribution, items: Iterable[int]) -> float:
+    """Return half of all differences."""
+    return math.fsum(abs(float(p.get(item, 0)) - float(q.get(item, 0))) for item in items) / 2
+
+
+def entropy(masses: Iterable[Fraction | float]) -> float:
+    """Return −Σ p ln p."""
+    return -math.fsum(float(p) * math.log(float(p)) for p in masses if p > 0)
+
+
+def gini(p: Distribution, items: Sequence[int]) -> float:
+    """Return the mean difference of two items, both taken with replacement, by twice the mean item."""
+    differences = math.fsum(abs(float(p.get(a, 0)) - float(p.get(b, 0))) for a, b in product(items, items))
+    return differences / (2 * len(items) * math.fsum(float(p.get(item, 0)) for item in items))
+
+
+def coverage(p: Distribution, items: Sequence[int]) -> float:
+    """Return the share of items that can be a target."""
+    return sum(p.get(item, 0) > 0 for item in items) / len(items)
+
+
+def popularity_deciles(p: Distribution, log: Log) -> list[float]:
+    """Return the mass on each tenth of the items, the most frequent in training first; first tenths are one larger."""
+    counts = log.training_counts()
+    ranked = sorted(log.occurring, key=lambda item: (-counts[item], item))
+    deciles = []
+    for tenth in range(10):
+        size = len(ranked) // 10 + (tenth < len(ranked) % 10)
+        begin = tenth * (len(ranked) // 10) + min(tenth, len(ranked) % 10)
+        deciles.append(math.fsum(float(p.get(item, 0)) for item in ranked[begin : begin + size]))
+    return deciles
+
+
+def inputs_per_target(rule: Rule, log: Log, max_input: int | None) -> float:
+    """Return exp of the entropy of the truncated input given the target item: Σ_y p(y) H(s, k, j | y)."""
+    of_target: dict[int, list[Fraction]] = defaultdict(list)
+    for (user, k, _), mass in truncated_masses(rule, log.train, max_input).items():
+        of_target[log.histories[user][k - 1]].append(mass)
+    given = [(sum(masses), masses) for masses in of_target.values() if sum(masses) > 0]
+    return math.exp(math.fsum(float(p) * entropy(mass / p for mass in masses) for p, masses in given))
+
+
+# ---------------------------------------------------------------------------------------- alignment and discrimination
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How inputs are compared, and for how many pairs."""
+
+    similarity: str
+    window: int
+    pairs: int
+    max_input: int | None = None
+
+    def seen(self, items: Sequence[int]) -> set[int]:
+        """Return the set of an input that is compared: of its last items, after truncation."""
+        return set((items if self.max_input is None else items[-self.max_input :])[-self.window :])
+
+    def __call__(self, held_out: set[int], training: set[int]) -> float:
+        """Return sim(x, x')."""
+        both = len(held_out & training)
+        return {
+            "containment": both / len(training),
+            "recall": both / len(held_out),
+            "cosine": both / math.sqrt(len(held_out) * len(training)),
+            "overlap": float(both),
+        }[self.similarity]
+
+
+def common_targets(p: Mapping[int, Fraction], log: Log, pairs: int, split: str = "test") -> list[int]:
+    """Return the held-out targets that are expected at least half a time among so many training pairs."""
+    return sorted({y for _, y in log.held_out(split) if pairs * p.get(y, 0) >= Fraction(1, 2)})
+
+
+def alignment(
+    rule: Rule, log: Log, comparison: Comparison, split: str = "test"
+) -> tuple[float | None, float | None]:  # fmt: skip
+    """Return A and D: mean similarity of the inputs of each held-out pair and those of all training pairs.
+
+    A: over the held-out pairs of common targets, training pairs (x', y) of the same target, as often as they are drawn.
+    D: over ordered pairs of different common targets, a held-out pair of the one and a training pair of the other.
+    """
+    p = target_distribution(rule, log)
+    common = common_targets(p, log, comparison.pairs, split)
+    held_out = [(comparison.seen(x), y) for x, y in log.held_out(split) if y in common]
+    training: dict[int, list[tuple[set[int], float]]] = defaultdict(list)
+    for (user, k, j), mass in pair_masses(rule, log.train).items():
+        y = log.histories[user][k - 1]
+        if mass > 0 and y in common:
+            training[y].append((comparison.seen(log.histories[user][j - 1 : k - 1]), float(mass / p[y])))
+
+    def mean_similarity(x: set[int], y: int) -> float:
+        return math.fsum(chance * comparison(x, other) for other, chance in training[y])
+
+    own = [mean_similarity(x, y) for x, y in held_out]
+    count = Counter(y for _, y in held_out)
+    others = [mean_similarity(x, z) / count[y] for x, y in held_out for z in common if z != y]
+    different = len(common) * (len(common) - 1)
+    return math.fsum(own) / len(own) if own else None, math.fsum(others) / different if different else None
+
+
+# ------------------------------------------------------------------------------------------------------- finite draws
+
+
+def outcomes(p: Distribution, pairs: int) -> Iterable[tuple[float, dict[int, Fraction]]]:
+    """Give every outcome of so many independent draws: its chance, and the shares of the items."""
+    items = list(p)
+    for drawn in product(items, repeat=pairs):
+        chance = math.prod(float(p[item]) for item in drawn)
+        yield chance, {item: Fraction(drawn.count(item), pairs) for item in set(drawn)}
+
+
+def balanced_shares(rule: Rule, log: Log, pairs: int, offset: Fraction) -> dict[int, Fraction]:
+    """Return the share of each target in the balanced draw of the points (offset + i)/N."""
+    counts: Counter[int] = Counter()
+    passed = Fraction(0)
+    for (user, k), mass in cell_masses(rule, log.train).items():
+        begin, passed = passed, passed + mass
+        points = math.ceil(passed * pairs - offset) - math.ceil(begin * pairs - offset)
+        counts[log.histories[user][k - 1]] += points
+    return {item: Fraction(count, pairs) for item, count in counts.items()}

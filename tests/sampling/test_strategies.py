@@ -118,6 +118,28 @@ def test_unranking_gives_every_pair_once_and_in_order(name: str, length: int) ->
     assert list(zip(k.tolist(), j.tolist(), strict=True)) == expected
 
 
+@pytest.mark.parametrize("name", NAMED)
+@given(length=st.integers(2, 40))
+def test_rank_is_the_inverse_of_unrank(name: str, length: int) -> None:
+    enumeration = NAMED[name].enumeration
+    assert enumeration is not None
+    pairs = oracle.enumerate_pairs(name, [length])
+    k, j, m = (np.array(column) for column in zip(*((k, j, length - 1) for _, k, j in pairs), strict=True))
+    assert enumeration.rank(k, j, m).tolist() == list(range(len(pairs)))
+
+
+@pytest.mark.parametrize("name", NAMED)
+@given(m=st.integers(1, 2**31 - 2), data=st.data())
+def test_rank_undoes_unrank_in_sequences_of_any_length(name: str, m: int, data: st.DataObject) -> None:
+    enumeration = NAMED[name].enumeration
+    assert enumeration is not None
+    targets = np.array([m])
+    rank = np.array([data.draw(st.integers(0, int(enumeration.count(targets)[0]) - 1))])
+    k, j = enumeration.unrank(rank, targets)
+    assert 1 <= j[0] < k[0] <= m + 1
+    assert enumeration.rank(k, j, targets).tolist() == rank.tolist()
+
+
 LARGEST_RANK = 3_037_000_499 * 3_037_000_498 // 2 + 3_037_000_498
 """Last rank that unranks: beyond it t(t + 1) leaves int64. It is 2^62 − 2.1·10^9; positions below 2^31 need 2^61."""
 
