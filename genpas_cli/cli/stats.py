@@ -93,8 +93,8 @@ def _print(report: StatsReport, checks: list[Check], *, json: bool, csv: bool) -
 
 def _say_checks(checks: list[Check]) -> None:
     for each in checks:
-        if not each.held:
-            console.say(f"[bold]{each.level}[/bold]: {_broken(each)}")
+        if each.level == "warn" and not each.held:
+            console.say(f"[bold]warn[/bold]: {_broken(each)}")
     failed = [each for each in checks if each.level == "fail" and not each.held]
     if failed:
         raise CheckFailedError(

@@ -152,13 +152,14 @@ class Surveyor:
         # Strategies that differ in their input step alone have their targets, and so their sums over them, in common.
         alike = dict.fromkeys((steps_of(c.strategy), c.pairs) for c in candidates)
         sums = {key: AlignmentSums(held_out, survey.p[key[0]], key[1], len(kernels)) for key in alike}
+        in_order = sorted(sums.items(), key=lambda entry: id(entry[1].mean))
         for sequences, lengths in self._runs("comparing inputs", "train"):
             targets = training_targets(sequences, lengths)
             window = windows(sequences.items, targets.at, targets.position - 1, self._window)
             inputs = TrainingInputs(held_out, targets.item, window)
             weighted = [inputs.weighted(table[targets.position]) for table in tables]
             weight = dict(survey.weights.of(targets))
-            for (steps, _), each in sums.items():
+            for (steps, _), each in in_order:
                 each.add(inputs, weight[steps], weighted)
         results = {key: each.results() for key, each in sums.items()}
         return [results[steps_of(c.strategy), c.pairs][kernels.index(c.strategy.input)] for c in candidates]
