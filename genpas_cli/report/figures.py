@@ -118,7 +118,7 @@ class FairTest:
     test: str
     """`chi-square`, `floor or ceiling`, or `each once`."""
     statistic: float
-    """Chi-square with 99 degrees of freedom, fewer below 10,000 pairs; for exact tests, how many cells or pairs are wrong."""
+    """Chi-square with 99 degrees of freedom, fewer below 10,000 pairs; for exact tests, how many are wrong."""
     p_value: float
     """Chance of a statistic so large if the draw is fair; exact tests have 1 or 0."""
 
