@@ -137,9 +137,7 @@ class FairDraw:
             return
         part = self._random.random((4, len(user)))
         if self._draw == "balanced":
-            self._counts += np.bincount(
-                self._cell_edges[user] + target - 2, minlength=len(self._counts)
-            ).astype(np.uint32)  # fmt: skip
+            np.add.at(self._counts, self._cell_edges[user] + target - 2, 1)
         else:
             self._levels["sequence length"].add(self._below_length[m], self._length_mass[m], part[0])
             self._levels["sequence"].add(self._before_user[user], self._p_sequence[m], part[1])
