@@ -46,7 +46,7 @@ class _StoreFacts:
 
 
 def pairs_report(
-    directory: Path, store: Path | None, options: StatsOptions, progress: Progress
+    directory: Path, store: Path | None, options: StatsOptions, progress: Progress, *, illustrated: bool = False
 ) -> StatsReport:  # fmt: skip
     """Return the figures of a pairs directory; with its store, beside what they should be.
 
@@ -71,7 +71,7 @@ def pairs_report(
         made = Candidate(parse_strategy(strategy["name"]), int(manifest["pairs"]), strategy["draw"])
         others = check_stats_options(options) if options.strategy else []
         expected, survey, references = store_report(
-            opened.store, options, str(directory), progress, first=made, strategies=others
+            opened.store, options, str(directory), progress, first=made, strategies=others, illustrated=illustrated
         )
         facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
         measured = _with_biases(_measure(pairs, facts, options, name, progress), strategy)
@@ -80,7 +80,7 @@ def pairs_report(
 
 
 def other_pairs_report(
-    paths: list[Path], store: Path | None, options: StatsOptions, progress: Progress
+    paths: list[Path], store: Path | None, options: StatsOptions, progress: Progress, *, illustrated: bool = False
 ) -> StatsReport:  # fmt: skip
     """Return the figures of pairs that another tool has written; with a store, beside those of strategies.
 
@@ -98,7 +98,7 @@ def other_pairs_report(
     with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
         vocabulary = pa.concat_arrays([batch.column(1) for batch in opened.store.vocabulary("items")])
         pairs = OtherPairs(paths, *columns, vocabulary)
-        expected, survey, references = store_report(opened.store, options, source, progress)
+        expected, survey, references = store_report(opened.store, options, source, progress, illustrated=illustrated)
         facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
         return replace(expected, measured=_measure(pairs, facts, options, name, progress))
 

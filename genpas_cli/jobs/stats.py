@@ -44,8 +44,8 @@ def stats(  # all but two by keyword
     if pairs is not None:
         place = None if store is None else Path(store)
         if pairs == "genpas":
-            return pairs_report(paths[0], place, options, progress)
-        return other_pairs_report(paths, place, options, progress)
+            return pairs_report(paths[0], place, options, progress, illustrated=illustrated)
+        return other_pairs_report(paths, place, options, progress, illustrated=illustrated)
     if store is not None:
         raise UsageError(f"--store {store}: it goes with pairs, and {paths[0]} is a log or a store")
     with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
