@@ -131,6 +131,11 @@ def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> N
     says_once(done.stderr, *words)
 
 
+def words_of(text: str) -> list[str]:
+    """Return the words of a message without the marks around them."""
+    return [word.strip("(),.;:`") for word in text.split()]
+
+
 def snapshot(root: Path) -> dict[str, str]:
     """Return every path below `root`, hidden ones too, with the digest of its content."""
     return {path.relative_to(root).as_posix(): _content(path) for path in sorted(root.rglob("*"))}

@@ -11,6 +11,8 @@ from genpas_cli.options import option
 
 SAMPLING = "Sampling"
 OUTPUT = "Output"
+FIGURES = "Figures"
+GRID = "Grid"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +80,23 @@ class AugmentOptions(MachineOptions):
     )
 
 
-FIGURES = "Figures"
+@dataclass(frozen=True, kw_only=True)
+class FigureOptions(MachineOptions):
+    """How figures of pairs are taken."""
+
+    max_input: str = option(
+        "50", "Inputs are cut to their most recent so many items; none keeps all.", metavar="L|none", panel=FIGURES
+    )
+    similarity: str = option(
+        "containment@10",
+        "How inputs are compared for alignment: containment, recall, cosine or overlap, of the last so many items.",
+        metavar="NAME[@N]", panel=FIGURES,
+    )  # fmt: skip
+    epsilon: float = option(1e-10, "Added to every item's probability in KL divergences.", metavar="E", panel=FIGURES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class StatsOptions(MachineOptions):
+class StatsOptions(FigureOptions):
     """All options of `stats` that do not concern the reading of logs."""
 
     strategy: tuple[str, ...] = option(
@@ -93,26 +107,14 @@ class StatsOptions(MachineOptions):
         None, "How many pairs the figures of a finite draw are for: a number, or a multiple such as 2x of "
         "Multi-Target's count. (default: 1x; for a name as many as it enumerates)", metavar="N|2x", panel=FIGURES,
     )  # fmt: skip
-    max_input: str = option(
-        "50", "Inputs are cut to their most recent so many items; none keeps all.", metavar="L|none", panel=FIGURES
-    )
-    similarity: str = option(
-        "containment@10",
-        "How inputs are compared for alignment: containment, recall, cosine or overlap, of the last so many items.",
-        metavar="NAME[@N]", panel=FIGURES,
-    )  # fmt: skip
     input_column: str | None = option(
         None, "SOURCE is Parquet of another tool: its column of input lists.", metavar="NAME", panel=FIGURES
     )
     target_column: str | None = option(None, "Likewise: its column of targets.", metavar="NAME", panel=FIGURES)
-    epsilon: float = option(1e-10, "Added to every item's probability in KL divergences.", metavar="E", panel=FIGURES)
-
-
-GRID = "Grid"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuneOptions(MachineOptions):
+class TuneOptions(FigureOptions):
     """All options of `tune` that do not concern the reading of logs."""
 
     alpha: str = option(
@@ -132,12 +134,3 @@ class TuneOptions(MachineOptions):
         "1x", "Pairs that will be drawn: a number, or a multiple such as 2x of Multi-Target's count; KL is taken of "
         "such a draw.", metavar="N|2x", panel=GRID,
     )  # fmt: skip
-    max_input: str = option(
-        "50", "Inputs are cut to their most recent so many items; none keeps all.", metavar="L|none", panel=FIGURES
-    )
-    similarity: str = option(
-        "containment@10",
-        "How inputs are compared for alignment: containment, recall, cosine or overlap, of the last so many items.",
-        metavar="NAME[@N]", panel=FIGURES,
-    )  # fmt: skip
-    epsilon: float = option(1e-10, "Added to every item's probability in KL divergences.", metavar="E", panel=FIGURES)
