@@ -60,7 +60,6 @@ class Survey:
 
     histogram: Ints
     """Training sequences by their number of possible targets."""
-    weights: TargetWeights
     p: dict[TargetSteps, Floats]
     """p_train by the steps that decide it."""
     balanced: BalancedCounts | None
@@ -136,7 +135,7 @@ class Surveyor:
                     held_target.append(held.item)
                     held_input.append(windows(sequences.items, held.at, held.position - 1, self._window))
         return Survey(
-            self._histogram, weights, distributions.p, balanced, train, all_items > 0, counts, repeats,
+            self._histogram, distributions.p, balanced, train, all_items > 0, counts, repeats,
             np.concatenate(held_target), join(held_input, self._window),
         )  # fmt: skip
 
@@ -153,14 +152,18 @@ class Surveyor:
         alike = dict.fromkeys((steps_of(c.strategy), c.pairs) for c in candidates)
         sums = {key: AlignmentSums(held_out, survey.p[key[0]], key[1], len(kernels)) for key in alike}
         in_order = sorted(sums.items(), key=lambda entry: id(entry[1].mean))
+        weights = TargetWeights((steps for (steps, _), _ in in_order), self._histogram)
+        by_steps: dict[TargetSteps, list[AlignmentSums]] = {steps: [] for steps in weights.steps}
+        for (steps, _), each in in_order:
+            by_steps[steps].append(each)
         for sequences, lengths in self._runs("comparing inputs", "train"):
             targets = training_targets(sequences, lengths)
             window = windows(sequences.items, targets.at, targets.position - 1, self._window)
             inputs = TrainingInputs(held_out, targets.item, window)
             weighted = [inputs.weighted(table[targets.position]) for table in tables]
-            weight = dict(survey.weights.of(targets))
-            for (steps, _), each in in_order:
-                each.add(inputs, weight[steps], weighted)
+            for steps, weight in weights.of(targets):
+                for each in by_steps[steps]:
+                    each.add(inputs, weight, weighted)
         results = {key: each.results() for key, each in sums.items()}
         return [results[steps_of(c.strategy), c.pairs][kernels.index(c.strategy.input)] for c in candidates]
 

@@ -29,16 +29,3 @@ def draw_starts(kernel: PositionKernel, level: Floats, target: Ints) -> Ints:
 def cut_start(start: Positions, target: Positions, max_input: int | None) -> Positions:
     """Return where the input starts once it is cut to the `max_input` most recent items (None: as drawn)."""
     return start if max_input is None else np.maximum(start, target - max_input)
-
-
-def expected_input_length(kernel: PositionKernel, longest: int, max_input: int) -> Floats:
-    """Return E[min(k − j, L)] for target positions k, float64 (longest + 1,), entries 0 and 1 unused and 0.
-
-    min(k − j, L) = Σ_{i=1..L} 1[j ≤ k − i], so its mean is a sum of L cdf values; exact, no draw.
-    """
-    k = np.arange(longest + 1)
-    total = np.zeros(longest + 1)
-    for i in range(1, min(max_input, longest) + 1):
-        reachable = k > i
-        total[reachable] += kernel.cdf(k[reachable] - i, k[reachable] - 1)
-    return total

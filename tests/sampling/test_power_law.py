@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from genpas_cli.errors import DataError, UsageError
-from genpas_cli.sampling.input_sampling import cut_start, draw_starts, expected_input_length, input_pmf
+from genpas_cli.sampling.input_sampling import cut_start, draw_starts, input_pmf
 from genpas_cli.sampling.power_law import PowerLaw, accurate_cumsum, check_exponent, clip_level
 from genpas_cli.sampling.target_sampling import draw_targets, target_pmf
 from tests import oracle
@@ -255,17 +255,6 @@ def test_running_sums_do_not_depend_on_what_follows() -> None:
 def test_levels_are_clipped_into_the_half_open_interval() -> None:
     just_below = math.nextafter(1.0, 0.0)
     assert clip_level(np.array([-1e-9, 0, 0.5, 1, math.inf])).tolist() == [0, 0, 0.5, just_below, just_below]
-
-
-@pytest.mark.parametrize("max_input", [1, 2, 5, 11, 12, 40])
-@pytest.mark.parametrize("exponent", EXPONENTS)
-def test_expected_input_length_is_the_mean_over_all_starts(exponent: float, max_input: int) -> None:
-    expected = [0.0, 0.0]
-    for k in range(2, 13):
-        lengths = [min(k - j, max_input) for j in range(1, k)]
-        expected.append(float(sum(p * n for p, n in zip(oracle.pmf(exponent, k - 1), lengths, strict=True))))
-    found = expected_input_length(PowerLaw(exponent), 12, max_input)
-    np.testing.assert_allclose(found, expected, rtol=RELATIVE)
 
 
 def test_cutting_an_input_moves_its_start_only_where_it_is_too_long() -> None:
