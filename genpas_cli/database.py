@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from genpas_cli.machine import Machine
-from genpas_cli.signals import ENDING
+from genpas_cli.signals import ENDING, uninterrupted
 
 _AGAIN_SECONDS = 0.05
 
@@ -135,8 +135,9 @@ def _interruptible(database: Database) -> Iterator[None]:
                 return
 
     watcher = threading.Thread(target=watch, name="genpas-interrupts")
-    previous = signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
-    watcher.start()
+    with uninterrupted():  # see `threads`
+        previous = signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+        watcher.start()
     try:
         yield
     except Exception as error:
@@ -146,10 +147,11 @@ def _interruptible(database: Database) -> Iterator[None]:
             raise KeyboardInterrupt from error
         raise
     finally:
-        done.set()
-        signal.set_wakeup_fd(previous)
-        with contextlib.suppress(OSError):
-            os.write(wakeup.fileno(), b"\0")
-        wakeup.close()
-        watcher.join()
-        ours.close()
+        with uninterrupted():
+            done.set()
+            signal.set_wakeup_fd(previous)
+            with contextlib.suppress(OSError):
+                os.write(wakeup.fileno(), b"\0")
+            wakeup.close()
+            watcher.join()
+            ours.close()

@@ -8,16 +8,14 @@ import fcntl
 import os
 import re
 import shutil
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.options import Options, option
-from genpas_cli.signals import ENDING
+from genpas_cli.signals import uninterrupted
 
 SHARE_OF_FREE_MEMORY = 0.7
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -164,25 +162,6 @@ def scratch_directory(temp_dir: Path) -> Iterator[Path]:
                 raise disk_error(error, temp_dir, option="--temp-dir") from error
             stack.callback(_remove_scratch, path)
         yield path
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C and its like back until the block has ended: what it removes or names is not left half done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-    previous = {number: handler for number in ENDING if callable(handler := signal.getsignal(number))}
-    for number in previous:
-        signal.signal(number, lambda number, _: held.append(number))
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        if held:
-            signal.raise_signal(held[0])
 
 
 def _remove_scratch(path: Path) -> None:

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from genpas_cli.errors import UsageError
-from genpas_cli.machine import disk_error, uninterrupted
+from genpas_cli.machine import disk_error
+from genpas_cli.signals import uninterrupted
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2

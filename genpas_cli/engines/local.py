@@ -9,8 +9,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,26 +18,16 @@ from genpas_cli.engines.work import PairForm, SplitPlan, shard_batches
 from genpas_cli.progress import Progress
 from genpas_cli.shards import ShardFile, shard_name, sync_file, write_shard
 from genpas_cli.store import Store
+from genpas_cli.threads import Pool, Task, pool
 
 T = TypeVar("T")
 
 _TELL_SECONDS = 0.2
+_THREADS = "genpas-shard"
 
 
 class _StoppedError(Exception):
     """The run was stopped while this shard was being made."""
-
-
-@contextmanager
-def _pool(threads: int) -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
-    """Give a pool and the event that stops its work; on the way out no thread is left running."""
-    stop = threading.Event()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="genpas-shard")
-    try:
-        yield pool, stop
-    finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 class _Watched:
@@ -64,53 +52,52 @@ def write_shards(
     """Write every shard of these plans below `directory`; return the files in the order of plans, epochs and shards."""
     total = sum(plan.sampling.pairs * plan.sampling.epochs for plan in plans)
     # The disk is waited for on a thread of its own, while the others go on with the next shards.
-    with _pool(1) as (disk, _), _pool(threads) as (pool, stop):
-        watched, synced = _Watched(stop), deque[Future[None]]()
+    with pool(1, "genpas-disk") as disk, pool(threads, _THREADS) as workers:
+        watched = _Watched(workers.stopping)
 
-        def write(plan: SplitPlan, epoch: int, index: int) -> ShardFile:
+        def write(plan: SplitPlan, epoch: int, index: int) -> tuple[ShardFile, Task[None]]:
             sampling = plan.sampling
             name = shard_name(plan.split, index, len(sampling.slices), epoch if sampling.epochs > 1 else None)
             batches = shard_batches(store, plan, sampling.slices[index], epoch, form)
             file = write_shard(directory, name, plan.split, form.schema, watched(batches))
-            synced.append(disk.submit(sync_file, directory / name))
-            return file
+            return file, disk.submit(sync_file, directory / name)
 
-        futures = [
-            pool.submit(write, plan, epoch, index)
+        tasks = [
+            workers.submit(write, plan, epoch, index)
             for plan in plans
             for epoch in range(plan.sampling.epochs)
             for index in range(len(plan.sampling.slices))
         ]
-        waiting: set[Future[ShardFile]] = set(futures)
-        while waiting:
-            finished, waiting = wait(waiting, timeout=_TELL_SECONDS, return_when=FIRST_COMPLETED)
-            for future in finished:
-                future.result()
+        for task in tasks:
+            while not task.done(_TELL_SECONDS):
+                progress("writing pairs", watched.rows, total)
+            task.result()
             progress("writing pairs", watched.rows, total)
-        for sync in synced:
-            sync.result()
-        return [future.result() for future in futures]
+        written = [task.result() for task in tasks]
+        for _, synced in written:
+            synced.result()
+        return [file for file, _ in written]
 
 
 def stream_shards(store: Store, plan: SplitPlan, form: PairForm, *, threads: int) -> Iterator[pa.RecordBatch]:
     """Yield the pairs of a plan, shard by shard in order, while later shards are being made on other threads."""
-    with _pool(threads) as (pool, stop):
-        watched = _Watched(stop)
+    with pool(threads, _THREADS) as workers:
+        watched = _Watched(workers.stopping)
 
         def collect(epoch: int, index: int) -> list[pa.RecordBatch]:
             batches = shard_batches(store, plan, plan.sampling.slices[index], epoch, form)
             return list(watched(batches))
 
-        for batches in _ordered(pool, collect, plan, ahead=threads + 1):
+        for batches in _ordered(workers, collect, plan, ahead=threads + 1):
             yield from batches
 
 
-def _ordered(pool: ThreadPoolExecutor, work: Callable[[int, int], T], plan: SplitPlan, *, ahead: int) -> Iterator[T]:
+def _ordered(workers: Pool, work: Callable[[int, int], T], plan: SplitPlan, *, ahead: int) -> Iterator[T]:
     """Yield the results in order, with at most `ahead` of them in the making or waiting."""
-    running: deque[Future[T]] = deque()
+    running: deque[Task[T]] = deque()
     for epoch in range(plan.sampling.epochs):
         for index in range(len(plan.sampling.slices)):
-            running.append(pool.submit(work, epoch, index))
+            running.append(workers.submit(work, epoch, index))
             if len(running) >= ahead:
                 yield running.popleft().result()
     while running:

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from genpas_cli.errors import DataError
 from genpas_cli.logs.sources import Compression, compression_of, decompressed, open_bytes
+from genpas_cli.threads import Task, pool
 
 _CHUNK = 1 << 20
 
@@ -38,63 +39,27 @@ class _Stopped(Exception):  # noqa: N818  # not an error: the staging that was c
     """The check is not wanted any more."""
 
 
-class IntegrityCheck:
-    """A running check; `digests` waits for it."""
-
-    def __init__(self, subjects: Sequence[Subject]) -> None:
-        self._subjects = tuple(subjects)
-        self._digests: list[str] = []
-        self._defect: BaseException | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="genpas-integrity")
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread early and wait for it: one that still runs at exit makes PyArrow print of leaks."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def digests(self) -> list[str]:
-        """Return the SHA-256 of each file.
-
-        Raises:
-            DataError: the first defect found.
-        """
-        while self._thread.is_alive():
-            self._thread.join(0.2)  # in slices, so that Ctrl-C gets through
-        if self._defect is not None:
-            raise self._defect
-        return self._digests
-
-    def _run(self) -> None:
-        try:
-            for subject in self._subjects:
-                self._digests.append(_check(subject, self._stop))
-        except _Stopped:
-            pass
-        except BaseException as error:  # noqa: BLE001  # raised again in the thread that asks
-            self._defect = error
-
-
 @contextmanager
-def checking(subjects: Sequence[Subject]) -> Iterator[IntegrityCheck]:
-    """Check files while the body runs; a defect of the file wins over the error that it caused in the body."""
-    check = IntegrityCheck(subjects)
-    check.start()
-    try:
-        yield check
-    except DataError as error:
+def checking(subjects: Sequence[Subject]) -> Iterator[Task[list[str]]]:
+    """Check files while the body runs; a defect of the file wins over the error that it caused in the body.
+
+    The task's result is the SHA-256 of each file. It raises DataError: the first defect found.
+    """
+    # Left early, it is waited for: a thread that still runs at exit makes PyArrow print of leaks.
+    with pool(1, "genpas-integrity") as thread:
+        check = thread.submit(_check_all, subjects, thread.stopping)
         try:
-            check.digests()
-        except DataError as defect:
-            raise defect from error
-        raise
-    finally:
-        check.stop()
+            yield check
+        except DataError as error:
+            try:
+                check.result()
+            except DataError as defect:
+                raise defect from error
+            raise
+
+
+def _check_all(subjects: Sequence[Subject], stop: threading.Event) -> list[str]:
+    return [_check(subject, stop) for subject in subjects]
 
 
 class _HashingFile:

@@ -100,7 +100,7 @@ def stage(  # the six that a caller decides
         loaded = load(con, plan, scratch, bad, progress or _silent)
         funnel = _clean(con, loaded, bad, cleaning, condition)
         kept = _finish(con, loaded.plan)
-        digests = check.digests()
+        digests = check.result()
     files = tuple(
         FileReport(original.name, part.log.format, original.path.stat().st_size, digest, part.rows)
         for original, part, digest in zip(originals, loaded.parts, digests, strict=True)
