@@ -86,10 +86,22 @@ def file_digest(path: Path) -> str:
 
 def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[Any]:
     """Yield the Arrow record batches of a shard, a row group at a time."""
+    for index in range(len(row_groups(path))):
+        yield read_row_group(path, index, columns)
+
+
+def row_groups(path: Path) -> list[int]:
+    """Return the rows of each row group of a Parquet file."""
     with pq.ParquetFile(path) as file:
-        for index in range(file.num_row_groups):
-            table = file.read_row_group(index, columns=columns, use_threads=False)
-            yield from table.combine_chunks().to_batches()
+        return [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
+
+
+def read_row_group(path: Path, index: int, columns: list[str] | None = None) -> pa.RecordBatch:
+    """Return one row group of a shard, on this thread alone."""
+    with pq.ParquetFile(path) as file:
+        table = file.read_row_group(index, columns=columns, use_threads=False)
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
 def shard_schema(path: Path) -> pa.Schema:

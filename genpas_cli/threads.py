@@ -9,7 +9,8 @@ waited for in a SimpleQueue, which is C code and has no such gap.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
@@ -77,3 +78,14 @@ def pool(threads: int, name: str) -> Iterator[Pool]:
         yield threads_
     finally:
         threads_.close()
+
+
+def in_order(workers: Pool, calls: Iterable[Callable[[], T]], *, ahead: int) -> Iterator[T]:
+    """Yield the results of the calls in their order, with at most `ahead` of them in the making or waiting."""
+    running: deque[Task[T]] = deque()
+    for call in calls:
+        running.append(workers.submit(call))
+        if len(running) >= ahead:
+            yield running.popleft().result()
+    while running:
+        yield running.popleft().result()

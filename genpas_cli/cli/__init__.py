@@ -26,6 +26,7 @@ COMMANDS = {
     "augment": "Cut input–target pairs from a store or from logs; write them as Parquet shards.",
     "stats": "Show what cutting rules do to the training pairs, exactly, and how healthy the data is.",
     "tune": "Search α, β and γ by how near the training pairs come to the validation pairs; nothing is trained.",
+    "export": "Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.",
     "verify": "Check shards against their manifest: digests, counts, schema, numbers; with the store, every pair.",
 }
 """The commands, in the order of a log's way, with the first line of their help."""

@@ -7,20 +7,18 @@ the interpreter's lock, so that two threads on two shards are nearly twice as fa
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
 
 from genpas_cli.engines.work import PairForm, SplitPlan, shard_batches
 from genpas_cli.progress import Progress
+from genpas_cli.sampling.shard_plan import Slice
 from genpas_cli.shards import ShardFile, shard_name, sync_file, write_shard
 from genpas_cli.store import Store
-from genpas_cli.threads import Pool, Task, pool
-
-T = TypeVar("T")
+from genpas_cli.threads import Task, in_order, pool
 
 _TELL_SECONDS = 0.2
 _THREADS = "genpas-shard"
@@ -84,21 +82,11 @@ def stream_shards(store: Store, plan: SplitPlan, form: PairForm, *, threads: int
     with pool(threads, _THREADS) as workers:
         watched = _Watched(workers.stopping)
 
-        def collect(epoch: int, index: int) -> list[pa.RecordBatch]:
-            batches = shard_batches(store, plan, plan.sampling.slices[index], epoch, form)
-            return list(watched(batches))
+        def collect(epoch: int, part: Slice) -> list[pa.RecordBatch]:
+            return list(watched(shard_batches(store, plan, part, epoch, form)))
 
-        for batches in _ordered(workers, collect, plan, ahead=threads + 1):
+        calls = (
+            partial(collect, epoch, part) for epoch in range(plan.sampling.epochs) for part in plan.sampling.slices
+        )
+        for batches in in_order(workers, calls, ahead=threads + 1):
             yield from batches
-
-
-def _ordered(workers: Pool, work: Callable[[int, int], T], plan: SplitPlan, *, ahead: int) -> Iterator[T]:
-    """Yield the results in order, with at most `ahead` of them in the making or waiting."""
-    running: deque[Task[T]] = deque()
-    for epoch in range(plan.sampling.epochs):
-        for index in range(len(plan.sampling.slices)):
-            running.append(workers.submit(work, epoch, index))
-            if len(running) >= ahead:
-                yield running.popleft().result()
-    while running:
-        yield running.popleft().result()

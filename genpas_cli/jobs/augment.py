@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 from genpas_cli.card import data_card
 from genpas_cli.engines.local import stream_shards, write_shards
 from genpas_cli.errors import UsageError
+from genpas_cli.forms.form import Form, changed
+from genpas_cli.forms.ids import Plain, RawIds
 from genpas_cli.jobs.ingest import IngestReport
 from genpas_cli.jobs.opening import Sources, opened_store, source_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
@@ -172,10 +174,10 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
         batches = stream_shards(opened.store, chosen, job.form, threads=job.workers)
         form = job.form.schema
         if ids == "raw":
-            from genpas_cli.jobs.raw_ids import RawIds
-
-            raw = RawIds(opened.store, form)
-            form, batches = raw.schema, (raw.batch(batch) for batch in batches)
+            items, users = _ids(opened.store, "items"), _ids(opened.store, "users")
+            raw = RawIds(Form(form, opened.store.items, job.form.max_input), items, users)
+            plain = Plain(raw.form)
+            form, batches = plain.form.schema, (changed(batch, (raw, plain)) for batch in batches)
         yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), batches)
 
 
@@ -211,6 +213,10 @@ def _write(store: Store, job: Job, directory: Path, options: AugmentOptions, pro
     except OSError as error:
         raise disk_error(error, directory) from error
     return files
+
+
+def _ids(store: Store, table: Literal["users", "items"]) -> pa.Array:
+    return pa.concat_arrays([batch.column(1) for batch in store.vocabulary(table)])
 
 
 def _write_vocabulary(store: Store, path: Path, table: Literal["users", "items"]) -> ShardFile:

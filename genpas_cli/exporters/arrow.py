@@ -1,0 +1,40 @@
+"""Arrow IPC: the columns as they are; a file that can be mapped into memory, or on stdout a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from genpas_cli.exporters.format import Format, Shown
+from genpas_cli.forms.ids import Plain
+
+
+class Arrow(Format):
+    """Record batches with the manifest in the schema's metadata, under `genpas`."""
+
+    name = "arrow"
+    suffix = ".arrow"
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__(shown)
+        self._plain = Plain(self.form)
+        fields = [self._plain.form.schema.field(name) for name in self.columns]
+        self._schema = pa.schema(fields, metadata={"genpas": json.dumps(shown.manifest)})
+
+    def encode(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch itself."""
+        plain = self._plain.batch(pairs)
+        return pa.RecordBatch.from_arrays([plain.column(name) for name in self.columns], schema=self._schema)
+
+    def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
+        """Write a split: a file where it can be sought in, else a stream."""
+        make = pa.ipc.new_file if out.seekable() else pa.ipc.new_stream
+        with make(out, self._schema) as writer:
+            for batch in parts:
+                writer.write_batch(batch)
+
+
+FORMAT = Arrow

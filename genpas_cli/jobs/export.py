@@ -1,0 +1,307 @@
+"""`export`: pairs in the format of another trainer, as files or on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.errors import UsageError
+from genpas_cli.exporters import format_named
+from genpas_cli.exporters.format import Format, Shown
+from genpas_cli.forms.form import Change, Form, changed
+from genpas_cli.forms.ids import Numbers, RawIds
+from genpas_cli.forms.padding import Padded
+from genpas_cli.forms.semantic_ids import Codes, SemanticIds, read_codes
+from genpas_cli.jobs.options import ExportOptions
+from genpas_cli.jobs.pair_readers import DirectoryReader, PairReader, StreamReader, read_vocabulary, standard_input
+from genpas_cli.logs.aliases import RATING, TIME, matches
+from genpas_cli.machine import Machine, check_writable, disk_error, resolve, scratch_directory
+from genpas_cli.progress import Progress, silent
+from genpas_cli.publish import building, refuse_existing
+from genpas_cli.threads import in_order, pool
+
+NAME = "export.json"
+"""What an output directory is known by; it says how it was made."""
+
+TOKENS = "tokens.parquet"
+"""The tokens of each item, beside pairs of semantic ids."""
+
+_THREADS = "genpas-export"
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What `export` wrote; `genpas export --json` prints exactly this."""
+
+    output: str
+    """File or directory."""
+    format: str
+    pairs: dict[str, int]
+    """Pairs by split."""
+    dropped: int
+    """Pairs left out as their target or whole input has no semantic id (`--missing-codes drop`)."""
+    tokens: dict[str, Any] | None
+    """The vocabulary of semantic ids: `sizes` and `offsets` by level, `separator`, `end`, `size`."""
+    seconds: float
+    notes: list[str] = field(default_factory=list)
+    """What a person should know who uses the output."""
+
+
+def export(
+    pairs: str | Path, output: str | Path, options: ExportOptions, *, force: bool = False, progress: Progress = silent
+) -> ExportReport:
+    """Write pairs in another format.
+
+    Args:
+        pairs: a pairs directory, or `-` for an Arrow stream on standard input.
+        output: the file to make, where one split goes into one file; else the directory.
+        options: which format, which pairs, in what form.
+        force: replace an output that exists.
+        progress: told how far it is.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`; nothing is written then.
+    """
+    started, path, machine = time.monotonic(), Path(output), resolve(options)
+    with _opened(pairs, options, machine, name=path.name) as run:
+        is_file = len(run.splits) == 1 and run.format.one_file
+        replaceable = Path.is_file if is_file else _is_export
+        refuse_existing(path, force=force, replaceable=replaceable)
+        check_writable(path.absolute().parent)
+        with building(path, force=force, replaceable=replaceable) as new:
+            try:
+                if is_file:
+                    with new.open("wb") as out:
+                        run.format.write(out, run.parts(run.splits[0], progress))
+                else:
+                    run.write_directory(new, progress)
+            except OSError as error:
+                raise disk_error(error, path) from error
+        return run.report(str(path), time.monotonic() - started)
+
+
+def export_stream(
+    pairs: str | Path, out: BinaryIO, options: ExportOptions, *, progress: Progress = silent
+) -> ExportReport:
+    """Write the pairs of one split to an open file, such as stdout.
+
+    Args:
+        pairs: as for `export`.
+        out: a binary file, open for writing.
+        options: as for `export`; `split` None means `train`.
+        progress: told how far it is.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`; some may have been written then.
+    """
+    started, machine = time.monotonic(), resolve(options)
+    with _opened(pairs, options, machine, name=None) as run:
+        if not run.format.streams:
+            raise UsageError(
+                f"--to {options.to} cannot be streamed: it is several files, or not written from its beginning",
+                tip="Name a place with -o.",
+            )
+        run.format.write(out, run.parts(run.splits[0], progress))
+        return run.report("-", time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One export under way."""
+
+    reader: PairReader
+    splits: tuple[str, ...]
+    changes: tuple[Change, ...]
+    format: Format
+    options: ExportOptions
+    machine: Machine
+    semantic: SemanticIds | None
+    read: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+
+    def parts(self, split: str, progress: Progress) -> Iterator[Any]:
+        """Yield the encoded batches of a split, in order, while later ones are being read and encoded."""
+        self.read[split] = self.written[split] = 0
+        total = self.reader.rows(split) if self.options.limit is None else self.options.limit
+        needed = _columns_to_read(self.reader.form, self.format.columns)
+        with pool(self.machine.threads, _THREADS) as workers:
+            reads = self.reader.reads(split, needed, self.options.limit)
+            calls = (partial(self._encoded, read) for read in reads)
+            for rows_read, rows, part in in_order(workers, calls, ahead=self.machine.threads + 1):
+                self.read[split] += rows_read
+                self.written[split] += rows
+                progress(f"writing {split}", self.read[split], total)
+                yield part
+
+    def _encoded(self, read: Any) -> tuple[int, int, Any]:
+        batch = read()
+        pairs = changed(batch, self.changes)
+        return batch.num_rows, pairs.num_rows, self.format.encode(pairs)
+
+    def write_directory(self, directory: Path, progress: Progress) -> None:
+        """Write all splits, and what belongs to them."""
+        directory.mkdir()
+        for split in self.splits:
+            self.format.write_into(directory, split, self.parts(split, progress))
+        for name, text in self.format.companions().items():
+            (directory / name).write_text(text, encoding="utf-8")
+        if self.semantic is not None:
+            pq.write_table(self.semantic.table(), directory / TOKENS)
+        about = {
+            "format": self.format.name,
+            "pairs": self.written,
+            "tokens": self._tokens(),
+            "of": self.reader.manifest,
+        }
+        (directory / NAME).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+    def report(self, output: str, seconds: float) -> ExportReport:
+        """Return what was done."""
+        dropped = sum(self.read.values()) - sum(self.written.values())
+        return ExportReport(
+            output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), self.format.notes()
+        )
+
+    def _tokens(self) -> dict[str, Any] | None:
+        return None if self.semantic is None else asdict(self.semantic.tokens)
+
+
+@contextlib.contextmanager
+def _opened(pairs: str | Path, options: ExportOptions, machine: Machine, *, name: str | None) -> Iterator[_Run]:
+    """Open the pairs and decide on everything, before anything is written; without a name, for a stream."""
+    kind = format_named(options.to)
+    _check(options)
+    reader = _reader(pairs, options)
+    splits = _splits(reader, options, one_split=name is None)
+    changes, semantic = _changes(reader, options)
+    form = changes[-1].form if changes else reader.form
+    columns = None if options.columns is None else tuple(name.strip() for name in options.columns.split(","))
+    with scratch_directory(machine.temp_dir) as scratch:
+        shown = Shown(
+            form, name or "pairs", columns, reader.manifest, _called(form, TIME), _called(form, RATING), scratch
+        )
+        yield _Run(reader, splits, changes, kind(shown), options, machine, semantic)
+
+
+def _check(options: ExportOptions) -> None:
+    if options.limit is not None and options.limit < 1:
+        raise UsageError(f"--limit is {options.limit}; it takes 1 or more")
+    if options.semantic_ids is None:
+        given = {
+            "--missing-codes": options.missing_codes != "error",
+            "--colliding-codes": options.colliding_codes != "error",
+            "--separator": options.separator,
+            "--end-token": options.end_token,
+        }
+        if unused := next((flag for flag, is_given in given.items() if is_given), None):
+            raise UsageError(f"{unused} goes with --semantic-ids FILE")
+
+
+def _reader(pairs: str | Path, options: ExportOptions) -> PairReader:
+    if str(pairs) != "-":
+        if options.vocab is not None:
+            raise UsageError(f"--vocab is for a stream; {pairs} has its own items.parquet")
+        return DirectoryReader(Path(pairs), options.epoch)
+    if options.epoch is not None:
+        raise UsageError("--epoch is for a pairs directory; a stream has the epochs that augment puts into it")
+    return StreamReader(standard_input())
+
+
+def _splits(reader: PairReader, options: ExportOptions, *, one_split: bool) -> tuple[str, ...]:
+    wanted: str | None = options.split
+    if wanted is None and one_split:
+        wanted = reader.splits[0]
+    if wanted is None:
+        return reader.splits
+    if wanted not in reader.splits:
+        raise UsageError(f"--split {wanted}: these pairs have {', '.join(reader.splits)}")
+    return (wanted,)
+
+
+def _changes(reader: PairReader, options: ExportOptions) -> tuple[tuple[Change, ...], SemanticIds | None]:
+    """Return the steps from the pairs as they are to the pairs as they are wanted."""
+    form, changes, semantic = reader.form, list[Change](), None
+    has = "num" if form.largest is not None else "raw"
+    wanted = options.ids or has
+    codes = None if options.semantic_ids is None else read_codes(Path(options.semantic_ids))
+
+    def add(change: Change) -> None:
+        nonlocal form
+        changes.append(change)
+        form = change.form
+
+    items, users = _vocabularies(reader, options, needs=wanted != has or codes is not None, codes=codes)
+    if has == "raw" and (wanted == "num" or codes is not None):
+        add(Numbers(form, items, users if wanted == "num" else None))
+    if codes is not None:
+        semantic = SemanticIds(
+            form, items, codes, missing=options.missing_codes, colliding=options.colliding_codes,
+            separator=options.separator, end=options.end_token,
+        )  # fmt: skip
+        add(semantic)
+    if wanted == "raw" and form.largest is not None:
+        add(RawIds(form, None if semantic else items, users if form.user == "user_num" else None))
+    if options.pad != "none":
+        add(Padded(form, options.pad))
+    return tuple(changes), semantic
+
+
+def _vocabularies(
+    reader: PairReader, options: ExportOptions, *, needs: bool, codes: Codes | None
+) -> tuple[pa.Array | None, pa.Array | None]:
+    """Return the ids of items and of users by number, where they are needed and known."""
+    if not needs:
+        return None, None
+    if isinstance(reader, DirectoryReader):
+        items, users = reader.vocabulary("items"), reader.vocabulary("users")
+        if items is None:
+            raise UsageError("the pairs directory has no items.parquet, so the ids of its items are not known")
+        return items, users
+    if options.vocab is None:
+        if codes is not None and reader.form.largest is None:
+            return codes.ids, None
+        raise UsageError(
+            "a stream has no vocabulary of its own",
+            tip="Name a pairs directory of the same log: --vocab DIR; or let augment write ids: --ids raw.",
+        )
+    items, users = (read_vocabulary(Path(options.vocab), table) for table in ("items", "users"))
+    if items is None:
+        raise UsageError(
+            f"--vocab {options.vocab}: no items.parquet there", tip="Name a pairs directory of the same log."
+        )
+    if reader.form.largest is not None and len(items) != reader.form.largest:
+        raise UsageError(
+            f"--vocab {options.vocab} has {len(items):,} items, and the stream {reader.form.largest:,}: another log's"
+        )
+    return items, users
+
+
+def _called(form: Form, tiers: Any) -> str | None:
+    """Return the kept column that has a name of this role, if one has."""
+    found = matches(form.kept, tiers)
+    return form.kept[found[0]] if len(found) == 1 else None
+
+
+def _columns_to_read(form: Form, columns: Sequence[str]) -> list[str]:
+    """Return the columns of the pairs as they are, of which these are made."""
+    names = {"user_id": form.user, "user_num": form.user}
+    # Inputs and targets in any case: semantic ids may drop pairs by them.
+    wanted = {names.get(name, name) for name in columns} | {"input_items", "target_item"}
+    return [name for name in form.schema.names if name in wanted]
+
+
+def _is_export(path: Path) -> bool:
+    """Tell whether a directory is an output of ours, or empty."""
+    return path.is_dir() and ((path / NAME).is_file() or not any(path.iterdir()))

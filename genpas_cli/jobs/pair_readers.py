@@ -1,0 +1,204 @@
+"""Pairs as `export` reads them: a pairs directory, or an Arrow stream of `augment -o -` on standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.errors import DataError, IntegrityError, UsageError
+from genpas_cli.forms.form import Form
+from genpas_cli.manifest import Manifest, manifest_files, read_manifest
+from genpas_cli.shards import ShardFile, read_row_group, row_groups, shard_schema
+
+Read = Callable[[], pa.RecordBatch]
+"""Reads one batch, on any thread."""
+
+SPLITS = ("train", "validation", "test")
+
+
+class PairReader(Protocol):
+    """Pairs of some splits, batch by batch."""
+
+    manifest: Manifest
+    form: Form
+    splits: tuple[str, ...]
+    """Those that have pairs."""
+
+    def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:
+        """Yield what reads the batches of a split, in order.
+
+        Args:
+            split: one of `splits`.
+            columns: those that are needed.
+            limit: rows, at most.
+        """
+        ...
+
+    def rows(self, split: str) -> int:
+        """Return how many pairs a split has."""
+        ...
+
+
+class DirectoryReader:
+    """A pairs directory.
+
+    Args:
+        directory: the directory.
+        epoch: of several epochs, which one's training pairs; None for all, one after the other.
+
+    Raises:
+        DataError, IntegrityError: see `read_manifest`; or a shard is missing.
+        UsageError: there is no such epoch.
+    """
+
+    def __init__(self, directory: Path, epoch: int | None = None) -> None:
+        self._directory = directory
+        self.manifest = read_manifest(directory)
+        files = [file for file in manifest_files(self.manifest) if file.split is not None]
+        if missing := next((file.path for file in files if not (directory / file.path).is_file()), None):
+            raise IntegrityError(f"{directory / missing} is missing; the manifest lists it")
+        if epoch is not None:
+            files = _of_epoch(files, epoch, int(self.manifest["epochs"]))
+        self._files = files
+        self.splits = tuple(split for split in SPLITS if any(file.split == split for file in files))
+        schema = shard_schema(directory / files[0].path)
+        self.form = Form(schema, int(self.manifest["items"]), self.manifest["max_input"])
+
+    def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:
+        """Yield what reads the row groups of a split."""
+        left = limit
+        for file in self._files:
+            if file.split != split:
+                continue
+            path = self._directory / file.path
+            for index, rows in enumerate(row_groups(path)):
+                if left == 0:
+                    return
+                wanted = rows if left is None else min(rows, left)
+                yield partial(_first_rows_of, path, index, list(columns), wanted)
+                left = None if left is None else left - wanted
+
+    def rows(self, split: str) -> int:
+        """Return how many pairs a split has."""
+        return sum(file.rows for file in self._files if file.split == split)
+
+    def vocabulary(self, table: str) -> pa.Array | None:
+        """Return the ids of `items` or `users` by number from 1; None if the directory has them not."""
+        return read_vocabulary(self._directory, table)
+
+
+class StreamReader:
+    """An Arrow stream that `genpas augment -o -` writes.
+
+    Raises:
+        DataError: it is something else, or empty.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        try:
+            self._reader = pa.ipc.open_stream(stream)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(
+                f"standard input is no Arrow stream of pairs ({error})",
+                tip="It takes what augment writes: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
+            ) from error
+        schema = self._reader.schema
+        try:
+            self.manifest = json.loads((schema.metadata or {})[b"genpas"])
+            self.splits: tuple[str, ...] = (self.manifest["split_out"],)
+        except (KeyError, ValueError) as error:
+            raise DataError(
+                "standard input is an Arrow stream, but not one of pairs: its schema has no manifest of genpas",
+                tip="It takes what augment writes: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
+            ) from error
+        largest = int(self.manifest["items"]) if self.manifest["ids"] == "num" else None
+        self.form = Form(schema.remove_metadata(), largest, self.manifest["max_input"])
+
+    def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:  # noqa: ARG002  # as above
+        """Yield the batches as they come.
+
+        Raises:
+            IntegrityError: the stream ends before all its pairs have come.
+        """
+        seen = 0
+        while limit is None or seen < limit:
+            try:
+                batch = self._reader.read_next_batch()
+            except StopIteration:
+                break
+            except (pa.ArrowInvalid, OSError) as error:
+                raise IntegrityError(f"the stream on standard input was cut after {seen:,} pairs ({error})") from error
+            wanted = batch.num_rows if limit is None else min(batch.num_rows, limit - seen)
+            seen += wanted
+            yield partial(_first_rows, batch.select(list(columns)), wanted)
+        if limit is None and seen != self.manifest["rows"]:
+            raise IntegrityError(
+                f"the stream on standard input was cut: {seen:,} of {self.manifest['rows']:,} pairs came",
+                tip="See what the command before it says; set -o pipefail makes the shell see it too.",
+            )
+
+    def rows(self, split: str) -> int:  # noqa: ARG002  # a stream has one
+        """Return how many pairs will come."""
+        return int(self.manifest["rows"])
+
+
+def standard_input() -> BinaryIO:
+    """Return stdin as bytes.
+
+    Raises:
+        UsageError: it is a terminal.
+    """
+    if sys.stdin.isatty():
+        raise UsageError(
+            "- reads an Arrow stream from standard input, which is a terminal",
+            tip="Pipe pairs in: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
+        )
+    return sys.stdin.buffer
+
+
+def read_vocabulary(directory: Path, table: str) -> pa.Array | None:
+    """Return the ids of `items` or `users` of a pairs directory, by number from 1; None if it has no such file.
+
+    Raises:
+        DataError: the file is no vocabulary.
+    """
+    path, name = directory / f"{table}.parquet", table[:-1]
+    if not path.is_file():
+        return None
+    try:
+        ids = pq.read_table(path, columns=[f"{name}_num", f"{name}_id"]).combine_chunks()
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is no vocabulary of genpas: {error}") from error
+    if not np.array_equal(ids[f"{name}_num"].to_numpy(), np.arange(1, len(ids) + 1)):
+        raise DataError(f"{path} is no vocabulary of genpas: its numbers are not 1, 2, 3, ...")
+    return ids[f"{name}_id"].combine_chunks()
+
+
+def _of_epoch(files: list[ShardFile], epoch: int, epochs: int) -> list[ShardFile]:
+    if not 0 <= epoch < epochs:
+        raise UsageError(f"--epoch {epoch}: the pairs have {epochs} epochs, from 0")
+    if epochs == 1:
+        return files
+    return [file for file in files if file.split != "train" or Path(file.path).parent.name == f"epoch-{epoch:03d}"]
+
+
+def _first_rows_of(path: Path, index: int, columns: list[str], rows: int) -> pa.RecordBatch:
+    try:
+        return _first_rows(read_row_group(path, index, columns), rows)
+    except (pa.ArrowException, OSError) as error:
+        raise IntegrityError(
+            f"{path} cannot be read: {error}", tip=f"Check it: genpas verify {path.parents[1]}"
+        ) from error
+
+
+def _first_rows(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:
+    """Return the first rows, with lists that hold no more than theirs."""
+    return batch if rows == batch.num_rows else batch.take(pa.array(range(rows), pa.int64()))
