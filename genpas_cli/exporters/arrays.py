@@ -47,9 +47,10 @@ class GrowingArray:
 class ArrayFormat(Format):
     """A format of named arrays.
 
-    `values` int32 and `offsets` int64 (pairs + 1,): the input of pair n is `values[offsets[n]:offsets[n + 1]]`; or,
-    padded, `inputs` int32 (pairs, L). `targets` int32 (pairs,), with semantic ids (pairs, tokens). `users` int32 (pairs,).
-    Kept columns: `input_<name>` beside `values` (or (pairs, L)), `target_<name>` (pairs,); times as int64 seconds.
+    `values` int32 and `offsets` int64 (pairs + 1,): the input of pair n is `values[offsets[n]:offsets[n + 1]]`. With
+    padding instead `inputs` int32 (pairs, L). `targets` int32 (pairs,), with semantic ids (pairs, tokens). `users`
+    int32 (pairs,). Kept columns: `input_<name>` beside `values`, or (pairs, L); `target_<name>` (pairs,); times as
+    int64 seconds.
     """
 
     streams = False

@@ -90,8 +90,8 @@ class Grid(Format):
         """Return how GRID is kept from cutting once more."""
         return [
             (
-                "GRID: its training collate cuts every sequence into all its sub-sequences; these pairs are cut already, "
-                "so set train_dataloader_config.dataloader.collate_fn to collate_functions.collate_fn_train"
+                "GRID: its training collate cuts every sequence into all its sub-sequences; these pairs are cut "
+                "already, so set train_dataloader_config.dataloader.collate_fn to collate_functions.collate_fn_train"
             ),
             "GRID: items count from 1, so its map of semantic ids needs a column 0 that is not used",
         ]

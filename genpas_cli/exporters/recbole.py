@@ -78,8 +78,8 @@ class RecBole(TextFormat):
         """Return the settings."""
         name, names = self.shown.name, [name for name, _ in self._fields()]
         longest = self.form.width or self.form.max_input
-        text = f"""# Settings for RecBole: run_recbole("SASRec", "{name}", config_file_list=["{name}.yaml"])
-data_path: ..   # where the directory {name} is, seen from where you run this
+        text = f"""# Settings for RecBole: run_recbole("SASRec", "{name}", config_file_list=["{name}/{name}.yaml"])
+data_path: .   # where the directory {name} is, seen from where you run this
 benchmark_filename: [train, valid, test]
 load_col:
   inter: [{", ".join(names)}]
