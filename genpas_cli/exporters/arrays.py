@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from genpas_cli.errors import DataError
-from genpas_cli.exporters.format import Format, integers_of, refuse_texts
+from genpas_cli.exporters.format import Format, integers_of, is_time, refuse_texts
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -123,7 +123,7 @@ def numbers_of(name: str, values: pa.Array) -> NDArray[Any]:
         DataError: a null where there is no number for it.
     """
     kind = values.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+    if is_time(kind):
         values = pc.floor(pc.divide(values.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64()), 1e6)).cast(
             pa.int64()
         )

@@ -26,7 +26,7 @@ class Shown:
     manifest: dict[str, Any]
     """Of the pairs."""
     time: str | None = None
-    """The kept column that is a time by its name."""
+    """The kept column that is a time, by its name or type."""
     rating: str | None = None
     """The kept column that is a rating by its name."""
     scratch: Path = field(default_factory=Path)
@@ -131,6 +131,11 @@ def refuse_texts(form: Form, name: str) -> None:
         )
 
 
+def is_time(kind: pa.DataType) -> bool:
+    """Tell whether a type is an instant or a day."""
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
 def integers_of(column: str, kind: pa.DataType) -> pa.DataType:
     """Return the type that a format of numbers gives to a kept column: times as seconds.
 
@@ -141,7 +146,7 @@ def integers_of(column: str, kind: pa.DataType) -> pa.DataType:
         return kind
     if pa.types.is_boolean(kind):
         return pa.int8()
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+    if is_time(kind):
         return pa.int64()
     raise DataError(
         f"the kept column {column!r} is of type {kind}, which this format cannot hold: it takes numbers and times",

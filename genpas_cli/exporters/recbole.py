@@ -9,18 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genpas_cli.errors import DataError
-from genpas_cli.exporters.format import Shown, TextFormat
+from genpas_cli.exporters.arrays import numbers_of
+from genpas_cli.exporters.format import Shown, TextFormat, is_time
 from genpas_cli.exporters.texts import Texts, joined, plain_text
 
 _SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 
 
 def token(values: pa.Array) -> pa.Array:
-    """Return values as tokens.
+    """Return values as tokens; times as seconds.
 
     Raises:
         DataError: one that would end its cell, its line or itself.
     """
+    if is_time(values.type):
+        return pa.array(numbers_of("", values)).cast(pa.string())
     text = plain_text(values)
     bad = text.filter(pc.match_substring_regex(text, r"\s|^$"))
     if len(bad):
@@ -35,7 +38,7 @@ def token(values: pa.Array) -> pa.Array:
 class RecBole(TextFormat):
     """`NAME.train.inter`, `NAME.valid.inter`, `NAME.test.inter`, and `NAME.yaml` with the settings to use them.
 
-    Kept columns come as `<name>_list` and `<name>`: numbers as float, others as token.
+    Kept columns come as `<name>_list` and `<name>`: numbers as float, times as float in seconds, others as token.
     """
 
     name = "recbole"
@@ -106,7 +109,7 @@ train_neg_sample_args: ~
             kind = self.form.schema.field(name).type
             is_list = pa.types.is_list(kind)
             value = kind.value_type if is_list else kind
-            number = name not in own and (pa.types.is_integer(value) or pa.types.is_floating(value))
+            number = name not in own and (pa.types.is_integer(value) or pa.types.is_floating(value) or is_time(value))
             base = own.get(name) or (f"{name.removeprefix('input_')}_list" if is_list else name.removeprefix("target_"))
             fields.append((base, ("float" if number else "token") + ("_seq" if is_list else "")))
         return fields

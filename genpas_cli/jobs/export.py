@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from genpas_cli.errors import UsageError
 from genpas_cli.exporters import format_named
-from genpas_cli.exporters.format import Format, Shown
+from genpas_cli.exporters.format import Format, Shown, is_time
 from genpas_cli.forms.form import Change, Form, changed
 from genpas_cli.forms.ids import Numbers, RawIds
 from genpas_cli.forms.padding import Padded
@@ -189,9 +189,7 @@ def _opened(pairs: str | Path, options: ExportOptions, machine: Machine, *, name
     form = changes[-1].form if changes else reader.form
     columns = None if options.columns is None else tuple(name.strip() for name in options.columns.split(","))
     with scratch_directory(machine.temp_dir) as scratch:
-        shown = Shown(
-            form, name or "pairs", columns, reader.manifest, _called(form, TIME), _called(form, RATING), scratch
-        )
+        shown = Shown(form, name or "pairs", columns, reader.manifest, _time(form), _rating(form), scratch)
         yield _Run(reader, splits, changes, kind(shown), options, machine, semantic)
 
 
@@ -288,10 +286,19 @@ def _vocabularies(
     return items, users
 
 
-def _called(form: Form, tiers: Any) -> str | None:
-    """Return the kept column that has a name of this role, if one has."""
-    found = matches(form.kept, tiers)
-    return form.kept[found[0]] if len(found) == 1 else None
+def _rating(form: Form) -> str | None:
+    """Return the kept column that is a rating by its name."""
+    return _only([form.kept[n] for n in matches(form.kept, RATING)])
+
+
+def _time(form: Form) -> str | None:
+    """Return the kept column that is a time by its name; else the only one that is by its type."""
+    typed = [name for name in form.kept if is_time(form.schema.field(f"target_{name}").type)]
+    return _only([form.kept[n] for n in matches(form.kept, TIME)]) or _only(typed)
+
+
+def _only(names: list[str]) -> str | None:
+    return names[0] if len(names) == 1 else None
 
 
 def _columns_to_read(form: Form, columns: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -69,7 +70,8 @@ class DirectoryReader:
             files = _of_epoch(files, epoch, int(self.manifest["epochs"]))
         self._files = files
         self.splits = tuple(split for split in SPLITS if any(file.split == split for file in files))
-        schema = shard_schema(directory / files[0].path)
+        with _damaged(directory / files[0].path):
+            schema = shard_schema(directory / files[0].path)
         self.form = Form(schema, int(self.manifest["items"]), self.manifest["max_input"])
 
     def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:
@@ -79,7 +81,9 @@ class DirectoryReader:
             if file.split != split:
                 continue
             path = self._directory / file.path
-            for index, rows in enumerate(row_groups(path)):
+            with _damaged(path):
+                groups = row_groups(path)
+            for index, rows in enumerate(groups):
                 if left == 0:
                     return
                 wanted = rows if left is None else min(rows, left)
@@ -191,11 +195,18 @@ def _of_epoch(files: list[ShardFile], epoch: int, epochs: int) -> list[ShardFile
 
 
 def _first_rows_of(path: Path, index: int, columns: list[str], rows: int) -> pa.RecordBatch:
-    try:
+    with _damaged(path):
         return _first_rows(read_row_group(path, index, columns), rows)
+
+
+@contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    """Name the shard that cannot be read."""
+    try:
+        yield
     except (pa.ArrowException, OSError) as error:
         raise IntegrityError(
-            f"{path} cannot be read: {error}", tip=f"Check it: genpas verify {path.parents[1]}"
+            f"{path} cannot be read: {error}", tip="Compare its digest: genpas verify PAIRS"
         ) from error
 
 
