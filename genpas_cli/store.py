@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -29,8 +29,10 @@ from numpy.typing import NDArray
 from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.machine import Machine
+from genpas_cli.sampling.user_targets import UserTargets, training_targets_of
 from genpas_cli.sequences import Sequences, Spans
 from genpas_cli.spans import RowOrder, cut_spans
+from genpas_cli.target_rule import TargetRule, pick_targets
 
 FORMAT_VERSION = 1
 
@@ -157,6 +159,8 @@ class Store:
     path: Path
     database: Database
     meta: dict[str, Any]
+    rule: TargetRule | None = field(default=None, kw_only=True)
+    """Picks which interactions can be targets; None for all that have another before them."""
 
     @property
     def kept(self) -> list[str]:
@@ -193,6 +197,8 @@ class Store:
 
     def target_histogram(self) -> NDArray[np.int64]:
         """Return int64 (M + 1,): how many users offer each number of training targets m; those of m = 0 included."""
+        if self.rule is not None:
+            return np.bincount(self.rule.count["train"])
         lengths = self.train_length_histogram()
         histogram = lengths[1:].copy() if len(lengths) > 1 else np.zeros(1, np.int64)
         histogram[0] = lengths[:2].sum()
@@ -214,6 +220,42 @@ class Store:
             yield Lengths(*held)
         if seen + held.shape[1] != last - first + 1:
             raise IntegrityError(f"{self.path}: table users lacks some of the users {first + 1}..{last + 1}")
+
+    def target_counts(self, split: Split, first: int, lengths: Lengths) -> NDArray[np.int64]:
+        """Return how many targets of a split each user of a run has, given the first user and their lengths."""
+        if self.rule is not None:
+            return self.rule.count[split][first : first + len(lengths.total)].astype(np.int64)
+        return self._possible_targets(split, lengths).counts
+
+    def user_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:
+        """Return the targets of a split that the users of a run have, given the first user and their lengths."""
+        if self.rule is not None:
+            return self.rule.targets(split, first, len(lengths.total))
+        return self._possible_targets(split, lengths)
+
+    def _possible_targets(self, split: Split, lengths: Lengths) -> UserTargets:
+        if split == "train":
+            return training_targets_of(lengths.train)
+        low, count = lengths.held_out(split, self.meta["split"]["eval"])
+        return UserTargets(count, low)
+
+    def restricted(self, condition: str) -> Store:
+        """Return the store with no other targets than interactions that satisfy a condition.
+
+        Args:
+            condition: an SQL expression, checked to be one and to compute from the columns of `interactions` alone.
+
+        Raises:
+            duckdb.Error: it fails on some value.
+        """
+        chunks = zip(*self.lengths(0, self.users - 1, _USERS_A_READ), strict=True)
+        lengths = Lengths(*(np.concatenate(column) for column in chunks))
+        splits: tuple[Split, ...] = ("train", "validation", "test")
+        possible = {split: self._possible_targets(split, lengths) for split in splits}
+        ranges: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {
+            split: (targets.low, targets.counts) for split, targets in possible.items()
+        }
+        return replace(self, rule=pick_targets(self.database, condition, lengths.total, ranges))
 
     def times(self, split: Split) -> Iterator[NDArray[np.float64]]:
         """Yield the times of a split's interactions, in the log's unit; timestamps in seconds."""

@@ -104,7 +104,7 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
     if json:
         console.print_json(asdict(report))
     else:
-        _say_report(report)
+        _say_report(report, options)
 
 
 def _send(stream: object) -> None:
@@ -112,8 +112,7 @@ def _send(stream: object) -> None:
 
     # Not `with`: closing writes the end mark, by which a stream that was cut short would pass for a whole one, and
     # waits for a reader that may have stalled.
-    # And not `sys.stdout.buffer`: with PYTHONUNBUFFERED set it may write a part only, which PyArrow does not look at.
-    stdout = open(sys.stdout.fileno(), "wb", closefd=False)  # noqa: SIM115  # as above
+    stdout = console.binary_stdout()
     writer = pa.ipc.new_stream(stdout, stream.schema)  # type: ignore[attr-defined]
     for batch in stream.batches:  # type: ignore[attr-defined]
         writer.write_batch(batch)
@@ -121,11 +120,12 @@ def _send(stream: object) -> None:
     stdout.close()
 
 
-def _say_report(report: AugmentReport) -> None:
+def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
     if report.log is not None:
         say_report(report.log)
         console.say("")
     held = report.held_out
+    no_target = "nothing came before" + ("" if options.target_where is None else ", or by --target-where")
     counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
     console.say(
         f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) "
@@ -136,7 +136,7 @@ def _say_report(report: AugmentReport) -> None:
     else:
         console.say(
             f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions"
-            + (f" ({held['without_input']:,} no target: nothing came before)" if held["without_input"] else "")
+            + (f" ({held['without_input']:,} no target: {no_target})" if held["without_input"] else "")
             + (
                 f"; {console.counted(held['users_in_train_only'], 'user')} with none"
                 if held["users_in_train_only"]

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from genpas_cli.progress import Progress, silent
 
@@ -57,6 +57,14 @@ def stdout() -> Console:
 
     width = None if sys.stdout.isatty() else _WIDE
     return Stdout(highlight=False, soft_wrap=True, emoji=False, markup=False, width=width)
+
+
+def binary_stdout() -> BinaryIO:
+    """Return stdout for bytes, to be closed when all is written.
+
+    Not `sys.stdout.buffer`: with PYTHONUNBUFFERED set it may write a part only, which not everybody looks at.
+    """
+    return open(sys.stdout.fileno(), "wb", closefd=False)
 
 
 def table(*headings: str) -> Table:

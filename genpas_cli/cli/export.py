@@ -63,7 +63,9 @@ def export(
                 "--to arrow writes bytes, and stdout is a terminal", tip="Pipe it into a reader, or use -o FILE."
             )
         with console.progress() as progress:
-            jobs.export_stream(pairs, sys.stdout.buffer, options, progress=progress)
+            stdout = console.binary_stdout()
+            jobs.export_stream(pairs, stdout, options, progress=progress)
+            stdout.close()
         return
     with console.progress() as progress:
         report = jobs.export(pairs, output, options, force=force, progress=progress)

@@ -126,32 +126,41 @@ class FairDraw:
         cells = strategy.enumeration.count(targets) if draw == "enumerated" and strategy.enumeration else targets
         return 12 * len(targets) + 4 * int(cells.sum())
 
-    def add(self, user: Ints, start: Ints, target: Ints) -> None:
-        """Add cuts: users from 0, input starts j and target positions k from 1."""
+    def add(self, user: Ints, start: Ints, target: Ints, number: Ints | None = None) -> None:
+        """Add cuts.
+
+        Args:
+            user: from 0.
+            start: input start j, from 1.
+            target: target position k, from 1.
+            number: which of its user's targets it is, i from 1, and 0 for none; by default k − 1.
+        """
         m = self._targets[user].astype(np.int64)
-        outside = (target < 2) | (target > m + 1) | (start < 1) | (start >= target)  # noqa: PLR2004  # k is from 2
+        number = target - 1 if number is None else number
+        outside = (number < 1) | (number > m) | (start < 1) | (start >= target)
         self._wrong += int(outside.sum())
-        user, start, target, m = (a[~outside] for a in (user, start, target, m))
+        user, start, target, number, m = (a[~outside] for a in (user, start, target, number, m))
         if self._draw == "enumerated":
-            self._add_enumerated(user, start, target, m)
+            self._add_enumerated(user, start, number, m)
             return
         part = self._random.random((4, len(user)))
         if self._draw == "balanced":
-            np.add.at(self._counts, self._cell_edges[user] + target - 2, 1)
+            np.add.at(self._counts, self._cell_edges[user] + number - 1, 1)
         else:
             self._levels["sequence length"].add(self._below_length[m], self._length_mass[m], part[0])
             self._levels["sequence"].add(self._before_user[user], self._p_sequence[m], part[1])
             kernel = self._strategy.target
-            self._levels["target"].add(kernel.cdf(target - 2, m), kernel.pmf(target - 1, m), part[2])
+            self._levels["target"].add(kernel.cdf(number - 1, m), kernel.pmf(number, m), part[2])
         kernel = self._strategy.input
         self._levels["input"].add(kernel.cdf(start - 1, target - 1), kernel.pmf(start, target - 1), part[3])
 
-    def _add_enumerated(self, user: Ints, start: Ints, target: Ints, m: Ints) -> None:
+    def _add_enumerated(self, user: Ints, start: Ints, number: Ints, m: Ints) -> None:
         rule = self._strategy.enumeration
         assert rule is not None, "checked when made"
-        rank = rule.rank(target, start, m)
+        # As if no position were left out between the targets: the rules that go without that have all starts at 1.
+        rank = rule.rank(number + 1, start, m)
         k, j = rule.unrank(rank, m)
-        listed = (k == target) & (j == start) & (rank >= 0) & (rank < rule.count(m))
+        listed = (k == number + 1) & (j == start) & (rank >= 0) & (rank < rule.count(m))
         self._wrong += int((~listed).sum())
         np.add.at(self._counts, self._cell_edges[user[listed]] + rank[listed], 1)
 

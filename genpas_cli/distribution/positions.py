@@ -1,4 +1,6 @@
-"""What the lengths of the training sequences alone decide: target positions, input lengths, mass by sequence length.
+"""Where targets stand and how long inputs are.
+
+The lengths of the training sequences decide it, by themselves or, where a rule picks targets, with the positions left.
 
 A cell is a pair (m, i): sequences that offer m = |s| − 1 targets, and the target k = i + 1. Everything here is a sum
 over cells, which are far fewer than interactions. Exact; no pair is drawn.
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genpas_cli.distribution.divergence import entropy_terms
+from genpas_cli.distribution.targets import Targets, TargetWeights
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
 from genpas_cli.sampling.strategies import Strategy
@@ -44,6 +47,8 @@ class PositionFigures:
     """float64 (L,): P(input length ≥ ℓ) for ℓ = 1..L, L the longest input after truncation."""
     cell_entropy: float
     """Entropy of (s, k, j) after truncation, in nats: inputs that the cut to L makes equal are one."""
+    sequence_length: Floats
+    """float64: the mass of sequences by |s|."""
 
     @property
     def mean_input_length(self) -> float:
@@ -55,6 +60,55 @@ class PositionFigures:
         return np.concatenate(([0.0], self.longer_than - np.append(self.longer_than[1:], 0.0)))
 
 
+@dataclass
+class Spread:
+    """The mass of a strategy's targets, by where they stand."""
+
+    by_position: Floats
+    """float64 (longest + 1,): P(k)."""
+    tenths: Floats
+    """float64 (10,): by (k − 1) / (|s| − 1)."""
+    entropy: float
+    """Of (s, k), in nats."""
+    by_length: Floats
+    """float64 (longest + 1,): by |s|."""
+
+    def figures(self, kernel: PositionKernel, max_input: int | None) -> PositionFigures:
+        """Return the figures with an input kernel, and inputs cut to their last so many items (None: all)."""
+        longest = len(self.by_position) - 2
+        longest = longest if max_input is None else min(max_input, longest)
+        starts = _start_entropy(kernel, self.by_position, longest)
+        survival = input_survival(kernel, self.by_position, longest)
+        return PositionFigures(self.by_position, self.tenths.tolist(), survival, self.entropy + starts, self.by_length)
+
+
+class PositionSums:
+    """The spread of several strategies' targets, added up over parts of the sequences.
+
+    Args:
+        weights: p(s, k) of the strategies.
+        longest: interactions of the longest training sequence.
+    """
+
+    def __init__(self, weights: TargetWeights, longest: int) -> None:
+        self._weights = weights
+        self.spread = {
+            steps: Spread(np.zeros(longest + 1), np.zeros(TENTHS), 0.0, np.zeros(longest + 1))
+            for steps in weights.steps
+        }
+
+    def add(self, targets: Targets, length: Ints) -> None:
+        """Add the targets of some training sequences, given their lengths."""
+        length = length[targets.row]
+        tenth = (TENTHS * (targets.position - 1) - 1) // (length - 1)
+        for steps, weight in self._weights.of(targets):
+            spread = self.spread[steps]
+            spread.by_position += np.bincount(targets.position, weights=weight, minlength=len(spread.by_position))
+            spread.tenths += np.bincount(tenth, weights=weight, minlength=TENTHS)
+            spread.by_length += np.bincount(length, weights=weight, minlength=len(spread.by_length))
+            spread.entropy += float(entropy_terms(weight).sum())
+
+
 def position_figures(strategy: Strategy, histogram: Ints, max_input: int | None) -> PositionFigures:
     """Compute what the lengths decide.
 
@@ -64,18 +118,14 @@ def position_figures(strategy: Strategy, histogram: Ints, max_input: int | None)
         max_input: inputs are cut to their most recent so many items; None keeps all.
     """
     p_sequence = sequence_pmf(strategy.sequence.weights(histogram), histogram)
-    by_position, tenths, entropy = np.zeros(len(histogram) + 1), np.zeros(TENTHS), 0.0
+    spread = Spread(np.zeros(len(histogram) + 1), np.zeros(TENTHS), 0.0, sequence_mass(strategy, histogram))
     for m, i in _cells(histogram):
         weight = p_sequence[m] * strategy.target.pmf(i, m)
         mass = weight * histogram[m]
-        by_position += np.bincount(i + 1, weights=mass, minlength=len(by_position))
-        tenths += np.bincount((TENTHS * i - 1) // m, weights=mass, minlength=TENTHS)
-        entropy += float((entropy_terms(weight) * histogram[m]).sum())
-    longest = len(histogram) - 1 if max_input is None else min(max_input, len(histogram) - 1)
-    starts = _start_entropy(strategy.input, by_position, longest)
-    return PositionFigures(
-        by_position, tenths.tolist(), input_survival(strategy.input, by_position, longest), entropy + starts
-    )
+        spread.by_position += np.bincount(i + 1, weights=mass, minlength=len(spread.by_position))
+        spread.tenths += np.bincount((TENTHS * i - 1) // m, weights=mass, minlength=TENTHS)
+        spread.entropy += float((entropy_terms(weight) * histogram[m]).sum())
+    return spread.figures(strategy.input, max_input)
 
 
 def _cells(histogram: Ints) -> Iterator[tuple[Ints, Ints]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel, SequenceKernel
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
 from genpas_cli.sampling.strategies import Strategy
-from genpas_cli.sampling.target_sampling import target_pmf
+from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.sequences import ranges
 
 TargetSteps = tuple[SequenceKernel, PositionKernel]
@@ -27,27 +27,31 @@ class Targets(NamedTuple):
     item: NDArray[np.int32]
     position: NDArray[np.int64]
     """k, 1-based."""
-    length: NDArray[np.int64]
-    """|s| of the training sequence it stands in."""
+    number: NDArray[np.int64]
+    """i, 1-based among the targets of its sequence; k − 1 where all positions but the first can be one."""
+    total: NDArray[np.int64]
+    """m, the targets of its sequence."""
+    row: NDArray[np.int64]
+    """Which of the sequences it stands in, from 0."""
     at: NDArray[np.int64]
     """Index of each target in the values of the sequences."""
 
 
-def targets_between(items: NDArray[np.int32], offsets: Ints, low: Ints, count: Ints, length: Ints) -> Targets:
-    """Return the targets at `count` positions of each sequence from position `low` on.
+def targets_in(items: NDArray[np.int32], offsets: Ints, targets: UserTargets) -> Targets:
+    """Return the targets of some sequences.
 
     Args:
         items: values of all sequences.
         offsets: int64 (sequences + 1,).
-        low: first position, 1-based, of each sequence.
-        count: how many consecutive positions; 0 for none.
-        length: training length of each sequence.
+        targets: where they stand.
     """
-    some = np.flatnonzero(count > 0)
-    position = ranges(low[some], count[some])
-    row = np.repeat(some, count[some])
+    some = np.flatnonzero(targets.counts > 0)
+    count = targets.counts[some]
+    number = ranges(np.ones_like(count), count)
+    row = np.repeat(some, count)
+    position = targets.position(row, number)
     at = offsets[:-1][row] + position - 1
-    return Targets(items[at], position, length[row], at)
+    return Targets(items[at], position, number, targets.counts[row], row, at)
 
 
 def steps_of(strategy: Strategy) -> TargetSteps:
@@ -76,9 +80,9 @@ class TargetWeights:
         by_target: dict[PositionKernel, Floats] = {}
         for sequence, target in self.steps:
             if sequence not in by_sequence:
-                by_sequence[sequence] = self._sequence[sequence][targets.length - 1]
+                by_sequence[sequence] = self._sequence[sequence][targets.total]
             if target not in by_target:
-                by_target[target] = target_pmf(target, targets.position, targets.length)
+                by_target[target] = target.pmf(targets.number, targets.total)
             yield (sequence, target), by_sequence[sequence] * by_target[target]
 
 

@@ -32,9 +32,11 @@ class Arrow(Format):
     def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
         """Write a split: a file where it can be sought in, else a stream."""
         make = pa.ipc.new_file if out.seekable() else pa.ipc.new_stream
-        with make(out, self._schema) as writer:
-            for batch in parts:
-                writer.write_batch(batch)
+        # Not `with`: closing writes the end mark, by which a stream that was cut short would pass for a whole one.
+        writer = make(out, self._schema)
+        for batch in parts:
+            writer.write_batch(batch)
+        writer.close()
 
 
 FORMAT = Arrow

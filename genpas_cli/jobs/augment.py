@@ -60,7 +60,7 @@ class AugmentReport:
     """Of all shards."""
     held_out: dict[str, Any]
     """`rule` of the split, `validation` and `test` targets, `users_in_train_only`, and `without_input` (held-out
-    interactions that are no target, as nothing came before them)."""
+    interactions that are no target, as nothing came before them or `target_where` leaves them out)."""
     log: IngestReport | None
     """How the log was read, cleaned and split; None where the source was a store."""
     seconds: float
@@ -250,6 +250,7 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
         "order": job.form.order,
         "shard_rows": options.shard_rows,
         "keep": list(job.form.kept),
+        "target_where": options.target_where,
         "schema": {field.name: str(field.type) for field in job.form.schema},
         "versions": library_versions(),
     }

@@ -11,7 +11,7 @@ from genpas_cli.distribution.alignment import Alignment
 from genpas_cli.distribution.divergence import entropy, popularity_deciles
 from genpas_cli.distribution.figures import References, TargetFigures, target_figures
 from genpas_cli.distribution.finite import independent_figures
-from genpas_cli.distribution.positions import binned, position_figures, sequence_mass
+from genpas_cli.distribution.positions import binned, position_figures
 from genpas_cli.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.distribution.targets import share, steps_of
 from genpas_cli.errors import UsageError
@@ -20,6 +20,7 @@ from genpas_cli.jobs.illustrations import illustrate
 from genpas_cli.jobs.options import StatsOptions
 from genpas_cli.jobs.planning import parse_max_input, parse_pairs, usable_histogram
 from genpas_cli.jobs.surveys import Candidate, Survey, Surveyor
+from genpas_cli.jobs.target_where import refuse_windows
 from genpas_cli.manifest import number_as_json
 from genpas_cli.progress import Progress
 from genpas_cli.report.figures import DrawnFigures, StatsReport, StrategyFigures
@@ -74,6 +75,10 @@ def store_report(  # noqa: PLR0913  # all but four by keyword
     """
     histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
     chosen = check_stats_options(options) if strategies is None else strategies
+    if store.rule is not None and strategies is None and not options.strategy:
+        chosen = [strategy for strategy in chosen if strategy.alpha is not None]
+    for strategy in chosen:
+        refuse_windows(store, strategy)
     candidates = [candidate(strategy, histogram, options.pairs) for strategy in chosen]
     candidates = candidates if first is None else [first, *candidates]
     max_input = parse_max_input(options.max_input)
@@ -117,7 +122,10 @@ def strategy_figures(  # what the two passes and the options give
     """Put the figures of one strategy together."""
     strategy, steps = each.strategy, steps_of(each.strategy)
     p = survey.p[steps]
-    positions = position_figures(strategy, survey.histogram, max_input)
+    if survey.positions is None:
+        positions = position_figures(strategy, survey.histogram, max_input)
+    else:
+        positions = survey.positions.spread[steps].figures(strategy.input, max_input)
     return StrategyFigures(
         **asdict(target_figures(p, references)),
         name=strategy.name, alpha=number_as_json(strategy.alpha), beta=number_as_json(strategy.beta),
@@ -128,7 +136,7 @@ def strategy_figures(  # what the two passes and the options give
         input_length_histogram=binned(positions.input_lengths()),
         target_position_histogram=positions.relative_position,
         popularity_deciles=popularity_deciles(p[survey.occurs], survey.train[survey.occurs]),
-        sequence_mass_by_length=binned(sequence_mass(strategy, survey.histogram)),
+        sequence_mass_by_length=binned(positions.sequence_length),
         drawn=_drawn(each, survey, references),
     )  # fmt: skip
 

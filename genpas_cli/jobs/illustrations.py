@@ -15,9 +15,8 @@ from genpas_cli.sampling.input_sampling import input_pmf
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
 from genpas_cli.sampling.strategies import Strategy, triple
-from genpas_cli.sampling.target_sampling import target_pmf
 from genpas_cli.sequences import Spans
-from genpas_cli.store import Store
+from genpas_cli.store import Lengths, Store
 
 GRID = tuple(round(0.2 * step, 1) for step in range(11))
 """Values of α and of β on the map: those seen in the figures of arXiv 2509.13648."""
@@ -44,8 +43,8 @@ def illustrate(
     by_popularity = by_popularity[np.argsort(-survey.train[by_popularity], kind="stable")]
     shown = {} if held_out is None else {against: held_out}
     shown |= {each.strategy.name: survey.p[steps_of(each.strategy)] for each in candidates}
-    items = _typical_sequence(store, survey.histogram)
-    steps = [_steps(each.strategy, len(items), survey.histogram) for each in candidates]
+    items, targets = _typical_sequence(store, survey.histogram)
+    steps = [_steps(each.strategy, len(items), targets, survey.histogram) for each in candidates]
     return Illustrations(
         [_curve(name, p[by_popularity]) for name, p in shown.items()], against, points, items.tolist(), steps
     )
@@ -56,30 +55,38 @@ def _curve(name: str, p: Floats) -> PopularityCurve:
     return PopularityCurve(name, ranks.tolist(), np.cumsum(p)[ranks - 1].tolist())
 
 
-def _typical_sequence(store: Store, histogram: Ints) -> Ints:
-    """Return the training items of the first user of median length, the first ones if they are too many to draw."""
-    median = int(np.searchsorted(np.cumsum(histogram[1:]), histogram[1:].sum() / 2)) + 2
-    length = min(median, _LONGEST_SHOWN)
+def _typical_sequence(store: Store, histogram: Ints) -> tuple[Ints, Ints]:
+    """Return the training items, and the positions of the targets, of the first user with a median number of targets.
+
+    The first ones, if they are too many to draw.
+    """
+    median = int(np.searchsorted(np.cumsum(histogram[1:]), histogram[1:].sum() / 2)) + 1
     first = 0
     for chunk in store.lengths(0, store.users - 1, 1 << 17):
-        found = np.flatnonzero(chunk.train == median)
+        found = np.flatnonzero(store.target_counts("train", first, chunk) == median)
         if len(found):
+            of_user = Lengths(*(column[found[0] : found[0] + 1] for column in chunk))
             user = first + int(found[0])
-            last = np.array([length], np.int32)
-            spans = Spans(np.array([user], np.int32), np.ones(1, np.int32), last)
-            whole = chunk.train[found[0] : found[0] + 1]
-            return store.spans(user, whole, spans, [], train_only=True).items.astype(np.int64)
+            targets = store.user_targets("train", user, of_user)
+            positions = targets.position(np.zeros(median, np.int64), np.arange(1, median + 1))
+            # As many as can be drawn, with a target at the end.
+            positions = positions[positions <= max(_LONGEST_SHOWN, positions[0])]
+            length = int(positions[-1])
+            spans = Spans(np.array([user], np.int32), np.ones(1, np.int32), np.array([length], np.int32))
+            items = store.spans(user, of_user.train, spans, [], train_only=True).items.astype(np.int64)
+            return items, positions
         first += len(chunk.train)
-    raise AssertionError("the median length occurs")
+    raise AssertionError("the median number occurs")
 
 
-def _steps(strategy: Strategy, length: int, histogram: Ints) -> StepsOfUser:
+def _steps(strategy: Strategy, length: int, positions: Ints, histogram: Ints) -> StepsOfUser:
     p = sequence_pmf(strategy.sequence.weights(histogram), histogram)
-    users = int(histogram[1:].sum())
-    targets, starts = np.arange(2, length + 1), np.arange(1, length)
+    users, shown = int(histogram[1:].sum()), len(positions)
+    targets = np.zeros(length + 1)
+    targets[positions] = strategy.target.pmf(np.arange(1, shown + 1), np.full(shown, shown))
     return StepsOfUser(
         strategy.name,
-        float(p[length - 1] * users),
-        target_pmf(strategy.target, targets, np.full(len(targets), length)).tolist(),
-        input_pmf(strategy.input, starts, np.full(len(starts), length)).tolist(),
+        float(p[shown] * users),
+        targets[2:].tolist(),
+        input_pmf(strategy.input, np.arange(1, length), np.full(length - 1, length)).tolist(),
     )

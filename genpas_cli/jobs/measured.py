@@ -18,7 +18,7 @@ from genpas_cli.distribution.figures import References, target_figures
 from genpas_cli.distribution.positions import TENTHS, binned
 from genpas_cli.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.distribution.targets import share
-from genpas_cli.errors import DataError, IntegrityError, MachineError
+from genpas_cli.errors import DataError, IntegrityError, MachineError, UsageError
 from genpas_cli.jobs.exact import check_stats_options, store_report
 from genpas_cli.jobs.opening import opened_store
 from genpas_cli.jobs.options import StatsOptions
@@ -30,6 +30,7 @@ from genpas_cli.progress import Progress
 from genpas_cli.report.figures import FairDrawFigures, FairTest, StatsReport, StrategyFigures
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.strategies import parse_strategy
+from genpas_cli.sampling.user_targets import TargetNumbers
 from genpas_cli.store import HeldOut, Store
 
 
@@ -60,7 +61,11 @@ def pairs_report(
     manifest = pairs.manifest
     limit = manifest["max_input"]
     strategy = manifest["strategy"]
-    options = replace(options, max_input="none" if limit is None else str(limit))
+    if options.target_where is not None:
+        raise UsageError(f"--target-where: {directory} says itself which interactions can be targets")
+    options = replace(
+        options, max_input="none" if limit is None else str(limit), target_where=manifest.get("target_where")
+    )
     name = f"{strategy['name']} (these shards)"
     if store is None:
         note = "without the store (--store STORE) positions, popularity and the test of a fair draw are missing"
@@ -75,7 +80,7 @@ def pairs_report(
         )
         facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
         measured = _with_biases(_measure(pairs, facts, options, name, progress), strategy)
-        fair = _fair_draw(pairs, made, facts.train_length, opened.machine.memory, progress)
+        fair = _fair_draw(pairs, made, opened.store, opened.machine.memory, progress)
     return replace(expected, measured=measured, fair_draw=fair)
 
 
@@ -212,10 +217,8 @@ def _watched(pairs: PairSource, stage: str, rows: int, progress: Progress) -> It
         progress(stage, done, rows)
 
 
-def _fair_draw(
-    pairs: GenpasPairs, made: Candidate, train_length: NDArray[np.int32], memory: int, progress: Progress
-) -> FairDrawFigures:
-    targets = np.maximum(train_length - 1, 0)
+def _fair_draw(pairs: GenpasPairs, made: Candidate, store: Store, memory: int, progress: Progress) -> FairDrawFigures:
+    targets = np.maximum(_train_lengths(store) - 1, 0) if store.rule is None else store.rule.count["train"]
     needed = FairDraw.memory(made.strategy, made.draw, targets.astype(np.int64))
     if needed > memory:
         raise MachineError(
@@ -224,12 +227,13 @@ def _fair_draw(
             tip="Raise --memory-limit, or leave --store away for the figures alone.",
         )
     draw = FairDraw(made.strategy, made.draw, made.pairs, targets)
+    numbers = None if store.rule is None else TargetNumbers(store.rule.targets("train", 0, store.users))
     for epoch in pairs.epochs():
         progress(f"testing the draw: {epoch}")
         for batch in pairs.batches("train", epoch):
             assert batch.cuts is not None, "genpas's own shards have them"
             user, start, target = (a.astype(np.int64) for a in (batch.cuts.user, batch.cuts.start, batch.cuts.target))
-            draw.add(user, start, target)
+            draw.add(user, start, target, None if numbers is None else numbers.of(user, target))
         draw.end_epoch()
     tests = draw.result()
     return FairDrawFigures(is_fair(tests), made.draw, [FairTest(**test._asdict()) for test in tests])

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.ingest import IngestReport, check_ingest_options, ingest
-from genpas_cli.jobs.options import IngestOptions
+from genpas_cli.jobs.options import IngestOptions, TargetOptions
+from genpas_cli.jobs.target_where import restricted
 from genpas_cli.machine import Machine, MachineOptions, resolve, scratch_directory
 from genpas_cli.manifest import is_pairs_directory
 from genpas_cli.progress import Progress
@@ -37,7 +38,7 @@ def source_names(sources: Sources) -> list[str]:
 
 @contextlib.contextmanager
 def opened_store(  # noqa: PLR0913  # all but four by keyword
-    sources: Sources, limits: MachineOptions, ingest_options: IngestOptions | None,
+    sources: Sources, options: TargetOptions, ingest_options: IngestOptions | None,
     keep_store: str | Path | None, *, rejects: Path | None, force: bool, progress: Progress,
 ) -> Iterator[OpenedSource]:  # fmt: skip
     """Open the store that the sources are, or make one of them.
@@ -49,7 +50,7 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
         raise DataError(
             f"{made} is a pairs directory, not a log", tip="Give the log or the store that it was made from."
         )
-    reading, machine, log = ingest_options or IngestOptions(), resolve(limits), None
+    reading, machine, log = ingest_options or IngestOptions(), resolve(options), None
     with scratch_directory(machine.temp_dir) as scratch:
         if len(arguments) == 1 and is_store(Path(arguments[0])):
             if keep_store is not None:
@@ -57,14 +58,15 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
             path = Path(arguments[0])
             _refuse_reading_options(reading, path)
         else:
-            reading = replace(reading, **{field.name: getattr(limits, field.name) for field in fields(MachineOptions)})
+            reading = replace(reading, **{field.name: getattr(options, field.name) for field in fields(MachineOptions)})
             check_ingest_options(reading)
             path = scratch / "log.store" if keep_store is None else Path(keep_store)
             log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
             log = replace(log, store=log.store if keep_store is not None else None)
         with open_store(path, machine, scratch, memory=max(machine.memory // 4, 64 * 2**20)) as store:
             # A log has kept what was asked for, be it by another case or by position; of a store a choice is asked for.
-            yield OpenedSource(store, machine, reading.keep if log is None else tuple(store.kept), log)
+            picked = restricted(store, options.target_where)
+            yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)
 
 
 def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:

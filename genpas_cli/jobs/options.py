@@ -28,7 +28,17 @@ class IngestOptions(ReadingOptions, PassOptions, NumberingOptions, MachineOption
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentOptions(MachineOptions):
+class TargetOptions(MachineOptions):
+    """Which interactions can be targets."""
+
+    target_where: str | None = option(
+        None, "Only interactions for which this SQL expression over the kept columns is true can be targets; they stay "
+        "in the inputs of others. The formulas run over the targets that are left.", metavar="SQL", panel=SAMPLING,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentOptions(TargetOptions):
     """All options of `augment` that do not concern the reading of logs."""
 
     strategy: str | None = option(
@@ -83,7 +93,7 @@ class AugmentOptions(MachineOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FigureOptions(MachineOptions):
+class FigureOptions(TargetOptions):
     """How figures of pairs are taken."""
 
     max_input: str = option(

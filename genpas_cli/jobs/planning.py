@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.engines.work import PairForm, SplitPlan, pair_form, target_counts
+from genpas_cli.engines.work import PairForm, SplitPlan, pair_form
 from genpas_cli.errors import DataError, MachineError, UsageError
 from genpas_cli.jobs.options import AugmentOptions
+from genpas_cli.jobs.target_where import refuse_windows
 from genpas_cli.machine import Machine, check_disk, check_writable, show_size
 from genpas_cli.sampling.input_sampling import cut_start, draw_starts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, SamplingPlan, plan_shards
@@ -154,9 +155,10 @@ def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machi
 
     Raises:
         DataError: no training sequence has two interactions, or a kept column is not in the store.
-        UsageError: an enumeration too large, without --pairs all.
+        UsageError: an enumeration too large, without --pairs all; or a strategy that no rule for targets goes with.
     """
     strategy = check_augment_options(options)
+    refuse_windows(store, strategy)
     form = pair_form(store, _kept_columns(store, kept), parse_max_input(options.max_input), options.order)
     histogram = usable_histogram(store)
     multi_target = int(np.arange(len(histogram)) @ histogram)
@@ -172,9 +174,12 @@ def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machi
     without_input = (
         store.meta["split"]["validation"] + store.meta["split"]["test"] - sum(p.sampling.pairs for p in held_out)
     )
-    row_bytes = _row_bytes(sampling, histogram, form)
+    # Where a rule picks targets, they stand so far apart on average.
+    spread = 1.0 if store.rule is None else max(store.meta["split"]["train"] / multi_target, 1.0)
+    row_bytes = _row_bytes(_mean_input_length(sampling, histogram, form.max_input, spread), form)
     rows = sum(plan.sampling.pairs * plan.sampling.epochs for plan in plans)
-    worker = max(_shard_memory(plan.sampling, form, row_bytes, len(histogram) + 1) for plan in plans)
+    longest = len(store.train_length_histogram())
+    worker = max(_shard_memory(plan.sampling, form, row_bytes, longest, spread) for plan in plans)
     shards = sum(len(plan.sampling.slices) * plan.sampling.epochs for plan in plans)
     workers = min(machine.threads, shards, (machine.memory - _FIXED_MEMORY) // worker)
     return Job(
@@ -255,7 +260,8 @@ def _enumerated_pairs(
 
 def _targets(store: Store, first: int, last: int, split: Split) -> Iterator[NDArray[np.int64]]:
     for chunk in store.lengths(first, last, USERS_A_CHUNK):
-        yield target_counts(chunk, split, store.meta["split"]["eval"])
+        yield store.target_counts(split, first, chunk)
+        first += len(chunk.total)
 
 
 def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> SplitPlan | None:
@@ -272,20 +278,20 @@ def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> Spl
         MULTI_TARGET, "enumerated", pairs=pairs, epochs=1, seed=options.seed, shard_rows=options.shard_rows,
         histogram=histogram, targets=lambda first, last: _targets(store, first, last, split),
     )  # fmt: skip
-    return SplitPlan(split, sampling, store.meta["split"]["eval"])
+    return SplitPlan(split, sampling)
 
 
 # ----------------------------------------------------------------------------------------------------- what it takes
 
 
-def _row_bytes(sampling: SamplingPlan, histogram: NDArray[np.int64], form: PairForm) -> float:
+def _row_bytes(input_length: float, form: PairForm) -> float:
     """Return the mean bytes of a training pair in memory."""
-    return (
-        _mean_input_length(sampling, histogram, form.max_input) * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
-    )
+    return input_length * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
 
 
-def _mean_input_length(sampling: SamplingPlan, histogram: NDArray[np.int64], max_input: int | None) -> float:
+def _mean_input_length(
+    sampling: SamplingPlan, histogram: NDArray[np.int64], max_input: int | None, spread: float
+) -> float:
     """Estimate the mean length of an input, to about 1%, by cuts at levels that fill the cube of three steps evenly.
 
     The levels are those of the R2 sequence, multiples of powers of the plastic number's inverse.
@@ -294,7 +300,8 @@ def _mean_input_length(sampling: SamplingPlan, histogram: NDArray[np.int64], max
     of_sequence, of_target, of_start = point / _ESTIMATED_CUTS, point * _R2[0] % 1, point * _R2[1] % 1
     mass = np.cumsum(sampling.weights * histogram)
     length = np.searchsorted(mass, of_sequence * mass[-1], side="right") + 1
-    target = draw_targets(sampling.strategy.target, of_target, length)
+    number = draw_targets(sampling.strategy.target, of_target, length) - 1
+    target = np.ceil(number * spread).astype(np.int64) + 1
     start = draw_starts(sampling.strategy.input, of_start, target)
     return float(np.mean(target - cut_start(start, target, max_input)))
 
@@ -305,10 +312,10 @@ def _disk_bytes(row_bytes: float, items: int, form: PairForm) -> float:
     return row_bytes * packed * (0.35 if form.order == "user" else 1.0)
 
 
-def _shard_memory(sampling: SamplingPlan, form: PairForm, row_bytes: float, longest: int) -> int:
+def _shard_memory(sampling: SamplingPlan, form: PairForm, row_bytes: float, longest: int, spread: float) -> int:
     """Return the bytes one worker needs for the largest shard: its cuts, the items they reach, two row groups."""
     rows = max(part.stop - part.start for part in sampling.slices)
-    values = max(min(part.interactions, (part.stop - part.start) * longest) for part in sampling.slices)
+    values = max(min(part.interactions * spread, (part.stop - part.start) * longest) for part in sampling.slices)
     return int(
         rows * 110 + values * 12 * (1 + len(form.kept)) + 4 * min(rows, ROW_GROUP_ROWS) * row_bytes + _WORKER_MEMORY
     )

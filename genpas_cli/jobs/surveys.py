@@ -23,7 +23,7 @@ from genpas_cli.distribution.alignment import (
     windows,
 )
 from genpas_cli.distribution.finite import BalancedCounts
-from genpas_cli.distribution.positions import window_pmf
+from genpas_cli.distribution.positions import PositionSums, window_pmf
 from genpas_cli.distribution.similarity import Similarity
 from genpas_cli.distribution.targets import (
     TargetDistributions,
@@ -32,12 +32,12 @@ from genpas_cli.distribution.targets import (
     TargetWeights,
     item_counts,
     steps_of,
-    targets_between,
+    targets_in,
 )
 from genpas_cli.progress import Progress
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.strategies import Strategy
-from genpas_cli.sequences import Sequences
+from genpas_cli.sequences import Sequences, ranges
 from genpas_cli.store import HeldOut, Lengths, Split, Store
 
 INTERACTIONS_A_RUN = 1 << 18
@@ -63,6 +63,8 @@ class Survey:
     p: dict[TargetSteps, Floats]
     """p_train by the steps that decide it."""
     balanced: BalancedCounts | None
+    positions: PositionSums | None
+    """Where targets stand, if the lengths alone do not decide it: where a rule picks them."""
     train: Ints
     """Training interactions."""
     occurs: NDArray[np.bool_]
@@ -76,16 +78,10 @@ class Survey:
     held_out_input: Windows
 
 
-def training_targets(sequences: Sequences, lengths: Lengths) -> Targets:
-    """Return every possible target of some users' training sequences."""
-    low = np.full(len(lengths.train), 2)
-    return targets_between(sequences.items, sequences.offsets, low, np.maximum(lengths.train - 1, 0), lengths.train)
-
-
-def held_out_targets(store: Store, sequences: Sequences, lengths: Lengths, split: HeldOut) -> Targets:
-    """Return the held-out targets of some users."""
-    low, count = lengths.held_out(split, store.meta["split"]["eval"])
-    return targets_between(sequences.items, sequences.offsets, low, count, lengths.train)
+def targets_of(store: Store, split: Split, sequences: Sequences, lengths: Lengths) -> Targets:
+    """Return the targets of a split that a run of users has."""
+    first = int(sequences.user[0]) if len(sequences.user) else 0
+    return targets_in(sequences.items, sequences.offsets, store.user_targets(split, first, lengths))
 
 
 class Surveyor:
@@ -113,6 +109,8 @@ class Surveyor:
         store, against = self._store, self._against
         weights = TargetWeights((steps_of(c.strategy) for c in candidates), self._histogram)
         distributions = TargetDistributions(weights, store.items)
+        longest = len(store.train_length_histogram())
+        positions = None if store.rule is None or not draws else PositionSums(weights, longest)
         drawn = {steps_of(c.strategy): c.pairs for c in candidates if c.draw != "enumerated"}
         balanced = BalancedCounts(weights, drawn, store.items) if draws else None
         splits: tuple[HeldOut, ...] = ("validation", "test") if against == "test" else ("validation",)
@@ -121,21 +119,23 @@ class Surveyor:
         held_target: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
         held_input: list[Windows] = []
         for sequences, lengths in self._runs("reading targets", against):
-            targets = training_targets(sequences, lengths)
+            targets = targets_of(store, "train", sequences, lengths)
             distributions.add(targets)
+            if positions is not None:
+                positions.add(targets, lengths.train)
             if balanced is not None:
                 balanced.add(targets)
             all_items += np.bincount(sequences.items, minlength=len(all_items))
-            train += item_counts(targets, store.items) + _first_items(sequences, lengths, store.items)
+            train += _training_counts(sequences, lengths, store.items)
             repeats += _repeats(sequences, store.items)
             for split in splits:
-                held = held_out_targets(store, sequences, lengths, split)
+                held = targets_of(store, split, sequences, lengths)
                 counts[split] += item_counts(held, store.items)
                 if split == against:
                     held_target.append(held.item)
                     held_input.append(windows(sequences.items, held.at, held.position - 1, self._window))
         return Survey(
-            self._histogram, distributions.p, balanced, train, all_items > 0, counts, repeats,
+            self._histogram, distributions.p, balanced, positions, train, all_items > 0, counts, repeats,
             np.concatenate(held_target), join(held_input, self._window),
         )  # fmt: skip
 
@@ -147,7 +147,8 @@ class Surveyor:
             return [Alignment(None, None)] * len(candidates)
         held_out = HeldOutInputs(survey.held_out_target, survey.held_out_input, similarity, self._store.items)
         kernels = list(dict.fromkeys(c.strategy.input for c in candidates))
-        tables = [window_pmf(kernel, len(self._histogram), self._window) for kernel in kernels]
+        longest = len(self._store.train_length_histogram()) - 1
+        tables = [window_pmf(kernel, longest, self._window) for kernel in kernels]
         # Strategies that differ in their input step alone have their targets, and so their sums over them, in common.
         alike = dict.fromkeys((steps_of(c.strategy), c.pairs) for c in candidates)
         sums = {key: AlignmentSums(held_out, survey.p[key[0]], key[1], len(kernels)) for key in alike}
@@ -157,7 +158,7 @@ class Surveyor:
         for (steps, _), each in in_order:
             by_steps[steps].append(each)
         for sequences, lengths in self._runs("comparing inputs", "train"):
-            targets = training_targets(sequences, lengths)
+            targets = targets_of(self._store, "train", sequences, lengths)
             window = windows(sequences.items, targets.at, targets.position - 1, self._window)
             inputs = TrainingInputs(held_out, targets.item, window)
             weighted = [inputs.weighted(table[targets.position]) for table in tables]
@@ -175,10 +176,11 @@ class Surveyor:
             self._progress(stage, done, self._store.users)
 
 
-def _first_items(sequences: Sequences, lengths: Lengths, items: int) -> Ints:
-    """Count the first training interactions, which no target stands on."""
-    first = sequences.offsets[:-1][lengths.train > 0]
-    return np.bincount(sequences.items[first], minlength=items + 1)
+def _training_counts(sequences: Sequences, lengths: Lengths, items: int) -> Ints:
+    """Count the training interactions of each item."""
+    some = lengths.train > 0
+    at = ranges(sequences.offsets[:-1][some], lengths.train[some])
+    return np.bincount(sequences.items[at], minlength=items + 1)
 
 
 def _repeats(sequences: Sequences, items: int) -> int:

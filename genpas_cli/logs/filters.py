@@ -43,13 +43,16 @@ class Condition:
     """The columns it refers to."""
 
 
-def read_condition(con: duckdb.DuckDBPyConnection, text: str, columns: Sequence[Column]) -> Condition:
+def read_condition(
+    con: duckdb.DuckDBPyConnection, text: str, columns: Sequence[Column], *, option: str = "--where"
+) -> Condition:
     """Check a condition and find out which columns it needs.
 
     Args:
         con: a connection.
         text: the condition, as given.
         columns: those of the log.
+        option: what the user gave it by.
 
     Raises:
         UsageError: not one boolean expression over these columns.
@@ -60,10 +63,10 @@ def read_condition(con: duckdb.DuckDBPyConnection, text: str, columns: Sequence[
         sql = con.sql(f"SELECT {nulls}").filter(duckdb.SQLExpression(text)).sql_query()
         tree = json.loads(con.execute("SELECT json_serialize_sql($1)", [sql]).fetchall()[0][0])
         where = tree["statements"][0]["node"]["where_clause"]
-        _check(con, list(_nodes(where)), columns)
+        _check(con, list(_nodes(where)), columns, option)
         con.sql(f"SELECT {nulls}").filter(_as_boolean(text))
     except duckdb.Error as error:
-        raise refused(text, error, columns) from error
+        raise refused(text, error, columns, option=option) from error
     names = {name.lower() for node in _nodes(where) for name in node.get("column_names", [])}
     return Condition(text, tuple(column.name for column in columns if column.name.lower() in names))
 
@@ -112,12 +115,12 @@ def _types_in(con: duckdb.DuckDBPyConnection, columns: Sequence[str], relation: 
     return [next((kind for kind, yes in zip(_TYPES, answer, strict=True) if yes), "VARCHAR") for answer in answers]
 
 
-def refused(text: str, error: Exception, columns: Sequence[Column]) -> UsageError:
+def refused(text: str, error: Exception, columns: Sequence[Column], *, option: str = "--where") -> UsageError:
     """Return the error for a condition that DuckDB does not take."""
     if isinstance(error, duckdb.InterruptException):
         raise error
     reason = str(error).split("\n\n")[0].split("\nLINE")[0].split("\nCandidate")[0].strip()
-    return UsageError(f"--where {text!r}: {reason}", tip=_columns_tip(columns))
+    return UsageError(f"{option} {text!r}: {reason}", tip=_columns_tip(columns))
 
 
 def _columns_tip(columns: Sequence[Column]) -> str:
@@ -149,28 +152,30 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             yield from _nodes(value)
 
 
-def _check(con: duckdb.DuckDBPyConnection, nodes: Sequence[dict[str, Any]], columns: Sequence[Column]) -> None:
+def _check(
+    con: duckdb.DuckDBPyConnection, nodes: Sequence[dict[str, Any]], columns: Sequence[Column], option: str
+) -> None:
     parameters = {name for node in nodes if node["class"] == "LAMBDA" for name in _lambda_names(node)}
     known = {column.name.lower() for column in columns} | parameters
     for node in nodes:
         # `current_date` and `user` are written like columns, and are functions where there is no such column.
         if node["class"] == "COLUMN_REF" and node["column_names"][0].lower() not in known:
-            raise _forbidden(f"{'.'.join(node['column_names'])}, which is no column", columns)
+            raise _forbidden(f"{'.'.join(node['column_names'])}, which is no column", columns, option)
         if node["class"] not in _ALLOWED:
-            raise _forbidden(f"a {node['class'].lower().replace('_', ' ')}", columns)
+            raise _forbidden(f"a {node['class'].lower().replace('_', ' ')}", columns, option)
         if node["class"] == "FUNCTION":
             name = node["function_name"]
             if not _is_pure(con, name):
-                raise _forbidden(f"the function {name}()", columns)
+                raise _forbidden(f"the function {name}()", columns, option)
 
 
 def _lambda_names(node: dict[str, Any]) -> set[str]:
     return {name.lower() for inner in _nodes(node["lhs"]) for name in inner.get("column_names", [])}
 
 
-def _forbidden(what: str, columns: Sequence[Column]) -> UsageError:
+def _forbidden(what: str, columns: Sequence[Column], option: str) -> UsageError:
     return UsageError(
-        f"--where holds {what}; it may compute from the columns of the row only, the same in every run",
+        f"{option} holds {what}; it may compute from the columns of the row only, the same in every run",
         tip=_columns_tip(columns),
     )
 

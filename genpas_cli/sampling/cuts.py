@@ -5,7 +5,7 @@ A cut is a user, a target position k and an input start j: a pair before any ite
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,7 +70,19 @@ def shard_row_counts(plan: SamplingPlan, epoch: int) -> Ints:
     return stream.multinomial(plan.pairs, np.full(len(plan.slices), 1 / len(plan.slices)))
 
 
-def draw_shard(plan: SamplingPlan, part: Slice, epoch: int, targets: Iterable[Ints], streams: ShardStreams) -> Cuts:
+Position = Callable[[Ints, Ints], Ints]
+"""(user from 0, number of the target i from 1) → its position k from 1."""
+
+
+def every_position(user: Ints, number: Ints) -> Ints:  # noqa: ARG001  # a `Position`
+    """Return the positions of targets where every interaction but the first can be one."""
+    return number + 1
+
+
+def draw_shard(  # the last has a default
+    plan: SamplingPlan, part: Slice, epoch: int, targets: Iterable[Ints], streams: ShardStreams,
+    position: Position = every_position,
+) -> Cuts:  # fmt: skip
     """Draw the cuts of one shard, in the order of users.
 
     Args:
@@ -79,12 +91,13 @@ def draw_shard(plan: SamplingPlan, part: Slice, epoch: int, targets: Iterable[In
         epoch: 0-based epoch.
         targets: number of possible targets of each user from `part.first_user` to `part.last_user`, in chunks.
         streams: the shard's randomness.
+        position: where targets stand.
 
     Returns:
         The shard's cuts; a pure function of its arguments.
     """
     draw = {"balanced": _balanced, "independent": _independent, "enumerated": _enumerated}[plan.draw]
-    drawn = list(draw(plan, part, epoch, _chunks(plan, part, targets), streams))
+    drawn = list(draw(plan, part, epoch, _chunks(plan, part, targets), streams, position))
     return Cuts(*(np.concatenate([np.asarray(a, np.int32) for a in column]) for column in zip(*drawn, strict=True)))
 
 
@@ -125,7 +138,7 @@ def _points(chunk: _Chunk, part: Slice, next_point: int, ends: Ints) -> tuple[In
 
 
 def _balanced(
-    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams
+    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams, position: Position
 ) -> Iterator[Columns]:
     """Systematic sampling: the points i + U, i = start..stop − 1, on the line scaled to one unit a pair."""
     offset, scale, point = balanced_offset(plan, epoch), plan.pairs / plan.total, part.start
@@ -133,12 +146,12 @@ def _balanced(
         edges = chunk.edges * scale - offset
         user, points, point = _points(chunk, part, point, np.ceil(edges[1:]).astype(np.int64))
         level = clip_level((points - edges[user]) / (chunk.mass * scale)[user])
-        k = draw_targets(plan.strategy.target, level, chunk.targets[user] + 1)
+        k = position(chunk.row + user, draw_targets(plan.strategy.target, level, chunk.targets[user] + 1) - 1)
         yield chunk.row + user, draw_starts(plan.strategy.input, streams.starts.random(len(k)), k), k
 
 
 def _enumerated(
-    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams  # noqa: ARG001  # one signature for the three draws
+    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams, position: Position  # noqa: ARG001  # one signature for the three draws
 ) -> Iterator[Columns]:  # fmt: skip
     """Every pair once: the pair's number within its user says which."""
     assert plan.strategy.enumeration is not None, "planned as enumerated"
@@ -147,11 +160,11 @@ def _enumerated(
         edges = chunk.edges.astype(np.int64)
         user, points, point = _points(chunk, part, point, edges[1:])
         k, j = plan.strategy.enumeration.unrank(points - edges[user], chunk.targets[user])
-        yield chunk.row + user, j, k
+        yield chunk.row + user, j, position(chunk.row + user, k - 1)
 
 
 def _independent(
-    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams
+    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams, position: Position
 ) -> Iterator[Columns]:
     """Draw user, target and start with uniforms of their own; a user that the slice cuts offers its part of targets."""
     rows, mass_left = int(shard_row_counts(plan, epoch)[part.index]), part.upper - part.lower
@@ -169,5 +182,5 @@ def _independent(
         rows, mass_left = rows - count, mass_left - mass
         user = np.repeat(possible, counts)
         level = clip_level(low[user] + (high - low)[user] * streams.targets.random(len(user)))
-        k = draw_targets(plan.strategy.target, level, chunk.targets[user] + 1)
+        k = position(chunk.row + user, draw_targets(plan.strategy.target, level, chunk.targets[user] + 1) - 1)
         yield chunk.row + user, draw_starts(plan.strategy.input, streams.starts.random(len(k)), k), k

@@ -60,13 +60,13 @@ def step_one_kl(store: str) -> float:
 
     from genpas_cli.distribution.divergence import kl_divergence
     from genpas_cli.distribution.targets import TargetDistributions, TargetWeights, share, steps_of
-    from genpas_cli.jobs.surveys import held_out_targets, training_targets
+    from genpas_cli.jobs.surveys import targets_of
     from genpas_cli.sampling.strategies import triple
 
     with _opened(store) as opened:
         histogram = opened.target_histogram()
         runs = [
-            (training_targets(s, n), held_out_targets(opened, s, n, "test"))
+            (targets_of(opened, "train", s, n), targets_of(opened, "test", s, n))
             for n, s in opened.histories("test", 1 << 18)
         ]
         counts = sum(np.bincount(held.item, minlength=opened.items + 1) for _, held in runs)

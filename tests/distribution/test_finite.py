@@ -16,7 +16,7 @@ from genpas_cli.distribution import finite
 from genpas_cli.distribution.figures import References, TargetFigures, target_figures
 from genpas_cli.distribution.finite import OFFSETS, independent_figures
 from genpas_cli.distribution.targets import TargetDistributions, TargetWeights, steps_of
-from genpas_cli.jobs.surveys import training_targets
+from genpas_cli.jobs.surveys import targets_of
 from genpas_cli.sampling.kernels import Floats
 from genpas_cli.sampling.strategies import MULTI_TARGET, Strategy, parse_strategy, triple
 from tests import oracle
@@ -239,6 +239,6 @@ def test_p_train_adds_up_to_one(case: Case, other: Strategy, users_a_run: int) -
     wanted = {steps_of(case.strategy), steps_of(other)}
     distributions = TargetDistributions(TargetWeights(wanted, store.target_histogram()), store.items)
     for lengths, sequences in store.histories("train", 1):
-        distributions.add(training_targets(sequences, lengths))
+        distributions.add(targets_of(store, "train", sequences, lengths))
     assert {steps: float(p.sum()) for steps, p in distributions.p.items()} == dict.fromkeys(wanted, exactly(1.0))
     assert all(p[0] == 0 for p in distributions.p.values())
