@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -32,21 +31,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that `tests` is found
+
+from tests.benchmarks.measuring import measured, print_measures
+
 HERE = Path(__file__).resolve().parent
 PAIRS = 10_000_000
-
-
-def _measured(*step: str) -> dict[str, float]:
-    """Run one step in a process of its own; return what it printed."""
-    os.sync()  # else what the step before left to be written is written at the cost of this one
-    run = subprocess.run([sys.executable, __file__, "--step", *step], check=True, capture_output=True, text=True)
-    result: dict[str, float] = json.loads(run.stdout)
-    return result
-
-
-def _report(seconds: float, **more: float) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(json.dumps({"seconds": seconds, "cpu": time.process_time(), "peak_mb": peak, **more}))
 
 
 def step_ingest(log: str, store: str) -> None:
@@ -56,7 +47,7 @@ def step_ingest(log: str, store: str) -> None:
 
     started = time.perf_counter()
     ingest(log, store, force=True)
-    _report(time.perf_counter() - started)
+    print_measures(time.perf_counter() - started)
 
 
 def step_copy(log: str, output: str) -> None:
@@ -67,7 +58,7 @@ def step_copy(log: str, output: str) -> None:
     query = f"select user_id, item_id, timestamp from read_parquet('{log}') order by user_id, timestamp"
     started = time.perf_counter()
     con.execute(f"copy ({query}) to '{output}' (format parquet)")
-    _report(time.perf_counter() - started)
+    print_measures(time.perf_counter() - started)
 
 
 def step_augment(store: str, output: str) -> None:
@@ -76,7 +67,7 @@ def step_augment(store: str, output: str) -> None:
 
     started = time.perf_counter()
     report = augment(store, output, AugmentOptions(pairs=str(PAIRS)), force=True)
-    _report(time.perf_counter() - started, pairs=sum(report.pairs.values()))
+    print_measures(time.perf_counter() - started, pairs=sum(report.pairs.values()))
 
 
 def step_stream(store: str) -> None:
@@ -86,7 +77,7 @@ def step_stream(store: str) -> None:
     started = time.perf_counter()
     with augment_stream(store, AugmentOptions(pairs=str(PAIRS))) as stream:
         pairs = sum(batch.num_rows for batch in stream.batches)
-    _report(time.perf_counter() - started, pairs=pairs)
+    print_measures(time.perf_counter() - started, pairs=pairs)
 
 
 def step_write(pairs: str, output: str) -> None:
@@ -111,7 +102,7 @@ def step_write(pairs: str, output: str) -> None:
     started = time.perf_counter()
     with ThreadPoolExecutor(cores()) as pool:
         list(pool.map(write, shards))
-    _report(time.perf_counter() - started)
+    print_measures(time.perf_counter() - started)
 
 
 STEPS: dict[str, Callable[..., None]] = {
@@ -135,7 +126,7 @@ def _paired(
     a: tuple[str, ...], b: tuple[str, ...], rounds: int
 ) -> tuple[list[dict[str, float]], list[dict[str, float]]]:
     """Measure two steps in turn."""
-    both = [(_measured(*a), _measured(*b)) for _ in range(rounds)]
+    both = [(measured(__file__, *a), measured(__file__, *b)) for _ in range(rounds)]
     return [x for x, _ in both], [y for _, y in both]
 
 
@@ -189,7 +180,7 @@ def run(rounds: int, logs: dict[str, Path], recbole: str) -> list[dict[str, Any]
         ours, floor = _paired(("augment", store, pairs), ("write", pairs, str(scratch / "floor")), rounds)
         rows.append(_row("augment / bare pyarrow write", ours, floor, 1.6))
         peers = [_peer(recbole) for _ in range(rounds)]
-        streamed = [_measured("stream", store) for _ in range(rounds)]
+        streamed = [measured(__file__, "stream", store) for _ in range(rounds)]
         rows.append(_peer_row("in memory", streamed, peers, 20))
         rows.append(_peer_row("written to shards", ours, peers, None))
     return rows

@@ -1,0 +1,58 @@
+"""Each text format of `export`, byte by byte: a change of what is written shows here, and means a note to users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from genpas_cli import AugmentOptions, ExportOptions, IngestOptions, augment, export
+
+GOLDEN = Path(__file__).parent / "exports"
+
+LOG = """user_id,item_id,rating,timestamp
+ann,tea,4,1700000000
+ann,jam,5,1700000060
+ann,"salt, fine",2.5,1700000120
+ann,tea,4,1700000180
+ann,oil,,1700000240
+bob,jam,3,1700000000
+bob,oil,1,1700000300
+bob,tea,5,1700000600
+bob,rye,2,1700000900
+"""
+
+CASES: dict[str, dict[str, str | bool]] = {
+    "plain.jsonl": {"to": "jsonl"},
+    "ids.jsonl": {"to": "jsonl", "ids": "raw"},
+    "semantic.jsonl": {"to": "jsonl", "separator": True, "end_token": True, "columns": "input_items,target_item"},
+    "padded.csv": {"to": "csv", "pad": "left"},
+    "ids.csv": {"to": "csv", "ids": "raw"},
+    "sequences.txt": {"to": "sequences"},
+}
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pairs of a small log, every target once with its whole history."""
+    root = tmp_path_factory.mktemp("golden")
+    (root / "log.csv").write_text(LOG, encoding="utf-8")
+    augment(
+        root / "log.csv", root / "log.pairs",
+        AugmentOptions(strategy="multi-target", max_input="3", order="user", user_ids="raw"),
+        ingest_options=IngestOptions(keep=("rating",)),
+    )  # fmt: skip
+    return root / "log.pairs"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_text_formats(pairs: Path, tmp_path: Path, name: str) -> None:
+    codes = pa.table(
+        {"item_id": ["tea", "jam", "salt, fine", "oil", "rye"], "codes": [[0, 1], [0, 0], [1, 2], [2, 0], [1, 1]]}
+    )
+    pq.write_table(codes, tmp_path / "codes.parquet")
+    semantic = {"semantic_ids": str(tmp_path / "codes.parquet")} if name.startswith("semantic") else {}
+    export(pairs, tmp_path / name, ExportOptions(split="train", **CASES[name], **semantic))  # type: ignore[arg-type]  # by name
+    assert (tmp_path / name).read_text("utf-8") == (GOLDEN / name).read_text("utf-8")
