@@ -96,6 +96,13 @@ def row_groups(path: Path) -> list[int]:
         return [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
 
 
+def largest_row_group(path: Path) -> int:
+    """Return the bytes of the largest row group of a Parquet file, unpacked."""
+    with pq.ParquetFile(path) as file:
+        groups = (file.metadata.row_group(index).total_byte_size for index in range(file.num_row_groups))
+        return max(groups, default=0)
+
+
 def read_row_group(path: Path, index: int, columns: list[str] | None = None) -> pa.RecordBatch:
     """Return one row group of a shard, on this thread alone."""
     with pq.ParquetFile(path) as file:

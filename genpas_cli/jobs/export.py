@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.errors import UsageError
+from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.exporters import format_named
 from genpas_cli.exporters.format import Format, Shown, is_time
 from genpas_cli.forms.form import Change, Form, changed
-from genpas_cli.forms.ids import Numbers, RawIds
-from genpas_cli.forms.padding import Padded
-from genpas_cli.forms.semantic_ids import Codes, SemanticIds, read_codes
+from genpas_cli.forms.semantic_ids import SemanticIds
+from genpas_cli.jobs.export_changes import changes_for
 from genpas_cli.jobs.options import ExportOptions
-from genpas_cli.jobs.pair_readers import DirectoryReader, PairReader, StreamReader, read_vocabulary, standard_input
+from genpas_cli.jobs.pair_readers import DirectoryReader, PairReader, StreamReader, standard_input
 from genpas_cli.logs.aliases import RATING, TIME, matches
-from genpas_cli.machine import Machine, check_writable, disk_error, resolve, scratch_directory
+from genpas_cli.machine import Machine, check_writable, disk_error, resolve, scratch_directory, show_size
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.threads import in_order, pool
@@ -36,6 +35,12 @@ TOKENS = "tokens.parquet"
 """The tokens of each item, beside pairs of semantic ids."""
 
 _THREADS = "genpas-export"
+
+_FIXED_MEMORY = 160 * 2**20
+"""Bytes that the interpreter and the libraries take whatever is done."""
+
+_MEMORY_OF_A_BATCH = 8
+"""Times the bytes of a batch that its numbers, their texts and what lies between take."""
 
 
 @dataclass(frozen=True)
@@ -185,12 +190,31 @@ def _opened(pairs: str | Path, options: ExportOptions, machine: Machine, *, name
     _check(options)
     reader = _reader(pairs, options)
     splits = _splits(reader, options, one_split=name is None)
-    changes, semantic = _changes(reader, options)
+    changes, semantic = changes_for(reader, options)
     form = changes[-1].form if changes else reader.form
     columns = None if options.columns is None else tuple(name.strip() for name in options.columns.split(","))
+    machine = replace(machine, threads=_workers(reader, machine))
     with scratch_directory(machine.temp_dir) as scratch:
         shown = Shown(form, name or "pairs", columns, reader.manifest, _time(form), _rating(form), scratch)
         yield _Run(reader, splits, changes, kind(shown), options, machine, semantic)
+
+
+def _workers(reader: PairReader, machine: Machine) -> int:
+    """Return how many threads the memory limit lets work.
+
+    Raises:
+        MachineError: not even one.
+    """
+    a_batch = max(reader.batch_bytes() * _MEMORY_OF_A_BATCH, 1)
+    # One batch is being written, and one waits, beside those of the threads.
+    workers = (machine.memory - _FIXED_MEMORY) // a_batch - 2
+    if workers < 1:
+        needed = _FIXED_MEMORY + 3 * a_batch
+        raise MachineError(
+            f"the memory limit of {show_size(machine.memory)} is too small: about {show_size(needed)} needed",
+            tip=f"Allow more with --memory-limit {math.ceil(needed / 10**6)}MB.",
+        )
+    return min(machine.threads, workers)
 
 
 def _check(options: ExportOptions) -> None:
@@ -226,64 +250,6 @@ def _splits(reader: PairReader, options: ExportOptions, *, one_split: bool) -> t
     if wanted not in reader.splits:
         raise UsageError(f"--split {wanted}: these pairs have {', '.join(reader.splits)}")
     return (wanted,)
-
-
-def _changes(reader: PairReader, options: ExportOptions) -> tuple[tuple[Change, ...], SemanticIds | None]:
-    """Return the steps from the pairs as they are to the pairs as they are wanted."""
-    form, changes, semantic = reader.form, list[Change](), None
-    has = "num" if form.largest is not None else "raw"
-    wanted = options.ids or has
-    codes = None if options.semantic_ids is None else read_codes(Path(options.semantic_ids))
-
-    def add(change: Change) -> None:
-        nonlocal form
-        changes.append(change)
-        form = change.form
-
-    items, users = _vocabularies(reader, options, needs=wanted != has or codes is not None, codes=codes)
-    if has == "raw" and (wanted == "num" or codes is not None):
-        add(Numbers(form, items, users if wanted == "num" else None))
-    if codes is not None:
-        semantic = SemanticIds(
-            form, items, codes, missing=options.missing_codes, colliding=options.colliding_codes,
-            separator=options.separator, end=options.end_token,
-        )  # fmt: skip
-        add(semantic)
-    if wanted == "raw" and form.largest is not None:
-        add(RawIds(form, None if semantic else items, users if form.user == "user_num" else None))
-    if options.pad != "none":
-        add(Padded(form, options.pad))
-    return tuple(changes), semantic
-
-
-def _vocabularies(
-    reader: PairReader, options: ExportOptions, *, needs: bool, codes: Codes | None
-) -> tuple[pa.Array | None, pa.Array | None]:
-    """Return the ids of items and of users by number, where they are needed and known."""
-    if not needs:
-        return None, None
-    if isinstance(reader, DirectoryReader):
-        items, users = reader.vocabulary("items"), reader.vocabulary("users")
-        if items is None:
-            raise UsageError("the pairs directory has no items.parquet, so the ids of its items are not known")
-        return items, users
-    if options.vocab is None:
-        if codes is not None and reader.form.largest is None:
-            return codes.ids, None
-        raise UsageError(
-            "a stream has no vocabulary of its own",
-            tip="Name a pairs directory of the same log: --vocab DIR; or let augment write ids: --ids raw.",
-        )
-    items, users = (read_vocabulary(Path(options.vocab), table) for table in ("items", "users"))
-    if items is None:
-        raise UsageError(
-            f"--vocab {options.vocab}: no items.parquet there", tip="Name a pairs directory of the same log."
-        )
-    if reader.form.largest is not None and len(items) != reader.form.largest:
-        raise UsageError(
-            f"--vocab {options.vocab} has {len(items):,} items, and the stream {reader.form.largest:,}: another log's"
-        )
-    return items, users
 
 
 def _rating(form: Form) -> str | None:

@@ -17,10 +17,13 @@ import pyarrow.parquet as pq
 from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.forms.form import Form
 from genpas_cli.manifest import Manifest, manifest_files, read_manifest
-from genpas_cli.shards import ShardFile, read_row_group, row_groups, shard_schema
+from genpas_cli.shards import ROW_GROUP_ROWS, ShardFile, largest_row_group, read_row_group, row_groups, shard_schema
 
 Read = Callable[[], pa.RecordBatch]
 """Reads one batch, on any thread."""
+
+_LONG_INPUT = 200
+"""Items of an input, where pairs were cut to no length: for estimates."""
 
 SPLITS = ("train", "validation", "test")
 
@@ -45,6 +48,10 @@ class PairReader(Protocol):
 
     def rows(self, split: str) -> int:
         """Return how many pairs a split has."""
+        ...
+
+    def batch_bytes(self) -> int:
+        """Return the bytes of the largest batch, about."""
         ...
 
 
@@ -93,6 +100,14 @@ class DirectoryReader:
     def rows(self, split: str) -> int:
         """Return how many pairs a split has."""
         return sum(file.rows for file in self._files if file.split == split)
+
+    def batch_bytes(self) -> int:
+        """Return the bytes of the largest row group, unpacked."""
+        largest = 0
+        for path in (self._directory / file.path for file in self._files):
+            with _damaged(path):
+                largest = max(largest, largest_row_group(path))
+        return largest
 
     def vocabulary(self, table: str) -> pa.Array | None:
         """Return the ids of `items` or `users` by number from 1; None if the directory has them not."""
@@ -152,6 +167,11 @@ class StreamReader:
     def rows(self, split: str) -> int:  # noqa: ARG002  # a stream has one
         """Return how many pairs will come."""
         return int(self.manifest["rows"])
+
+    def batch_bytes(self) -> int:
+        """Return the bytes of a row group of inputs of the greatest length."""
+        longest = self.form.max_input or _LONG_INPUT
+        return min(ROW_GROUP_ROWS, self.rows("")) * 4 * (longest * (1 + 2 * len(self.form.kept)) + 5)
 
 
 def standard_input() -> BinaryIO:

@@ -117,6 +117,19 @@ def test_a_pipeline_ends_when_its_reader_has_read_enough(genpas: Genpas, store: 
         assert running.wait(60) == 0
 
 
+def test_a_limit_ends_what_writes_the_stream(genpas: Genpas, store: Path) -> None:
+    augment = genpas.start("augment", store, "-o", "-", "--pairs", "3000000")
+    assert augment.stdout is not None
+    export = genpas.start("export", "-", "--limit", "7", "--to", "jsonl", "-o", "out.jsonl", stdin=augment.stdout)
+    augment.stdout.close()
+    assert export.communicate(timeout=60)[0] == b""
+    assert augment.stderr is not None
+    assert augment.stderr.read() == b""
+    augment.stderr.close()
+    assert (export.returncode, augment.wait(60)) == (0, 0)
+    assert len((genpas.cwd / "out.jsonl").read_text("utf-8").splitlines()) == 7
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_while_a_stream_is_awaited(genpas: Genpas, number: int) -> None:
     running = genpas.start("export", "-", "--to", "jsonl", "-o", "out", stdin=subprocess.PIPE)
@@ -185,6 +198,7 @@ CASES: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "a vocabulary beside a directory": (("--vocab", "x"), USAGE, ("--vocab is for a stream",)),
     "codes without a file": (("--separator",), USAGE, ("--separator goes with --semantic-ids",)),
     "no such codes": (("--semantic-ids", "none.parquet"), DATA, ("no such file", "none.parquet")),
+    "too little memory": (("--memory-limit", "20MB"), MACHINE, ("memory limit of 20.0 MB", "--memory-limit 1")),
     "several files on stdout": (("--to", "grid", "-o", "-"), USAGE, ("cannot be streamed", "-o")),
     "arrays on stdout": (("--to", "npz", "-o", "-"), USAGE, ("cannot be streamed", "-o")),
     "JSON beside pairs on stdout": (("-o", "-", "--json"), USAGE, ("--json", "-o")),
