@@ -7,7 +7,7 @@ the interpreter's lock, so that two threads on two shards are nearly twice as fa
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -77,8 +77,13 @@ def write_shards(
         return [file for file, _ in written]
 
 
-def stream_shards(store: Store, plan: SplitPlan, form: PairForm, *, threads: int) -> Iterator[pa.RecordBatch]:
-    """Yield the pairs of a plan, shard by shard in order, while later shards are being made on other threads."""
+def stream_shards(
+    store: Store, plan: SplitPlan, form: PairForm, *, threads: int
+) -> Generator[pa.RecordBatch, None, None]:
+    """Yield the pairs of a plan, shard by shard in order, while later shards are being made on other threads.
+
+    Closed early, it waits for these threads.
+    """
     with pool(threads, _THREADS) as workers:
         watched = _Watched(workers.stopping)
 

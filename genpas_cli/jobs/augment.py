@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from genpas_cli.card import data_card
 from genpas_cli.engines.local import stream_shards, write_shards
 from genpas_cli.errors import UsageError
-from genpas_cli.forms.form import Form, changed
+from genpas_cli.forms.form import Change, Form, changed
 from genpas_cli.forms.ids import Plain, RawIds
 from genpas_cli.jobs.ingest import IngestReport
 from genpas_cli.jobs.opening import Sources, opened_store, source_names
@@ -171,14 +171,16 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
             raise UsageError(f"--split-out {split}: nothing is held out for it", tip="See --split.")
         rows = chosen.sampling.pairs * chosen.sampling.epochs
         manifest = {**manifest_of(opened.store, job, options), "split_out": split, "ids": ids, "rows": rows}
-        batches = stream_shards(opened.store, chosen, job.form, threads=job.workers)
-        form = job.form.schema
+        form, changes = job.form.schema, list[Change]()
         if ids == "raw":
             items, users = _ids(opened.store, "items"), _ids(opened.store, "users")
             raw = RawIds(Form(form, opened.store.items, job.form.max_input), items, users)
-            plain = Plain(raw.form)
-            form, batches = plain.form.schema, (changed(batch, (raw, plain)) for batch in batches)
-        yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), batches)
+            changes = [raw, Plain(raw.form)]
+            form = changes[-1].form.schema
+        # Closed before the store: where its reader gives up, threads are still reading there.
+        with contextlib.closing(stream_shards(opened.store, chosen, job.form, threads=job.workers)) as batches:
+            wanted = (changed(batch, changes) for batch in batches)
+            yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), wanted)
 
 
 def default_output(sources: Sources) -> Path:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -88,8 +88,8 @@ def export(
         with building(path, force=force, replaceable=replaceable) as new:
             try:
                 if is_file:
-                    with new.open("wb") as out:
-                        run.format.write(out, run.parts(run.splits[0], progress))
+                    with new.open("wb") as out, closing(run.parts(run.splits[0], progress)) as parts:
+                        run.format.write(out, parts)
                 else:
                     run.write_directory(new, progress)
             except OSError as error:
@@ -118,7 +118,8 @@ def export_stream(
                 f"--to {options.to} cannot be streamed: it is several files, or not written from its beginning",
                 tip="Name a place with -o.",
             )
-        run.format.write(out, run.parts(run.splits[0], progress))
+        with closing(run.parts(run.splits[0], progress)) as parts:
+            run.format.write(out, parts)
         return run.report("-", time.monotonic() - started)
 
 
@@ -136,8 +137,11 @@ class _Run:
     read: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
 
-    def parts(self, split: str, progress: Progress) -> Iterator[Any]:
-        """Yield the encoded batches of a split, in order, while later ones are being read and encoded."""
+    def parts(self, split: str, progress: Progress) -> Generator[Any, None, None]:
+        """Yield the encoded batches of a split, in order, while later ones are being read and encoded.
+
+        Closed early, it waits for the threads that do that.
+        """
         self.read[split] = self.written[split] = 0
         total = self.reader.rows(split) if self.options.limit is None else self.options.limit
         needed = _columns_to_read(self.reader.form, self.format.columns)
@@ -159,7 +163,8 @@ class _Run:
         """Write all splits, and what belongs to them."""
         directory.mkdir()
         for split in self.splits:
-            self.format.write_into(directory, split, self.parts(split, progress))
+            with closing(self.parts(split, progress)) as parts:
+                self.format.write_into(directory, split, parts)
         for name, text in self.format.companions().items():
             (directory / name).write_text(text, encoding="utf-8")
         if self.semantic is not None:
@@ -183,7 +188,7 @@ class _Run:
         return None if self.semantic is None else asdict(self.semantic.tokens)
 
 
-@contextlib.contextmanager
+@contextmanager
 def _opened(pairs: str | Path, options: ExportOptions, machine: Machine, *, name: str | None) -> Iterator[_Run]:
     """Open the pairs and decide on everything, before anything is written; without a name, for a stream."""
     kind = format_named(options.to)
