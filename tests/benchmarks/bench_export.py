@@ -84,7 +84,7 @@ def _with_ratings(log: Path, rated: Path) -> Path:
     """Return the log with a column of ratings, which HSTU needs."""
     import duckdb
 
-    duckdb.execute(f"copy (select *, 1 + hash(item_id) % 5 as rating from '{log}') to '{rated}'")
+    duckdb.execute(f"copy (select *, (1 + hash(item_id) % 5)::int as rating from '{log}') to '{rated}'")
     return rated
 
 
