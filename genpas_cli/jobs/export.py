@@ -180,9 +180,10 @@ class _Run:
     def report(self, output: str, seconds: float) -> ExportReport:
         """Return what was done."""
         dropped = sum(self.read.values()) - sum(self.written.values())
-        return ExportReport(
-            output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), self.format.notes()
-        )
+        notes = self.format.notes()
+        if Path(output).suffix == self.format.suffix and Path(output).is_dir():
+            notes.append(f"{output} is a directory, with a file for each split; with --split train it is that file")
+        return ExportReport(output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), notes)
 
     def _tokens(self) -> dict[str, Any] | None:
         return None if self.semantic is None else asdict(self.semantic.tokens)

@@ -303,6 +303,11 @@ def test_what_is_said(inside: InProcess, pairs: Path) -> None:
     )
 
 
+def test_a_directory_with_the_name_of_a_file_is_called_one(inside: InProcess, pairs: Path) -> None:
+    assert "out.csv is a directory" in inside("export", pairs, "--to", "csv", "-o", "out.csv").stderr
+    assert "directory" not in inside("export", pairs, "--to", "csv", "-o", "train.csv", "--split", "train").stderr
+
+
 def test_the_report_as_json(inside: InProcess, pairs: Path, tmp_path: Path) -> None:
     items = pq.read_table(pairs / "items.parquet")["item_id"]
     codes = pa.array([[n // 8, n % 8] for n in range(1, len(items))])
