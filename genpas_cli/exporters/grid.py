@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genpas_cli.errors import MachineError
+from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.exporters.arrays import numbers_of
 from genpas_cli.exporters.format import Format, Shown
 from genpas_cli.exporters.texts import plain_text
@@ -57,6 +57,11 @@ class Grid(Format):
     def needed(self) -> tuple[str, ...]:
         """Return users, inputs and targets."""
         return (self.form.user, "input_items", "target_item")
+
+    def check(self) -> None:
+        """Refuse padding, which GRID would take for items before or between others."""
+        if self.form.width is not None:
+            raise UsageError("--to grid: GRID pads itself, and 0 would be an item", tip="Leave out --pad.")
 
     def path(self, split: str) -> str:
         """Return the directory of a split, under the name that GRID's configurations use."""
