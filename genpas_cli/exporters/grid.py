@@ -96,7 +96,9 @@ class Grid(Format):
         return [
             (
                 "GRID: its training collate cuts every sequence into all its sub-sequences; these pairs are cut "
-                "already, so set train_dataloader_config.dataloader.collate_fn to collate_functions.collate_fn_train"
+                "already, so let it collate as validation does: in an experiment of your own on top of "
+                "tiger_train_flat, data_loading.train_dataloader_config.dataloader.collate_fn: "
+                "${data_loading.val_dataloader_config.dataloader.collate_fn}"
             ),
             "GRID: items count from 1, so its map of semantic ids needs a column 0 that is not used",
         ]
