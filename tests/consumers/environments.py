@@ -59,7 +59,7 @@ class Environment:
 
 
 class Environments:
-    """Builds environments side by side, each when it is first asked for or all that are known to be needed.
+    """Builds environments side by side: at once those that are known to be needed, others when they are asked for.
 
     Args:
         root: where to build them.
@@ -67,15 +67,20 @@ class Environments:
     """
 
     def __init__(self, root: Path, wanted: set[str]) -> None:
-        self._pool = ThreadPoolExecutor(max(len(wanted), 1))
-        self._built: dict[str, Future[Environment]] = {
-            name: self._pool.submit(build, root, name) for name in sorted(wanted)
-        }
+        self._root, self._pool = root, ThreadPoolExecutor(4)
+        self._built: dict[str, Future[Environment]] = {}
+        for name in sorted(wanted):
+            self._begin(name)
+
+    def _begin(self, name: str) -> Future[Environment]:
+        if name not in self._built:
+            self._built[name] = self._pool.submit(build, self._root, name)
+        return self._built[name]
 
     def __getitem__(self, name: str) -> Environment:
         """Return an environment; without a network the test skips, but fails in CI."""
         try:
-            return self._built[name].result()
+            return self._begin(name).result()
         except NoNetworkError as error:
             if os.environ.get("CI"):
                 pytest.fail(str(error))
