@@ -5,7 +5,8 @@ The conventions, by the language of a fenced block:
     console   lines `$ command` (continued by `> `), each followed by its output (stdout and stderr); both are checked
     bash      commands that are run; their output is not shown
     python    a program that is run; a `text` block right after it shows its output, which is checked
-    text, json, py    shown only
+    text, json, yaml    shown only
+    py        a program of another environment: tests/consumers/test_pages.py runs those of the pages that it names
 
 A comment before a block changes what is done with it: `<!-- file: NAME -->` writes it to that file of the page's
 directory, `<!-- ci: NAME -->` leaves it to `.ci/run`. A comment that starts with `<!-- setup` holds bash that is run
@@ -32,7 +33,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ("console", "bash", "python")
-SHOWN_ONLY = ("text", "json", "py")
+SHOWN_ONLY = ("text", "json", "yaml", "py")
 SECONDS_A_COMMAND = 120
 
 _FENCE = re.compile(r"```(\S*)$")

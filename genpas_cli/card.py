@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from genpas_cli.manifest import Manifest
+from genpas_cli.shards import ShardFile, rows_by_split
 
 _GLOBS = {"train": "data/**/train-*.parquet", "validation": "data/validation-*.parquet", "test": "data/test-*.parquet"}
 
 
-def data_card(manifest: Manifest, rows: dict[str, int]) -> str:
+def data_card(manifest: Manifest, shards: Iterable[ShardFile]) -> str:
     """Return the text of the card.
 
     Args:
         manifest: what is known of the data set.
-        rows: rows of each split that has files.
+        shards: its files.
     """
+    rows = rows_by_split(shards)
     files = "".join(f"  - split: {split}\n    path: {_path(split, manifest)}\n" for split in rows)
     strategy = manifest["strategy"]
     biases = ", ".join(f"{name} = {strategy[name]}" for name in ("alpha", "beta", "gamma"))
@@ -27,6 +31,7 @@ def data_card(manifest: Manifest, rows: dict[str, int]) -> str:
     return f"""---
 configs:
 - config_name: default
+  description: pairs {_digest(shards)}
   data_files:
 {files}---
 
@@ -54,6 +59,16 @@ Cut from user histories by [GenPAS](https://arxiv.org/abs/2509.13648) with genpa
 `items.parquet` gives the id of each item number. `manifest.json` says how this was made and holds the digest of every
 file; `genpas verify .` checks them.
 """
+
+
+def _digest(shards: Iterable[ShardFile]) -> str:
+    """Return what tells these files from others.
+
+    Hugging Face datasets knows a directory in its cache by its name and this header alone: without a digest in it, it
+    would go on giving the pairs that a directory of that name had when it was first loaded.
+    """
+    listed = sorted(f"{file.sha256}  {file.path}\n" for file in shards)
+    return hashlib.sha256("".join(listed).encode()).hexdigest()[:16]
 
 
 def _path(split: str, manifest: Manifest) -> str:

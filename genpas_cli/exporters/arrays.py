@@ -73,10 +73,12 @@ class ArrayFormat(Format):
     def encode(self, pairs: pa.RecordBatch) -> Arrays:
         """Return the rows of a batch, by array; `offsets` holds lengths still."""
         arrays: Arrays = {}
+        padding = self._padding(pairs.column("input_items"))
         for name in self.columns:
             column = pairs.column(name)
             values = column.flatten() if pa.types.is_list(column.type) else column
-            numbers = numbers_of(name, values)
+            is_padded = pa.types.is_list(column.type) and name != "input_items"
+            numbers = numbers_of(name, values, padding if is_padded else 0)
             if name == "input_items":
                 if self.form.width is None:
                     arrays |= {"values": numbers, "offsets": np.diff(column.offsets.to_numpy()).astype(np.int64)}
@@ -89,6 +91,16 @@ class ArrayFormat(Format):
             else:
                 arrays[{"user_num": "users"}.get(name, name)] = numbers
         return arrays
+
+    def _padding(self, inputs: pa.ListArray) -> int:
+        """Return how many places of a kept column hold no interaction, but padding."""
+        form = self.form
+        if form.width is None or form.max_input is None:
+            return 0
+        items = len(inputs.values) - pc.sum(pc.equal(inputs.values, 0), min_count=0).as_py()
+        if form.tokens is not None:
+            items = (items - len(inputs) * form.tokens.length(0)) // (form.tokens.length(1) - form.tokens.length(0))
+        return int(len(inputs) * form.max_input - items)
 
     def write(self, out: BinaryIO, parts: Iterator[Arrays]) -> None:
         """Collect the arrays on disk, then write them one after the other."""
@@ -116,8 +128,13 @@ class ArrayFormat(Format):
         """Write the whole arrays."""
 
 
-def numbers_of(name: str, values: pa.Array) -> NDArray[Any]:
-    """Return values as numbers; a null among floats is NaN.
+def numbers_of(name: str, values: pa.Array, padding: int = 0) -> NDArray[Any]:
+    """Return values as numbers; a null among floats is NaN, and padding among others 0.
+
+    Args:
+        name: of the column.
+        values: its values.
+        padding: how many nulls are padding.
 
     Raises:
         DataError: a null where there is no number for it.
@@ -129,6 +146,8 @@ def numbers_of(name: str, values: pa.Array) -> NDArray[Any]:
         )
     elif pa.types.is_boolean(kind):
         values = values.cast(pa.int8())
+    if padding and values.null_count == padding and not pa.types.is_floating(values.type):
+        values = values.fill_null(0)
     if values.null_count and not pa.types.is_floating(values.type):
         raise DataError(
             f"the kept column {name!r} has nulls, for which a format of numbers has no value",

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genpas_cli.errors import MachineError
+from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.exporters.arrays import numbers_of
 from genpas_cli.exporters.format import Format, Shown
 from genpas_cli.exporters.texts import plain_text
@@ -58,6 +58,11 @@ class Grid(Format):
         """Return users, inputs and targets."""
         return (self.form.user, "input_items", "target_item")
 
+    def check(self) -> None:
+        """Refuse padding, which GRID would take for items before or between others."""
+        if self.form.width is not None:
+            raise UsageError("--to grid: GRID pads itself, and 0 would be an item", tip="Leave out --pad.")
+
     def path(self, split: str) -> str:
         """Return the directory of a split, under the name that GRID's configurations use."""
         return _FOLDERS[split]
@@ -91,7 +96,9 @@ class Grid(Format):
         return [
             (
                 "GRID: its training collate cuts every sequence into all its sub-sequences; these pairs are cut "
-                "already, so set train_dataloader_config.dataloader.collate_fn to collate_functions.collate_fn_train"
+                "already, so let it collate as validation does: in an experiment of your own on top of "
+                "tiger_train_flat, data_loading.train_dataloader_config.dataloader.collate_fn: "
+                "${data_loading.val_dataloader_config.dataloader.collate_fn}"
             ),
             "GRID: items count from 1, so its map of semantic ids needs a column 0 that is not used",
         ]

@@ -77,10 +77,10 @@ class SequenceText(Format):
 
     def notes(self) -> list[str]:
         """Return what the lines are."""
-        if self.form.max_input is None:
-            return []
-        longest = self.form.max_input
-        return [f"inputs were cut to {longest} items; augment --max-input none keeps histories whole"]
+        notes = ["a user has one line: the longest history that a pair of theirs has"]
+        if self.form.max_input is not None:
+            notes.append(f"inputs were cut to {self.form.max_input} items; augment --max-input none keeps them whole")
+        return notes
 
 
 def _best(lines: pa.Table) -> pa.Table:

@@ -210,7 +210,7 @@ def _write(store: Store, job: Job, directory: Path, options: AugmentOptions, pro
         files = write_shards(store, list(job.plans), job.form, directory, threads=job.workers, progress=progress)
         for table in ("items", "users") if options.user_ids == "raw" else ("items",):
             files.append(_write_vocabulary(store, directory / f"{table}.parquet", table))
-        card = data_card(manifest_of(store, job, options), rows_by_split(files))
+        card = data_card(manifest_of(store, job, options), files)
         (directory / "README.md").write_text(card, encoding="utf-8")
     except OSError as error:
         raise disk_error(error, directory) from error
