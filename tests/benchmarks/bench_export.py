@@ -66,6 +66,15 @@ def step_copy(pairs: str, to: str, output: str) -> None:
     print_measures(time.perf_counter() - started)
 
 
+def step_augment(log: str, pairs: str, count: str, *keep: str) -> None:
+    """Cut the pairs; not in this process, whose memory its children would start from."""
+    from genpas_cli import AugmentOptions, IngestOptions, augment
+
+    started = time.perf_counter()
+    augment(log, pairs, AugmentOptions(pairs=count), ingest_options=IngestOptions(keep=keep))
+    print_measures(time.perf_counter() - started)
+
+
 def _log(scratch: Path) -> Path:
     log = scratch / "log.parquet"
     make = [sys.executable, str(HERE / "generate.py"), "--ids", "integer", "--out", str(log)]
@@ -73,18 +82,10 @@ def _log(scratch: Path) -> Path:
     return log
 
 
-def _pairs(log: Path, path: Path, pairs: int, keep: tuple[str, ...] = ()) -> Path:
-    from genpas_cli import AugmentOptions, IngestOptions, augment
-
-    augment(log, path, AugmentOptions(pairs=str(pairs)), ingest_options=IngestOptions(keep=keep))
-    return path
-
-
 def _with_ratings(log: Path, rated: Path) -> Path:
     """Return the log with a column of ratings, which HSTU needs."""
-    import duckdb
-
-    duckdb.execute(f"copy (select *, (1 + hash(item_id) % 5)::int as rating from '{log}') to '{rated}'")
+    query = f"copy (select *, (1 + hash(item_id) % 5)::int as rating from '{log}') to '{rated}'"
+    subprocess.run([sys.executable, "-c", f"import duckdb; duckdb.execute({query!r})"], check=True)
     return rated
 
 
@@ -96,10 +97,11 @@ def run(rounds: int, log: Path | None, pairs: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="genpas-bench-") as name:
         scratch = Path(name)
         read = log or _log(scratch)
-        made = _pairs(read, scratch / "shop.pairs", pairs)
-        rated = _pairs(_with_ratings(read, scratch / "rated.parquet"), scratch / "rated.pairs", pairs, KEPT)
+        made, rated = str(scratch / "shop.pairs"), str(scratch / "rated.pairs")
+        measured(__file__, "augment", str(read), made, str(pairs))
+        measured(__file__, "augment", str(_with_ratings(read, scratch / "rated.parquet")), rated, str(pairs), *KEPT)
         for to in FORMATS:
-            source, out = str(rated if to == "hstu" else made), str(scratch / f"out.{to}")
+            source, out = rated if to == "hstu" else made, str(scratch / f"out.{to}")
             ours, peers = [], []
             for _ in range(rounds if to in TARGETS else 1):
                 ours.append(measured(__file__, "export", source, to, out))
@@ -124,7 +126,7 @@ def _row(to: str, ours: list[dict[str, float]], peers: list[dict[str, float]]) -
 def main() -> None:
     """Parse the command line and print the rows."""
     if sys.argv[1:2] == ["--step"]:
-        {"export": step_export, "copy": step_copy}[sys.argv[2]](*sys.argv[3:])
+        {"augment": step_augment, "export": step_export, "copy": step_copy}[sys.argv[2]](*sys.argv[3:])
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
