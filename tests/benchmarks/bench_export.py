@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,9 @@ def step_augment(log: str, pairs: str, count: str, *keep: str) -> None:
     print_measures(time.perf_counter() - started)
 
 
+STEPS: dict[str, Callable[..., None]] = {"augment": step_augment, "export": step_export, "copy": step_copy}
+
+
 def _log(scratch: Path) -> Path:
     log = scratch / "log.parquet"
     make = [sys.executable, str(HERE / "generate.py"), "--ids", "integer", "--out", str(log)]
@@ -126,7 +130,7 @@ def _row(to: str, ours: list[dict[str, float]], peers: list[dict[str, float]]) -
 def main() -> None:
     """Parse the command line and print the rows."""
     if sys.argv[1:2] == ["--step"]:
-        {"augment": step_augment, "export": step_export, "copy": step_copy}[sys.argv[2]](*sys.argv[3:])
+        STEPS[sys.argv[2]](*sys.argv[3:])
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
