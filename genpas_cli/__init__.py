@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from genpas_cli.jobs.augment import AugmentReport, PairStream, augment, augment_stream, plan
     from genpas_cli.jobs.export import ExportReport, export, export_stream
+    from genpas_cli.jobs.fresh import FreshPairs, fresh_pairs
     from genpas_cli.jobs.ingest import IngestReport, ingest
     from genpas_cli.jobs.options import AugmentOptions, ExportOptions, IngestOptions, StatsOptions, TuneOptions
     from genpas_cli.jobs.stats import stats
@@ -38,23 +39,23 @@ if TYPE_CHECKING:
 _HOMES = {
     "AugmentOptions": "jobs.options", "AugmentReport": "jobs.augment", "CheckFailedError": "errors",
     "Configuration": "report.figures", "DataError": "errors", "DataFigures": "report.figures",
-    "ExportOptions": "jobs.options", "ExportReport": "jobs.export", "GenpasError": "errors",
-    "IngestOptions": "jobs.options", "IngestReport": "jobs.ingest", "IntegrityError": "errors",
-    "MachineError": "errors", "MachineOptions": "machine", "PairStream": "jobs.augment",
+    "ExportOptions": "jobs.options", "ExportReport": "jobs.export", "FreshPairs": "jobs.fresh",
+    "GenpasError": "errors", "IngestOptions": "jobs.options", "IngestReport": "jobs.ingest",
+    "IntegrityError": "errors", "MachineError": "errors", "MachineOptions": "machine", "PairStream": "jobs.augment",
     "StatsOptions": "jobs.options", "StatsReport": "report.figures", "Strategy": "sampling.strategies",
     "StrategyFigures": "report.figures", "TuneOptions": "jobs.options", "TuneReport": "report.figures",
     "UsageError": "errors", "VerifyReport": "jobs.verify", "augment": "jobs.augment",
     "augment_stream": "jobs.augment", "export": "jobs.export", "export_stream": "jobs.export",
-    "ingest": "jobs.ingest", "parse_strategy": "sampling.strategies", "plan": "jobs.augment", "stats": "jobs.stats",
-    "tune": "jobs.tune", "verify": "jobs.verify",
+    "fresh_pairs": "jobs.fresh", "ingest": "jobs.ingest", "parse_strategy": "sampling.strategies",
+    "plan": "jobs.augment", "stats": "jobs.stats", "tune": "jobs.tune", "verify": "jobs.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
     "AugmentOptions", "AugmentReport", "CheckFailedError", "Configuration", "DataError", "DataFigures",
-    "ExportOptions", "ExportReport", "GenpasError", "IngestOptions", "IngestReport", "IntegrityError",
+    "ExportOptions", "ExportReport", "FreshPairs", "GenpasError", "IngestOptions", "IngestReport", "IntegrityError",
     "MachineError", "MachineOptions", "PairStream", "StatsOptions", "StatsReport", "Strategy", "StrategyFigures",
     "TuneOptions", "TuneReport", "UsageError", "VerifyReport", "augment", "augment_stream", "export",
-    "export_stream", "ingest", "parse_strategy", "plan", "stats", "tune", "verify",
+    "export_stream", "fresh_pairs", "ingest", "parse_strategy", "plan", "stats", "tune", "verify",
 ]  # fmt: skip
 
 

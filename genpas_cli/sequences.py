@@ -58,23 +58,21 @@ def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.
     return np.cumsum(numbers, out=numbers)
 
 
-def copy_ranges(
-    values: NDArray[np.int32], starts: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[np.int32]
-) -> None:
+def copy_ranges(values: NDArray[Any], starts: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[Any]) -> None:
     """Fill `out` with values[starts[0]:][: lengths[0]], then the same for each further range. No length may be 0.
 
-    All ranges of a length are copied at once, as elements of that size. An index of every single value takes half as
-    long again, and two threads that make one take turns.
+    Both are of one type, whichever. All ranges of a length are copied at once, as elements of that size. An index of
+    every single value takes half as long again, and two threads that make one take turns.
     """
     at = np.cumsum(lengths) - lengths
     by_length = np.argsort(lengths.astype(np.min_scalar_type(np.max(lengths, initial=1))), kind="stable")
     first = np.flatnonzero(np.diff(lengths[by_length], prepend=0))
     for rows in np.split(by_length, first)[1:]:
         length = int(lengths[rows[0]])
-        _runs(out, length)[at[rows]] = _runs(values, length)[starts[rows]]
+        windows(out, length)[at[rows]] = windows(values, length)[starts[rows]]
 
 
-def _runs(values: NDArray[np.int32], length: int) -> NDArray[np.void]:
+def windows(values: NDArray[Any], length: int) -> NDArray[np.void]:
     """Return a view whose element i is the values i, ..., i + length − 1 as one."""
     size = values.itemsize
     return np.ndarray((len(values) - length + 1,), f"V{size * length}", values, 0, (size,))

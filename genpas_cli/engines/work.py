@@ -17,6 +17,8 @@ from genpas_cli.store import Lengths, Split, Store
 
 Order = Literal["shuffled", "user"]
 
+_ALL = slice(None)
+
 
 @dataclass(frozen=True)
 class PairForm:
@@ -45,8 +47,10 @@ def pair_form(store: Store, kept: tuple[str, ...], max_input: int | None, order:
     return PairForm(pair_schema({name: types[name] for name in kept}), kept, max_input, order)
 
 
-def shard_batches(store: Store, plan: SplitPlan, part: Slice, epoch: int, form: PairForm) -> Iterator[pa.RecordBatch]:
-    """Yield the pairs of one shard, a row group a batch."""
+def shard_batches(  # what is drawn, of what, in which form; and a part of it
+    store: Store, plan: SplitPlan, part: Slice, epoch: int, form: PairForm, *, rows: slice = _ALL
+) -> Iterator[pa.RecordBatch]:
+    """Yield the pairs of one shard, or those of its `rows`, a row group a batch."""
     chunks = list(store.lengths(part.first_user, part.last_user, USERS_A_CHUNK))
     lengths = Lengths(*(np.concatenate(column) for column in zip(*chunks, strict=True)))
     streams = shard_streams(plan.sampling.seed, epoch, part.index)
@@ -65,4 +69,5 @@ def shard_batches(store: Store, plan: SplitPlan, part: Slice, epoch: int, form: 
     if is_train and form.order == "shuffled":
         # The cuts are permuted before anything is gathered: permuting gathered rows takes 25 times as long.
         located = located.take(streams.order.permutation(len(cuts)))
+    located = located.take(rows)  # type: ignore[arg-type]  # a slice takes a view
     yield from gather(located, sequences, form.schema, max_input=form.max_input, batch_rows=ROW_GROUP_ROWS)

@@ -55,6 +55,29 @@ class Strategy:
     enumeration: Enumeration | None = None
 
 
+# Named functions, as what is planned is sent to other processes, and a lambda cannot be.
+
+
+def _count_last(targets: Ints) -> Ints:
+    return np.minimum(targets, 1)
+
+
+def _count_prefix(targets: Ints) -> Ints:
+    return targets
+
+
+def _count_window(targets: Ints) -> Ints:
+    return targets * (targets + 1) // 2
+
+
+def _rank_last(target: Ints, start: Ints, targets: Ints) -> Ints:  # noqa: ARG001  # one signature for all rules
+    return np.zeros_like(target)
+
+
+def _rank_prefix(target: Ints, start: Ints, targets: Ints) -> Ints:  # noqa: ARG001  # one signature for all rules
+    return target - 2
+
+
 def _unrank_last(rank: Ints, targets: Ints) -> tuple[Ints, Ints]:
     return targets + 1, np.ones_like(rank)
 
@@ -90,15 +113,15 @@ def triple(alpha: float, beta: float, gamma: float) -> Strategy:
 
 LAST_TARGET = Strategy(
     "last-target", 0.0, math.inf, -math.inf, SequencePowerLaw(0.0), PowerLaw(math.inf), PowerLaw(-math.inf),
-    Enumeration(lambda m: np.minimum(m, 1), _unrank_last, lambda k, j, m: np.zeros_like(k)),  # noqa: ARG005  # as above
+    Enumeration(_count_last, _unrank_last, _rank_last),
 )  # fmt: skip
 MULTI_TARGET = Strategy(
     "multi-target", 1.0, 0.0, -math.inf, SequencePowerLaw(1.0), PowerLaw(0.0), PowerLaw(-math.inf),
-    Enumeration(lambda m: m, _unrank_prefix, lambda k, j, m: k - 2),  # noqa: ARG005  # as above
+    Enumeration(_count_prefix, _unrank_prefix, _rank_prefix),
 )  # fmt: skip
 SLIDE_WINDOW = Strategy(
     "slide-window", None, 1.0, 0.0, PairCountWeights(), PowerLaw(1.0), PowerLaw(0.0),
-    Enumeration(lambda m: m * (m + 1) // 2, _unrank_window, _rank_window),
+    Enumeration(_count_window, _unrank_window, _rank_window),
 )  # fmt: skip
 
 NAMED = {strategy.name: strategy for strategy in (LAST_TARGET, MULTI_TARGET, SLIDE_WINDOW)}

@@ -1,0 +1,202 @@
+"""Arrow record batches become a window of rows, and rows of a window a batch: NumPy arrays in one buffer.
+
+Nothing loops over rows. A padded batch is one gather of elements as wide as a row: what stands before (or after) an
+input in the values of the window comes along, and is then multiplied by 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from genpas_cli.errors import UsageError
+from genpas_cli.sequences import copy_ranges, windows
+
+Pad = Literal["left", "right", "none"]
+
+BASIC = ("user_num", "input_items", "target_item")
+"""Columns of the shards that every batch has."""
+
+_ALIGNED = 64
+_NARROWER = {pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.int64()}
+"""Types that PyTorch hardly computes with, and those that take their values."""
+
+
+class Field(NamedTuple):
+    """Where in a buffer an array of a batch lies."""
+
+    name: str
+    dtype: str
+    """As NumPy names it."""
+    shape: tuple[int, ...]
+    offset: int
+    """Bytes."""
+
+
+class Packed(NamedTuple):
+    """A batch as one buffer: one piece of memory is sent to another process faster than several."""
+
+    buffer: NDArray[np.uint8]
+    fields: tuple[Field, ...]
+
+    def array(self, field: Field) -> NDArray[Any]:
+        """Return one of its arrays; no copy."""
+        return np.ndarray(field.shape, field.dtype, self.buffer.data, field.offset)
+
+
+@dataclass(frozen=True)
+class BatchForm:
+    """What a batch looks like, whatever rows it has."""
+
+    pad: Pad
+    max_input: int | None
+    """Inputs are cut to their most recent so many items."""
+    width: int | None
+    """Columns of a padded input; None: as many as the longest of the batch has."""
+    columns: tuple[str, ...]
+    """Further columns of the shards."""
+
+    @property
+    def read(self) -> list[str]:
+        """The columns that must be read."""
+        return [*BASIC, *self.columns]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Some rows in memory, their inputs as one array of values a column."""
+
+    ends: NDArray[np.int64]
+    """(rows,): index one past the last value of each input."""
+    lengths: NDArray[np.int64]
+    """(rows,): values of each input, cut to what a batch has of it."""
+    values: dict[str, NDArray[Any]]
+    """Values by name of a list column; before the first and after the last there is room as wide as a row."""
+    scalars: dict[str, NDArray[Any]]
+    """(rows,) each, by name."""
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+
+def check_columns(schema: pa.Schema, columns: Sequence[str], name: str) -> tuple[str, ...]:
+    """Return the further columns of a batch.
+
+    Raises:
+        UsageError: the pairs have no such column, or it is not of numbers.
+    """
+    there = [field for field in schema.names if field not in BASIC]
+    for column in columns:
+        if column not in there:
+            raise UsageError(
+                f"columns: {name} has no further column {column!r}; it has: {', '.join(there)}",
+                tip="Kept columns come with genpas augment --keep NAME, as input_NAME and target_NAME.",
+            )
+        kind = schema.field(column).type
+        kind = kind.value_type if pa.types.is_list(kind) else kind
+        if not _is_number(kind):
+            raise UsageError(f"columns: {column!r} is of type {kind}, and a tensor holds numbers")
+    return tuple(dict.fromkeys(columns))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind))
+
+
+def window_of(batches: Sequence[pa.RecordBatch], form: BatchForm) -> Window:
+    """Put record batches with the columns of `form.read` together."""
+    inputs = [batch.column("input_items") for batch in batches]
+    whole = np.concatenate([np.diff(lists.offsets.to_numpy()) for lists in inputs]).astype(np.int64)
+    longest = int(np.max(whole, initial=0))
+    lengths = whole if form.max_input is None or longest <= form.max_input else np.minimum(whole, form.max_input)
+    room = max(longest, form.width or 0)
+    values, scalars = {}, {}
+    for name in form.read:
+        columns = [batch.column(name) for batch in batches]
+        if pa.types.is_list(columns[0].type):
+            parts = [_numbers(_list_values(column)) for column in columns]
+            edge = np.zeros(room, parts[0].dtype)
+            values[name] = np.concatenate([edge, *parts, edge])
+        else:
+            scalars[name] = np.concatenate([_numbers(column) for column in columns])
+    return Window(np.cumsum(whole) + room, lengths, values, scalars)
+
+
+def _list_values(lists: Any) -> Any:
+    """Return the values of a list array's own lists; its `values` has those outside of a slice too."""
+    offsets = lists.offsets
+    return lists.values.slice(offsets[0].as_py(), offsets[-1].as_py() - offsets[0].as_py())
+
+
+def _numbers(array: Any) -> NDArray[Any]:
+    """Return an Arrow array as PyTorch takes it: what is missing is NaN among floats, and else 0."""
+    kind = array.type
+    if pa.types.is_decimal(kind):
+        array = array.cast(pa.float64())
+    elif kind in _NARROWER:
+        array = array.cast(_NARROWER[kind])
+    if array.null_count:
+        array = pc.fill_null(array, float("nan") if pa.types.is_floating(array.type) else pa.scalar(0, array.type))
+    result: NDArray[Any] = array.to_numpy(zero_copy_only=False)
+    return result
+
+
+def packed_batch(window: Window, rows: NDArray[np.int64], form: BatchForm) -> Packed:
+    """Return the batch of these rows of a window."""
+    lengths = window.lengths[rows]
+    width = int(np.max(lengths, initial=0)) if form.width is None else form.width
+    shape = (int(lengths.sum()),) if form.pad == "none" else (len(rows), width)
+    arrays: list[tuple[str, np.dtype[Any], tuple[int, ...]]] = [
+        (name, values.dtype, shape) for name, values in window.values.items()
+    ]
+    length = ("input_offsets", np.dtype(np.int64), (len(rows) + 1,)) if form.pad == "none" else (
+        "input_length", np.dtype(np.int32), (len(rows),))  # fmt: skip
+    arrays += [length, *((name, values.dtype, (len(rows),)) for name, values in window.scalars.items())]
+    batch = _allocated(arrays)
+    found = {field.name: batch.array(field) for field in batch.fields}
+    ends = window.ends[rows]
+    for name, values in window.values.items():
+        if form.pad == "none":
+            copy_ranges(values, ends - lengths, lengths, found[name])
+        else:
+            _pad(values, ends, lengths, found[name], left=form.pad == "left")
+    if form.pad == "none":
+        found["input_offsets"][0] = 0
+        np.cumsum(lengths, out=found["input_offsets"][1:])
+    else:
+        found["input_length"][:] = lengths
+    for name, values in window.scalars.items():
+        # Clipping changes nothing here, but without it NumPy fills a copy first.
+        np.take(values, rows, out=found[name], mode="clip")
+    return batch
+
+
+def _allocated(arrays: Sequence[tuple[str, np.dtype[Any], tuple[int, ...]]]) -> Packed:
+    fields, offset = [], 0
+    for name, dtype, shape in arrays:
+        fields.append(Field(name, dtype.str, shape, offset))
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        offset += -(-size // _ALIGNED) * _ALIGNED
+    return Packed(np.empty(offset, np.uint8), tuple(fields))
+
+
+def _pad(
+    values: NDArray[Any], ends: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[Any], *, left: bool
+) -> None:
+    """Fill `out`, (rows, width), with each row's values at its right end, or at its left, and 0 beside them."""
+    width = out.shape[1]
+    if out.size == 0:
+        return
+    position = np.arange(width)
+    first = ends - width if left else ends - lengths
+    inside = position >= (width - lengths)[:, None] if left else position < lengths[:, None]
+    bits = f"u{values.itemsize}"  # 0 × NaN is no 0, but 0 × its bits is
+    rows = windows(values, width)[first].view(bits).reshape(out.shape)
+    np.multiply(rows, inside, out=out.view(bits))

@@ -1,0 +1,86 @@
+"""What both datasets take: the checks of their arguments, with one wording."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from genpas_cli.errors import UsageError
+from genpas_cli.loaders.batches import BatchForm, Pad, check_columns
+from genpas_cli.loaders.sources import PairsDirectory, PairShards
+
+
+def source_of(source: PairShards | str | Path) -> PairShards:
+    """Return the shards that a dataset's first argument means.
+
+    Raises:
+        DataError, IntegrityError: there is no whole pairs directory.
+    """
+    return PairsDirectory(source) if isinstance(source, str | Path) else source
+
+
+def batch_form(
+    source: PairShards, pad: Pad, max_input: int | None, columns: Sequence[str], *, narrow: bool
+) -> BatchForm:
+    """Return the form of batches that these arguments mean.
+
+    Args:
+        source: where the pairs come from.
+        pad: as given.
+        max_input: as given.
+        columns: as given.
+        narrow: whether a padded batch is only as wide as its longest input.
+
+    Raises:
+        UsageError: a value that the argument does not take.
+    """
+    if pad not in get_args(Pad):
+        raise UsageError(f"pad is {pad!r}; it takes {', '.join(get_args(Pad)[:-1])} or {get_args(Pad)[-1]}")
+    if max_input is not None:
+        at_least("max_input", max_input, 1)
+    longest = source.max_input if max_input is None else max_input
+    width = None if narrow else longest
+    if isinstance(columns, str):
+        raise UsageError(f"columns is {columns!r}; it takes a list of names")
+    return BatchForm(pad, longest, width, check_columns(source.schema, columns, source.name))
+
+
+def at_least(name: str, value: int, low: int) -> None:
+    """Check a whole number.
+
+    Raises:
+        UsageError: it is none, or below `low`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:  # type: ignore[redundant-expr]  # callers
+        raise UsageError(f"{name} is {value!r}; it takes a whole number from {low}")
+
+
+def place_in_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    """Return (rank, number of ranks): as given, else of torch.distributed, else of the environment, else (0, 1).
+
+    Raises:
+        UsageError: one without the other, or a rank that is not below the number of ranks.
+    """
+    if (rank is None) != (world_size is None):
+        raise UsageError(f"rank is {rank} and world_size is {world_size}; give both or neither")
+    if rank is None or world_size is None:
+        rank, world_size = _found_place()
+    at_least("world_size", world_size, 1)
+    at_least("rank", rank, 0)
+    if rank >= world_size:
+        raise UsageError(f"rank is {rank}; of {world_size} ranks the last is {world_size - 1}")
+    return rank, world_size
+
+
+def _found_place() -> tuple[int, int]:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    words = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+    try:
+        return int(words[0]), int(words[1])
+    except ValueError as error:
+        raise UsageError(f"the environment has RANK={words[0]} and WORLD_SIZE={words[1]}; both are numbers") from error

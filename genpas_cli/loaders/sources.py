@@ -1,0 +1,181 @@
+"""Where a loader's pairs come from: anything that can say which rows an epoch has, and read some of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.errors import IntegrityError, UsageError
+from genpas_cli.manifest import manifest_files, read_manifest
+from genpas_cli.shards import ShardFile
+from genpas_cli.threads import pool
+
+_READERS = 2
+"""Threads that decode a pairs directory for one reader: decoding takes twice as long as making batches."""
+
+
+class Block(NamedTuple):
+    """Rows that are read together."""
+
+    shard: int
+    """0-based number of the shard."""
+    group: int
+    """0-based number of the block within its shard."""
+    rows: int
+
+
+class Segment(NamedTuple):
+    """The rows start..stop − 1 of a block, 0-based."""
+
+    block: Block
+    start: int
+    stop: int
+
+
+class PairShards(Protocol):
+    """The shards of every epoch, wherever they are: the rows of an epoch are its blocks, one after the other.
+
+    It is pickled to the workers of a DataLoader, so it holds no open file; `read` opens what it needs.
+
+    Attributes:
+        name: what it is, for messages.
+        schema: Arrow schema of the pairs (`genpas_cli.pairs.pair_schema`).
+        max_input: no input is longer; None if there is no such limit.
+    """
+
+    name: str
+    schema: pa.Schema
+    max_input: int | None
+
+    def blocks(self, split: str, epoch: int) -> Sequence[Block]:
+        """Return the blocks of an epoch, in the order of shards.
+
+        Raises:
+            UsageError: there is no such split.
+        """
+        ...
+
+    def read(self, split: str, epoch: int, segments: Sequence[Segment], columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of these segments, in this order, in batches of any size."""
+        ...
+
+
+class PairsDirectory:
+    """The shards of a pairs directory, as `genpas augment` makes it.
+
+    Epoch e of the training split is `data/epoch-{e mod K}` where K epochs were drawn, and the same rows every time
+    where one was. A block is a row group.
+
+    Args:
+        directory: the pairs directory.
+
+    Raises:
+        DataError, IntegrityError: see `read_manifest`.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory).absolute()
+        self.name = f"pairs directory {directory}"
+        manifest = read_manifest(self.directory)
+        self.max_input: int | None = manifest["max_input"]
+        self._shards: dict[str, list[list[ShardFile]]] = {}
+        self._blocks: dict[tuple[str, int], list[Block]] = {}
+        for file in sorted(manifest_files(manifest), key=lambda file: file.path):
+            if file.split is not None:
+                _add_shard(self._shards.setdefault(file.split, []), file)
+        if not self._shards:
+            raise IntegrityError(f"{self.directory} is damaged: its manifest lists no shard")
+        first = next(iter(self._shards.values()))[0][0]
+        with _opened(self.directory / first.path) as parquet:
+            self.schema: pa.Schema = parquet.schema_arrow
+
+    def blocks(self, split: str, epoch: int) -> Sequence[Block]:
+        """Return the row groups of an epoch.
+
+        Raises:
+            UsageError: there is no such split.
+            IntegrityError: a shard is missing or is not as the manifest says.
+        """
+        if split not in self._shards:
+            raise UsageError(f"{self.name} has no split {split!r}; it has: {', '.join(self._shards)}")
+        drawn = epoch % len(self._shards[split])
+        if (split, drawn) not in self._blocks:
+            self._blocks[split, drawn] = [
+                Block(shard, group, rows)
+                for shard, file in enumerate(self._shards[split][drawn])
+                for group, rows in enumerate(_row_groups(self.directory / file.path, file.rows))
+            ]
+        return self._blocks[split, drawn]
+
+    def read(self, split: str, epoch: int, segments: Sequence[Segment], columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of these segments, a row group or a part of one a batch.
+
+        Raises:
+            IntegrityError: a shard is missing or damaged.
+        """
+        files = self._shards[split][epoch % len(self._shards[split])]
+
+        def decoded(segment: Segment) -> pa.RecordBatch:
+            return _read_rows(self.directory / files[segment.block.shard].path, segment, columns)
+
+        with pool(_READERS, "genpas-read") as readers:
+            tasks = deque(readers.submit(decoded, segment) for segment in segments[:_READERS])
+            for ahead in [*segments[_READERS:], *[None] * len(tasks)]:
+                batch = tasks.popleft().result()
+                if ahead is not None:
+                    tasks.append(readers.submit(decoded, ahead))
+                yield batch
+
+
+def _add_shard(epochs: list[list[ShardFile]], file: ShardFile) -> None:
+    """Put a shard beside those of its epoch; files come in the order of their paths."""
+    if not epochs or Path(epochs[-1][0].path).parent != Path(file.path).parent:
+        epochs.append([])
+    epochs[-1].append(file)
+
+
+def _opened(path: Path) -> Any:
+    """Open a shard.
+
+    Raises:
+        IntegrityError: it is missing, or not Parquet.
+    """
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError as error:
+        raise IntegrityError(
+            f"{path} is missing: the manifest lists it", tip="Make the pairs directory again with genpas augment."
+        ) from error
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _row_groups(path: Path, rows: int) -> list[int]:
+    """Return the rows of each row group of a shard that should have `rows` in all."""
+    with _opened(path) as parquet:
+        found = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
+    if sum(found) != rows:
+        raise IntegrityError(
+            f"{path} has {sum(found):,} rows, and its manifest says {rows:,}",
+            tip="Make the pairs directory again with genpas augment.",
+        )
+    return found
+
+
+def _read_rows(path: Path, segment: Segment, columns: list[str]) -> pa.RecordBatch:
+    with _opened(path) as parquet:
+        try:
+            table = parquet.read_row_group(segment.block.group, columns=columns, use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from error
+    (batch,) = table.combine_chunks().to_batches()
+    return batch.select(columns).slice(segment.start, segment.stop - segment.start)
+
+
+def _damaged(path: Path, error: Exception) -> IntegrityError:
+    return IntegrityError(f"{path} is damaged: {error}", tip=f"See what else is: genpas verify {path.parent.parent}")

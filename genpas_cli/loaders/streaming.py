@@ -1,0 +1,272 @@
+"""`PairDataset`: the pairs of an epoch as a stream of ready batches."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from genpas_cli.errors import UsageError
+from genpas_cli.loaders.batches import Pad, Window, packed_batch, window_of
+from genpas_cli.loaders.division import (
+    Batching,
+    Reader,
+    ordered_blocks,
+    segments_of,
+    taken_in_turn,
+    window_order,
+    window_stream,
+)
+from genpas_cli.loaders.setting import at_least, batch_form, place_in_world, source_of
+from genpas_cli.loaders.sources import PairShards
+from genpas_cli.loaders.tensors import Batch, SentBatch, as_tensors
+from genpas_cli.threads import pool
+
+WINDOW_ROWS = 1 << 18
+"""Rows that are shuffled together by default: those of four row groups, 50 MB at 50 items a pair."""
+
+
+class PairDataset(IterableDataset[Batch]):
+    """Pairs as a stream of ready batches, for `DataLoader(dataset, batch_size=None, num_workers=...)`.
+
+    A batch is a dictionary of tensors, with B pairs in one order:
+
+    - `input_items`: int32 (B, L), oldest item first, 0 where there is none; L is `max_input`, or the longest input of
+      the batch where that is unlimited or `bucket_by_length` is set.
+    - `input_length`: int32 (B,), how many items of it are the input.
+    - `target_item`, `user_num`: int32 (B,).
+    - each of `columns`: (B, L) like the items where it is a list, else (B,); in its own type. What is missing is NaN
+      among floats and 0 among others.
+
+    With `pad="none"`, `input_items` and the other lists are (V,), one input after the other, and in place of
+    `input_length` there is `input_offsets`, int64 (B + 1,): where each begins, and where the last ends.
+
+    **Who reads what.** The rows of an epoch are divided evenly among all workers of all ranks, so that each pair is
+    read once an epoch, whatever their numbers. The parts differ by one row at most, yet one rank may have one batch a
+    worker more than another, and DistributedDataParallel would wait for ever for the one that is at its end: either
+    join uneven inputs there, or set `even`: then all parts are as large as the largest, and up to one pair a worker is
+    read twice. Every rank must have the same number of workers.
+
+    **Order.** It follows from seed, epoch, batch size, window, ranks and workers: the same again for the same, another
+    for another epoch. Blocks of rows (row groups of shards) are read in random order, and all rows of a window are
+    shuffled. Call `set_epoch` before each epoch; it reaches persistent workers too.
+
+    **Resuming.** `state_dict(batches)` says where training is, and `load_state_dict` has the next iteration start
+    there, with exactly the batches that would have come. Nothing that was trained on is read again but for the rest of
+    the window. See there for how batches are counted.
+
+    Args:
+        source: a pairs directory, or other shards, such as `genpas_cli.fresh_pairs(...)`.
+        split: which pairs: `train`, `validation`, `test`.
+        batch_size: pairs of a batch.
+        epoch: the first epoch; see `set_epoch`.
+        shuffle: whether the order is random; else it is that of the shards.
+        seed: of the order.
+        pad: on which side of an input the 0s are: `left` (the newest item is last), `right`, or `none`.
+        max_input: inputs are cut to their most recent so many items; by default what the shards were made with.
+        bucket_by_length: make batches of inputs of about the same length, each only as wide as its longest.
+        drop_last: leave out batches that are not full: up to one a worker.
+        even: give every worker of every rank equally many rows, some of them twice.
+        columns: further columns of the shards, such as `target_position`, `input_price`; they must be of numbers.
+        window: rows that are shuffled together, and held in memory by each worker; by default 262,144.
+        rank: of this process, from 0; by default that of torch.distributed, else of the environment (RANK), else 0.
+        world_size: number of ranks, likewise.
+
+    Raises:
+        UsageError: a value that an argument does not take, or a split that is not there.
+        DataError, IntegrityError: no pairs directory, or one that is damaged.
+    """
+
+    def __init__(  # noqa: PLR0913  # all but two by keyword
+        self, source: PairShards | str | Path, split: str = "train", *, batch_size: int = 1024, epoch: int = 0,
+        shuffle: bool = True, seed: int = 0, pad: Pad = "left", max_input: int | None = None,
+        bucket_by_length: bool = False, drop_last: bool = False, even: bool = False, columns: Sequence[str] = (),
+        window: int = WINDOW_ROWS, rank: int | None = None, world_size: int | None = None,
+    ) -> None:  # fmt: skip
+        for name, value, low in (("batch_size", batch_size, 1), ("epoch", epoch, 0), ("seed", seed, 0),
+                                 ("window", window, 1)):  # fmt: skip
+            at_least(name, value, low)
+        self.source, self.split = source_of(source), split
+        self._form = batch_form(self.source, pad, max_input, columns, narrow=bucket_by_length)
+        rows = max(window // batch_size, 1) * batch_size
+        self._batching = Batching(batch_size, rows, drop_last, even)
+        self._seed, self._shuffle, self._bucket = seed, shuffle, bucket_by_length
+        self._rank, self._world_size = place_in_world(rank, world_size)
+        self.source.blocks(split, epoch)
+        # Shared: workers that persist hear of an epoch, and workers that are started later of a loaded state.
+        self._place = torch.tensor([epoch, 0, 0]).share_memory_()  # type: ignore[no-untyped-call]  # torch
+        self._taken = 0
+        self._own_state: tuple[int, int] | None = None  # epoch and batches, of this worker alone
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next iteration goes through."""
+        return int(self._place[0])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch, before it is iterated; a loaded state of another epoch is forgotten.
+
+        Raises:
+            UsageError: not a whole number from 0.
+        """
+        at_least("epoch", epoch, 0)
+        if epoch != self.epoch:
+            self._place[:] = torch.tensor([epoch, 0, 0])
+            self._taken, self._own_state = 0, None
+
+    def batches(self, workers: int = 0) -> int:
+        """Return how many batches this rank has in the epoch, with so many workers of its DataLoader."""
+        return sum(self._batches_of_workers(max(workers, 1)))
+
+    def __iter__(self) -> Iterator[Batch]:
+        info = get_worker_info()
+        worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
+        turn, first = self._start(worker, workers)
+        reader = Reader(self._rank * workers + turn, self._world_size * workers)
+        self._taken = first if info is not None else int(self._place[1])
+        for packed in self._packed_batches(reader, first):
+            # Counted before it is given out: what asks for a state has this batch already.
+            self._taken += 1
+            yield as_tensors(packed) if info is None else SentBatch(packed)
+
+    def state_dict(self, batches: int | None = None, *, workers: int = 0) -> dict[str, Any]:
+        """Return where training is: a small dictionary of numbers and texts, to be kept with a checkpoint.
+
+        A DataLoader's workers read ahead, so only the training loop knows how far it is: with workers, it says how many
+        batches it took. As a DataLoader takes them from its workers in turn (its `in_order`), that number says how many
+        each worker gave. In a worker itself (torchdata's StatefulDataLoader asks there), the state is that worker's.
+
+        Args:
+            batches: batches that were taken in this iteration of the DataLoader; by default those that were taken of
+                this object itself, without workers.
+            workers: `num_workers` of the DataLoader.
+        """
+        info = get_worker_info()
+        at_least("workers", workers, 0)
+        if info is not None:
+            return {**self._settings(), "worker": info.id, "workers": info.num_workers, "batches": self._taken}
+        if batches is None and workers:
+            raise UsageError(
+                f"state_dict with {workers} workers needs the number of batches that were taken",
+                tip="Count them in the training loop: dataset.state_dict(taken, workers=...)",
+            )
+        if batches is not None:
+            at_least("batches", batches, 0)
+        taken = self._taken if batches is None else int(self._place[1]) + batches
+        return {**self._settings(), "workers": max(workers, 1), "batches": taken}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Let iterations begin where the state was taken, until `set_epoch` names another epoch.
+
+        Raises:
+            UsageError: the state is of other pairs, or of another batch size, seed, order or number of ranks.
+        """
+        mine, place = self._settings(), ("epoch", "batches", "workers")
+        if missing := sorted({*mine, *place} - set(state)):
+            raise UsageError(f"this is no state of a PairDataset: it lacks {', '.join(missing)}")
+        for name in sorted(set(mine) - {"epoch"}):
+            if mine[name] != state[name]:
+                raise UsageError(
+                    f"the state was taken with {name} = {state[name]!r}; this dataset has {mine[name]!r}",
+                    tip="Only a dataset that is made the same way goes on with the same batches.",
+                )
+        if "worker" in state:
+            self._own_state = int(state["epoch"]), int(state["batches"])
+            self._place[0], self._taken = self._own_state
+        else:
+            self._place[:] = torch.tensor([int(state[name]) for name in place])
+            self._own_state, self._taken = None, int(state["batches"])
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what decides the batches of an epoch, apart from the workers; the rank's own place is not in it."""
+        form, batching = self._form, self._batching
+        return {
+            "epoch": self.epoch, "split": self.split, "rows": self._rows(), "seed": self._seed,
+            "shuffle": self._shuffle, "bucket_by_length": self._bucket, "batch_size": batching.batch_size,
+            "window": batching.window, "drop_last": batching.drop_last, "even": batching.even, "pad": form.pad,
+            "max_input": form.max_input, "world_size": self._world_size,
+        }  # fmt: skip
+
+    def _rows(self) -> int:
+        return sum(block.rows for block in self.source.blocks(self.split, self.epoch))
+
+    def _batches_of_workers(self, workers: int) -> list[int]:
+        readers = [Reader(self._rank * workers + worker, self._world_size * workers) for worker in range(workers)]
+        return [self._batching.batches(len(self._batching.part(self._rows(), reader))) for reader in readers]
+
+    def _start(self, worker: int, workers: int) -> tuple[int, int]:
+        """Return whose part a worker reads, and how many batches of it have been taken already."""
+        if self._own_state is not None and self._own_state[0] == self.epoch:
+            return worker, self._own_state[1]
+        _, batches, then = self._place.tolist()
+        if not batches:
+            return worker, 0
+        if then != workers:
+            raise UsageError(
+                f"the state was taken with num_workers = {then}; this DataLoader has {workers}",
+                tip="Which batches have been taken depends on it; go on with the same number of workers.",
+            )
+        taken, turn = taken_in_turn(batches, self._batches_of_workers(workers))
+        # A DataLoader begins with its first worker: that one goes on where it is the next one's turn.
+        part = (worker + turn) % workers
+        return part, taken[part]
+
+    def _packed_batches(self, reader: Reader, first: int) -> Iterator[Any]:
+        """Yield the reader's batches, from the one with this number on."""
+        epoch, size = self.epoch, self._batching.batch_size
+        blocks = ordered_blocks(self.source.blocks(self.split, epoch), self._seed, epoch, shuffle=self._shuffle)
+        part = self._batching.part(sum(block.rows for block in blocks), reader)
+        last = self._batching.batches(len(part))
+        number, skipped = divmod(first * size, self._batching.window)
+        rest = part[number * self._batching.window :]
+        if first >= last:
+            return
+        for window in self._windows(epoch, segments_of(blocks, rest)):
+            stream = window_stream(self._seed, epoch, reader.number, number) if self._shuffle else None
+            order = window_order(window.lengths, stream, size, bucket=self._bucket)
+            for begin in range(skipped, len(order), size):
+                if first == last:
+                    return
+                yield packed_batch(window, order[begin : begin + size], self._form)
+                first += 1
+            number, skipped = number + 1, 0
+
+    def _windows(self, epoch: int, segments: list[Any]) -> Iterator[Window]:
+        """Yield the rows of these segments, a window at a time; the next one is read while one is being used."""
+        columns = self._form.read
+        rows = _runs_of(self.source.read(self.split, epoch, segments, columns), self._batching.window)
+
+        def following() -> Window | None:
+            run = next(rows, None)
+            return None if run is None else window_of(run, self._form)
+
+        with pool(1, "genpas-window") as reading:
+            try:
+                task = reading.submit(following)
+                while (window := task.result()) is not None:
+                    task = reading.submit(following)
+                    yield window
+            finally:
+                # There, as what the source has open may be the thread's own; and closing waits for it.
+                reading.submit(rows.close).result()
+
+
+def _runs_of(batches: Iterator[pa.RecordBatch], size: int) -> Generator[list[pa.RecordBatch], None, None]:
+    """Yield the rows of record batches in runs of `size` (the last: fewer)."""
+    run: list[pa.RecordBatch] = []
+    left = size
+    for batch in batches:
+        at = 0
+        while at < batch.num_rows:
+            part = batch.slice(at, left)
+            run.append(part)
+            at, left = at + part.num_rows, left - part.num_rows
+            if left == 0:
+                yield run
+                run, left = [], size
+    if run:
+        yield run
