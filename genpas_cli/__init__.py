@@ -28,8 +28,16 @@ if TYPE_CHECKING:
     from genpas_cli.jobs.export import ExportReport, export, export_stream
     from genpas_cli.jobs.fresh import FreshPairs, fresh_pairs
     from genpas_cli.jobs.ingest import IngestReport, ingest
-    from genpas_cli.jobs.options import AugmentOptions, ExportOptions, IngestOptions, StatsOptions, TuneOptions
+    from genpas_cli.jobs.options import (
+        AugmentOptions,
+        ExportOptions,
+        IngestOptions,
+        StatsOptions,
+        TrainOptions,
+        TuneOptions,
+    )
     from genpas_cli.jobs.stats import stats
+    from genpas_cli.jobs.train import TrainReport, train
     from genpas_cli.jobs.tune import tune
     from genpas_cli.jobs.verify import VerifyReport, verify
     from genpas_cli.machine import MachineOptions
@@ -43,19 +51,21 @@ _HOMES = {
     "GenpasError": "errors", "IngestOptions": "jobs.options", "IngestReport": "jobs.ingest",
     "IntegrityError": "errors", "MachineError": "errors", "MachineOptions": "machine", "PairStream": "jobs.augment",
     "StatsOptions": "jobs.options", "StatsReport": "report.figures", "Strategy": "sampling.strategies",
-    "StrategyFigures": "report.figures", "TuneOptions": "jobs.options", "TuneReport": "report.figures",
-    "UsageError": "errors", "VerifyReport": "jobs.verify", "augment": "jobs.augment",
-    "augment_stream": "jobs.augment", "export": "jobs.export", "export_stream": "jobs.export",
-    "fresh_pairs": "jobs.fresh", "ingest": "jobs.ingest", "parse_strategy": "sampling.strategies",
-    "plan": "jobs.augment", "stats": "jobs.stats", "tune": "jobs.tune", "verify": "jobs.verify",
+    "StrategyFigures": "report.figures", "TrainOptions": "jobs.options", "TrainReport": "jobs.train",
+    "TuneOptions": "jobs.options", "TuneReport": "report.figures", "UsageError": "errors",
+    "VerifyReport": "jobs.verify", "augment": "jobs.augment", "augment_stream": "jobs.augment",
+    "export": "jobs.export", "export_stream": "jobs.export", "fresh_pairs": "jobs.fresh", "ingest": "jobs.ingest",
+    "parse_strategy": "sampling.strategies", "plan": "jobs.augment", "stats": "jobs.stats", "train": "jobs.train",
+    "tune": "jobs.tune", "verify": "jobs.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
     "AugmentOptions", "AugmentReport", "CheckFailedError", "Configuration", "DataError", "DataFigures",
     "ExportOptions", "ExportReport", "FreshPairs", "GenpasError", "IngestOptions", "IngestReport", "IntegrityError",
     "MachineError", "MachineOptions", "PairStream", "StatsOptions", "StatsReport", "Strategy", "StrategyFigures",
-    "TuneOptions", "TuneReport", "UsageError", "VerifyReport", "augment", "augment_stream", "export",
-    "export_stream", "fresh_pairs", "ingest", "parse_strategy", "plan", "stats", "tune", "verify",
+    "TrainOptions", "TrainReport", "TuneOptions", "TuneReport", "UsageError", "VerifyReport", "augment",
+    "augment_stream", "export", "export_stream", "fresh_pairs", "ingest", "parse_strategy", "plan", "stats", "train",
+    "tune", "verify",
 ]  # fmt: skip
 
 

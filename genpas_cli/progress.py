@@ -8,10 +8,10 @@ from typing import Protocol
 class Progress(Protocol):
     """Called by jobs as they go."""
 
-    def __call__(self, stage: str, done: int = 0, total: int = 0) -> None:
-        """Say what is being done, and how far it is where that is known (`total` > 0)."""
+    def __call__(self, stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
+        """Say what is being done, how far it is where that is known (`total` > 0), and what else there is to tell."""
         ...
 
 
-def silent(stage: str, done: int = 0, total: int = 0) -> None:
+def silent(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
     """Say nothing."""

@@ -5,6 +5,7 @@ temporary names belongs to a run that was killed, and is repaired or removed by 
 
     .NAME.genpas-new    what is being built (`.wal` beside it, if a store); after an exchange, what stood there before
     .NAME.genpas-old    the old output, between two renames where names cannot be exchanged
+    .NAME.genpas-part   what a job keeps that takes long, so that it may go on after a kill; it is left alone
 """
 
 from __future__ import annotations
@@ -72,6 +73,11 @@ def building(path: Path, *, force: bool, replaceable: Replaceable) -> Iterator[P
         finally:
             with uninterrupted():
                 _remove_unfinished(new)
+
+
+def unfinished(path: Path) -> Path:
+    """Return where a job that can go on after a kill keeps what it has done of `path`."""
+    return _beside(path.absolute(), "part")
 
 
 @contextlib.contextmanager

@@ -1,50 +1,65 @@
 """Threads that the main thread can give up at any moment.
 
-A signal's handler may raise KeyboardInterrupt in the main thread inside `Event.set`, `Future.result`, `wait` or
-`Thread.start`, after they took their lock and before they can give it back (`Condition.__enter__` is Python code); the
-thread that needs it next waits for ever. So they are called here with signals held back, and what may take long is
-waited for in a SimpleQueue, which is C code and has no such gap.
+A signal's handler may raise KeyboardInterrupt in the main thread, and the garbage collector may close a forgotten
+generator there, between any two steps of Python code. Locks written in Python are then held by somebody who never gives
+them back, or waits for a thread that wants the same one: so it is with `Event.set`, `Future.result`, `Thread.start`,
+and with the lock that all executors of concurrent.futures share. Hence neither futures nor executors here: calls go out
+by a SimpleQueue and results come back by one, which is C code and has no such gap; what is left is done with signals
+held back.
 """
 
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from genpas_cli.signals import uninterrupted
 
 T = TypeVar("T")
 
 
+class _Outcome(NamedTuple):
+    """How a call ended."""
+
+    value: Any
+    error: BaseException | None
+
+
 class Task(Generic[T]):
     """A call on another thread."""
 
-    def __init__(self, future: Future[T]) -> None:
-        self._future = future
-        done: SimpleQueue[None] = SimpleQueue()
-        self._done = done
-        # Not the future itself: in a circle with its callback, a large result would outlive its use.
-        future.add_done_callback(lambda _: done.put(None))
+    def __init__(self, ended: SimpleQueue[_Outcome]) -> None:
+        self._ended = ended
 
     def done(self, seconds: float) -> bool:
         """Wait for its end, at most so long, and tell whether it has come."""
         try:
-            self._done.get(timeout=seconds)
+            self._ended.put(self._ended.get(timeout=seconds))
         except Empty:
             return False
-        self._done.put(None)
         return True
 
     def result(self) -> T:
         """Wait for its end, and return what it returned or raise what it raised."""
-        self._done.get()
-        self._done.put(None)
-        return self._future.result()
+        outcome = self._ended.get()
+        self._ended.put(outcome)
+        if outcome.error is not None:
+            raise outcome.error
+        value: T = outcome.value
+        return value
+
+
+class _Call(NamedTuple):
+    """What a thread is to do."""
+
+    work: Callable[[], Any]
+    ended: SimpleQueue[_Outcome]
 
 
 class Pool:
@@ -56,18 +71,46 @@ class Pool:
 
     def __init__(self, threads: int, name: str) -> None:
         self.stopping = threading.Event()
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        # An interrupt may come between the making of a pool and the block that closes it.
+        weakref.finalize(self, self._calls.put, None)
+        self._threads = [
+            threading.Thread(target=_serve, args=(self._calls,), name=f"{name}-{number}") for number in range(threads)
+        ]
+        with uninterrupted():
+            for thread in self._threads:
+                thread.start()
 
     def submit(self, work: Callable[..., T], *arguments: object) -> Task[T]:
         """Have it called on a thread."""
-        with uninterrupted():
-            return Task(self._executor.submit(work, *arguments))
+        ended: SimpleQueue[_Outcome] = SimpleQueue()
+        self._calls.put(_Call(partial(work, *arguments), ended))
+        return Task(ended)
 
     def close(self) -> None:
         """End: tasks that have not begun are forgotten, those that run are waited for."""
         with uninterrupted():
             self.stopping.set()
-            self._executor.shutdown(wait=True, cancel_futures=True)
+            with suppress(Empty):
+                while True:
+                    self._calls.get_nowait()
+            self._calls.put(None)
+            for thread in self._threads:
+                thread.join()
+
+
+def _serve(calls: SimpleQueue[_Call | None]) -> None:
+    while (call := calls.get()) is not None:
+        call.ended.put(_outcome_of(call.work))
+        del call  # else what it was given would be held until the next one
+    calls.put(None)  # for the next thread
+
+
+def _outcome_of(work: Callable[[], Any]) -> _Outcome:
+    try:
+        return _Outcome(work(), None)
+    except BaseException as error:  # noqa: BLE001  # raised again where the result is asked for
+        return _Outcome(None, error)
 
 
 @contextmanager

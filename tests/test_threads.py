@@ -99,4 +99,37 @@ def test_an_interrupt_at_any_step_of_the_main_thread_ends_it() -> None:
         check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert int(done.stdout) > 100  # it went through pool and futures
+    assert int(done.stdout) > 100  # it went through the pool and the standard library
+
+
+FORGOTTEN_IN_A_SUBMISSION = """
+import concurrent.futures.thread, faulthandler, gc, threading
+from genpas_cli.threads import in_order, pool
+
+def numbers():
+    with pool(2, "work") as workers:
+        yield from in_order(workers, [int] * 100, ahead=4)
+
+class Circle:
+    pass
+
+def forget():
+    circle = Circle()
+    circle.itself, circle.numbers = circle, numbers()
+    next(circle.numbers)
+
+faulthandler.dump_traceback_later(60, exit=True)
+gc.disable()
+forget()
+with concurrent.futures.thread._global_shutdown_lock:  # as inside of the submit of any executor
+    gc.collect()
+print(threading.active_count())
+"""
+
+
+def test_the_garbage_collector_may_close_a_forgotten_generator_anywhere() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORGOTTEN_IN_A_SUBMISSION], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "1\n")

@@ -131,12 +131,12 @@ def progress() -> Iterator[Progress]:
 
     columns = (
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     with Bars(*columns, console=stderr(), transient=True) as bars:
-        task, current, told = bars.add_task("starting", total=None), "", 0.0
+        task, current, told = bars.add_task("starting", total=None, note=""), "", 0.0
 
-        def tell(stage: str, done: int = 0, total: int = 0) -> None:
+        def tell(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
             nonlocal current, told
             if stage != current:
                 bars.reset(task, description=stage, total=total or None)
@@ -144,6 +144,6 @@ def progress() -> Iterator[Progress]:
             elif time.monotonic() - told < 0.05:  # noqa: PLR2004  # a terminal shows no more
                 return
             told = time.monotonic()
-            bars.update(task, completed=done, total=total or None)
+            bars.update(task, completed=done, total=total or None, note=note)
 
         yield tell

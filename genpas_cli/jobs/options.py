@@ -15,6 +15,9 @@ OUTPUT = "Output"
 FIGURES = "Figures"
 GRID = "Grid"
 SEMANTIC = "Semantic IDs"
+MODEL = "Model"
+TRAINING = "Training"
+EVALUATION = "Evaluation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,3 +196,54 @@ class ExportOptions(MachineOptions):
     end_token: bool = option(
         False, "End each input and each target with a token of its own.", panel=SEMANTIC
     )  # a default
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(MachineOptions):
+    """The model, how it is trained, how it is evaluated."""
+
+    model: Literal["sasrec"] = option("sasrec", "Which model.", panel=MODEL)
+    dim: int = option(64, "Width of its states and embeddings.", metavar="N", panel=MODEL)
+    layers: int = option(2, "Blocks of attention.", metavar="N", panel=MODEL)
+    heads: int = option(2, "Heads of attention; they divide the width.", metavar="N", panel=MODEL)
+    dropout: float = option(0.3, "Chance that a value is dropped while training.", metavar="P", panel=MODEL)
+    steps: int = option(20_000, "Most steps.", metavar="N", panel=TRAINING)
+    round_steps: int = option(
+        500, "Steps between two evaluations on the validation pairs.", metavar="N", panel=TRAINING
+    )
+    patience: int = option(
+        6, "Stop after so many evaluations without a better NDCG@10; the best one's model is kept.", metavar="N",
+        panel=TRAINING,
+    )  # fmt: skip
+    batch_size: int = option(512, "Pairs of a step.", metavar="N", panel=TRAINING)
+    lr: float = option(0.001, "Learning rate of AdamW, after a warm-up of 200 steps.", metavar="R", panel=TRAINING)
+    weight_decay: float = option(0.0, "Weight decay of matrices.", metavar="W", panel=TRAINING)
+    precision: Literal["auto", "fp32", "bf16"] = option(
+        "auto", "How matrices are multiplied; auto: bf16 on a GPU that has it, else fp32.", panel=TRAINING
+    )
+    device: str = option(
+        "auto", "auto, cpu, cuda, cuda:1, mps; auto takes a GPU if there is one.", metavar="NAME", panel=TRAINING
+    )
+    seen: Literal["keep", "filter"] = option(
+        "keep", "filter: items of a held-out pair's input take no part in its ranking, but for its target.",
+        panel=EVALUATION,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(ModelOptions):
+    """All options of `train`."""
+
+    max_input: int | None = option(
+        None, "Cut inputs to their most recent so many items; by default as the pairs are, or to 50 if they are not.",
+        metavar="L", panel=MODEL,
+    )  # fmt: skip
+    seed: int = option(0, "Seed of weights, dropout and the order of pairs.", panel=TRAINING)
+    epochs_data: int | None = option(
+        None, "Of pairs with several epochs, read the first so many in turn; by default all.", metavar="K",
+        panel=TRAINING,
+    )  # fmt: skip
+    fresh: str | None = option(
+        None, "Draw new training pairs from this store in every epoch, by the strategy of PAIRS.", metavar="STORE",
+        panel=TRAINING,
+    )  # fmt: skip

@@ -126,7 +126,7 @@ class PairDataset(IterableDataset[Batch]):
         """Return how many batches this rank has in the epoch, with so many workers of its DataLoader."""
         return sum(self._batches_of_workers(max(workers, 1)))
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Generator[Batch, None, None]:
         info = get_worker_info()
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
         turn, first = self._start(worker, workers)

@@ -31,8 +31,8 @@ def tell_stages(file: Path) -> None:
     """Write each stage's name to a file as it begins."""
     said: list[str] = []
 
-    def tell(stage: str, done: int = 0, total: int = 0) -> None:
-        del done, total
+    def tell(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
+        del done, total, note
         if stage not in said:
             said.append(stage)
             with file.open("a", encoding="utf-8") as out:

@@ -1,0 +1,348 @@
+"""`train`: the reference model learns from the pairs of a directory and is evaluated by full ranking."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.errors import DataError, IntegrityError, UsageError
+from genpas_cli.jobs.fresh import fresh_pairs
+from genpas_cli.jobs.opening import opened_store
+from genpas_cli.jobs.options import AugmentOptions, TrainOptions
+from genpas_cli.machine import MachineOptions, check_writable, disk_error, resolve
+from genpas_cli.manifest import Manifest, manifest_files, read_manifest, run_facts
+from genpas_cli.progress import Progress, silent
+from genpas_cli.publish import building, refuse_existing, unfinished
+from genpas_cli.training import check_train_extra
+
+if TYPE_CHECKING:
+    from genpas_cli.training.loop import Round
+    from genpas_cli.training.run import Outcome, RunPlan, Sources
+
+METRICS = "metrics.json"
+"""What a model directory is known by."""
+
+PLACES = "test_places.parquet"
+CURVE = "learning_curve.csv"
+_SETTINGS = "settings.json"
+"""In an unfinished run: what it is a run of."""
+
+_LONGEST_INPUT = 50
+"""Items that a model takes where the pairs have no limit."""
+
+Observe = Callable[["Round"], None]
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What `train` came to; `genpas train --json` prints its `metrics`, which are those of `metrics.json`."""
+
+    output: str
+    """The model directory."""
+    metrics: dict[str, Any]
+    """See docs/reference/formats.md."""
+    resumed: int
+    """Steps that an earlier, stopped run had taken already."""
+
+
+def train(  # noqa: PLR0913  # all but three by keyword
+    pairs: str | Path, output: str | Path | None = None, options: TrainOptions | None = None, *,
+    resume: bool = False, force: bool = False, observe: Observe = lambda _: None, progress: Progress = silent,
+) -> TrainReport:  # fmt: skip
+    """Train the reference model on pairs, and rank all items for every held-out pair.
+
+    Args:
+        pairs: a pairs directory with validation and test pairs.
+        output: the directory to make; by default `<name of the pairs>.model` in the current directory.
+        options: the model, its training, its evaluation.
+        resume: go on where a run with the same output and options was stopped.
+        force: replace an existing output, and forget a stopped run.
+        observe: told after every evaluation on the validation pairs.
+        progress: told how far it is.
+
+    Returns:
+        Where the model is, and its accuracy.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`.
+    """
+    check_train_extra("genpas train")
+    from genpas_cli.training.run import find_device, run
+
+    started, options, directory = time.monotonic(), options or TrainOptions(), Path(pairs)
+    check_model_options(options)
+    device, machine = find_device(options.device), resolve(options)
+    path = Path(output) if output is not None else Path(f"{directory.absolute().name.removesuffix('.pairs')}.model")
+    refuse_existing(path, force=force, replaceable=is_model_directory)
+    manifest = _held_out_manifest(directory)
+    plan, settings = _plan(manifest, options, device.type), _settings(manifest, options)
+    sources = _sources(directory, manifest, options, plan)
+    check_writable(path.absolute().parent)
+    with (
+        building(path, force=force, replaceable=is_model_directory) as new,
+        _workplace(path, settings, resume=resume, force=force) as work,
+    ):
+        rounds: list[Round] = []
+
+        def noted(each: Round) -> None:
+            rounds.append(each)
+            observe(each)
+
+        outcome = run(
+            plan, sources, directory=work, device=device, threads=machine.threads, observe=noted, progress=progress
+        )
+        seconds = time.monotonic() - started
+        metrics = _metrics(outcome, plan, settings, directory) | {
+            "run": {**run_facts(seconds), "device": str(device), "threads": machine.threads, **_pace(outcome)}
+        }
+        _write(work, outcome, metrics)
+        work.rename(new)
+    resumed = outcome.rounds[-1].step if not rounds else rounds[0].step - outcome.rounds[0].step
+    return TrainReport(str(path), metrics, resumed)
+
+
+def is_model_directory(path: Path) -> bool:
+    """Tell whether a directory is an output of `train`, or empty."""
+    return path.is_dir() and ((path / METRICS).is_file() or not any(path.iterdir()))
+
+
+def check_model_options(options: Any) -> None:
+    """Raise UsageError for values that make no sense, in any options of a model."""
+    lowest = {
+        "dim": 1, "layers": 1, "heads": 1, "steps": 1, "round_steps": 1, "patience": 1, "batch_size": 1, "seed": 0,
+        "epochs_data": 1, "seeds": 1, "max_input": 1,
+    }  # fmt: skip
+    for name, low in lowest.items():
+        value = getattr(options, name, None)
+        if value is not None and value < low:
+            raise UsageError(f"--{name.replace('_', '-')} is {value}; it takes {low} or more")
+    if not 0 <= options.dropout < 1:
+        raise UsageError(f"--dropout is {options.dropout}; it takes a chance from 0, below 1")
+    if not (math.isfinite(options.lr) and options.lr > 0):
+        raise UsageError(f"--lr is {options.lr}; it takes a number above 0, such as 0.001")
+    if not (math.isfinite(options.weight_decay) and options.weight_decay >= 0):
+        raise UsageError(f"--weight-decay is {options.weight_decay}; it takes a number from 0")
+    if options.dim % options.heads:
+        raise UsageError(f"--heads {options.heads} does not divide --dim {options.dim}")
+
+
+def _held_out_manifest(directory: Path) -> Manifest:
+    """Return the manifest of pairs that a model can be chosen and tested with.
+
+    Raises:
+        DataError: nothing is held out, or only for one of the two.
+    """
+    manifest = read_manifest(directory)
+    held = {file["split"] for file in manifest["files"]}
+    if missing := [split for split in ("validation", "test") if split not in held]:
+        rule = manifest["split"]["rule"]
+        raise DataError(
+            f"{directory} has no {' and no '.join(missing)} pairs (--split {rule}): a model is chosen by validation "
+            "pairs and tested on test pairs",
+            tip="Hold some out: genpas augment LOGS --split leave-one-out -o DIR",
+        )
+    return manifest
+
+
+def _plan(manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
+    from genpas_cli.training.loop import Schedule
+    from genpas_cli.training.model import ModelShape
+    from genpas_cli.training.run import RunPlan
+
+    limit = manifest["max_input"] or _LONGEST_INPUT
+    shape = ModelShape(
+        manifest["items"], min(options.max_input or limit, limit), options.dim, options.layers, options.heads,
+        options.dropout,
+    )  # fmt: skip
+    bf16 = options.precision == "bf16" or (options.precision == "auto" and device == "cuda")
+    schedule = Schedule(
+        options.steps, options.round_steps, options.patience, options.lr, options.weight_decay, bf16
+    )  # fmt: skip
+    return RunPlan(shape, schedule, options.batch_size, options.seed, filter_seen=options.seen == "filter")
+
+
+def _sources(directory: Path, manifest: Manifest, options: TrainOptions, plan: RunPlan) -> Sources:
+    from genpas_cli.loaders.sources import PairsDirectory, PairShards
+    from genpas_cli.training.data import FirstEpochs
+    from genpas_cli.training.run import Sources
+
+    written = PairsDirectory(directory)
+    drawn: PairShards = written
+    if options.fresh is not None:
+        if options.epochs_data is not None:
+            raise UsageError("--epochs-data is for pairs on disk; --fresh draws new ones in every epoch")
+        draw = _drawn_as(manifest, plan)
+        drawn = fresh_pairs(options.fresh, draw)
+        _check_store(directory, manifest, options.fresh, draw)
+    elif options.epochs_data is not None:
+        if options.epochs_data > manifest["epochs"]:
+            raise UsageError(
+                f"--epochs-data is {options.epochs_data}; {directory} has {manifest['epochs']} "
+                f"epoch{'' if manifest['epochs'] == 1 else 's'}",
+                tip=f"Draw more: genpas augment ... --epochs {options.epochs_data}",
+            )
+        drawn = FirstEpochs(written, options.epochs_data)
+    return Sources(drawn, written, _vocabulary(manifest))
+
+
+def _drawn_as(manifest: Manifest, plan: RunPlan) -> AugmentOptions:
+    """Return the options that draw what a manifest's pairs are a draw of, in as many epochs as a run can need."""
+    strategy = manifest["strategy"]
+    enumerated = strategy["draw"] == "enumerated"
+    epochs = -(-plan.schedule.steps * plan.batch_size // manifest["pairs"])
+    return AugmentOptions(
+        strategy=strategy["name"], draw="balanced" if enumerated else strategy["draw"],
+        pairs="all" if enumerated else str(manifest["pairs"]), epochs=1 if enumerated else epochs,
+        max_input="none" if manifest["max_input"] is None else str(manifest["max_input"]), seed=manifest["seed"],
+        shard_rows=manifest["shard_rows"], target_where=manifest.get("target_where"),
+    )  # fmt: skip
+
+
+def _vocabulary(manifest: Manifest) -> str:
+    return next(file.sha256 for file in manifest_files(manifest) if file.path == "items.parquet")
+
+
+def _check_store(directory: Path, manifest: Manifest, path: str, options: AugmentOptions) -> None:
+    """Raise IntegrityError if pairs drawn from a store do not go with the held-out pairs of a directory.
+
+    Other numbers would train for other items, and another split would train on what is held out here.
+    """
+    with opened_store(path, options, None, None, rejects=None, force=False, progress=silent) as opened:
+        store = opened.store
+        ids = pa.chunked_array([batch.column(1) for batch in store.vocabulary("items")], pa.string())
+        same = (
+            ids.equals(pq.read_table(directory / "items.parquet")["item_id"])
+            and (store.users, store.meta["split"]) == (manifest["users"], manifest["split"])
+            and [file["sha256"] for file in store.rows("sources")] == [file["sha256"] for file in manifest["source"]]
+        )
+    if not same:
+        raise IntegrityError(
+            f"{path} is not the store of {directory}: its log, its item numbers or its split are others",
+            tip="Name the store that the pairs were made from; genpas augment LOGS --store PATH keeps it.",
+        )
+
+
+def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
+    """Return everything that decides what a run comes to: two runs with equal settings are the same run."""
+    machine = {field.name for field in fields(MachineOptions)}
+    identity = json.dumps({key: value for key, value in manifest.items() if key != "run"}, sort_keys=True)
+    return {
+        "pairs": hashlib.sha256(identity.encode()).hexdigest(),
+        "vocabulary": _vocabulary(manifest),
+        "options": {name: value for name, value in asdict(options).items() if name not in machine},
+        "torch": version("torch"),
+    }
+
+
+@contextmanager
+def _workplace(path: Path, settings: dict[str, Any], *, resume: bool, force: bool) -> Iterator[Path]:
+    """Give the directory in which a run keeps what it has done; it stays if the run is stopped.
+
+    Raises:
+        UsageError: a run was stopped there, and nothing was said about it; or it was one with other options.
+        IntegrityError: it was one with other pairs.
+    """
+    work = unfinished(path)
+    try:
+        if force and not resume:
+            shutil.rmtree(work, ignore_errors=True)
+        if work.is_dir():
+            if not resume:
+                raise UsageError(
+                    f"a run that would have made {path} was stopped before its end",
+                    tip="Go on with --resume, or begin again with --force.",
+                )
+            _check_same(work, settings)
+        else:
+            work.mkdir()
+            (work / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise disk_error(error, path) from error
+    yield work
+
+
+def _check_same(work: Path, settings: dict[str, Any]) -> None:
+    try:
+        before = json.loads((work / _SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{work} is damaged: {error}", tip="Begin again with --force.") from error
+    for key, meaning in (("vocabulary", "another vocabulary: its item numbers mean other items"),
+                         ("pairs", "other pairs")):  # fmt: skip
+        if before[key] != settings[key]:
+            raise IntegrityError(f"the checkpoint of the stopped run is of {meaning}", tip="Begin again with --force.")
+    if before["torch"] != settings["torch"]:
+        raise UsageError(f"the stopped run used PyTorch {before['torch']}; this is {settings['torch']}")
+    for name, value in settings["options"].items():
+        if before["options"].get(name) != value:
+            raise UsageError(
+                f"--{name.replace('_', '-')} is {value}; the stopped run had {before['options'].get(name)}",
+                tip="Only with the same options it can go on; --force begins again.",
+            )
+
+
+def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], directory: Path) -> dict[str, Any]:
+    manifest, last = read_manifest(directory), outcome.rounds[-1]
+    return {
+        "format_version": 1,
+        "pairs": {
+            "directory": str(directory), "digest": settings["pairs"], "vocabulary": settings["vocabulary"],
+            "strategy": manifest["strategy"], "pairs": manifest["pairs"], "epochs": manifest["epochs"],
+        },
+        "model": {"name": settings["options"]["model"], **asdict(plan.shape), "parameters": outcome.parameters},
+        "options": settings["options"],
+        "training": {
+            "steps": last.step, "best_step": outcome.best.step, "epochs": last.epoch + 1,
+            "stopped_by": "steps" if last.step >= plan.schedule.steps else "patience",
+            "rounds": [asdict(each) for each in outcome.rounds],
+        },
+        "evaluation": {"ranking": "full", "items": plan.shape.items, "seen": settings["options"]["seen"]},
+        "validation": outcome.validation,
+        "test": outcome.test,
+        "versions": {"genpas": version("genpas"), "torch": settings["torch"]},
+    }  # fmt: skip
+
+
+def _pace(outcome: Outcome) -> dict[str, float]:
+    steps = outcome.times["steps"]
+    return {
+        "training_seconds": round(steps, 3),
+        "step_milliseconds": round(1000 * steps / outcome.rounds[-1].step, 2),
+        "loader_share": round(outcome.times["loader"] / steps, 4),
+        "evaluation_seconds": round(outcome.times["evaluation"], 3),
+    }
+
+
+def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> None:
+    """Make a model directory of the place of a run."""
+    from genpas_cli.training.run import CHECKPOINT
+
+    ranked = outcome.ranked_test
+    places = pa.table({
+        "user_num": ranked.user, "target_item": ranked.target, "above": ranked.places.above,
+        "equal": ranked.places.equal,
+    })  # fmt: skip
+    try:
+        pq.write_table(places, work / PLACES)
+        with (work / CURVE).open("w", encoding="utf-8", newline="") as file:
+            rows = [{"step": r.step, "epoch": r.epoch, "loss": r.loss, **r.validation} for r in outcome.rounds]
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        (work / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        for done in (CHECKPOINT, _SETTINGS):
+            (work / done).unlink()
+    except OSError as error:
+        raise disk_error(error, work) from error

@@ -1,0 +1,77 @@
+"""Files of a run: the state that it goes on from after a kill, and the model that comes out of it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genpas_cli.errors import IntegrityError
+from genpas_cli.machine import disk_error
+from genpas_cli.training.model import ModelShape, SASRec
+
+_FORMAT_VERSION = 1
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors, numbers and texts; a file of that name is replaced once the new one is whole and on the disk.
+
+    Raises:
+        MachineError: no space, or no permission.
+    """
+    new = path.with_name(f"{path.name}.new")
+    try:
+        with new.open("wb") as file:
+            torch.save({"format_version": _FORMAT_VERSION, **content}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except (OSError, RuntimeError) as error:  # RuntimeError: how PyTorch says that the disk is full
+        new.unlink(missing_ok=True)
+        raise disk_error(error if isinstance(error, OSError) else OSError(str(error)), path) from error
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Return what `save` wrote. Nothing in the file is run.
+
+    Raises:
+        IntegrityError: it is damaged, or no file of ours.
+    """
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        version = content.pop("format_version")
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+        raise IntegrityError(f"{path} is damaged, or was not written by genpas train: {error}") from error
+    if version != _FORMAT_VERSION:
+        raise IntegrityError(f"{path} is of format version {version}; this genpas reads version {_FORMAT_VERSION}")
+    return content
+
+
+def save_model(path: Path, model: SASRec, vocabulary: str) -> None:
+    """Write a model, with what is needed to make it again.
+
+    Args:
+        path: the file.
+        model: the model.
+        vocabulary: digest of the items that its numbers mean.
+    """
+    save(path, {"shape": asdict(model.shape), "weights": model.state_dict(), "vocabulary": vocabulary})
+
+
+def load_model(path: str | Path) -> SASRec:
+    """Return the model that `genpas train` has written as `model.pt`, ready to score inputs.
+
+    Raises:
+        IntegrityError: the file is damaged, or none of ours.
+    """
+    content = load(Path(path))
+    try:
+        model = SASRec(ModelShape(**content["shape"]))
+        model.load_state_dict(content["weights"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise IntegrityError(f"{path} holds no model of this genpas: {error}") from error
+    return model.eval()

@@ -1,0 +1,97 @@
+"""A model's accuracy on held-out pairs: full ranking, with intervals, by popularity of the target and by history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from genpas_cli.loaders.sources import PairShards
+from genpas_cli.training.data import held_out_batches
+from genpas_cli.training.model import SASRec
+from genpas_cli.training.ranking import METRICS, Places, bootstrap, metrics_by_pair, places_of
+
+HEAD_SHARE = 0.2
+"""Head: this share of the items, the most popular ones; tail: the rest."""
+
+HISTORIES = ((1, 5), (6, 10), (11, 20), (21, None))
+"""Groups of pairs by the items of their input, after it is cut; the last is open."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out pairs and where a model puts their targets; one entry a pair."""
+
+    user: NDArray[np.int32]
+    target: NDArray[np.int32]
+    input_length: NDArray[np.int32]
+    places: Places
+
+    def means(self, items: int) -> dict[str, float]:
+        """Return the mean of every metric."""
+        return {name: float(values.mean()) for name, values in metrics_by_pair(self.places, items).items()}
+
+
+def ranked(model: SASRec, source: PairShards, split: str, *, filter_seen: bool) -> HeldOut:
+    """Rank every item for each held-out pair.
+
+    Args:
+        model: the model; it is left in the mode it was in.
+        source: where the pairs are.
+        split: which.
+        filter_seen: whether items of a pair's input take no part, but for its target.
+    """
+    device, training = model.item.weight.device, model.training
+    model.eval()
+    parts: list[tuple[Any, ...]] = []
+    with torch.inference_mode():
+        for batch in held_out_batches(source, split, model.shape.max_input):
+            inputs, targets = batch["input_items"].to(device), batch["target_item"].to(device)
+            scores = model.scores(model(inputs, batch["input_length"].to(device)))
+            above, equal = places_of(scores, targets, left_out=inputs if filter_seen else None)
+            parts.append((batch["user_num"], batch["target_item"], batch["input_length"], above.cpu(), equal.cpu()))
+    model.train(training)
+    user, target, length, above_all, equal_all = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+    return HeldOut(user, target, length, Places(above_all, equal_all))
+
+
+def accuracy(held_out: HeldOut, occurrences: NDArray[np.int64]) -> dict[str, Any]:
+    """Return every metric with its 95% interval, for all pairs and for groups of them, as `metrics.json` has them.
+
+    Args:
+        held_out: ranked pairs.
+        occurrences: int64 (items,), how popular each item is.
+
+    Returns:
+        `pairs`, a metric each as {value, low, high}; `head` and `tail`, by the target's popularity, and
+        `by_history`, by the length of the input: `pairs` and the mean of each metric.
+    """
+    values = metrics_by_pair(held_out.places, len(occurrences))
+    whole = {name: vars(bootstrap(values[name], held_out.user)) for name in METRICS}
+    groups = {name: _group(values, member) for name, member in _members(held_out, occurrences)}
+    histories = {name: group for name, group in groups.items() if name not in ("head", "tail")}
+    return {
+        "pairs": len(held_out.user), **whole, "head": groups["head"], "tail": groups["tail"], "by_history": histories
+    }  # fmt: skip
+
+
+def _members(held_out: HeldOut, occurrences: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    # Stable: among items as popular as each other, the lower number counts as more popular.
+    by_popularity = np.argsort(-occurrences, kind="stable")
+    head = np.zeros(len(occurrences), np.bool_)
+    head[by_popularity[: round(HEAD_SHARE * len(occurrences))]] = True
+    of_head = head[held_out.target - 1]
+    yield "head", of_head
+    yield "tail", ~of_head
+    for low, high in HISTORIES:
+        inside = (held_out.input_length >= low) & (held_out.input_length <= (high or np.inf))
+        yield f"{low}+" if high is None else f"{low}-{high}", inside
+
+
+def _group(values: dict[str, NDArray[np.float64]], member: NDArray[np.bool_]) -> dict[str, Any]:
+    pairs = int(member.sum())
+    return {"pairs": pairs, **{name: float(values[name][member].mean()) if pairs else None for name in METRICS}}

@@ -1,0 +1,159 @@
+"""One run from its beginning, or from where it was stopped, to an evaluated model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from genpas_cli.errors import MachineError
+from genpas_cli.loaders.sources import PairShards
+from genpas_cli.progress import Progress
+from genpas_cli.training import checkpoint
+from genpas_cli.training.data import TrainingBatches, item_occurrences
+from genpas_cli.training.evaluation import HeldOut, accuracy, ranked
+from genpas_cli.training.loop import SELECT_BY, Round, Schedule, Trainer
+from genpas_cli.training.model import ModelShape, SASRec
+
+CHECKPOINT = "checkpoint.pt"
+MODEL = "model.pt"
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """Everything that decides what a run comes to, but for the pairs."""
+
+    shape: ModelShape
+    schedule: Schedule
+    batch_size: int
+    seed: int
+    filter_seen: bool
+    """Whether a pair's input items are left out of its ranking."""
+
+
+class Sources(NamedTuple):
+    """What a run reads."""
+
+    train: PairShards
+    held_out: PairShards
+    """Has the splits `validation` and `test`."""
+    vocabulary: str
+    """Digest of the items that the numbers mean."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run has come to."""
+
+    rounds: list[Round]
+    best: Round
+    validation: dict[str, Any]
+    """See `genpas_cli.training.evaluation.accuracy`."""
+    test: dict[str, Any]
+    ranked_test: HeldOut
+    parameters: int
+    times: dict[str, float]
+    """`steps`, seconds of all steps; `loader`, the part of them spent on waiting for batches; `evaluation`, seconds of
+    ranking both held-out splits once."""
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device that `auto`, `cpu`, `cuda`, `cuda:1`, `mps` means here.
+
+    Raises:
+        MachineError: there is no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise MachineError(f"--device {name}: there is no such device here: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def run(  # noqa: PLR0913  # all but two by keyword
+    plan: RunPlan, sources: Sources, *, directory: Path, device: torch.device, threads: int,
+    observe: Callable[[Round], None], progress: Progress,
+) -> Outcome:  # fmt: skip
+    """Train, evaluate, and write `model.pt`; after every round, `checkpoint.pt`.
+
+    Args:
+        plan: what to do.
+        sources: with which pairs.
+        directory: where to write; if there is a checkpoint in it, the run goes on from there.
+        device: where to compute.
+        threads: of a CPU.
+        observe: told every round.
+        progress: told how far it is.
+
+    Raises:
+        UsageError: training has diverged.
+        IntegrityError: the checkpoint is damaged.
+        MachineError: no space.
+    """
+    with _set_up(plan.seed, device, threads), closing(_batches(plan, sources)) as batches:
+        model = SASRec(plan.shape).to(device)
+        trainer = Trainer(model, batches, plan.schedule)
+        kept = directory / CHECKPOINT
+        if kept.is_file():
+            trainer.load_state_dict(checkpoint.load(kept))
+
+        def validate() -> dict[str, float]:
+            progress("validating", trainer.step, plan.schedule.steps)
+            return ranked(model, sources.held_out, "validation", filter_seen=plan.filter_seen).means(plan.shape.items)
+
+        def tell(step: int, loss: float) -> None:
+            progress("training", step, plan.schedule.steps, _note(trainer, loss))
+
+        for each in trainer.train(validate, tell):
+            checkpoint.save(kept, trainer.state_dict())
+            observe(each)
+        checkpoint.save_model(directory / MODEL, model, sources.vocabulary)
+        return _outcome(trainer, sources, filter_seen=plan.filter_seen, progress=progress)
+
+
+def _batches(plan: RunPlan, sources: Sources) -> TrainingBatches:
+    return TrainingBatches(sources.train, plan.batch_size, plan.shape.max_input, plan.seed)
+
+
+def _note(trainer: Trainer, loss: float) -> str:
+    if not trainer.rounds:
+        return f"loss {loss:.3f}"
+    best, pace = trainer.best.validation[SELECT_BY], 1000 * trainer.seconds / trainer.step
+    return f"loss {loss:.3f}, best NDCG@10 {best:.4f}, {pace:.0f} ms a step"
+
+
+def _outcome(trainer: Trainer, sources: Sources, *, filter_seen: bool, progress: Progress) -> Outcome:
+    model, shape, started = trainer.model, trainer.model.shape, time.perf_counter()
+    found = {}
+    for split in ("validation", "test"):
+        progress(f"ranking {split}")
+        found[split] = ranked(model, sources.held_out, split, filter_seen=filter_seen)
+    seconds = time.perf_counter() - started
+    popular = item_occurrences(sources.held_out, "test", shape.max_input, shape.items)
+    return Outcome(
+        rounds=trainer.rounds, best=trainer.best, ranked_test=found["test"],
+        validation=accuracy(found["validation"], popular), test=accuracy(found["test"], popular),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        times={"steps": trainer.seconds, "loader": trainer.batches.waited, "evaluation": seconds},
+    )  # fmt: skip
+
+
+@contextmanager
+def _set_up(seed: int, device: torch.device, threads: int) -> Iterator[None]:
+    """Have PyTorch's randomness and threads as a run needs them, and as they were afterwards."""
+    before = torch.get_num_threads()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
