@@ -25,13 +25,16 @@ if TYPE_CHECKING:
         UsageError,
     )  # fmt: skip
     from genpas_cli.jobs.augment import AugmentReport, PairStream, augment, augment_stream, plan
+    from genpas_cli.jobs.compare import compare
     from genpas_cli.jobs.export import ExportReport, export, export_stream
     from genpas_cli.jobs.fresh import FreshPairs, fresh_pairs
     from genpas_cli.jobs.ingest import IngestReport, ingest
     from genpas_cli.jobs.options import (
         AugmentOptions,
+        CompareOptions,
         ExportOptions,
         IngestOptions,
+        RunsOptions,
         StatsOptions,
         TrainOptions,
         TuneOptions,
@@ -41,31 +44,34 @@ if TYPE_CHECKING:
     from genpas_cli.jobs.tune import tune
     from genpas_cli.jobs.verify import VerifyReport, verify
     from genpas_cli.machine import MachineOptions
+    from genpas_cli.report.comparison import Compared, CompareReport, SeedRun
     from genpas_cli.report.figures import Configuration, DataFigures, StatsReport, StrategyFigures, TuneReport
     from genpas_cli.sampling.strategies import Strategy, parse_strategy
 
 _HOMES = {
     "AugmentOptions": "jobs.options", "AugmentReport": "jobs.augment", "CheckFailedError": "errors",
+    "CompareOptions": "jobs.options", "CompareReport": "report.comparison", "Compared": "report.comparison",
     "Configuration": "report.figures", "DataError": "errors", "DataFigures": "report.figures",
     "ExportOptions": "jobs.options", "ExportReport": "jobs.export", "FreshPairs": "jobs.fresh",
     "GenpasError": "errors", "IngestOptions": "jobs.options", "IngestReport": "jobs.ingest",
     "IntegrityError": "errors", "MachineError": "errors", "MachineOptions": "machine", "PairStream": "jobs.augment",
-    "StatsOptions": "jobs.options", "StatsReport": "report.figures", "Strategy": "sampling.strategies",
-    "StrategyFigures": "report.figures", "TrainOptions": "jobs.options", "TrainReport": "jobs.train",
-    "TuneOptions": "jobs.options", "TuneReport": "report.figures", "UsageError": "errors",
-    "VerifyReport": "jobs.verify", "augment": "jobs.augment", "augment_stream": "jobs.augment",
-    "export": "jobs.export", "export_stream": "jobs.export", "fresh_pairs": "jobs.fresh", "ingest": "jobs.ingest",
+    "RunsOptions": "jobs.options", "SeedRun": "report.comparison", "StatsOptions": "jobs.options",
+    "StatsReport": "report.figures", "Strategy": "sampling.strategies", "StrategyFigures": "report.figures",
+    "TrainOptions": "jobs.options", "TrainReport": "jobs.train", "TuneOptions": "jobs.options",
+    "TuneReport": "report.figures", "UsageError": "errors", "VerifyReport": "jobs.verify", "augment": "jobs.augment",
+    "augment_stream": "jobs.augment", "compare": "jobs.compare", "export": "jobs.export",
+    "export_stream": "jobs.export", "fresh_pairs": "jobs.fresh", "ingest": "jobs.ingest",
     "parse_strategy": "sampling.strategies", "plan": "jobs.augment", "stats": "jobs.stats", "train": "jobs.train",
     "tune": "jobs.tune", "verify": "jobs.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
-    "AugmentOptions", "AugmentReport", "CheckFailedError", "Configuration", "DataError", "DataFigures",
-    "ExportOptions", "ExportReport", "FreshPairs", "GenpasError", "IngestOptions", "IngestReport", "IntegrityError",
-    "MachineError", "MachineOptions", "PairStream", "StatsOptions", "StatsReport", "Strategy", "StrategyFigures",
-    "TrainOptions", "TrainReport", "TuneOptions", "TuneReport", "UsageError", "VerifyReport", "augment",
-    "augment_stream", "export", "export_stream", "fresh_pairs", "ingest", "parse_strategy", "plan", "stats", "train",
-    "tune", "verify",
+    "AugmentOptions", "AugmentReport", "CheckFailedError", "CompareOptions", "CompareReport", "Compared",
+    "Configuration", "DataError", "DataFigures", "ExportOptions", "ExportReport", "FreshPairs", "GenpasError",
+    "IngestOptions", "IngestReport", "IntegrityError", "MachineError", "MachineOptions", "PairStream", "RunsOptions",
+    "SeedRun", "StatsOptions", "StatsReport", "Strategy", "StrategyFigures", "TrainOptions", "TrainReport",
+    "TuneOptions", "TuneReport", "UsageError", "VerifyReport", "augment", "augment_stream", "compare", "export",
+    "export_stream", "fresh_pairs", "ingest", "parse_strategy", "plan", "stats", "train", "tune", "verify",
 ]  # fmt: skip
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "tune": "Search α, β and γ by how near the training pairs come to the validation pairs; nothing is trained.",
     "export": "Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.",
     "train": "Train a small reference model on the pairs, and evaluate it by full ranking.",
+    "compare": "Train the same model on the pairs of several cutting rules, and compare what it learns.",
     "verify": "Check shards against their manifest: digests, counts, schema, numbers; with the store, every pair.",
 }
 """The commands, in the order of a log's way, with the first line of their help."""

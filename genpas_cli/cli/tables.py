@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from genpas_cli.cli import console
+from genpas_cli.report.comparison import ACCURACY, CompareReport
 from genpas_cli.report.figures import BETTER, DataFigures, StatsReport, StrategyFigures, TuneReport, strategy_as_json
 
 if TYPE_CHECKING:
@@ -125,6 +126,31 @@ def print_csv(report: StatsReport) -> None:
     writer = csv.DictWriter(sys.stdout, keys, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+
+
+def print_comparison(report: CompareReport) -> None:
+    """Print accuracy beside the figures of the training distribution on stdout, a strategy a row."""
+    out = console.stdout()
+    seeds = console.counted(len(report.strategies[0].runs), "seed")
+    table = console.table("", "NDCG@10", "±", "Recall@10", "difference", "validation", "KL", "A / D")
+    for each, test in zip(report.strategies, _marked_row([s.test[ACCURACY] for s in report.strategies]), strict=True):
+        gap = each.difference
+        table.add_row(
+            each.name, test, "–" if each.test_deviation is None else f"{each.test_deviation[ACCURACY]:.4f}",
+            f"{each.test['recall@10']:.4f}",
+            "–" if gap is None else f"{gap.value:+.4f} ({gap.low:+.4f} to {gap.high:+.4f})",
+            f"{each.validation[ACCURACY]:.4f}", _shown("", each.kl_validation_train), _shown("", each.alignment_ratio),
+        )  # fmt: skip
+    out.print(table)
+    out.print(
+        f"{MARK} the best; test accuracy, mean of {seeds}, ± from seed to seed; difference to {report.baseline} with "
+        "its 95% interval by users; validation NDCG@10; KL to the validation targets",
+        style="dim",
+    )
+
+
+def _marked_row(values: Sequence[float]) -> list[str]:
+    return [f"{value:.4f}{MARK if value == max(values) and len(values) > 1 else ' '}" for value in values]
 
 
 _ROWS_SHOWN = 15

@@ -19,7 +19,7 @@ from genpas_cli.errors import UsageError
 from genpas_cli.forms.form import Change, Form, changed
 from genpas_cli.forms.ids import Plain, RawIds
 from genpas_cli.jobs.ingest import IngestReport
-from genpas_cli.jobs.opening import Sources, opened_store, source_names
+from genpas_cli.jobs.opening import Sources, default_output, opened_store, source_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import Job, check_augment_options, check_room, plan_as_json, plan_job
 from genpas_cli.machine import disk_error
@@ -98,7 +98,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
         UsageError, DataError, MachineError: see `genpas_cli.errors`; nothing is written then.
     """
     started, options = time.monotonic(), options or AugmentOptions()
-    path = Path(output) if output is not None else default_output(sources)
+    path = Path(output) if output is not None else default_output(sources, ".pairs")
     check_augment_options(options)
     refuse_existing(path, force=force, replaceable=is_pairs_directory)
     with opened_store(
@@ -160,7 +160,7 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
     """
     options = options or AugmentOptions()
     check_augment_options(options)
-    place = Path("stdin") if source_names(sources)[0] == "-" else default_output(sources)
+    place = Path("stdin") if source_names(sources)[0] == "-" else default_output(sources, ".pairs")
     with opened_store(
         sources, options, ingest_options, keep_store, rejects=_rejects_beside(place), force=False, progress=progress
     ) as opened:
@@ -181,22 +181,6 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
         with contextlib.closing(stream_shards(opened.store, chosen, job.form, threads=job.workers)) as batches:
             wanted = (changed(batch, changes) for batch in batches)
             yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), wanted)
-
-
-def default_output(sources: Sources) -> Path:
-    """Return the name of the pairs directory for these sources: `<name of the first>.pairs`.
-
-    Raises:
-        UsageError: standard input has no name.
-    """
-    first = source_names(sources)[0]
-    if first == "-":
-        raise UsageError("logs from standard input give the output no name", tip="Name it: -o DIR")
-    name = Path(first).resolve().name
-    for suffix in (".gz", ".zst", ".csv", ".tsv", ".txt", ".dat", ".parquet", ".jsonl", ".json", ".arrow", ".feather",
-                   ".inter", ".ndjson", ".ipc", ".store", ".duckdb", ".log"):  # fmt: skip
-        name = name.removesuffix(suffix) or name
-    return Path(f"{''.join('_' if c in '*?[]' else c for c in name)}.pairs")
 
 
 def _rejects_beside(output: Path) -> Path:

@@ -36,6 +36,22 @@ def source_names(sources: Sources) -> list[str]:
     return [str(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
 
 
+def default_output(sources: Sources, suffix: str) -> Path:
+    """Return the name of an output for these sources, in the current directory: `<name of the first><suffix>`.
+
+    Raises:
+        UsageError: standard input has no name.
+    """
+    first = source_names(sources)[0]
+    if first == "-":
+        raise UsageError("logs from standard input give the output no name", tip="Name it: -o DIR")
+    name = Path(first).resolve().name
+    for ending in (".gz", ".zst", ".csv", ".tsv", ".txt", ".dat", ".parquet", ".jsonl", ".json", ".arrow", ".feather",
+                   ".inter", ".ndjson", ".ipc", ".store", ".duckdb", ".log"):  # fmt: skip
+        name = name.removesuffix(ending) or name
+    return Path(f"{''.join('_' if c in '*?[]' else c for c in name)}{suffix}")
+
+
 @contextlib.contextmanager
 def opened_store(  # noqa: PLR0913  # all but four by keyword
     sources: Sources, options: TargetOptions, ingest_options: IngestOptions | None,

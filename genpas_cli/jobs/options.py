@@ -231,6 +231,31 @@ class ModelOptions(MachineOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunsOptions(ModelOptions):
+    """Several runs of several strategies, all with the same model and the same budget."""
+
+    seeds: int = option(3, "Runs of each strategy, with seeds 0, 1, ...", metavar="N", panel=TRAINING)
+    draws: Literal["fresh", "fixed"] = option(
+        "fresh", "fresh: a strategy that is sampled draws new pairs in every epoch; fixed: the same ones again.",
+        panel=TRAINING,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(RunsOptions, FigureOptions):
+    """All options of `compare` that do not concern the reading of logs."""
+
+    strategy: tuple[str, ...] = option(
+        (), "Cutting rule: last-target, multi-target, slide-window, or the biases as A,B,G; again for more. "
+        "(default: the three names and 1,0,0)", flags=("-s", "--strategy"), metavar="NAME|A,B,G", panel=SAMPLING,
+    )  # fmt: skip
+    pairs: str | None = option(
+        None, "Training pairs of an epoch, as of augment; by default 1x, and a named strategy is enumerated.",
+        metavar="N|2x|all", panel=SAMPLING,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainOptions(ModelOptions):
     """All options of `train`."""
 

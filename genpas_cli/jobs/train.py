@@ -6,10 +6,8 @@ import csv
 import hashlib
 import json
 import math
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -22,10 +20,12 @@ from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.jobs.fresh import fresh_pairs
 from genpas_cli.jobs.opening import opened_store
 from genpas_cli.jobs.options import AugmentOptions, TrainOptions
+from genpas_cli.jobs.unfinished import finished, workplace
 from genpas_cli.machine import MachineOptions, check_writable, disk_error, resolve
 from genpas_cli.manifest import Manifest, manifest_files, read_manifest, run_facts
+from genpas_cli.options import Options, as_json
 from genpas_cli.progress import Progress, silent
-from genpas_cli.publish import building, refuse_existing, unfinished
+from genpas_cli.publish import building, refuse_existing
 from genpas_cli.training import check_train_extra
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ METRICS = "metrics.json"
 
 PLACES = "test_places.parquet"
 CURVE = "learning_curve.csv"
-_SETTINGS = "settings.json"
-"""In an unfinished run: what it is a run of."""
-
 _LONGEST_INPUT = 50
 """Items that a model takes where the pairs have no limit."""
 
@@ -84,6 +81,8 @@ def train(  # noqa: PLR0913  # all but three by keyword
 
     started, options, directory = time.monotonic(), options or TrainOptions(), Path(pairs)
     check_model_options(options)
+    if options.max_input is not None and options.max_input < 1:
+        raise UsageError(f"--max-input is {options.max_input}; it takes 1 or more")
     device, machine = find_device(options.device), resolve(options)
     path = Path(output) if output is not None else Path(f"{directory.absolute().name.removesuffix('.pairs')}.model")
     refuse_existing(path, force=force, replaceable=is_model_directory)
@@ -91,10 +90,8 @@ def train(  # noqa: PLR0913  # all but three by keyword
     plan, settings = _plan(manifest, options, device.type), _settings(manifest, options)
     sources = _sources(directory, manifest, options, plan)
     check_writable(path.absolute().parent)
-    with (
-        building(path, force=force, replaceable=is_model_directory) as new,
-        _workplace(path, settings, resume=resume, force=force) as work,
-    ):
+    with building(path, force=force, replaceable=is_model_directory) as new:
+        work = workplace(path, settings, resume=resume, force=force)
         rounds: list[Round] = []
 
         def noted(each: Round) -> None:
@@ -123,7 +120,7 @@ def check_model_options(options: Any) -> None:
     """Raise UsageError for values that make no sense, in any options of a model."""
     lowest = {
         "dim": 1, "layers": 1, "heads": 1, "steps": 1, "round_steps": 1, "patience": 1, "batch_size": 1, "seed": 0,
-        "epochs_data": 1, "seeds": 1, "max_input": 1,
+        "epochs_data": 1, "seeds": 1,
     }  # fmt: skip
     for name, low in lowest.items():
         value = getattr(options, name, None)
@@ -237,60 +234,17 @@ def _check_store(directory: Path, manifest: Manifest, path: str, options: Augmen
 
 def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
     """Return everything that decides what a run comes to: two runs with equal settings are the same run."""
-    machine = {field.name for field in fields(MachineOptions)}
     identity = json.dumps({key: value for key, value in manifest.items() if key != "run"}, sort_keys=True)
     return {
-        "pairs": hashlib.sha256(identity.encode()).hexdigest(),
-        "vocabulary": _vocabulary(manifest),
-        "options": {name: value for name, value in asdict(options).items() if name not in machine},
-        "torch": version("torch"),
-    }
+        "pairs": hashlib.sha256(identity.encode()).hexdigest(), "vocabulary": _vocabulary(manifest),
+        "options": lasting_options(options), "torch": version("torch"),
+    }  # fmt: skip
 
 
-@contextmanager
-def _workplace(path: Path, settings: dict[str, Any], *, resume: bool, force: bool) -> Iterator[Path]:
-    """Give the directory in which a run keeps what it has done; it stays if the run is stopped.
-
-    Raises:
-        UsageError: a run was stopped there, and nothing was said about it; or it was one with other options.
-        IntegrityError: it was one with other pairs.
-    """
-    work = unfinished(path)
-    try:
-        if force and not resume:
-            shutil.rmtree(work, ignore_errors=True)
-        if work.is_dir():
-            if not resume:
-                raise UsageError(
-                    f"a run that would have made {path} was stopped before its end",
-                    tip="Go on with --resume, or begin again with --force.",
-                )
-            _check_same(work, settings)
-        else:
-            work.mkdir()
-            (work / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise disk_error(error, path) from error
-    yield work
-
-
-def _check_same(work: Path, settings: dict[str, Any]) -> None:
-    try:
-        before = json.loads((work / _SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise IntegrityError(f"{work} is damaged: {error}", tip="Begin again with --force.") from error
-    for key, meaning in (("vocabulary", "another vocabulary: its item numbers mean other items"),
-                         ("pairs", "other pairs")):  # fmt: skip
-        if before[key] != settings[key]:
-            raise IntegrityError(f"the checkpoint of the stopped run is of {meaning}", tip="Begin again with --force.")
-    if before["torch"] != settings["torch"]:
-        raise UsageError(f"the stopped run used PyTorch {before['torch']}; this is {settings['torch']}")
-    for name, value in settings["options"].items():
-        if before["options"].get(name) != value:
-            raise UsageError(
-                f"--{name.replace('_', '-')} is {value}; the stopped run had {before['options'].get(name)}",
-                tip="Only with the same options it can go on; --force begins again.",
-            )
+def lasting_options(options: Options) -> dict[str, Any]:
+    """Return the options that decide what comes out: those of the machine do not."""
+    machine = {field.name for field in fields(MachineOptions)}
+    return {name: value for name, value in as_json(options).items() if name not in machine}
 
 
 def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], directory: Path) -> dict[str, Any]:
@@ -342,7 +296,7 @@ def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> None:
             writer.writeheader()
             writer.writerows(rows)
         (work / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-        for done in (CHECKPOINT, _SETTINGS):
-            (work / done).unlink()
+        (work / CHECKPOINT).unlink()
+        finished(work)
     except OSError as error:
         raise disk_error(error, work) from error

@@ -12,13 +12,15 @@ from importlib.resources import files
 from pathlib import Path
 
 from genpas_cli.machine import disk_error
+from genpas_cli.report.comparison import CompareReport
+from genpas_cli.report.comparison_page import comparison_body
 from genpas_cli.report.drawing import Canvas, check_report_extra, runtime
 from genpas_cli.report.figures import StatsReport, TuneReport
 from genpas_cli.report.markup import Html, join, tag
 from genpas_cli.report.stats_page import stats_body
 from genpas_cli.report.tune_page import tune_body
 
-__all__ = ["check_report_extra", "write_stats_page", "write_tune_page"]
+__all__ = ["check_report_extra", "write_comparison_page", "write_stats_page", "write_tune_page"]
 
 
 def write_stats_page(report: StatsReport, path: Path) -> None:
@@ -37,6 +39,15 @@ def write_tune_page(report: TuneReport, path: Path) -> None:
         MachineError: the extra `report` is missing, or the file cannot be written.
     """
     _write(path, f"{report.source}: biases", lambda canvas: tune_body(report, canvas))
+
+
+def write_comparison_page(report: CompareReport, path: Path) -> None:
+    """Write the page of `genpas compare`; a file of that name is replaced once the new one is whole.
+
+    Raises:
+        MachineError: the extra `report` is missing, or the file cannot be written.
+    """
+    _write(path, f"{report.source}: cutting rules compared", lambda canvas: comparison_body(report, canvas))
 
 
 def _write(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:

@@ -8,9 +8,7 @@ import pytest
 import torch
 
 from genpas_cli import AugmentOptions, augment, ingest
-from tests.support import ROOT
-
-SAMPLE = ROOT / "sample_data" / "logs.parquet"
+from tests.training.runs import SAMPLE
 
 
 @pytest.fixture(scope="session")

@@ -30,25 +30,11 @@ from genpas_cli.loaders.sources import PairsDirectory
 from genpas_cli.publish import unfinished
 from genpas_cli.training.checkpoint import load_model
 from genpas_cli.training.evaluation import ranked
-from genpas_cli.training.loop import Round
 from genpas_cli.training.ranking import Places, metrics_by_pair
-from tests.support import ROOT, shards, small_log
-
-SAMPLE = ROOT / "sample_data" / "logs.parquet"
+from tests.support import shards, small_log
+from tests.training.runs import SAMPLE, Stop, stopped_after
 
 QUICK = TrainOptions(dim=16, steps=60, round_steps=20, batch_size=64, device="cpu", threads=1)
-
-
-class Stop(BaseException):
-    """Stands for a kill."""
-
-
-def stopped_after(step: int) -> Any:
-    def observe(each: Round) -> None:
-        if each.step == step:
-            raise Stop
-
-    return observe
 
 
 def lasting(report: TrainReport) -> dict[str, Any]:
@@ -249,7 +235,7 @@ def test_a_checkpoint_of_another_vocabulary(root: Path, tmp_path: Path) -> None:
     augment(tmp_path / "log.csv", tmp_path / "other.pairs")
     with pytest.raises(IntegrityError, match="another vocabulary"):
         train(tmp_path / "other.pairs", tmp_path / "a.model", QUICK, resume=True)
-    with pytest.raises(IntegrityError, match="of other pairs"):
+    with pytest.raises(IntegrityError, match="is of other pairs"):
         train(root / "sample.pairs", tmp_path / "a.model", QUICK, resume=True)
 
 

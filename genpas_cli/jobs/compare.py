@@ -1,0 +1,284 @@
+"""`compare`: what strategies are worth to a model, trained and evaluated under one budget."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from genpas_cli.errors import UsageError
+from genpas_cli.jobs.augment import augment
+from genpas_cli.jobs.ingest import ingest
+from genpas_cli.jobs.opening import Sources, default_output, source_names
+from genpas_cli.jobs.options import (
+    AugmentOptions,
+    CompareOptions,
+    FigureOptions,
+    IngestOptions,
+    ModelOptions,
+    RunsOptions,
+    StatsOptions,
+    TrainOptions,
+)
+from genpas_cli.jobs.planning import parse_max_input
+from genpas_cli.jobs.stats import stats
+from genpas_cli.jobs.train import METRICS, PLACES, check_model_options, lasting_options, train
+from genpas_cli.jobs.unfinished import finished, workplace
+from genpas_cli.machine import MachineOptions
+from genpas_cli.progress import Progress, silent
+from genpas_cli.publish import building, refuse_existing
+from genpas_cli.report.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
+from genpas_cli.report.figures import StrategyFigures
+from genpas_cli.sampling.strategies import MULTI_TARGET, NAMED, Strategy, parse_strategy
+from genpas_cli.store import is_store
+from genpas_cli.training import check_train_extra
+
+COMPARISON = "comparison.json"
+"""What an output directory is known by."""
+
+_STORE = "log.store"
+DEFAULT_STRATEGIES = (*NAMED, "1,0,0")
+
+Observe = Callable[[str, SeedRun], None]
+"""Told each run that has ended, and its strategy."""
+
+
+def compare(  # noqa: PLR0913  # all but three by keyword
+    sources: Sources, output: str | Path | None = None, options: CompareOptions | None = None, *,
+    ingest_options: IngestOptions | None = None, resume: bool = False, force: bool = False,
+    observe: Observe = lambda *_: None, progress: Progress = silent,
+) -> CompareReport:  # fmt: skip
+    """Cut pairs by several strategies, train the same model on each, and compare their accuracy.
+
+    Args:
+        sources: one store; or logs (files, globs, directories), which are ingested first.
+        output: the directory to make, with all pairs and models; by default `<name of the source>.comparison`.
+        options: which strategies, how often, and the model.
+        ingest_options: how logs are read; not for a store.
+        resume: go on where a comparison with the same output and options was stopped; no run is trained twice.
+        force: replace an existing output.
+        observe: told each run that has ended.
+        progress: told how far it is.
+
+    Returns:
+        Accuracy beside the figures of the training distribution.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`.
+    """
+    check_train_extra("genpas compare")
+    options = options or CompareOptions()
+    strategies = check_compare_options(options)
+    path = Path(output) if output is not None else default_output(sources, ".comparison")
+    refuse_existing(path, force=force, replaceable=is_comparison)
+    with building(path, force=force, replaceable=is_comparison) as new:
+        settings = runs_settings(sources, options, ingest_options)
+        work = workplace(path, settings, resume=resume, force=force)
+        store = store_of(sources, work, options, ingest_options, progress)
+        figures = _figures(store, strategies, options, progress)
+        runs = Runs(store, work, options, options.max_input, options.pairs, options.target_where)
+        done = runs.run(strategies, observe, progress)
+        report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
+        (work / COMPARISON).write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+        finished(work)
+        work.rename(new)
+    return report
+
+
+def is_comparison(path: Path) -> bool:
+    """Tell whether a directory is an output of `compare`, or empty."""
+    return path.is_dir() and ((path / COMPARISON).is_file() or not any(path.iterdir()))
+
+
+def check_compare_options(options: CompareOptions) -> list[Strategy]:
+    """Return the strategies that the options mean.
+
+    Raises:
+        UsageError: values that make no sense.
+    """
+    check_model_options(options)
+    parse_max_input(options.max_input)
+    strategies = [parse_strategy(text) for text in options.strategy or DEFAULT_STRATEGIES]
+    names = [strategy.name for strategy in strategies]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"--strategy {twice} is given twice")
+    return strategies
+
+
+def runs_settings(sources: Sources, options: RunsOptions, reading: IngestOptions | None) -> dict[str, Any]:
+    """Return what decides the results of runs; see `genpas_cli.jobs.unfinished.workplace`."""
+    names = source_names(sources)
+    stores = [Path(name).stat() for name in names if is_store(Path(name))]
+    log = [names, [(found.st_size, found.st_mtime_ns) for found in stores], lasting_options(reading or IngestOptions())]
+    digest = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
+    return {"log": digest, "options": lasting_options(options), "torch": version("torch")}
+
+
+def store_of(
+    sources: Sources, work: Path, options: RunsOptions, reading: IngestOptions | None, progress: Progress
+) -> Path:
+    """Return the store that the source is, or that was made of it at an earlier try, or is made of it now."""
+    names = source_names(sources)
+    if len(names) == 1 and is_store(Path(names[0])):
+        return Path(names[0]).absolute()
+    store = work / _STORE
+    if not store.exists():
+        machine = {field.name: getattr(options, field.name) for field in fields(MachineOptions)}
+        ingest(names, store, replace(reading or IngestOptions(), **machine), progress=progress)
+    return store
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Pairs and models of several strategies and seeds, in one directory; what is there already is taken as it is."""
+
+    store: Path
+    directory: Path
+    options: RunsOptions
+    max_input: str
+    pairs: str | None
+    target_where: str | None
+
+    def run(self, strategies: Sequence[Strategy], observe: Observe, progress: Progress) -> dict[str, list[SeedRun]]:
+        """Return the runs of each strategy, by name; every strategy gets its first seed before any gets its second."""
+        done: dict[str, list[SeedRun]] = {strategy.name: [] for strategy in strategies}
+        plan = [(seed, strategy) for seed in range(self.options.seeds) for strategy in strategies]
+        for number, (seed, strategy) in enumerate(plan, 1):
+            title = f"{strategy.name}, seed {seed} ({number} of {len(plan)})"
+            run = self._run(strategy, seed, _titled(progress, title))
+            done[strategy.name].append(run)
+            observe(strategy.name, run)
+        return done
+
+    def _run(self, strategy: Strategy, seed: int, progress: Progress) -> SeedRun:
+        model = self.directory / "models" / f"{strategy.name}-seed-{seed}"
+        if not (model / METRICS).is_file():
+            train(self._pairs(strategy, progress), model, self._train_options(strategy, seed), resume=True,
+                  progress=progress)  # fmt: skip
+        return _seed_run(model, seed, json.loads((model / METRICS).read_text(encoding="utf-8")))
+
+    def _pairs(self, strategy: Strategy, progress: Progress) -> Path:
+        pairs = self.directory / "pairs" / f"{strategy.name}.pairs"
+        if not pairs.exists():
+            cut = AugmentOptions(
+                strategy=strategy.name, pairs=self.pairs, max_input=self.max_input, target_where=self.target_where,
+                **self._machine(),
+            )  # fmt: skip
+            augment(self.store, pairs, cut, progress=progress)
+        return pairs
+
+    def _train_options(self, strategy: Strategy, seed: int) -> TrainOptions:
+        sampled = strategy.enumeration is None or self.pairs not in (None, "all")
+        fresh = str(self.store) if sampled and self.options.draws == "fresh" else None
+        model = {field.name: getattr(self.options, field.name) for field in fields(ModelOptions)}
+        return TrainOptions(**model, seed=seed, fresh=fresh)
+
+    def _machine(self) -> dict[str, Any]:
+        return {field.name: getattr(self.options, field.name) for field in fields(MachineOptions)}
+
+
+def _titled(progress: Progress, title: str) -> Progress:
+    def tell(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
+        progress(f"{title}: {stage}", done, total, note)
+
+    return tell
+
+
+def _seed_run(model: Path, seed: int, metrics: dict[str, Any]) -> SeedRun:
+    training = metrics["training"]
+    means = {
+        split: {
+            name: found["value"]
+            for name, found in metrics[split].items()
+            if isinstance(found, dict) and "value" in found
+        }
+        for split in ("validation", "test")
+    }
+    curve = [(each["step"], each["validation"][ACCURACY]) for each in training["rounds"]]
+    return SeedRun(
+        seed, str(Path(*model.parts[-2:])), training["steps"], training["best_step"], curve, means["validation"],
+        means["test"], metrics["run"]["seconds"],
+    )  # fmt: skip
+
+
+def _means(accuracy: dict[str, Any]) -> dict[str, float]:
+    """Return the mean of each metric over all pairs, without intervals and groups."""
+    return {name: found["value"] for name, found in accuracy.items() if isinstance(found, dict) and "value" in found}
+
+
+def _figures(
+    store: Path, strategies: Sequence[Strategy], options: CompareOptions, progress: Progress
+) -> list[StrategyFigures]:
+    shared = {field.name: getattr(options, field.name) for field in fields(FigureOptions)}
+    names = tuple(strategy.name for strategy in strategies)
+    pairs = None if options.pairs == "all" else options.pairs
+    return stats(store, StatsOptions(**shared, strategy=names, pairs=pairs), progress=progress).strategies
+
+
+def _report(  # what the report holds
+    source: str, path: Path, work: Path, options: CompareOptions, figures: Sequence[StrategyFigures],
+    done: dict[str, list[SeedRun]],
+) -> CompareReport:  # fmt: skip
+    names = [each.name for each in figures]
+    baseline = MULTI_TARGET.name if MULTI_TARGET.name in names else names[0]
+    gains = {name: _gains(work, runs) for name, runs in done.items()}
+    strategies = [
+        Compared(
+            each.name, each.alpha, each.beta, each.gamma, each.pairs, each.kl_validation_train, each.kl_test_train,
+            each.alignment_ratio, each.mean_input_length, mean_of([run.validation for run in done[each.name]]),
+            mean_of([run.test for run in done[each.name]]), _deviation([run.test for run in done[each.name]]),
+            None if each.name == baseline else difference(gains[each.name], gains[baseline]), done[each.name],
+        )
+        for each in figures
+    ]  # fmt: skip
+    model = {field.name: getattr(options, field.name) for field in fields(ModelOptions)}
+    return CompareReport(
+        source, str(path), baseline, max(strategies, key=lambda each: each.validation[ACCURACY]).name, model,
+        strategies, round(sum(run.seconds for runs in done.values() for run in runs), 1),
+    )  # fmt: skip
+
+
+def mean_of(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each metric over runs."""
+    return {name: statistics.fmean(run[name] for run in runs) for name in runs[0]}
+
+
+def _deviation(runs: Sequence[dict[str, float]]) -> dict[str, float] | None:
+    return None if len(runs) == 1 else {name: statistics.stdev(run[name] for run in runs) for name in runs[0]}
+
+
+class Gains(NamedTuple):
+    """NDCG@10 of each test pair, averaged over the seeds of a strategy."""
+
+    user: NDArray[np.int32]
+    target: NDArray[np.int32]
+    gain: NDArray[np.float64]
+
+
+def _gains(work: Path, runs: Sequence[SeedRun]) -> Gains:
+    from genpas_cli.training.ranking import Places, metrics_by_pair
+
+    tables = [pq.read_table(work / "models" / Path(run.model).name / PLACES) for run in runs]
+    found = []
+    for table in tables:
+        above, equal = (table[name].to_numpy() for name in ("above", "equal"))
+        found.append(metrics_by_pair(Places(above, equal), int((above + equal).max()))[ACCURACY])
+    return Gains(tables[0]["user_num"].to_numpy(), tables[0]["target_item"].to_numpy(), np.mean(found, axis=0))
+
+
+def difference(of: Gains, to: Gains) -> Difference:
+    """Return how much better one is than the other, pair by pair."""
+    from genpas_cli.training.ranking import bootstrap
+
+    assert np.array_equal(of.user, to.user), "test pairs do not depend on the strategy"
+    assert np.array_equal(of.target, to.target), "test pairs do not depend on the strategy"
+    return Difference(**vars(bootstrap(of.gain - to.gain, of.user)))

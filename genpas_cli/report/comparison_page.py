@@ -1,0 +1,156 @@
+"""The page of `genpas compare`: accuracy of each strategy, how it was learned, and the training distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from genpas_cli.report.comparison import ACCURACY, Compared, CompareReport
+from genpas_cli.report.curves import Looks, by_name, colours
+from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, chart
+from genpas_cli.report.markup import Html, join, row, section, table, tag
+from genpas_cli.report.strategies import star
+from genpas_cli.report.theme import legend, looks, swatch
+from genpas_cli.report.wording import BY_KEY, MISSING, count, exponent
+
+_METRICS = {
+    "ndcg@5": "NDCG@5", "ndcg@10": "NDCG@10", "ndcg@20": "NDCG@20", "recall@5": "Recall@5", "recall@10": "Recall@10",
+    "recall@20": "Recall@20", "mrr": "MRR",
+}  # fmt: skip
+_FIGURES = ("kl_validation_train", "kl_test_train", "alignment_ratio", "mean_input_length")
+
+
+def comparison_body(report: CompareReport, canvas: Canvas) -> Html:
+    """Return the header and the sections of the page."""
+    look = looks(each.name for each in report.strategies)
+    accuracy = section("accuracy", "Accuracy on the test pairs", _runs(report, canvas, look), _table(report, look))
+    learning = section("learning", "How it was learned", _curves(report, canvas, look))
+    return join([_header(report), tag("main", accuracy, learning, _distribution(report, canvas, look))])
+
+
+def _header(report: CompareReport) -> Html:
+    winner = next(each for each in report.strategies if each.name == report.winner)
+    runs, model = len(winner.runs), report.model
+    return tag(
+        "header",
+        tag("p", "genpas compare", class_="kicker"),
+        tag("h1", "Cutting rules for ", tag("span", report.source, class_="source")),
+        tag("p", "Chosen by the validation pairs: ", tag("strong", f"★ {report.winner}"),
+            f", with a test NDCG@10 of {winner.test[ACCURACY]:.4f}."),
+        tag("p", f"{model['model']}, width {model['dim']}, {model['layers']} layers, at most {count(model['steps'])} "
+            f"steps of {count(model['batch_size'])} pairs, {runs} seed{'s' * (runs != 1)}; full ranking of all items, "
+            + ("seen items take part." if model["seen"] == "keep" else "items of the input left out."), class_="small"),
+    )  # fmt: skip
+
+
+def _runs(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
+    import altair as alt
+
+    rows = [
+        {"name": each.name, "value": run.test[ACCURACY],
+         "words": f"{each.name}, seed {run.seed}: test NDCG@10 {run.test[ACCURACY]:.4f}"}
+        for each in report.strategies for run in each.runs
+    ]  # fmt: skip
+    names = [each.name for each in report.strategies]
+    base = chart(rows).encode(
+        y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=110)), color=colours(look),
+        x=alt.X("value:Q", title="NDCG@10 (higher is better)", scale=alt.Scale(zero=False, padding=12)),
+    )  # fmt: skip
+    points = base.mark_point(size=80, filled=True, opacity=0.8).encode(
+        shape=by_name("shape", look, [each.shape for each in look.values()]), tooltip="words:N"
+    )
+    means = base.mark_tick(thickness=3, size=ROW // 2).encode(x=alt.X("mean(value):Q"))
+    told = "; ".join(f"{each.name} {each.test[ACCURACY]:.4f}" for each in report.strategies)
+    return canvas.figure(
+        "runs", Caption("Every run", "A point a seed, the mean as a line."),
+        alt.layer(means, points).properties(height=ROW * len(names)), f"Test NDCG@10, mean over the seeds: {told}.",
+    )  # fmt: skip
+
+
+def _table(report: CompareReport, look: Looks) -> Html:
+    head = ["metric", *(join([swatch(look[each.name]), tag("span", each.name)]) for each in report.strategies)]
+    body = [_metric_row(key, title, report.strategies) for key, title in _METRICS.items()]
+    body.append(row(f"NDCG@10 beside {report.baseline}", *map(_difference, report.strategies)))
+    caption = "Means over the seeds, ± the standard deviation from seed to seed; ★ marks the best"
+    note = tag("p", "A difference has its 95% interval, from a paired bootstrap over users: it says how far other "
+               "users could move it, not other seeds.", class_="small")  # fmt: skip
+    return join([table(head, body, caption), note])
+
+
+def _metric_row(key: str, title: str, strategies: list[Compared]) -> Html:
+    best = max(each.test[key] for each in strategies)
+    cells = []
+    for each in strategies:
+        deviation = "" if each.test_deviation is None else f" ± {each.test_deviation[key]:.4f}"
+        shown = f"{each.test[key]:.4f}{deviation}"
+        is_best = each.test[key] == best and len(strategies) > 1
+        cells.append(tag("td", tag("strong", star(), shown), class_="best") if is_best else tag("td", shown))
+    return row(title, *cells)
+
+
+def _difference(each: Compared) -> str:
+    found = each.difference
+    return MISSING if found is None else f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
+
+
+def _curves(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
+    import altair as alt
+
+    rows = [
+        {"x": step, "y": value, "name": each.name, "run": f"{each.name} {run.seed}",
+         "words": f"{each.name}, seed {run.seed}: validation NDCG@10 {value:.4f} after {count(step)} steps"}
+        for each in report.strategies for run in each.runs for step, value in run.curve
+    ]  # fmt: skip
+    base = chart(rows).encode(
+        x=alt.X("x:Q", title="steps", axis=alt.Axis(grid=False, format="~s", tickCount=6)),
+        y=alt.Y("y:Q", title="validation NDCG@10", axis=alt.Axis(tickCount=5)), color=colours(look),
+    )  # fmt: skip
+    lines = base.mark_line().encode(
+        detail="run:N", strokeDash=by_name("strokeDash", look, [each.dash for each in look.values()])
+    )
+    points = base.mark_point(size=70, opacity=0, filled=True).encode(tooltip="words:N")
+    told = "; ".join(f"{each.name} {each.validation[ACCURACY]:.4f}" for each in report.strategies)
+    return canvas.figure(
+        "curves", Caption("Learning curves", "Validation accuracy after so many steps, a line a run; a run stops when "
+                          "it gets no better, and its best model is kept."),
+        alt.layer(lines, points).properties(height=HEIGHT), f"Learning curves. Validation NDCG@10 at the end: {told}.",
+        legend=legend(look.values()),
+    )  # fmt: skip
+
+
+def _distribution(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
+    keys = [key for key in _FIGURES if all(getattr(each, key) is not None for each in report.strategies)]
+    drawn = [_against(report, key, canvas, look) for key in keys if key != "kl_test_train"]
+    rows: list[tuple[str, Callable[[Any], str]]] = [
+        ("α, β, γ", lambda each: f"{exponent(each.alpha)}, {exponent(each.beta)}, {exponent(each.gamma)}"),
+        ("Pairs", lambda each: count(each.pairs)),
+        *((BY_KEY[key].title, lambda each, key=key: BY_KEY[key].show(getattr(each, key))) for key in _FIGURES),
+    ]
+    head = ["figure", *(join([swatch(look[each.name]), tag("span", each.name)]) for each in report.strategies)]
+    body = [row(title, *(write(each) for each in report.strategies)) for title, write in rows]
+    return section(
+        "distribution", "Beside the training distribution", tag("div", *drawn, class_="figures"),
+        table(head, body, "The exact training distribution of each strategy, as genpas stats has it"),
+    )  # fmt: skip
+
+
+def _against(report: CompareReport, key: str, canvas: Canvas, look: Looks) -> Html:
+    import altair as alt
+
+    figure = BY_KEY[key]
+    rows = [
+        {"x": getattr(each, key), "y": each.test[ACCURACY], "name": each.name,
+         "words": f"{each.name}: {figure.title} {figure.show(getattr(each, key))}, NDCG@10 {each.test[ACCURACY]:.4f}"}
+        for each in report.strategies
+    ]  # fmt: skip
+    drawn = chart(rows).mark_point(size=110, filled=True, opacity=1).encode(
+        x=alt.X("x:Q", title=figure.title, scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(tickCount=5)),
+        y=alt.Y("y:Q", title="test NDCG@10", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(tickCount=5)),
+        color=colours(look), shape=by_name("shape", look, [each.shape for each in look.values()]), tooltip="words:N",
+    )  # fmt: skip
+    direction = "" if figure.direction is None else f"; {figure.direction}"
+    return canvas.figure(
+        f"against-{key}", Caption(f"Accuracy and {figure.title}", f"A point a strategy{direction}."),
+        drawn.properties(height=HEIGHT), "; ".join(each["words"] for each in rows),
+        legend=legend(look.values(), lines=False),
+    )  # fmt: skip

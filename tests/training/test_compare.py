@@ -1,0 +1,153 @@
+"""`compare` in the library: every strategy and seed once, under one budget, and on after a stop."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from genpas_cli import CompareOptions, IntegrityError, UsageError, compare, stats, train
+from genpas_cli.jobs.compare import Gains, difference
+from genpas_cli.publish import unfinished
+from genpas_cli.report.comparison import CompareReport, SeedRun
+from genpas_cli.training.ranking import Places, metrics_by_pair
+from tests.training.runs import SAMPLE, Stop
+
+QUICK = CompareOptions(
+    dim=8, steps=20, round_steps=10, batch_size=64, device="cpu", threads=1, seeds=2, max_input="10",
+    strategy=("last-target", "multi-target", "0.5,0,0"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def compared(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[CompareReport, Path]:
+    path = tmp_path_factory.mktemp("compared") / "a.comparison"
+    return compare(root / "sample.store", path, QUICK), path
+
+
+def test_every_strategy_has_every_seed(compared: tuple[CompareReport, Path]) -> None:
+    report, path = compared
+    assert [each.name for each in report.strategies] == ["last-target", "multi-target", "0.5,0,0"]
+    for each in report.strategies:
+        assert [run.seed for run in each.runs] == [0, 1]
+        assert len({tuple(run.test.values()) for run in each.runs}) == 2
+        for run in each.runs:
+            metrics = json.loads((path / run.model / "metrics.json").read_text())
+            assert metrics["pairs"]["strategy"]["name"] == each.name
+            assert metrics["options"]["seed"] == run.seed
+            assert run.test["ndcg@10"] == metrics["test"]["ndcg@10"]["value"]
+            # What is enumerated is read from disk, what is sampled is drawn anew.
+            assert (metrics["options"]["fresh"] is not None) == (each.name == "0.5,0,0")
+    assert json.loads((path / "comparison.json").read_text())["winner"] == report.winner
+
+
+def test_means_deviations_and_the_winner(compared: tuple[CompareReport, Path]) -> None:
+    report, _ = compared
+    for each in report.strategies:
+        first, second = (run.test["mrr"] for run in each.runs)
+        assert each.test["mrr"] == pytest.approx((first + second) / 2)
+        assert each.test_deviation is not None
+        assert each.test_deviation["mrr"] == pytest.approx(abs(first - second) / np.sqrt(2))
+    best = max(report.strategies, key=lambda each: each.validation["ndcg@10"])
+    assert report.winner == best.name
+    assert report.baseline == "multi-target"
+
+
+def test_figures_are_those_of_stats(compared: tuple[CompareReport, Path], root: Path) -> None:
+    report, _ = compared
+    figures = {each.name: each for each in stats(root / "sample.store").strategies}
+    for each in report.strategies[:2]:
+        assert each.kl_validation_train == figures[each.name].kl_validation_train
+        assert each.pairs == figures[each.name].pairs
+
+
+def test_differences_are_paired(compared: tuple[CompareReport, Path]) -> None:
+    report, path = compared
+    gains = {}
+    for each in report.strategies:
+        tables = [pq.read_table(path / run.model / "test_places.parquet") for run in each.runs]
+        found = [
+            metrics_by_pair(Places(*(table[name].to_numpy() for name in ("above", "equal"))), 996)["ndcg@10"]
+            for table in tables
+        ]
+        gains[each.name] = np.mean(found, axis=0)
+    for each in report.strategies:
+        if each.name == "multi-target":
+            assert each.difference is None
+            continue
+        assert each.difference is not None
+        assert each.difference.value == pytest.approx((gains[each.name] - gains["multi-target"]).mean())
+        assert each.difference.low < each.difference.value < each.difference.high
+
+
+def test_a_difference_that_is_there_is_seen() -> None:
+    rng = np.random.default_rng(0)
+    user, hard = np.arange(5000, dtype=np.int32), rng.random(5000)
+    base, better = Gains(user, user, hard), Gains(user, user, hard + rng.normal(0.01, 0.1, 5000))
+    found = difference(better, base)
+    # Users differ by ±.29, the two on one user by ±.1: only a pairing sees so little.
+    assert 0 < found.low < 0.01 < found.high < 0.02
+
+
+def test_a_stopped_comparison_goes_on_and_trains_nothing_twice(
+    root: Path, tmp_path: Path, compared: tuple[CompareReport, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, ended = tmp_path / "a.comparison", []
+
+    def stop_at_third(strategy: str, run: SeedRun) -> None:
+        ended.append((strategy, run.seed))
+        if len(ended) == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        compare(root / "sample.store", path, QUICK, observe=stop_at_third)
+    assert not path.exists()
+    with pytest.raises(UsageError, match="stopped before its end"):
+        compare(root / "sample.store", path, QUICK)
+    with pytest.raises(UsageError, match="--strategy is multi-target; the stopped run had last-target multi-target"):
+        compare(root / "sample.store", path, replace(QUICK, strategy=("multi-target",)), resume=True)
+    with pytest.raises(IntegrityError, match="of another log"):
+        compare(SAMPLE, path, QUICK, resume=True)
+    trained: list[str] = []
+
+    def counted(pairs: Path, model: Path, *arguments: Any, **named: Any) -> Any:
+        trained.append(model.name)
+        return train(pairs, model, *arguments, **named)
+
+    monkeypatch.setattr("genpas_cli.jobs.compare.train", counted)
+    report = compare(root / "sample.store", path, QUICK, resume=True)
+    assert trained == ["last-target-seed-1", "multi-target-seed-1", "0.5,0,0-seed-1"]
+    assert [each.test for each in report.strategies] == [each.test for each in compared[0].strategies]
+    assert not unfinished(path).exists()
+
+
+def test_logs_are_ingested_once_and_kept(tmp_path: Path) -> None:
+    options = replace(QUICK, strategy=("1,0,0",), seeds=1)
+    report = compare(SAMPLE, tmp_path / "a.comparison", options)
+    assert (tmp_path / "a.comparison" / "log.store").is_file()
+    assert report.strategies[0].test_deviation is None
+    assert report.baseline == report.winner == "1,0,0"
+
+
+def test_fixed_draws_read_the_pairs_on_disk(root: Path, tmp_path: Path) -> None:
+    options = replace(QUICK, strategy=("1,0,0",), seeds=1, draws="fixed")
+    report = compare(root / "sample.store", tmp_path / "a.comparison", options)
+    metrics = json.loads((tmp_path / "a.comparison" / report.strategies[0].runs[0].model / "metrics.json").read_text())
+    assert metrics["options"]["fresh"] is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [({"strategy": ("1,0,0", "1,0,0")}, "given twice"), ({"seeds": 0}, "--seeds is 0"),
+     ({"max_input": "x"}, "--max-input"), ({"strategy": ("most-target",)}, "most-target"), ({"heads": 3}, "does not divide")],
+)  # fmt: skip
+def test_values_that_make_no_sense(root: Path, tmp_path: Path, changed: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        compare(root / "sample.store", tmp_path / "a.comparison", replace(QUICK, **changed))
+    assert words in str(caught.value)
+    assert not any(tmp_path.iterdir())
