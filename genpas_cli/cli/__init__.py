@@ -25,7 +25,7 @@ COMMANDS = {
     "ingest": "Read logs, clean, order, number and split them; write one DuckDB file.",
     "augment": "Cut input–target pairs from a store or from logs; write them as Parquet shards.",
     "stats": "Show what cutting rules do to the training pairs, exactly, and how healthy the data is.",
-    "tune": "Search α, β and γ by how near the training pairs come to the validation pairs; nothing is trained.",
+    "tune": "Search α, β and γ by how near the training pairs come to the validation pairs.",
     "export": "Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.",
     "train": "Train a small reference model on the pairs, and evaluate it by full ranking.",
     "compare": "Train the same model on the pairs of several cutting rules, and compare what it learns.",

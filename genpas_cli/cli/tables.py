@@ -173,3 +173,13 @@ def print_search(report: TuneReport) -> None:
         f"{report.similarity}{more}",
         style="dim",
     )
+
+
+def print_trained(report: TuneReport) -> None:
+    """Print what models have made of the first configurations of a search."""
+    out = console.stdout()
+    trained = report.trained or []
+    table = console.table("α,β,γ", "validation NDCG@10", "by seed")
+    for each, shown in zip(trained, _marked_row([each.validation for each in trained]), strict=True):
+        table.add_row(each.name, shown, " ".join(f"{value:.4f}" for value in each.by_seed))
+    out.print(table)

@@ -2,41 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Json, Quiet, command
+from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.augment import Sources
+from genpas_cli.cli.compare import say_run
 from genpas_cli.cli.parameters import with_options
-from genpas_cli.jobs.options import IngestOptions, TuneOptions
+from genpas_cli.cli.train import Resume
+from genpas_cli.errors import UsageError
+from genpas_cli.jobs.options import IngestOptions, RunsOptions, TuneOptions
+from genpas_cli.machine import MachineOptions
 
 EXAMPLES = """
 genpas tune logs.parquet
 genpas tune logs.store --alpha 0:1:0.25 --beta 0 --gamma 0,1,inf --html tune.html
 genpas tune logs.store --select published --json > search.json
+genpas tune logs.store --train-top 5 --seeds 1 -o tuned.search
 """
 
 
 @command(EXAMPLES)
-@with_options(options=TuneOptions, reading=IngestOptions)
-def tune(
+@with_options(options=TuneOptions, training=RunsOptions, reading=IngestOptions)
+def tune(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="With --train-top: where pairs and models go; by default "
+                     "NAME.search in the current directory."),
+    ] = None,
     *,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the search as one HTML file with heat maps.")
     ] = None,
+    resume: Resume = False,
+    force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
     options: TuneOptions,
+    training: RunsOptions,
     reading: IngestOptions,
-) -> None:
-    """Search α, β and γ by how near the training pairs come to the validation pairs; nothing is trained.
+) -> None:  # fmt: skip
+    """Search α, β and γ by how near the training pairs come to the validation pairs.
 
-    The test split is never read.
+    Nothing is trained, unless by --train-top. The test split has no say in it.
     """
     from genpas_cli.cli import tables
     from genpas_cli.jobs import tune as jobs
@@ -46,8 +59,13 @@ def tune(
         from genpas_cli.report.page import check_report_extra, write_tune_page
 
         check_report_extra()
+    if options.train_top is None and (given := _unused(output, training, resume=resume, force=force)):
+        raise UsageError(f"{given} goes with --train-top", tip="Without it nothing is trained, and nothing written.")
     with console.progress() as progress:
-        report = jobs.tune(sources, options, ingest_options=reading, progress=progress)
+        report = jobs.tune(
+            sources, options, ingest_options=reading, training=training, output=output, resume=resume, force=force,
+            observe=say_run, progress=progress,
+        )  # fmt: skip
     if html is not None:
         write_tune_page(report, html)
         console.say(f"wrote {console.escaped(html)}")
@@ -55,4 +73,22 @@ def tune(
         console.print_json(asdict(report))
         return
     tables.print_search(report)
-    console.say(f"draw by the first one: [bold]{console.escaped(report.command)}[/bold]")
+    if report.trained is None:
+        console.say(f"draw by the first one: [bold]{console.escaped(report.command)}[/bold]")
+        return
+    tables.print_trained(report)
+    console.say(f"draw by the best on the validation pairs: [bold]{console.escaped(report.command)}[/bold]")
+    console.say(f"wrote {console.escaped(report.output)}: pairs, models, search.json")
+
+
+def _unused(output: str | None, training: RunsOptions, *, resume: bool, force: bool) -> str | None:
+    """Return a flag that has no meaning where nothing is trained, if one is given."""
+    machine = {field.name for field in fields(MachineOptions)}
+    given = {
+        "--output": output is not None, "--resume": resume, "--force": force,
+        **{
+            "--" + field.name.replace("_", "-"): getattr(training, field.name) != field.default
+            for field in fields(RunsOptions) if field.name not in machine
+        },
+    }  # fmt: skip
+    return next((flag for flag, is_given in given.items() if is_given), None)

@@ -2,54 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from importlib.metadata import version
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from genpas_cli.errors import UsageError
-from genpas_cli.jobs.augment import augment
-from genpas_cli.jobs.ingest import ingest
 from genpas_cli.jobs.opening import Sources, default_output, source_names
 from genpas_cli.jobs.options import (
-    AugmentOptions,
     CompareOptions,
     FigureOptions,
     IngestOptions,
     ModelOptions,
-    RunsOptions,
     StatsOptions,
-    TrainOptions,
 )
 from genpas_cli.jobs.planning import parse_max_input
+from genpas_cli.jobs.runs import Observe, Runs, mean_of, runs_settings, store_of
 from genpas_cli.jobs.stats import stats
-from genpas_cli.jobs.train import METRICS, PLACES, check_model_options, lasting_options, train
+from genpas_cli.jobs.train import PLACES, check_model_options
 from genpas_cli.jobs.unfinished import finished, workplace
-from genpas_cli.machine import MachineOptions
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.report.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
 from genpas_cli.report.figures import StrategyFigures
 from genpas_cli.sampling.strategies import MULTI_TARGET, NAMED, Strategy, parse_strategy
-from genpas_cli.store import is_store
 from genpas_cli.training import check_train_extra
 
 COMPARISON = "comparison.json"
 """What an output directory is known by."""
 
-_STORE = "log.store"
 DEFAULT_STRATEGIES = (*NAMED, "1,0,0")
-
-Observe = Callable[[str, SeedRun], None]
-"""Told each run that has ended, and its strategy."""
 
 
 def compare(  # noqa: PLR0913  # all but three by keyword
@@ -81,7 +69,7 @@ def compare(  # noqa: PLR0913  # all but three by keyword
     path = Path(output) if output is not None else default_output(sources, ".comparison")
     refuse_existing(path, force=force, replaceable=is_comparison)
     with building(path, force=force, replaceable=is_comparison) as new:
-        settings = runs_settings(sources, options, ingest_options)
+        settings = runs_settings(sources, ingest_options, options)
         work = workplace(path, settings, resume=resume, force=force)
         store = store_of(sources, work, options, ingest_options, progress)
         figures = _figures(store, strategies, options, progress)
@@ -112,107 +100,6 @@ def check_compare_options(options: CompareOptions) -> list[Strategy]:
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"--strategy {twice} is given twice")
     return strategies
-
-
-def runs_settings(sources: Sources, options: RunsOptions, reading: IngestOptions | None) -> dict[str, Any]:
-    """Return what decides the results of runs; see `genpas_cli.jobs.unfinished.workplace`."""
-    names = source_names(sources)
-    stores = [Path(name).stat() for name in names if is_store(Path(name))]
-    log = [names, [(found.st_size, found.st_mtime_ns) for found in stores], lasting_options(reading or IngestOptions())]
-    digest = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
-    return {"log": digest, "options": lasting_options(options), "torch": version("torch")}
-
-
-def store_of(
-    sources: Sources, work: Path, options: RunsOptions, reading: IngestOptions | None, progress: Progress
-) -> Path:
-    """Return the store that the source is, or that was made of it at an earlier try, or is made of it now."""
-    names = source_names(sources)
-    if len(names) == 1 and is_store(Path(names[0])):
-        return Path(names[0]).absolute()
-    store = work / _STORE
-    if not store.exists():
-        machine = {field.name: getattr(options, field.name) for field in fields(MachineOptions)}
-        ingest(names, store, replace(reading or IngestOptions(), **machine), progress=progress)
-    return store
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Pairs and models of several strategies and seeds, in one directory; what is there already is taken as it is."""
-
-    store: Path
-    directory: Path
-    options: RunsOptions
-    max_input: str
-    pairs: str | None
-    target_where: str | None
-
-    def run(self, strategies: Sequence[Strategy], observe: Observe, progress: Progress) -> dict[str, list[SeedRun]]:
-        """Return the runs of each strategy, by name; every strategy gets its first seed before any gets its second."""
-        done: dict[str, list[SeedRun]] = {strategy.name: [] for strategy in strategies}
-        plan = [(seed, strategy) for seed in range(self.options.seeds) for strategy in strategies]
-        for number, (seed, strategy) in enumerate(plan, 1):
-            title = f"{strategy.name}, seed {seed} ({number} of {len(plan)})"
-            run = self._run(strategy, seed, _titled(progress, title))
-            done[strategy.name].append(run)
-            observe(strategy.name, run)
-        return done
-
-    def _run(self, strategy: Strategy, seed: int, progress: Progress) -> SeedRun:
-        model = self.directory / "models" / f"{strategy.name}-seed-{seed}"
-        if not (model / METRICS).is_file():
-            train(self._pairs(strategy, progress), model, self._train_options(strategy, seed), resume=True,
-                  progress=progress)  # fmt: skip
-        return _seed_run(model, seed, json.loads((model / METRICS).read_text(encoding="utf-8")))
-
-    def _pairs(self, strategy: Strategy, progress: Progress) -> Path:
-        pairs = self.directory / "pairs" / f"{strategy.name}.pairs"
-        if not pairs.exists():
-            cut = AugmentOptions(
-                strategy=strategy.name, pairs=self.pairs, max_input=self.max_input, target_where=self.target_where,
-                **self._machine(),
-            )  # fmt: skip
-            augment(self.store, pairs, cut, progress=progress)
-        return pairs
-
-    def _train_options(self, strategy: Strategy, seed: int) -> TrainOptions:
-        sampled = strategy.enumeration is None or self.pairs not in (None, "all")
-        fresh = str(self.store) if sampled and self.options.draws == "fresh" else None
-        model = {field.name: getattr(self.options, field.name) for field in fields(ModelOptions)}
-        return TrainOptions(**model, seed=seed, fresh=fresh)
-
-    def _machine(self) -> dict[str, Any]:
-        return {field.name: getattr(self.options, field.name) for field in fields(MachineOptions)}
-
-
-def _titled(progress: Progress, title: str) -> Progress:
-    def tell(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
-        progress(f"{title}: {stage}", done, total, note)
-
-    return tell
-
-
-def _seed_run(model: Path, seed: int, metrics: dict[str, Any]) -> SeedRun:
-    training = metrics["training"]
-    means = {
-        split: {
-            name: found["value"]
-            for name, found in metrics[split].items()
-            if isinstance(found, dict) and "value" in found
-        }
-        for split in ("validation", "test")
-    }
-    curve = [(each["step"], each["validation"][ACCURACY]) for each in training["rounds"]]
-    return SeedRun(
-        seed, str(Path(*model.parts[-2:])), training["steps"], training["best_step"], curve, means["validation"],
-        means["test"], metrics["run"]["seconds"],
-    )  # fmt: skip
-
-
-def _means(accuracy: dict[str, Any]) -> dict[str, float]:
-    """Return the mean of each metric over all pairs, without intervals and groups."""
-    return {name: found["value"] for name, found in accuracy.items() if isinstance(found, dict) and "value" in found}
 
 
 def _figures(
@@ -247,11 +134,6 @@ def _report(  # what the report holds
     )  # fmt: skip
 
 
-def mean_of(runs: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Return the mean of each metric over runs."""
-    return {name: statistics.fmean(run[name] for run in runs) for name in runs[0]}
-
-
 def _deviation(runs: Sequence[dict[str, float]]) -> dict[str, float] | None:
     return None if len(runs) == 1 else {name: statistics.stdev(run[name] for run in runs) for name in runs[0]}
 
@@ -267,7 +149,7 @@ class Gains(NamedTuple):
 def _gains(work: Path, runs: Sequence[SeedRun]) -> Gains:
     from genpas_cli.training.ranking import Places, metrics_by_pair
 
-    tables = [pq.read_table(work / "models" / Path(run.model).name / PLACES) for run in runs]
+    tables = [pq.read_table(work / run.model / PLACES) for run in runs]
     found = []
     for table in tables:
         above, equal = (table[name].to_numpy() for name in ("above", "equal"))

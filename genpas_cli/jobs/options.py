@@ -149,6 +149,10 @@ class TuneOptions(FigureOptions):
         "1x", "Pairs that will be drawn: a number, or a multiple such as 2x of Multi-Target's count; KL is taken of "
         "such a draw.", metavar="N|2x", panel=GRID,
     )  # fmt: skip
+    train_top: int | None = option(
+        None, "Train the reference model on the first so many configurations; the one with the best validation NDCG@10 "
+        "wins.", metavar="K", panel=TRAINING,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,14 @@
-"""`tune`: search α, β, γ by the distribution of the training pairs; nothing is trained, no test target is read."""
+"""`tune`: search α, β, γ by the distribution of the training pairs, and train the best of them if that is asked for."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -15,43 +18,117 @@ from genpas_cli.distribution.similarity import parse_similarity
 from genpas_cli.distribution.targets import steps_of
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.exact import references_of
-from genpas_cli.jobs.opening import Sources, opened_store, source_names
-from genpas_cli.jobs.options import IngestOptions, TuneOptions
+from genpas_cli.jobs.opening import Sources, default_output, opened_store, source_names
+from genpas_cli.jobs.options import IngestOptions, RunsOptions, TuneOptions
 from genpas_cli.jobs.planning import parse_max_input, parse_pairs, usable_histogram
+from genpas_cli.jobs.runs import Observe, Runs, mean_of, runs_settings, store_of
 from genpas_cli.jobs.surveys import Candidate, Surveyor
+from genpas_cli.jobs.train import check_model_options
+from genpas_cli.jobs.unfinished import finished, workplace
 from genpas_cli.manifest import number_as_json
 from genpas_cli.progress import Progress, silent
-from genpas_cli.report.figures import Configuration, TuneReport
+from genpas_cli.publish import building, refuse_existing
+from genpas_cli.report.comparison import ACCURACY, SeedRun
+from genpas_cli.report.figures import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.sampling.power_law import check_exponent, show_exponent
-from genpas_cli.sampling.strategies import triple
+from genpas_cli.sampling.strategies import Strategy, triple
 from genpas_cli.store import Store
+from genpas_cli.training import check_train_extra
+
+SEARCH = "search.json"
+"""What an output directory is known by."""
 
 _MOST_CONFIGURATIONS = 10_000
 _BIASES = ("alpha", "beta", "gamma")
 
 
-def tune(
+def tune(  # noqa: PLR0913  # all but two by keyword
     sources: Sources, options: TuneOptions | None = None, *, ingest_options: IngestOptions | None = None,
-    progress: Progress = silent,
+    training: RunsOptions | None = None, output: str | Path | None = None, resume: bool = False, force: bool = False,
+    observe: Observe = lambda *_: None, progress: Progress = silent,
 ) -> TuneReport:  # fmt: skip
     """Rank every (α, β, γ) of a grid by how near the training pairs come to the validation pairs.
+
+    With `train_top`, a model is trained on the pairs of each of the first configurations, and the best by validation
+    accuracy wins. No test pair has a say in either.
 
     Args:
         sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
         options: the grid, and how one is chosen.
         ingest_options: how logs are read; not for a store.
+        training: the model, and how it is trained and evaluated.
+        output: where the models of `train_top` go; by default `<name of the source>.search`.
+        resume: go on where a search with the same output and options was stopped while training.
+        force: replace an existing output.
+        observe: told each run that has ended.
         progress: told how far it is.
 
     Returns:
         All configurations, the winner's `genpas augment` command with them.
 
     Raises:
-        UsageError, DataError, MachineError: see `genpas_cli.errors`.
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`.
     """
     options = options or TuneOptions()
     grid = check_tune_options(options)
-    with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
+    if options.train_top is None:
+        return _searched(sources, options, grid, ingest_options, progress)
+    check_train_extra("--train-top")
+    training = training or RunsOptions()
+    check_model_options(training)
+    path = Path(output) if output is not None else default_output(sources, ".search")
+    refuse_existing(path, force=force, replaceable=is_search)
+    with building(path, force=force, replaceable=is_search) as new:
+        settings = runs_settings(sources, ingest_options, options, training)
+        work = workplace(path, settings, resume=resume, force=force)
+        store = store_of(sources, work, training, ingest_options, progress)
+        found = replace(
+            _searched(store, options, grid, None, progress), source=" ".join(source_names(sources)), output=str(path)
+        )
+        runs = Runs(store, work, training, options.max_input, options.pairs, options.target_where)
+        done = runs.run([_strategy(each) for each in found.configurations[: options.train_top]], observe, progress)
+        report = _trained(found, options, done)
+        (work / SEARCH).write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+        finished(work)
+        work.rename(new)
+    return report
+
+
+def is_search(path: Path) -> bool:
+    """Tell whether a directory is an output of `tune --train-top`, or empty."""
+    return path.is_dir() and ((path / SEARCH).is_file() or not any(path.iterdir()))
+
+
+def _searched(
+    sources: Sources, options: TuneOptions, grid: dict[str, list[float]], reading: IngestOptions | None,
+    progress: Progress,
+) -> TuneReport:  # fmt: skip
+    with opened_store(sources, options, reading, None, rejects=None, force=False, progress=progress) as opened:
         return _search(opened.store, options, grid, " ".join(source_names(sources)), progress)
+
+
+def _strategy(configuration: Configuration) -> Strategy:
+    return triple(*(float(getattr(configuration, name)) for name in _BIASES))
+
+
+def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[SeedRun]]) -> TuneReport:
+    """Return the report of a search whose winner is the one of these runs with the best validation accuracy."""
+    trained = [
+        TrainedConfiguration(
+            name, mean_of([run.validation for run in runs])[ACCURACY], [run.validation[ACCURACY] for run in runs],
+            [run.model for run in runs],
+        )
+        for name, runs in done.items()
+    ]  # fmt: skip
+    best = max(trained, key=lambda each: each.validation).name
+    winner = next(each for each in report.configurations if each.name == best)
+    return replace(report, winner=best, command=_command(report.source, winner, options), trained=trained)
+
+
+def _command(source: str, winner: Configuration, options: TuneOptions) -> str:
+    biases = " ".join(f"--{name}={show_exponent(float(getattr(winner, name)))}" for name in _BIASES)
+    number = "" if options.pairs == "1x" else f" --pairs {options.pairs}"
+    return f"genpas augment {shlex.quote(source)} {biases}{number}"
 
 
 def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
@@ -66,8 +143,10 @@ def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
         raise UsageError(f"the grid has {count:,} configurations; at most {_MOST_CONFIGURATIONS:,} are searched")
     if not 0 < options.keep_share <= 1:
         raise UsageError(f"--keep-share is {options.keep_share}; it takes a share above 0, up to 1")
-    if options.top < 1:
-        raise UsageError(f"--top is {options.top}; it takes 1 or more")
+    for name in ("top", "train_top"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name.replace('_', '-')} is {value}; it takes 1 or more")
     if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
         raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
     parse_max_input(options.max_input)
@@ -161,10 +240,8 @@ def _report(  # what the report holds
     by_kl = np.argsort(exact if options.select == "published" else drawn, kind="stable")
     rest = [int(index) for index in by_kl if index not in places[options.select]]
     winner = rows[chosen[0]]
-    biases = " ".join(f"--{name}={show_exponent(float(getattr(winner, name)))}" for name in _BIASES)
-    number = "" if options.pairs == "1x" else f" --pairs {options.pairs}"
     return TuneReport(
-        source, options.select, winner.name, f"genpas augment {shlex.quote(source)} {biases}{number}", pairs,
-        similarity, {name: [_as_json(value) for value in values] for name, values in grid.items()},
+        source, options.select, winner.name, _command(source, winner, options), pairs, similarity,
+        {name: [_as_json(value) for value in values] for name, values in grid.items()},
         [ranked[index] for index in (*chosen, *rest)],
     )  # fmt: skip

@@ -200,6 +200,20 @@ class Configuration:
 
 
 @dataclass(frozen=True)
+class TrainedConfiguration:
+    """What a model has made of a configuration's pairs."""
+
+    name: str
+    """The triple."""
+    validation: float
+    """NDCG@10 on the validation pairs, mean over the seeds; higher is better."""
+    by_seed: list[float]
+    """The same of each run."""
+    models: list[str]
+    """Model directories, within the output."""
+
+
+@dataclass(frozen=True)
 class TuneReport:
     """What `genpas tune --json` prints. Nothing in it has seen the test split."""
 
@@ -217,3 +231,7 @@ class TuneReport:
     """`alpha`, `beta`, `gamma`: the values that were tried."""
     configurations: list[Configuration]
     """All of them, in the order of the chosen selection; those it drops come last, by KL."""
+    trained: list[TrainedConfiguration] | None = None
+    """With `--train-top`: the first of them, in the same order; the best by validation accuracy is the winner."""
+    output: str | None = None
+    """With `--train-top`: the directory with pairs and models."""

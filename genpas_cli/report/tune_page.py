@@ -25,7 +25,7 @@ _PUBLISHED = "first of the published recipe"
 
 def tune_body(report: TuneReport, canvas: Canvas) -> Html:
     """Return the header and the sections of the page."""
-    sections = [_tradeoff(report, canvas), _maps(report, canvas), _ranking(report)]
+    sections = [_trained(report), _tradeoff(report, canvas), _maps(report, canvas), _ranking(report)]
     return join([_header(report), tag("main", *sections)])
 
 
@@ -45,12 +45,31 @@ def _header(report: TuneReport) -> Html:
         "header",
         tag("p", "genpas tune", class_="kicker"),
         tag("h1", "Biases for ", tag("span", report.source, class_="source")),
-        tag("p", "Draw by ", tag("strong", f"★ α, β, γ = {report.winner}"), figures, f". Chosen by "
-            f"{_SELECTIONS.get(report.select, report.select)}. Nothing here has seen the test split."),
+        tag("p", "Draw by ", tag("strong", f"★ α, β, γ = {report.winner}"), figures,
+            f". Chosen by {_chosen_by(report)}. Nothing here has seen the test split."),
         tag("div", tag("pre", tag("code", report.command, id="command")), class_="command", tabindex="0"),
         tag("p", f"{count(len(report.configurations))} configurations were tried: {biases}. Figures of a draw are for "
             f"{count(report.pairs)} pairs; inputs are compared by {report.similarity}.", class_="small"),
     )  # fmt: skip
+
+
+def _chosen_by(report: TuneReport) -> str:
+    selection = _SELECTIONS.get(report.select, report.select)
+    if report.trained is None:
+        return selection
+    return f"the validation accuracy of a model, among the first {count(len(report.trained))} by {selection}"
+
+
+def _trained(report: TuneReport) -> Html:
+    if report.trained is None:
+        return Html("")
+    rows = [
+        row(f"{'★ ' if each.name == report.winner else ''}{each.name}", f"{each.validation:.4f}",
+            " ".join(f"{value:.4f}" for value in each.by_seed), class_="best" if each.name == report.winner else None)
+        for each in report.trained
+    ]  # fmt: skip
+    caption = "NDCG@10 on the validation pairs, by full ranking: the mean over the seeds, and each seed's"
+    return section("trained", "What a model makes of them", table(["α, β, γ", "NDCG@10", "by seed"], rows, caption))
 
 
 def _winner(report: TuneReport) -> Configuration | None:

@@ -144,7 +144,8 @@ def test_fixed_draws_read_the_pairs_on_disk(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [({"strategy": ("1,0,0", "1,0,0")}, "given twice"), ({"seeds": 0}, "--seeds is 0"),
-     ({"max_input": "x"}, "--max-input"), ({"strategy": ("most-target",)}, "most-target"), ({"heads": 3}, "does not divide")],
+     ({"max_input": "x"}, "--max-input"), ({"strategy": ("most-target",)}, "most-target"),
+     ({"heads": 3}, "does not divide")],
 )  # fmt: skip
 def test_values_that_make_no_sense(root: Path, tmp_path: Path, changed: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError) as caught:

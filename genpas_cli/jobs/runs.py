@@ -1,0 +1,137 @@
+"""Runs: the same model trained on several strategies and seeds, in one directory; what is there is not made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from genpas_cli.jobs.augment import augment
+from genpas_cli.jobs.ingest import ingest
+from genpas_cli.jobs.opening import Sources, source_names
+from genpas_cli.jobs.options import AugmentOptions, IngestOptions, ModelOptions, RunsOptions, TrainOptions
+from genpas_cli.jobs.train import METRICS, lasting_options, train
+from genpas_cli.machine import MachineOptions
+from genpas_cli.options import Options
+from genpas_cli.progress import Progress
+from genpas_cli.report.comparison import ACCURACY, SeedRun
+from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.store import is_store
+
+MODELS = "models"
+_STORE = "log.store"
+
+Observe = Callable[[str, SeedRun], None]
+"""Told each run that has ended, and its strategy."""
+
+
+def runs_settings(sources: Sources, reading: IngestOptions | None, *options: Options) -> dict[str, Any]:
+    """Return what decides the results of runs; see `genpas_cli.jobs.unfinished.workplace`."""
+    names = source_names(sources)
+    stores = [Path(name).stat() for name in names if is_store(Path(name))]
+    log = [names, [(found.st_size, found.st_mtime_ns) for found in stores], lasting_options(reading or IngestOptions())]
+    digest = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
+    lasting = {name: value for each in options for name, value in lasting_options(each).items()}
+    return {"log": digest, "options": lasting, "torch": version("torch")}
+
+
+def store_of(
+    sources: Sources, work: Path, options: RunsOptions, reading: IngestOptions | None, progress: Progress
+) -> Path:
+    """Return the store that the source is, or that was made of it at an earlier try, or is made of it now."""
+    names = source_names(sources)
+    if len(names) == 1 and is_store(Path(names[0])):
+        return Path(names[0]).absolute()
+    store = work / _STORE
+    if not store.exists():
+        machine = {field.name: getattr(options, field.name) for field in fields(MachineOptions)}
+        ingest(names, store, replace(reading or IngestOptions(), **machine), progress=progress)
+    return store
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Pairs and models of several strategies and seeds, in one directory; what is there already is taken as it is."""
+
+    store: Path
+    directory: Path
+    options: RunsOptions
+    max_input: str
+    pairs: str | None
+    target_where: str | None
+
+    def run(self, strategies: Sequence[Strategy], observe: Observe, progress: Progress) -> dict[str, list[SeedRun]]:
+        """Return the runs of each strategy, by name; every strategy gets its first seed before any gets its second."""
+        done: dict[str, list[SeedRun]] = {strategy.name: [] for strategy in strategies}
+        plan = [(seed, strategy) for seed in range(self.options.seeds) for strategy in strategies]
+        for number, (seed, strategy) in enumerate(plan, 1):
+            title = f"{strategy.name}, seed {seed} ({number} of {len(plan)})"
+            run = self._run(strategy, seed, _titled(progress, title))
+            done[strategy.name].append(run)
+            observe(strategy.name, run)
+        return done
+
+    def _run(self, strategy: Strategy, seed: int, progress: Progress) -> SeedRun:
+        model = self.directory / MODELS / f"{strategy.name}-seed-{seed}"
+        if not (model / METRICS).is_file():
+            train(self._pairs(strategy, progress), model, self._train_options(strategy, seed), resume=True,
+                  progress=progress)  # fmt: skip
+        return _seed_run(model, seed, json.loads((model / METRICS).read_text(encoding="utf-8")))
+
+    def _pairs(self, strategy: Strategy, progress: Progress) -> Path:
+        pairs = self.directory / "pairs" / f"{strategy.name}.pairs"
+        if not pairs.exists():
+            cut = AugmentOptions(
+                strategy=strategy.name, pairs=self.pairs, max_input=self.max_input, target_where=self.target_where,
+                **self._machine(),
+            )  # fmt: skip
+            augment(self.store, pairs, cut, progress=progress)
+        return pairs
+
+    def _train_options(self, strategy: Strategy, seed: int) -> TrainOptions:
+        sampled = strategy.enumeration is None or self.pairs not in (None, "all")
+        fresh = str(self.store) if sampled and self.options.draws == "fresh" else None
+        model = {field.name: getattr(self.options, field.name) for field in fields(ModelOptions)}
+        return TrainOptions(**model, seed=seed, fresh=fresh)
+
+    def _machine(self) -> dict[str, Any]:
+        return {field.name: getattr(self.options, field.name) for field in fields(MachineOptions)}
+
+
+def _titled(progress: Progress, title: str) -> Progress:
+    def tell(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
+        progress(f"{title}: {stage}", done, total, note)
+
+    return tell
+
+
+def _seed_run(model: Path, seed: int, metrics: dict[str, Any]) -> SeedRun:
+    training = metrics["training"]
+    means = {
+        split: {
+            name: found["value"]
+            for name, found in metrics[split].items()
+            if isinstance(found, dict) and "value" in found
+        }
+        for split in ("validation", "test")
+    }
+    curve = [(each["step"], each["validation"][ACCURACY]) for each in training["rounds"]]
+    return SeedRun(
+        seed, str(Path(*model.parts[-2:])), training["steps"], training["best_step"], curve, means["validation"],
+        means["test"], metrics["run"]["seconds"],
+    )  # fmt: skip
+
+
+def _means(accuracy: dict[str, Any]) -> dict[str, float]:
+    """Return the mean of each metric over all pairs, without intervals and groups."""
+    return {name: found["value"] for name, found in accuracy.items() if isinstance(found, dict) and "value" in found}
+
+
+def mean_of(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each metric over runs."""
+    return {name: statistics.fmean(run[name] for run in runs) for name in runs[0]}
