@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +20,17 @@ if TYPE_CHECKING:
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on where a run with the same output and options was stopped.")
 ]
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Tell whoever stops a job that takes long how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.say("stopped; what is done is kept. Go on with the same command and [bold]--resume[/bold]")
+        raise
+
 
 EXAMPLES = """
 genpas train logs.pairs
@@ -52,7 +65,7 @@ def train(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.jobs.train import train as run
 
     del quiet  # acted on by `command`
-    with console.progress() as progress:
+    with resumable(), console.progress() as progress:
         report = run(pairs, output, options, resume=resume, force=force, observe=say_round, progress=progress)
     if json:
         console.print_json(report.metrics)

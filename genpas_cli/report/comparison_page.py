@@ -11,7 +11,7 @@ from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, chart
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.strategies import star
 from genpas_cli.report.theme import legend, looks, swatch
-from genpas_cli.report.wording import BY_KEY, MISSING, count, exponent
+from genpas_cli.report.wording import BY_KEY, count, exponent
 
 _METRICS = {
     "ndcg@5": "NDCG@5", "ndcg@10": "NDCG@10", "ndcg@20": "NDCG@20", "recall@5": "Recall@5", "recall@10": "Recall@10",
@@ -23,7 +23,8 @@ _FIGURES = ("kl_validation_train", "kl_test_train", "alignment_ratio", "mean_inp
 def comparison_body(report: CompareReport, canvas: Canvas) -> Html:
     """Return the header and the sections of the page."""
     look = looks(each.name for each in report.strategies)
-    accuracy = section("accuracy", "Accuracy on the test pairs", _runs(report, canvas, look), _table(report, look))
+    accuracy = section("accuracy", "Accuracy on the test pairs", _runs(report, canvas, look), _table(report, look),
+                       _differences(report))  # fmt: skip
     learning = section("learning", "How it was learned", _curves(report, canvas, look))
     return join([_header(report), tag("main", accuracy, learning, _distribution(report, canvas, look))])
 
@@ -70,11 +71,22 @@ def _runs(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
 def _table(report: CompareReport, look: Looks) -> Html:
     head = ["metric", *(join([swatch(look[each.name]), tag("span", each.name)]) for each in report.strategies)]
     body = [_metric_row(key, title, report.strategies) for key, title in _METRICS.items()]
-    body.append(row(f"NDCG@10 beside {report.baseline}", *map(_difference, report.strategies)))
     caption = "Means over the seeds, ± the standard deviation from seed to seed; ★ marks the best"
-    note = tag("p", "A difference has its 95% interval, from a paired bootstrap over users: it says how far other "
-               "users could move it, not other seeds.", class_="small")  # fmt: skip
-    return join([table(head, body, caption), note])
+    return table(head, body, caption)
+
+
+def _differences(report: CompareReport) -> Html:
+    rows = [
+        row(each.name, f"{found.value:+.4f}", f"{found.low:+.4f} to {found.high:+.4f}")
+        for each in report.strategies if (found := each.difference) is not None
+    ]  # fmt: skip
+    if not rows:
+        return Html("")
+    caption = (
+        f"NDCG@10 less that of {report.baseline} on the same test pairs; a paired bootstrap over users says how far "
+        "other users could move it, not other seeds"
+    )
+    return table(["strategy", "difference", "95% interval"], rows, caption)
 
 
 def _metric_row(key: str, title: str, strategies: list[Compared]) -> Html:
@@ -86,11 +98,6 @@ def _metric_row(key: str, title: str, strategies: list[Compared]) -> Html:
         is_best = each.test[key] == best and len(strategies) > 1
         cells.append(tag("td", tag("strong", star(), shown), class_="best") if is_best else tag("td", shown))
     return row(title, *cells)
-
-
-def _difference(each: Compared) -> str:
-    found = each.difference
-    return MISSING if found is None else f"{found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f})"
 
 
 def _curves(report: CompareReport, canvas: Canvas, look: Looks) -> Html:

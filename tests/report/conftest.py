@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from genpas_cli.jobs.augment import augment
+from genpas_cli.jobs.compare import compare
 from genpas_cli.jobs.ingest import ingest
-from genpas_cli.jobs.options import AugmentOptions, TuneOptions
+from genpas_cli.jobs.options import AugmentOptions, CompareOptions, TuneOptions
 from genpas_cli.jobs.stats import stats
 from genpas_cli.jobs.tune import tune
+from genpas_cli.report.comparison import CompareReport
 from genpas_cli.report.figures import StatsReport, TuneReport
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,3 +40,9 @@ def shards_report(store: Path) -> StatsReport:
 @pytest.fixture(scope="session")
 def tune_report(store: Path) -> TuneReport:
     return tune(str(store), TuneOptions())
+
+
+@pytest.fixture(scope="session")
+def comparison(store: Path) -> CompareReport:
+    options = CompareOptions(dim=8, steps=60, round_steps=20, batch_size=64, device="cpu", threads=1, seeds=2)
+    return compare(str(store), store.with_name("logs.comparison"), options)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from genpas_cli.report.comparison import CompareReport
 from genpas_cli.report.figures import StatsReport, TuneReport
-from genpas_cli.report.page import write_stats_page, write_tune_page
+from genpas_cli.report.page import write_comparison_page, write_stats_page, write_tune_page
 from tests.report.chromium import COMMAND, Browser, running
 
 pytest.importorskip("altair", reason="the extra `report` is not installed")
@@ -34,13 +35,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def pages(
     tmp_path_factory: pytest.TempPathFactory, stats_report: StatsReport, shards_report: StatsReport,
-    tune_report: TuneReport,
+    tune_report: TuneReport, comparison: CompareReport,
 ) -> dict[str, Path]:  # fmt: skip
     directory = tmp_path_factory.mktemp("pages")
-    pages = {name: directory / f"{name}.html" for name in ("stats", "shards", "tune", "infinite")}
+    pages = {name: directory / f"{name}.html" for name in ("stats", "shards", "tune", "comparison", "infinite")}
     write_stats_page(stats_report, pages["stats"])
     write_stats_page(shards_report, pages["shards"])
     write_tune_page(tune_report, pages["tune"])
+    write_comparison_page(comparison, pages["comparison"])
     first, *rest = stats_report.strategies
     infinite = replace(first, kl_test_train=float("inf"))
     write_stats_page(replace(stats_report, strategies=[infinite, *rest]), pages["infinite"])
@@ -52,6 +54,8 @@ def pages(
     [
         *((name, width, scheme) for name in ("stats", "tune") for width in (1200, 360) for scheme in ("light", "dark")),
         ("shards", 360, "light"),
+        ("comparison", 360, "light"),
+        ("comparison", 1200, "dark"),
         ("infinite", 1200, "dark"),
     ],
 )

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from genpas_cli.errors import MachineError
-from genpas_cli.report.figures import Configuration, StatsReport, TuneReport
-from genpas_cli.report.page import check_report_extra, write_stats_page, write_tune_page
+from genpas_cli.report.comparison import CompareReport
+from genpas_cli.report.figures import Configuration, StatsReport, TrainedConfiguration, TuneReport
+from genpas_cli.report.page import check_report_extra, write_comparison_page, write_stats_page, write_tune_page
 from genpas_cli.report.wording import FIGURES, best_of
 
 pytest.importorskip("altair", reason="the extra `report` is not installed")
@@ -73,12 +74,18 @@ def stats_page(stats_report: StatsReport, tmp_path: Path) -> Page:
 
 
 @pytest.fixture
+def comparison_page(comparison: CompareReport, tmp_path: Path) -> Page:
+    write_comparison_page(comparison, tmp_path / "report.html")
+    return Page(tmp_path / "report.html")
+
+
+@pytest.fixture
 def tune_page(tune_report: TuneReport, tmp_path: Path) -> Page:
     write_tune_page(tune_report, tmp_path / "report.html")
     return Page(tmp_path / "report.html")
 
 
-@pytest.mark.parametrize("name", ["stats_page", "tune_page"])
+@pytest.mark.parametrize("name", ["stats_page", "tune_page", "comparison_page"])
 def test_nothing_is_loaded_from_elsewhere(name: str, request: pytest.FixtureRequest) -> None:
     page: Page = request.getfixturevalue(name)
     loading = {"src", "href", "srcset", "action", "data", "poster", "background", "xlink:href", "formaction"}
@@ -113,6 +120,34 @@ def test_tune_shows_its_winner_and_every_configuration(tune_page: Page, tune_rep
     assert [f"{each.kl:.4f}" for each in tune_report.configurations] == [row[4] for row in ranked]
     winners = [at for at, row in enumerate(ranked) if row[0].startswith("★")]
     assert [tune_report.configurations[at].name for at in winners] == [tune_report.winner]
+
+
+def test_a_search_shows_what_was_trained(tune_report: TuneReport, tmp_path: Path) -> None:
+    names = [each.name for each in tune_report.configurations[:2]]
+    trained = [TrainedConfiguration(name, 0.1 + at / 10, [0.1, 0.1 + at / 5], []) for at, name in enumerate(names)]
+    write_tune_page(replace(tune_report, winner=names[1], trained=trained), tmp_path / "report.html")
+    page = Page(tmp_path / "report.html")
+    assert [names[0], "0.1000", "0.1000 0.1000"] in page.rows
+    assert [f"★ {names[1]}", "0.2000", "0.1000 0.3000"] in page.rows
+    assert "among the first 2 by nearness to the Pareto front" in page.text
+
+
+def test_a_comparison_shows_accuracy_differences_and_figures(
+    comparison_page: Page, comparison: CompareReport
+) -> None:  # fmt: skip
+    rows = {row[0]: row[1:] for row in comparison_page.rows}
+    shown = [cell.removeprefix("★ best: ").split(" ± ") for cell in rows["NDCG@10"]]
+    assert [value for value, _ in shown] == [f"{each.test['ndcg@10']:.4f}" for each in comparison.strategies]
+    assert [sd for _, sd in shown] == [
+        f"{(each.test_deviation or {})['ndcg@10']:.4f}" for each in comparison.strategies
+    ]
+    assert sum(cell.startswith("★") for cell in rows["NDCG@10"]) == 1
+    for each in comparison.strategies:
+        if each.difference is not None:
+            low, high = (f"{value:+.4f}" for value in (each.difference.low, each.difference.high))
+            assert [each.name, f"{each.difference.value:+.4f}", f"{low} to {high}"] in comparison_page.rows
+    assert rows["KL to validation"] == [f"{each.kl_validation_train or 0:.4f}" for each in comparison.strategies]
+    assert f"★ {comparison.winner}" in comparison_page.text
 
 
 def test_shards_stand_beside_what_they_should_be(shards_report: StatsReport, tmp_path: Path) -> None:
@@ -151,14 +186,16 @@ def test_shards_alone_make_a_page(shards_report: StatsReport, tmp_path: Path) ->
     assert "measured on the shards" in Page(tmp_path / "report.html").text
 
 
-@pytest.mark.parametrize("kind", ["stats", "tune"])
+@pytest.mark.parametrize("kind", ["stats", "tune", "comparison"])
 def test_names_from_outside_are_text(
-    kind: str, stats_report: StatsReport, tune_report: TuneReport, tmp_path: Path
+    kind: str, stats_report: StatsReport, tune_report: TuneReport, comparison: CompareReport, tmp_path: Path
 ) -> None:
     path = tmp_path / "report.html"
     if kind == "stats":
         named = [replace(stats_report.strategies[0], name=EVIL), *stats_report.strategies[1:]]
         write_stats_page(replace(stats_report, source=EVIL, strategies=named, notes=(EVIL,)), path)
+    elif kind == "comparison":
+        write_comparison_page(replace(comparison, source=EVIL), path)
     else:
         write_tune_page(replace(tune_report, source=EVIL, command=f"genpas augment {EVIL}", winner=EVIL), path)
     page = Page(path)
