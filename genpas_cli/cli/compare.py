@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from genpas_cli.report.comparison import SeedRun
 
 EXAMPLES = """
-genpas compare logs.parquet
-genpas compare logs.store -s multi-target -s 1,0,0 --seeds 5 --html comparison.html
-genpas compare logs.store -o my.comparison --resume
+genpas compare logs.parquet --steps 50 --seeds 1
+genpas compare logs.store -s multi-target -s 1,0,0 --steps 50 --seeds 2 --html comparison.html -o two.comparison
+genpas compare logs.store -s 0.5,0,1 --steps 50 --seeds 1 -o one.comparison --resume
 """
 
 

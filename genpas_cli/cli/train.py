@@ -33,10 +33,9 @@ def resumable() -> Iterator[None]:
 
 
 EXAMPLES = """
-genpas train logs.pairs
-genpas train logs.pairs --steps 3000 --seed 1 -o first.model
-genpas train logs.pairs --fresh logs.store -o fresh.model
-genpas train logs.pairs --json > metrics.json
+genpas train logs.pairs --steps 200
+genpas train logs.pairs --steps 200 --fresh logs.store -o fresh.model
+genpas train logs.pairs --steps 100 --dim 32 --seen filter -o small.model --json > metrics.json
 """
 
 

@@ -23,7 +23,7 @@ EXAMPLES = """
 genpas tune logs.parquet
 genpas tune logs.store --alpha 0:1:0.25 --beta 0 --gamma 0,1,inf --html tune.html
 genpas tune logs.store --select published --json > search.json
-genpas tune logs.store --train-top 5 --seeds 1 -o tuned.search
+genpas tune logs.store --train-top 2 --seeds 1 --steps 50 -o tuned.search
 """
 
 

@@ -73,7 +73,7 @@ def compare(  # noqa: PLR0913  # all but three by keyword
         work = workplace(path, settings, resume=resume, force=force)
         store = store_of(sources, work, options, ingest_options, progress)
         figures = _figures(store, strategies, options, progress)
-        runs = Runs(store, work, options, options.max_input, options.pairs, options.target_where)
+        runs = Runs(store, work, options, options.max_input, options.pairs, options.target_where, options.draw)
         done = runs.run(strategies, observe, progress)
         report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
         (work / COMPARISON).write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")

@@ -257,6 +257,9 @@ class CompareOptions(RunsOptions, FigureOptions):
         None, "Training pairs of an epoch, as of augment; by default 1x, and a named strategy is enumerated.",
         metavar="N|2x|all", panel=SAMPLING,
     )  # fmt: skip
+    draw: Literal["balanced", "independent"] = option(
+        "balanced", "How the strategies that are sampled are drawn, as of augment.", panel=SAMPLING
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

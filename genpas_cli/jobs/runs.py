@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from genpas_cli.jobs.augment import augment
 from genpas_cli.jobs.ingest import ingest
@@ -64,6 +64,7 @@ class Runs:
     max_input: str
     pairs: str | None
     target_where: str | None
+    draw: Literal["balanced", "independent"] = "balanced"
 
     def run(self, strategies: Sequence[Strategy], observe: Observe, progress: Progress) -> dict[str, list[SeedRun]]:
         """Return the runs of each strategy, by name; every strategy gets its first seed before any gets its second."""
@@ -87,15 +88,17 @@ class Runs:
         pairs = self.directory / "pairs" / f"{strategy.name}.pairs"
         if not pairs.exists():
             cut = AugmentOptions(
-                strategy=strategy.name, pairs=self.pairs, max_input=self.max_input, target_where=self.target_where,
-                **self._machine(),
+                strategy=strategy.name, pairs=self.pairs, draw=self.draw if self._is_sampled(strategy) else "balanced",
+                max_input=self.max_input, target_where=self.target_where, **self._machine(),
             )  # fmt: skip
             augment(self.store, pairs, cut, progress=progress)
         return pairs
 
+    def _is_sampled(self, strategy: Strategy) -> bool:
+        return strategy.enumeration is None or self.pairs not in (None, "all")
+
     def _train_options(self, strategy: Strategy, seed: int) -> TrainOptions:
-        sampled = strategy.enumeration is None or self.pairs not in (None, "all")
-        fresh = str(self.store) if sampled and self.options.draws == "fresh" else None
+        fresh = str(self.store) if self._is_sampled(strategy) and self.options.draws == "fresh" else None
         model = {field.name: getattr(self.options, field.name) for field in fields(ModelOptions)}
         return TrainOptions(**model, seed=seed, fresh=fresh)
 

@@ -87,7 +87,7 @@ def test_index_names_every_page() -> None:
 def test_readme_has_the_two_commands() -> None:
     blocks = {b.marker[1]: b for b in shown.blocks(text_of("README.md")) if b.marker and b.marker[0] == "ci"}
     assert blocks["install-and-run"].lines == ("pip install . && genpas augment --alpha 0.5 sample_data/logs.parquet",)
-    assert blocks["install-and-test"].lines == ("pip install -e '.[dev]' && pytest",)
+    assert blocks["install-and-test"].lines == ("pip install -e '.[dev]' && pytest -n auto",)
     assert all(block.language == "bash" for block in blocks.values())
 
 

@@ -119,7 +119,7 @@ def test_a_stopped_comparison_goes_on_and_trains_nothing_twice(
         trained.append(model.name)
         return train(pairs, model, *arguments, **named)
 
-    monkeypatch.setattr("genpas_cli.jobs.compare.train", counted)
+    monkeypatch.setattr("genpas_cli.jobs.runs.train", counted)
     report = compare(root / "sample.store", path, QUICK, resume=True)
     assert trained == ["last-target-seed-1", "multi-target-seed-1", "0.5,0,0-seed-1"]
     assert [each.test for each in report.strategies] == [each.test for each in compared[0].strategies]
@@ -132,6 +132,18 @@ def test_logs_are_ingested_once_and_kept(tmp_path: Path) -> None:
     assert (tmp_path / "a.comparison" / "log.store").is_file()
     assert report.strategies[0].test_deviation is None
     assert report.baseline == report.winner == "1,0,0"
+
+
+def test_independent_draws(root: Path, tmp_path: Path) -> None:
+    options = replace(QUICK, strategy=("last-target", "1,0,0"), seeds=1, draw="independent")
+    compare(root / "sample.store", tmp_path / "a.comparison", options)
+    drawn = {
+        name: json.loads((tmp_path / "a.comparison" / "pairs" / f"{name}.pairs" / "manifest.json").read_text())
+        for name in ("last-target", "1,0,0")
+    }
+    assert {name: found["strategy"]["draw"] for name, found in drawn.items()} == {
+        "last-target": "enumerated", "1,0,0": "independent"
+    }  # fmt: skip
 
 
 def test_fixed_draws_read_the_pairs_on_disk(root: Path, tmp_path: Path) -> None:
