@@ -10,8 +10,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.options import Options, option
@@ -35,6 +36,11 @@ class MachineOptions(Options):
     temp_dir: str | None = option(
         None, "Where sorts spill and temporary files go; by default the system's.", metavar="DIR", panel=PANEL
     )
+
+
+def machine_options(options: MachineOptions) -> dict[str, Any]:
+    """Return the options of the machine alone, by name: they go to every part of a job."""
+    return {field.name: getattr(options, field.name) for field in fields(MachineOptions)}
 
 
 @dataclass(frozen=True)

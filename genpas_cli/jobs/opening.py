@@ -11,7 +11,7 @@ from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.ingest import IngestReport, check_ingest_options, ingest
 from genpas_cli.jobs.options import IngestOptions, TargetOptions
 from genpas_cli.jobs.target_where import restricted
-from genpas_cli.machine import Machine, MachineOptions, resolve, scratch_directory
+from genpas_cli.machine import Machine, MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.manifest import is_pairs_directory
 from genpas_cli.progress import Progress
 from genpas_cli.store import Store, is_store, open_store
@@ -74,7 +74,7 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
             path = Path(arguments[0])
             _refuse_reading_options(reading, path)
         else:
-            reading = replace(reading, **{field.name: getattr(options, field.name) for field in fields(MachineOptions)})
+            reading = replace(reading, **machine_options(options))
             check_ingest_options(reading)
             path = scratch / "log.store" if keep_store is None else Path(keep_store)
             log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)

@@ -15,9 +15,9 @@ from genpas_cli.jobs.augment import augment
 from genpas_cli.jobs.ingest import ingest
 from genpas_cli.jobs.opening import Sources, source_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions, ModelOptions, RunsOptions, TrainOptions
-from genpas_cli.jobs.train import METRICS, lasting_options, train
-from genpas_cli.machine import MachineOptions
-from genpas_cli.options import Options
+from genpas_cli.jobs.train import METRICS, train
+from genpas_cli.jobs.unfinished import lasting_options
+from genpas_cli.machine import MachineOptions, machine_options
 from genpas_cli.progress import Progress
 from genpas_cli.report.comparison import ACCURACY, SeedRun
 from genpas_cli.sampling.strategies import Strategy
@@ -30,7 +30,7 @@ Observe = Callable[[str, SeedRun], None]
 """Told each run that has ended, and its strategy."""
 
 
-def runs_settings(sources: Sources, reading: IngestOptions | None, *options: Options) -> dict[str, Any]:
+def runs_settings(sources: Sources, reading: IngestOptions | None, *options: MachineOptions) -> dict[str, Any]:
     """Return what decides the results of runs; see `genpas_cli.jobs.unfinished.workplace`."""
     names = source_names(sources)
     stores = [Path(name).stat() for name in names if is_store(Path(name))]
@@ -49,8 +49,7 @@ def store_of(
         return Path(names[0]).absolute()
     store = work / _STORE
     if not store.exists():
-        machine = {field.name: getattr(options, field.name) for field in fields(MachineOptions)}
-        ingest(names, store, replace(reading or IngestOptions(), **machine), progress=progress)
+        ingest(names, store, replace(reading or IngestOptions(), **machine_options(options)), progress=progress)
     return store
 
 
@@ -89,7 +88,7 @@ class Runs:
         if not pairs.exists():
             cut = AugmentOptions(
                 strategy=strategy.name, pairs=self.pairs, draw=self.draw if self._is_sampled(strategy) else "balanced",
-                max_input=self.max_input, target_where=self.target_where, **self._machine(),
+                max_input=self.max_input, target_where=self.target_where, **machine_options(self.options),
             )  # fmt: skip
             augment(self.store, pairs, cut, progress=progress)
         return pairs
@@ -101,9 +100,6 @@ class Runs:
         fresh = str(self.store) if self._is_sampled(strategy) and self.options.draws == "fresh" else None
         model = {field.name: getattr(self.options, field.name) for field in fields(ModelOptions)}
         return TrainOptions(**model, seed=seed, fresh=fresh)
-
-    def _machine(self) -> dict[str, Any]:
-        return {field.name: getattr(self.options, field.name) for field in fields(MachineOptions)}
 
 
 def _titled(progress: Progress, title: str) -> Progress:

@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,9 @@ from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.jobs.fresh import fresh_pairs
 from genpas_cli.jobs.opening import opened_store
 from genpas_cli.jobs.options import AugmentOptions, TrainOptions
-from genpas_cli.jobs.unfinished import finished, workplace
-from genpas_cli.machine import MachineOptions, check_writable, disk_error, resolve
+from genpas_cli.jobs.unfinished import finished, lasting_options, workplace
+from genpas_cli.machine import check_writable, disk_error, machine_options, resolve
 from genpas_cli.manifest import Manifest, manifest_files, read_manifest, run_facts
-from genpas_cli.options import Options, as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.training import check_train_extra
@@ -181,7 +180,7 @@ def _sources(directory: Path, manifest: Manifest, options: TrainOptions, plan: R
     if options.fresh is not None:
         if options.epochs_data is not None:
             raise UsageError("--epochs-data is for pairs on disk; --fresh draws new ones in every epoch")
-        draw = _drawn_as(manifest, plan)
+        draw = _drawn_as(manifest, plan, options)
         drawn = fresh_pairs(options.fresh, draw)
         _check_store(directory, manifest, options.fresh, draw)
     elif options.epochs_data is not None:
@@ -195,7 +194,7 @@ def _sources(directory: Path, manifest: Manifest, options: TrainOptions, plan: R
     return Sources(drawn, written, _vocabulary(manifest))
 
 
-def _drawn_as(manifest: Manifest, plan: RunPlan) -> AugmentOptions:
+def _drawn_as(manifest: Manifest, plan: RunPlan, options: TrainOptions) -> AugmentOptions:
     """Return the options that draw what a manifest's pairs are a draw of, in as many epochs as a run can need."""
     strategy = manifest["strategy"]
     enumerated = strategy["draw"] == "enumerated"
@@ -204,7 +203,7 @@ def _drawn_as(manifest: Manifest, plan: RunPlan) -> AugmentOptions:
         strategy=strategy["name"], draw="balanced" if enumerated else strategy["draw"],
         pairs="all" if enumerated else str(manifest["pairs"]), epochs=1 if enumerated else epochs,
         max_input="none" if manifest["max_input"] is None else str(manifest["max_input"]), seed=manifest["seed"],
-        shard_rows=manifest["shard_rows"], target_where=manifest.get("target_where"),
+        shard_rows=manifest["shard_rows"], target_where=manifest.get("target_where"), **machine_options(options),
     )  # fmt: skip
 
 
@@ -239,12 +238,6 @@ def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
         "pairs": hashlib.sha256(identity.encode()).hexdigest(), "vocabulary": _vocabulary(manifest),
         "options": lasting_options(options), "torch": version("torch"),
     }  # fmt: skip
-
-
-def lasting_options(options: Options) -> dict[str, Any]:
-    """Return the options that decide what comes out: those of the machine do not."""
-    machine = {field.name for field in fields(MachineOptions)}
-    return {name: value for name, value in as_json(options).items() if name not in machine}
 
 
 def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], directory: Path) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from genpas_cli.errors import IntegrityError, UsageError
-from genpas_cli.machine import disk_error
+from genpas_cli.machine import MachineOptions, disk_error, machine_options
+from genpas_cli.options import as_json
 from genpas_cli.publish import unfinished
 
 _SETTINGS = "settings.json"
@@ -51,6 +52,12 @@ def workplace(path: Path, settings: dict[str, Any], *, resume: bool, force: bool
         )
     _check_same(work, settings)
     return work
+
+
+def lasting_options(options: MachineOptions) -> dict[str, Any]:
+    """Return the options that decide what comes out: those of the machine do not."""
+    machine = machine_options(options)
+    return {name: value for name, value in as_json(options).items() if name not in machine}
 
 
 def finished(work: Path) -> None:
