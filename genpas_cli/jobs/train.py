@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -222,13 +222,17 @@ def _check_store(directory: Path, manifest: Manifest, path: str, options: Augmen
         same = (
             ids.equals(pq.read_table(directory / "items.parquet")["item_id"])
             and (store.users, store.meta["split"]) == (manifest["users"], manifest["split"])
-            and [file["sha256"] for file in store.rows("sources")] == [file["sha256"] for file in manifest["source"]]
+            and _digests(store.rows("sources")) == _digests(manifest["source"])
         )
     if not same:
         raise IntegrityError(
             f"{path} is not the store of {directory}: its log, its item numbers or its split are others",
             tip="Name the store that the pairs were made from; genpas augment LOGS --store PATH keeps it.",
         )
+
+
+def _digests(files: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted(file["sha256"] for file in files)
 
 
 def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:

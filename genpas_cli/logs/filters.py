@@ -181,7 +181,12 @@ def _forbidden(what: str, columns: Sequence[Column], option: str) -> UsageError:
 
 
 def _is_pure(con: duckdb.DuckDBPyConnection, name: str) -> bool:
-    query = "SELECT DISTINCT function_type, stability FROM duckdb_functions() WHERE function_name = $1"
+    # Of times with a zone the result depends on the session's zone, which is always UTC here.
+    query = (
+        "SELECT DISTINCT function_type, CASE WHEN stability = 'CONSISTENT_WITHIN_QUERY' AND list_has_any("
+        "parameter_types, ['TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ_NS']) THEN 'CONSISTENT' ELSE stability END "
+        "FROM duckdb_functions() WHERE function_name = $1"
+    )
     kinds = con.execute(query, [name]).fetchall()
     scalars = [stability for kind, stability in kinds if kind == "scalar"]
     is_macro = any(kind == "macro" for kind, _ in kinds)

@@ -106,7 +106,8 @@ def run(  # noqa: PLR0913  # all but two by keyword
             trainer.load_state_dict(checkpoint.load(kept))
 
         def validate() -> dict[str, float]:
-            progress("validating", trainer.step, plan.schedule.steps)
+            # Not a stage of its own: a bar that begins again knows no time left.
+            progress("training", trainer.step, plan.schedule.steps, "ranking the validation pairs")
             return ranked(model, sources.held_out, "validation", filter_seen=plan.filter_seen).means(plan.shape.items)
 
         def tell(step: int, loss: float) -> None:
