@@ -20,6 +20,8 @@ _WIDE = 400
 """Columns of a table that is no terminal's."""
 
 _quiet = False
+_with_bar: Console | None = None
+"""The console that a progress bar is on at present: what is said goes above the bar, and not into it."""
 
 
 def set_quiet(*, quiet: bool) -> None:
@@ -81,7 +83,7 @@ def table(*headings: str) -> Table:
 def say(text: str) -> None:
     """Print a line to a person, unless -q; rich markup is understood (`escaped` for what comes from outside)."""
     if not _quiet:
-        stderr().print(text)
+        (_with_bar or stderr()).print(text)
 
 
 def escaped(text: object) -> str:
@@ -133,7 +135,7 @@ def progress() -> Iterator[Progress]:
         SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
-    with Bars(*columns, console=stderr(), transient=True) as bars:
+    with Bars(*columns, console=stderr(), transient=True) as bars, _said_above(bars.console):
         task, current, told = bars.add_task("starting", total=None, note=""), "", 0.0
 
         def tell(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
@@ -147,3 +149,13 @@ def progress() -> Iterator[Progress]:
             bars.update(task, completed=done, total=total or None, note=note)
 
         yield tell
+
+
+@contextmanager
+def _said_above(console: Console) -> Iterator[None]:
+    global _with_bar  # noqa: PLW0603  # one process, one terminal
+    _with_bar = console
+    try:
+        yield
+    finally:
+        _with_bar = None

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +30,27 @@ def test_it_says_how_it_goes_and_prints_a_table(inside: InProcess, pairs: Path) 
     metrics = json.loads((inside.cwd / "log.model" / "metrics.json").read_text())
     assert rows["NDCG@10"][:2] == [f"{metrics[split]['ndcg@10']['value']:.4f}" for split in ("validation", "test")]
     assert "full ranking of 30 items; seen items take part" in done.stdout
+
+
+def test_on_a_terminal_lines_stand_above_the_bar(genpas: Genpas, pairs: Path) -> None:
+    ours, theirs = pty.openpty()
+    running = genpas.with_env(TERM="xterm").start("train", pairs, *QUICK, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # how Linux says that the other end is closed
+        while more := os.read(ours, 1 << 16):
+            said += more
+    os.close(ours)
+    out, _ = running.communicate(timeout=60)
+    assert running.returncode == 0, said
+    assert b"NDCG@10" in out
+    # What the terminal shows: a carriage return goes back to the beginning of the line, `[2K` clears it.
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode().replace("\x1b[2K", "\r")).split("\n")
+    steps = [line for line in (line.rstrip("\r").rpartition("\r")[2] for line in lines) if "step  " in line]
+    assert len(steps) == 2
+    assert all(line.startswith("step") for line in steps), steps
+    assert "training" in said.decode()
+    assert "loss" in said.decode()
 
 
 def test_json_is_what_the_file_holds(inside: InProcess, pairs: Path) -> None:
