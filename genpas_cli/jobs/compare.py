@@ -26,9 +26,9 @@ from genpas_cli.jobs.planning import parse_max_input
 from genpas_cli.jobs.runs import Observe, Runs, mean_of, runs_settings, store_of
 from genpas_cli.jobs.stats import stats
 from genpas_cli.jobs.train import PLACES, check_model_options
-from genpas_cli.jobs.unfinished import finished, workplace
+from genpas_cli.jobs.unfinished import resumable
 from genpas_cli.progress import Progress, silent
-from genpas_cli.publish import building, refuse_existing
+from genpas_cli.publish import refuse_existing
 from genpas_cli.report.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
 from genpas_cli.report.figures import StrategyFigures
 from genpas_cli.sampling.strategies import MULTI_TARGET, NAMED, Strategy, parse_strategy
@@ -68,17 +68,14 @@ def compare(  # noqa: PLR0913  # all but three by keyword
     strategies = check_compare_options(options)
     path = Path(output) if output is not None else default_output(sources, ".comparison")
     refuse_existing(path, force=force, replaceable=is_comparison)
-    with building(path, force=force, replaceable=is_comparison) as new:
-        settings = runs_settings(sources, ingest_options, options)
-        work = workplace(path, settings, resume=resume, force=force)
+    settings = runs_settings(sources, ingest_options, options)
+    with resumable(path, settings, replaceable=is_comparison, resume=resume, force=force) as work:
         store = store_of(sources, work, options, ingest_options, progress)
         figures = _figures(store, strategies, options, progress)
         runs = Runs(store, work, options, options.max_input, options.pairs, options.target_where, options.draw)
         done = runs.run(strategies, observe, progress)
         report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
         (work / COMPARISON).write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
-        finished(work)
-        work.rename(new)
     return report
 
 

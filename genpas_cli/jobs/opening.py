@@ -36,6 +36,20 @@ def source_names(sources: Sources) -> list[str]:
     return [str(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
 
 
+def log_names(sources: Sources) -> list[str]:
+    """Return the sources as a list of texts.
+
+    Raises:
+        DataError: one is a pairs directory, and neither a log nor a store.
+    """
+    names = source_names(sources)
+    if made := next((name for name in names if is_pairs_directory(Path(name))), None):
+        raise DataError(
+            f"{made} is a pairs directory, not a log", tip="Give the log or the store that it was made from."
+        )
+    return names
+
+
 def default_output(sources: Sources, suffix: str) -> Path:
     """Return the name of an output for these sources, in the current directory: `<name of the first><suffix>`.
 
@@ -61,11 +75,7 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
 
     Without a place for `rejects`, they go the way of the temporary store.
     """
-    arguments = source_names(sources)
-    if made := next((name for name in arguments if is_pairs_directory(Path(name))), None):
-        raise DataError(
-            f"{made} is a pairs directory, not a log", tip="Give the log or the store that it was made from."
-        )
+    arguments = log_names(sources)
     reading, machine, log = ingest_options or IngestOptions(), resolve(options), None
     with scratch_directory(machine.temp_dir) as scratch:
         if len(arguments) == 1 and is_store(Path(arguments[0])):

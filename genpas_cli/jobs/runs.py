@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from genpas_cli.jobs.augment import augment
 from genpas_cli.jobs.ingest import ingest
-from genpas_cli.jobs.opening import Sources, source_names
+from genpas_cli.jobs.opening import Sources, log_names, source_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions, ModelOptions, RunsOptions, TrainOptions
 from genpas_cli.jobs.train import METRICS, train
 from genpas_cli.jobs.unfinished import lasting_options
@@ -32,7 +32,7 @@ Observe = Callable[[str, SeedRun], None]
 
 def runs_settings(sources: Sources, reading: IngestOptions | None, *options: MachineOptions) -> dict[str, Any]:
     """Return what decides the results of runs; see `genpas_cli.jobs.unfinished.workplace`."""
-    names = source_names(sources)
+    names = log_names(sources)
     stores = [Path(name).stat() for name in names if is_store(Path(name))]
     log = [names, [(found.st_size, found.st_mtime_ns) for found in stores], lasting_options(reading or IngestOptions())]
     digest = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()

@@ -20,11 +20,11 @@ from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.jobs.fresh import fresh_pairs
 from genpas_cli.jobs.opening import opened_store
 from genpas_cli.jobs.options import AugmentOptions, TrainOptions
-from genpas_cli.jobs.unfinished import finished, lasting_options, workplace
+from genpas_cli.jobs.unfinished import lasting_options, resumable
 from genpas_cli.machine import check_writable, disk_error, machine_options, resolve
 from genpas_cli.manifest import Manifest, manifest_files, read_manifest, run_facts
 from genpas_cli.progress import Progress, silent
-from genpas_cli.publish import building, refuse_existing
+from genpas_cli.publish import refuse_existing
 from genpas_cli.training import check_train_extra
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ def train(  # noqa: PLR0913  # all but three by keyword
     plan, settings = _plan(manifest, options, device.type), _settings(manifest, options)
     sources = _sources(directory, manifest, options, plan)
     check_writable(path.absolute().parent)
-    with building(path, force=force, replaceable=is_model_directory) as new:
-        work = workplace(path, settings, resume=resume, force=force)
+    with resumable(path, settings, replaceable=is_model_directory, resume=resume, force=force) as work:
         rounds: list[Round] = []
 
         def noted(each: Round) -> None:
@@ -105,7 +104,6 @@ def train(  # noqa: PLR0913  # all but three by keyword
             "run": {**run_facts(seconds), "device": str(device), "threads": machine.threads, **_pace(outcome)}
         }
         _write(work, outcome, metrics)
-        work.rename(new)
     resumed = outcome.rounds[-1].step if not rounds else rounds[0].step - outcome.rounds[0].step
     return TrainReport(str(path), metrics, resumed)
 
@@ -277,7 +275,7 @@ def _pace(outcome: Outcome) -> dict[str, float]:
 
 
 def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> None:
-    """Make a model directory of the place of a run."""
+    """Write what a model directory holds beside the model."""
     from genpas_cli.training.run import CHECKPOINT
 
     ranked = outcome.ranked_test
@@ -294,6 +292,5 @@ def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> None:
             writer.writerows(rows)
         (work / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         (work / CHECKPOINT).unlink()
-        finished(work)
     except OSError as error:
         raise disk_error(error, work) from error

@@ -24,10 +24,10 @@ from genpas_cli.jobs.planning import parse_max_input, parse_pairs, usable_histog
 from genpas_cli.jobs.runs import Observe, Runs, mean_of, runs_settings, store_of
 from genpas_cli.jobs.surveys import Candidate, Surveyor
 from genpas_cli.jobs.train import check_model_options
-from genpas_cli.jobs.unfinished import finished, workplace
+from genpas_cli.jobs.unfinished import resumable
 from genpas_cli.manifest import number_as_json
 from genpas_cli.progress import Progress, silent
-from genpas_cli.publish import building, refuse_existing
+from genpas_cli.publish import refuse_existing
 from genpas_cli.report.comparison import ACCURACY, SeedRun
 from genpas_cli.report.figures import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.sampling.power_law import check_exponent, show_exponent
@@ -78,9 +78,8 @@ def tune(  # noqa: PLR0913  # all but two by keyword
     check_model_options(training)
     path = Path(output) if output is not None else default_output(sources, ".search")
     refuse_existing(path, force=force, replaceable=is_search)
-    with building(path, force=force, replaceable=is_search) as new:
-        settings = runs_settings(sources, ingest_options, options, training)
-        work = workplace(path, settings, resume=resume, force=force)
+    settings = runs_settings(sources, ingest_options, options, training)
+    with resumable(path, settings, replaceable=is_search, resume=resume, force=force) as work:
         store = store_of(sources, work, training, ingest_options, progress)
         found = replace(
             _searched(store, options, grid, None, progress), source=" ".join(source_names(sources)), output=str(path)
@@ -89,8 +88,6 @@ def tune(  # noqa: PLR0913  # all but two by keyword
         done = runs.run([_strategy(each) for each in found.configurations[: options.train_top]], observe, progress)
         report = _trained(found, options, done)
         (work / SEARCH).write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
-        finished(work)
-        work.rename(new)
     return report
 
 

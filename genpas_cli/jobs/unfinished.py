@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from genpas_cli.errors import IntegrityError, UsageError
 from genpas_cli.machine import MachineOptions, disk_error, machine_options
 from genpas_cli.options import as_json
-from genpas_cli.publish import unfinished
+from genpas_cli.publish import Replaceable, building, unfinished
 
 _SETTINGS = "settings.json"
 
@@ -20,21 +22,42 @@ _OF_OTHERS = {
 """Settings that are digests, and what is said where they differ."""
 
 
-def workplace(path: Path, settings: dict[str, Any], *, resume: bool, force: bool) -> Path:
-    """Return the directory in which a job keeps what it has done of `path`; it stays if the job is stopped.
+@contextmanager
+def resumable(
+    path: Path, settings: dict[str, Any], *, replaceable: Replaceable, resume: bool, force: bool
+) -> Iterator[Path]:
+    """Give a directory to work in, and publish it as the output `path` if the block succeeds.
+
+    If the block fails or is killed, what it has done stays beside `path` for the next try, unless nothing has been done
+    yet: what cannot work at all leaves nothing behind.
 
     Args:
         path: the output.
         settings: everything that decides what comes out: `options`, by name; `torch`, its version; digests of the
             input. A job goes on only with the same.
+        replaceable: tells whether an existing output is one of this job's.
         resume: go on with what there is.
-        force: forget what there is.
+        force: replace an existing output, and forget what a stopped run has done.
 
     Raises:
-        UsageError: there is something and nothing was said about it, or it was made with other options.
+        UsageError: the output exists; or a stopped run has left something and nothing was said about it, or it had
+            other options.
         IntegrityError: it was made of another input.
         MachineError: it cannot be written there.
     """
+    with building(path, force=force, replaceable=replaceable) as new:
+        work = _prepared(path, settings, resume=resume, force=force)
+        try:
+            yield work
+        except BaseException:
+            if [file.name for file in work.iterdir()] == [_SETTINGS]:
+                shutil.rmtree(work, ignore_errors=True)
+            raise
+        (work / _SETTINGS).unlink()
+        work.rename(new)
+
+
+def _prepared(path: Path, settings: dict[str, Any], *, resume: bool, force: bool) -> Path:
     work = unfinished(path)
     try:
         if force and not resume:
@@ -58,11 +81,6 @@ def lasting_options(options: MachineOptions) -> dict[str, Any]:
     """Return the options that decide what comes out: those of the machine do not."""
     machine = machine_options(options)
     return {name: value for name, value in as_json(options).items() if name not in machine}
-
-
-def finished(work: Path) -> None:
-    """Forget what a job was that is about to be published."""
-    (work / _SETTINGS).unlink()
 
 
 def _check_same(work: Path, settings: dict[str, Any]) -> None:

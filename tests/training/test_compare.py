@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli import CompareOptions, IntegrityError, UsageError, compare, stats, train
+from genpas_cli import CompareOptions, DataError, IntegrityError, UsageError, compare, stats, train
 from genpas_cli.jobs.compare import Gains, difference
 from genpas_cli.publish import unfinished
 from genpas_cli.report.comparison import CompareReport, SeedRun
@@ -124,6 +124,15 @@ def test_a_stopped_comparison_goes_on_and_trains_nothing_twice(
     assert trained == ["last-target-seed-1", "multi-target-seed-1", "0.5,0,0-seed-1"]
     assert [each.test for each in report.strategies] == [each.test for each in compared[0].strategies]
     assert not unfinished(path).exists()
+
+
+def test_what_cannot_work_leaves_nothing(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="is a pairs directory"):
+        compare(root / "sample.pairs", tmp_path / "empty" / "a.comparison", QUICK)
+    with pytest.raises(DataError, match="no such file"):
+        compare(tmp_path / "nowhere.csv", tmp_path / "empty" / "a.comparison", QUICK)
+    assert not any((tmp_path / "empty").iterdir())
 
 
 def test_logs_are_ingested_once_and_kept(tmp_path: Path) -> None:
