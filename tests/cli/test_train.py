@@ -6,12 +6,14 @@ import json
 import os
 import pty
 import re
+import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.support import Genpas, InProcess, refused, unchanged
+from tests.support import Genpas, InProcess, fill, refused, tmpfs, unchanged
 
 DATA, USAGE, MACHINE, INTEGRITY = 1, 2, 3, 4
 
@@ -113,6 +115,28 @@ def test_pairs_without_anything_held_out(inside: InProcess, log: Path) -> None:
 def test_what_is_no_pairs_directory(inside: InProcess, log: Path) -> None:
     refused(inside("train", log), DATA, "is not a directory", "genpas augment")
     refused(inside("train", "nowhere.pairs"), DATA, "no such directory", "genpas augment")
+
+
+def test_a_disk_that_is_full_at_a_checkpoint(genpas: Genpas, pairs: Path, tmp_path: Path) -> None:
+    with tmpfs(tmp_path / "disk", "2m") as disk:
+        running = genpas.start(
+            "train", pairs, *QUICK, "--steps", "100000", "--patience", "9999", "-o", disk / "a.model"
+        )
+        while not (disk / ".a.model.genpas-part" / "checkpoint.pt").exists() and running.poll() is None:
+            time.sleep(0.01)
+        fill(disk)
+        out, said = (stream.decode() for stream in running.communicate(timeout=60))
+        refused(
+            subprocess.CompletedProcess((), running.returncode, out, "".join(
+                line for line in said.splitlines(keepends=True) if not line.startswith("step")
+            )),
+            MACHINE, "no space left", str(disk),
+        )  # fmt: skip
+        (disk / "filler").unlink()
+        # What was saved before stays, and training goes on from there.
+        done = genpas("train", pairs, *QUICK, "--steps", "100000", "--patience", "9999", "-o", disk / "a.model")
+        refused(done, USAGE, "stopped before its end", "--resume")
+        assert [path.name for path in disk.iterdir()] == [".a.model.genpas-part"]
 
 
 def test_options_of_training_go_with_train_top(inside: InProcess, store: Path) -> None:
