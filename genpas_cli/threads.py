@@ -23,6 +23,9 @@ from genpas_cli.signals import uninterrupted
 
 T = TypeVar("T")
 
+_IDLE_SECONDS = 0.5
+"""After so long without work a thread looks whether the process is about to end."""
+
 
 class _Outcome(NamedTuple):
     """How a call ended."""
@@ -100,10 +103,15 @@ class Pool:
 
 
 def _serve(calls: SimpleQueue[_Call | None]) -> None:
-    while (call := calls.get()) is not None:
-        call.ended.put(_outcome_of(call.work))
-        del call  # else what it was given would be held until the next one
-    calls.put(None)  # for the next thread
+    # An interrupt may come just before a pool is closed, and keep it until the process ends: then nobody says so.
+    while threading.main_thread().is_alive():
+        with suppress(Empty):
+            call = calls.get(timeout=_IDLE_SECONDS)
+            if call is None:
+                calls.put(None)  # for the next thread
+                return
+            call.ended.put(_outcome_of(call.work))
+            del call  # else what it was given would be held until the next one
 
 
 def _outcome_of(work: Callable[[], Any]) -> _Outcome:

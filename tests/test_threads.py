@@ -133,3 +133,19 @@ def test_the_garbage_collector_may_close_a_forgotten_generator_anywhere() -> Non
         check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "1\n")
+
+
+LEFT_OPEN = """
+import threading
+from genpas_cli.threads import Pool
+
+workers = Pool(2, "work")
+workers.submit(threading.get_ident).result()
+raise KeyboardInterrupt  # just before it would have been closed
+"""
+
+
+def test_a_pool_that_nobody_could_close_does_not_keep_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", LEFT_OPEN], cwd=ROOT, capture_output=True, text=True, timeout=30,
+                          check=False)  # fmt: skip
+    assert "KeyboardInterrupt" in done.stderr
