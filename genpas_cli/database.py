@@ -23,6 +23,8 @@ from genpas_cli.machine import Machine
 from genpas_cli.signals import ENDING, uninterrupted
 
 _AGAIN_SECONDS = 0.05
+_IDLE_SECONDS = 0.5
+"""After so long without a signal the watcher looks whether the process is about to end."""
 
 
 class Database:
@@ -125,12 +127,21 @@ def _interruptible(database: Database) -> Iterator[None]:
     wakeup.setblocking(False)  # noqa: FBT003  # its only parameter
     seen, done = threading.Event(), threading.Event()
 
+    ours.settimeout(_IDLE_SECONDS)
+
     def watch() -> None:
-        while data := ours.recv(1):
+        # A signal may come just before the end is told below, which is then left out; the process ends all the same.
+        while threading.main_thread().is_alive():
+            try:
+                data = ours.recv(1)
+            except TimeoutError:
+                continue
+            if not data:
+                return
             if data[0] in ENDING:
                 seen.set()
                 # Once is not enough: an interrupt that comes between two queries of a job is forgotten.
-                while not done.wait(_AGAIN_SECONDS):
+                while threading.main_thread().is_alive() and not done.wait(_AGAIN_SECONDS):
                     database.interrupt()
                 return
 
