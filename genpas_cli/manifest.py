@@ -18,6 +18,9 @@ from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.shards import ShardFile
 
 NAME = "manifest.json"
+PART_NAME = "part.json"
+"""The manifest of one part of a data set, by which `merge` knows it; it has the further key `part`, such as "3/8"."""
+
 FORMAT_VERSION = 1
 
 _NEEDED = ("users", "items", "pairs", "epochs", "max_input", "keep", "schema", "files")
@@ -38,6 +41,11 @@ def number_from_json(value: float | str | None) -> float | None:
     return None if value is None else float(value)
 
 
+def identity_of(manifest: Manifest) -> Manifest:
+    """Return what a manifest says of the data set as a whole, whichever part it is of and however it was run."""
+    return {key: value for key, value in manifest.items() if key not in ("files", "part", "run")}
+
+
 def library_versions() -> dict[str, str]:
     """Return the versions that decide the bytes."""
     return {name: version(name) for name in ("genpas", "numpy", "pyarrow", "duckdb")}
@@ -51,15 +59,16 @@ def run_facts(seconds: float) -> dict[str, Any]:
 
 
 def write_manifest(directory: Path, manifest: Manifest, files: list[ShardFile]) -> None:
-    """Write `manifest.json`, last of all files."""
+    """Write the manifest, last of all files."""
     ordered = sorted((asdict(file) for file in files), key=lambda file: str(file["path"]))
     content = {**manifest, "files": ordered}
-    (directory / NAME).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    name = PART_NAME if "part" in manifest else NAME
+    (directory / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def is_pairs_directory(path: Path) -> bool:
-    """Tell whether a directory is a data set of ours, whole or damaged, or empty."""
-    return path.is_dir() and ((path / NAME).is_file() or not any(path.iterdir()))
+    """Tell whether a directory is a data set of ours, whole or damaged, or a part of one, or empty."""
+    return path.is_dir() and ((path / NAME).is_file() or (path / PART_NAME).is_file() or not any(path.iterdir()))
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -69,15 +78,33 @@ def read_manifest(directory: Path) -> Manifest:
         DataError: no such directory, no manifest in it, or one of another format version.
         IntegrityError: the manifest cannot be read.
     """
-    path = directory / NAME
+    if (directory / PART_NAME).is_file():
+        raise DataError(
+            f"{directory} is one part of a data set", tip="Put the parts together first: genpas merge PART..."
+        )
+    return _read(directory, NAME, "a pairs directory")
+
+
+def read_part(directory: Path) -> Manifest:
+    """Return the manifest of a part, as `augment --part` makes them.
+
+    Raises:
+        DataError: no such directory, no manifest in it, or one of another format version.
+        IntegrityError: the manifest cannot be read.
+    """
+    return _read(directory, PART_NAME, "a part")
+
+
+def _read(directory: Path, name: str, what: str) -> Manifest:
+    path = directory / name
     if directory.exists() and not directory.is_dir():
-        raise DataError(f"{directory} is not a directory", tip="Name a pairs directory, as genpas augment makes them.")
+        raise DataError(f"{directory} is not a directory", tip=f"Name {what}, as genpas augment makes them.")
+    again = "genpas augment LOGS -o DIR" + (" --part I/N" if name == PART_NAME else "")
     if not directory.is_dir():
-        raise DataError(f"no such directory: {directory}", tip="Make one: genpas augment LOGS -o DIR")
+        raise DataError(f"no such directory: {directory}", tip=f"Make one: {again}")
     if not path.is_file():
         raise DataError(
-            f"{directory} has no {NAME}: it is no pairs directory, or its making was cut short",
-            tip="Make it again: genpas augment LOGS -o DIR",
+            f"{directory} has no {name}: it is not {what}, or its making was cut short", tip=f"Make it again: {again}"
         )
     try:
         manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ ROW_GROUP_ROWS = 1 << 16
 """Rows of a row group: small enough for a shuffling reader to hold a few, large enough to compress and to skip.
 
 It takes part in the bytes of a shard: the chunking of what is written decides where pages end."""
+
+
+_SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ def shard_name(split: str, index: int, count: int, epoch: int | None = None) -> 
 def write_shard(
     directory: Path, name: str, split: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> ShardFile:
-    """Write a shard, one row group a batch; `sync_file` brings it to the disk.
+    """Write a shard, one row group a batch; `FinishedShards.add` brings it to the disk.
 
     Plain zstd pages without dictionary or statistics: item numbers in random order gain nothing from either, and a
     dictionary costs 40% of the time.
@@ -65,17 +70,52 @@ def write_shard(
         raise disk_error(error, path) from error
 
 
-def sync_file(path: Path) -> None:
-    """Wait until a file's bytes are on the disk.
+class FinishedShards:
+    """The shards of a directory that are whole and on the disk, as a journal beside them says: a line each.
 
-    Raises:
-        MachineError: no space, or the disk failed.
+    A shard is entered once its bytes are synced, so what is listed has survived whatever stopped the run.
+
+    Args:
+        directory: the pairs directory in the making.
     """
-    try:
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise disk_error(error, path) from error
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.files = {file.path: file for file in self._listed()}
+        """By path."""
+
+    @property
+    def _journal(self) -> Path:
+        return self.directory / "shards.jsonl"
+
+    def _listed(self) -> Iterator[ShardFile]:
+        lines = self._journal.read_bytes().splitlines() if self._journal.exists() else []
+        for line in lines:
+            with contextlib.suppress(ValueError):  # the run was killed as it wrote the line
+                file = ShardFile(**json.loads(line))
+                path = self.directory / file.path
+                if path.is_file() and path.stat().st_size == file.bytes:
+                    yield file
+
+    def add(self, file: ShardFile) -> None:
+        """Wait until a shard is on the disk, and enter it.
+
+        Raises:
+            MachineError: no space, or the disk failed.
+        """
+        path = self.directory / file.path
+        try:
+            with path.open("rb") as written:
+                os.fsync(written.fileno())
+            with self._journal.open("a", encoding="utf-8") as journal:
+                journal.write("\n" + json.dumps(asdict(file)))  # the break first: it ends a line that was cut short
+        except OSError as error:
+            raise disk_error(error, path) from error
+        self.files[file.path] = file
+
+    def close(self) -> None:
+        """Remove the journal: a manifest takes its place."""
+        self._journal.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> str:
@@ -123,9 +163,8 @@ def row_count(path: Path) -> int:
 
 
 def rows_by_split(files: Iterable[ShardFile]) -> dict[str, int]:
-    """Return the rows of each split, all epochs together."""
+    """Return the rows of each split, all epochs together; in the order of the splits."""
     rows: dict[str, int] = {}
-    for file in files:
-        if file.split is not None:
-            rows[file.split] = rows.get(file.split, 0) + file.rows
+    for file in sorted((file for file in files if file.split is not None), key=lambda file: _SPLITS.index(file.split)):
+        rows[file.split] = rows.get(file.split, 0) + file.rows
     return rows

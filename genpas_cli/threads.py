@@ -68,11 +68,17 @@ class _Call(NamedTuple):
 class Pool:
     """Threads that take tasks in the order of their submission.
 
+    Args:
+        threads: how many.
+        name: what they are called.
+        finish: whether tasks that have not begun are still done when the pool is left, or forgotten.
+
     Attributes:
         stopping: set when the pool is left; tasks that take long look at it.
     """
 
-    def __init__(self, threads: int, name: str) -> None:
+    def __init__(self, threads: int, name: str, *, finish: bool = False) -> None:
+        self._finish = finish
         self.stopping = threading.Event()
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         # An interrupt may come between the making of a pool and the block that closes it.
@@ -91,11 +97,11 @@ class Pool:
         return Task(ended)
 
     def close(self) -> None:
-        """End: tasks that have not begun are forgotten, those that run are waited for."""
+        """End: tasks that run, or are to be finished, are waited for; others are forgotten."""
         with uninterrupted():
             self.stopping.set()
             with suppress(Empty):
-                while True:
+                while not self._finish:
                     self._calls.get_nowait()
             self._calls.put(None)
             for thread in self._threads:
@@ -122,9 +128,9 @@ def _outcome_of(work: Callable[[], Any]) -> _Outcome:
 
 
 @contextmanager
-def pool(threads: int, name: str) -> Iterator[Pool]:
-    """Give threads; on the way out none is left running."""
-    threads_ = Pool(threads, name)
+def pool(threads: int, name: str, *, finish: bool = False) -> Iterator[Pool]:
+    """Give threads, see `Pool`; on the way out none is left running."""
+    threads_ = Pool(threads, name, finish=finish)
     try:
         yield threads_
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,6 +14,7 @@ from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.ingest import say_report
 from genpas_cli.cli.parameters import with_options
+from genpas_cli.cli.stopping import told_to_resume
 from genpas_cli.errors import UsageError
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.machine import show_size
@@ -33,6 +35,7 @@ EXAMPLES = """
 genpas augment --alpha 0.5 logs.parquet
 genpas augment logs.parquet -s slide-window --pairs 2x -o windows.pairs
 genpas augment logs.store --epochs 10 --seed 7 -o epochs.pairs
+genpas augment logs.store --part 3/8 --resume
 genpas augment logs.parquet -o - | python train.py
 """
 
@@ -56,6 +59,15 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
     ids: Annotated[
         Literal["num", "raw"], typer.Option("--ids", help="With -o -: items and users as numbers or the log's ids.")
     ] = "num",
+    part: Annotated[
+        str | None,
+        typer.Option("--part", metavar="I/N", help="Make the I-th of N parts, as OUTPUT.part-I-of-N, for genpas merge "
+                     "to put together; each on any machine."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Keep finished shards if it is stopped, and go on with those of a run that was."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan as JSON and write nothing.")] = False,
     force: Force = False,
     json: Json = False,
@@ -75,10 +87,12 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
             raise UsageError(
                 "-o - puts the pairs on stdout; --json and --dry-run want it too", tip="Name a directory with -o."
             )
-        if force or options.user_ids == "raw":
-            unused = "--force" if force else "--user-ids raw"
+        for unused, is_given in {"--force": force, "--part": part, "--resume": resume}.items():
+            if is_given:
+                raise UsageError(f"-o - writes no files; {unused} is for a directory", tip="Name a directory with -o.")
+        if options.user_ids == "raw":
             raise UsageError(
-                f"-o - writes no files; {unused} is for a directory",
+                "-o - writes no files; --user-ids raw is for a directory",
                 tip="For the log's own ids in the stream: --ids raw.",
             )
         if sys.stdout.isatty():
@@ -94,13 +108,14 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
         raise UsageError(
             "--split-out and --ids go with -o -", tip="A directory holds all splits, and items.parquet the ids."
         )
-    with console.progress() as progress:
+    with told_to_resume() if resume else nullcontext(), console.progress() as progress:
         if dry_run:
-            console.print_json(jobs.plan(sources, options, ingest_options=reading, progress=progress))
+            console.print_json(jobs.plan(sources, options, ingest_options=reading, part=part, progress=progress))
             return
         report = jobs.augment(
-            sources, output, options, ingest_options=reading, keep_store=store, force=force, progress=progress
-        )
+            sources, output, options, ingest_options=reading, keep_store=store, part=part, resume=resume, force=force,
+            progress=progress,
+        )  # fmt: skip
     if json:
         console.print_json(asdict(report))
     else:
@@ -129,7 +144,8 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
     counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
     console.say(
         f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) "
-        f"in {console.counted(report.files, 'shard')}, {show_size(report.bytes)}, {report.seconds:.1f} s"
+        f"in {console.counted(report.files, 'shard')}{_resumed(report)}, {show_size(report.bytes)}, "
+        f"{report.seconds:.1f} s"
     )
     if held["rule"] == "none":
         console.say("nothing was held out (--split none)")
@@ -145,4 +161,12 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
             + ". To train on everything: --split none"
         )
     output = console.escaped(report.output)
-    console.say(f"wrote {output}; check it with: [bold]genpas verify {output}[/bold]")
+    if report.part is None:
+        console.say(f"wrote {output}; check it with: [bold]genpas verify {output}[/bold]")
+    else:
+        others = console.escaped(f"{report.output.rpartition('.part-')[0]}.part-*")
+        console.say(f"wrote {output}; when all parts are there: [bold]genpas merge {others}[/bold]")
+
+
+def _resumed(report: AugmentReport) -> str:
+    return f" ({report.resumed:,} of them before it was stopped)" if report.resumed else ""

@@ -12,7 +12,7 @@ from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.augment import Sources
 from genpas_cli.cli.parameters import with_options
-from genpas_cli.cli.train import Resume, resumable
+from genpas_cli.cli.stopping import Resume, told_to_resume
 from genpas_cli.jobs.options import CompareOptions, IngestOptions
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
         from genpas_cli.report.page import check_report_extra, write_comparison_page
 
         check_report_extra()
-    with resumable(), console.progress() as progress:
+    with told_to_resume(), console.progress() as progress:
         report = jobs.compare(
             sources, output, options, ingest_options=reading, resume=resume, force=force, observe=say_run,
             progress=progress,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,25 +10,11 @@ import typer
 from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
+from genpas_cli.cli.stopping import Resume, told_to_resume
 from genpas_cli.jobs.options import TrainOptions
 
 if TYPE_CHECKING:
     from genpas_cli.training.loop import Round
-
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on where a run with the same output and options was stopped.")
-]
-
-
-@contextmanager
-def resumable() -> Iterator[None]:
-    """Tell whoever stops a job that takes long how it goes on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        console.say("stopped; what is done is kept. Go on with the same command and [bold]--resume[/bold]")
-        raise
-
 
 EXAMPLES = """
 genpas train logs.pairs --steps 200
@@ -64,7 +48,7 @@ def train(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.jobs.train import train as run
 
     del quiet  # acted on by `command`
-    with resumable(), console.progress() as progress:
+    with told_to_resume(), console.progress() as progress:
         report = run(pairs, output, options, resume=resume, force=force, observe=say_round, progress=progress)
     if json:
         console.print_json(report.metrics)

@@ -14,7 +14,7 @@ from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.augment import Sources
 from genpas_cli.cli.compare import say_run
 from genpas_cli.cli.parameters import with_options
-from genpas_cli.cli.train import Resume, resumable
+from genpas_cli.cli.stopping import Resume, told_to_resume
 from genpas_cli.errors import UsageError
 from genpas_cli.jobs.options import IngestOptions, RunsOptions, TuneOptions
 from genpas_cli.machine import MachineOptions
@@ -62,7 +62,7 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
         check_report_extra()
     if options.train_top is None and (given := _unused(output, training, resume=resume, force=force)):
         raise UsageError(f"{given} goes with --train-top", tip="Without it nothing is trained, and nothing written.")
-    with nullcontext() if options.train_top is None else resumable(), console.progress() as progress:
+    with nullcontext() if options.train_top is None else told_to_resume(), console.progress() as progress:
         report = jobs.tune(
             sources, options, ingest_options=reading, training=training, output=output, resume=resume, force=force,
             observe=say_run, progress=progress,

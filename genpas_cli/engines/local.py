@@ -7,16 +7,15 @@ the interpreter's lock, so that two threads on two shards are nearly twice as fa
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import pyarrow as pa
 
-from genpas_cli.engines.work import PairForm, SplitPlan, shard_batches
+from genpas_cli.engines.work import PairForm, Shard, SplitPlan, shard_batches
 from genpas_cli.progress import Progress
 from genpas_cli.sampling.shard_plan import Slice
-from genpas_cli.shards import ShardFile, shard_name, sync_file, write_shard
+from genpas_cli.shards import FinishedShards, ShardFile, write_shard
 from genpas_cli.store import Store
 from genpas_cli.threads import Task, in_order, pool
 
@@ -45,36 +44,30 @@ class _Watched:
 
 
 def write_shards(
-    store: Store, plans: list[SplitPlan], form: PairForm, directory: Path, *, threads: int, progress: Progress
-) -> list[ShardFile]:
-    """Write every shard of these plans below `directory`; return the files in the order of plans, epochs and shards."""
-    total = sum(plan.sampling.pairs * plan.sampling.epochs for plan in plans)
-    # The disk is waited for on a thread of its own, while the others go on with the next shards.
-    with pool(1, "genpas-disk") as disk, pool(threads, _THREADS) as workers:
+    store: Store, shards: Sequence[Shard], form: PairForm, finished: FinishedShards, *, threads: int, progress: Progress
+) -> list[ShardFile]:  # fmt: skip
+    """Write these shards, but for those that are finished already; return the files of all, in their order."""
+    total, before = sum(shard.rows for shard in shards), sum(file.rows for file in finished.files.values())
+    # The disk is waited for on a thread of its own, while the others go on with the next shards. Where one of these
+    # fails too: shards that are written are still entered as finished then, for a run that resumes.
+    with pool(1, "genpas-disk", finish=True) as disk, pool(threads, _THREADS) as workers:
         watched = _Watched(workers.stopping)
 
-        def write(plan: SplitPlan, epoch: int, index: int) -> tuple[ShardFile, Task[None]]:
-            sampling = plan.sampling
-            name = shard_name(plan.split, index, len(sampling.slices), epoch if sampling.epochs > 1 else None)
-            batches = shard_batches(store, plan, sampling.slices[index], epoch, form)
-            file = write_shard(directory, name, plan.split, form.schema, watched(batches))
-            return file, disk.submit(sync_file, directory / name)
+        def write(shard: Shard) -> tuple[ShardFile, Task[None]]:
+            batches = watched(shard_batches(store, shard.plan, shard.slice, shard.epoch, form))
+            file = write_shard(finished.directory, shard.name, shard.plan.split, form.schema, batches)
+            return file, disk.submit(finished.add, file)
 
-        tasks = [
-            workers.submit(write, plan, epoch, index)
-            for plan in plans
-            for epoch in range(plan.sampling.epochs)
-            for index in range(len(plan.sampling.slices))
-        ]
+        missing = [shard for shard in shards if shard.name not in finished.files]
+        tasks = [workers.submit(write, shard) for shard in missing]
         for task in tasks:
             while not task.done(_TELL_SECONDS):
-                progress("writing pairs", watched.rows, total)
+                progress("writing pairs", before + watched.rows, total)
             task.result()
-            progress("writing pairs", watched.rows, total)
-        written = [task.result() for task in tasks]
-        for _, synced in written:
-            synced.result()
-        return [file for file, _ in written]
+            progress("writing pairs", before + watched.rows, total)
+        for task in tasks:
+            task.result()[1].result()
+    return [finished.files[shard.name] for shard in shards]
 
 
 def stream_shards(

@@ -1,10 +1,13 @@
-"""One shard's pairs, as a pure function of the store and the plan: draw, read, permute, gather."""
+"""The shards of a job, and one shard's pairs as a pure function of the store and the plan.
+
+A shard is drawn, read, permuted and gathered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +15,7 @@ import pyarrow as pa
 from genpas_cli.pairs import gather, locate, needed_spans, pair_schema
 from genpas_cli.sampling.cuts import draw_shard, shard_streams
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, SamplingPlan, Slice
-from genpas_cli.shards import ROW_GROUP_ROWS
+from genpas_cli.shards import ROW_GROUP_ROWS, shard_name
 from genpas_cli.store import Lengths, Split, Store
 
 Order = Literal["shuffled", "user"]
@@ -39,6 +42,55 @@ class SplitPlan:
 
     split: Split
     sampling: SamplingPlan
+
+
+class Shard(NamedTuple):
+    """One shard to write, of one split and epoch: the unit of work."""
+
+    plan: SplitPlan
+    epoch: int
+    """0-based."""
+    slice: Slice
+
+    @property
+    def rows(self) -> int:
+        """Pairs in it; of an independent draw, about."""
+        return self.slice.stop - self.slice.start
+
+    @property
+    def name(self) -> str:
+        """Path below the pairs directory."""
+        sampling = self.plan.sampling
+        epoch = self.epoch if sampling.epochs > 1 else None
+        return shard_name(self.plan.split, self.slice.index, len(sampling.slices), epoch)
+
+
+class Part(NamedTuple):
+    """Which shards of a job are made here: those of one of several machines."""
+
+    number: int
+    """From 1."""
+    of: int
+    """How many parts there are."""
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+
+def shards_of(plans: Iterable[SplitPlan], part: Part | None) -> list[Shard]:
+    """Return the shards of these plans, in the order of plans, epochs and slices; or those of one part, a run of them.
+
+    A run: neighbouring shards read neighbouring users.
+    """
+    shards = [
+        Shard(plan, epoch, slice_)
+        for plan in plans
+        for epoch in range(plan.sampling.epochs)
+        for slice_ in plan.sampling.slices
+    ]
+    if part is None:
+        return shards
+    return shards[(part.number - 1) * len(shards) // part.of : part.number * len(shards) // part.of]
 
 
 def pair_form(store: Store, kept: tuple[str, ...], max_input: int | None, order: Order) -> PairForm:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -15,13 +16,15 @@ import pyarrow.parquet as pq
 
 from genpas_cli.card import data_card
 from genpas_cli.engines.local import stream_shards, write_shards
+from genpas_cli.engines.work import Part
 from genpas_cli.errors import UsageError
 from genpas_cli.forms.form import Change, Form, changed
 from genpas_cli.forms.ids import Plain, RawIds
 from genpas_cli.jobs.ingest import IngestReport
 from genpas_cli.jobs.opening import Sources, default_output, opened_store, source_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
-from genpas_cli.jobs.planning import Job, check_augment_options, check_room, plan_as_json, plan_job
+from genpas_cli.jobs.planning import Job, check_augment_options, check_room, parse_part, plan_as_json, plan_job
+from genpas_cli.jobs.unfinished import lasting_options, resumable
 from genpas_cli.machine import disk_error
 from genpas_cli.manifest import (
     FORMAT_VERSION,
@@ -33,8 +36,8 @@ from genpas_cli.manifest import (
     write_manifest,
 )
 from genpas_cli.progress import Progress, silent
-from genpas_cli.publish import building, refuse_existing
-from genpas_cli.shards import ShardFile, file_digest, rows_by_split
+from genpas_cli.publish import refuse_existing
+from genpas_cli.shards import FinishedShards, ShardFile, file_digest, rows_by_split
 from genpas_cli.store import Split, Store
 
 Ids = Literal["num", "raw"]
@@ -54,8 +57,12 @@ class AugmentReport:
     pairs: dict[str, int]
     """Rows by split; the training rows of all epochs together."""
     epochs: int
+    part: str | None
+    """Which part of the data set this is, such as "3/8"; None for all of it."""
     files: int
     """Shards."""
+    resumed: int
+    """Shards of them that a run which was stopped had finished."""
     bytes: int
     """Of all shards."""
     held_out: dict[str, Any]
@@ -77,8 +84,8 @@ class PairStream:
 
 def augment(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path | None = None, options: AugmentOptions | None = None, *,
-    ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, force: bool = False,
-    progress: Progress = silent,
+    ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, part: str | None = None,
+    resume: bool = False, force: bool = False, progress: Progress = silent,
 ) -> AugmentReport:  # fmt: skip
     """Cut input–target pairs from a store, or from logs, and write them as Parquet shards.
 
@@ -88,6 +95,8 @@ def augment(  # noqa: PLR0913  # all but three by keyword
         options: which pairs, how many, in what form; by default α, β, γ = 1, 0, 0 and as many as Multi-Target has.
         ingest_options: how logs are read; for a store only `keep` may be set.
         keep_store: where to keep the store made from logs.
+        part: "3/8" makes the third of eight parts, as `<output>.part-3-of-8`, for `merge` to put together.
+        resume: if it is stopped, keep the shards that are finished; and go on with those of a stopped run.
         force: replace an existing output.
         progress: told how far it is.
 
@@ -98,44 +107,62 @@ def augment(  # noqa: PLR0913  # all but three by keyword
         UsageError, DataError, MachineError: see `genpas_cli.errors`; nothing is written then.
     """
     started, options = time.monotonic(), options or AugmentOptions()
-    path = Path(output) if output is not None else default_output(sources, ".pairs")
+    made = None if part is None else parse_part(part)
+    path = part_path(Path(output) if output is not None else default_output(sources, ".pairs"), made)
     check_augment_options(options)
     refuse_existing(path, force=force, replaceable=is_pairs_directory)
     with opened_store(
         sources, options, ingest_options, keep_store, rejects=_rejects_beside(path), force=force, progress=progress
     ) as opened:
-        job = plan_job(opened.store, options, opened.keep, opened.machine)
+        job = plan_job(opened.store, options, opened.keep, opened.machine, made)
         check_room(job, opened.machine, path)
-        with building(path, force=force, replaceable=is_pairs_directory) as new:
-            files = _write(opened.store, job, new, options, progress)
-            write_manifest(
-                new, {**manifest_of(opened.store, job, options), "run": run_facts(time.monotonic() - started)}, files
-            )
+        manifest = manifest_of(opened.store, job, options)
+        with resumable(
+            path, _settings(manifest, options, part), replaceable=is_pairs_directory, resume=resume, force=force,
+            unasked=False,
+        ) as work:  # fmt: skip
+            finished = FinishedShards(work)
+            resumed = len(finished.files)
+            files = _write(opened.store, job, finished, options, progress)
+            write_manifest(work, {**manifest, "run": run_facts(time.monotonic() - started)}, files)
     shards = [file for file in files if file.split]
     return AugmentReport(
         str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(shards), options.epochs,
-        len(shards), sum(file.bytes for file in shards), _held_out(opened.store, job), opened.log,
+        part, len(shards), resumed, sum(file.bytes for file in shards), _held_out(opened.store, job), opened.log,
         round(time.monotonic() - started, 3),
     )  # fmt: skip
 
 
+def part_path(output: Path, part: Part | None) -> Path:
+    """Return where the part of an output goes: beside it."""
+    return output if part is None else output.with_name(f"{output.name}.part-{part.number}-of-{part.of}")
+
+
+def _settings(manifest: Manifest, options: AugmentOptions, part: str | None) -> dict[str, Any]:
+    """Return everything that decides what is written, in the form of `resumable`."""
+    log = [manifest[key] for key in ("source", "ingest", "users", "items", "split", "keep")]
+    digest = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
+    return {"log": digest, "options": lasting_options(options) | {"part": part}, "versions": manifest["versions"]}
+
+
 def plan(
     sources: Sources, options: AugmentOptions | None = None, *,
-    ingest_options: IngestOptions | None = None, progress: Progress = silent,
+    ingest_options: IngestOptions | None = None, part: str | None = None, progress: Progress = silent,
 ) -> dict[str, Any]:  # fmt: skip
     """Return what `augment` would write and take, and write nothing.
 
     Returns:
-        `strategy`, `draw`, `pairs`, `shards` (by split), `epochs`, `bytes`, `memory` (estimates), `threads`,
-        `multi_target_pairs`.
+        `strategy`, `draw`, `pairs` (by split), `epochs`, `part`, `shards` (by split), `bytes`, `memory` (estimates; as
+        the number of shards of the part), `threads`, `multi_target_pairs`.
 
     Raises:
         UsageError, DataError, MachineError: see `genpas_cli.errors`.
     """
     options = options or AugmentOptions()
     check_augment_options(options)
+    made = None if part is None else parse_part(part)
     with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
-        return plan_as_json(plan_job(opened.store, options, opened.keep, opened.machine))
+        return plan_as_json(plan_job(opened.store, options, opened.keep, opened.machine, made))
 
 
 @contextlib.contextmanager
@@ -187,15 +214,20 @@ def _rejects_beside(output: Path) -> Path:
     return output.with_name(f"{output.name}.rejects.csv")
 
 
-def _write(store: Store, job: Job, directory: Path, options: AugmentOptions, progress: Progress) -> list[ShardFile]:
-    """Write the shards, the vocabularies and the card; return the shards."""
+def _write(
+    store: Store, job: Job, finished: FinishedShards, options: AugmentOptions, progress: Progress
+) -> list[ShardFile]:
+    """Write the shards, and unless this is a part the card; the vocabularies are the first part's. Return the files."""
+    directory = finished.directory
     try:
-        directory.mkdir()
-        files = write_shards(store, list(job.plans), job.form, directory, threads=job.workers, progress=progress)
-        for table in ("items", "users") if options.user_ids == "raw" else ("items",):
-            files.append(_write_vocabulary(store, directory / f"{table}.parquet", table))
-        card = data_card(manifest_of(store, job, options), files)
-        (directory / "README.md").write_text(card, encoding="utf-8")
+        files = write_shards(store, job.shards, job.form, finished, threads=job.workers, progress=progress)
+        if job.part is None or job.part.number == 1:
+            for table in ("items", "users") if options.user_ids == "raw" else ("items",):
+                files.append(_write_vocabulary(store, directory / f"{table}.parquet", table))
+        if job.part is None:
+            card = data_card(manifest_of(store, job, options), files)
+            (directory / "README.md").write_text(card, encoding="utf-8")
+        finished.close()
     except OSError as error:
         raise disk_error(error, directory) from error
     return files
@@ -239,6 +271,7 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
         "target_where": options.target_where,
         "schema": {field.name: str(field.type) for field in job.form.schema},
         "versions": library_versions(),
+        **({} if job.part is None else {"part": str(job.part)}),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.engines.work import PairForm, SplitPlan, pair_form
+from genpas_cli.engines.work import PairForm, Part, Shard, SplitPlan, pair_form, shards_of
 from genpas_cli.errors import DataError, MachineError, UsageError
 from genpas_cli.jobs.options import AugmentOptions
 from genpas_cli.jobs.target_where import refuse_windows
@@ -53,12 +53,19 @@ class Job:
     memory: int
     """Bytes, estimated."""
     disk: int
-    """Bytes, estimated."""
+    """Bytes, estimated; of the part."""
+    part: Part | None
+    """Which shards are made here; None for all."""
 
     @property
     def train(self) -> SplitPlan:
         """The plan of the training pairs."""
         return self.plans[0]
+
+    @property
+    def shards(self) -> list[Shard]:
+        """What is to be written here."""
+        return shards_of(self.plans, self.part)
 
 
 def check_augment_options(options: AugmentOptions) -> Strategy:
@@ -129,6 +136,18 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy, multi_target: int
     return parse_pairs(text if text is not None else "1x", multi_target, or_all=", or all")
 
 
+def parse_part(text: str) -> Part:
+    """Return the part that `3/8` means.
+
+    Raises:
+        UsageError: not two numbers, the first one from 1 to the second.
+    """
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise UsageError(f"--part is {text!r}; it takes I/N such as 1/8: which part, and of how many")
+    return Part(int(number), int(of))
+
+
 def parse_pairs(text: str, multi_target: int, *, or_all: str = "") -> int:
     """Return the number that `N` or `2x` means.
 
@@ -150,8 +169,10 @@ def parse_pairs(text: str, multi_target: int, *, or_all: str = "") -> int:
     return max(count, 1)
 
 
-def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machine: Machine) -> Job:
-    """Decide what will be written, and estimate what it takes.
+def plan_job(
+    store: Store, options: AugmentOptions, kept: tuple[str, ...], machine: Machine, part: Part | None = None
+) -> Job:
+    """Decide what will be written, all of it or one part, and estimate what it takes.
 
     Raises:
         DataError: no training sequence has two interactions, or a kept column is not in the store.
@@ -177,14 +198,14 @@ def plan_job(store: Store, options: AugmentOptions, kept: tuple[str, ...], machi
     # Where a rule picks targets, they stand so far apart on average.
     spread = 1.0 if store.rule is None else max(store.meta["split"]["train"] / multi_target, 1.0)
     row_bytes = _row_bytes(_mean_input_length(sampling, histogram, form.max_input, spread), form)
-    rows = sum(plan.sampling.pairs * plan.sampling.epochs for plan in plans)
+    shards = shards_of(plans, part)
+    rows = sum(shard.rows for shard in shards)
     longest = len(store.train_length_histogram())
     worker = max(_shard_memory(plan.sampling, form, row_bytes, longest, spread) for plan in plans)
-    shards = sum(len(plan.sampling.slices) * plan.sampling.epochs for plan in plans)
-    workers = min(machine.threads, shards, (machine.memory - _FIXED_MEMORY) // worker)
+    workers = min(machine.threads, max(len(shards), 1), (machine.memory - _FIXED_MEMORY) // worker)
     return Job(
         strategy, form, plans, multi_target, without_input, int(workers), int(_FIXED_MEMORY + max(workers, 1) * worker),
-        int(rows * _disk_bytes(row_bytes, store.items, form)),
+        int(rows * _disk_bytes(row_bytes, store.items, form)), part,
     )  # fmt: skip
 
 
@@ -328,7 +349,8 @@ def plan_as_json(job: Job) -> dict[str, Any]:
         "draw": job.train.sampling.draw,
         "pairs": {plan.split: plan.sampling.pairs for plan in job.plans},
         "epochs": job.train.sampling.epochs,
-        "shards": {plan.split: len(plan.sampling.slices) * plan.sampling.epochs for plan in job.plans},
+        "part": None if job.part is None else str(job.part),
+        "shards": {plan.split: sum(shard.plan.split == plan.split for shard in job.shards) for plan in job.plans},
         "bytes": job.disk,
         "memory": job.memory,
         "threads": job.workers,

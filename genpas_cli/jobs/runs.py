@@ -31,13 +31,13 @@ Observe = Callable[[str, SeedRun], None]
 
 
 def runs_settings(sources: Sources, reading: IngestOptions | None, *options: MachineOptions) -> dict[str, Any]:
-    """Return what decides the results of runs; see `genpas_cli.jobs.unfinished.workplace`."""
+    """Return what decides the results of runs; see `genpas_cli.jobs.unfinished.resumable`."""
     names = log_names(sources)
     stores = [Path(name).stat() for name in names if is_store(Path(name))]
     log = [names, [(found.st_size, found.st_mtime_ns) for found in stores], lasting_options(reading or IngestOptions())]
     digest = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
     lasting = {name: value for each in options for name, value in lasting_options(each).items()}
-    return {"log": digest, "options": lasting, "torch": version("torch")}
+    return {"log": digest, "options": lasting, "versions": {"torch": version("torch")}}
 
 
 def store_of(

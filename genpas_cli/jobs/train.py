@@ -238,7 +238,7 @@ def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
     identity = json.dumps({key: value for key, value in manifest.items() if key != "run"}, sort_keys=True)
     return {
         "pairs": hashlib.sha256(identity.encode()).hexdigest(), "vocabulary": _vocabulary(manifest),
-        "options": lasting_options(options), "torch": version("torch"),
+        "options": lasting_options(options), "versions": {"torch": version("torch")},
     }  # fmt: skip
 
 
@@ -260,7 +260,7 @@ def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], director
         "evaluation": {"ranking": "full", "items": plan.shape.items, "seen": settings["options"]["seen"]},
         "validation": outcome.validation,
         "test": outcome.test,
-        "versions": {"genpas": version("genpas"), "torch": settings["torch"]},
+        "versions": {"genpas": version("genpas"), **settings["versions"]},
     }  # fmt: skip
 
 

@@ -13,19 +13,21 @@ from genpas_cli.errors import IntegrityError, UsageError
 from genpas_cli.machine import MachineOptions, disk_error, machine_options
 from genpas_cli.options import as_json
 from genpas_cli.publish import Replaceable, building, unfinished
+from genpas_cli.signals import uninterrupted
 
 _SETTINGS = "settings.json"
 
 _OF_OTHERS = {
-    "vocabulary": "another vocabulary: its item numbers mean other items", "pairs": "other pairs", "log": "another log"
+    "vocabulary": "another vocabulary: its item numbers mean other items", "pairs": "other pairs",
+    "log": "another log, or of one that was read otherwise",
 }  # fmt: skip
 """Settings that are digests, and what is said where they differ."""
 
 
 @contextmanager
 def resumable(
-    path: Path, settings: dict[str, Any], *, replaceable: Replaceable, resume: bool, force: bool
-) -> Iterator[Path]:
+    path: Path, settings: dict[str, Any], *, replaceable: Replaceable, resume: bool, force: bool, unasked: bool = True
+) -> Iterator[Path]:  # fmt: skip
     """Give a directory to work in, and publish it as the output `path` if the block succeeds.
 
     If the block fails or is killed, what it has done stays beside `path` for the next try, unless nothing has been done
@@ -33,11 +35,13 @@ def resumable(
 
     Args:
         path: the output.
-        settings: everything that decides what comes out: `options`, by name; `torch`, its version; digests of the
-            input. A job goes on only with the same.
+        settings: everything that decides what comes out: `options` and `versions` of libraries, by name; digests of
+            the input. A job goes on only with the same.
         replaceable: tells whether an existing output is one of this job's.
         resume: go on with what there is.
         force: replace an existing output, and forget what a stopped run has done.
+        unasked: what a stopped run has done is kept, and never forgotten, without a word about it. Where that would
+            cost more than it is worth, only a run that may `resume` keeps it, and any other removes what there is.
 
     Raises:
         UsageError: the output exists; or a stopped run has left something and nothing was said about it, or it had
@@ -46,21 +50,22 @@ def resumable(
         MachineError: it cannot be written there.
     """
     with building(path, force=force, replaceable=replaceable) as new:
-        work = _prepared(path, settings, resume=resume, force=force)
+        work = _prepared(path, settings, resume=resume, forget=(force or not unasked) and not resume)
         try:
             yield work
         except BaseException:
-            if [file.name for file in work.iterdir()] == [_SETTINGS]:
-                shutil.rmtree(work, ignore_errors=True)
+            if not (unasked or resume) or [file.name for file in work.iterdir()] == [_SETTINGS]:
+                with uninterrupted():
+                    shutil.rmtree(work, ignore_errors=True)
             raise
         (work / _SETTINGS).unlink()
         work.rename(new)
 
 
-def _prepared(path: Path, settings: dict[str, Any], *, resume: bool, force: bool) -> Path:
+def _prepared(path: Path, settings: dict[str, Any], *, resume: bool, forget: bool) -> Path:
     work = unfinished(path)
     try:
-        if force and not resume:
+        if forget:
             shutil.rmtree(work, ignore_errors=True)
         if not work.is_dir():
             work.mkdir()
@@ -91,11 +96,9 @@ def _check_same(work: Path, settings: dict[str, Any]) -> None:
     for key, meaning in _OF_OTHERS.items():
         if before.get(key) != settings.get(key):
             raise IntegrityError(f"what the stopped run has done is of {meaning}", tip="Begin again with --force.")
-    if before["torch"] != settings["torch"]:
-        raise UsageError(
-            f"the stopped run used PyTorch {before['torch']}; this is {settings['torch']}",
-            tip="Begin again with --force.",
-        )
+    for name, now in settings["versions"].items():
+        if (then := before["versions"].get(name)) != now:
+            raise UsageError(f"the stopped run used {name} {then}; this is {now}", tip="Begin again with --force.")
     for name, value in settings["options"].items():
         had = before["options"].get(name)
         if had != value:

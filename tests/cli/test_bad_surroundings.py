@@ -110,7 +110,7 @@ def test_the_disk_of_the_output_fills_up_while_it_is_written(genpas: Genpas, tmp
         assert genpas("augment", "log.store", "-o", disk / "out.pairs", "--pairs", "20000").returncode == 0
         before = {path.name for path in disk.iterdir()}
         running = genpas.start("augment", "log.store", "-o", disk / "out.pairs", "--force", "--pairs", "3000000")
-        new = disk / ".out.pairs.genpas-new" / "data"
+        new = disk / ".out.pairs.genpas-part" / "data"
         while running.poll() is None and not new.exists():
             time.sleep(0.005)
         fill(disk)
