@@ -25,21 +25,37 @@ def pair_schema(kept: Mapping[str, pa.DataType]) -> pa.Schema:
 
     The list's child is called `element`, else Parquet would rename it and the schema would not survive a round trip.
     """
-
-    def required_list(value: pa.DataType, *, nullable: bool) -> pa.DataType:
-        return pa.list_(pa.field("element", value, nullable=nullable))
-
     fields = [
         pa.field("user_num", pa.int32(), nullable=False),
-        pa.field("input_items", required_list(pa.int32(), nullable=False), nullable=False),
+        pa.field("input_items", _list_of(pa.int32(), nullable=False), nullable=False),
         pa.field("target_item", pa.int32(), nullable=False),
         pa.field("input_start", pa.int32(), nullable=False),
         pa.field("target_position", pa.int32(), nullable=False),
     ]
     for name, kind in kept.items():
-        fields.append(pa.field(f"input_{name}", required_list(kind, nullable=True), nullable=False))
+        fields.append(pa.field(f"input_{name}", _list_of(kind, nullable=True), nullable=False))
         fields.append(pa.field(f"target_{name}", kind))
     return pa.schema(fields)
+
+
+def cut_schema() -> pa.Schema:
+    """Return the schema of pairs in the form `cuts`: whose they are, and where they begin and end."""
+    return pa.schema([pair_schema({}).field(name) for name in ("user_num", "input_start", "target_position")])
+
+
+def sequence_schema(kept: Mapping[str, pa.DataType]) -> pa.Schema:
+    """Return the schema of the sequences beside cuts, with these kept columns: a row a user."""
+    return pa.schema(
+        [
+            pa.field("train_length", pa.int32(), nullable=False),
+            pa.field("items", _list_of(pa.int32(), nullable=False), nullable=False),
+            *(pa.field(name, _list_of(kind, nullable=True), nullable=False) for name, kind in kept.items()),
+        ]
+    )
+
+
+def _list_of(value: pa.DataType, *, nullable: bool) -> pa.DataType:
+    return pa.list_(pa.field("element", value, nullable=nullable))
 
 
 class LocatedCuts(NamedTuple):
@@ -49,8 +65,8 @@ class LocatedCuts(NamedTuple):
     at: NDArray[np.int64]
     """Index of each target in `Sequences.items`."""
 
-    def take(self, order: NDArray[np.int64]) -> LocatedCuts:
-        """Return the cuts at these indices, in this order."""
+    def take(self, order: NDArray[np.int64] | slice) -> LocatedCuts:
+        """Return the cuts at these indices, in this order; of a slice, a view."""
         return LocatedCuts(self.cuts.take(order), self.at[order])
 
 
@@ -84,13 +100,34 @@ def gather(
         max_input: the input is cut to its most recent so many items; None keeps all.
         batch_rows: rows of a batch; fewer where inputs are so long that a batch could not hold them.
     """
-    longest = int(
-        np.max(located.cuts.target - cut_start(located.cuts.start, located.cuts.target, max_input), initial=1)
-    )
-    batch_rows = min(batch_rows, max(_LARGEST_LISTS // longest, 1))
+    batch_rows = _rows_that_fit(located.cuts, max_input, batch_rows)
     for begin in range(0, len(located.at), batch_rows):
-        part = located.take(slice(begin, begin + batch_rows))  # type: ignore[arg-type]  # a slice takes a view
+        part = located.take(slice(begin, begin + batch_rows))
         yield _batch(part, sequences, schema, max_input)
+
+
+def _rows_that_fit(cuts: Cuts, max_input: int | None, batch_rows: int) -> int:
+    longest = int(np.max(cuts.target - cut_start(cuts.start, cuts.target, max_input), initial=1))
+    return min(batch_rows, max(_LARGEST_LISTS // longest, 1))
+
+
+def cut_batches(cuts: Cuts, *, max_input: int | None, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield cuts as they are, in their order, in the very batches in which `gather` yields their pairs."""
+    schema, batch_rows = cut_schema(), _rows_that_fit(cuts, max_input, batch_rows)
+    for begin in range(0, len(cuts), batch_rows):
+        part = cuts.take(slice(begin, begin + batch_rows))
+        columns = [pa.array(part.user + np.int32(1)), pa.array(part.start), pa.array(part.target)]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def sequence_batch(sequences: Sequences, train_length: NDArray[np.int64], schema: pa.Schema) -> pa.RecordBatch:
+    """Return whole sequences as rows of `sequence_schema`."""
+    offsets = pa.array(sequences.offsets.astype(np.int32))
+    lists = {"items": pa.array(sequences.items), **sequences.kept}
+    columns = [pa.array(train_length.astype(np.int32))] + [
+        pa.ListArray.from_arrays(offsets, values, type=schema.field(name).type) for name, values in lists.items()
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _batch(part: LocatedCuts, sequences: Sequences, schema: pa.Schema, max_input: int | None) -> pa.RecordBatch:

@@ -45,7 +45,7 @@ def shard_name(split: str, index: int, count: int, epoch: int | None = None) -> 
 
 
 def write_shard(
-    directory: Path, name: str, split: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+    directory: Path, name: str, split: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> ShardFile:
     """Write a shard, one row group a batch; `FinishedShards.add` brings it to the disk.
 
@@ -60,14 +60,30 @@ def write_shard(
         path.parent.mkdir(parents=True, exist_ok=True)
         # By its path, not as an open file: through a Python file every page is copied once more, under the lock.
         with pq.ParquetWriter(
-            path, schema, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False
-        ) as writer:
+            path, schema, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False,
+            use_byte_stream_split=_columns_to_split(schema),
+        ) as writer:  # fmt: skip
             for batch in batches:
                 writer.write_batch(batch, row_group_size=max(batch.num_rows, 1))
                 rows += batch.num_rows
         return ShardFile(name, split, rows, path.stat().st_size, file_digest(path))
     except OSError as error:
         raise disk_error(error, path) from error
+
+
+def _columns_to_split(schema: pa.Schema) -> list[str]:
+    """Return the columns whose numbers are written with their first bytes together, then their second, and so on.
+
+    Cuts and sequences are a third smaller then, and quicker to read. Pairs are written plainly: they are for trainers
+    of all kinds, and not every reader of Parquet knows that encoding for whole numbers.
+    """
+    if "input_items" in schema.names:
+        return []
+    return [
+        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
+        for field in schema
+        if pa.types.is_int32(getattr(field.type, "value_type", field.type))
+    ]
 
 
 class FinishedShards:
@@ -164,7 +180,8 @@ def row_count(path: Path) -> int:
 
 def rows_by_split(files: Iterable[ShardFile]) -> dict[str, int]:
     """Return the rows of each split, all epochs together; in the order of the splits."""
-    rows: dict[str, int] = {}
-    for file in sorted((file for file in files if file.split is not None), key=lambda file: _SPLITS.index(file.split)):
-        rows[file.split] = rows.get(file.split, 0) + file.rows
-    return rows
+    rows = dict.fromkeys(_SPLITS, 0)
+    for file in files:
+        if file.split is not None:
+            rows[file.split] += file.rows
+    return {split: count for split, count in rows.items() if count}

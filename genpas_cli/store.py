@@ -289,30 +289,35 @@ class Store:
         order = RowOrder(str(self.path), first, lengths)
         return cut_spans(self.database.read(query, _BATCH_ROWS), order, spans, kept)
 
-    def histories(self, through: Split, interactions: int) -> Iterator[tuple[Lengths, Sequences]]:
-        """Yield all users' sequences with their lengths, in runs of whole users.
+    def histories(  # all but two by keyword
+        self, through: Split, interactions: int, *, kept: Sequence[str] = (), first: int = 0, last: int | None = None
+    ) -> Iterator[tuple[Lengths, Sequences]]:
+        """Yield users' sequences with their lengths, in runs of whole users.
 
         Args:
             through: the last split that is given out; of later ones nothing is.
             interactions: about how many a run has; more where a single user has more.
+            kept: names of kept columns to read beside the items.
+            first: 0-based first user.
+            last: last user; by default the last one there is.
         """
-        first = 0
-        for chunk in self.lengths(0, self.users - 1, _USERS_A_READ):
+        for chunk in self.lengths(first, self.users - 1 if last is None else last, _USERS_A_READ):
             runs = np.flatnonzero(np.diff(np.cumsum(chunk.total) // interactions)) + 1
             for part in zip(*(np.split(column, runs) for column in chunk), strict=True):
                 lengths = Lengths(*part)
-                yield lengths, self._histories_of(first, lengths, through)
+                yield lengths, self._histories_of(first, lengths, through, list(kept))
                 first += len(lengths.total)
 
-    def _histories_of(self, first: int, lengths: Lengths, through: Split) -> Sequences:
+    def _histories_of(self, first: int, lengths: Lengths, through: Split, kept: list[str]) -> Sequences:
         given = {
             "train": lengths.train, "validation": lengths.train + lengths.validation, "test": lengths.total
         }[through]  # fmt: skip
         user, some = np.arange(first, first + len(given), dtype=np.int32), given > 0
         spans = Spans(user[some], np.ones(int(some.sum()), np.int32), given[some].astype(np.int32))
         whole = lengths.train if through == "train" else lengths.total
-        items = self.spans(first, whole, spans, [], train_only=through == "train").items
-        return Sequences(user, np.concatenate(([0], np.cumsum(given))), np.zeros(len(user), np.int64), items)
+        read = self.spans(first, whole, spans, kept, train_only=through == "train")
+        offsets = np.concatenate(([0], np.cumsum(given)))
+        return Sequences(user, offsets, np.zeros(len(user), np.int64), read.items, read.kept)
 
     def vocabulary(self, table: Literal["users", "items"]) -> Iterator[Any]:
         """Yield Arrow batches (number, id) in the order of numbers."""

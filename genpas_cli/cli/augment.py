@@ -83,22 +83,10 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
 
     del quiet  # acted on by `command`
     if output == "-":
-        if json or dry_run:
-            raise UsageError(
-                "-o - puts the pairs on stdout; --json and --dry-run want it too", tip="Name a directory with -o."
-            )
-        for unused, is_given in {"--force": force, "--part": part, "--resume": resume}.items():
-            if is_given:
-                raise UsageError(f"-o - writes no files; {unused} is for a directory", tip="Name a directory with -o.")
-        if options.user_ids == "raw":
-            raise UsageError(
-                "-o - writes no files; --user-ids raw is for a directory",
-                tip="For the log's own ids in the stream: --ids raw.",
-            )
-        if sys.stdout.isatty():
-            raise UsageError(
-                "-o - writes an Arrow stream, and stdout is a terminal", tip="Pipe it into a reader, or use -o DIR."
-            )
+        _check_stream({
+            "--json": json, "--dry-run": dry_run, "--force": force, "--part": part, "--resume": resume,
+            "--form cuts": options.form == "cuts", "--user-ids raw": options.user_ids == "raw",
+        })  # fmt: skip
         with console.progress() as progress, jobs.augment_stream(
             sources, options, ingest_options=reading, keep_store=store, split=split_out, ids=ids, progress=progress
         ) as stream:  # fmt: skip
@@ -120,6 +108,24 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
         console.print_json(asdict(report))
     else:
         _say_report(report, options)
+
+
+def _check_stream(given: dict[str, object]) -> None:
+    """Raise UsageError for options that are for a directory, by name, and where nothing reads the stream."""
+    unfit = next((name for name, value in given.items() if value), None)
+    if unfit in ("--json", "--dry-run"):
+        raise UsageError(f"-o - puts the pairs on stdout; {unfit} wants it too", tip="Name a directory with -o.")
+    if unfit == "--user-ids raw":
+        raise UsageError(
+            "-o - writes no files; --user-ids raw is for a directory",
+            tip="For the log's own ids in the stream: --ids raw.",
+        )
+    if unfit is not None:
+        raise UsageError(f"-o - writes no files; {unfit} is for a directory", tip="Name a directory with -o.")
+    if sys.stdout.isatty():
+        raise UsageError(
+            "-o - writes an Arrow stream, and stdout is a terminal", tip="Pipe it into a reader, or use -o DIR."
+        )
 
 
 def _send(stream: object) -> None:

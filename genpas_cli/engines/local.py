@@ -54,8 +54,8 @@ def write_shards(
         watched = _Watched(workers.stopping)
 
         def write(shard: Shard) -> tuple[ShardFile, Task[None]]:
-            batches = watched(shard_batches(store, shard.plan, shard.slice, shard.epoch, form))
-            file = write_shard(finished.directory, shard.name, shard.plan.split, form.schema, batches)
+            batches = watched(shard.batches(store, form))
+            file = write_shard(finished.directory, shard.name, shard.split, shard.schema(form), batches)
             return file, disk.submit(finished.add, file)
 
         missing = [shard for shard in shards if shard.name not in finished.files]

@@ -12,7 +12,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from genpas_cli.pairs import gather, locate, needed_spans, pair_schema
+from genpas_cli.pair_files import SEQUENCES
+from genpas_cli.pairs import (
+    cut_batches,
+    cut_schema,
+    gather,
+    locate,
+    needed_spans,
+    pair_schema,
+    sequence_batch,
+    sequence_schema,
+)
 from genpas_cli.sampling.cuts import draw_shard, shard_streams
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, SamplingPlan, Slice
 from genpas_cli.shards import ROW_GROUP_ROWS, shard_name
@@ -21,6 +31,10 @@ from genpas_cli.store import Lengths, Split, Store
 Order = Literal["shuffled", "user"]
 
 _ALL = slice(None)
+
+_USERS_A_FILE = 1 << 20
+_INTERACTIONS_A_GROUP = 1 << 18
+"""Of a file of sequences: about what a reader of a shard reads more than it needs."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,8 @@ class PairForm:
     """Inputs are cut to their most recent so many items; None keeps all."""
     order: Order
     """Order of the training rows inside a shard."""
+    as_cuts: bool
+    """Shards hold where pairs are cut, and the sequences stand beside them once; else shards hold the pairs."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +60,18 @@ class SplitPlan:
     sampling: SamplingPlan
 
 
-class Shard(NamedTuple):
-    """One shard to write, of one split and epoch: the unit of work."""
+class PairShard(NamedTuple):
+    """A file of pairs to write, of one split and epoch: the unit of work."""
 
     plan: SplitPlan
     epoch: int
     """0-based."""
     slice: Slice
+
+    @property
+    def split(self) -> Split:
+        """Which pairs."""
+        return self.plan.split
 
     @property
     def rows(self) -> int:
@@ -63,6 +84,55 @@ class Shard(NamedTuple):
         sampling = self.plan.sampling
         epoch = self.epoch if sampling.epochs > 1 else None
         return shard_name(self.plan.split, self.slice.index, len(sampling.slices), epoch)
+
+    def schema(self, form: PairForm) -> pa.Schema:
+        """Return the schema of the file."""
+        return cut_schema() if form.as_cuts else form.schema
+
+    def batches(self, store: Store, form: PairForm) -> Iterator[pa.RecordBatch]:
+        """Yield its rows, a row group a batch."""
+        return shard_batches(store, self.plan, self.slice, self.epoch, form)
+
+
+class SequenceShard(NamedTuple):
+    """A file of sequences beside cuts to write, of a run of users."""
+
+    number: int
+    """From 0."""
+    of: int
+    first_user: int
+    """0-based."""
+    last_user: int
+    """Inclusive."""
+
+    @property
+    def split(self) -> None:
+        """None: these are no pairs."""
+        return
+
+    @property
+    def rows(self) -> int:
+        """Users in it."""
+        return self.last_user - self.first_user + 1
+
+    @property
+    def name(self) -> str:
+        """Path below the pairs directory."""
+        return f"{SEQUENCES}-{self.number:05d}-of-{self.of:05d}.parquet"
+
+    def schema(self, form: PairForm) -> pa.Schema:
+        """Return the schema of the file."""
+        return sequence_schema({name: form.schema.field(f"target_{name}").type for name in form.kept})
+
+    def batches(self, store: Store, form: PairForm) -> Iterator[pa.RecordBatch]:
+        """Yield its rows, a row group a batch."""
+        schema, first, last = self.schema(form), self.first_user, self.last_user
+        runs = store.histories("test", _INTERACTIONS_A_GROUP, kept=form.kept, first=first, last=last)
+        for lengths, sequences in runs:
+            yield sequence_batch(sequences, lengths.train, schema)
+
+
+Shard = PairShard | SequenceShard
 
 
 class Part(NamedTuple):
@@ -77,13 +147,23 @@ class Part(NamedTuple):
         return f"{self.number}/{self.of}"
 
 
-def shards_of(plans: Iterable[SplitPlan], part: Part | None) -> list[Shard]:
-    """Return the shards of these plans, in the order of plans, epochs and slices; or those of one part, a run of them.
+def shards_of(plans: Iterable[SplitPlan], part: Part | None, *, users_beside: int) -> list[Shard]:
+    """Return what there is to write, in its order; or what one part has to, a run of it.
 
     A run: neighbouring shards read neighbouring users.
+
+    Args:
+        plans: of each split.
+        part: which part; None for all.
+        users_beside: users whose sequences are to stand beside the pairs; 0 where pairs need none.
     """
-    shards = [
-        Shard(plan, epoch, slice_)
+    count = -(-users_beside // _USERS_A_FILE)
+    shards: list[Shard] = [
+        SequenceShard(index, count, index * _USERS_A_FILE, min((index + 1) * _USERS_A_FILE, users_beside) - 1)
+        for index in range(count)
+    ]
+    shards += [
+        PairShard(plan, epoch, slice_)
         for plan in plans
         for epoch in range(plan.sampling.epochs)
         for slice_ in plan.sampling.slices
@@ -93,16 +173,18 @@ def shards_of(plans: Iterable[SplitPlan], part: Part | None) -> list[Shard]:
     return shards[(part.number - 1) * len(shards) // part.of : part.number * len(shards) // part.of]
 
 
-def pair_form(store: Store, kept: tuple[str, ...], max_input: int | None, order: Order) -> PairForm:
+def pair_form(
+    store: Store, kept: tuple[str, ...], max_input: int | None, order: Order, *, as_cuts: bool = False
+) -> PairForm:
     """Return the form of pairs with these kept columns of the store, in the types it stores them in."""
     types = store.column_types()
-    return PairForm(pair_schema({name: types[name] for name in kept}), kept, max_input, order)
+    return PairForm(pair_schema({name: types[name] for name in kept}), kept, max_input, order, as_cuts)
 
 
 def shard_batches(  # what is drawn, of what, in which form; and a part of it
     store: Store, plan: SplitPlan, part: Slice, epoch: int, form: PairForm, *, rows: slice = _ALL
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the pairs of one shard, or those of its `rows`, a row group a batch."""
+    """Yield the pairs of one shard, or those of its `rows`, in the form wanted, a row group a batch."""
     chunks = list(store.lengths(part.first_user, part.last_user, USERS_A_CHUNK))
     lengths = Lengths(*(np.concatenate(column) for column in zip(*chunks, strict=True)))
     streams = shard_streams(plan.sampling.seed, epoch, part.index)
@@ -114,12 +196,13 @@ def shard_batches(  # what is drawn, of what, in which form; and a part of it
         lambda user, number: targets.position(user - part.first_user, number),
     )  # fmt: skip
     is_train = plan.split == "train"
+    order = streams.order.permutation(len(cuts)) if is_train and form.order == "shuffled" else _ALL
+    if form.as_cuts:
+        yield from cut_batches(cuts.take(order).take(rows), max_input=form.max_input, batch_rows=ROW_GROUP_ROWS)
+        return
     spans = needed_spans(cuts, form.max_input)
     read = lengths.train if is_train else lengths.total
     sequences = store.spans(part.first_user, read, spans, list(form.kept), train_only=is_train)
-    located = locate(cuts, sequences)
-    if is_train and form.order == "shuffled":
-        # The cuts are permuted before anything is gathered: permuting gathered rows takes 25 times as long.
-        located = located.take(streams.order.permutation(len(cuts)))
-    located = located.take(rows)  # type: ignore[arg-type]  # a slice takes a view
+    # The cuts are permuted before anything is gathered: permuting gathered rows takes 25 times as long.
+    located = locate(cuts, sequences).take(order).take(rows)
     yield from gather(located, sequences, form.schema, max_input=form.max_input, batch_rows=ROW_GROUP_ROWS)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,7 +60,7 @@ class AugmentReport:
     part: str | None
     """Which part of the data set this is, such as "3/8"; None for all of it."""
     files: int
-    """Shards."""
+    """Shards; those with sequences, in the form `cuts`, included."""
     resumed: int
     """Shards of them that a run which was stopped had finished."""
     bytes: int
@@ -125,10 +125,10 @@ def augment(  # noqa: PLR0913  # all but three by keyword
             resumed = len(finished.files)
             files = _write(opened.store, job, finished, options, progress)
             write_manifest(work, {**manifest, "run": run_facts(time.monotonic() - started)}, files)
-    shards = [file for file in files if file.split]
+    written = files[: len(job.shards)]
     return AugmentReport(
-        str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(shards), options.epochs,
-        part, len(shards), resumed, sum(file.bytes for file in shards), _held_out(opened.store, job), opened.log,
+        str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(written), options.epochs,
+        part, len(written), resumed, sum(file.bytes for file in written), _held_out(opened.store, job), opened.log,
         round(time.monotonic() - started, 3),
     )  # fmt: skip
 
@@ -175,7 +175,7 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
 
     Args:
         sources: as for `augment`.
-        options: as for `augment`.
+        options: as for `augment`; `form` has no meaning here.
         ingest_options: as for `augment`.
         keep_store: as for `augment`.
         split: which pairs.
@@ -185,7 +185,7 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
     Raises:
         UsageError, DataError, MachineError: see `genpas_cli.errors`.
     """
-    options = options or AugmentOptions()
+    options = replace(options or AugmentOptions(), form="items")
     check_augment_options(options)
     place = Path("stdin") if source_names(sources)[0] == "-" else default_output(sources, ".pairs")
     with opened_store(
@@ -266,6 +266,7 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
         "epochs": options.epochs,
         "max_input": job.form.max_input,
         "order": job.form.order,
+        "form": options.form,
         "shard_rows": options.shard_rows,
         "keep": list(job.form.kept),
         "target_where": options.target_where,

@@ -84,7 +84,7 @@ def fresh_pairs(
 
     Args:
         store: made by `ingest`.
-        options: as for `augment`; `user_ids` has no meaning here.
+        options: as for `augment`; `user_ids` and `form` have no meaning here.
         keep: kept columns of the store that pairs carry, as `input_<name>` and `target_<name>`.
 
     Returns:
@@ -93,7 +93,7 @@ def fresh_pairs(
     Raises:
         UsageError, DataError, MachineError: see `genpas_cli.errors`.
     """
-    path, options = Path(store), options or AugmentOptions()
+    path, options = Path(store), replace(options or AugmentOptions(), form="items")
     check_augment_options(options)
     with _opened(path, options, tuple(keep)) as opened:
         job = plan_job(opened.store, options, opened.keep, opened.machine)

@@ -26,6 +26,7 @@ from genpas_cli.jobs.pair_sources import GenpasPairs, OtherPairs, PairBatch, Pai
 from genpas_cli.jobs.surveys import Candidate
 from genpas_cli.jobs.verify import check_files
 from genpas_cli.machine import show_size
+from genpas_cli.manifest import manifest_files
 from genpas_cli.progress import Progress
 from genpas_cli.report.figures import FairDrawFigures, FairTest, StatsReport, StrategyFigures
 from genpas_cli.sampling.kernels import Floats, Ints
@@ -57,7 +58,7 @@ def pairs_report(
         MachineError: the test of a fair draw needs more memory than allowed.
     """
     pairs = GenpasPairs(directory)
-    check_files(directory, pairs.files, progress)
+    check_files(directory, manifest_files(pairs.manifest), progress)
     manifest = pairs.manifest
     limit = manifest["max_input"]
     strategy = manifest["strategy"]

@@ -97,7 +97,7 @@ def merge(
         (new / "README.md").write_text(data_card(identity, files), encoding="utf-8")
         runs = {"parts": [each.manifest["run"] for each in found]}
         write_manifest(new, {**identity, "run": run_facts(time.monotonic() - started) | runs}, files)
-    shards = [file for file in files if file.split]
+    shards = [file for file in files if _SHARD.fullmatch(file.path)]
     return MergeReport(
         str(path), len(found), rows_by_split(shards), len(shards), sum(file.bytes for file in shards),
         round(time.monotonic() - started, 3),

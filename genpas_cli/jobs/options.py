@@ -89,6 +89,12 @@ class AugmentOptions(TargetOptions):
         "Order of training rows in a shard; user keeps a user's pairs together, in files four times smaller.",
         panel=OUTPUT,
     )
+    form: Literal["items", "cuts"] = option(
+        "items", "items: a pair holds its items, for any reader; cuts: it holds where it is cut, and the sequences "
+        "stand beside the pairs once, in files several times smaller, for genpas's own export, loaders, stats and "
+        "train.",
+        panel=OUTPUT,
+    )  # fmt: skip
     shard_rows: int = option(1_000_000, "Rows of a shard, at most.", metavar="N", panel=OUTPUT)
     user_ids: Literal["none", "raw"] = option(
         "none", "raw: write users.parquet too; by default ids of people stay in the store.", panel=OUTPUT

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -16,14 +15,12 @@ import pyarrow.parquet as pq
 
 from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.forms.form import Form
-from genpas_cli.manifest import Manifest, manifest_files, read_manifest
-from genpas_cli.shards import ROW_GROUP_ROWS, ShardFile, largest_row_group, read_row_group, row_groups, shard_schema
+from genpas_cli.manifest import Manifest
+from genpas_cli.pair_files import LONG_INPUT, PairFiles
+from genpas_cli.shards import ROW_GROUP_ROWS, ShardFile
 
 Read = Callable[[], pa.RecordBatch]
 """Reads one batch, on any thread."""
-
-_LONG_INPUT = 200
-"""Items of an input, where pairs were cut to no length: for estimates."""
 
 SPLITS = ("train", "validation", "test")
 
@@ -68,18 +65,15 @@ class DirectoryReader:
     """
 
     def __init__(self, directory: Path, epoch: int | None = None) -> None:
-        self._directory = directory
-        self.manifest = read_manifest(directory)
-        files = [file for file in manifest_files(self.manifest) if file.split is not None]
+        self._pairs = PairFiles(directory)
+        self.manifest, files = self._pairs.manifest, self._pairs.shards
         if missing := next((file.path for file in files if not (directory / file.path).is_file()), None):
             raise IntegrityError(f"{directory / missing} is missing; the manifest lists it")
         if epoch is not None:
             files = _of_epoch(files, epoch, int(self.manifest["epochs"]))
         self._files = files
         self.splits = tuple(split for split in SPLITS if any(file.split == split for file in files))
-        with _damaged(directory / files[0].path):
-            schema = shard_schema(directory / files[0].path)
-        self.form = Form(schema, int(self.manifest["items"]), self.manifest["max_input"])
+        self.form = Form(self._pairs.schema, int(self.manifest["items"]), self.manifest["max_input"])
 
     def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:
         """Yield what reads the row groups of a split."""
@@ -87,14 +81,11 @@ class DirectoryReader:
         for file in self._files:
             if file.split != split:
                 continue
-            path = self._directory / file.path
-            with _damaged(path):
-                groups = row_groups(path)
-            for index, rows in enumerate(groups):
+            for index, rows in enumerate(self._pairs.groups(file)):
                 if left == 0:
                     return
                 wanted = rows if left is None else min(rows, left)
-                yield partial(_first_rows_of, path, index, list(columns), wanted)
+                yield partial(self._first_rows_of, file, index, columns, wanted)
                 left = None if left is None else left - wanted
 
     def rows(self, split: str) -> int:
@@ -103,15 +94,14 @@ class DirectoryReader:
 
     def batch_bytes(self) -> int:
         """Return the bytes of the largest row group, unpacked."""
-        largest = 0
-        for path in (self._directory / file.path for file in self._files):
-            with _damaged(path):
-                largest = max(largest, largest_row_group(path))
-        return largest
+        return self._pairs.batch_bytes()
 
     def vocabulary(self, table: str) -> pa.Array | None:
         """Return the ids of `items` or `users` by number from 1; None if the directory has them not."""
-        return read_vocabulary(self._directory, table)
+        return read_vocabulary(self._pairs.directory, table)
+
+    def _first_rows_of(self, file: ShardFile, index: int, columns: Sequence[str], rows: int) -> pa.RecordBatch:
+        return _first_rows(self._pairs.read(file, index, columns), rows)
 
 
 class StreamReader:
@@ -170,7 +160,7 @@ class StreamReader:
 
     def batch_bytes(self) -> int:
         """Return the bytes of a row group of inputs of the greatest length."""
-        longest = self.form.max_input or _LONG_INPUT
+        longest = self.form.max_input or LONG_INPUT
         return min(ROW_GROUP_ROWS, self.rows("")) * 4 * (longest * (1 + 2 * len(self.form.kept)) + 5)
 
 
@@ -212,22 +202,6 @@ def _of_epoch(files: list[ShardFile], epoch: int, epochs: int) -> list[ShardFile
     if epochs == 1:
         return files
     return [file for file in files if file.split != "train" or Path(file.path).parent.name == f"epoch-{epoch:03d}"]
-
-
-def _first_rows_of(path: Path, index: int, columns: list[str], rows: int) -> pa.RecordBatch:
-    with _damaged(path):
-        return _first_rows(read_row_group(path, index, columns), rows)
-
-
-@contextmanager
-def _damaged(path: Path) -> Iterator[None]:
-    """Name the shard that cannot be read."""
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        raise IntegrityError(
-            f"{path} cannot be read: {error}", tip="Compare its digest: genpas verify PAIRS"
-        ) from error
 
 
 def _first_rows(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:

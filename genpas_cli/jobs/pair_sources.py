@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from genpas_cli.errors import DataError
-from genpas_cli.manifest import Manifest, manifest_files, read_manifest
+from genpas_cli.manifest import Manifest
+from genpas_cli.pair_files import PairFiles
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.shards import read_batches
@@ -67,24 +68,24 @@ class GenpasPairs:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.manifest: Manifest = read_manifest(directory)
-        self.files = manifest_files(self.manifest)
+        self._pairs = PairFiles(directory)
+        self.manifest: Manifest = self._pairs.manifest
         self.items = int(self.manifest["items"])
 
     def rows(self, split: Split) -> int:
         """Return how many pairs a split has."""
-        return sum(file.rows for file in self.files if file.split == split)
+        return sum(file.rows for file in self._pairs.shards if file.split == split)
 
     def epochs(self) -> list[str]:
         """Return the directories that hold the training shards, in order."""
-        return sorted({str(Path(file.path).parent) for file in self.files if file.split == "train"})
+        return sorted({str(Path(file.path).parent) for file in self._pairs.shards if file.split == "train"})
 
     def batches(self, split: Split, epoch: str | None = None) -> Iterator[PairBatch]:
         """Yield the pairs of a split."""
         columns = ["user_num", "input_items", "target_item", "input_start", "target_position"]
-        for file in self.files:
+        for file in self._pairs.shards:
             if file.split == split and epoch in (None, str(Path(file.path).parent)):
-                for batch in read_batches(self.directory / file.path, columns):
+                for batch in self._pairs.batches(file, columns):
                     user, inputs, target, start, position = (batch.column(name) for name in columns)
                     cuts = Cuts(user.to_numpy() - np.int32(1), start.to_numpy(), position.to_numpy())
                     yield _pair_batch(target.to_numpy(), inputs, inputs.values.to_numpy(), cuts)

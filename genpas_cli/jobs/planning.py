@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.engines.work import PairForm, Part, Shard, SplitPlan, pair_form, shards_of
+from genpas_cli.engines.work import PairForm, PairShard, Part, Shard, SplitPlan, pair_form, shards_of
 from genpas_cli.errors import DataError, MachineError, UsageError
 from genpas_cli.jobs.options import AugmentOptions
 from genpas_cli.jobs.target_where import refuse_windows
@@ -31,6 +31,9 @@ _FIXED_MEMORY = 160 * 2**20
 
 _WORKER_MEMORY = 24 * 2**20
 """Bytes that a worker takes whatever the size of its shard."""
+
+_CUT_BYTES = 5
+"""Of a pair on disk in the form `cuts`, in random order."""
 
 _SENSIBLE_ROWS = 1000
 """Shards of fewer rows are no advice to give."""
@@ -54,6 +57,8 @@ class Job:
     """Bytes, estimated."""
     disk: int
     """Bytes, estimated; of the part."""
+    users_beside: int
+    """Users whose sequences are written beside cuts; 0 where pairs hold their items."""
     part: Part | None
     """Which shards are made here; None for all."""
 
@@ -65,7 +70,7 @@ class Job:
     @property
     def shards(self) -> list[Shard]:
         """What is to be written here."""
-        return shards_of(self.plans, self.part)
+        return shards_of(self.plans, self.part, users_beside=self.users_beside)
 
 
 def check_augment_options(options: AugmentOptions) -> Strategy:
@@ -180,7 +185,10 @@ def plan_job(
     """
     strategy = check_augment_options(options)
     refuse_windows(store, strategy)
-    form = pair_form(store, _kept_columns(store, kept), parse_max_input(options.max_input), options.order)
+    as_cuts = options.form == "cuts"
+    form = pair_form(
+        store, _kept_columns(store, kept), parse_max_input(options.max_input), options.order, as_cuts=as_cuts
+    )
     histogram = usable_histogram(store)
     multi_target = int(np.arange(len(histogram)) @ histogram)
     wanted = _wanted_pairs(options, strategy, multi_target)
@@ -198,14 +206,14 @@ def plan_job(
     # Where a rule picks targets, they stand so far apart on average.
     spread = 1.0 if store.rule is None else max(store.meta["split"]["train"] / multi_target, 1.0)
     row_bytes = _row_bytes(_mean_input_length(sampling, histogram, form.max_input, spread), form)
-    shards = shards_of(plans, part)
-    rows = sum(shard.rows for shard in shards)
+    users_beside = store.users if as_cuts else 0
+    shards = shards_of(plans, part, users_beside=users_beside)
     longest = len(store.train_length_histogram())
     worker = max(_shard_memory(plan.sampling, form, row_bytes, longest, spread) for plan in plans)
     workers = min(machine.threads, max(len(shards), 1), (machine.memory - _FIXED_MEMORY) // worker)
     return Job(
         strategy, form, plans, multi_target, without_input, int(workers), int(_FIXED_MEMORY + max(workers, 1) * worker),
-        int(rows * _disk_bytes(row_bytes, store.items, form)), part,
+        _disk_bytes(shards, row_bytes, store, form), users_beside, part,
     )  # fmt: skip
 
 
@@ -327,10 +335,12 @@ def _mean_input_length(
     return float(np.mean(target - cut_start(start, target, max_input)))
 
 
-def _disk_bytes(row_bytes: float, items: int, form: PairForm) -> float:
-    """Return the mean bytes of a pair on disk: item numbers in random order shrink to about their entropy."""
-    packed = min((max(items, 2).bit_length() + 4) / 32, 1.0)
-    return row_bytes * packed * (0.35 if form.order == "user" else 1.0)
+def _disk_bytes(shards: Sequence[Shard], row_bytes: float, store: Store, form: PairForm) -> int:
+    """Return the bytes of shards on disk: item numbers in random order shrink to about their entropy."""
+    packed = min((max(store.items, 2).bit_length() + 4) / 32, 1.0)
+    a_pair = (_CUT_BYTES if form.as_cuts else row_bytes * packed) * (0.35 if form.order == "user" else 1.0)
+    a_user = 4 * (1 + 2 * len(form.kept)) * packed * store.meta["interactions"] / max(store.users, 1)
+    return int(sum(shard.rows * (a_pair if isinstance(shard, PairShard) else a_user) for shard in shards))
 
 
 def _shard_memory(sampling: SamplingPlan, form: PairForm, row_bytes: float, longest: int, spread: float) -> int:
@@ -350,7 +360,7 @@ def plan_as_json(job: Job) -> dict[str, Any]:
         "pairs": {plan.split: plan.sampling.pairs for plan in job.plans},
         "epochs": job.train.sampling.epochs,
         "part": None if job.part is None else str(job.part),
-        "shards": {plan.split: sum(shard.plan.split == plan.split for shard in job.shards) for plan in job.plans},
+        "shards": {plan.split: sum(shard.split == plan.split for shard in job.shards) for plan in job.plans},
         "bytes": job.disk,
         "memory": job.memory,
         "threads": job.workers,

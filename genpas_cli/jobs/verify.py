@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.machine import Machine, MachineOptions, resolve, scratch_directory
 from genpas_cli.manifest import Manifest, manifest_files, read_manifest
+from genpas_cli.pair_files import PairFiles
 from genpas_cli.pairs import COLUMNS, LocatedCuts, gather, needed_spans
 from genpas_cli.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
-from genpas_cli.shards import ShardFile, file_digest, read_batches, row_count, shard_schema
+from genpas_cli.shards import ShardFile, file_digest, row_count
 from genpas_cli.store import Lengths, Store, open_store
 
 
@@ -64,6 +65,7 @@ def verify(
     check_files(directory, files, progress)
     shards = [file for file in files if file.split is not None]
     _check_counts(directory, manifest, shards)
+    opened_pairs = PairFiles(directory)
     with _opened(store, limits) as opened:
         if opened is not None and (opened.users, opened.items) != (manifest["users"], manifest["items"]):
             raise IntegrityError(
@@ -72,7 +74,7 @@ def verify(
             )
         rows, total = 0, sum(file.rows for file in shards)
         for file in shards:
-            _Shard(directory / file.path, file, manifest).check(opened)
+            _Shard(opened_pairs, file).check(opened)
             rows += file.rows
             progress("checking pairs", rows, total)
     return VerifyReport(str(directory), len(files), rows, opened is not None)
@@ -122,18 +124,22 @@ def _check_counts(directory: Path, manifest: Manifest, shards: list[ShardFile]) 
 class _Shard:
     """One shard under check."""
 
-    def __init__(self, path: Path, file: ShardFile, manifest: Manifest) -> None:
-        self._path, self._file, self._manifest = path, file, manifest
-        self._schema = shard_schema(path)
+    def __init__(self, pairs: PairFiles, file: ShardFile) -> None:
+        self._pairs, self._file, self._manifest = pairs, file, pairs.manifest
+        self._path = pairs.directory / file.path
+        self._schema = pairs.schema
         self._row = 0
-        if {field.name: str(field.type) for field in self._schema} != manifest["schema"]:
-            raise IntegrityError(f"{path} has another schema than the manifest says: {self._schema}")
+        found = pairs.schema_of(file)
+        if {field.name: str(field.type) for field in self._schema} != self._manifest["schema"]:
+            raise IntegrityError(f"{self._path} has another schema than the manifest says: {found}")
+        if not found.equals(pairs.shard_schema):
+            raise IntegrityError(f"{self._path} has another schema than the first shard: {found}")
         if tuple(self._schema.names[: len(COLUMNS)]) != COLUMNS:
-            raise IntegrityError(f"{path} lacks the columns {', '.join(COLUMNS)}")
+            raise IntegrityError(f"{self._path} lacks the columns {', '.join(COLUMNS)}")
 
     def check(self, store: Store | None) -> None:
         """Check every row."""
-        cuts = [self._check_numbers(batch) for batch in read_batches(self._path)]
+        cuts = [self._check_numbers(batch) for batch in self._pairs.batches(self._file)]
         if store is None or not cuts:
             return
         self._row = 0
@@ -185,7 +191,7 @@ class _Shard:
         if missing := [name for name in kept if name not in store.kept]:
             raise DataError(f"{store.path} has no kept column {missing[0]!r}, and the pairs have")
         sequences = store.spans(first, whole, spans, kept, train_only=is_train)
-        for found, part in zip(read_batches(self._path), parts, strict=True):
+        for found, part in zip(self._pairs.batches(self._file), parts, strict=True):
             located = LocatedCuts(part, sequences.index_of(part.user, part.target))
             (expected,) = gather(located, sequences, self._schema, max_input=limit, batch_rows=max(len(part), 1))
             if not expected.equals(found):

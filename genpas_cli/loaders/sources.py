@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from genpas_cli.errors import IntegrityError, UsageError
-from genpas_cli.manifest import manifest_files, read_manifest
+from genpas_cli.errors import UsageError
+from genpas_cli.pair_files import PairFiles
 from genpas_cli.shards import ShardFile
 from genpas_cli.threads import pool
 
@@ -81,18 +80,13 @@ class PairsDirectory:
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory).absolute()
         self.name = f"pairs directory {directory}"
-        manifest = read_manifest(self.directory)
-        self.max_input: int | None = manifest["max_input"]
+        self._pairs = PairFiles(self.directory)
+        self.max_input: int | None = self._pairs.manifest["max_input"]
         self._shards: dict[str, list[list[ShardFile]]] = {}
         self._blocks: dict[tuple[str, int], list[Block]] = {}
-        for file in sorted(manifest_files(manifest), key=lambda file: file.path):
-            if file.split is not None:
-                _add_shard(self._shards.setdefault(file.split, []), file)
-        if not self._shards:
-            raise IntegrityError(f"{self.directory} is damaged: its manifest lists no shard")
-        first = next(iter(self._shards.values()))[0][0]
-        with _opened(self.directory / first.path) as parquet:
-            self.schema: pa.Schema = parquet.schema_arrow
+        for file in sorted(self._pairs.shards, key=lambda file: file.path):
+            _add_shard(self._shards.setdefault(str(file.split), []), file)
+        self.schema: pa.Schema = self._pairs.schema
 
     def blocks(self, split: str, epoch: int) -> Sequence[Block]:
         """Return the row groups of an epoch.
@@ -108,7 +102,7 @@ class PairsDirectory:
             self._blocks[split, drawn] = [
                 Block(shard, group, rows)
                 for shard, file in enumerate(self._shards[split][drawn])
-                for group, rows in enumerate(_row_groups(self.directory / file.path, file.rows))
+                for group, rows in enumerate(self._pairs.groups(file))
             ]
         return self._blocks[split, drawn]
 
@@ -121,7 +115,8 @@ class PairsDirectory:
         files = self._shards[split][epoch % len(self._shards[split])]
 
         def decoded(segment: Segment) -> pa.RecordBatch:
-            return _read_rows(self.directory / files[segment.block.shard].path, segment, columns)
+            batch = self._pairs.read(files[segment.block.shard], segment.block.group, columns)
+            return batch.slice(segment.start, segment.stop - segment.start)
 
         with pool(_READERS, "genpas-read") as readers:
             tasks = deque(readers.submit(decoded, segment) for segment in segments[:_READERS])
@@ -137,45 +132,3 @@ def _add_shard(epochs: list[list[ShardFile]], file: ShardFile) -> None:
     if not epochs or Path(epochs[-1][0].path).parent != Path(file.path).parent:
         epochs.append([])
     epochs[-1].append(file)
-
-
-def _opened(path: Path) -> Any:
-    """Open a shard.
-
-    Raises:
-        IntegrityError: it is missing, or not Parquet.
-    """
-    try:
-        return pq.ParquetFile(path)
-    except FileNotFoundError as error:
-        raise IntegrityError(
-            f"{path} is missing: the manifest lists it", tip="Make the pairs directory again with genpas augment."
-        ) from error
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
-
-
-def _row_groups(path: Path, rows: int) -> list[int]:
-    """Return the rows of each row group of a shard that should have `rows` in all."""
-    with _opened(path) as parquet:
-        found = [parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)]
-    if sum(found) != rows:
-        raise IntegrityError(
-            f"{path} has {sum(found):,} rows, and its manifest says {rows:,}",
-            tip="Make the pairs directory again with genpas augment.",
-        )
-    return found
-
-
-def _read_rows(path: Path, segment: Segment, columns: list[str]) -> pa.RecordBatch:
-    with _opened(path) as parquet:
-        try:
-            table = parquet.read_row_group(segment.block.group, columns=columns, use_threads=False)
-        except (pa.ArrowException, OSError) as error:
-            raise _damaged(path, error) from error
-    (batch,) = table.combine_chunks().to_batches()
-    return batch.select(columns).slice(segment.start, segment.stop - segment.start)
-
-
-def _damaged(path: Path, error: Exception) -> IntegrityError:
-    return IntegrityError(f"{path} is damaged: {error}", tip=f"See what else is: genpas verify {path.parent.parent}")

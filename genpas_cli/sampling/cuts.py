@@ -36,8 +36,8 @@ class Cuts:
     def __len__(self) -> int:
         return len(self.user)
 
-    def take(self, order: Ints) -> Cuts:
-        """Return the cuts at these indices, in this order."""
+    def take(self, order: Ints | slice) -> Cuts:
+        """Return the cuts at these indices, in this order; of a slice, a view."""
         return Cuts(self.user[order], self.start[order], self.target[order])
 
 
