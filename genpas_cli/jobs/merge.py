@@ -148,10 +148,10 @@ def _check_same(first: _Found, other: _Found) -> None:
 
 def _whole_of(first: _Found) -> Path:
     suffix = f".part-{first.part.number}-of-{first.part.of}"
-    name = first.directory.absolute().name
-    if not name.endswith(suffix):
+    directory = first.directory if first.directory.name.endswith(suffix) else first.directory.absolute()
+    if not directory.name.endswith(suffix):
         raise UsageError(f"{first.directory} has another name than augment gave it", tip="Name the output: -o DIR")
-    return first.directory.absolute().with_name(name.removesuffix(suffix))
+    return directory.with_name(directory.name.removesuffix(suffix))
 
 
 def _check_complete(files: Sequence[ShardFile]) -> None:
