@@ -161,6 +161,8 @@ class Store:
     meta: dict[str, Any]
     rule: TargetRule | None = field(default=None, kw_only=True)
     """Picks which interactions can be targets; None for all that have another before them."""
+    name: str = field(default="store", kw_only=True)
+    """What it is attached as."""
 
     @property
     def kept(self) -> list[str]:
@@ -179,17 +181,17 @@ class Store:
 
     def rows(self, table: Literal["sources", "funnel"]) -> list[dict[str, Any]]:
         """Return a small table as dictionaries."""
-        relation = self.database.con.sql(f"select * from store.{table}")
+        relation = self.database.con.sql(f"select * from {self.name}.{table}")
         return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
     def column_types(self) -> dict[str, pa.DataType]:
         """Return the Arrow types of the columns of `interactions`, by name."""
-        schema = self.database.con.sql("select * from store.interactions limit 0").to_arrow_table().schema
+        schema = self.database.con.sql(f"select * from {self.name}.interactions limit 0").to_arrow_table().schema
         return {field.name: field.type for field in schema}
 
     def train_length_histogram(self) -> NDArray[np.int64]:
         """Return int64 (longest + 1,): how many users have each training length."""
-        query = "select train_length, count(*) from store.users group by train_length"
+        query = f"select train_length, count(*) from {self.name}.users group by train_length"
         counts = np.array(self.database.con.sql(query).fetchall(), np.int64).reshape(-1, 2)
         histogram = np.zeros(int(counts[:, 0].max(initial=0)) + 1, np.int64)
         histogram[counts[:, 0]] = counts[:, 1]
@@ -207,7 +209,7 @@ class Store:
     def lengths(self, first: int, last: int, rows: int) -> Iterator[Lengths]:
         """Yield the lengths of the 0-based users first..last, in chunks of exactly `rows` users (the last: fewer)."""
         query = (
-            "select train_length, validation_length, length from store.users "
+            f"select train_length, validation_length, length from {self.name}.users "
             f"where user_num between {first + 1} and {last + 1}"
         )
         held, seen = np.zeros((3, 0), np.int64), 0
@@ -261,7 +263,7 @@ class Store:
         """Yield the times of a split's interactions, in the log's unit; timestamps in seconds."""
         kind = self.meta["time_type"]
         time = "time::double" if kind in ("BIGINT", "DOUBLE") else "epoch(time)"
-        query = f"select {time} from store.interactions where split = '{split}'"
+        query = f"select {time} from {self.name}.interactions where split = '{split}'"
         for batch in self.database.read(query, _BATCH_ROWS):
             yield batch.column(0).to_numpy()
 
@@ -283,11 +285,18 @@ class Store:
         last = first + len(lengths) - 1
         columns = "".join(f", {quoted(name)}" for name in kept)
         query = (
-            f"select user_num, item_num{columns} from store.interactions "
+            f"select user_num, item_num{columns} from {self.name}.interactions "
             f"where user_num between {first + 1} and {last + 1}" + (" and split = 'train'" if train_only else "")
         )
         order = RowOrder(str(self.path), first, lengths)
         return cut_spans(self.database.read(query, _BATCH_ROWS), order, spans, kept)
+
+    def in_order(self) -> Iterator[Any]:
+        """Yield all interactions in their order, as Arrow batches of user and item (from 0), [time], keep_0, ..."""
+        time = "" if self.meta["time_type"] is None else ", time"
+        kept = "".join(f", {quoted(name)} as keep_{i}" for i, name in enumerate(self.kept))
+        query = f"select user_num - 1 as user, item_num - 1 as item{time}{kept} from {self.name}.interactions"
+        return self.database.read(query, _BATCH_ROWS)
 
     def histories(  # all but two by keyword
         self, through: Split, interactions: int, *, kept: Sequence[str] = (), first: int = 0, last: int | None = None
@@ -322,7 +331,7 @@ class Store:
     def vocabulary(self, table: Literal["users", "items"]) -> Iterator[Any]:
         """Yield Arrow batches (number, id) in the order of numbers."""
         name = table[:-1]
-        yield from self.database.read(f"select {name}_num, {name}_id from store.{table}", _BATCH_ROWS)
+        yield from self.database.read(f"select {name}_num, {name}_id from {self.name}.{table}", _BATCH_ROWS)
 
 
 @contextmanager
@@ -338,20 +347,36 @@ def open_store(path: Path, machine: Machine, scratch: Path, *, memory: int | Non
     Raises:
         DataError: no such file, not a store, of another format version, damaged, or locked by another process.
     """
+    check_is_store(path)
+    with connect(machine, scratch, memory=memory) as database, attached_store(database, path, "store") as store:
+        yield store
+
+
+@contextmanager
+def attached_store(database: Database, path: Path, name: str) -> Iterator[Store]:
+    """Attach a store to a database for reading, under this name.
+
+    Raises:
+        DataError: see `open_store`.
+    """
+    check_is_store(path)
+    try:
+        database.con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name} (read_only)")
+        yield Store(path, database, _read_meta(database.con, path, name), name=name)
+    except duckdb.Error as error:
+        if unreadable := _unreadable(path, error):
+            raise unreadable from error
+        raise
+
+
+def check_is_store(path: Path) -> None:
+    """Raise DataError if there is no store at `path`."""
     if not path.exists():
         raise DataError(f"no such store: {path}", tip=f"Make it first: genpas ingest LOGS -o {path}")
     if not is_store(path):
         raise DataError(
             f"{path} is not a genpas store (no DuckDB file)", tip=f"Make one: genpas ingest {path} -o STORE"
         )
-    with connect(machine, scratch, memory=memory) as database:
-        try:
-            database.con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as store (read_only)")
-            yield Store(path, database, _read_meta(database.con, path))
-        except duckdb.Error as error:
-            if unreadable := _unreadable(path, error):
-                raise unreadable from error
-            raise
 
 
 def _unreadable(path: Path, error: Exception) -> DataError | None:
@@ -369,9 +394,9 @@ def _unreadable(path: Path, error: Exception) -> DataError | None:
     return None
 
 
-def _read_meta(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
+def _read_meta(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[str, Any]:
     try:
-        meta = {key: json.loads(value) for key, value in con.sql("select key, value from store.meta").fetchall()}
+        meta = {key: json.loads(value) for key, value in con.sql(f"select key, value from {name}.meta").fetchall()}
         version = meta["format_version"]
     except (duckdb.Error, KeyError, ValueError) as error:
         tip = "genpas stores are made by: genpas ingest LOGS -o STORE"

@@ -25,6 +25,7 @@ Sources = Annotated[
 
 EXAMPLES = """
 genpas ingest logs.parquet -o logs.store
+genpas ingest tuesday.csv -o logs.store --append
 genpas ingest 'events/*.csv.gz' -o shop.store --user 'Customer ID' --item StockCode --min-user 5 --min-item 5
 zcat ratings.dat.gz | genpas ingest - -o ml.store --user 1 --item 2 --time 4
 """
@@ -32,17 +33,22 @@ zcat ratings.dat.gz | genpas ingest - -o ml.store --user 1 --item 2 --time 4
 
 @command(EXAMPLES)
 @with_options(options=IngestOptions)
-def ingest(
+def ingest(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="STORE", help="The store file to make.", show_default=False)
     ],
     *,
+    append: Annotated[
+        bool,
+        typer.Option("--append", help="Take new interactions into a store that exists; it keeps its numbers, cleaning "
+                     "and split rule, and what is held out is decided anew."),
+    ] = False,
     force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
     options: IngestOptions,
-) -> None:
+) -> None:  # fmt: skip
     """Read logs, clean, order, number and split them; write one DuckDB file.
 
     Format and columns are found from the files themselves; options overrule.
@@ -51,7 +57,7 @@ def ingest(
 
     del quiet  # acted on by `command`
     with console.progress() as progress:
-        report = run(sources, output, options, force=force, progress=progress)
+        report = run(sources, output, options, append=append, force=force, progress=progress)
     if json:
         console.print_json(asdict(report))
         return

@@ -6,7 +6,9 @@ import math
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,13 @@ import pyarrow as pa
 from genpas_cli import store as stores
 from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, UsageError
-from genpas_cli.jobs.log_passes import LogPasses
+from genpas_cli.jobs.appending import Earlier, earlier_store, same_numbers
+from genpas_cli.jobs.log_passes import Join, LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
 from genpas_cli.logs.sessions import parse_gap
 from genpas_cli.logs.split import parse_split
-from genpas_cli.logs.staging import FileReport, FunnelStep, stage
+from genpas_cli.logs.staging import FileReport, FunnelStep, Staged, stage
 from genpas_cli.machine import resolve, scratch_directory
 from genpas_cli.manifest import library_versions
 from genpas_cli.options import as_json
@@ -67,9 +70,9 @@ class IngestReport:
     """Path of the file that holds the bad rows, if there were any."""
 
 
-def ingest(
+def ingest(  # noqa: PLR0913  # all but three by keyword
     sources: str | Path | Sequence[str | Path], output: str | Path, options: IngestOptions | None = None, *,
-    force: bool = False, rejects: str | Path | None = None, progress: Progress = silent,
+    append: bool = False, force: bool = False, rejects: str | Path | None = None, progress: Progress = silent,
 ) -> IngestReport:  # fmt: skip
     """Read interaction logs into a store.
 
@@ -77,6 +80,8 @@ def ingest(
         sources: files, globs, directories, or "-" for standard input.
         output: the store file to make.
         options: see `IngestOptions`; the defaults find format and columns, and hold out each user's last two.
+        append: the store exists, and the logs are new interactions for it. Numbers stay, new ids come after them;
+            cleaning and split are those of the store, and what is held out is decided anew.
         force: replace an existing store.
         rejects: where bad rows go with `bad_rows="skip"`, if there are any; by default `<output>.rejects.csv`.
         progress: told how far it is.
@@ -93,17 +98,25 @@ def ingest(
     arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
     check_ingest_options(options)
     path, machine = Path(output), resolve(options)
-    refuse_existing(path, force=force, replaceable=stores.is_store)
+    if append and force:
+        raise UsageError("--append keeps what the store has, and --force replaces it", tip="Give one of them.")
+    if append:
+        stores.check_is_store(path)
+    replace_it = force or append
+    refuse_existing(path, force=replace_it, replaceable=stores.is_store)
     rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")
     if options.bad_rows == "skip":
         refuse_existing(rejected, force=force, replaceable=Path.is_file)
     with (
         scratch_directory(machine.temp_dir) as scratch,
-        building(path, force=force, replaceable=stores.is_store) as new,
+        building(path, force=replace_it, replaceable=stores.is_store) as new,
         connect(machine, scratch) as database,
+        earlier_store(database, path) if append else nullcontext() as earlier,
     ):
         bad_rows = scratch / "rejects.csv"
-        report = _Ingest(database, options, progress).run(arguments, scratch, bad_rows, new)
+        if earlier is not None:
+            options = earlier.options(options)
+        report = _Ingest(database, options, progress, earlier).run(arguments, scratch, bad_rows, new)
         if bad_rows.exists():
             shutil.move(bad_rows, rejected)
             report = replace(report, rejects=str(rejected))
@@ -136,29 +149,31 @@ def _check_kept_names(names: Iterable[str]) -> None:
 class _Ingest:
     """One run of `ingest`, step by step."""
 
-    def __init__(self, database: Database, options: IngestOptions, progress: Progress) -> None:
-        self.database, self.options, self.progress = database, options, progress
+    def __init__(self, database: Database, options: IngestOptions, progress: Progress, earlier: Earlier | None) -> None:
+        self.database, self.options, self.progress, self.earlier = database, options, progress, earlier
         self.con = database.con
-        self.funnel: list[FunnelStep] = []
+        self.funnel: list[FunnelStep] = [] if earlier is None else earlier.funnel()
 
     def run(self, sources: list[str], scratch: Path, rejects: Path, new: Path) -> IngestReport:
         self.con.execute("attach ':memory:' as stage")
-        known = {kind: self._known(kind) for kind in ("user", "item")}
+        known = {kind: self._known(kind) for kind in numbering.KINDS}
         staged = stage(self.con, sources, self.options, scratch=scratch, rejects=rejects, progress=self.progress)
         _check_kept_names(staged.kept)  # by now they have the log's own names, whatever the options call them
-        self.funnel += staged.funnel
+        before = 0 if self.earlier is None else self.earlier.rows
+        self.funnel += [FunnelStep(step.step, step.dropped, step.kept + before) for step in staged.funnel]
         self._unknown_items(known["item"])
-        if self.funnel[-1].kept == 0:
+        if self.funnel[-1].kept == before:
             raise self._nothing_left()
         self.progress("numbering users and items")
         for kind in ("item", "user"):
             numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
-        passes = LogPasses(self.database, self.options, staged, known["user"], self.progress)
+        passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, self._join(staged, known))
         self.funnel += passes.prepare(self.funnel[-1].kept)
         stores.attach_new(self.con, new)
         users, items = (numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive())
+        carried = (users, items) if self.earlier is None else (same_numbers(users), same_numbers(items))
         stores.write_interactions(
-            self.database, passes.schema(), passes.rows(users, items, self.funnel[-1].kept), list(staged.kept)
+            self.database, passes.schema(), passes.rows(*carried, self.funnel[-1].kept), list(staged.kept)
         )
         self.funnel += passes.last_steps(self.funnel[-1].kept)
         if passes.interactions == 0:
@@ -170,11 +185,24 @@ class _Ingest:
             self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), passes.lengths(users.count)
         )
         report = self._report(passes, users.count, items.count)
-        stores.write_provenance(self.con, _relative(staged.files), self.funnel)
+        stores.write_provenance(self.con, self._sources(staged), self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes))
         return report
 
+    def _join(self, staged: Staged, known: dict[numbering.Kind, pa.Table | None]) -> Join | None:
+        """Return what puts the new rows among those of the store that they are appended to."""
+        if self.earlier is None:
+            return None
+        self.earlier.check(self.database, staged)
+        users, items = (numbering.final_numbers(self.con, kind, None, known[kind]) for kind in numbering.KINDS)
+        return partial(self.earlier.joined, users, items)
+
+    def _sources(self, staged: Staged) -> list[FileReport]:
+        return ([] if self.earlier is None else self.earlier.sources) + _relative(staged.files)
+
     def _known(self, kind: numbering.Kind) -> pa.Table | None:
+        if self.earlier is not None:
+            return self.earlier.known(kind)
         path = self.options.items if kind == "item" else self.options.users
         return None if path is None else numbering.read_known(path, kind)
 
@@ -188,10 +216,12 @@ class _Ingest:
             self.funnel.append(FunnelStep("unknown items", dropped, self.funnel[-1].kept - dropped))
 
     def _nothing_left(self) -> DataError:
-        told = "; ".join(f"{s.step}: {s.dropped:,} dropped, {s.kept:,} kept" for s in self.funnel)
-        last = next((s.step for s in self.funnel if s.kept == 0), "")
+        had, before = (0, 0) if self.earlier is None else (self.earlier.steps, self.earlier.rows)
+        steps = [(s.step, s.dropped, s.kept - before) for s in self.funnel[had:]]
+        told = "; ".join(f"{step}: {dropped:,} dropped, {kept:,} kept" for step, dropped, kept in steps)
+        last = next((step for step, _, kept in steps if kept == 0), "")
         tip = _NOTHING_LEFT.get(last, "Loosen the cleaning options.")
-        return DataError(f"no interaction is left: {told}", tip=tip)
+        return DataError(f"no {'new ' if self.earlier else ''}interaction is left: {told}", tip=tip)
 
     def _report(self, passes: LogPasses, users: int, items: int) -> IngestReport:
         lengths = passes.lengths(users).column("length").to_numpy()
@@ -211,12 +241,14 @@ class _Ingest:
             length=length, store="",
         )  # fmt: skip
 
-    def _meta(self, report: IngestReport, staged: Any, passes: LogPasses) -> dict[str, Any]:
+    def _meta(self, report: IngestReport, staged: Staged, passes: LogPasses) -> dict[str, Any]:
         options = as_json(self.options)
         for name in ("threads", "memory_limit", "temp_dir"):
             del options[name]  # they decide nothing that is in the store
         return {
-            "versions": library_versions(), "options": options, "kept": staged.kept, "time_type": staged.time_type,
+            "versions": library_versions(),
+            "options": options if self.earlier is None else self.earlier.made_with,
+            "kept": staged.kept, "time_type": staged.time_type,
             "users": report.users, "items": report.items, "interactions": report.interactions, "ties": report.ties,
             "split": self._split_meta(passes.bounds()) | report.split,
             "time_range": report.time_range, "length": report.length,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -37,17 +37,23 @@ _BATCH_ROWS = 1 << 18
 _TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
 
 
+Join = Callable[[Iterator[History]], Iterator[History]]
+"""Joins the sorted rows of a log with others."""
+
+
 class LogPasses:
     """All passes over one log. `prepare` runs those that need the rows more than once, `rows` the last one.
 
     Rows stream from a sorted query as long as one pass is enough; else they are kept sorted, in a table that spills.
+    What they are `joined` with takes part in all passes.
     """
 
-    def __init__(
-        self, database: Database, options: PassOptions, staged: Staged, known_users: pa.Table | None, progress: Progress
-    ) -> None:
+    def __init__(  # the last has a default
+        self, database: Database, options: PassOptions, staged: Staged, known_users: pa.Table | None,
+        progress: Progress, joined: Join | None = None,
+    ) -> None:  # fmt: skip
         self._database, self._options, self._staged, self._progress = database, options, staged, progress
-        self._known_users = known_users
+        self._known_users, self._joined = known_users, joined
         self._kind, self._bounds = parse_split(options.split)
         self._check_times()
         columns = (["time"] if self._has_time else []) + (["row_hash"] if options.dedup == "exact" else [])
@@ -121,7 +127,10 @@ class LogPasses:
 
     def _histories(self) -> Iterator[History]:
         """Yield all rows that are left, in order."""
-        for history in whole_users(self._database.read(self._query, _BATCH_ROWS)):
+        rows = whole_users(self._database.read(self._query, _BATCH_ROWS))
+        if self._joined is not None and self._table == "rows":
+            rows = self._joined(rows)
+        for history in rows:
             kept = history
             if self._pending_dedup != "none":
                 kept = history.filter(not_repeated(history, self._pending_dedup))

@@ -58,13 +58,14 @@ def whole_users(batches: Iterable[pa.RecordBatch]) -> Iterator[History]:
             continue
         if last or held:
             ready = [*held, batch.slice(0, last)]
-            yield _history(ready)
+            yield history_of(ready)
         held = [batch.slice(last)]
     if held:
-        yield _history(held)
+        yield history_of(held)
 
 
-def _history(batches: list[pa.RecordBatch]) -> History:
+def history_of(batches: list[pa.RecordBatch]) -> History:
+    """Return the rows of these batches, which follow each other (columns user, item, [time], ...)."""
     rows = pa.concat_batches(batches) if len(batches) > 1 else batches[0]
     time = rows.column("time") if "time" in rows.schema.names else None
     if time is not None and pa.types.is_timestamp(time.type):

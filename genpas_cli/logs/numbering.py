@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from genpas_cli.errors import DataError
 
 Kind = Literal["user", "item"]
+KINDS: tuple[Kind, ...] = ("user", "item")
 
 _ORDER = {"item": "ids.id", "user": "md5(ids.id), ids.id"}
 

@@ -1,0 +1,158 @@
+"""`ingest --append`: what a store has takes part in the passes over a new log; only the new rows are sorted.
+
+The store that comes out is the one that all logs at once would make, with the numbers of the store that there was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from genpas_cli.database import Database
+from genpas_cli.errors import DataError, UsageError
+from genpas_cli.jobs.options import IngestOptions
+from genpas_cli.logs.histories import History, history_of, whole_users
+from genpas_cli.logs.merging import merged
+from genpas_cli.logs.numbering import Kind, Numbers, read_known
+from genpas_cli.logs.staging import FileReport, FunnelStep, Staged
+from genpas_cli.store import Store, attached_store
+
+_NEED_ALL_ROWS = {
+    "min_user": "a k-core of all rows needs those that were dropped",
+    "min_item": "a k-core of all rows needs those that were dropped",
+    "session_gap": "a new event may belong to the last session of its user",
+    "dedup": "what makes rows equal in every column is not kept",
+    "ties": "what decides between equal times is not kept",
+}
+"""Options of a store that nothing can be appended to, and why."""
+
+_POSSIBLE: dict[str, tuple[Any, ...]] = {
+    "min_user": (0, 1), "min_item": (0, 1), "session_gap": (None,), "dedup": ("none", "consecutive", "user-item"),
+    "ties": ("file", "error"),
+}  # fmt: skip
+
+_COLUMNS = ("user", "item", "time", "rating", "time_format")
+"""Options that hold for the new log too, unless others are given."""
+
+_OF_THE_FILE = ("format", "delimiter", "header", "quote", "encoding", "hive", "bad_rows", "unknown_items")
+"""Options of the new log itself. All others are those of the store."""
+
+
+@contextmanager
+def earlier_store(database: Database, path: Path) -> Iterator[Earlier]:
+    """Open the store that something is appended to.
+
+    Raises:
+        DataError: see `open_store`.
+    """
+    with attached_store(database, path, "earlier") as store:
+        yield Earlier(store)
+
+
+class Earlier:
+    """A store that a new log is appended to.
+
+    Args:
+        store: it, open.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.rows = int(store.meta["interactions"])
+        self.made_with: dict[str, Any] = store.meta["options"]
+        self.steps = len(self.funnel())
+        self.sources = [FileReport(**source) for source in store.rows("sources")]
+
+    def funnel(self) -> list[FunnelStep]:
+        """Return what cleaning did so far."""
+        return [FunnelStep(**step) for step in self.store.rows("funnel")]
+
+    def known(self, kind: Kind) -> pa.Table:
+        """Return the numbers that the store has given (columns num, id)."""
+        return read_known(str(self.store.path), kind)
+
+    def options(self, given: IngestOptions) -> IngestOptions:
+        """Return the options for the new log: how it is read as given, all else as when the store was made.
+
+        Raises:
+            UsageError: something else was given; or the store was made in a way that nothing can be appended to.
+        """
+        if given.items or given.users:
+            raise UsageError("--append keeps the store's own numbers; --items and --users are for a new store")
+        default, inherited = IngestOptions(), dict[str, Any]()
+        for name, made in self.made_with.items():
+            if name in _OF_THE_FILE or name in ("items", "users"):
+                continue
+            value, wanted = tuple(made) if isinstance(made, list) else made, getattr(given, name)
+            if name in _COLUMNS and wanted != getattr(default, name):
+                continue
+            self._check_option(name, value, None if wanted == getattr(default, name) else wanted)
+            inherited[name] = value
+        return replace(given, **inherited)
+
+    def _check_option(self, name: str, made: Any, wanted: Any) -> None:
+        flag = f"--{name.replace('_', '-')}"
+        if wanted not in (None, made):
+            raise UsageError(
+                f"{flag} {_shown(wanted)}: {self.store.path} was made with {_shown(made)}, and that holds for what is "
+                "appended too",
+                tip="Leave the option out; or make a new store of all logs.",
+            )
+        if name in _POSSIBLE and made not in _POSSIBLE[name]:
+            raise UsageError(
+                f"nothing can be appended to {self.store.path}: it was made with {flag} {made}, and "
+                f"{_NEED_ALL_ROWS[name]}",
+                tip="Make a new store of all logs: genpas ingest LOGS... -o STORE",
+            )
+
+    def check(self, database: Database, staged: Staged) -> None:
+        """Compare what was read with what the store has, and give numbers the store's type.
+
+        Raises:
+            DataError: columns of other types, or a file that is in the store already.
+        """
+        there = {source.sha256: source.name for source in self.sources}
+        if again := next((file for file in staged.files if file.sha256 in there), None):
+            raise DataError(
+                f"{again.name} is in {self.store.path} already: it has the content of {there[again.sha256]}",
+                tip="Append what is new alone.",
+            )
+        wanted = {"time": self.store.meta["time_type"], **self.store.meta["kept"]}
+        found = {"time": staged.time_type, **staged.kept}
+        for column, name in {"time": "time", **{f"keep_{i}": name for i, name in enumerate(staged.kept)}}.items():
+            if (found[name], wanted.get(name)) == ("BIGINT", "DOUBLE"):
+                database.con.execute(f"alter table stage.rows alter {column} type double")
+            elif found[name] != wanted.get(name):
+                raise DataError(
+                    f"column {name} of the new log is {found[name] or 'not there'}, and in {self.store.path} "
+                    f"{wanted.get(name) or 'not there'}",
+                    tip="Append a log of the same columns; --time, --time-format and --keep say how it is read.",
+                )
+
+    def joined(self, users: Numbers, items: Numbers, new: Iterator[History]) -> Iterator[History]:
+        """Yield the store's rows with the new ones among them, by final numbers less 1."""
+        return merged(whole_users(self.store.in_order()), (_renumbered(each, users, items) for each in new))
+
+
+def _renumbered(history: History, users: Numbers, items: Numbers) -> History:
+    columns = [
+        pa.array(numbers.by_provisional[provisional] - np.int32(1))
+        for numbers, provisional in ((users, history.user), (items, history.item))
+    ]
+    rest = history.rows.columns[2:]
+    return history_of([pa.RecordBatch.from_arrays([*columns, *rest], schema=history.rows.schema)])
+
+
+def same_numbers(numbers: Numbers) -> Numbers:
+    """Return the numbers of rows that carry final numbers less 1."""
+    return Numbers(np.arange(1, numbers.count + 1, dtype=np.int32), numbers.count)
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
