@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.machine import Machine
-from genpas_cli.sampling.user_targets import UserTargets, training_targets_of
+from genpas_cli.sampling.user_targets import UserTargets
+from genpas_cli.sequence_source import USERS_A_READ, Lengths, SequenceSource, Split, possible_targets
 from genpas_cli.sequences import Sequences, Spans
 from genpas_cli.spans import RowOrder, cut_spans
 from genpas_cli.target_rule import TargetRule, pick_targets
@@ -40,12 +41,7 @@ SPLITS = ("train", "validation", "test", "unused")
 """Values of interactions.split, in the order of their codes. `unused`: held out, but no target (--eval first, last);
 it still stands in the inputs of later targets."""
 
-HeldOut = Literal["validation", "test"]
-Split = Literal["train", "validation", "test"]
-Evaluated = Literal["first", "last", "all"]
-
 _BATCH_ROWS = 1 << 18
-_USERS_A_READ = 1 << 17
 
 
 def is_store(path: Path) -> bool:
@@ -121,39 +117,8 @@ def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any]) -> None:
 # ---------------------------------------------------------------------------------------------------------- reading
 
 
-class Lengths(NamedTuple):
-    """How a run of users' interactions fall into the splits: int64 arrays, one entry a user."""
-
-    train: NDArray[np.int64]
-    """Training interactions; they come first."""
-    validation: NDArray[np.int64]
-    """Interactions held out for validation, targets or not; they come next."""
-    total: NDArray[np.int64]
-    """All interactions; the rest is the test split's."""
-
-    def held_out(self, split: HeldOut, evaluated: Evaluated) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (position of the first target, number of targets) of each user: consecutive positions, from 2 on.
-
-        Args:
-            split: which held-out split.
-            evaluated: which of a user's held-out interactions are targets; an interaction without any before it never
-                is, as it has no input.
-        """
-        first, last = {
-            "validation": (self.train + 1, self.train + self.validation),
-            "test": (self.train + self.validation + 1, self.total),
-        }[split]
-        first = np.maximum(first, 2)
-        low, high = {
-            "all": (first, last),
-            "first": (first, np.minimum(first, last)),
-            "last": (np.maximum(first, last), last),
-        }[evaluated]
-        return low, np.maximum(high - low + 1, 0)
-
-
 @dataclass(frozen=True)
-class Store:
+class Store(SequenceSource):
     """A store open for reading."""
 
     path: Path
@@ -227,19 +192,13 @@ class Store:
         """Return how many targets of a split each user of a run has, given the first user and their lengths."""
         if self.rule is not None:
             return self.rule.count[split][first : first + len(lengths.total)].astype(np.int64)
-        return self._possible_targets(split, lengths).counts
+        return possible_targets(split, lengths, self.meta["split"]["eval"]).counts
 
     def user_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:
         """Return the targets of a split that the users of a run have, given the first user and their lengths."""
         if self.rule is not None:
             return self.rule.targets(split, first, len(lengths.total))
-        return self._possible_targets(split, lengths)
-
-    def _possible_targets(self, split: Split, lengths: Lengths) -> UserTargets:
-        if split == "train":
-            return training_targets_of(lengths.train)
-        low, count = lengths.held_out(split, self.meta["split"]["eval"])
-        return UserTargets(count, low)
+        return possible_targets(split, lengths, self.meta["split"]["eval"])
 
     def restricted(self, condition: str) -> Store:
         """Return the store with no other targets than interactions that satisfy a condition.
@@ -250,10 +209,10 @@ class Store:
         Raises:
             duckdb.Error: it fails on some value.
         """
-        chunks = zip(*self.lengths(0, self.users - 1, _USERS_A_READ), strict=True)
+        chunks = zip(*self.lengths(0, self.users - 1, USERS_A_READ), strict=True)
         lengths = Lengths(*(np.concatenate(column) for column in chunks))
         splits: tuple[Split, ...] = ("train", "validation", "test")
-        possible = {split: self._possible_targets(split, lengths) for split in splits}
+        possible = {split: possible_targets(split, lengths, self.meta["split"]["eval"]) for split in splits}
         ranges: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {
             split: (targets.low, targets.counts) for split, targets in possible.items()
         }
@@ -298,35 +257,9 @@ class Store:
         query = f"select user_num - 1 as user, item_num - 1 as item{time}{kept} from {self.name}.interactions"
         return self.database.read(query, _BATCH_ROWS)
 
-    def histories(  # all but two by keyword
-        self, through: Split, interactions: int, *, kept: Sequence[str] = (), first: int = 0, last: int | None = None
-    ) -> Iterator[tuple[Lengths, Sequences]]:
-        """Yield users' sequences with their lengths, in runs of whole users.
-
-        Args:
-            through: the last split that is given out; of later ones nothing is.
-            interactions: about how many a run has; more where a single user has more.
-            kept: names of kept columns to read beside the items.
-            first: 0-based first user.
-            last: last user; by default the last one there is.
-        """
-        for chunk in self.lengths(first, self.users - 1 if last is None else last, _USERS_A_READ):
-            runs = np.flatnonzero(np.diff(np.cumsum(chunk.total) // interactions)) + 1
-            for part in zip(*(np.split(column, runs) for column in chunk), strict=True):
-                lengths = Lengths(*part)
-                yield lengths, self._histories_of(first, lengths, through, list(kept))
-                first += len(lengths.total)
-
-    def _histories_of(self, first: int, lengths: Lengths, through: Split, kept: list[str]) -> Sequences:
-        given = {
-            "train": lengths.train, "validation": lengths.train + lengths.validation, "test": lengths.total
-        }[through]  # fmt: skip
-        user, some = np.arange(first, first + len(given), dtype=np.int32), given > 0
-        spans = Spans(user[some], np.ones(int(some.sum()), np.int32), given[some].astype(np.int32))
-        whole = lengths.train if through == "train" else lengths.total
-        read = self.spans(first, whole, spans, kept, train_only=through == "train")
-        offsets = np.concatenate(([0], np.cumsum(given)))
-        return Sequences(user, offsets, np.zeros(len(user), np.int64), read.items, read.kept)
+    def histories(self, through: Split, interactions: int) -> Iterator[tuple[Lengths, Sequences]]:
+        """Yield the sequences of all users, see `runs`."""
+        return self.runs(through, interactions, first=0, last=self.users - 1)
 
     def vocabulary(self, table: Literal["users", "items"]) -> Iterator[Any]:
         """Yield Arrow batches (number, id) in the order of numbers."""

@@ -1,4 +1,4 @@
-"""The shards of a job, and one shard's pairs as a pure function of the store and the plan.
+"""The shards of a job, and one shard's pairs as a pure function of the sequences and the plan.
 
 A shard is drawn, read, permuted and gathered.
 """
@@ -25,8 +25,9 @@ from genpas_cli.pairs import (
 )
 from genpas_cli.sampling.cuts import draw_shard, shard_streams
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, SamplingPlan, Slice
+from genpas_cli.sequence_source import Lengths, SequenceSource, Split
 from genpas_cli.shards import ROW_GROUP_ROWS, shard_name
-from genpas_cli.store import Lengths, Split, Store
+from genpas_cli.store import Store
 
 Order = Literal["shuffled", "user"]
 
@@ -89,9 +90,9 @@ class PairShard(NamedTuple):
         """Return the schema of the file."""
         return cut_schema() if form.as_cuts else form.schema
 
-    def batches(self, store: Store, form: PairForm) -> Iterator[pa.RecordBatch]:
+    def batches(self, source: SequenceSource, form: PairForm) -> Iterator[pa.RecordBatch]:
         """Yield its rows, a row group a batch."""
-        return shard_batches(store, self.plan, self.slice, self.epoch, form)
+        return shard_batches(source, self.plan, self.slice, self.epoch, form)
 
 
 class SequenceShard(NamedTuple):
@@ -124,10 +125,10 @@ class SequenceShard(NamedTuple):
         """Return the schema of the file."""
         return sequence_schema({name: form.schema.field(f"target_{name}").type for name in form.kept})
 
-    def batches(self, store: Store, form: PairForm) -> Iterator[pa.RecordBatch]:
+    def batches(self, source: SequenceSource, form: PairForm) -> Iterator[pa.RecordBatch]:
         """Yield its rows, a row group a batch."""
         schema, first, last = self.schema(form), self.first_user, self.last_user
-        runs = store.histories("test", _INTERACTIONS_A_GROUP, kept=form.kept, first=first, last=last)
+        runs = source.runs("test", _INTERACTIONS_A_GROUP, kept=form.kept, first=first, last=last)
         for lengths, sequences in runs:
             yield sequence_batch(sequences, lengths.train, schema)
 
@@ -182,13 +183,13 @@ def pair_form(
 
 
 def shard_batches(  # what is drawn, of what, in which form; and a part of it
-    store: Store, plan: SplitPlan, part: Slice, epoch: int, form: PairForm, *, rows: slice = _ALL
+    source: SequenceSource, plan: SplitPlan, part: Slice, epoch: int, form: PairForm, *, rows: slice = _ALL
 ) -> Iterator[pa.RecordBatch]:
     """Yield the pairs of one shard, or those of its `rows`, in the form wanted, a row group a batch."""
-    chunks = list(store.lengths(part.first_user, part.last_user, USERS_A_CHUNK))
+    chunks = list(source.lengths(part.first_user, part.last_user, USERS_A_CHUNK))
     lengths = Lengths(*(np.concatenate(column) for column in zip(*chunks, strict=True)))
     streams = shard_streams(plan.sampling.seed, epoch, part.index)
-    targets = store.user_targets(plan.split, part.first_user, lengths)
+    targets = source.user_targets(plan.split, part.first_user, lengths)
     counts = np.split(targets.counts, np.cumsum([len(chunk.total) for chunk in chunks])[:-1])
     # A held-out target is enumerated like a training one; its input is all before it.
     cuts = draw_shard(
@@ -202,7 +203,7 @@ def shard_batches(  # what is drawn, of what, in which form; and a part of it
         return
     spans = needed_spans(cuts, form.max_input)
     read = lengths.train if is_train else lengths.total
-    sequences = store.spans(part.first_user, read, spans, list(form.kept), train_only=is_train)
+    sequences = source.spans(part.first_user, read, spans, list(form.kept), train_only=is_train)
     # The cuts are permuted before anything is gathered: permuting gathered rows takes 25 times as long.
     located = locate(cuts, sequences).take(order).take(rows)
     yield from gather(located, sequences, form.schema, max_input=form.max_input, batch_rows=ROW_GROUP_ROWS)

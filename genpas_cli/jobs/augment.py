@@ -37,8 +37,9 @@ from genpas_cli.manifest import (
 )
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import refuse_existing
+from genpas_cli.sequence_source import Split
 from genpas_cli.shards import FinishedShards, ShardFile, file_digest, rows_by_split
-from genpas_cli.store import Split, Store
+from genpas_cli.store import Store
 
 Ids = Literal["num", "raw"]
 

@@ -15,8 +15,9 @@ from genpas_cli.sampling.input_sampling import input_pmf
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
 from genpas_cli.sampling.strategies import Strategy, triple
+from genpas_cli.sequence_source import Lengths
 from genpas_cli.sequences import Spans
-from genpas_cli.store import Lengths, Store
+from genpas_cli.store import Store
 
 GRID = tuple(round(0.2 * step, 1) for step in range(11))
 """Values of α and of β on the map: those seen in the figures of arXiv 2509.13648."""

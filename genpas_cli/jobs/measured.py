@@ -32,7 +32,8 @@ from genpas_cli.report.figures import FairDrawFigures, FairTest, StatsReport, St
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.strategies import parse_strategy
 from genpas_cli.sampling.user_targets import TargetNumbers
-from genpas_cli.store import HeldOut, Store
+from genpas_cli.sequence_source import HeldOut
+from genpas_cli.store import Store
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from genpas_cli.manifest import Manifest
 from genpas_cli.pair_files import PairFiles
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.kernels import Ints
+from genpas_cli.sequence_source import Split
 from genpas_cli.shards import read_batches
-from genpas_cli.store import Split
 
 _SPLIT_NAMES = {"valid": "validation", "val": "validation", "dev": "validation"}
 _SPLIT = re.compile(r"(?<![a-z])(train|validation|valid|val|dev|test)(?![a-z])")

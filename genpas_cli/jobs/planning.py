@@ -20,8 +20,9 @@ from genpas_cli.sampling.input_sampling import cut_start, draw_starts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, SamplingPlan, plan_shards
 from genpas_cli.sampling.strategies import MULTI_TARGET, Strategy, parse_strategy, triple
 from genpas_cli.sampling.target_sampling import draw_targets
+from genpas_cli.sequence_source import HeldOut, Split
 from genpas_cli.shards import ROW_GROUP_ROWS
-from genpas_cli.store import HeldOut, Split, Store
+from genpas_cli.store import Store
 
 LARGEST_ENUMERATION = 20
 """An enumeration of more than so many times Multi-Target's pairs needs --pairs all."""

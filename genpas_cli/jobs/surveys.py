@@ -37,8 +37,9 @@ from genpas_cli.distribution.targets import (
 from genpas_cli.progress import Progress
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.sequence_source import HeldOut, Lengths, Split
 from genpas_cli.sequences import Sequences, ranges
-from genpas_cli.store import HeldOut, Lengths, Split, Store
+from genpas_cli.store import Store
 
 INTERACTIONS_A_RUN = 1 << 18
 """Interactions looked at together: what is computed for each of them stays in a processor's cache, or near it."""

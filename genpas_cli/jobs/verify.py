@@ -19,8 +19,9 @@ from genpas_cli.pairs import COLUMNS, LocatedCuts, gather, needed_spans
 from genpas_cli.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
+from genpas_cli.sequence_source import Lengths
 from genpas_cli.shards import ShardFile, file_digest, row_count
-from genpas_cli.store import Lengths, Store, open_store
+from genpas_cli.store import Store, open_store
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from genpas_cli.jobs.options import StatsOptions
 from genpas_cli.progress import silent
 from genpas_cli.report.figures import StatsReport, StrategyFigures
 from genpas_cli.sampling.strategies import NAMED, Strategy, triple
+from genpas_cli.sequence_source import Lengths, Split
 from genpas_cli.sequences import Sequences
-from genpas_cli.store import Lengths, Split, Store
+from genpas_cli.store import Store
 from tests import oracle
 from tests.properties.strategies import biases
 

@@ -155,7 +155,7 @@ def test_sequences_of_many_users_go_into_several_files(
 
 def test_a_stream_and_a_plan(store: Path) -> None:
     """A stream holds items whatever the form; a plan knows that cuts take less."""
-    options = {form: AugmentOptions(form=form) for form in ("items", "cuts")}  # type: ignore[arg-type]  # literals
+    options = {form: AugmentOptions(form=form) for form in ("items", "cuts")}
     streams = []
     for each in options.values():
         with augment_stream(store, each) as stream:

@@ -28,7 +28,7 @@ from genpas_cli import (
 )
 from genpas_cli.engines import local
 from genpas_cli.publish import unfinished
-from genpas_cli.shards import FinishedShards, ShardFile
+from genpas_cli.shards import FinishedShards, ShardFile, write_shard
 from tests.support import identity, small_log, snapshot
 
 DATA_SETS = {
@@ -175,7 +175,7 @@ class Fails:
     """Writes shards until its turn comes to fail."""
 
     def __init__(self, at: int) -> None:
-        self._left, self._write, self.written = at, local.write_shard, list[str]()
+        self._left, self.written = at, list[str]()
 
     def __call__(self, directory: Path, name: str, *arguments: Any) -> ShardFile:
         """Write, or fail as on a full disk."""
@@ -184,7 +184,7 @@ class Fails:
             raise MachineError("no space left on the disk")
         self._left -= 1
         self.written.append(name)
-        return self._write(directory, name, *arguments)
+        return write_shard(directory, name, *arguments)
 
 
 def stopped(

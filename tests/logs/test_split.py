@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from genpas_cli.logs.histories import History
 from genpas_cli.logs.options import Evaluated
 from genpas_cli.logs.split import TEST, TRAIN, UNUSED, VALIDATION, drop_unevaluated
-from genpas_cli.store import HeldOut, Lengths
+from genpas_cli.sequence_source import HeldOut, Lengths
 
 CODES: dict[HeldOut, int] = {"validation": VALIDATION, "test": TEST}
 
