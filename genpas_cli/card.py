@@ -76,4 +76,5 @@ def _path(split: str, manifest: Manifest) -> str:
 
 
 def _source(source: dict[str, Any]) -> str:
-    return f"`{source['name']}` ({source['rows']:,} rows, SHA-256 {source['sha256'][:12]}…)"
+    digest = f", SHA-256 {source['sha256'][:12]}…" if source["sha256"] else ""
+    return f"`{source['name']}` ({source['rows']:,} rows{digest})"

@@ -100,6 +100,11 @@ def write_users(con: duckdb.DuckDBPyConnection, query: str, lengths: pa.Table) -
     con.unregister("lengths")
 
 
+def write_counted_users(database: Database, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Create `users` from batches with its columns, in the order of numbers."""
+    database.feed("create table store.users as select * from feed", schema, batches)
+
+
 def write_provenance(con: duckdb.DuckDBPyConnection, sources: Sequence[Any], funnel: Sequence[Any]) -> None:
     """Fill `sources` and `funnel` from dataclasses with the fields of their columns."""
     con.executemany("insert into store.sources values (?, ?, ?, ?, ?)", [list(asdict(s).values()) for s in sources])

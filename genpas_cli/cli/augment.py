@@ -18,6 +18,7 @@ from genpas_cli.cli.stopping import told_to_resume
 from genpas_cli.errors import UsageError
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.machine import show_size
+from genpas_cli.progress import Progress
 
 if TYPE_CHECKING:
     from genpas_cli.jobs.augment import AugmentReport
@@ -68,6 +69,11 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
         bool,
         typer.Option("--resume", help="Keep finished shards if it is stopped, and go on with those of a run that was."),
     ] = False,
+    engine: Annotated[
+        Literal["local", "spark"],
+        typer.Option("--engine", help="local: this machine; spark: a log in Parquet, by the workers of the Spark that "
+                     "is configured here, to the same shards."),
+    ] = "local",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan as JSON and write nothing.")] = False,
     force: Force = False,
     json: Json = False,
@@ -96,6 +102,12 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
         raise UsageError(
             "--split-out and --ids go with -o -", tip="A directory holds all splits, and items.parquet the ids."
         )
+    if engine == "spark":
+        _check_spark({"--store": store, "--part": part, "--resume": resume, "--dry-run": dry_run})
+        with console.progress() as progress:
+            report = _by_spark(sources, output, options, reading, force=force, progress=progress)
+        _tell(report, options, json=json)
+        return
     with told_to_resume() if resume else nullcontext(), console.progress() as progress:
         if dry_run:
             console.print_json(jobs.plan(sources, options, ingest_options=reading, part=part, progress=progress))
@@ -104,10 +116,31 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
             sources, output, options, ingest_options=reading, keep_store=store, part=part, resume=resume, force=force,
             progress=progress,
         )  # fmt: skip
+    _tell(report, options, json=json)
+
+
+def _tell(report: AugmentReport, options: AugmentOptions, *, json: bool) -> None:
     if json:
         console.print_json(asdict(report))
     else:
         _say_report(report, options)
+
+
+def _check_spark(given: dict[str, object]) -> None:
+    """Raise UsageError for options that the Spark engine has no use for, by name."""
+    if unfit := next((name for name, value in given.items() if value), None):
+        raise UsageError(f"{unfit} is not known to the Spark engine", tip="Leave it out, or use --engine local.")
+
+
+def _by_spark(
+    sources: list[str], output: str | None, options: AugmentOptions, reading: IngestOptions, *, force: bool,
+    progress: Progress,
+) -> AugmentReport:  # fmt: skip
+    from genpas_cli.jobs.opening import default_output
+    from genpas_cli.jobs.spark import augment_by_spark
+
+    path = output or default_output(sources, ".pairs")
+    return augment_by_spark(sources, path, options, ingest_options=reading, force=force, progress=progress)
 
 
 def _check_stream(given: dict[str, object]) -> None:

@@ -75,6 +75,11 @@ class PairShard(NamedTuple):
         return self.plan.split
 
     @property
+    def users(self) -> tuple[int, int]:
+        """First and last user that it needs, 0-based and inclusive."""
+        return self.slice.first_user, self.slice.last_user
+
+    @property
     def rows(self) -> int:
         """Pairs in it; of an independent draw, about."""
         return self.slice.stop - self.slice.start
@@ -110,6 +115,11 @@ class SequenceShard(NamedTuple):
     def split(self) -> None:
         """None: these are no pairs."""
         return
+
+    @property
+    def users(self) -> tuple[int, int]:
+        """First and last user that it needs, 0-based and inclusive."""
+        return self.first_user, self.last_user
 
     @property
     def rows(self) -> int:

@@ -129,7 +129,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     written = files[: len(job.shards)]
     return AugmentReport(
         str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(written), options.epochs,
-        part, len(written), resumed, sum(file.bytes for file in written), _held_out(opened.store, job), opened.log,
+        part, len(written), resumed, sum(file.bytes for file in written), held_out_of(opened.store, job), opened.log,
         round(time.monotonic() - started, 3),
     )  # fmt: skip
 
@@ -218,17 +218,29 @@ def _rejects_beside(output: Path) -> Path:
 def _write(
     store: Store, job: Job, finished: FinishedShards, options: AugmentOptions, progress: Progress
 ) -> list[ShardFile]:
-    """Write the shards, and unless this is a part the card; the vocabularies are the first part's. Return the files."""
-    directory = finished.directory
+    """Write the shards and what stands beside them; return the files."""
+    files = write_shards(store, job.shards, job.form, finished, threads=job.workers, progress=progress)
+    files += write_companions(store, job, finished.directory, files, options)
+    finished.close()
+    return files
+
+
+def write_companions(
+    store: Store, job: Job, directory: Path, shards: list[ShardFile], options: AugmentOptions
+) -> list[ShardFile]:  # fmt: skip
+    """Write what stands beside shards: vocabularies, where this is no part or the first; the card, where it is none.
+
+    Returns:
+        The vocabularies.
+    """
+    tables: tuple[Literal["users", "items"], ...] = ("items", "users") if options.user_ids == "raw" else ("items",)
+    files = []
     try:
-        files = write_shards(store, job.shards, job.form, finished, threads=job.workers, progress=progress)
         if job.part is None or job.part.number == 1:
-            for table in ("items", "users") if options.user_ids == "raw" else ("items",):
-                files.append(_write_vocabulary(store, directory / f"{table}.parquet", table))
+            files = [_write_vocabulary(store, directory / f"{table}.parquet", table) for table in tables]
         if job.part is None:
-            card = data_card(manifest_of(store, job, options), files)
+            card = data_card(manifest_of(store, job, options), [*shards, *files])
             (directory / "README.md").write_text(card, encoding="utf-8")
-        finished.close()
     except OSError as error:
         raise disk_error(error, directory) from error
     return files
@@ -277,7 +289,8 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
     }
 
 
-def _held_out(store: Store, job: Job) -> dict[str, Any]:
+def held_out_of(store: Store, job: Job) -> dict[str, Any]:
+    """Return what a report says of what is held out, see `AugmentReport`."""
     split = store.meta["split"]
     return {key: split[key] for key in ("rule", "validation", "test", "users_in_train_only")} | {
         "without_input": job.without_input

@@ -298,16 +298,16 @@ class LogPasses:
         """Return first and last time as JSON holds them: numbers, or ISO 8601 in UTC."""
         if not self._has_time:
             return None
-        unit = _TIME_UNITS.get(str(self._staged.time_type))
-        ends = [self._low, self._high]
-        return ends if unit is None else [_iso(np.datetime64(int(end), unit)) for end in ends]
+        return [iso_time(end, str(self._staged.time_type)) for end in (self._low, self._high)]
 
     def bounds(self) -> list[Any] | None:
         """Return the first times of validation and test in the unit of the time column, for kind `time`."""
         return None if self._rule.bounds is None else list(self._rule.bounds)
 
 
-def _iso(time: np.datetime64) -> str:
-    """Return ISO 8601, without a fraction of zeros."""
-    whole, _, fraction = str(time).partition(".")
+def iso_time(time: Any, time_type: str) -> Any:
+    """Return a time as JSON holds it: a number; of timestamps ISO 8601 in UTC, without a fraction of zeros."""
+    if (unit := _TIME_UNITS.get(time_type)) is None:
+        return time
+    whole, _, fraction = str(np.datetime64(int(time), unit)).partition(".")
     return f"{whole}.{fraction.rstrip('0')}" if fraction.strip("0") else whole

@@ -1,0 +1,281 @@
+"""`augment` by Spark: the same shards as on one machine, for logs that no single machine sorts.
+
+What decides the pairs is the length of each sequence. So the driver gets the lengths from the workers, makes a store of
+them that has no interactions, plans with it as for any store, and has the workers write the shards of that plan.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli import store as stores
+from genpas_cli.database import Database, connect
+from genpas_cli.engines import spark as engine
+from genpas_cli.errors import DataError, MachineError, UsageError
+from genpas_cli.jobs.augment import AugmentReport, held_out_of, manifest_of, write_companions
+from genpas_cli.jobs.ingest import check_ingest_options, report_of
+from genpas_cli.jobs.log_passes import iso_time
+from genpas_cli.jobs.options import AugmentOptions, IngestOptions
+from genpas_cli.jobs.planning import check_augment_options, check_room, plan_job
+from genpas_cli.logs.instants import as_number, parse_instant
+from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, SplitRule, Ties, parse_split
+from genpas_cli.logs.staging import FileReport
+from genpas_cli.machine import machine_options, resolve, scratch_directory
+from genpas_cli.manifest import is_pairs_directory, library_versions, run_facts, write_manifest
+from genpas_cli.options import as_json
+from genpas_cli.progress import Progress, silent
+from genpas_cli.publish import building, refuse_existing
+from genpas_cli.shards import rows_by_split
+from genpas_cli.store import open_store
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_NOT_HERE = {
+    "where": "Filter the DataFrame first.", "session_gap": "Make a user of each session in the DataFrame first.",
+    "items": "Numbers are made anew here.", "users": "Numbers are made anew here.",
+}  # fmt: skip
+"""Options of reading that Spark leaves to others."""
+
+_ROWS_A_PARTITION, _FEWEST_PARTITIONS = 1 << 19, 4
+"""Of the first shuffle: what a worker's Python takes in at a time, whatever the log's size."""
+
+_USERS = pa.schema(
+    [
+        ("user_num", pa.int32()), ("user_id", pa.string()), ("length", pa.int32()), ("train_length", pa.int32()),
+        ("validation_length", pa.int32()),
+    ]
+)  # fmt: skip
+_TIMES = {"BIGINT": pa.int64(), "DOUBLE": pa.float64(), "TIMESTAMP": pa.timestamp("us")}
+
+
+def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
+    source: DataFrame | str | Path | Sequence[str | Path], output: str | Path, options: AugmentOptions | None = None, *,
+    ingest_options: IngestOptions | None = None, spark: SparkSession | None = None, order: Sequence[str] = (),
+    force: bool = False, progress: Progress = silent,
+) -> AugmentReport:  # fmt: skip
+    """Cut input–target pairs from a log by Spark, and write them as Parquet shards: the very ones of `augment`.
+
+    Args:
+        source: a DataFrame, or paths of Parquet files, directories or patterns that Spark can read.
+        output: the directory to make, on a file system that the driver and all workers share.
+        options: as for `augment`; `target_where` is not known here.
+        ingest_options: how the log is read; not `where`, `session_gap`, `items` and `users`.
+        spark: the session; by default the DataFrame's, or the active one, or one on this machine.
+        order: columns of a DataFrame that order rows of equal user and time, as the place in the file does otherwise.
+        force: replace an existing output.
+        progress: told how far it is.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError, DataError, MachineError: see `genpas_cli.errors`; nothing is published then.
+    """
+    started, options, reading = time.monotonic(), options or AugmentOptions(), ingest_options or IngestOptions()
+    engine.check_spark_extra("Spark")
+    _check_options(options, reading)
+    path, machine = Path(output).absolute(), resolve(options)
+    refuse_existing(path, force=force, replaceable=is_pairs_directory)
+    with (
+        building(path, force=force, replaceable=is_pairs_directory) as new,
+        scratch_directory(machine.temp_dir) as scratch,
+        engine.spark_errors(),
+    ):
+        new.mkdir()
+        counted = _Counted(source, spark, order, reading, new / ".users", progress)
+        with connect(machine, scratch) as database:
+            counted.make_store(database, scratch / "lengths.store")
+        with open_store(scratch / "lengths.store", machine, scratch) as store:
+            job = plan_job(store, options, tuple(reading.keep), machine)
+            check_room(replace(job, workers=1), machine, path)
+            progress("writing pairs by Spark")
+            users = [part["users"] for part in counted.found]
+            files = engine.write_shards(counted.rows, users, job.shards, job.form, new, counted.rule)
+            written = len(files)
+            files += write_companions(store, job, new, files, options)
+            facts = run_facts(time.monotonic() - started) | {"engine": "spark"}
+            write_manifest(new, {**manifest_of(store, job, options), "run": facts}, files)
+            held_out, log = held_out_of(store, job), replace(report_of(store), store=None)
+        counted.forget()
+    shards = files[:written]
+    return AugmentReport(
+        str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(shards), options.epochs,
+        None, len(shards), 0, sum(file.bytes for file in shards), held_out, log, round(time.monotonic() - started, 3),
+    )  # fmt: skip
+
+
+def _check_options(options: AugmentOptions, reading: IngestOptions) -> None:
+    check_augment_options(options)
+    check_ingest_options(reading)
+    if options.target_where is not None:
+        raise UsageError("--target-where is not known to the Spark engine", tip="It works with --engine local.")
+    for name, tip in _NOT_HERE.items():
+        if getattr(reading, name) is not None:
+            raise UsageError(f"--{name.replace('_', '-')} is not known to the Spark engine", tip=tip)
+
+
+class _Counted:
+    """A log in order on Spark's workers, and what is known of its users.
+
+    Attributes:
+        rows: in order, kept until `forget`.
+        rule: which rows are held out.
+        found: counts of each partition.
+    """
+
+    def __init__(  # what is read, how, and where to
+        self, source: Any, spark: SparkSession | None, order: Sequence[str], reading: IngestOptions, users: Path,
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        self._reading, self._directory = reading, users
+        progress("reading by Spark")
+        log, name, order = _opened(source, spark, order)
+        self._name = name
+        frame = engine.prepare(log, name, reading, reading, reading.ties, order)
+        self._check_order(frame)
+        frame, self._ids = engine.number_items(frame)
+        partitions = max(-(-frame.funnel[-1].kept // _ROWS_A_PARTITION), _FEWEST_PARTITIONS)
+        frame = engine.without_repeats(frame, reading.dedup, reading.ties, partitions)
+        if reading.min_user > 1 or reading.min_item > 1:
+            frame, left = engine.k_core(frame, min_user=reading.min_user, min_item=reading.min_item)
+            self._ids = [self._ids[item] for item in left]
+        if frame.funnel[-1].kept == 0:
+            raise DataError(f"{name}: no interaction is left", tip="Loosen the cleaning options.")
+        self._frame = frame
+        with connect(resolve(reading), users.parent) as database:
+            self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(database), reading.eval)
+        progress("sorting by Spark")
+        from pyspark import StorageLevel
+
+        self.rows = engine.in_order(frame, reading.ties, partitions).drop(*frame.order).persist(StorageLevel.DISK_ONLY)
+        users.mkdir()
+        self.found = engine.count_users(self.rows, users, self.rule)
+        self._ties = Ties(**{
+            key: sum(part["ties"][key] for part in self.found) for key in self.found[0]["ties"]
+        })  # fmt: skip
+        self._check_ties(order)
+
+    def _check_order(self, frame: engine.Frame) -> None:
+        by_time = parse_split(self._reading.split)[0] == "time"
+        for name, needed in {"--split time": by_time, "--ties error": self._reading.ties == "error"}.items():
+            if needed and frame.time_type is None:
+                raise UsageError(
+                    f"{name} needs times, and the log has none", tip="Name their column with --time COLUMN."
+                )
+        if frame.time_type is None and not frame.order:
+            raise UsageError(
+                f"{self._name} has no time column, and a DataFrame has no order of rows", tip="Name columns by `order`."
+            )
+
+    def _check_ties(self, order: Sequence[str]) -> None:
+        rule = self._reading.ties
+        if self._ties.tied_events and (rule == "error" or (rule == "file" and not order)):
+            raise DataError(
+                f"{self._ties.tied_events:,} interactions have the time of another one of their user, and nothing "
+                "orders them",
+                tip="Name columns that do by `order`, or choose --ties item or --ties hash.",
+            )
+
+    def _bounds(self, database: Database) -> tuple[Any, Any] | None:
+        bounds = parse_split(self._reading.split)[1]
+        if bounds is None:
+            return None
+        levels = [as_number(bound) for bound in bounds]
+        if all(level is not None and 0 < level < 1 for level in levels):
+            low, high = engine.quantiles(self._frame, [float(level or 0) for level in levels])
+        else:
+            kind = str(self._frame.time_type)
+            largest = engine.largest_time(self._frame) if kind in ("BIGINT", "DOUBLE") else 0.0
+            low, high = (parse_instant(database.con, bound, kind, largest) for bound in bounds)
+        if low > high:
+            raise UsageError(f"--split {self._reading.split}: the test part starts before the validation part")
+        return low, high
+
+    def forget(self) -> None:
+        """Give the workers' copies back."""
+        self.rows.unpersist()
+
+    def make_store(self, database: Database, path: Path) -> None:
+        """Make a store that has everything but interactions."""
+        frame, con = self._frame, database.con
+        stores.attach_new(con, path)
+        time_field = [] if frame.time_type is None else [pa.field("time", _TIMES[frame.time_type])]
+        kept = [pa.field(name, kind) for name, kind in frame.kept.items()]
+        columns = [("user_num", pa.int32()), ("item_num", pa.int32()), *time_field, ("split", pa.uint8()), *kept]
+        stores.write_interactions(database, pa.schema(columns), [], list(frame.kept))
+        items = pa.table(
+            {"num": np.arange(1, len(self._ids) + 1, dtype=np.int32), "id": pa.array(self._ids, pa.string())}
+        )
+        con.register("item_ids", items)
+        stores.write_items(con, "select num, id from item_ids order by num")
+        con.unregister("item_ids")
+        stores.write_counted_users(database, _USERS, self._users())
+        rows = frame.funnel[0].kept
+        stores.write_provenance(con, [FileReport(self._name, "spark", 0, "", rows)], frame.funnel)
+        stores.finish(con, self._meta(con))
+
+    def _users(self) -> Iterator[pa.RecordBatch]:
+        first = 1
+        for file in sorted(self._directory.iterdir()):
+            for batch in pq.ParquetFile(file).iter_batches(1 << 17):
+                numbers = pa.array(np.arange(first, first + batch.num_rows, dtype=np.int32))
+                first += batch.num_rows
+                yield pa.RecordBatch.from_arrays([numbers, *batch.columns], schema=_USERS)
+            file.unlink()
+        self._directory.rmdir()
+
+    def _meta(self, con: Any) -> dict[str, Any]:
+        counts = np.sum([part["counts"] for part in self.found], axis=0)
+        train, validation, test = (int(counts[code]) for code in (TRAIN, VALIDATION, TEST))
+        lowest, highest = min(part["low"] for part in self.found), max(part["high"] for part in self.found)
+        query = "min(length), quantile_cont(length, .5), avg(length), quantile_cont(length, .99), max(length)"
+        length = con.sql(f"select {query} from store.users").fetchall()[0]
+        described = {name: kind for name, kind, *_ in con.execute("describe store.interactions").fetchall()}
+        options = as_json(self._reading)
+        for name in machine_options(self._reading):
+            del options[name]
+        bounds = None if self.rule.bounds is None else list(self.rule.bounds)
+        return {
+            "versions": library_versions(), "options": options,
+            "kept": {name: described[name] for name in self._frame.kept}, "time_type": self._frame.time_type,
+            "users": sum(part["users"] for part in self.found), "items": len(self._ids),
+            "interactions": self._frame.funnel[-1].kept, "ties": self._ties.shares(),
+            "split": {
+                "rule": self._reading.split, "eval": self._reading.eval, "bounds": bounds, "train": train,
+                "validation": validation, "test": test,
+                "users_in_train_only": sum(part["alone"] for part in self.found),
+            },
+            "time_range": None if self._frame.time_type is None else [
+                iso_time(end, self._frame.time_type) for end in (lowest, highest)
+            ],
+            "length": dict(zip(("min", "median", "mean", "p99", "max"), length, strict=True)),
+        }  # fmt: skip
+
+
+def _opened(source: Any, spark: SparkSession | None, order: Sequence[str]) -> tuple[DataFrame, str, Sequence[str]]:
+    """Return the log as a DataFrame, what to call it, and the columns that order its rows."""
+    if not isinstance(source, str | Path) and hasattr(source, "mapInArrow"):
+        return source, "DataFrame", order
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession as Session
+
+    names = [str(each) for each in ([source] if isinstance(source, str | Path) else source)]
+    if order:
+        raise UsageError("order is for a DataFrame; rows of files are ordered by their place", tip="Leave it out.")
+    try:
+        session = spark or Session.builder.appName("genpas").getOrCreate()
+    except (PySparkException, OSError) as error:
+        raise MachineError(
+            f"Spark does not start: {str(error).splitlines()[0]}", tip="It needs Java 17 or newer: see JAVA_HOME."
+        ) from error
+    frame, _ = engine.read_files(session, names)
+    return frame, " ".join(names), (engine.FILE, engine.ROW)

@@ -1,0 +1,12 @@
+"""genpas on Spark, for logs that no single machine sorts: `pip install 'genpas[spark]'`.
+
+from genpas_cli.spark import augment
+
+augment(spark.table("shop.events"), "/lake/shop.pairs", order=["event_id"])
+"""
+
+from __future__ import annotations
+
+from genpas_cli.jobs.spark import augment_by_spark as augment
+
+__all__ = ["augment"]

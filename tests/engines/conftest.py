@@ -1,0 +1,37 @@
+"""A Spark cluster on this machine: a master, and two workers that are processes of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """A session on a local cluster of two workers; skipped where there is no Java."""
+    pyspark_sql = pytest.importorskip("pyspark.sql")
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("needs Java 17")
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    settings = {
+        "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.sql.shuffle.partitions": "3",
+        "spark.executor.memory": "1g",
+        "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
+        # In another zone than UTC: what genpas takes for a time must not depend on it.
+        "spark.sql.session.timeZone": "Asia/Tokyo",
+    }  # fmt: skip
+    builder = pyspark_sql.SparkSession.builder.master("local-cluster[2,1,1024]").appName("genpas-tests")
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
