@@ -20,23 +20,23 @@ from genpas_cli.engines.work import Part
 from genpas_cli.errors import UsageError
 from genpas_cli.forms.form import Change, Form, changed
 from genpas_cli.forms.ids import Plain, RawIds
+from genpas_cli.jobs.destinations import destination
 from genpas_cli.jobs.ingest import IngestReport
 from genpas_cli.jobs.opening import Sources, default_output, opened_store, source_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import Job, check_augment_options, check_room, parse_part, plan_as_json, plan_job
-from genpas_cli.jobs.unfinished import lasting_options, resumable
+from genpas_cli.jobs.unfinished import lasting_options
 from genpas_cli.machine import disk_error
 from genpas_cli.manifest import (
     FORMAT_VERSION,
     Manifest,
-    is_pairs_directory,
     library_versions,
     number_as_json,
     run_facts,
     write_manifest,
 )
 from genpas_cli.progress import Progress, silent
-from genpas_cli.publish import refuse_existing
+from genpas_cli.remote import is_remote
 from genpas_cli.sequence_source import Split
 from genpas_cli.shards import FinishedShards, ShardFile, file_digest, rows_by_split
 from genpas_cli.store import Store
@@ -92,7 +92,8 @@ def augment(  # noqa: PLR0913  # all but three by keyword
 
     Args:
         sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
-        output: the directory to make; by default `<name of the first source>.pairs` in the current directory.
+        output: the directory to make, here or on object storage; by default `<name of the first source>.pairs` in the
+            current directory.
         options: which pairs, how many, in what form; by default α, β, γ = 1, 0, 0 and as many as Multi-Target has.
         ingest_options: how logs are read; for a store only `keep` may be set.
         keep_store: where to keep the store made from logs.
@@ -109,34 +110,32 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     """
     started, options = time.monotonic(), options or AugmentOptions()
     made = None if part is None else parse_part(part)
-    path = part_path(Path(output) if output is not None else default_output(sources, ".pairs"), made)
+    place = destination(part_name(output if output is not None else default_output(sources, ".pairs"), made))
     check_augment_options(options)
-    refuse_existing(path, force=force, replaceable=is_pairs_directory)
+    place.refuse_existing(resume=resume, force=force)
     with opened_store(
-        sources, options, ingest_options, keep_store, rejects=_rejects_beside(path), force=force, progress=progress
-    ) as opened:
+        sources, options, ingest_options, keep_store, rejects=_rejects_beside(Path(str(place))), force=force,
+        progress=progress,
+    ) as opened:  # fmt: skip
         job = plan_job(opened.store, options, opened.keep, opened.machine, made)
-        check_room(job, opened.machine, path)
+        place.check_room(job, opened.machine)
         manifest = manifest_of(opened.store, job, options)
-        with resumable(
-            path, _settings(manifest, options, part), replaceable=is_pairs_directory, resume=resume, force=force,
-            unasked=False,
-        ) as work:  # fmt: skip
-            finished = FinishedShards(work)
+        settings = _settings(manifest, options, part)
+        with place.building(settings, opened.machine, resume=resume, force=force) as finished:
             resumed = len(finished.files)
             files = _write(opened.store, job, finished, options, progress)
-            write_manifest(work, {**manifest, "run": run_facts(time.monotonic() - started)}, files)
+            write_manifest(finished.directory, {**manifest, "run": run_facts(time.monotonic() - started)}, files)
     written = files[: len(job.shards)]
     return AugmentReport(
-        str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(written), options.epochs,
+        str(place), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(written), options.epochs,
         part, len(written), resumed, sum(file.bytes for file in written), held_out_of(opened.store, job), opened.log,
         round(time.monotonic() - started, 3),
     )  # fmt: skip
 
 
-def part_path(output: Path, part: Part | None) -> Path:
+def part_name(output: str | Path, part: Part | None) -> str:
     """Return where the part of an output goes: beside it."""
-    return output if part is None else output.with_name(f"{output.name}.part-{part.number}-of-{part.of}")
+    return str(output) if part is None else f"{str(output).rstrip('/')}.part-{part.number}-of-{part.of}"
 
 
 def _settings(manifest: Manifest, options: AugmentOptions, part: str | None) -> dict[str, Any]:
@@ -212,7 +211,9 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
 
 
 def _rejects_beside(output: Path) -> Path:
-    return output.with_name(f"{output.name}.rejects.csv")
+    """Return where bad rows go: beside the output; of one on object storage, into the current directory."""
+    name = f"{output.name}.rejects.csv"
+    return Path(name) if is_remote(output) else output.with_name(name)
 
 
 def _write(

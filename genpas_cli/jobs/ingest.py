@@ -30,6 +30,7 @@ from genpas_cli.manifest import library_versions
 from genpas_cli.options import as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
+from genpas_cli.remote import is_remote
 
 _OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
 """Columns of a store, and of pairs without their `input_` or `target_`."""
@@ -260,9 +261,13 @@ class _Ingest:
 
 def _relative(files: Sequence[FileReport]) -> list[FileReport]:
     """Return the files named from the directory that holds them all: where that lies is nobody's business."""
-    places = [os.path.abspath(file.name) for file in files if file.name != "stdin"]  # noqa: PTH100  # links stay
+    here = [not (file.name == "stdin" or is_remote(file.name)) for file in files]
+    places = [os.path.abspath(file.name) for file, is_here in zip(files, here, strict=True) if is_here]  # noqa: PTH100  # links stay
     top = os.path.commonpath([os.path.dirname(place) for place in places]) if places else ""  # noqa: PTH120
-    names = [file.name if file.name == "stdin" else Path(os.path.relpath(file.name, top)).as_posix() for file in files]
+    names = [
+        Path(os.path.relpath(file.name, top)).as_posix() if is_here else file.name
+        for file, is_here in zip(files, here, strict=True)
+    ]
     return [replace(file, name=name) for file, name in zip(files, names, strict=True)]
 
 

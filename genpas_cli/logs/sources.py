@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.machine import disk_error
+from genpas_cli.remote import fetched, find, is_remote
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -42,24 +43,35 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
     """Return the files that the arguments mean, in their order; those of a directory or a pattern sorted by path.
 
     In a directory, hidden files and those that start with `_` (`_SUCCESS`) are no logs. What can be read only once
-    (stdin, a pipe) is copied into `scratch` first.
+    (stdin, a pipe), and what lies on object storage, is copied into `scratch` first.
 
     Raises:
-        DataError: nothing there.
+        DataError: nothing there, or it cannot be read.
         UsageError: no argument, or one file meant twice.
+        MachineError: no space for a copy.
     """
     if not arguments:
         raise UsageError("no SOURCE given", tip="Name a file, a pattern, a directory, or - for stdin.")
     found: list[SourceFile] = []
     seen: dict[Path, str] = {}
     for argument in arguments:
-        for path, name in [(Path(STDIN), STDIN)] if argument == STDIN else _paths(argument):
-            key = path if argument == STDIN else path.resolve()
+        for path, name in _meant(argument):
+            key = path.resolve() if path.exists() else Path(name)
             if key in seen:
                 raise UsageError(f"{name} is named twice among the sources (also as {seen[key]})")
             seen[key] = name
             found.append(_source(path, name, scratch / f"source-{len(found)}"))
     return tuple(found)
+
+
+def _meant(argument: str) -> Iterator[tuple[Path, str]]:
+    """Yield (path here, if it has one, and name) of each file that an argument means."""
+    if argument == STDIN:
+        yield Path(STDIN), STDIN
+    elif is_remote(argument):
+        yield from ((Path(file.uri), file.uri) for file in find(argument))
+    else:
+        yield from _paths(argument)
 
 
 def _paths(argument: str) -> Iterator[tuple[Path, str]]:
@@ -102,6 +114,10 @@ def _near(path: Path) -> str:
 def _source(path: Path, name: str, spool: Path) -> SourceFile:
     if name == STDIN:
         return SourceFile(_spool(sys.stdin.buffer, spool), "stdin")
+    if is_remote(name):
+        # Its ending stays: it says how the file is compressed.
+        copy = spool.with_name(f"{spool.name}-{Path(name).name}")
+        return SourceFile(fetched(name, copy, option="--temp-dir"), name, tuple(_partitions(Path(name))))
     if not stat.S_ISREG(path.stat().st_mode):
         # A named pipe, `<(zcat ...)` for one, gives its bytes once; they are needed for detection, digest and reading.
         with path.open("rb") as stream:
