@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE", help="Log files, globs, directories, or - for standard input.", show_default=False
+        metavar="SOURCE",
+        help="Log files, globs, directories, s3://..., gs://..., or - for standard input.",
+        show_default=False,
     ),
 ]
 
