@@ -47,8 +47,8 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="The directory to make, here or s3://...; or - for an Arrow stream on stdout; "
-                     "by default NAME.pairs in the current directory."),
+        typer.Option("-o", "--output", metavar="DIR", help="The directory to make, here or s3://...; or - for an Arrow "
+                     "stream on stdout; by default NAME.pairs in the current directory."),
     ] = None,
     *,
     store: Annotated[

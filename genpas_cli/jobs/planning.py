@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.engines.work import PairForm, PairShard, Part, Shard, SplitPlan, pair_form, shards_of
+from genpas_cli.engines.work import PairForm, Part, Shard, SplitPlan, pair_form, shards_of
 from genpas_cli.errors import DataError, MachineError, UsageError
+from genpas_cli.jobs.estimates import (
+    FIXED_MEMORY,
+    WORKER_MEMORY,
+    disk_bytes,
+    mean_input_length,
+    row_bytes_of,
+    shard_memory,
+)
 from genpas_cli.jobs.options import AugmentOptions
 from genpas_cli.jobs.target_where import refuse_windows
 from genpas_cli.machine import Machine, check_disk, check_writable, show_size
-from genpas_cli.sampling.input_sampling import cut_start, draw_starts
-from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, SamplingPlan, plan_shards
+from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, plan_shards
 from genpas_cli.sampling.strategies import MULTI_TARGET, Strategy, parse_strategy, triple
-from genpas_cli.sampling.target_sampling import draw_targets
 from genpas_cli.sequence_source import HeldOut, Split
 from genpas_cli.shards import ROW_GROUP_ROWS
 from genpas_cli.store import Store
@@ -27,20 +33,8 @@ from genpas_cli.store import Store
 LARGEST_ENUMERATION = 20
 """An enumeration of more than so many times Multi-Target's pairs needs --pairs all."""
 
-_FIXED_MEMORY = 160 * 2**20
-"""Bytes that the interpreter, the libraries and DuckDB's buffers take whatever is done."""
-
-_WORKER_MEMORY = 24 * 2**20
-"""Bytes that a worker takes whatever the size of its shard."""
-
-_CUT_BYTES = 5
-"""Of a pair on disk in the form `cuts`, in random order."""
-
 _SENSIBLE_ROWS = 1000
 """Shards of fewer rows are no advice to give."""
-
-_ESTIMATED_CUTS = 1 << 14
-_R2 = (0.7548776662466927, 0.5698402909980532)
 
 
 @dataclass(frozen=True)
@@ -206,15 +200,15 @@ def plan_job(
     )
     # Where a rule picks targets, they stand so far apart on average.
     spread = 1.0 if store.rule is None else max(store.meta["split"]["train"] / multi_target, 1.0)
-    row_bytes = _row_bytes(_mean_input_length(sampling, histogram, form.max_input, spread), form)
+    row_bytes = row_bytes_of(mean_input_length(sampling, histogram, form.max_input, spread), form)
     users_beside = store.users if as_cuts else 0
     shards = shards_of(plans, part, users_beside=users_beside)
     longest = len(store.train_length_histogram())
-    worker = max(_shard_memory(plan.sampling, form, row_bytes, longest, spread) for plan in plans)
-    workers = min(machine.threads, max(len(shards), 1), (machine.memory - _FIXED_MEMORY) // worker)
+    worker = max(shard_memory(plan.sampling, form, row_bytes, longest, spread) for plan in plans)
+    workers = min(machine.threads, max(len(shards), 1), (machine.memory - FIXED_MEMORY) // worker)
     return Job(
-        strategy, form, plans, multi_target, without_input, int(workers), int(_FIXED_MEMORY + max(workers, 1) * worker),
-        _disk_bytes(shards, row_bytes, store, form), users_beside, part,
+        strategy, form, plans, multi_target, without_input, int(workers), int(FIXED_MEMORY + max(workers, 1) * worker),
+        disk_bytes(shards, row_bytes, store, form), users_beside, part,
     )  # fmt: skip
 
 
@@ -253,8 +247,8 @@ def check_room(job: Job, machine: Machine, output: Path | None) -> None:
 def _rows_that_fit(job: Job, machine: Machine) -> int:
     """Return a number of rows whose shard the memory limit can hold; 0 if only some hundred could be held."""
     rows = max(part.stop - part.start for plan in job.plans for part in plan.sampling.slices)
-    spare = machine.memory - _FIXED_MEMORY - _WORKER_MEMORY
-    taken = job.memory - _FIXED_MEMORY - _WORKER_MEMORY
+    spare = machine.memory - FIXED_MEMORY - WORKER_MEMORY
+    taken = job.memory - FIXED_MEMORY - WORKER_MEMORY
     # No part of `_shard_memory` takes more a row in a smaller shard than it does when spread over one row group.
     fitting = min(rows, ROW_GROUP_ROWS) * spare // max(taken, 1)
     return fitting if fitting >= _SENSIBLE_ROWS else 0
@@ -309,48 +303,6 @@ def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> Spl
         histogram=histogram, targets=lambda first, last: _targets(store, first, last, split),
     )  # fmt: skip
     return SplitPlan(split, sampling)
-
-
-# ----------------------------------------------------------------------------------------------------- what it takes
-
-
-def _row_bytes(input_length: float, form: PairForm) -> float:
-    """Return the mean bytes of a training pair in memory."""
-    return input_length * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
-
-
-def _mean_input_length(
-    sampling: SamplingPlan, histogram: NDArray[np.int64], max_input: int | None, spread: float
-) -> float:
-    """Estimate the mean length of an input, to about 1%, by cuts at levels that fill the cube of three steps evenly.
-
-    The levels are those of the R2 sequence, multiples of powers of the plastic number's inverse.
-    """
-    point = np.arange(0.5, _ESTIMATED_CUTS, dtype=np.float64)
-    of_sequence, of_target, of_start = point / _ESTIMATED_CUTS, point * _R2[0] % 1, point * _R2[1] % 1
-    mass = np.cumsum(sampling.weights * histogram)
-    length = np.searchsorted(mass, of_sequence * mass[-1], side="right") + 1
-    number = draw_targets(sampling.strategy.target, of_target, length) - 1
-    target = np.ceil(number * spread).astype(np.int64) + 1
-    start = draw_starts(sampling.strategy.input, of_start, target)
-    return float(np.mean(target - cut_start(start, target, max_input)))
-
-
-def _disk_bytes(shards: Sequence[Shard], row_bytes: float, store: Store, form: PairForm) -> int:
-    """Return the bytes of shards on disk: item numbers in random order shrink to about their entropy."""
-    packed = min((max(store.items, 2).bit_length() + 4) / 32, 1.0)
-    a_pair = (_CUT_BYTES if form.as_cuts else row_bytes * packed) * (0.35 if form.order == "user" else 1.0)
-    a_user = 4 * (1 + 2 * len(form.kept)) * packed * store.meta["interactions"] / max(store.users, 1)
-    return int(sum(shard.rows * (a_pair if isinstance(shard, PairShard) else a_user) for shard in shards))
-
-
-def _shard_memory(sampling: SamplingPlan, form: PairForm, row_bytes: float, longest: int, spread: float) -> int:
-    """Return the bytes one worker needs for the largest shard: its cuts, the items they reach, two row groups."""
-    rows = max(part.stop - part.start for part in sampling.slices)
-    values = max(min(part.interactions * spread, (part.stop - part.start) * longest) for part in sampling.slices)
-    return int(
-        rows * 110 + values * 12 * (1 + len(form.kept)) + 4 * min(rows, ROW_GROUP_ROWS) * row_bytes + _WORKER_MEMORY
-    )
 
 
 def plan_as_json(job: Job) -> dict[str, Any]:
