@@ -234,18 +234,7 @@ class Store(SequenceSource):
     def spans(
         self, first: int, lengths: NDArray[np.int64], spans: Spans, kept: list[str], *, train_only: bool
     ) -> Sequences:  # fmt: skip
-        """Read parts of the sequences of a run of consecutive users, and hold no more than these parts.
-
-        Args:
-            first: 0-based first user of the run.
-            lengths: int64, length of each user of the run (the training length, where only that is read).
-            spans: what to read.
-            kept: names of kept columns to read beside the items.
-            train_only: read the training sequences, and nothing that is held out.
-
-        Raises:
-            IntegrityError: the stored rows do not follow the lengths.
-        """
+        """Read parts of the sequences of a run of consecutive users, see `SequenceSource.spans`."""
         last = first + len(lengths) - 1
         columns = "".join(f", {quoted(name)}" for name in kept)
         query = (

@@ -87,8 +87,8 @@ def spark_errors() -> Iterator[None]:
         raise MachineError(f"Spark gave up: {told}", tip="Spark's own log says more.") from error
 
 
-def read_files(spark: SparkSession, sources: Sequence[str]) -> tuple[DataFrame, list[str]]:
-    """Return the rows of Parquet files, with their place in them; and the files, in the order of `ingest`.
+def read_files(spark: SparkSession, sources: Sequence[str]) -> DataFrame:
+    """Return the rows of Parquet files, with their place in them: files are in the order of `ingest`.
 
     Raises:
         DataError: they cannot be read as Parquet.
@@ -109,7 +109,7 @@ def read_files(spark: SparkSession, sources: Sequence[str]) -> tuple[DataFrame, 
     file = F.regexp_replace(F.col("_metadata.file_path"), _SLASHES.pattern, ":/")
     unknown = F.raise_error(F.concat(F.lit("a file that was not listed: "), file)).cast("int")
     place = F.coalesce(F.create_map(*numbers)[file], unknown)
-    return frame.select("*", place.alias(FILE), F.col("_metadata.row_index").alias(ROW)), files
+    return frame.select("*", place.alias(FILE), F.col("_metadata.row_index").alias(ROW))
 
 
 def _parts(uri: str) -> tuple[str, ...]:
@@ -245,6 +245,16 @@ def in_order(frame: Frame, ties: Ties, partitions: int) -> DataFrame:
     by += [F.col("item")] if ties == "item" else []  # numbers are in the order of ids
     by += [F.col(name) for name in frame.order]
     return frame.rows.repartitionByRange(partitions, by[0]).sortWithinPartitions(*by)
+
+
+def kept_in_order(frame: Frame, ties: Ties, partitions: int) -> DataFrame:
+    """Return what later steps need of the rows in order, on the workers' disks until `unpersist`.
+
+    Each pass over them then finds the same users in the same partitions.
+    """
+    from pyspark import StorageLevel
+
+    return in_order(frame, ties, partitions).drop(*frame.order, "row_hash").persist(StorageLevel.DISK_ONLY)
 
 
 def without_repeats(frame: Frame, rule: Dedup, ties: Ties, partitions: int) -> Frame:

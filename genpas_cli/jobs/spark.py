@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -91,9 +91,9 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
         engine.spark_errors(),
     ):
         new.mkdir()
-        counted = _Counted(source, spark, order, reading, new / ".users", progress)
         with connect(machine, scratch) as database:
-            counted.make_store(database, scratch / "lengths.store")
+            counted = _Counted(database, _opened(source, spark, order), reading, new / ".users", progress)
+            counted.make_store(scratch / "lengths.store")
         with open_store(scratch / "lengths.store", machine, scratch) as store:
             job = plan_job(store, options, tuple(reading.keep), machine)
             check_room(replace(job, workers=1), machine, path)
@@ -132,15 +132,12 @@ class _Counted:
         found: counts of each partition.
     """
 
-    def __init__(  # what is read, how, and where to
-        self, source: Any, spark: SparkSession | None, order: Sequence[str], reading: IngestOptions, users: Path,
-        progress: Progress,
-    ) -> None:  # fmt: skip
-        self._reading, self._directory = reading, users
+    def __init__(
+        self, database: Database, source: _Source, reading: IngestOptions, users: Path, progress: Progress
+    ) -> None:
+        self._database, self._name, self._reading, self._directory = database, source.name, reading, users
         progress("reading by Spark")
-        log, name, order = _opened(source, spark, order)
-        self._name = name
-        frame = engine.prepare(log, name, reading, reading, reading.ties, order)
+        frame = engine.prepare(source.log, source.name, reading, reading, reading.ties, source.order)
         self._check_order(frame)
         frame, self._ids = engine.number_items(frame)
         partitions = max(-(-frame.funnel[-1].kept // _ROWS_A_PARTITION), _FEWEST_PARTITIONS)
@@ -149,20 +146,16 @@ class _Counted:
             frame, left = engine.k_core(frame, min_user=reading.min_user, min_item=reading.min_item)
             self._ids = [self._ids[item] for item in left]
         if frame.funnel[-1].kept == 0:
-            raise DataError(f"{name}: no interaction is left", tip="Loosen the cleaning options.")
+            raise DataError(f"{source.name}: no interaction is left", tip="Loosen the cleaning options.")
         self._frame = frame
-        with connect(resolve(reading), users.parent) as database:
-            self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(database), reading.eval)
+        self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(), reading.eval)
         progress("sorting by Spark")
-        from pyspark import StorageLevel
-
-        self.rows = engine.in_order(frame, reading.ties, partitions).drop(*frame.order).persist(StorageLevel.DISK_ONLY)
+        self.rows = engine.kept_in_order(frame, reading.ties, partitions)
         users.mkdir()
         self.found = engine.count_users(self.rows, users, self.rule)
-        self._ties = Ties(**{
-            key: sum(part["ties"][key] for part in self.found) for key in self.found[0]["ties"]
-        })  # fmt: skip
-        self._check_ties(order)
+        ties = [part["ties"] for part in self.found]
+        self._ties = Ties(**{name: sum(each[name] for each in ties) for name in ties[0]})
+        self._check_ties(source.order)
 
     def _check_order(self, frame: engine.Frame) -> None:
         by_time = parse_split(self._reading.split)[0] == "time"
@@ -185,7 +178,7 @@ class _Counted:
                 tip="Name columns that do by `order`, or choose --ties item or --ties hash.",
             )
 
-    def _bounds(self, database: Database) -> tuple[Any, Any] | None:
+    def _bounds(self) -> tuple[Any, Any] | None:
         bounds = parse_split(self._reading.split)[1]
         if bounds is None:
             return None
@@ -195,7 +188,7 @@ class _Counted:
         else:
             kind = str(self._frame.time_type)
             largest = engine.largest_time(self._frame) if kind in ("BIGINT", "DOUBLE") else 0.0
-            low, high = (parse_instant(database.con, bound, kind, largest) for bound in bounds)
+            low, high = (parse_instant(self._database.con, bound, kind, largest) for bound in bounds)
         if low > high:
             raise UsageError(f"--split {self._reading.split}: the test part starts before the validation part")
         return low, high
@@ -204,9 +197,9 @@ class _Counted:
         """Give the workers' copies back."""
         self.rows.unpersist()
 
-    def make_store(self, database: Database, path: Path) -> None:
+    def make_store(self, path: Path) -> None:
         """Make a store that has everything but interactions."""
-        frame, con = self._frame, database.con
+        frame, database, con = self._frame, self._database, self._database.con
         stores.attach_new(con, path)
         time_field = [] if frame.time_type is None else [pa.field("time", _TIMES[frame.time_type])]
         kept = [pa.field(name, kind) for name, kind in frame.kept.items()]
@@ -261,10 +254,19 @@ class _Counted:
         }  # fmt: skip
 
 
-def _opened(source: Any, spark: SparkSession | None, order: Sequence[str]) -> tuple[DataFrame, str, Sequence[str]]:
-    """Return the log as a DataFrame, what to call it, and the columns that order its rows."""
+class _Source(NamedTuple):
+    """What pairs are cut from."""
+
+    log: DataFrame
+    name: str
+    """What to call it."""
+    order: Sequence[str]
+    """Columns that order rows of equal user and time."""
+
+
+def _opened(source: Any, spark: SparkSession | None, order: Sequence[str]) -> _Source:
     if not isinstance(source, str | Path) and hasattr(source, "mapInArrow"):
-        return source, "DataFrame", order
+        return _Source(source, "DataFrame", order)
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession as Session
 
@@ -277,5 +279,4 @@ def _opened(source: Any, spark: SparkSession | None, order: Sequence[str]) -> tu
         raise MachineError(
             f"Spark does not start: {str(error).splitlines()[0]}", tip="It needs Java 17 or newer: see JAVA_HOME."
         ) from error
-    frame, _ = engine.read_files(session, names)
-    return frame, " ".join(names), (engine.FILE, engine.ROW)
+    return _Source(engine.read_files(session, names), " ".join(names), (engine.FILE, engine.ROW))
