@@ -76,7 +76,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "independent, epochs, cleaned": (
         {"draw": "independent", "epochs": 2, "shard_rows": 900, "user_ids": "raw"},
-        {"dedup": "user-item", "min_user": 12, "min_item": 15, "min_rating": 2.0},
+        {"dedup": "user-item", "min_user": 8, "min_item": 8, "min_rating": 2.0},
     ),
     "enumerated, by time, cuts": (
         {"strategy": "slide-window", "form": "cuts", "shard_rows": 20_000},
