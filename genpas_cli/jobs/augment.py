@@ -98,7 +98,8 @@ def augment(  # noqa: PLR0913  # all but three by keyword
         ingest_options: how logs are read; for a store only `keep` may be set.
         keep_store: where to keep the store made from logs.
         part: "3/8" makes the third of eight parts, as `<output>.part-3-of-8`, for `merge` to put together.
-        resume: if it is stopped, keep the shards that are finished; and go on with those of a stopped run.
+        resume: if it is stopped, keep the shards that are finished; and go on with those of a stopped run. What is
+            there whole already is left as it is.
         force: replace an existing output.
         progress: told how far it is.
 
@@ -109,27 +110,31 @@ def augment(  # noqa: PLR0913  # all but three by keyword
         UsageError, DataError, MachineError: see `genpas_cli.errors`; nothing is written then.
     """
     started, options = time.monotonic(), options or AugmentOptions()
-    made = None if part is None else parse_part(part)
-    place = destination(part_name(output if output is not None else default_output(sources, ".pairs"), made))
+    chosen = None if part is None else parse_part(part)
+    place = destination(part_name(output if output is not None else default_output(sources, ".pairs"), chosen))
     check_augment_options(options)
     place.refuse_existing(resume=resume, force=force)
     with opened_store(
         sources, options, ingest_options, keep_store, rejects=_rejects_beside(Path(str(place))), force=force,
         progress=progress,
     ) as opened:  # fmt: skip
-        job = plan_job(opened.store, options, opened.keep, opened.machine, made)
+        job = plan_job(opened.store, options, opened.keep, opened.machine, chosen)
         place.check_room(job, opened.machine)
         manifest = manifest_of(opened.store, job, options)
-        settings = _settings(manifest, options, part)
-        with place.building(settings, opened.machine, resume=resume, force=force) as finished:
-            resumed = len(finished.files)
-            files = _write(opened.store, job, finished, options, progress)
-            write_manifest(finished.directory, {**manifest, "run": run_facts(time.monotonic() - started)}, files)
-    written = files[: len(job.shards)]
+        made = {file.path: file for file in place.made(manifest) or ()} if resume else {}
+        if resumed := [made[shard.name] for shard in job.shards if shard.name in made]:
+            written = resumed
+        else:
+            settings = _settings(manifest, options, part)
+            with place.building(settings, opened.machine, resume=resume, force=force) as finished:
+                resumed = list(finished.files.values())
+                files = _write(opened.store, job, finished, options, progress)
+                write_manifest(finished.directory, {**manifest, "run": run_facts(time.monotonic() - started)}, files)
+            written = files[: len(job.shards)]
     return AugmentReport(
         str(place), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(written), options.epochs,
-        part, len(written), resumed, sum(file.bytes for file in written), held_out_of(opened.store, job), opened.log,
-        round(time.monotonic() - started, 3),
+        part, len(written), len(resumed), sum(file.bytes for file in written), held_out_of(opened.store, job),
+        opened.log, round(time.monotonic() - started, 3),
     )  # fmt: skip
 
 

@@ -9,11 +9,20 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from genpas_cli.errors import UsageError
+from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.jobs.planning import Job, check_room
 from genpas_cli.jobs.unfinished import resumable
 from genpas_cli.machine import Machine, disk_error, scratch_directory
-from genpas_cli.manifest import NAME, PART_NAME, is_pairs_directory
+from genpas_cli.manifest import (
+    NAME,
+    PART_NAME,
+    Manifest,
+    identity_of,
+    is_pairs_directory,
+    manifest_files,
+    read_manifest,
+    read_part,
+)
 from genpas_cli.publish import refuse_existing
 from genpas_cli.remote import is_remote, names_below, removed, uploaded
 from genpas_cli.shards import FinishedShards, ShardFile
@@ -31,6 +40,10 @@ class Destination(ABC):
     @abstractmethod
     def refuse_existing(self, *, resume: bool, force: bool) -> None:
         """Raise UsageError if there is something already that may not be replaced."""
+
+    def made(self, manifest: Manifest) -> list[ShardFile] | None:  # noqa: ARG002  # one that can look does
+        """Return the files of what is there, if it is the very data set, or the part, that this manifest describes."""
+        return None
 
     @abstractmethod
     def check_room(self, job: Job, machine: Machine) -> None:
@@ -65,8 +78,17 @@ class _Directory(Destination):
         return str(self._path)
 
     def refuse_existing(self, *, resume: bool, force: bool) -> None:
-        del resume  # what a stopped run has done lies beside it
-        refuse_existing(self._path, force=force, replaceable=is_pairs_directory)
+        # With --resume it may be the very one that is wanted; else building it is refused.
+        if not (resume and is_pairs_directory(self._path)):
+            refuse_existing(self._path, force=force, replaceable=is_pairs_directory)
+
+    def made(self, manifest: Manifest) -> list[ShardFile] | None:
+        try:
+            there = read_part(self._path) if "part" in manifest else read_manifest(self._path)
+        except (DataError, IntegrityError):
+            return None
+        same = there.get("part") == manifest.get("part") and identity_of(there) == identity_of(manifest)
+        return manifest_files(there) if same else None
 
     def check_room(self, job: Job, machine: Machine) -> None:
         check_room(job, machine, self._path)

@@ -180,6 +180,7 @@ class Fails:
     def __call__(self, directory: Path, name: str, *arguments: Any) -> ShardFile:
         """Write, or fail as on a full disk."""
         if self._left == 0:
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
             (directory / name).write_bytes(b"half a shard")
             raise MachineError("no space left on the disk")
         self._left -= 1
@@ -297,3 +298,22 @@ def test_an_output_that_exists_stays_until_the_resumed_run_ends(
     assert augment(store, output, OPTIONS, resume=True, force=True).resumed == 3
     shutil.rmtree(output)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("part", [None, "2/2"])
+def test_what_is_whole_already_is_left_as_it_is(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str | None
+) -> None:
+    """A scheduler may run a job again that had ended well."""
+    output = tmp_path / "out.pairs"
+    first = augment(store, output, OPTIONS, part=part, resume=True)
+    before = snapshot(tmp_path)
+    monkeypatch.setattr(local, "write_shard", Fails(0))
+    again = augment(store, output, OPTIONS, part=part, resume=True)
+    assert snapshot(tmp_path) == before
+    assert (again.pairs, again.files, again.bytes) == (first.pairs, first.files, first.bytes)
+    assert (first.resumed, again.resumed) == (0, first.files)
+    with pytest.raises(UsageError, match="exists"):
+        augment(store, output, AugmentOptions(seed=1), part=part, resume=True)
+    with pytest.raises(UsageError, match="exists"):
+        augment(store, output, OPTIONS, part=part)
