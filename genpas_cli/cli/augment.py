@@ -148,13 +148,11 @@ def _check_stream(given: dict[str, object]) -> None:
     unfit = next((name for name, value in given.items() if value), None)
     if unfit in ("--json", "--dry-run"):
         raise UsageError(f"-o - puts the pairs on stdout; {unfit} wants it too", tip="Name a directory with -o.")
-    if unfit == "--user-ids raw":
-        raise UsageError(
-            "-o - writes no files; --user-ids raw is for a directory",
-            tip="For the log's own ids in the stream: --ids raw.",
-        )
     if unfit is not None:
-        raise UsageError(f"-o - writes no files; {unfit} is for a directory", tip="Name a directory with -o.")
+        raise UsageError(
+            f"-o - writes no files; {unfit} is for a directory",
+            tip="Name one with -o. For the log's own ids in the stream: --ids raw.",
+        )
     if sys.stdout.isatty():
         raise UsageError(
             "-o - writes an Arrow stream, and stdout is a terminal", tip="Pipe it into a reader, or use -o DIR."

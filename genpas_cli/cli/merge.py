@@ -14,7 +14,8 @@ from genpas_cli.cli.parameters import with_options
 from genpas_cli.machine import MachineOptions, show_size
 
 EXAMPLES = """
-genpas merge logs.pairs.part-*
+for i in 1 2 3; do genpas augment logs.store --part $i/3 -o thirds.pairs; done
+genpas merge thirds.pairs.part-*
 """
 
 
