@@ -68,6 +68,7 @@ _EXAMPLE_SETUP = [
     """<!-- setup
 cp sample_data/logs.parquet logs.parquet
 printf 'user_id,item_id,timestamp\\nu-68d10,B0-new,1736000000\\n' > tuesday.csv
+genpas ingest logs.parquet -o shop_days.store --quiet
 mkdir events
 gzip -c sample_data/logs_messy.csv > events/2024.csv.gz
 python -c "for u in range(1, 9):

@@ -27,7 +27,7 @@ Sources = Annotated[
 
 EXAMPLES = """
 genpas ingest logs.parquet -o logs.store
-genpas ingest tuesday.csv -o logs.store --append
+genpas ingest tuesday.csv -o shop_days.store --append
 genpas ingest 'events/*.csv.gz' -o shop.store --user 'Customer ID' --item StockCode --min-user 5 --min-item 5
 zcat ratings.dat.gz | genpas ingest - -o ml.store --user 1 --item 2 --time 4
 """
