@@ -35,7 +35,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ("console", "bash", "python")
 SHOWN_ONLY = ("text", "json", "yaml", "py")
-SECONDS_A_COMMAND = 120
+SECONDS_A_COMMAND = 240
 
 _FENCE = re.compile(r"```(\S*)$")
 _MARKER = re.compile(r"<!-- (ci|file): (\S+) -->$")
