@@ -52,6 +52,7 @@ def runs(
         pool.shutdown(cancel_futures=True)
 
 
+@pytest.mark.timeout(900)  # the page of all commands trains models, beside other pages and tests
 @pytest.mark.parametrize("page", NAMES)
 def test_what_a_page_shows_is_what_happens(page: str, runs: dict[str, Future[list[shown.Shown]]]) -> None:
     for output in runs[page].result():
