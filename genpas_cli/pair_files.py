@@ -14,6 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -179,8 +180,8 @@ class _Run(NamedTuple):
 
     def with_kept(self, names: set[str]) -> Sequences:
         """Return the sequences with these kept columns alone."""
-        user, offsets, skipped, items, kept = vars(self.sequences).values()
-        return Sequences(user, offsets, skipped, items, {name: kept[name] for name in kept if name in names})
+        kept = {name: values for name, values in self.sequences.kept.items() if name in names}
+        return replace(self.sequences, kept=kept)
 
 
 class _Group(NamedTuple):

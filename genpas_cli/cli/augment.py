@@ -32,6 +32,36 @@ Sources = Annotated[
     ),
 ]
 
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="DIR", help="The directory to make, here or s3://...; or - for an Arrow "
+                 "stream on stdout; by default NAME.pairs in the current directory."),
+]  # fmt: skip
+KeepStore = Annotated[
+    Path | None, typer.Option("--store", metavar="PATH", help="Keep the store made from logs here.")
+]  # fmt: skip
+SplitOut = Annotated[
+    Literal["train", "validation", "test"], typer.Option("--split-out", help="With -o -: pairs of which split.")
+]
+Ids = Annotated[
+    Literal["num", "raw"], typer.Option("--ids", help="With -o -: items and users as numbers or the log's ids.")
+]
+Part = Annotated[
+    str | None,
+    typer.Option("--part", metavar="I/N", help="Make the I-th of N parts, as OUTPUT.part-I-of-N, for genpas merge to "
+                 "put together; each on any machine."),
+]  # fmt: skip
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Keep finished shards if it is stopped, and go on with those of a run that was."),
+]
+Engine = Annotated[
+    Literal["local", "spark"],
+    typer.Option("--engine", help="local: this machine; spark: a log in Parquet, by the workers of the Spark that is "
+                 "configured here, to the same shards."),
+]  # fmt: skip
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan as JSON and write nothing.")]
+
 EXAMPLES = """
 genpas augment --alpha 0.5 logs.parquet
 genpas augment logs.parquet -s slide-window --pairs 2x -o windows.pairs
@@ -45,36 +75,15 @@ genpas augment logs.parquet -o - | python train.py
 @with_options(options=AugmentOptions, reading=IngestOptions)
 def augment(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="The directory to make, here or s3://...; or - for an Arrow "
-                     "stream on stdout; by default NAME.pairs in the current directory."),
-    ] = None,
+    output: Output = None,
     *,
-    store: Annotated[
-        Path | None, typer.Option("--store", metavar="PATH", help="Keep the store made from logs here.")
-    ] = None,
-    split_out: Annotated[
-        Literal["train", "validation", "test"], typer.Option("--split-out", help="With -o -: pairs of which split.")
-    ] = "train",
-    ids: Annotated[
-        Literal["num", "raw"], typer.Option("--ids", help="With -o -: items and users as numbers or the log's ids.")
-    ] = "num",
-    part: Annotated[
-        str | None,
-        typer.Option("--part", metavar="I/N", help="Make the I-th of N parts, as OUTPUT.part-I-of-N, for genpas merge "
-                     "to put together; each on any machine."),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Keep finished shards if it is stopped, and go on with those of a run that was."),
-    ] = False,
-    engine: Annotated[
-        Literal["local", "spark"],
-        typer.Option("--engine", help="local: this machine; spark: a log in Parquet, by the workers of the Spark that "
-                     "is configured here, to the same shards."),
-    ] = "local",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan as JSON and write nothing.")] = False,
+    store: KeepStore = None,
+    split_out: SplitOut = "train",
+    ids: Ids = "num",
+    part: Part = None,
+    resume: Resume = False,
+    engine: Engine = "local",
+    dry_run: DryRun = False,
     force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -90,8 +99,9 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
     del quiet  # acted on by `command`
     if output == "-":
         _check_stream({
-            "--json": json, "--dry-run": dry_run, "--force": force, "--part": part, "--resume": resume,
-            "--form cuts": options.form == "cuts", "--user-ids raw": options.user_ids == "raw",
+            "--json": json, "--dry-run": dry_run, "--force": force, f"--part {part}": part, "--resume": resume,
+            "--engine spark": engine == "spark", "--form cuts": options.form == "cuts",
+            "--user-ids raw": options.user_ids == "raw",
         })  # fmt: skip
         with console.progress() as progress, jobs.augment_stream(
             sources, options, ingest_options=reading, keep_store=store, split=split_out, ids=ids, progress=progress

@@ -63,6 +63,13 @@ class Frame:
     kept: dict[str, pa.DataType]
     """Kept columns by name; they are keep_0, ..."""
     funnel: tuple[FunnelStep, ...]
+    held: tuple[DataFrame, ...] = ()
+    """What is kept on the workers, until `forget`."""
+
+    def forget(self) -> None:
+        """Give the workers' copies back."""
+        for rows in self.held:
+            rows.unpersist()
 
 
 def check_spark_extra(what: str) -> None:
@@ -247,14 +254,15 @@ def in_order(frame: Frame, ties: Ties, partitions: int) -> DataFrame:
     return frame.rows.repartitionByRange(partitions, by[0]).sortWithinPartitions(*by)
 
 
-def kept_in_order(frame: Frame, ties: Ties, partitions: int) -> DataFrame:
-    """Return what later steps need of the rows in order, on the workers' disks until `unpersist`.
+def kept_in_order(frame: Frame, ties: Ties, partitions: int) -> Frame:
+    """Return what later steps need of the rows in order, on the workers' disks.
 
     Each pass over them then finds the same users in the same partitions.
     """
     from pyspark import StorageLevel
 
-    return in_order(frame, ties, partitions).drop(*frame.order, "row_hash").persist(StorageLevel.DISK_ONLY)
+    rows = in_order(frame, ties, partitions).drop(*frame.order, "row_hash").persist(StorageLevel.DISK_ONLY)
+    return replace(frame, rows=rows, held=(*frame.held, rows))
 
 
 def without_repeats(frame: Frame, rule: Dedup, ties: Ties, partitions: int) -> Frame:
@@ -263,7 +271,7 @@ def without_repeats(frame: Frame, rule: Dedup, ties: Ties, partitions: int) -> F
         return frame
     rows = in_order(frame, ties, partitions)
     left = rows.mapInArrow(DropRepeats(rule), rows.schema).persist()
-    return _counted(replace(frame, rows=left), "repeats")
+    return _counted(replace(frame, rows=left, held=(*frame.held, left)), "repeats")
 
 
 def k_core(frame: Frame, *, min_user: int, min_item: int) -> tuple[Frame, list[int]]:
@@ -274,12 +282,13 @@ def k_core(frame: Frame, *, min_user: int, min_item: int) -> tuple[Frame, list[i
     """
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
-    rows, left = frame.rows, frame.funnel[-1].kept
+    rows, left, held = frame.rows, frame.funnel[-1].kept, list(frame.held)
     while True:
         for key, fewest in (("user_id", min_user), ("item", min_item)):
             often = rows.groupBy(key).count().filter(F.col("count") >= fewest).select(key)
             rows = rows.join(often, key, "left_semi")
         rows = rows.select(*frame.rows.columns).persist()
+        held.append(rows)
         before, left = left, rows.count()
         if left == before:
             break
@@ -287,7 +296,7 @@ def k_core(frame: Frame, *, min_user: int, min_item: int) -> tuple[Frame, list[i
     numbers = rows.sparkSession.createDataFrame(list(enumerate(items)), "new int, item int")
     names = [F.col("new").alias("item") if name == "item" else F.col(name) for name in rows.columns]
     rows = rows.join(F.broadcast(numbers), "item").select(*names)
-    return _counted(replace(frame, rows=rows), "k-core"), items
+    return _counted(replace(frame, rows=rows, held=tuple(held)), "k-core"), items
 
 
 def _counted(frame: Frame, step: str) -> Frame:
@@ -310,9 +319,9 @@ def largest_time(frame: Frame) -> float:
     return float(frame.rows.agg(F.max(F.abs("time"))).collect()[0][0])
 
 
-def count_users(rows: DataFrame, directory: Path, rule: SplitRule) -> list[dict[str, Any]]:
-    """Write users and lengths of each partition to `directory`; return what was counted, partition by partition."""
-    found = rows.mapInArrow(CountUsers(directory, rule), "partition int, found string").collect()
+def count_users(rows: DataFrame, output: Path, rule: SplitRule) -> list[dict[str, Any]]:
+    """Write users and lengths of each partition below `output`; return what was counted, partition by partition."""
+    found = rows.mapInArrow(CountUsers(output, rule), "partition int, found string").collect()
     by_partition = {row["partition"]: json.loads(row["found"]) for row in found}
     return [by_partition[number] for number in sorted(by_partition)]
 

@@ -29,6 +29,7 @@ from genpas_cli.logs.cleaning import not_repeated
 from genpas_cli.logs.histories import History, same_as_previous, whole_users
 from genpas_cli.logs.options import Dedup
 from genpas_cli.logs.split import TRAIN, VALIDATION, SplitRule, Ties, drop_unevaluated, split_codes
+from genpas_cli.machine import disk_error
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.sequence_source import Evaluated, Lengths, SequenceSource, Split, possible_targets
@@ -37,6 +38,22 @@ from genpas_cli.shards import ShardFile, write_shard
 from genpas_cli.spans import RowOrder, cut_spans
 
 Batches = Iterator[pa.RecordBatch]
+
+TASKS = ".tasks"
+"""Directory below the output where tasks make their files, each in one of its own: a task may run twice, at the same
+time too, and what a killed one left must not be taken for its work."""
+
+USERS = ".users"
+"""Directory below the output for the users of each partition."""
+
+
+def _own_directory(output: Path) -> Path:
+    directory = output / TASKS / uuid.uuid4().hex
+    try:
+        directory.mkdir(parents=True)
+    except OSError as error:
+        raise disk_error(error, output) from error
+    return directory
 
 
 def _partition() -> int:
@@ -87,8 +104,8 @@ class DropRepeats:
         """Run on a partition."""
         users = _Users()
         for history in users.histories(batches):
-            left = history.filter(not_repeated(history, self.rule))
-            ids = pa.array(users.ids, pa.string()).take(pa.array(left.user))
+            left, first = history.filter(not_repeated(history, self.rule)), int(history.user[0])
+            ids = pa.array(users.ids[first:], pa.string()).take(pa.array(left.user - np.int32(first)))
             rest = left.rows.schema.names[1:]
             columns = [ids, *(left.rows.column(name) for name in rest)]
             yield pa.RecordBatch.from_arrays(columns, names=["user_id", *rest])
@@ -98,7 +115,8 @@ class DropRepeats:
 class CountUsers:
     """Writes the users of each partition, with the lengths of their sequences, as Parquet; yields what it counted."""
 
-    directory: Path
+    output: Path
+    """The directory that is being made; the users go below `USERS` there."""
     rule: SplitRule
 
     def __call__(self, batches: Batches) -> Batches:
@@ -134,10 +152,10 @@ class CountUsers:
             name: pa.array(np.concatenate(column) if lengths else [], pa.int32())
             for name, column in zip(names, columns, strict=True)
         }
-        path = self.directory / f"users-{number:06d}.parquet"
-        # Under a name of its own first: a task may run twice, at the same time too.
-        mine = path.with_name(f".{uuid.uuid4().hex}")
+        mine = _own_directory(self.output) / "users.parquet"
         pq.write_table(pa.table({"user_id": pa.array(ids, pa.string()), **table}), mine, compression="zstd")
+        path = self.output / USERS / f"{number:06d}.parquet"
+        path.parent.mkdir(exist_ok=True)
         mine.replace(path)
 
 
@@ -215,8 +233,7 @@ class WriteShards:
                 yield pa.RecordBatch.from_pydict({name: [value] for name, value in values.items()}, schema=_SHARD_FILES)
 
     def _write(self, shard: Shard, source: PieceOfSequences) -> ShardFile:
-        # In a directory of its own first: a task may run twice, at the same time too, and each time to the same bytes.
-        mine = self.directory / f".{uuid.uuid4().hex}"
+        mine = _own_directory(self.directory)
         batches = shard.batches(source, self.form)
         file = write_shard(mine, shard.name, shard.split, shard.schema(self.form), batches)
         path = self.directory / shard.name
@@ -224,10 +241,6 @@ class WriteShards:
         with (mine / shard.name).open("rb") as written:
             os.fsync(written.fileno())
         (mine / shard.name).replace(path)
-        for directory in [(mine / shard.name).parent, *(mine / shard.name).parent.parents]:
-            directory.rmdir()
-            if directory == mine:
-                break
         return file
 
 

@@ -5,9 +5,9 @@ The store that comes out is the one that all logs at once would make, with the n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs.histories import History, history_of, whole_users
 from genpas_cli.logs.merging import merged
-from genpas_cli.logs.numbering import Kind, Numbers, read_known
+from genpas_cli.logs.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged
 from genpas_cli.store import Store, attached_store
 
@@ -135,9 +135,28 @@ class Earlier:
                     tip="Append a log of the same columns; --time, --time-format and --keep say how it is read.",
                 )
 
-    def joined(self, users: Numbers, items: Numbers, new: Iterator[History]) -> Iterator[History]:
+    def joined_with(self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None]) -> Joined:
+        """Return what puts the new rows among those of the store.
+
+        Raises:
+            DataError: they do not go together, see `check`.
+        """
+        self.check(database, staged)
+        users, items = (final_numbers(database.con, kind, None, known[kind]) for kind in KINDS)
+        return Joined(self.store, (users, items))
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Puts the rows of a new log among those of a store."""
+
+    store: Store
+    numbers: tuple[Numbers, Numbers]
+    """Of the new log's users and items."""
+
+    def __call__(self, new: Iterator[History]) -> Iterator[History]:
         """Yield the store's rows with the new ones among them, by final numbers less 1."""
-        return merged(whole_users(self.store.in_order()), (_renumbered(each, users, items) for each in new))
+        return merged(whole_users(self.store.in_order()), (_renumbered(each, *self.numbers) for each in new))
 
 
 def _renumbered(history: History, users: Numbers, items: Numbers) -> History:

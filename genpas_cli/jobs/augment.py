@@ -128,7 +128,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
             settings = _settings(manifest, options, part)
             with place.building(settings, opened.machine, resume=resume, force=force) as finished:
                 resumed = list(finished.files.values())
-                files = _write(opened.store, job, finished, options, progress)
+                files = _write(opened.store, job, finished, manifest, progress)
                 write_manifest(finished.directory, {**manifest, "run": run_facts(time.monotonic() - started)}, files)
             written = files[: len(job.shards)]
     return AugmentReport(
@@ -221,32 +221,28 @@ def _rejects_beside(output: Path) -> Path:
     return Path(name) if is_remote(output) else output.with_name(name)
 
 
-def _write(
-    store: Store, job: Job, finished: FinishedShards, options: AugmentOptions, progress: Progress
-) -> list[ShardFile]:
+def _write(store: Store, job: Job, finished: FinishedShards, manifest: Manifest, progress: Progress) -> list[ShardFile]:
     """Write the shards and what stands beside them; return the files."""
     files = write_shards(store, job.shards, job.form, finished, threads=job.workers, progress=progress)
-    files += write_companions(store, job, finished.directory, files, options)
+    files += write_companions(store, job, finished.directory, files, manifest)
     finished.close()
     return files
 
 
 def write_companions(
-    store: Store, job: Job, directory: Path, shards: list[ShardFile], options: AugmentOptions
+    store: Store, job: Job, directory: Path, shards: list[ShardFile], manifest: Manifest
 ) -> list[ShardFile]:  # fmt: skip
     """Write what stands beside shards: vocabularies, where this is no part or the first; the card, where it is none.
 
     Returns:
         The vocabularies.
     """
-    tables: tuple[Literal["users", "items"], ...] = ("items", "users") if options.user_ids == "raw" else ("items",)
     files = []
     try:
         if job.part is None or job.part.number == 1:
-            files = [_write_vocabulary(store, directory / f"{table}.parquet", table) for table in tables]
+            files = [_write_vocabulary(store, directory / f"{table}.parquet", table) for table in job.vocabularies]
         if job.part is None:
-            card = data_card(manifest_of(store, job, options), [*shards, *files])
-            (directory / "README.md").write_text(card, encoding="utf-8")
+            (directory / "README.md").write_text(data_card(manifest, [*shards, *files]), encoding="utf-8")
     except OSError as error:
         raise disk_error(error, directory) from error
     return files

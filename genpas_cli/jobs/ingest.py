@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from genpas_cli import store as stores
 from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.appending import Earlier, earlier_store, same_numbers
-from genpas_cli.jobs.log_passes import Join, LogPasses
+from genpas_cli.jobs.log_passes import LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
 from genpas_cli.logs.sessions import parse_gap
@@ -168,11 +167,14 @@ class _Ingest:
         self.progress("numbering users and items")
         for kind in ("item", "user"):
             numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
-        passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, self._join(staged, known))
+        joined = None if self.earlier is None else self.earlier.joined_with(self.database, staged, known)
+        passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, joined)
         self.funnel += passes.prepare(self.funnel[-1].kept)
         stores.attach_new(self.con, new)
-        users, items = (numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive())
-        carried = (users, items) if self.earlier is None else (same_numbers(users), same_numbers(items))
+        users, items = joined.numbers if joined else (
+            numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive()
+        )  # fmt: skip
+        carried = (same_numbers(users), same_numbers(items)) if joined else (users, items)
         stores.write_interactions(
             self.database, passes.schema(), passes.rows(*carried, self.funnel[-1].kept), list(staged.kept)
         )
@@ -189,14 +191,6 @@ class _Ingest:
         stores.write_provenance(self.con, self._sources(staged), self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes))
         return report
-
-    def _join(self, staged: Staged, known: dict[numbering.Kind, pa.Table | None]) -> Join | None:
-        """Return what puts the new rows among those of the store that they are appended to."""
-        if self.earlier is None:
-            return None
-        self.earlier.check(self.database, staged)
-        users, items = (numbering.final_numbers(self.con, kind, None, known[kind]) for kind in numbering.KINDS)
-        return partial(self.earlier.joined, users, items)
 
     def _sources(self, staged: Staged) -> list[FileReport]:
         return ([] if self.earlier is None else self.earlier.sources) + _relative(staged.files)

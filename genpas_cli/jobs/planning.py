@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,8 @@ class Job:
     """Bytes, estimated; of the part."""
     users_beside: int
     """Users whose sequences are written beside cuts; 0 where pairs hold their items."""
+    vocabularies: tuple[Literal["items", "users"], ...]
+    """Tables of ids that are written beside the pairs."""
     part: Part | None
     """Which shards are made here; None for all."""
 
@@ -208,7 +211,8 @@ def plan_job(
     workers = min(machine.threads, max(len(shards), 1), (machine.memory - FIXED_MEMORY) // worker)
     return Job(
         strategy, form, plans, multi_target, without_input, int(workers), int(FIXED_MEMORY + max(workers, 1) * worker),
-        disk_bytes(shards, row_bytes, store, form), users_beside, part,
+        disk_bytes(shards, row_bytes, store, form), users_beside,
+        ("items", "users") if options.user_ids == "raw" else ("items",), part,
     )  # fmt: skip
 
 
@@ -307,13 +311,14 @@ def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> Spl
 
 def plan_as_json(job: Job) -> dict[str, Any]:
     """Return what `--dry-run` prints."""
+    splits = Counter(shard.split for shard in job.shards)
     return {
         "strategy": job.strategy.name,
         "draw": job.train.sampling.draw,
         "pairs": {plan.split: plan.sampling.pairs for plan in job.plans},
         "epochs": job.train.sampling.epochs,
         "part": None if job.part is None else str(job.part),
-        "shards": {plan.split: sum(shard.split == plan.split for shard in job.shards) for plan in job.plans},
+        "shards": {plan.split: splits[plan.split] for plan in job.plans},
         "bytes": job.disk,
         "memory": job.memory,
         "threads": job.workers,

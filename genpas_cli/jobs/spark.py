@@ -6,6 +6,8 @@ them that has no interactions, plans with it as for any store, and has the worke
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,6 +21,7 @@ import pyarrow.parquet as pq
 from genpas_cli import store as stores
 from genpas_cli.database import Database, connect
 from genpas_cli.engines import spark as engine
+from genpas_cli.engines.spark_tasks import TASKS, USERS
 from genpas_cli.errors import DataError, MachineError, UsageError
 from genpas_cli.jobs.augment import AugmentReport, held_out_of, manifest_of, write_companions
 from genpas_cli.jobs.ingest import check_ingest_options, report_of
@@ -89,23 +92,26 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
         building(path, force=force, replaceable=is_pairs_directory) as new,
         scratch_directory(machine.temp_dir) as scratch,
         engine.spark_errors(),
+        contextlib.ExitStack() as cleaning,
     ):
         new.mkdir()
         with connect(machine, scratch) as database:
-            counted = _Counted(database, _opened(source, spark, order), reading, new / ".users", progress)
+            counted = _Counted(database, _opened(source, spark, order), reading, new, progress)
+            cleaning.callback(counted.frame.forget)
             counted.make_store(scratch / "lengths.store")
         with open_store(scratch / "lengths.store", machine, scratch) as store:
-            job = plan_job(store, options, tuple(reading.keep), machine)
+            job = plan_job(store, options, tuple(store.kept), machine)
             check_room(replace(job, workers=1), machine, path)
             progress("writing pairs by Spark")
             users = [part["users"] for part in counted.found]
-            files = engine.write_shards(counted.rows, users, job.shards, job.form, new, counted.rule)
+            files = engine.write_shards(counted.frame.rows, users, job.shards, job.form, new, counted.rule)
+            shutil.rmtree(new / TASKS, ignore_errors=True)
             written = len(files)
-            files += write_companions(store, job, new, files, options)
+            manifest = manifest_of(store, job, options)
+            files += write_companions(store, job, new, files, manifest)
             facts = run_facts(time.monotonic() - started) | {"engine": "spark"}
-            write_manifest(new, {**manifest_of(store, job, options), "run": facts}, files)
+            write_manifest(new, {**manifest, "run": facts}, files)
             held_out, log = held_out_of(store, job), replace(report_of(store), store=None)
-        counted.forget()
     shards = files[:written]
     return AugmentReport(
         str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(shards), options.epochs,
@@ -127,15 +133,15 @@ class _Counted:
     """A log in order on Spark's workers, and what is known of its users.
 
     Attributes:
-        rows: in order, kept until `forget`.
+        frame: in order, kept on the workers.
         rule: which rows are held out.
         found: counts of each partition.
     """
 
     def __init__(
-        self, database: Database, source: _Source, reading: IngestOptions, users: Path, progress: Progress
+        self, database: Database, source: _Source, reading: IngestOptions, output: Path, progress: Progress
     ) -> None:
-        self._database, self._name, self._reading, self._directory = database, source.name, reading, users
+        self._database, self._name, self._reading, self._users_of = database, source.name, reading, output / USERS
         progress("reading by Spark")
         frame = engine.prepare(source.log, source.name, reading, reading, reading.ties, source.order)
         self._check_order(frame)
@@ -147,12 +153,10 @@ class _Counted:
             self._ids = [self._ids[item] for item in left]
         if frame.funnel[-1].kept == 0:
             raise DataError(f"{source.name}: no interaction is left", tip="Loosen the cleaning options.")
-        self._frame = frame
-        self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(), reading.eval)
+        self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(frame), reading.eval)
         progress("sorting by Spark")
-        self.rows = engine.kept_in_order(frame, reading.ties, partitions)
-        users.mkdir()
-        self.found = engine.count_users(self.rows, users, self.rule)
+        self.frame = engine.kept_in_order(frame, reading.ties, partitions)
+        self.found = engine.count_users(self.frame.rows, output, self.rule)
         ties = [part["ties"] for part in self.found]
         self._ties = Ties(**{name: sum(each[name] for each in ties) for name in ties[0]})
         self._check_ties(source.order)
@@ -178,28 +182,24 @@ class _Counted:
                 tip="Name columns that do by `order`, or choose --ties item or --ties hash.",
             )
 
-    def _bounds(self) -> tuple[Any, Any] | None:
+    def _bounds(self, frame: engine.Frame) -> tuple[Any, Any] | None:
         bounds = parse_split(self._reading.split)[1]
         if bounds is None:
             return None
         levels = [as_number(bound) for bound in bounds]
         if all(level is not None and 0 < level < 1 for level in levels):
-            low, high = engine.quantiles(self._frame, [float(level or 0) for level in levels])
+            low, high = engine.quantiles(frame, [float(level or 0) for level in levels])
         else:
-            kind = str(self._frame.time_type)
-            largest = engine.largest_time(self._frame) if kind in ("BIGINT", "DOUBLE") else 0.0
+            kind = str(frame.time_type)
+            largest = engine.largest_time(frame) if kind in ("BIGINT", "DOUBLE") else 0.0
             low, high = (parse_instant(self._database.con, bound, kind, largest) for bound in bounds)
         if low > high:
             raise UsageError(f"--split {self._reading.split}: the test part starts before the validation part")
         return low, high
 
-    def forget(self) -> None:
-        """Give the workers' copies back."""
-        self.rows.unpersist()
-
     def make_store(self, path: Path) -> None:
         """Make a store that has everything but interactions."""
-        frame, database, con = self._frame, self._database, self._database.con
+        frame, database, con = self.frame, self._database, self._database.con
         stores.attach_new(con, path)
         time_field = [] if frame.time_type is None else [pa.field("time", _TIMES[frame.time_type])]
         kept = [pa.field(name, kind) for name, kind in frame.kept.items()]
@@ -218,13 +218,12 @@ class _Counted:
 
     def _users(self) -> Iterator[pa.RecordBatch]:
         first = 1
-        for file in sorted(self._directory.iterdir()):
+        for file in sorted(self._users_of.iterdir()):
             for batch in pq.ParquetFile(file).iter_batches(1 << 17):
                 numbers = pa.array(np.arange(first, first + batch.num_rows, dtype=np.int32))
                 first += batch.num_rows
                 yield pa.RecordBatch.from_arrays([numbers, *batch.columns], schema=_USERS)
-            file.unlink()
-        self._directory.rmdir()
+        shutil.rmtree(self._users_of)
 
     def _meta(self, con: Any) -> dict[str, Any]:
         counts = np.sum([part["counts"] for part in self.found], axis=0)
@@ -239,16 +238,16 @@ class _Counted:
         bounds = None if self.rule.bounds is None else list(self.rule.bounds)
         return {
             "versions": library_versions(), "options": options,
-            "kept": {name: described[name] for name in self._frame.kept}, "time_type": self._frame.time_type,
+            "kept": {name: described[name] for name in self.frame.kept}, "time_type": self.frame.time_type,
             "users": sum(part["users"] for part in self.found), "items": len(self._ids),
-            "interactions": self._frame.funnel[-1].kept, "ties": self._ties.shares(),
+            "interactions": self.frame.funnel[-1].kept, "ties": self._ties.shares(),
             "split": {
                 "rule": self._reading.split, "eval": self._reading.eval, "bounds": bounds, "train": train,
                 "validation": validation, "test": test,
                 "users_in_train_only": sum(part["alone"] for part in self.found),
             },
-            "time_range": None if self._frame.time_type is None else [
-                iso_time(end, self._frame.time_type) for end in (lowest, highest)
+            "time_range": None if self.frame.time_type is None else [
+                iso_time(end, self.frame.time_type) for end in (lowest, highest)
             ],
             "length": dict(zip(("min", "median", "mean", "p99", "max"), length, strict=True)),
         }  # fmt: skip

@@ -346,7 +346,9 @@ def test_an_option_of_augment_that_makes_no_sense(genpas: Genpas, inside: InProc
     refused(done, USAGE, *BAD_OPTIONS[options])
 
 
-@pytest.mark.parametrize("options", ["--force", "--user-ids raw"])
+@pytest.mark.parametrize(
+    "options", ["--force", "--user-ids raw", "--part 1/2", "--resume", "--form cuts", "--engine spark"]
+)
 def test_what_is_for_files_does_not_go_with_a_stream(inside: InProcess, store: Path, options: str) -> None:
     with unchanged(inside.cwd, inside.temp_dir):
         done = inside("augment", store, "-o", "-", *options.split())
