@@ -27,14 +27,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that `tests` is found
 
-from tests.benchmarks.measuring import measured, print_measures
+from tests.benchmarks.measuring import measured, print_measures, seconds_to_write
 
 HERE = Path(__file__).resolve().parent
 PAIRS = 10_000_000
@@ -81,28 +80,8 @@ def step_stream(store: str) -> None:
 
 
 def step_write(pairs: str, output: str) -> None:
-    """Time bare pyarrow writing the rows of a pairs directory from memory, a file a shard, as many threads as cores."""
-    import pyarrow.parquet as pq
-
-    from genpas_cli.machine import cores
-    from genpas_cli.shards import read_batches
-
-    shards = [(path.name, list(read_batches(path))) for path in sorted(Path(pairs, "data").glob("*.parquet"))]
-    Path(output).mkdir(exist_ok=True)
-
-    def write(shard: tuple[str, list[Any]]) -> None:
-        name, batches = shard
-        with pq.ParquetWriter(
-            Path(output, name), batches[0].schema, compression="zstd", compression_level=1, use_dictionary=False,
-            write_statistics=False,
-        ) as writer:  # fmt: skip
-            for batch in batches:
-                writer.write_batch(batch, row_group_size=batch.num_rows)
-
-    started = time.perf_counter()
-    with ThreadPoolExecutor(cores()) as pool:
-        list(pool.map(write, shards))
-    print_measures(time.perf_counter() - started)
+    """Time bare PyArrow writing the rows of a pairs directory."""
+    print_measures(seconds_to_write(pairs, output))
 
 
 STEPS: dict[str, Callable[..., None]] = {
