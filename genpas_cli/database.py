@@ -26,18 +26,26 @@ _AGAIN_SECONDS = 0.05
 _IDLE_SECONDS = 0.5
 """After so long without a signal the watcher looks whether the process is about to end."""
 
+_BESIDE = 260 * 2**20
+"""Bytes that a job takes beside what DuckDB counts: the interpreter, the libraries, batches, threads."""
+
 
 class Database:
     """A DuckDB connection and its cursors.
 
     Attributes:
         con: the main connection.
+        memory: bytes that it may take.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self.con = con
+    def __init__(self, con: duckdb.DuckDBPyConnection, memory: int) -> None:
+        self.con, self.memory = con, memory
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._lock = threading.Lock()
+
+    def leave(self, room: int) -> None:
+        """Take less memory from now on, as this many bytes are needed beside; half of it is kept whatever they are."""
+        self.con.execute(f"set memory_limit = '{max(self.memory - room, self.memory // 2) // 1024}KiB'")
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a new cursor: an undrained result blocks its connection, so each reader takes one of its own."""
@@ -101,18 +109,19 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
     Args:
         machine: the limits.
         scratch: directory for spills.
-        memory: bytes for DuckDB; by default the whole limit.
+        memory: bytes for DuckDB; by default what the limit leaves for it.
     """
+    memory = memory or max(machine.memory - _BESIDE, machine.memory // 2)
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(machine.threads),
-        "memory_limit": f"{(memory or machine.memory) // 1024}KiB",
+        "memory_limit": f"{memory // 1024}KiB",
         "temp_directory": str(scratch / "spill"),
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
     with duckdb.connect(config=config) as con:
         con.execute("set timezone = 'UTC'")
-        database = Database(con)
+        database = Database(con, memory)
         with _interruptible(database):
             yield database
 

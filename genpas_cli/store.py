@@ -269,7 +269,7 @@ def open_store(path: Path, machine: Machine, scratch: Path, *, memory: int | Non
         path: the store file.
         machine: limits for DuckDB.
         scratch: directory for spills.
-        memory: bytes for DuckDB, by default the machine's whole limit.
+        memory: bytes for DuckDB, by default what the limit leaves for it.
 
     Raises:
         DataError: no such file, not a store, of another format version, damaged, or locked by another process.

@@ -34,6 +34,9 @@ from genpas_cli.remote import is_remote
 _OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
 """Columns of a store, and of pairs without their `input_` or `target_`."""
 
+_ID_BYTES = 32
+"""Of a user or an item, in arrays beside the database: numbers, and lengths of sequences."""
+
 _NOTHING_LEFT = {
     "bad rows": "No row could be read; without --bad-rows skip the first is shown, with what is wrong with it.",
     "no user or item": "Every row lacks one of them: name other columns with --user and --item.",
@@ -165,8 +168,11 @@ class _Ingest:
         if self.funnel[-1].kept == before:
             raise self._nothing_left()
         self.progress("numbering users and items")
-        for kind in ("item", "user"):
+        ids = sum(
             numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
+            for kind in numbering.KINDS
+        )
+        self.database.leave(ids * _ID_BYTES)
         joined = None if self.earlier is None else self.earlier.joined_with(self.database, staged, known)
         passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, joined)
         self.funnel += passes.prepare(self.funnel[-1].kept)
