@@ -23,8 +23,21 @@ WORKER_MEMORY = 24 * 2**20
 _CUT_BYTES = 5
 """Of a pair on disk in the form `cuts`, in random order."""
 
+_SORTED_BYTES, _STORED_BYTES, _KEPT_BYTES = 60, 6, 16
+"""Of an interaction in the stage and its sort, and in a store; of a kept value in the sort. Measured at 150 million."""
+
 _ESTIMATED_CUTS = 1 << 14
 _R2 = (0.7548776662466927, 0.5698402909980532)
+
+
+def spilled_bytes(rows: int, kept: int, memory: int) -> int:
+    """Return the bytes that sorting a log spills, with so many kept columns and so many bytes of memory."""
+    return max(rows * (_SORTED_BYTES + _KEPT_BYTES * kept) - memory, 0)
+
+
+def store_bytes(rows: int, kept: int) -> int:
+    """Return the bytes of a store's interactions, kept values at their least."""
+    return rows * (_STORED_BYTES + kept)
 
 
 def row_bytes_of(input_length: float, form: PairForm) -> float:

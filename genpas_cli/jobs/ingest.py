@@ -18,13 +18,14 @@ from genpas_cli import store as stores
 from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.appending import Earlier, earlier_store, same_numbers
+from genpas_cli.jobs.estimates import spilled_bytes, store_bytes
 from genpas_cli.jobs.log_passes import LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
 from genpas_cli.logs.sessions import parse_gap
 from genpas_cli.logs.split import parse_split
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged, stage
-from genpas_cli.machine import resolve, scratch_directory
+from genpas_cli.machine import check_disk, resolve, scratch_directory
 from genpas_cli.manifest import library_versions
 from genpas_cli.options import as_json
 from genpas_cli.progress import Progress, silent
@@ -167,6 +168,7 @@ class _Ingest:
         self._unknown_items(known["item"])
         if self.funnel[-1].kept == before:
             raise self._nothing_left()
+        self._check_room(scratch, new, self.funnel[-1].kept, len(staged.kept))
         self.progress("numbering users and items")
         ids = sum(
             numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
@@ -197,6 +199,17 @@ class _Ingest:
         stores.write_provenance(self.con, self._sources(staged), self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes))
         return report
+
+    def _check_room(self, scratch: Path, new: Path, rows: int, kept: int) -> None:
+        """Raise MachineError before the sort, if it or the store will not find the space."""
+        check_disk(
+            scratch.parent, spilled_bytes(rows, kept, self.database.memory), what=f"the sort of {rows:,} interactions",
+            tip="Choose another place with --temp-dir, or allow more memory with --memory-limit.",
+        )  # fmt: skip
+        check_disk(
+            new, store_bytes(rows, kept), what="the store",
+            tip="Write elsewhere with -o, or --temp-dir where the store is a temporary one.",
+        )  # fmt: skip
 
     def _sources(self, staged: Staged) -> list[FileReport]:
         return ([] if self.earlier is None else self.earlier.sources) + _relative(staged.files)

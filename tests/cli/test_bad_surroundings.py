@@ -128,8 +128,8 @@ def test_the_disk_of_the_output_fills_up_while_it_is_written(genpas: Genpas, tmp
 
 
 def test_the_disk_of_the_store_fills_up_while_it_is_written(genpas: Genpas, store: Path, tmp_path: Path) -> None:
-    log = larger_log(genpas.cwd / "log.parquet", 20_000)
-    with tmpfs(tmp_path / "disk", "3m") as disk:
+    log = larger_log(genpas.cwd / "log.parquet", 20_000)  # a store of 4.7 MB, which is taken for 3 MB at least
+    with tmpfs(tmp_path / "disk", "5500k") as disk:
         shutil.copy(store, disk / "out.store")
         with unchanged(genpas.cwd, genpas.temp_dir, disk):
             done = genpas("ingest", log, "-o", disk / "out.store", "--force")
@@ -144,9 +144,18 @@ def test_the_temporary_disk_fills_up(genpas: Genpas, store: Path, tmp_path: Path
         done = genpas("ingest", log, "-o", "out.store", "--force", "--temp-dir", disk, "--memory-limit", "40MB")
         refused(done, MACHINE, "no space left", "--temp-dir")
         done = genpas("augment", log, "-o", "out.pairs", "--temp-dir", disk)
-        refused(done, MACHINE, "no space left", "--temp-dir")
+        refused(done, MACHINE, "not enough disk space", str(disk), "--temp-dir")
         done = genpas("ingest", "-", "-o", "out.store", "--force", "--temp-dir", disk, stdin=log.read_bytes() * 9)
         refused(done, MACHINE, "no space left", "--temp-dir")
+
+
+def test_too_little_space_for_a_log_is_told_before_it_is_sorted(genpas: Genpas, tmp_path: Path) -> None:
+    log = larger_log(genpas.cwd / "log.parquet", 40_000)
+    with tmpfs(tmp_path / "disk", "1m") as disk, unchanged(genpas.cwd, disk):
+        done = genpas("ingest", log, "-o", disk / "out.store")
+        refused(done, MACHINE, "not enough disk space", str(disk), "the store", "needed", "free", "-o")
+        done = genpas("ingest", log, "-o", "out.store", "--temp-dir", disk, "--memory-limit", "100MB")
+        refused(done, MACHINE, "not enough disk space", "1,000,000 interactions", "needed", "--temp-dir")
 
 
 def test_a_memory_limit_below_one_shard(genpas: Genpas, store: Path) -> None:
