@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from genpas_cli import store as stores
 from genpas_cli.database import Database, connect
@@ -35,7 +36,7 @@ from genpas_cli.remote import is_remote
 _OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
 """Columns of a store, and of pairs without their `input_` or `target_`."""
 
-_ID_BYTES = 32
+_ID_BYTES = 44
 """Of a user or an item, in arrays beside the database: numbers, and lengths of sequences."""
 
 _NOTHING_LEFT = {
@@ -192,10 +193,9 @@ class _Ingest:
         passes.check_split()
         self.progress("writing the vocabularies")
         stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
-        stores.write_users(
-            self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), passes.lengths(users.count)
-        )
-        report = self._report(passes, users.count, items.count)
+        lengths = passes.lengths(users.count)
+        stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
+        report = self._report(passes, lengths.column("length").to_numpy(), items.count)
         stores.write_provenance(self.con, self._sources(staged), self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes))
         return report
@@ -237,9 +237,8 @@ class _Ingest:
         tip = _NOTHING_LEFT.get(last, "Loosen the cleaning options.")
         return DataError(f"no {'new ' if self.earlier else ''}interaction is left: {told}", tip=tip)
 
-    def _report(self, passes: LogPasses, users: int, items: int) -> IngestReport:
-        lengths = passes.lengths(users).column("length").to_numpy()
-        lengths = lengths[lengths > 0]
+    def _report(self, passes: LogPasses, of_users: NDArray[np.int32], items: int) -> IngestReport:
+        lengths = of_users[of_users > 0]
         low, median, p99, high = np.quantile(lengths, [0, 0.5, 0.99, 1])
         length = {
             "min": int(low),
@@ -249,7 +248,7 @@ class _Ingest:
             "max": int(high),
         }
         return IngestReport(
-            users=users, items=items, interactions=passes.interactions,
+            users=len(of_users), items=items, interactions=passes.interactions,
             funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
             ties=passes.ties.shares(), split=passes.split_counts(), time_range=passes.time_range(),
             length=length, store="",

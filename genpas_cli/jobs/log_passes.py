@@ -269,9 +269,10 @@ class LogPasses:
     # -------------------------------------------------------------------------------------------------------- figures
 
     def lengths(self, users: int) -> pa.Table:
-        """Return (num, length, train_length, validation_length) of users 1..`users`, int32, 0 where nothing is."""
+        """Hand out, once, (num, length, train_length, validation_length) of users 1..`users`, int32, 0 for none."""
         table = np.zeros((3, users), np.int32)
-        for number, *values in self._lengths:
+        while self._lengths:  # given back as they are entered: they are as large as the table
+            number, *values = self._lengths.pop()
             table[:, number - 1] = values
         names = ("length", "train_length", "validation_length")
         return pa.table({"num": np.arange(1, users + 1, dtype=np.int32), **dict(zip(names, table, strict=True))})

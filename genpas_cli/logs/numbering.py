@@ -125,7 +125,7 @@ def final_numbers(
 
 def vocabulary_query(con: duckdb.DuckDBPyConnection, kind: Kind, numbers: Numbers, known: pa.Table | None) -> str:
     """Register the final numbers and return a query of (num, id), those of an earlier run included, by num."""
-    rows = np.flatnonzero(numbers.by_provisional)
+    rows = np.flatnonzero(numbers.by_provisional).astype(np.int32)
     con.register(f"{kind}_numbers", pa.table({"num": numbers.by_provisional[rows], "row": rows}))
     query = f"select n.num, s.id from {kind}_numbers n join stage.{kind}s s on s.rowid = n.row"
     if known is not None:
