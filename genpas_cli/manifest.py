@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from genpas_cli.errors import DataError, IntegrityError
+from genpas_cli.remote import refuse_to_read
 from genpas_cli.shards import ShardFile
 
 NAME = "manifest.json"
@@ -96,6 +97,7 @@ def read_part(directory: Path) -> Manifest:
 
 
 def _read(directory: Path, name: str, what: str) -> Manifest:
+    refuse_to_read(directory)
     path = directory / name
     if directory.exists() and not directory.is_dir():
         raise DataError(f"{directory} is not a directory", tip=f"Name {what}, as genpas augment makes them.")

@@ -40,6 +40,18 @@ def is_remote(name: str | Path) -> bool:
     return _URI.fullmatch(str(name)) is not None
 
 
+def refuse_to_read(directory: Path) -> None:
+    """Raise DataError if a directory of pairs is meant that is there and not on a disk here."""
+    if not is_remote(directory):
+        return
+    scheme, path = _parts(directory)
+    copy = {"s3": "aws s3 sync", "gs": "gcloud storage rsync --recursive"}[scheme]
+    raise DataError(
+        f"{scheme}://{path} is on object storage, and pairs are read from a disk",
+        tip=f"Copy them first: {copy} {scheme}://{path} DIR",
+    )
+
+
 def find(name: str) -> list[RemoteFile]:
     """Return the files that a URI means, sorted: one, those that a pattern matches, or all below a prefix.
 

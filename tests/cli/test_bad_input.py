@@ -437,3 +437,13 @@ def test_a_store_is_no_log(inside: InProcess, store: Path) -> None:
     with unchanged(inside.cwd, inside.temp_dir):
         done = inside("ingest", store, "-o", "out.store")
     refused(done, DATA, "log.store", "store", "genpas augment")
+
+
+@pytest.mark.parametrize("command", ["verify", "export --to jsonl -o out", "train", "merge"])
+@pytest.mark.parametrize(
+    ("pairs", "copy"),
+    [("s3://shop/x.pairs", "aws s3 sync"), ("gs://shop/x.pairs", "gcloud storage rsync --recursive")],
+)
+def test_pairs_on_object_storage_are_not_read(inside: InProcess, command: str, pairs: str, copy: str) -> None:
+    name, *options = command.split()
+    refused(inside(name, pairs, *options), DATA, f"{pairs} is on object storage", f"{copy} {pairs} DIR")
