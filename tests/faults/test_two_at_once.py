@@ -32,7 +32,7 @@ def test_a_second_ingest_of_the_same_store_is_refused(genpas: Genpas, log: Path)
 
 def test_a_second_augment_of_the_same_directory_is_refused(genpas: Genpas, store: Path) -> None:
     first = genpas.start("augment", store, "-o", "out.pairs", "--pairs", "500000")
-    wait_for(genpas.cwd / ".out.pairs.genpas-new")
+    wait_for(genpas.cwd / ".out.pairs.genpas-part")
     first.send_signal(signal.SIGSTOP)
     try:
         for options in ((), ("--force",)):
