@@ -150,12 +150,12 @@ def test_the_temporary_disk_fills_up(genpas: Genpas, store: Path, tmp_path: Path
 
 
 def test_too_little_space_for_a_log_is_told_before_it_is_sorted(genpas: Genpas, tmp_path: Path) -> None:
-    log = larger_log(genpas.cwd / "log.parquet", 40_000)
+    log = larger_log(genpas.cwd / "log.parquet", 60_000)
     with tmpfs(tmp_path / "disk", "1m") as disk, unchanged(genpas.cwd, disk):
         done = genpas("ingest", log, "-o", disk / "out.store")
         refused(done, MACHINE, "not enough disk space", str(disk), "the store", "needed", "free", "-o")
-        done = genpas("ingest", log, "-o", "out.store", "--temp-dir", disk, "--memory-limit", "100MB")
-        refused(done, MACHINE, "not enough disk space", "1,000,000 interactions", "needed", "--temp-dir")
+        done = genpas("ingest", log, "-o", "out.store", "--temp-dir", disk, "--memory-limit", "70MB")
+        refused(done, MACHINE, "not enough disk space", "1,500,000 interactions", "needed", "--temp-dir")
 
 
 def test_a_memory_limit_below_one_shard(genpas: Genpas, store: Path) -> None:
