@@ -19,6 +19,7 @@ from genpas_cli.exporters import format_named
 from genpas_cli.exporters.format import Format, Shown, is_time
 from genpas_cli.forms.form import Change, Form, changed
 from genpas_cli.forms.semantic_ids import SemanticIds
+from genpas_cli.jobs.estimates import FIXED_MEMORY
 from genpas_cli.jobs.export_changes import changes_for
 from genpas_cli.jobs.options import ExportOptions
 from genpas_cli.jobs.pair_readers import DirectoryReader, PairReader, StreamReader, standard_input
@@ -35,9 +36,6 @@ TOKENS = "tokens.parquet"
 """The tokens of each item, beside pairs of semantic ids."""
 
 _THREADS = "genpas-export"
-
-_FIXED_MEMORY = 160 * 2**20
-"""Bytes that the interpreter and the libraries take whatever is done."""
 
 _MEMORY_OF_A_BATCH = 8
 """Times the bytes of a batch that its numbers, their texts and what lies between take."""
@@ -213,9 +211,9 @@ def _workers(reader: PairReader, machine: Machine) -> int:
     """
     a_batch = max(reader.batch_bytes() * _MEMORY_OF_A_BATCH, 1)
     # One batch is being written, and one waits, beside those of the threads.
-    workers = (machine.memory - _FIXED_MEMORY) // a_batch - 2
+    workers = (machine.memory - FIXED_MEMORY) // a_batch - 2
     if workers < 1:
-        needed = _FIXED_MEMORY + 3 * a_batch
+        needed = FIXED_MEMORY + 3 * a_batch
         raise MachineError(
             f"the memory limit of {show_size(machine.memory)} is too small: about {show_size(needed)} needed",
             tip=f"Allow more with --memory-limit {math.ceil(needed / 10**6)}MB.",

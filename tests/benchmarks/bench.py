@@ -20,9 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,9 +31,8 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that `tests` is found
 
-from tests.benchmarks.measuring import measured, print_measures, seconds_to_write
+from tests.benchmarks.measuring import make_log, measured, print_measures, ran_step, recbole, seconds_to_write
 
-HERE = Path(__file__).resolve().parent
 PAIRS = 10_000_000
 
 
@@ -97,7 +94,7 @@ def _log(kind: str, scratch: Path, given: dict[str, Path]) -> Path:
     if kind in given:
         return given[kind]
     path = scratch / f"{kind}.parquet"
-    subprocess.run([sys.executable, HERE / "generate.py", "--ids", kind, "--out", path], check=True, stdout=sys.stderr)
+    make_log(path, ids=kind)
     return path
 
 
@@ -122,13 +119,6 @@ def _row(name: str, ours: list[dict[str, float]], floor: list[dict[str, float]],
     }
 
 
-def _peer(python: str) -> dict[str, Any]:
-    os.sync()
-    run = subprocess.run([python, HERE / "recbole_peer.py"], check=True, capture_output=True, text=True)
-    result: dict[str, Any] = json.loads(run.stdout)
-    return result
-
-
 def _peer_row(
     what: str, ours: list[dict[str, float]], peers: list[dict[str, Any]], target: float | None
 ) -> dict[str, Any]:
@@ -144,7 +134,7 @@ def _peer_row(
     }
 
 
-def run(rounds: int, logs: dict[str, Path], recbole: str) -> list[dict[str, Any]]:
+def run(rounds: int, logs: dict[str, Path], recbole_python: str) -> list[dict[str, Any]]:
     """Measure everything; return a row a ratio."""
     rows = []
     with tempfile.TemporaryDirectory(prefix="genpas-bench-") as name:
@@ -158,7 +148,7 @@ def run(rounds: int, logs: dict[str, Path], recbole: str) -> list[dict[str, Any]
         store, pairs = str(scratch / "text.store"), str(scratch / "out.pairs")
         ours, floor = _paired(("augment", store, pairs), ("write", pairs, str(scratch / "floor")), rounds)
         rows.append(_row("augment / bare pyarrow write", ours, floor, 1.6))
-        peers = [_peer(recbole) for _ in range(rounds)]
+        peers = [recbole(recbole_python) for _ in range(rounds)]
         streamed = [measured(__file__, "stream", store) for _ in range(rounds)]
         rows.append(_peer_row("in memory", streamed, peers, 20))
         rows.append(_peer_row("written to shards", ours, peers, None))
@@ -167,8 +157,7 @@ def run(rounds: int, logs: dict[str, Path], recbole: str) -> list[dict[str, Any]
 
 def main() -> None:
     """Parse the command line and print the rows."""
-    if sys.argv[1:2] == ["--step"]:
-        STEPS[sys.argv[2]](*sys.argv[3:])
+    if ran_step(STEPS):
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)

@@ -29,9 +29,8 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that `tests` is found
 
-from tests.benchmarks.measuring import measured, print_measures
+from tests.benchmarks.measuring import make_log, measured, print_measures, ran_step
 
-HERE = Path(__file__).resolve().parent
 TARGETS = {"arrow": 0.60, "jsonl": 0.25, "csv": None}
 MEMORY_MB = 1000
 KEPT = ("rating", "timestamp")
@@ -81,8 +80,7 @@ STEPS: dict[str, Callable[..., None]] = {"augment": step_augment, "export": step
 
 def _log(scratch: Path) -> Path:
     log = scratch / "log.parquet"
-    make = [sys.executable, str(HERE / "generate.py"), "--ids", "integer", "--out", str(log)]
-    subprocess.run(make, check=True, stdout=sys.stderr)
+    make_log(log, ids="integer")
     return log
 
 
@@ -129,8 +127,7 @@ def _row(to: str, ours: list[dict[str, float]], peers: list[dict[str, float]]) -
 
 def main() -> None:
     """Parse the command line and print the rows."""
-    if sys.argv[1:2] == ["--step"]:
-        STEPS[sys.argv[2]](*sys.argv[3:])
+    if ran_step(STEPS):
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,9 +25,8 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that `tests` is found
 
-from tests.benchmarks.measuring import measured, print_measures
+from tests.benchmarks.measuring import make_log, measured, print_measures, ran_step
 
-HERE = Path(__file__).resolve().parent
 COLUMNS = ["user_num", "input_items", "target_item"]
 
 
@@ -114,8 +112,7 @@ def run(rounds: int, log: Path | None, pairs: int, batch_size: int) -> dict[str,
     with tempfile.TemporaryDirectory(prefix="genpas-bench-") as root:
         if log is None:
             log = Path(root, "log.parquet")
-            make = [sys.executable, str(HERE / "generate.py"), "--ids", "integer", "--out", str(log)]
-            subprocess.run(make, check=True, stdout=sys.stderr)
+            make_log(log, ids="integer")
         measured(__file__, "augment", str(log), root, str(pairs))
         size = str(batch_size)
         steps = {
@@ -137,8 +134,7 @@ def run(rounds: int, log: Path | None, pairs: int, batch_size: int) -> dict[str,
 
 def main() -> None:
     """Parse the command line and print the speeds."""
-    if sys.argv[1:2] == ["--step"]:
-        STEPS[sys.argv[2]](*sys.argv[3:])
+    if ran_step(STEPS):
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)

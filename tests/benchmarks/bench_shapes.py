@@ -16,7 +16,6 @@ over that of the ordinary log.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,9 +27,8 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that `tests` is found
 
-from tests.benchmarks.measuring import measured, print_measures
+from tests.benchmarks.measuring import make_log, measured, print_measures, ran_step
 
-HERE = Path(__file__).resolve().parent
 LONG_USER, RARE_ITEMS = 50_000, 1_000_000
 
 
@@ -85,14 +83,12 @@ STEPS: dict[str, Callable[..., None]] = {
 
 def ordinary(path: Path) -> None:
     """Make the ordinary log."""
-    words = ["--users", "700000", "--interactions", "15000000", "--items", "43000", "--out", str(path)]
-    subprocess.run([sys.executable, HERE / "generate.py", *words], check=True, stdout=sys.stderr)
+    make_log(path, users=700_000, interactions=15_000_000, items=43_000)
 
 
 def short_users(path: Path) -> None:
     """Make the log of users with two interactions each."""
-    words = ["--users", "10000000", "--interactions", "20000000", "--items", "43000", "--out", str(path)]
-    subprocess.run([sys.executable, HERE / "generate.py", *words], check=True, stdout=sys.stderr)
+    make_log(path, users=10_000_000, interactions=20_000_000, items=43_000)
 
 
 def _with_more(path: Path, more: str) -> None:
@@ -142,8 +138,7 @@ def measure(shape: str, limit: str, scratch: Path) -> dict[str, dict[str, float]
 
 def main() -> None:
     """Parse the command line, measure, and print a line a job."""
-    if sys.argv[1:2] == ["--step"]:
-        STEPS[sys.argv[2]](*sys.argv[3:])
+    if ran_step(STEPS):
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memory-limit", default="2GB")

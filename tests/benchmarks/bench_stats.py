@@ -30,7 +30,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that `tests` is found
+
+from tests.benchmarks.measuring import make_log
+
 GRID = [round(0.2 * step, 1) for step in range(11)]
 _TARGETS = {"one_kl": 0.010, "grid_kl": 2.0, "one_alignment": 1.0, "whole_tune": 60.0, "big_stats": None}
 
@@ -194,7 +198,7 @@ def main() -> None:
         log = options.log
         if log is None:
             log = Path(place) / "log.parquet"
-            subprocess.run([sys.executable, HERE / "generate.py", "--out", log], check=True)
+            make_log(log)
         ingest(log, big)
         _compare("stats, four strategies, 20M interactions", "big_stats", big, 1)
 

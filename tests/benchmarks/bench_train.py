@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +26,8 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that `tests` is found
 
-HERE = Path(__file__).resolve().parent
+from tests.benchmarks.measuring import make_log
+
 _BEST_STEPS, _ROUNDS = 6000, 12
 
 
@@ -35,9 +35,7 @@ def make_pairs(root: Path) -> Path:
     """Make a log of Beauty's size, and pairs of it."""
     from genpas_cli import augment
 
-    size = ("--users", "22363", "--interactions", "198502", "--items", "12101", "--ids", "integer")
-    make = [sys.executable, str(HERE / "generate.py"), *size, "--out", str(root / "log.parquet")]
-    subprocess.run(make, check=True, stdout=sys.stderr)
+    make_log(root / "log.parquet", users=22363, interactions=198502, items=12101, ids="integer")
     augment(root / "log.parquet", root / "log.pairs")
     return root / "log.pairs"
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: steps that are processes of their own and time themselves, and the floor."""
+"""What the benchmarks share: logs, steps that are processes of their own and time themselves, the floor, RecBole."""
 
 from __future__ import annotations
 
@@ -8,10 +8,27 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+HERE = Path(__file__).resolve().parent
+
+
+def make_log(path: Path | str, **options: object) -> None:
+    """Make a log by generate.py, with these of its options."""
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    command = [sys.executable, str(HERE / "generate.py"), *words, "--out", str(path)]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+
+
+def ran_step(steps: Mapping[str, Callable[..., None]]) -> bool:
+    """Run the step that the command line names; return whether it names one."""
+    if sys.argv[1:2] != ["--step"]:
+        return False
+    steps[sys.argv[2]](*sys.argv[3:])
+    return True
 
 
 def measured(script: str, *step: str) -> dict[str, float]:
@@ -74,3 +91,11 @@ def _write(shard: tuple[Path, list[Any]]) -> None:
     ) as writer:
         for batch in batches:
             writer.write_batch(batch, row_group_size=batch.num_rows)
+
+
+def recbole(python: str, *words: str) -> dict[str, Any]:
+    """Time RecBole's own cutting, by the Python of an environment that has it; see recbole_peer.py."""
+    os.sync()
+    command = [python, str(HERE / "recbole_peer.py"), *words]
+    result: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return result

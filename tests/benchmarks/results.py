@@ -6,7 +6,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,9 @@ class Results:
         """Return the measurements of one thing, by size."""
         return sorted((each for each in self.records if each["what"] == what), key=lambda each: each["interactions"])
 
-    def lacks(self, what: str, interactions: int) -> bool:
-        """Tell whether this is still to be measured."""
-        return not any(each["interactions"] == interactions for each in self.of(what))
+    def at(self, what: str, interactions: int) -> Record | None:
+        """Return the measurement of one thing at one size, if there is one."""
+        return next((each for each in self.of(what) if each["interactions"] == interactions), None)
 
     def add(self, what: str, interactions: int, measures: Record) -> None:
         """Keep a measurement, and say it."""
@@ -58,21 +58,24 @@ def memory_mb() -> float:
 def page(results: Results) -> str:
     """Return the results as a page of tables."""
     sizes = sorted({each["interactions"] for each in results.records})
+    columns = [f"{size / 1e6:,.0f}M" for size in sizes]
     names = list(dict.fromkeys(each["what"] for each in results.records))
-    head = "| | " + " | ".join(f"{_size(size)}" for size in sizes)
-    rule = "|---|" + "---|" * len(sizes)
     parts = [_PREFACE.format(machine=_machine())]
-    for title, key, show, extra in _TABLES:
-        lines = [f"## {title}", "", head + (" | exponent |" if extra else " |"), rule + ("---|" if extra else "")]
+    for title, key, show in _TABLES:
+        rows = {}
         for what in names:
-            found = {each["interactions"]: each for each in results.of(what) if key in each}
-            if found:
-                cells = [show(found[size][key]) if size in found else "" for size in sizes]
-                lines.append(
-                    f"| {what} | " + " | ".join([*cells, *([_exponent(list(found.values()))] if extra else [])]) + " |"
-                )
-        parts.append("\n".join(lines))
-    return "\n\n".join([*parts, "\n".join(["## Ratios", "", head + " |", rule, *_ratios(results, sizes)])]) + "\n"
+            found = [(each or {}).get(key) for each in (results.at(what, size) for size in sizes)]
+            if any(found):
+                rows[what] = ["" if value is None else show(value) for value in found]
+                rows[what] += [_exponent(results.of(what))] if key == "seconds" else []
+        parts.append(_table(title, [*columns, *(["exponent"] if key == "seconds" else [])], rows))
+    ratios = {name: [_ratio(results, size, *of) for size in sizes] for name, of in _RATIOS.items()}
+    return "\n\n".join([*parts, _table("Ratios", columns, ratios)]) + "\n"
+
+
+def _table(title: str, columns: list[str], rows: Mapping[str, list[str]]) -> str:
+    lines = [["", *columns], ["---"] * (len(columns) + 1), *([name, *cells] for name, cells in rows.items())]
+    return "\n".join([f"## {title}", "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
 def _exponent(found: list[Record]) -> str:
@@ -83,21 +86,9 @@ def _exponent(found: list[Record]) -> str:
     return f"{np.polyfit(sizes, seconds, 1)[0]:.2f}"
 
 
-def _ratios(results: Results, sizes: list[int]) -> Iterator[str]:
-    for name, (above, below, key) in _RATIOS.items():
-        cells = []
-        for size in sizes:
-            a, b = (_at(results, what, size) for what in (above, below))
-            cells.append(f"{a[key] / b[key]:.2f}" if a and b else "")
-        yield f"| {name} | " + " | ".join(cells) + " |"
-
-
-def _at(results: Results, what: str, size: int) -> Mapping[str, float] | None:
-    return next((each for each in results.of(what) if each["interactions"] == size), None)
-
-
-def _size(interactions: int) -> str:
-    return f"{interactions / 1e6:,.0f}M"
+def _ratio(results: Results, size: int, above: str, below: str, key: str) -> str:
+    one, other = results.at(above, size), results.at(below, size)
+    return f"{one[key] / other[key]:.2f}" if one and other else ""
 
 
 def _machine() -> str:
@@ -108,10 +99,10 @@ def _machine() -> str:
     return f"{cores()} cores, {memory_mb() / 1024:.0f} GiB, Python {platform.python_version()}, {versions}"
 
 
-_TABLES: tuple[tuple[str, str, Callable[[float], str], bool], ...] = (
-    ("Seconds", "seconds", lambda x: f"{x:,.1f}", True),
-    ("Most memory, MB", "peak_mb", lambda x: f"{x:,.0f}", False),
-    ("Written, MB", "bytes", lambda x: f"{x / 1e6:,.0f}", False),
+_TABLES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("Seconds", "seconds", lambda x: f"{x:,.1f}"),
+    ("Most memory, MB", "peak_mb", lambda x: f"{x:,.0f}"),
+    ("Written, MB", "bytes", lambda x: f"{x / 1e6:,.0f}"),
 )
 
 _RATIOS = {

@@ -20,8 +20,6 @@ so a run that was stopped goes on. A peer is left out where its last size says t
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,11 +30,10 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that `tests` is found
 
-from tests.benchmarks.measuring import measured, print_measures, seconds_to_write
+from tests.benchmarks.measuring import make_log, measured, print_measures, ran_step, recbole, seconds_to_write
 from tests.benchmarks.peers import MAX_INPUT, PEERS
 from tests.benchmarks.results import Record, Results, page
 
-HERE = Path(__file__).resolve().parent
 INTERACTIONS_A_USER = 22
 ITEMS = 43_000
 EVERYTHING = (
@@ -98,14 +95,6 @@ def _bytes(path: str) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-def recbole(python: str, interactions: int) -> Record:
-    """Run RecBole's own cutting."""
-    command = [python, str(HERE / "recbole_peer.py"), "--interactions", str(interactions)]
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
-    result: Record = json.loads(run.stdout)
-    return result
-
-
 def measure_size(interactions: int, scratch: Path, given: argparse.Namespace, results: Results) -> None:
     """Measure what the results lack of one size."""
     log, store, pairs = (str(scratch / name) for name in ("log.parquet", "log.store", "log.pairs"))
@@ -118,25 +107,18 @@ def measure_size(interactions: int, scratch: Path, given: argparse.Namespace, re
     }
     peers = {peer: partial(measured, __file__, "peer", peer, log, str(scratch / "peer.parquet")) for peer in PEERS}
     if given.recbole:
-        peers["RecBole"] = partial(recbole, given.recbole, interactions)
+        peers["RecBole"] = partial(recbole, given.recbole, "--interactions", str(interactions))
     steps |= {peer: step for peer, step in peers.items() if not results.too_much(peer, interactions, given.patience)}
-    lacking = [what for what in steps if what in given.only and results.lacks(what, interactions)]
+    lacking = [what for what in steps if what in given.only and not results.at(what, interactions)]
     if not lacking:
         return
-    make_log(interactions, log)
+    make_log(log, users=interactions // INTERACTIONS_A_USER, interactions=interactions, items=ITEMS)
     for what in list(steps)[: list(steps).index(lacking[-1]) + 1]:
         # A step that has been measured is run again where a later one reads what it makes.
         if what in lacking or what in ("genpas ingest", "genpas augment"):
             measures = steps[what]()
             if what in lacking:
                 results.add(what, interactions, measures)
-
-
-def make_log(interactions: int, path: str) -> None:
-    """Make a log of this size."""
-    shape = {"users": interactions // INTERACTIONS_A_USER, "interactions": interactions, "items": ITEMS, "out": path}
-    words = [word for name, value in shape.items() for word in (f"--{name}", str(value))]
-    subprocess.run([sys.executable, HERE / "generate.py", *words], check=True, stdout=sys.stderr)
 
 
 def sizes(text: str) -> int:
@@ -146,18 +128,9 @@ def sizes(text: str) -> int:
 
 def main() -> None:
     """Parse the command line, measure, and write the page."""
-    if sys.argv[1:2] == ["--step"]:
-        STEPS[sys.argv[2]](*sys.argv[3:])
+    if ran_step(STEPS):
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    everything = [
-        "genpas ingest",
-        "genpas augment",
-        "floor",
-        "genpas augment, one thread",
-        "genpas augment --form cuts",
-    ]
-    everything += [*PEERS, "RecBole"]
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--sizes", type=sizes, nargs="+", default=[1_000_000, 10_000_000, 100_000_000])
     parser.add_argument("--only", nargs="+", choices=EVERYTHING, default=EVERYTHING)
