@@ -169,7 +169,7 @@ class _Ingest:
         self._unknown_items(known["item"])
         if self.funnel[-1].kept == before:
             raise self._nothing_left()
-        self._check_room(scratch, new, self.funnel[-1].kept, len(staged.kept))
+        self._check_room(scratch, new, self.funnel[-1].kept - before, before, len(staged.kept))
         self.progress("numbering users and items")
         ids = sum(
             numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
@@ -200,14 +200,14 @@ class _Ingest:
         stores.finish(self.con, self._meta(report, staged, passes))
         return report
 
-    def _check_room(self, scratch: Path, new: Path, rows: int, kept: int) -> None:
-        """Raise MachineError before the sort, if it or the store will not find the space."""
+    def _check_room(self, scratch: Path, new: Path, rows: int, before: int, kept: int) -> None:
+        """Raise MachineError before the new rows are sorted, if that or the store will not find the space."""
         check_disk(
             scratch.parent, spilled_bytes(rows, kept, self.database.memory), what=f"the sort of {rows:,} interactions",
             tip="Choose another place with --temp-dir, or allow more memory with --memory-limit.",
         )  # fmt: skip
         check_disk(
-            new, store_bytes(rows, kept), what="the store",
+            new, store_bytes(before + rows, kept), what="the store",
             tip="Write elsewhere with -o, or --temp-dir where the store is a temporary one.",
         )  # fmt: skip
 

@@ -158,6 +158,15 @@ def test_too_little_space_for_a_log_is_told_before_it_is_sorted(genpas: Genpas, 
         refused(done, MACHINE, "not enough disk space", "1,500,000 interactions", "needed", "--temp-dir")
 
 
+def test_what_a_store_has_already_needs_no_space_for_a_sort(genpas: Genpas, tmp_path: Path) -> None:
+    assert genpas("ingest", larger_log(genpas.cwd / "log.parquet", 60_000), "-o", "out.store").returncode == 0
+    day = larger_log(genpas.cwd / "day.parquet", 40)
+    with tmpfs(tmp_path / "disk", "1m") as disk:
+        done = genpas("ingest", day, "-o", "out.store", "--append", "--temp-dir", disk, "--memory-limit", "70MB")
+    assert done.returncode == 0, done.stderr
+    assert "1,501,000 interactions" in done.stderr
+
+
 def test_a_memory_limit_below_one_shard(genpas: Genpas, store: Path) -> None:
     with unchanged(genpas.cwd, genpas.temp_dir):
         done = genpas("augment", store, "-o", "out.pairs", "--pairs", "1000000", "--memory-limit", "200MB")
