@@ -23,6 +23,7 @@ import importlib
 import importlib.metadata
 import json
 import logging
+import resource
 import sys
 import tempfile
 import time
@@ -137,6 +138,7 @@ def measure(inter: Path, longest: int, scratch: Path) -> dict[str, object]:
         "seconds": round(seconds, 3),
         "pairs": pairs,
         "pairs_per_second": round(pairs / seconds),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 

@@ -151,10 +151,10 @@ def test_the_temporary_disk_fills_up(genpas: Genpas, store: Path, tmp_path: Path
 
 def test_too_little_space_for_a_log_is_told_before_it_is_sorted(genpas: Genpas, tmp_path: Path) -> None:
     log = larger_log(genpas.cwd / "log.parquet", 60_000)
-    with tmpfs(tmp_path / "disk", "1m") as disk, unchanged(genpas.cwd, disk):
+    with tmpfs(tmp_path / "disk", "4m") as disk, unchanged(genpas.cwd, disk):
         done = genpas("ingest", log, "-o", disk / "out.store")
         refused(done, MACHINE, "not enough disk space", str(disk), "the store", "needed", "free", "-o")
-        done = genpas("ingest", log, "-o", "out.store", "--temp-dir", disk, "--memory-limit", "70MB")
+        done = genpas("ingest", log, "-o", "out.store", "--temp-dir", disk, "--memory-limit", "85MB")
         refused(done, MACHINE, "not enough disk space", "1,500,000 interactions", "needed", "--temp-dir")
 
 
@@ -162,7 +162,7 @@ def test_what_a_store_has_already_needs_no_space_for_a_sort(genpas: Genpas, tmp_
     assert genpas("ingest", larger_log(genpas.cwd / "log.parquet", 60_000), "-o", "out.store").returncode == 0
     day = larger_log(genpas.cwd / "day.parquet", 40)
     with tmpfs(tmp_path / "disk", "1m") as disk:
-        done = genpas("ingest", day, "-o", "out.store", "--append", "--temp-dir", disk, "--memory-limit", "70MB")
+        done = genpas("ingest", day, "-o", "out.store", "--append", "--temp-dir", disk, "--memory-limit", "85MB")
     assert done.returncode == 0, done.stderr
     assert "1,501,000 interactions" in done.stderr
 
