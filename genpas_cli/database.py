@@ -51,7 +51,13 @@ class Database:
 
     def leave(self, room: int) -> None:
         """Take less memory from now on, as this many bytes are needed beside; half of it is kept whatever they are."""
-        self.con.execute(f"set memory_limit = '{max(self.memory - room, self.memory // 2) // 1024}KiB'")
+        self.memory = max(self.memory - room, self.memory // 2)
+        self.con.execute(f"set memory_limit = '{self.memory // 1024}KiB'")
+
+    def free(self) -> int:
+        """Return the bytes that it may take beside the tables that are in memory already."""
+        query = "select memory_usage_bytes from duckdb_memory() where tag = 'IN_MEMORY_TABLE'"
+        return self.memory - sum(int(held) for (held,) in self.con.sql(query).fetchall())
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a new cursor: an undrained result blocks its connection, so each reader takes one of its own."""

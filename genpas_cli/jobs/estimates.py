@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,16 +24,31 @@ WORKER_MEMORY = 24 * 2**20
 _CUT_BYTES = 5
 """Of a pair on disk in the form `cuts`, in random order."""
 
-_SORTED_BYTES, _STORED_BYTES, _KEPT_BYTES = 60, 6, 16
-"""Of an interaction in the stage and its sort, and in a store; of a kept value in the sort. Measured at 150 million."""
+_SORTED_BYTES, _SPILLED_BYTES, _KEPT_BYTES, _STORED_BYTES = 32, 50, 16, 6
+"""Of an interaction in a sort, and in one that spills; of a kept value in a sort; of an interaction in a store."""
+
+_MOST_SORTS = 8
+"""Each reads all that is staged: more of them would take longer than sorts that spill."""
 
 _ESTIMATED_CUTS = 1 << 14
 _R2 = (0.7548776662466927, 0.5698402909980532)
 
 
+def sorts(rows: int, kept: int, memory: int) -> int:
+    """Return in how many parts to sort a log, so that none spills, or as few as possible do.
+
+    Args:
+        rows: of the log.
+        kept: kept columns.
+        memory: bytes for a sort.
+    """
+    return min(math.ceil(rows * (_SORTED_BYTES + _KEPT_BYTES * kept) / max(memory, 1)), _MOST_SORTS) or 1
+
+
 def spilled_bytes(rows: int, kept: int, memory: int) -> int:
-    """Return the bytes that sorting a log spills, with so many kept columns and so many bytes of memory."""
-    return max(rows * (_SORTED_BYTES + _KEPT_BYTES * kept) - memory, 0)
+    """Return the bytes that sorting a log in these parts spills."""
+    part = rows / sorts(rows, kept, memory)
+    return max(math.ceil(part * (_SPILLED_BYTES + _KEPT_BYTES * kept)) - memory, 0)
 
 
 def store_bytes(rows: int, kept: int) -> int:

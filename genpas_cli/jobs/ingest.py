@@ -160,9 +160,11 @@ class _Ingest:
         self.funnel: list[FunnelStep] = [] if earlier is None else earlier.funnel()
 
     def run(self, sources: list[str], scratch: Path, rejects: Path, new: Path) -> IngestReport:
-        self.con.execute("attach ':memory:' as stage")
         known = {kind: self._known(kind) for kind in numbering.KINDS}
-        staged = stage(self.con, sources, self.options, scratch=scratch, rejects=rejects, progress=self.progress)
+        staged = stage(
+            self.con, sources, self.options, scratch=scratch, rejects=rejects, memory=self.database.memory,
+            progress=self.progress,
+        )  # fmt: skip
         _check_kept_names(staged.kept)  # by now they have the log's own names, whatever the options call them
         before = 0 if self.earlier is None else self.earlier.rows
         self.funnel += [FunnelStep(step.step, step.dropped, step.kept + before) for step in staged.funnel]
@@ -203,7 +205,7 @@ class _Ingest:
     def _check_room(self, scratch: Path, new: Path, rows: int, before: int, kept: int) -> None:
         """Raise MachineError before the new rows are sorted, if that or the store will not find the space."""
         check_disk(
-            scratch.parent, spilled_bytes(rows, kept, self.database.memory), what=f"the sort of {rows:,} interactions",
+            scratch.parent, spilled_bytes(rows, kept, self.database.free()), what=f"the sort of {rows:,} interactions",
             tip="Choose another place with --temp-dir, or allow more memory with --memory-limit.",
         )  # fmt: skip
         check_disk(

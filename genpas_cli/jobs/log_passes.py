@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.database import Database
 from genpas_cli.errors import DataError, UsageError
+from genpas_cli.jobs.estimates import sorts
 from genpas_cli.jobs.options import PassOptions
 from genpas_cli.logs import numbering
 from genpas_cli.logs.cleaning import k_core, not_repeated
@@ -44,7 +46,7 @@ Join = Callable[[Iterator[History]], Iterator[History]]
 class LogPasses:
     """All passes over one log. `prepare` runs those that need the rows more than once, `rows` the last one.
 
-    Rows stream from a sorted query as long as one pass is enough; else they are kept sorted, in a table that spills.
+    Rows stream from sorted queries as long as one pass is enough; else they are kept sorted, in a table that spills.
     What they are `joined` with takes part in all passes.
     """
 
@@ -58,8 +60,7 @@ class LogPasses:
         self._check_times()
         columns = (["time"] if self._has_time else []) + (["row_hash"] if options.dedup == "exact" else [])
         self._columns = columns + [f"keep_{i}" for i in range(len(staged.kept))]
-        (largest,) = database.con.sql("select coalesce(max(rowid), 0) from stage.rows").fetchall()[0]
-        self._query = sorted_rows(options.ties, self._columns, has_time=self._has_time, largest_row=largest)
+        self._queries = self._sorted()
         self._table = "rows"
         self._pending_dedup: Dedup = options.dedup
         self._repeats = 0
@@ -86,6 +87,18 @@ class LogPasses:
             raise UsageError(
                 "--ties error needs times, and the log has no time column", tip="Name it with --time COLUMN."
             )
+
+    def _sorted(self) -> list[str]:
+        """Return the queries of all rows in order, one after another: each sorts the rows of a run of users."""
+        rows, largest = self._database.con.sql("select count(*), max(rowid) from stage.rows").fetchall()[0]
+        users, parts = self._count("users"), sorts(rows, len(self._staged.kept), self._database.free())
+        ends = [users * part // parts for part in range(parts + 1)]
+        return [
+            sorted_rows(
+                self._options.ties, self._columns, range(*run), has_time=self._has_time, largest_row=largest or 0
+            )
+            for run in pairwise(ends)
+        ]
 
     # ------------------------------------------------------------------------------------------------ before the last
 
@@ -127,7 +140,7 @@ class LogPasses:
 
     def _histories(self) -> Iterator[History]:
         """Yield all rows that are left, in order."""
-        rows = whole_users(self._database.read(self._query, _BATCH_ROWS))
+        rows = whole_users(batch for query in self._queries for batch in self._database.read(query, _BATCH_ROWS))
         if self._joined is not None and self._table == "rows":
             rows = self._joined(rows)
         for history in rows:
@@ -143,14 +156,14 @@ class LogPasses:
                 yield kept
 
     def _stage_schema(self) -> pa.Schema:
-        limited = self._database.cursor().sql(f"select * from ({self._query}) limit 0")
+        limited = self._database.cursor().sql(f"select * from ({self._queries[0]}) limit 0")
         return limited.to_arrow_table().schema
 
     def _keep_sorted(self) -> None:
         rows = (history.rows for history in self._histories())
         self._database.feed("create table stage.sorted as select * from feed", self._stage_schema(), rows)
         self._database.con.execute("drop table stage.rows")
-        self._query, self._table = "select * from stage.sorted", "sorted"
+        self._queries, self._table = ["select * from stage.sorted"], "sorted"
 
     def _cut_sessions(self) -> None:
         """Replace users by sessions: rows carry a running session, `stage.users` the ids `user/1`, `user/2`, ..."""
@@ -179,8 +192,9 @@ class LogPasses:
         numbering.create_numbers(con, "user", "select key, id from stage.session_ids", self._known_users)
         self._live["user"] = None
         names = "".join(f", r.{name}" for name in self._columns)
-        self._query = (f"select u.rowid::integer as user, r.item{names} from stage.session_rows r "
-                       "join stage.users u on r.user = u.key order by u.rowid, r.rowid")  # fmt: skip
+        query = (f"select u.rowid::integer as user, r.item{names} from stage.session_rows r "
+                 "join stage.users u on r.user = u.key order by u.rowid, r.rowid")  # fmt: skip
+        self._queries = [query]
 
     def _largest_time(self) -> float:
         if self._staged.time_type not in ("BIGINT", "DOUBLE"):

@@ -20,10 +20,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 CHUNK = 1_000_000
 """Rows drawn and written together."""
+
+USERS_A_ROW = 4
+"""A chunk has at least a row for so many users, or drawing whose they are would take most of the time."""
+
+HYPERGEOMETRIC_LIMIT = 10**9
+"""NumPy draws multivariate hypergeometric counts from fewer than this many."""
 
 BEGIN = 1_104_537_600
 """2005-01-01, unix seconds."""
@@ -70,13 +77,22 @@ def rows_in_time(rng: np.random.Generator, lengths: Ints) -> Rows:
 
     Each chunk is a multivariate hypergeometric draw from what is left, which is how a shuffled log would be cut.
     """
-    left, total = lengths.copy(), int(lengths.sum())
-    for start in range(0, total, CHUNK):
-        size = min(CHUNK, total - start)
-        here = rng.multivariate_hypergeometric(left, size, method="marginals")
+    left, total, start = lengths.copy(), int(lengths.sum()), 0
+    chunk = max(CHUNK, len(lengths) // USERS_A_ROW)
+    while start < total:
+        here = thinned(rng, left, min(chunk, total - start), total - start)
         left -= here
         users = rng.permutation(np.repeat(np.arange(len(lengths)), here))
-        yield users, BEGIN + (np.arange(start, start + size) * max(SPAN / total, 1.0)).astype(np.int64)
+        yield users, BEGIN + (np.arange(start, start + len(users)) * max(SPAN / total, 1.0)).astype(np.int64)
+        start += len(users)
+
+
+def thinned(rng: np.random.Generator, left: Ints, size: int, total: int) -> Ints:
+    """Draw how many of `size` rows are each user's, int64 (users,), out of `total` that are left."""
+    if total < HYPERGEOMETRIC_LIMIT:
+        return np.asarray(rng.multivariate_hypergeometric(left, size, method="marginals"))
+    # Then the rows are `size` on average only; what is left in the end is as exact as ever.
+    return np.asarray(rng.binomial(left, size / total))
 
 
 def rows_at_random(rng: np.random.Generator, lengths: Ints) -> Rows:
@@ -93,9 +109,6 @@ def rows_at_random(rng: np.random.Generator, lengths: Ints) -> Rows:
         yield users, BEGIN + (moment * max(SPAN / total, 1.0)).astype(np.int64)
 
 
-HYPERGEOMETRIC_LIMIT = 10**9
-"""NumPy draws multivariate hypergeometric counts from fewer than this many."""
-
 ORDERS = {"time": rows_in_time, "user": rows_of_users, "random": rows_at_random}
 
 
@@ -106,10 +119,15 @@ def id_columns(rng: np.random.Generator, users: int, items: int, kind: str) -> t
     if kind == "integer":
         return pa.array(numbers[0]), pa.array(numbers[1])
     user_width, item_width = max(7, len(str(users))), max(5, len(str(items)))
-    return (
-        pa.array([f"u{number:0{user_width}d}" for number in numbers[0].tolist()]),
-        pa.array([f"i{number:0{item_width}d}" for number in numbers[1].tolist()]),
-    )
+    return padded("u", numbers[0], user_width), padded("i", numbers[1], item_width)
+
+
+def padded(letter: str, numbers: Ints, width: int) -> pa.Array:
+    """Return texts of a letter and a number with leading zeros."""
+    # Large while it is worked on: Arrow reckons with four bytes a digit, and 2 GB are soon full of these.
+    large = pa.large_string()
+    digits = pc.utf8_lpad(pa.array(numbers).cast(large), width, "0")
+    return pc.binary_join_element_wise(pa.scalar(letter, large), digits, pa.scalar("", large)).cast(pa.string())
 
 
 def generate(arguments: argparse.Namespace) -> None:
@@ -145,8 +163,6 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
         arguments.min_length = 20 if arguments.interactions >= 40 * arguments.users else 2
     if arguments.interactions < arguments.users * max(1, arguments.min_length):
         parser.error(f"--interactions {arguments.interactions} is under --min-length {arguments.min_length} a user")
-    if arguments.interactions >= HYPERGEOMETRIC_LIMIT and arguments.order != "user":
-        parser.error(f"from {HYPERGEOMETRIC_LIMIT:,} interactions on, only --order user can be made")
     return arguments
 
 

@@ -149,13 +149,13 @@ def test_the_temporary_disk_fills_up(genpas: Genpas, store: Path, tmp_path: Path
         refused(done, MACHINE, "no space left", "--temp-dir")
 
 
-def test_too_little_space_for_a_log_is_told_before_it_is_sorted(genpas: Genpas, tmp_path: Path) -> None:
+def test_too_little_space_for_a_log_is_told_before_it_is_read(genpas: Genpas, tmp_path: Path) -> None:
     log = larger_log(genpas.cwd / "log.parquet", 60_000)
     with tmpfs(tmp_path / "disk", "4m") as disk, unchanged(genpas.cwd, disk):
         done = genpas("ingest", log, "-o", disk / "out.store")
         refused(done, MACHINE, "not enough disk space", str(disk), "the store", "needed", "free", "-o")
         done = genpas("ingest", log, "-o", "out.store", "--temp-dir", disk, "--memory-limit", "85MB")
-        refused(done, MACHINE, "not enough disk space", "1,500,000 interactions", "needed", "--temp-dir")
+        refused(done, MACHINE, "not enough disk space", str(disk), "the rows of the log", "needed", "--temp-dir")
 
 
 def test_what_a_store_has_already_needs_no_space_for_a_sort(genpas: Genpas, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import random
@@ -13,6 +14,7 @@ import duckdb
 import pytest
 
 from genpas_cli import DataError, IngestOptions, IngestReport, UsageError, ingest
+from genpas_cli.jobs.estimates import sorts, spilled_bytes
 
 
 class Row(NamedTuple):
@@ -112,6 +114,31 @@ def test_the_tie_rule_decides_between_equal_times_whatever_the_file_says(tmp_pat
     if ties == "item":
         for own in one.sequences.values():
             assert [(time, item.encode()) for item, time, _ in own] == sorted((t, i.encode()) for i, t, _ in own)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"ties": "hash"}, {"dedup": "exact"}, {"min_user": 20, "min_item": 20}, {"session_gap": "30s"},
+     {"split": "time:0.8,0.9"}],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("parts", [2, 7, 200])
+def test_a_log_staged_in_a_file_and_sorted_in_parts_gives_the_same_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], parts: int
+) -> None:
+    log = write(tmp_path / "log.csv", random_log(3))
+    usual = stored(log, tmp_path / "usual.store", **options)
+    monkeypatch.setattr("genpas_cli.jobs.log_passes.sorts", lambda *_: parts)
+    monkeypatch.setattr("genpas_cli.logs.staging._IN_MEMORY", 0)
+    found = stored(log, tmp_path / "other.store", **options)
+    assert found._replace(report=usual.report) == usual
+    assert dataclasses.replace(found.report, store=usual.report.store) == usual.report
+
+
+def test_a_sort_has_as_many_parts_as_memory_asks_for_up_to_eight() -> None:
+    assert [sorts(rows, 0, 32_000) for rows in (0, 1, 1000, 1001, 4000, 10**9)] == [1, 1, 1, 2, 4, 8]
+    assert sorts(1000, 2, 32_000) == 2  # kept values are sorted too
+    assert [spilled_bytes(rows, 0, 32_000) for rows in (0, 800, 8000)] == [0, 0, 18_000]
 
 
 def test_ties_error_stops_at_equal_times(tmp_path: Path) -> None:

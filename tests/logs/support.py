@@ -62,7 +62,6 @@ def connection() -> duckdb.DuckDBPyConnection:
     }
     con = duckdb.connect(config=config)
     con.execute("SET timezone = 'UTC'")
-    con.execute("ATTACH ':memory:' AS stage")
     return con
 
 
@@ -72,7 +71,9 @@ def read(*sources: Path | str, **options: Any) -> Log:
     with tempfile.TemporaryDirectory() as directory:
         rejects = Path(directory, "rejects.csv")
         asked = Options(**options)
-        staged = stage(con, [str(s) for s in sources], asked, scratch=Path(directory), rejects=rejects)
+        con.execute("DETACH DATABASE IF EXISTS stage")
+        names = [str(source) for source in sources]
+        staged = stage(con, names, asked, scratch=Path(directory), rejects=rejects, memory=1 << 30)
         described = con.execute("DESCRIBE stage.rows").fetchall()
         rows = con.execute("SELECT * FROM stage.rows ORDER BY rowid").fetchall()
         bad: list[dict[str, str]] = []
