@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from genpas_cli.errors import DataError, IntegrityError
-from genpas_cli.remote import refuse_to_read
+from genpas_cli.places import Place
 from genpas_cli.shards import ShardFile
 
 NAME = "manifest.json"
@@ -72,7 +72,7 @@ def is_pairs_directory(path: Path) -> bool:
     return path.is_dir() and ((path / NAME).is_file() or (path / PART_NAME).is_file() or not any(path.iterdir()))
 
 
-def read_manifest(directory: Path) -> Manifest:
+def read_manifest(directory: Place) -> Manifest:
     """Return the manifest of a pairs directory.
 
     Raises:
@@ -96,8 +96,7 @@ def read_part(directory: Path) -> Manifest:
     return _read(directory, PART_NAME, "a part")
 
 
-def _read(directory: Path, name: str, what: str) -> Manifest:
-    refuse_to_read(directory)
+def _read(directory: Place, name: str, what: str) -> Manifest:
     path = directory / name
     if directory.exists() and not directory.is_dir():
         raise DataError(f"{directory} is not a directory", tip=f"Name {what}, as genpas augment makes them.")

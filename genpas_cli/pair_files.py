@@ -15,7 +15,6 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from genpas_cli.errors import IntegrityError
 from genpas_cli.manifest import Manifest, manifest_files, read_manifest
 from genpas_cli.pairs import LocatedCuts, cut_schema, gather, pair_schema
+from genpas_cli.places import Place
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sequences import Sequences
 from genpas_cli.shards import ROW_GROUP_ROWS, ShardFile, largest_row_group, read_row_group, row_groups, shard_schema
@@ -43,7 +43,7 @@ class PairFiles:
     """The shards of a pairs directory. It holds no open file, can be pickled, and be read from on several threads.
 
     Args:
-        directory: the pairs directory.
+        directory: the pairs directory, here or on object storage.
 
     Attributes:
         manifest: what it says of itself.
@@ -54,7 +54,7 @@ class PairFiles:
         DataError, IntegrityError: see `read_manifest`; or a file is damaged.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Place) -> None:
         self.directory = directory
         self.manifest: Manifest = read_manifest(directory)
         files = manifest_files(self.manifest)
@@ -137,7 +137,7 @@ class PairFiles:
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[Path]:
+def readable(path: Place) -> Iterator[Place]:
     """Give the path, and name it if it cannot be read.
 
     Raises:
@@ -164,7 +164,7 @@ class _Run(NamedTuple):
     """Training interactions of each user; they come first."""
 
     def check(
-        self, user: NDArray[np.int32], start: NDArray[np.int32], target: NDArray[np.int32], path: Path, *,
+        self, user: NDArray[np.int32], start: NDArray[np.int32], target: NDArray[np.int32], path: Place, *,
         train_only: bool,
     ) -> None:  # fmt: skip
         """Raise IntegrityError if a cut reaches beyond its user's sequence, or into what is held out from training."""
@@ -187,7 +187,7 @@ class _Run(NamedTuple):
 class _Group(NamedTuple):
     """A row group of sequences."""
 
-    path: Path
+    path: Place
     number: int
     first_user: int
     """0-based."""
@@ -203,12 +203,12 @@ class _SequenceFiles:
         IntegrityError: there are none, or they cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Place]) -> None:
         if not paths:
             raise IntegrityError("the manifest says that the pairs are cuts, and lists no sequences to cut them from")
         self._groups: list[_Group] = []
         users = 0
-        for file in sorted(paths):
+        for file in sorted(paths, key=str):
             with readable(file) as path:
                 for number, rows in enumerate(row_groups(path)):
                     self._groups.append(_Group(path, number, users))
@@ -230,7 +230,7 @@ class _SequenceFiles:
         vars(self).update(state)
         self._forget()
 
-    def run(self, user: NDArray[np.int32], wanted_by: Path) -> _Run:
+    def run(self, user: NDArray[np.int32], wanted_by: Place) -> _Run:
         """Return the sequences of a run of users that has all of these, given by number from 1."""
         low, high = int(user.min()), int(user.max())
         if not 1 <= low <= high <= self._first_users[-1]:

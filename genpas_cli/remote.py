@@ -9,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from genpas_cli.errors import DataError, MachineError
 from genpas_cli.machine import check_disk, disk_error
+
+T = TypeVar("T")
 
 _URI = re.compile(r"(?P<scheme>s3|gs):/{1,2}(?P<path>[^/].*)")
 """With one slash too: so much of it is left where a Path has been made of it."""
@@ -40,15 +42,20 @@ def is_remote(name: str | Path) -> bool:
     return _URI.fullmatch(str(name)) is not None
 
 
-def refuse_to_read(directory: Path) -> None:
-    """Raise DataError if a directory of pairs is meant that is there and not on a disk here."""
+def normal(name: str | Path) -> str:
+    """Return a URI with two slashes after its scheme and none at its end."""
+    scheme, path = _parts(name)
+    return f"{scheme}://{path.rstrip('/')}"
+
+
+def needed_here(directory: Path) -> None:
+    """Raise DataError if a directory is there and not on a disk here."""
     if not is_remote(directory):
         return
-    scheme, path = _parts(directory)
-    copy = {"s3": "aws s3 sync", "gs": "gcloud storage rsync --recursive"}[scheme]
+    copy = {"s3": "aws s3 sync", "gs": "gcloud storage rsync --recursive"}[_parts(directory)[0]]
     raise DataError(
-        f"{scheme}://{path} is on object storage, and pairs are read from a disk",
-        tip=f"Copy them first: {copy} {scheme}://{path} DIR",
+        f"{normal(directory)} is on object storage, and needed on a disk here",
+        tip=f"Copy it first: {copy} {normal(directory)} DIR",
     )
 
 
@@ -101,27 +108,68 @@ def fetched(uri: str, target: Path, *, option: str) -> Path:
     """
     (file,) = find(uri)
     check_disk(target, file.size, what=f"a copy of {uri}", tip=f"Choose another place with {option}.")
-    done, tries = 0, 0
     try:
         with target.open("wb") as copy:
-            while done < file.size:
-                try:
-                    for block in _blocks(file, done):
-                        copy.write(block)
-                        done, tries = done + len(block), 0
-                except OSError as error:
-                    tries += 1
-                    if error.errno is not None or tries == _TRIES:  # the local disk's errors have a number
-                        raise
+            for block in blocks(file):
+                copy.write(block)
     except OSError as error:
-        if error.errno is not None:
-            raise disk_error(error, target, option=option) from error
-        raise _failure(uri, error, f" after {done:,} of {file.size:,} bytes") from error
+        raise disk_error(error, target, option=option) from error
     return target
 
 
-def names_below(uri: str) -> list[str]:
-    """Return the names of all files below a prefix, relative to it.
+def blocks(file: RemoteFile) -> Iterator[bytes]:
+    """Yield the bytes of a file; a connection that is cut is taken up again where it was.
+
+    Raises:
+        DataError: it could not be read to its end.
+    """
+    done, tries = 0, 0
+    while done < file.size:
+        try:
+            for block in _blocks(file, done):
+                done, tries = done + len(block), 0
+                yield block
+        except OSError as error:
+            tries += 1
+            if tries == _TRIES:
+                raise _failure(file.uri, error, f" after {done:,} of {file.size:,} bytes") from error
+
+
+def tried(uri: str, read: Callable[[Any], T]) -> T:
+    """Return what `read` makes of a file there, open; with a connection that is cut it begins again.
+
+    Raises:
+        FileNotFoundError: no such file.
+        DataError: it cannot be read, however often it is tried.
+    """
+    scheme, path = _parts(uri)
+    for tries in range(1, _TRIES + 1):
+        try:
+            with _system(scheme, path).open_input_file(path) as file:
+                return read(file)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if tries == _TRIES:
+                raise _failure(uri, error) from error
+    raise AssertionError("the last try returns or raises")
+
+
+def is_file(uri: str) -> bool:
+    """Tell whether there is a file of this very name.
+
+    Raises:
+        DataError: the storage cannot be reached.
+    """
+    from pyarrow import fs
+
+    scheme, path = _parts(uri)
+    with _told(uri):
+        return bool(_system(scheme, path).get_file_info(path).type == fs.FileType.File)
+
+
+def files_below(uri: str) -> dict[str, int]:
+    """Return the files below a prefix: their bytes by their names, relative to it.
 
     Raises:
         DataError: the storage cannot be reached.
@@ -131,7 +179,7 @@ def names_below(uri: str) -> list[str]:
     scheme, path = _parts(uri)
     with _told(uri):
         below = _system(scheme, path).get_file_info(fs.FileSelector(path, allow_not_found=True, recursive=True))
-    return [each.path[len(path) + 1 :] for each in below if each.type == fs.FileType.File]
+    return {each.path[len(path) + 1 :]: each.size for each in below if each.type == fs.FileType.File}
 
 
 def uploaded(file: Path, uri: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.machine import disk_error
+from genpas_cli.places import Place, StoragePlace, file_digest, read_from
 
 ROW_GROUP_ROWS = 1 << 16
 """Rows of a row group: small enough for a shuffling reader to hold a few, large enough to compress and to skip.
@@ -134,48 +134,44 @@ class FinishedShards:
         self._journal.unlink(missing_ok=True)
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[Any]:
+def read_batches(path: Place, columns: list[str] | None = None) -> Iterator[Any]:
     """Yield the Arrow record batches of a shard, a row group at a time."""
     for index in range(len(row_groups(path))):
         yield read_row_group(path, index, columns)
 
 
-def row_groups(path: Path) -> list[int]:
+def row_groups(path: Place) -> list[int]:
     """Return the rows of each row group of a Parquet file."""
-    with pq.ParquetFile(path) as file:
-        return [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
+    metadata = read_from(path, pq.read_metadata)
+    return [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
 
 
-def largest_row_group(path: Path) -> int:
+def largest_row_group(path: Place) -> int:
     """Return the bytes of the largest row group of a Parquet file, unpacked."""
-    with pq.ParquetFile(path) as file:
-        groups = (file.metadata.row_group(index).total_byte_size for index in range(file.num_row_groups))
-        return max(groups, default=0)
+    metadata = read_from(path, pq.read_metadata)
+    return max((metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)), default=0)
 
 
-def read_row_group(path: Path, index: int, columns: list[str] | None = None) -> pa.RecordBatch:
+def read_row_group(path: Place, index: int, columns: list[str] | None = None) -> pa.RecordBatch:
     """Return one row group of a shard, on this thread alone."""
-    with pq.ParquetFile(path) as file:
-        table = file.read_row_group(index, columns=columns, use_threads=False)
+
+    def read(source: Any) -> pa.Table:
+        with pq.ParquetFile(source, pre_buffer=isinstance(path, StoragePlace)) as file:
+            return file.read_row_group(index, columns=columns, use_threads=False)
+
+    table = read_from(path, read)
     batches = table.combine_chunks().to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
-def shard_schema(path: Path) -> pa.Schema:
+def shard_schema(path: Place) -> pa.Schema:
     """Return the Arrow schema of a Parquet file."""
-    return pq.read_schema(path)
+    return read_from(path, pq.read_schema)
 
 
-def row_count(path: Path) -> int:
+def row_count(path: Place) -> int:
     """Return the rows of a Parquet file."""
-    with pq.ParquetFile(path) as file:
-        return int(file.metadata.num_rows)
+    return int(read_from(path, pq.read_metadata).num_rows)
 
 
 def rows_by_split(files: Iterable[ShardFile]) -> dict[str, int]:

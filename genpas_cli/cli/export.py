@@ -17,8 +17,8 @@ from genpas_cli.jobs.options import ExportOptions
 Pairs = Annotated[
     str,
     typer.Argument(
-        metavar="PAIRS", help="A pairs directory; or - for the Arrow stream of augment -o - on standard input.",
-        show_default=False,
+        metavar="PAIRS", show_default=False,
+        help="A pairs directory, here or s3://...; or - for the Arrow stream of augment -o - on standard input.",
     ),
 ]  # fmt: skip
 

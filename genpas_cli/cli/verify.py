@@ -22,7 +22,9 @@ genpas verify logs.pairs --store logs.store
 @command(EXAMPLES)
 @with_options(machine=MachineOptions)
 def verify(
-    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="A pairs directory.", show_default=False)],
+    pairs: Annotated[
+        Path, typer.Argument(metavar="PAIRS", help="A pairs directory, here or s3://...", show_default=False)
+    ],
     *,
     store: Annotated[
         Path | None,

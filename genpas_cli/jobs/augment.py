@@ -35,10 +35,11 @@ from genpas_cli.manifest import (
     run_facts,
     write_manifest,
 )
+from genpas_cli.places import file_digest
 from genpas_cli.progress import Progress, silent
 from genpas_cli.remote import is_remote
 from genpas_cli.sequence_source import Split
-from genpas_cli.shards import FinishedShards, ShardFile, file_digest, rows_by_split
+from genpas_cli.shards import FinishedShards, ShardFile, rows_by_split
 from genpas_cli.store import Store
 
 Ids = Literal["num", "raw"]

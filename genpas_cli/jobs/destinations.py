@@ -24,7 +24,7 @@ from genpas_cli.manifest import (
     read_part,
 )
 from genpas_cli.publish import refuse_existing
-from genpas_cli.remote import is_remote, names_below, removed, uploaded
+from genpas_cli.remote import files_below, is_remote, removed, uploaded
 from genpas_cli.shards import FinishedShards, ShardFile
 
 _OURS = ("data/", "sequences/", "items.parquet", "users.parquet", "README.md")
@@ -120,7 +120,7 @@ class _Storage(Destination):
                     f"{flag} is for a directory here; objects cannot be exchanged in one step",
                     tip=f"Leave it out, and write to another place than {self._uri}.",
                 )
-        names = names_below(self._uri)
+        names = files_below(self._uri)
         if {NAME, PART_NAME} & set(names):
             raise UsageError(f"{self._uri} exists", tip="Remove it there, or choose another place with -o.")
         if foreign := next((name for name in names if not name.startswith(_OURS)), None):

@@ -25,6 +25,7 @@ from genpas_cli.jobs.options import ExportOptions
 from genpas_cli.jobs.pair_readers import DirectoryReader, PairReader, StreamReader, standard_input
 from genpas_cli.logs.aliases import RATING, TIME, matches
 from genpas_cli.machine import Machine, check_writable, disk_error, resolve, scratch_directory, show_size
+from genpas_cli.places import place_of
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.threads import in_order, pool
@@ -65,7 +66,7 @@ def export(
     """Write pairs in another format.
 
     Args:
-        pairs: a pairs directory, or `-` for an Arrow stream on standard input.
+        pairs: a pairs directory, here or on object storage; or `-` for an Arrow stream on standard input.
         output: the file to make, where one split goes into one file; else the directory.
         options: which format, which pairs, in what form.
         force: replace an output that exists.
@@ -239,7 +240,7 @@ def _reader(pairs: str | Path, options: ExportOptions) -> PairReader:
     if str(pairs) != "-":
         if options.vocab is not None:
             raise UsageError(f"--vocab is for a stream; {pairs} has its own items.parquet")
-        return DirectoryReader(Path(pairs), options.epoch)
+        return DirectoryReader(place_of(pairs), options.epoch)
     if options.epoch is not None:
         raise UsageError("--epoch is for a pairs directory; a stream has the epochs that augment puts into it")
     return StreamReader(standard_input())

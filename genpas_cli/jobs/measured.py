@@ -27,6 +27,7 @@ from genpas_cli.jobs.surveys import Candidate
 from genpas_cli.jobs.verify import check_files
 from genpas_cli.machine import show_size
 from genpas_cli.manifest import manifest_files
+from genpas_cli.places import Place
 from genpas_cli.progress import Progress
 from genpas_cli.report.figures import FairDrawFigures, FairTest, StatsReport, StrategyFigures
 from genpas_cli.sampling.kernels import Floats, Ints
@@ -49,7 +50,7 @@ class _StoreFacts:
 
 
 def pairs_report(
-    directory: Path, store: Path | None, options: StatsOptions, progress: Progress, *, illustrated: bool = False
+    directory: Place, store: Path | None, options: StatsOptions, progress: Progress, *, illustrated: bool = False
 ) -> StatsReport:  # fmt: skip
     """Return the figures of a pairs directory; with its store, beside what they should be.
 
@@ -110,7 +111,7 @@ def other_pairs_report(
         return replace(expected, measured=_measure(pairs, facts, options, name, progress))
 
 
-def _check_store(store: Store, directory: Path, manifest: dict[str, Any]) -> None:
+def _check_store(store: Store, directory: Place, manifest: dict[str, Any]) -> None:
     if (store.users, store.items) != (manifest["users"], manifest["items"]):
         raise IntegrityError(
             f"{store.path} is not the store of {directory}: it has {store.users:,} users and {store.items:,} items, "

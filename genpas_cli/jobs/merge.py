@@ -25,9 +25,11 @@ from genpas_cli.manifest import (
     run_facts,
     write_manifest,
 )
+from genpas_cli.places import file_digest
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
-from genpas_cli.shards import ShardFile, file_digest, rows_by_split
+from genpas_cli.remote import needed_here
+from genpas_cli.shards import ShardFile, rows_by_split
 from genpas_cli.threads import in_order, pool
 
 _SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.parquet")
@@ -112,6 +114,7 @@ def _checked(directories: Sequence[Path]) -> list[_Found]:
     """
     found = []
     for directory in directories:
+        needed_here(directory)
         manifest = read_part(directory)
         found.append(_Found(directory, parse_part(manifest["part"]), manifest))
     first = found[0]

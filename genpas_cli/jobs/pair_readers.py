@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import BinaryIO, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.forms.form import Form
 from genpas_cli.manifest import Manifest
 from genpas_cli.pair_files import LONG_INPUT, PairFiles
+from genpas_cli.places import Place, files_below, read_from
 from genpas_cli.shards import ROW_GROUP_ROWS, ShardFile
 
 Read = Callable[[], pa.RecordBatch]
@@ -64,10 +65,11 @@ class DirectoryReader:
         UsageError: there is no such epoch.
     """
 
-    def __init__(self, directory: Path, epoch: int | None = None) -> None:
+    def __init__(self, directory: Place, epoch: int | None = None) -> None:
         self._pairs = PairFiles(directory)
         self.manifest, files = self._pairs.manifest, self._pairs.shards
-        if missing := next((file.path for file in files if not (directory / file.path).is_file()), None):
+        there = files_below(directory)
+        if missing := next((file.path for file in files if file.path not in there), None):
             raise IntegrityError(f"{directory / missing} is missing; the manifest lists it")
         if epoch is not None:
             files = _of_epoch(files, epoch, int(self.manifest["epochs"]))
@@ -178,7 +180,7 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def read_vocabulary(directory: Path, table: str) -> pa.Array | None:
+def read_vocabulary(directory: Place, table: str) -> pa.Array | None:
     """Return the ids of `items` or `users` of a pairs directory, by number from 1; None if it has no such file.
 
     Raises:
@@ -188,7 +190,8 @@ def read_vocabulary(directory: Path, table: str) -> pa.Array | None:
     if not path.is_file():
         return None
     try:
-        ids = pq.read_table(path, columns=[f"{name}_num", f"{name}_id"]).combine_chunks()
+        columns = [f"{name}_num", f"{name}_id"]
+        ids = read_from(path, lambda file: pq.read_table(file, columns=columns)).combine_chunks()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is no vocabulary of genpas: {error}") from error
     if not np.array_equal(ids[f"{name}_num"].to_numpy(), np.arange(1, len(ids) + 1)):
@@ -201,7 +204,9 @@ def _of_epoch(files: list[ShardFile], epoch: int, epochs: int) -> list[ShardFile
         raise UsageError(f"--epoch {epoch}: the pairs have {epochs} epochs, from 0")
     if epochs == 1:
         return files
-    return [file for file in files if file.split != "train" or Path(file.path).parent.name == f"epoch-{epoch:03d}"]
+    return [
+        file for file in files if file.split != "train" or PurePosixPath(file.path).parent.name == f"epoch-{epoch:03d}"
+    ]
 
 
 def _first_rows(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from genpas_cli.errors import DataError
 from genpas_cli.manifest import Manifest
 from genpas_cli.pair_files import PairFiles
+from genpas_cli.places import Place
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sequence_source import Split
@@ -66,7 +67,7 @@ class GenpasPairs:
         DataError, IntegrityError: see `read_manifest`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Place) -> None:
         self.directory = directory
         self._pairs = PairFiles(directory)
         self.manifest: Manifest = self._pairs.manifest

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +11,7 @@ from genpas_cli.jobs.measured import other_pairs_report, pairs_report
 from genpas_cli.jobs.opening import Sources, opened_store, source_names
 from genpas_cli.jobs.options import IngestOptions, StatsOptions
 from genpas_cli.manifest import NAME
+from genpas_cli.places import Place, files_below, place_of
 from genpas_cli.progress import Progress, silent
 from genpas_cli.report.figures import StatsReport
 
@@ -40,12 +40,13 @@ def stats(  # all but two by keyword
     options = options or StatsOptions()
     check_stats_options(options)
     paths = [Path(name) for name in source_names(sources)]
-    pairs = _pairs_kind(paths, options)
+    first = place_of(source_names(sources)[0])
+    pairs = _pairs_kind(first, len(paths), options)
     if pairs is not None:
-        place = None if store is None else Path(store)
+        beside = None if store is None else Path(store)
         if pairs == "genpas":
-            return pairs_report(paths[0], place, options, progress, illustrated=illustrated)
-        return other_pairs_report(paths, place, options, progress, illustrated=illustrated)
+            return pairs_report(first, beside, options, progress, illustrated=illustrated)
+        return other_pairs_report(paths, beside, options, progress, illustrated=illustrated)
     if store is not None:
         raise UsageError(f"--store {store}: it goes with pairs, and {paths[0]} is a log or a store")
     with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
@@ -53,21 +54,20 @@ def stats(  # all but two by keyword
         return store_report(opened.store, options, source, progress, illustrated=illustrated).report
 
 
-def _pairs_kind(paths: Sequence[Path], options: StatsOptions) -> Literal["genpas", "other"] | None:
+def _pairs_kind(first: Place, sources: int, options: StatsOptions) -> Literal["genpas", "other"] | None:
     """Tell whether the source is pairs, and whose; None for stores and logs."""
     columns = (options.input_column, options.target_column)
     if any(columns):
         if not all(columns):
             raise UsageError("--input-column and --target-column go together")
         return "other"
-    first = paths[0]
     if not first.is_dir():
         return None
     if (first / NAME).is_file():
-        if len(paths) > 1:
+        if sources > 1:
             raise UsageError(f"{first} is a pairs directory, and one is looked at a time")
         return "genpas"
-    if any(first.glob("data/train-*")):
+    if any(name.startswith("data/train-") for name in files_below(first)):
         raise DataError(
             f"{first} has shards in data/ but no {NAME}: it is no pairs directory, or its making was cut short",
             tip="Make it again with genpas augment; or name its columns: --input-column input_items "

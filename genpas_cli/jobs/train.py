@@ -23,6 +23,7 @@ from genpas_cli.jobs.options import AugmentOptions, TrainOptions
 from genpas_cli.jobs.unfinished import lasting_options, resumable
 from genpas_cli.machine import check_writable, disk_error, machine_options, resolve
 from genpas_cli.manifest import Manifest, manifest_files, read_manifest, run_facts
+from genpas_cli.places import Place, place_of, read_from
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import refuse_existing
 from genpas_cli.training import check_train_extra
@@ -61,7 +62,7 @@ def train(  # noqa: PLR0913  # all but three by keyword
     """Train the reference model on pairs, and rank all items for every held-out pair.
 
     Args:
-        pairs: a pairs directory with validation and test pairs.
+        pairs: a pairs directory with validation and test pairs, here or on object storage.
         output: the directory to make; by default `<name of the pairs>.model` in the current directory.
         options: the model, its training, its evaluation.
         resume: go on where a run with the same output and options was stopped.
@@ -78,7 +79,7 @@ def train(  # noqa: PLR0913  # all but three by keyword
     check_train_extra("genpas train")
     from genpas_cli.training.run import find_device, run
 
-    started, options, directory = time.monotonic(), options or TrainOptions(), Path(pairs)
+    started, options, directory = time.monotonic(), options or TrainOptions(), place_of(pairs)
     check_model_options(options)
     if options.max_input is not None and options.max_input < 1:
         raise UsageError(f"--max-input is {options.max_input}; it takes 1 or more")
@@ -133,7 +134,7 @@ def check_model_options(options: Any) -> None:
         raise UsageError(f"--heads {options.heads} does not divide --dim {options.dim}")
 
 
-def _held_out_manifest(directory: Path) -> Manifest:
+def _held_out_manifest(directory: Place) -> Manifest:
     """Return the manifest of pairs that a model can be chosen and tested with.
 
     Raises:
@@ -168,7 +169,7 @@ def _plan(manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
     return RunPlan(shape, schedule, options.batch_size, options.seed, filter_seen=options.seen == "filter")
 
 
-def _sources(directory: Path, manifest: Manifest, options: TrainOptions, plan: RunPlan) -> Sources:
+def _sources(directory: Place, manifest: Manifest, options: TrainOptions, plan: RunPlan) -> Sources:
     from genpas_cli.loaders.sources import PairsDirectory, PairShards
     from genpas_cli.training.data import FirstEpochs
     from genpas_cli.training.run import Sources
@@ -209,7 +210,7 @@ def _vocabulary(manifest: Manifest) -> str:
     return next(file.sha256 for file in manifest_files(manifest) if file.path == "items.parquet")
 
 
-def _check_store(directory: Path, manifest: Manifest, path: str, options: AugmentOptions) -> None:
+def _check_store(directory: Place, manifest: Manifest, path: str, options: AugmentOptions) -> None:
     """Raise IntegrityError if pairs drawn from a store do not go with the held-out pairs of a directory.
 
     Other numbers would train for other items, and another split would train on what is held out here.
@@ -218,7 +219,7 @@ def _check_store(directory: Path, manifest: Manifest, path: str, options: Augmen
         store = opened.store
         ids = pa.chunked_array([batch.column(1) for batch in store.vocabulary("items")], pa.string())
         same = (
-            ids.equals(pq.read_table(directory / "items.parquet")["item_id"])
+            ids.equals(read_from(directory / "items.parquet", pq.read_table)["item_id"])
             and (store.users, store.meta["split"]) == (manifest["users"], manifest["split"])
             and _digests(store.rows("sources")) == _digests(manifest["source"])
         )
@@ -242,7 +243,7 @@ def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], directory: Path) -> dict[str, Any]:
+def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], directory: Place) -> dict[str, Any]:
     manifest, last = read_manifest(directory), outcome.rounds[-1]
     return {
         "format_version": 1,

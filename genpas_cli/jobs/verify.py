@@ -16,11 +16,12 @@ from genpas_cli.machine import Machine, MachineOptions, resolve, scratch_directo
 from genpas_cli.manifest import Manifest, manifest_files, read_manifest
 from genpas_cli.pair_files import PairFiles
 from genpas_cli.pairs import COLUMNS, LocatedCuts, gather, needed_spans
+from genpas_cli.places import Place, file_digest, files_below, place_of
 from genpas_cli.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
 from genpas_cli.sequence_source import Lengths
-from genpas_cli.shards import ShardFile, file_digest, row_count
+from genpas_cli.shards import ShardFile, row_count
 from genpas_cli.store import Store, open_store
 
 
@@ -51,7 +52,7 @@ def verify(
     training sequence (or, held out, of the whole one) that its positions say.
 
     Args:
-        pairs: the directory.
+        pairs: the directory, here or on object storage.
         store: the store it was made from.
         machine: limits.
         progress: told how far it is.
@@ -60,7 +61,7 @@ def verify(
         DataError: no pairs directory, or no store.
         IntegrityError: something does not agree; the message names the file and the row.
     """
-    directory, limits = Path(pairs), resolve(machine or MachineOptions())
+    directory, limits = place_of(pairs), resolve(machine or MachineOptions())
     manifest = read_manifest(directory)
     files = manifest_files(manifest)
     check_files(directory, files, progress)
@@ -93,18 +94,17 @@ def _opened(path: str | Path | None, limits: Machine) -> Any:
         yield store
 
 
-def check_files(directory: Path, files: list[ShardFile], progress: Progress) -> None:
+def check_files(directory: Place, files: list[ShardFile], progress: Progress) -> None:
     """Raise IntegrityError, and say which, if a file is missing, was changed, or is in data/ and not listed."""
     listed = {file.path for file in files}
-    found = {path.relative_to(directory).as_posix() for path in (directory / "data").rglob("*") if path.is_file()}
-    if extra := sorted(found - listed):
+    found = files_below(directory)
+    if extra := sorted(name for name in found if name.startswith("data/") and name not in listed):
         raise IntegrityError(f"{directory / extra[0]} is not in the manifest ({len(extra)} such files)")
     for done, file in enumerate(files):
         path = directory / file.path
         progress("comparing digests", done, len(files))
-        if not path.is_file():
+        if (size := found.get(file.path)) is None:
             raise IntegrityError(f"{path} is missing; the manifest lists it")
-        size = path.stat().st_size
         if size != file.bytes:
             raise IntegrityError(f"{path} has {size:,} bytes; the manifest says {file.bytes:,}")
         if (digest := file_digest(path)) != file.sha256:
@@ -113,7 +113,7 @@ def check_files(directory: Path, files: list[ShardFile], progress: Progress) -> 
             raise IntegrityError(f"{path} has {rows:,} rows; the manifest says {file.rows:,}")
 
 
-def _check_counts(directory: Path, manifest: Manifest, shards: list[ShardFile]) -> None:
+def _check_counts(directory: Place, manifest: Manifest, shards: list[ShardFile]) -> None:
     rows = sum(file.rows for file in shards if file.split == "train")
     if rows != manifest["pairs"] * manifest["epochs"]:
         raise IntegrityError(

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from genpas_cli.errors import UsageError
 from genpas_cli.pair_files import PairFiles
+from genpas_cli.places import StoragePlace, place_of
 from genpas_cli.shards import ShardFile
 from genpas_cli.threads import pool
 
@@ -71,14 +72,14 @@ class PairsDirectory:
     where one was. A block is a row group.
 
     Args:
-        directory: the pairs directory.
+        directory: the pairs directory, here or on object storage.
 
     Raises:
         DataError, IntegrityError: see `read_manifest`.
     """
 
-    def __init__(self, directory: str | Path) -> None:
-        self.directory = Path(directory).absolute()
+    def __init__(self, directory: str | Path | StoragePlace) -> None:
+        self.directory = place_of(directory).absolute()
         self.name = f"pairs directory {directory}"
         self._pairs = PairFiles(self.directory)
         self.max_input: int | None = self._pairs.manifest["max_input"]

@@ -439,11 +439,9 @@ def test_a_store_is_no_log(inside: InProcess, store: Path) -> None:
     refused(done, DATA, "log.store", "store", "genpas augment")
 
 
-@pytest.mark.parametrize("command", ["verify", "export --to jsonl -o out", "train", "merge"])
 @pytest.mark.parametrize(
     ("pairs", "copy"),
     [("s3://shop/x.pairs", "aws s3 sync"), ("gs://shop/x.pairs", "gcloud storage rsync --recursive")],
 )
-def test_pairs_on_object_storage_are_not_read(inside: InProcess, command: str, pairs: str, copy: str) -> None:
-    name, *options = command.split()
-    refused(inside(name, pairs, *options), DATA, f"{pairs} is on object storage", f"{copy} {pairs} DIR")
+def test_parts_on_object_storage_are_not_merged(inside: InProcess, pairs: str, copy: str) -> None:
+    refused(inside("merge", pairs), DATA, f"{pairs} is on object storage", f"{copy} {pairs} DIR")

@@ -31,7 +31,7 @@ from genpas_cli import (
 from genpas_cli.loaders.sources import PairsDirectory, Segment
 from genpas_cli.manifest import NAME
 from genpas_cli.pair_files import PairFiles
-from genpas_cli.shards import file_digest
+from genpas_cli.places import file_digest
 from tests.support import identity, small_log, snapshot
 
 DATA_SETS: dict[str, dict[str, Any]] = {

@@ -138,7 +138,7 @@ def test_a_log_staged_in_a_file_and_sorted_in_parts_gives_the_same_store(
 def test_a_sort_has_as_many_parts_as_memory_asks_for_up_to_eight() -> None:
     assert [sorts(rows, 0, 32_000) for rows in (0, 1, 1000, 1001, 4000, 10**9)] == [1, 1, 1, 2, 4, 8]
     assert sorts(1000, 2, 32_000) == 2  # kept values are sorted too
-    assert [spilled_bytes(rows, 0, 32_000) for rows in (0, 800, 8000)] == [0, 0, 18_000]
+    assert [spilled_bytes(rows, 0, 32_000) for rows in (0, 8000, 16_000)] == [0, 0, 68_000]
 
 
 def test_ties_error_stops_at_equal_times(tmp_path: Path) -> None:
