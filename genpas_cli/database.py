@@ -8,6 +8,7 @@ thread that reads it interrupts every open connection until the query has come b
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -105,6 +106,18 @@ class Database:
             raise
         finally:
             self.con.unregister("feed")
+
+    def create(self, table: str, select: str, schema: Any, parts: Iterable[Iterable[Any]]) -> None:
+        """Create a table of a query over the relation `feed`, part by part.
+
+        What a part begins with may be the first of a sort. It is waited for before the part is fed: within a statement
+        that runs, a query has one thread, as the others wait for the feed.
+        """
+        self.feed(f"create table {table} as {select}", schema, ())
+        for part in parts:
+            batches = iter(part)
+            first = list(itertools.islice(batches, 1))
+            self.feed(f"insert into {table} {select}", schema, itertools.chain(first, batches))
 
     def interrupt(self) -> None:
         """Interrupt whatever runs on the connection or a cursor of it; `interrupt()` alone does not reach cursors."""

@@ -71,18 +71,14 @@ def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def write_interactions(
-    database: Database, schema: pa.Schema, batches: Iterable[pa.RecordBatch], kept: list[str]
+    database: Database, schema: pa.Schema, parts: Iterable[Iterable[pa.RecordBatch]], kept: list[str]
 ) -> None:
     """Create `interactions` from batches with columns user_num, item_num, [time], split (code), kept..."""
     time = "time, " if "time" in schema.names else ""
     more = "".join(f", {quoted(name)}" for name in kept)
     names = "[" + ", ".join(f"'{name}'" for name in SPLITS) + "]"
-    database.feed(
-        f"create table store.interactions as select user_num, item_num, {time}"
-        f"{names}[split + 1]::store.split_kind as split{more} from feed",
-        schema,
-        batches,
-    )
+    select = f"select user_num, item_num, {time}{names}[split + 1]::store.split_kind as split{more} from feed"
+    database.create("store.interactions", select, schema, parts)
 
 
 def write_items(con: duckdb.DuckDBPyConnection, query: str) -> None:

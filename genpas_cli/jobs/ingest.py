@@ -20,6 +20,7 @@ from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.appending import Earlier, earlier_store, same_numbers
 from genpas_cli.jobs.estimates import spilled_bytes, store_bytes
+from genpas_cli.jobs.log_figures import LogFigures
 from genpas_cli.jobs.log_passes import LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
@@ -190,14 +191,16 @@ class _Ingest:
             self.database, passes.schema(), passes.rows(*carried, self.funnel[-1].kept), list(staged.kept)
         )
         self.funnel += passes.last_steps(self.funnel[-1].kept)
-        if passes.interactions == 0:
+        figures = passes.figures
+        if figures.interactions == 0:
             raise self._nothing_left()
-        passes.check_split()
+        if passes.by_time:
+            figures.check_split(self.options.split)
         self.progress("writing the vocabularies")
         stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
-        lengths = passes.lengths(users.count)
+        lengths = figures.lengths(users.count)
         stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
-        report = self._report(passes, lengths.column("length").to_numpy(), items.count)
+        report = self._report(figures, lengths.column("length").to_numpy(), items.count)
         stores.write_provenance(self.con, self._sources(staged), self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes))
         return report
@@ -239,7 +242,7 @@ class _Ingest:
         tip = _NOTHING_LEFT.get(last, "Loosen the cleaning options.")
         return DataError(f"no {'new ' if self.earlier else ''}interaction is left: {told}", tip=tip)
 
-    def _report(self, passes: LogPasses, of_users: NDArray[np.int32], items: int) -> IngestReport:
+    def _report(self, figures: LogFigures, of_users: NDArray[np.int32], items: int) -> IngestReport:
         lengths = of_users[of_users > 0]
         low, median, p99, high = np.quantile(lengths, [0, 0.5, 0.99, 1])
         length = {
@@ -250,9 +253,9 @@ class _Ingest:
             "max": int(high),
         }
         return IngestReport(
-            users=len(of_users), items=items, interactions=passes.interactions,
+            users=len(of_users), items=items, interactions=figures.interactions,
             funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
-            ties=passes.ties.shares(), split=passes.split_counts(), time_range=passes.time_range(),
+            ties=figures.ties.shares(), split=figures.split_counts(), time_range=figures.time_range(),
             length=length, store="",
         )  # fmt: skip
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from itertools import pairwise
-from typing import Any, Literal
+from itertools import chain, pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from genpas_cli.database import Database
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.estimates import sorts
+from genpas_cli.jobs.log_figures import LogFigures
 from genpas_cli.jobs.options import PassOptions
 from genpas_cli.logs import numbering
 from genpas_cli.logs.cleaning import k_core, not_repeated
@@ -23,11 +22,7 @@ from genpas_cli.logs.options import Dedup
 from genpas_cli.logs.ordering import sorted_rows
 from genpas_cli.logs.sessions import parse_gap, session_numbers, units_a_second
 from genpas_cli.logs.split import (
-    TEST,
-    TRAIN,
-    VALIDATION,
     SplitRule,
-    Ties,
     drop_unevaluated,
     parse_split,
     split_codes,
@@ -36,7 +31,6 @@ from genpas_cli.logs.staging import FunnelStep, Staged
 from genpas_cli.progress import Progress
 
 _BATCH_ROWS = 1 << 18
-_TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
 
 
 Join = Callable[[Iterator[History]], Iterator[History]]
@@ -66,12 +60,12 @@ class LogPasses:
         self._repeats = 0
         self._live: dict[str, Mask | None] = {"user": None, "item": None}
         self._rule = SplitRule(self._kind, None, options.eval)
-        self._lengths: list[tuple[NDArray[np.int32], ...]] = []
-        self._counts = np.zeros(4, np.int64)
-        self._low, self._high = math.inf, -math.inf
-        self._alone = 0
-        self.ties = Ties()
-        self.interactions = 0
+        self.figures = LogFigures(staged.time_type)
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the split is one by time."""
+        return self._kind == "time"
 
     @property
     def _has_time(self) -> bool:
@@ -106,7 +100,7 @@ class LogPasses:
         """Run the passes that come before the last one; `rows` are left so far. Returns their steps of the funnel."""
         options, steps = self._options, []
         core = options.min_user > 1 or options.min_item > 1
-        if core or options.session_gap or self._kind == "time":
+        if core or options.session_gap or self.by_time:
             self._progress("sorting")
             self._keep_sorted()
             steps += self.last_steps(rows)
@@ -120,7 +114,7 @@ class LogPasses:
         if options.session_gap:
             self._progress("cutting sessions")
             self._cut_sessions()
-        if self._kind == "time":
+        if self.by_time:
             self._rule = SplitRule("time", self._time_bounds(), options.eval)
         return steps
 
@@ -140,9 +134,17 @@ class LogPasses:
 
     def _histories(self) -> Iterator[History]:
         """Yield all rows that are left, in order."""
-        rows = whole_users(batch for query in self._queries for batch in self._database.read(query, _BATCH_ROWS))
+        return chain.from_iterable(self._parts())
+
+    def _parts(self) -> Iterator[Iterator[History]]:
+        """Yield the rows that are left of each query, in order; of all together where they are joined with others."""
+        streams = (whole_users(self._database.read(query, _BATCH_ROWS)) for query in self._queries)
         if self._joined is not None and self._table == "rows":
-            rows = self._joined(rows)
+            yield self._left(self._joined(chain.from_iterable(streams)))
+        else:
+            yield from map(self._left, streams)
+
+    def _left(self, rows: Iterator[History]) -> Iterator[History]:
         for history in rows:
             kept = history
             if self._pending_dedup != "none":
@@ -160,8 +162,8 @@ class LogPasses:
         return limited.to_arrow_table().schema
 
     def _keep_sorted(self) -> None:
-        rows = (history.rows for history in self._histories())
-        self._database.feed("create table stage.sorted as select * from feed", self._stage_schema(), rows)
+        parts = ((history.rows for history in part) for part in self._parts())
+        self._database.create("stage.sorted", "select * from feed", self._stage_schema(), parts)
         self._database.con.execute("drop table stage.rows")
         self._queries, self._table = ["select * from stage.sorted"], "sorted"
 
@@ -234,20 +236,27 @@ class LogPasses:
         kept = [pa.field(name, staged.field(f"keep_{i}").type) for i, name in enumerate(self._staged.kept)]
         return pa.schema([("user_num", pa.int32()), ("item_num", pa.int32()), *time, ("split", pa.uint8()), *kept])
 
-    def rows(self, users: numbering.Numbers, items: numbering.Numbers, total: int) -> Iterator[pa.RecordBatch]:
-        """Yield the interactions in order with their final numbers and splits, and count what the report needs."""
+    def rows(
+        self, users: numbering.Numbers, items: numbering.Numbers, total: int
+    ) -> Iterator[Iterator[pa.RecordBatch]]:
+        """Yield the interactions in order, sort by sort, with final numbers and splits; they count in `figures`."""
         schema = self.schema()
-        for history in self._histories():
+        for part in self._parts():
+            yield self._numbered(part, users, items, schema, total)
+
+    def _numbered(
+        self, part: Iterator[History], users: numbering.Numbers, items: numbering.Numbers, schema: pa.Schema, total: int
+    ) -> Iterator[pa.RecordBatch]:
+        for history in part:
             codes = split_codes(history, self._rule)
             self._check_ties(history)
-            self.ties.add(history, codes)
             targets = drop_unevaluated(history, codes, self._rule.evaluated)
-            self._measure(history, codes, targets, users)
+            self.figures.add(history, codes, targets, users)
             time = [history.rows.column("time")] if self._has_time else []
             kept = [history.rows.column(f"keep_{i}") for i in range(len(self._staged.kept))]
             columns = [pa.array(users.by_provisional[history.user]), pa.array(items.by_provisional[history.item])]
             yield pa.RecordBatch.from_arrays([*columns, *time, pa.array(targets), *kept], schema=schema)
-            self._progress("sorting and storing", self.interactions, total)
+            self._progress("sorting and storing", self.figures.interactions, total)
 
     def _check_ties(self, history: History) -> None:
         if self._options.ties != "error" or history.time is None:
@@ -262,67 +271,6 @@ class LogPasses:
                 tip="Choose their order with --ties file, --ties item or --ties hash.",
             )
 
-    def _measure(self, history: History, codes: Any, targets: Any, users: numbering.Numbers) -> None:
-        starts = history.starts()
-
-        def per_user(mask: Mask) -> NDArray[np.int32]:
-            return np.add.reduceat(mask, starts, dtype=np.int32)
-
-        train, total = per_user(codes == TRAIN), np.diff(np.append(starts, len(history))).astype(np.int32)
-        number = users.by_provisional[history.user[starts]]
-        self._lengths.append((number, total, train, per_user(codes == VALIDATION)))
-        self._counts += np.bincount(targets, minlength=4)
-        self._alone += int((train == total).sum())
-        self.interactions += len(history)
-        if history.time is not None:
-            self._low, self._high = (
-                min(self._low, history.time.min().item()),
-                max(self._high, history.time.max().item()),
-            )
-
-    # -------------------------------------------------------------------------------------------------------- figures
-
-    def lengths(self, users: int) -> pa.Table:
-        """Hand out, once, (num, length, train_length, validation_length) of users 1..`users`, int32, 0 for none."""
-        table = np.zeros((3, users), np.int32)
-        while self._lengths:  # given back as they are entered: they are as large as the table
-            number, *values = self._lengths.pop()
-            table[:, number - 1] = values
-        names = ("length", "train_length", "validation_length")
-        return pa.table({"num": np.arange(1, users + 1, dtype=np.int32), **dict(zip(names, table, strict=True))})
-
-    def split_counts(self) -> dict[str, int]:
-        """Return interactions in train, targets in validation and test, and users without anything held out."""
-        train, validation, test = (int(self._counts[code]) for code in (TRAIN, VALIDATION, TEST))
-        return {"train": train, "validation": validation, "test": test, "users_in_train_only": self._alone}
-
-    def check_split(self) -> None:
-        """Raise DataError if a split by time has left nothing to train on, or nothing held out."""
-        train, held_out = int(self._counts[TRAIN]), int(self._counts.sum() - self._counts[TRAIN])
-        if self._kind != "time" or (train and held_out):
-            return
-        low, high = self.time_range() or (None, None)
-        lacks = "nothing is held out" if train else "there is nothing to train on"
-        raise DataError(
-            f"--split {self._options.split}: {lacks}: of {self.interactions:,} interactions, {train:,} are before the "
-            f"first bound and {held_out:,} are not; the log's times are {low} to {high}",
-            tip="Give two instants between these; quantiles are written time:0.8,0.9.",
-        )
-
-    def time_range(self) -> list[Any] | None:
-        """Return first and last time as JSON holds them: numbers, or ISO 8601 in UTC."""
-        if not self._has_time:
-            return None
-        return [iso_time(end, str(self._staged.time_type)) for end in (self._low, self._high)]
-
     def bounds(self) -> list[Any] | None:
         """Return the first times of validation and test in the unit of the time column, for kind `time`."""
         return None if self._rule.bounds is None else list(self._rule.bounds)
-
-
-def iso_time(time: Any, time_type: str) -> Any:
-    """Return a time as JSON holds it: a number; of timestamps ISO 8601 in UTC, without a fraction of zeros."""
-    if (unit := _TIME_UNITS.get(time_type)) is None:
-        return time
-    whole, _, fraction = str(np.datetime64(int(time), unit)).partition(".")
-    return f"{whole}.{fraction.rstrip('0')}" if fraction.strip("0") else whole

@@ -25,7 +25,7 @@ from genpas_cli.engines.spark_tasks import TASKS, USERS
 from genpas_cli.errors import DataError, MachineError, UsageError
 from genpas_cli.jobs.augment import AugmentReport, held_out_of, manifest_of, write_companions
 from genpas_cli.jobs.ingest import check_ingest_options, report_of
-from genpas_cli.jobs.log_passes import iso_time
+from genpas_cli.jobs.log_figures import iso_time
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import check_augment_options, check_room, plan_job
 from genpas_cli.logs.instants import as_number, parse_instant

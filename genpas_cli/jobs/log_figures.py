@@ -1,0 +1,97 @@
+"""What `ingest` counts of a log while its rows pass: lengths, splits, ties, times."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.errors import DataError
+from genpas_cli.logs.histories import History, Mask
+from genpas_cli.logs.numbering import Numbers
+from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, Ties
+
+_TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
+
+
+class LogFigures:
+    """Figures of the rows that are added.
+
+    Args:
+        time_type: SQL type of their times; None without.
+
+    Attributes:
+        ties: events whose place their times do not decide.
+        interactions: rows.
+    """
+
+    def __init__(self, time_type: str | None) -> None:
+        self._time_type = time_type
+        self._lengths: list[tuple[NDArray[np.int32], ...]] = []
+        self._counts = np.zeros(4, np.int64)
+        self._low, self._high = math.inf, -math.inf
+        self._alone = 0
+        self.ties = Ties()
+        self.interactions = 0
+
+    def add(self, history: History, codes: NDArray[np.uint8], targets: NDArray[np.uint8], users: Numbers) -> None:
+        """Count the rows of some whole users, given their splits, before and after any is marked UNUSED."""
+        self.ties.add(history, codes)
+        starts = history.starts()
+
+        def per_user(mask: Mask) -> NDArray[np.int32]:
+            return np.add.reduceat(mask, starts, dtype=np.int32)
+
+        train, total = per_user(codes == TRAIN), np.diff(np.append(starts, len(history))).astype(np.int32)
+        number = users.by_provisional[history.user[starts]]
+        self._lengths.append((number, total, train, per_user(codes == VALIDATION)))
+        self._counts += np.bincount(targets, minlength=4)
+        self._alone += int((train == total).sum())
+        self.interactions += len(history)
+        if history.time is not None:
+            self._low = min(self._low, history.time.min().item())
+            self._high = max(self._high, history.time.max().item())
+
+    def lengths(self, users: int) -> pa.Table:
+        """Hand out, once, (num, length, train_length, validation_length) of users 1..`users`, int32, 0 for none."""
+        table = np.zeros((3, users), np.int32)
+        while self._lengths:  # given back as they are entered: they are as large as the table
+            number, *values = self._lengths.pop()
+            table[:, number - 1] = values
+        names = ("length", "train_length", "validation_length")
+        return pa.table({"num": np.arange(1, users + 1, dtype=np.int32), **dict(zip(names, table, strict=True))})
+
+    def split_counts(self) -> dict[str, int]:
+        """Return interactions in train, targets in validation and test, and users without anything held out."""
+        train, validation, test = (int(self._counts[code]) for code in (TRAIN, VALIDATION, TEST))
+        return {"train": train, "validation": validation, "test": test, "users_in_train_only": self._alone}
+
+    def check_split(self, split: str) -> None:
+        """Raise DataError if a split by time has left nothing to train on, or nothing held out."""
+        train, held_out = int(self._counts[TRAIN]), int(self._counts.sum() - self._counts[TRAIN])
+        if train and held_out:
+            return
+        low, high = self.time_range() or (None, None)
+        lacks = "nothing is held out" if train else "there is nothing to train on"
+        raise DataError(
+            f"--split {split}: {lacks}: of {self.interactions:,} interactions, {train:,} are before the "
+            f"first bound and {held_out:,} are not; the log's times are {low} to {high}",
+            tip="Give two instants between these; quantiles are written time:0.8,0.9.",
+        )
+
+    def time_range(self) -> list[Any] | None:
+        """Return first and last time as JSON holds them: numbers, or ISO 8601 in UTC."""
+        if self._time_type is None:
+            return None
+        return [iso_time(end, self._time_type) for end in (self._low, self._high)]
+
+
+def iso_time(time: Any, time_type: str) -> Any:
+    """Return a time as JSON holds it: a number; of timestamps ISO 8601 in UTC, without a fraction of zeros."""
+    if (unit := _TIME_UNITS.get(time_type)) is None:
+        return time
+    whole, _, fraction = str(np.datetime64(int(time), unit)).partition(".")
+    return f"{whole}.{fraction.rstrip('0')}" if fraction.strip("0") else whole
