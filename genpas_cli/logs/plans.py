@@ -68,14 +68,17 @@ class Plan:
         """Whether ratings are read."""
         return self.min_rating is not None
 
-    def definition(self) -> str:
-        """Return the columns of the table, as SQL defines them."""
+    def columns(self) -> dict[str, str]:
+        """Return the columns of the table and their SQL types."""
         columns = dict(self.id_types)
         columns |= {"time": self.time_type} if self.time_type else {}
         columns |= {"rating": "DOUBLE"} if self.has_rating else {}
         columns |= {"row_hash": "UBIGINT"} if self.has_hash else {}
-        columns |= {extra.alias: extra.type for extra in (*self.keep, *self.where)}
-        return ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        return columns | {extra.alias: extra.type for extra in (*self.keep, *self.where)}
+
+    def definition(self) -> str:
+        """Return the columns of the table, as SQL defines them."""
+        return ", ".join(f"{name} {kind}" for name, kind in self.columns().items())
 
     def selection(self, n: int) -> str:
         """Return the select list that reads these columns from file `n`."""

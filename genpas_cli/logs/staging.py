@@ -23,11 +23,11 @@ from genpas_cli.logs.integrity import Subject, checking
 from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.plans import Extra, Plan, plan_load
-from genpas_cli.logs.quoting import identifier, literal
+from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.readers import LogFile, open_log
 from genpas_cli.logs.rejects import Rejects
 from genpas_cli.logs.sources import SourceFile, compression_of, find_sources
-from genpas_cli.machine import check_disk
+from genpas_cli.logs.stage_place import attach_stage
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,6 @@ class Staged:
     kept: dict[str, str]
     """Kept columns and their SQL types, in the order asked; they are `keep_0`, `keep_1` ..."""
     funnel: tuple[FunnelStep, ...]
-
-
-_IN_MEMORY = 0.5
-"""Share of the memory that a stage may take; the rest is for the sort."""
-
-_UNPACKED = 5
-"""Bytes of a stage in memory for one of a compressed file; for one of text it is about one."""
-
-_PACKED = 4
-"""Bytes of a stage in memory for one of a stage in a file."""
 
 
 def stage(  # noqa: PLR0913  # all but three by keyword
@@ -110,7 +100,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
     with checking(subjects) as check, Rejects(rejects, skip=skip) as bad, _own_errors(con):
         condition = _condition(con, logs, cleaning.where)
         plan = plan_load(con, logs, options, cleaning, condition.columns if condition else ())
-        _attach(con, logs, scratch, memory)
+        attach_stage(con, plan, scratch, memory)
         loaded = load(con, plan, scratch, bad, progress or _silent)
         funnel = _clean(con, loaded, bad, cleaning, condition)
         kept = _finish(con, loaded.plan)
@@ -135,30 +125,6 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     finally:
         # It would keep its file open, and be a name in the caller's database.
         con.unregister("genpas_arrow")
-
-
-def _attach(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], scratch: Path, memory: int) -> None:
-    """Attach `stage`: in memory, or as a file if so much would spill.
-
-    A file has a quarter of the bytes that the same rows take in memory or spilled, but takes three times as long to
-    fill.
-
-    Raises:
-        MachineError: the disk has no space for that file.
-    """
-    plain = [log.is_text and log.compression == "none" for log in logs]
-    size = sum(
-        log.source.path.stat().st_size * (1 if is_plain else _UNPACKED)
-        for log, is_plain in zip(logs, plain, strict=True)
-    )
-    place = ":memory:"
-    if size > memory * _IN_MEMORY:
-        place = str(scratch / "stage")
-        check_disk(
-            scratch.parent, size // _PACKED, what="the rows of the log",
-            tip="Choose another place with --temp-dir, or allow more memory with --memory-limit.",
-        )  # fmt: skip
-    con.execute(f"ATTACH {literal(place)} AS stage")
 
 
 def _silent(_: str) -> None:

@@ -129,7 +129,7 @@ def test_a_log_staged_in_a_file_and_sorted_in_parts_gives_the_same_store(
     log = write(tmp_path / "log.csv", random_log(3))
     usual = stored(log, tmp_path / "usual.store", **options)
     monkeypatch.setattr("genpas_cli.jobs.log_passes.sorts", lambda *_: parts)
-    monkeypatch.setattr("genpas_cli.logs.staging._IN_MEMORY", 0)
+    monkeypatch.setattr("genpas_cli.logs.stage_place._SHARE", 0)
     found = stored(log, tmp_path / "other.store", **options)
     assert found._replace(report=usual.report) == usual
     assert dataclasses.replace(found.report, store=usual.report.store) == usual.report
