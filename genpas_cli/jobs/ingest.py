@@ -172,13 +172,13 @@ class _Ingest:
         self._unknown_items(known["item"])
         if self.funnel[-1].kept == before:
             raise self._nothing_left()
-        self._check_room(scratch, new, self.funnel[-1].kept - before, before, len(staged.kept))
         self.progress("numbering users and items")
         ids = sum(
             numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
             for kind in numbering.KINDS
         )
         self.database.leave(ids * _ID_BYTES)
+        self._check_room(scratch, new, self.funnel[-1].kept - before, before, len(staged.kept))
         joined = None if self.earlier is None else self.earlier.joined_with(self.database, staged, known)
         passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, joined)
         self.funnel += passes.prepare(self.funnel[-1].kept)

@@ -67,7 +67,7 @@ def _pairs_kind(first: Place, sources: int, options: StatsOptions) -> Literal["g
         if sources > 1:
             raise UsageError(f"{first} is a pairs directory, and one is looked at a time")
         return "genpas"
-    if any(name.startswith("data/train-") for name in files_below(first)):
+    if any(name.startswith("train-") for name in files_below(first / "data")):
         raise DataError(
             f"{first} has shards in data/ but no {NAME}: it is no pairs directory, or its making was cut short",
             tip="Make it again with genpas augment; or name its columns: --input-column input_items "
