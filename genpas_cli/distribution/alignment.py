@@ -38,7 +38,7 @@ class Windows(NamedTuple):
 
     item: NDArray[np.int32]
     """Item at distance d = 1..window; 0 where there is none, or where it stands nearer too."""
-    distinct: NDArray[np.int64]
+    distinct: NDArray[np.uint8]
     """Number of different items among the last d."""
 
 
@@ -57,7 +57,11 @@ def windows(values: NDArray[np.int32], end: Ints, available: Ints, window: int) 
         for nearer in range(d - 1):
             column[column == item[:, nearer]] = 0
         item[:, d - 1] = column
-    return Windows(item, np.cumsum(item > 0, axis=1))
+    return Windows(item, np.cumsum(item > 0, axis=1, dtype=np.uint8))
+
+
+HELD_OUT_BYTES = 80
+"""Of each item of the held-out inputs, while they are arranged for lookups. Measured at 6.6 million held-out pairs."""
 
 
 class HeldOutInputs:
@@ -80,7 +84,7 @@ class HeldOutInputs:
         key = target[row].astype(np.int64) * (items + 1) + inputs.item[row, column]
         self._keys, inverse = np.unique(key, return_inverse=True)
         self._sums = np.bincount(inverse, weights=weight[row], minlength=len(self._keys))
-        self._key_target, self._key_item = np.divmod(self._keys, items + 1)
+        self._key_target, self._key_item = (part.astype(np.int32) for part in np.divmod(self._keys, items + 1))
         self._means: dict[bytes, Floats] = {}
         # Nearly all keys that are looked up are not there: a table of hashes tells most of them at a tenth of the time.
         self._bits = min(max((8 * len(self._keys)).bit_length(), 10), 27)

@@ -21,6 +21,7 @@ from genpas_cli.jobs.options import StatsOptions
 from genpas_cli.jobs.planning import parse_max_input, parse_pairs, usable_histogram
 from genpas_cli.jobs.surveys import Candidate, Survey, Surveyor
 from genpas_cli.jobs.target_where import refuse_windows
+from genpas_cli.machine import resolve
 from genpas_cli.manifest import number_as_json
 from genpas_cli.progress import Progress
 from genpas_cli.report.figures import DrawnFigures, StatsReport, StrategyFigures
@@ -84,7 +85,8 @@ def store_report(  # noqa: PLR0913  # all but four by keyword
     max_input = parse_max_input(options.max_input)
     # An input of L items has no more than L last ones.
     window = similarity.window if max_input is None else min(similarity.window, max_input)
-    surveyor = Surveyor(store, histogram, window=window, against="test", progress=progress)
+    memory = resolve(options).memory
+    surveyor = Surveyor(store, histogram, window=window, against="test", memory=memory, progress=progress)
     survey = surveyor.survey(candidates, draws=True)
     alignments = surveyor.alignments(survey, candidates, similarity)
     references = references_of(survey, options.epsilon)

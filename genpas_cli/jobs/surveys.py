@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genpas_cli.distribution.alignment import (
+    HELD_OUT_BYTES,
     Alignment,
     AlignmentSums,
     HeldOutInputs,
@@ -34,6 +35,9 @@ from genpas_cli.distribution.targets import (
     steps_of,
     targets_in,
 )
+from genpas_cli.errors import MachineError
+from genpas_cli.jobs.estimates import FIXED_MEMORY
+from genpas_cli.machine import show_size
 from genpas_cli.progress import Progress
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.strategies import Strategy
@@ -93,12 +97,26 @@ class Surveyor:
         histogram: of `Store.target_histogram`.
         window: how many of the last items inputs are compared by.
         against: the split whose pairs training inputs are compared with; nothing of a later one is read.
+        memory: bytes that may be taken.
         progress: told how far it is.
+
+    Raises:
+        MachineError: these pairs need more memory.
     """
 
-    def __init__(self, store: Store, histogram: Ints, *, window: int, against: HeldOut, progress: Progress) -> None:
+    def __init__(  # all but two by keyword
+        self, store: Store, histogram: Ints, *, window: int, against: HeldOut, memory: int, progress: Progress
+    ) -> None:
         self._store, self._histogram, self._window, self._against = store, histogram, window, against
         self._progress = progress
+        pairs = int(store.meta["split"][against])
+        needed = FIXED_MEMORY + pairs * window * HELD_OUT_BYTES
+        if needed > memory:
+            raise MachineError(
+                f"comparing inputs with the last {window} items of {pairs:,} held-out ones takes {show_size(needed)}; "
+                f"the memory limit is {show_size(memory)}",
+                tip="Raise --memory-limit, or look at fewer of the last items, such as --similarity containment@3.",
+            )
 
     def survey(self, candidates: Sequence[Candidate], *, draws: bool) -> Survey:
         """Make the first pass.

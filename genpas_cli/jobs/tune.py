@@ -25,6 +25,7 @@ from genpas_cli.jobs.runs import Observe, Runs, mean_of, runs_settings, store_of
 from genpas_cli.jobs.surveys import Candidate, Surveyor
 from genpas_cli.jobs.train import check_model_options
 from genpas_cli.jobs.unfinished import resumable
+from genpas_cli.machine import resolve
 from genpas_cli.manifest import number_as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import refuse_existing
@@ -191,7 +192,8 @@ def _search(
     pairs = parse_pairs(options.pairs, int((histogram * range(len(histogram))).sum()))
     candidates = [Candidate(triple(*biases), pairs, "balanced") for biases in itertools.product(*grid.values())]
     window = similarity.window if max_input is None else min(similarity.window, max_input)
-    surveyor = Surveyor(store, histogram, window=window, against="validation", progress=progress)
+    memory = resolve(options).memory
+    surveyor = Surveyor(store, histogram, window=window, against="validation", memory=memory, progress=progress)
     survey = surveyor.survey(candidates, draws=True)
     references = references_of(survey, options.epsilon)
     assert references.validation is not None, "checked above"

@@ -167,6 +167,16 @@ def test_what_a_store_has_already_needs_no_space_for_a_sort(genpas: Genpas, tmp_
     assert "1,501,000 interactions" in done.stderr
 
 
+def test_a_memory_limit_below_what_inputs_are_compared_with(genpas: Genpas) -> None:
+    assert genpas("ingest", larger_log(genpas.cwd / "log.parquet", 60_000), "-o", "log.store").returncode == 0
+    with unchanged(genpas.cwd, genpas.temp_dir):
+        for command in ("stats", "tune"):
+            done = genpas(command, "log.store", "--memory-limit", "200MB")
+            refused(done, MACHINE, "60,000 held-out", "memory limit", "200 MB", "--memory-limit", "--similarity")
+    done = genpas("stats", "log.store", "--memory-limit", "200MB", "--similarity", "containment@3")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_memory_limit_below_one_shard(genpas: Genpas, store: Path) -> None:
     with unchanged(genpas.cwd, genpas.temp_dir):
         done = genpas("augment", store, "-o", "out.pairs", "--pairs", "1000000", "--memory-limit", "200MB")

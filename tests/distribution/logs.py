@@ -59,6 +59,16 @@ class MemoryStore(Store):
             yield lengths, Sequences(user, offsets, np.zeros(len(user), np.int64), np.array(items, np.int32))
 
 
+def held_out_counts(log: oracle.Log) -> dict[str, int]:
+    """Return how many targets each split holds out."""
+    parts = [(v, len(h) - t - v) for h, t, v in zip(log.histories, log.train, log.validation, strict=True)]
+    most = None if log.evaluated == "all" else 1
+    return {
+        split: sum(count if most is None else min(count, most) for count in counts)
+        for split, counts in zip(("validation", "test"), zip(*parts, strict=True), strict=True)
+    }
+
+
 def memory_store(log: oracle.Log, users_a_run: int = WHOLE) -> MemoryStore:
     """Return the log as a store; its vocabulary has an item more than occur."""
     interactions = sum(map(len, log.histories))
@@ -66,7 +76,7 @@ def memory_store(log: oracle.Log, users_a_run: int = WHOLE) -> MemoryStore:
     meta = {
         "users": len(log.histories), "items": max(log.occurring) + 1, "interactions": interactions, "length": {},
         "time_range": None, "ties": shares,
-        "split": {"rule": "by hand", "eval": log.evaluated, "train": sum(log.train)},
+        "split": {"rule": "by hand", "eval": log.evaluated, "train": sum(log.train)} | held_out_counts(log),
     }  # fmt: skip
     return MemoryStore(Path("memory"), cast("Database", None), meta, log, users_a_run)
 

@@ -57,7 +57,8 @@ def tells_apart(case: Case) -> bool:
 def test_targets_have_the_probability_of_their_places(case: Case) -> None:
     """To a relative error of 10^-12, however small they are."""
     store = memory_store(case.log)
-    surveyor = Surveyor(store, store.target_histogram(), window=1, against="test", progress=silent)
+    histogram = store.target_histogram()
+    surveyor = Surveyor(store, histogram, window=1, against="test", memory=1 << 30, progress=silent)
     survey = surveyor.survey([Candidate(case.strategy, 1, "balanced")], draws=False)
     found = survey.p[steps_of(case.strategy)]
     expected = oracle.target_distribution(case.rule, case.log)
