@@ -98,15 +98,8 @@ def read_part(directory: Path) -> Manifest:
 
 def _read(directory: Place, name: str, what: str) -> Manifest:
     path = directory / name
-    if directory.exists() and not directory.is_dir():
-        raise DataError(f"{directory} is not a directory", tip=f"Name {what}, as genpas augment makes them.")
-    again = "genpas augment LOGS -o DIR" + (" --part I/N" if name == PART_NAME else "")
-    if not directory.is_dir():
-        raise DataError(f"no such directory: {directory}", tip=f"Make one: {again}")
     if not path.is_file():
-        raise DataError(
-            f"{directory} has no {name}: it is not {what}, or its making was cut short", tip=f"Make it again: {again}"
-        )
+        raise _no_manifest(directory, name, what)
     try:
         manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["format_version"]
@@ -121,6 +114,18 @@ def _read(directory: Place, name: str, what: str) -> Manifest:
     except TypeError as error:
         raise IntegrityError(f"{path} is damaged: its list of files is not as genpas writes it") from error
     return manifest
+
+
+def _no_manifest(directory: Place, name: str, what: str) -> DataError:
+    """Return the error for a directory without that manifest."""
+    again = "genpas augment LOGS -o DIR" + (" --part I/N" if name == PART_NAME else "")
+    if directory.is_dir():
+        return DataError(
+            f"{directory} has no {name}: it is not {what}, or its making was cut short", tip=f"Make it again: {again}"
+        )
+    if directory.exists():
+        return DataError(f"{directory} is not a directory", tip=f"Name {what}, as genpas augment makes them.")
+    return DataError(f"no such directory: {directory}", tip=f"Make one: {again}")
 
 
 def manifest_files(manifest: Manifest) -> list[ShardFile]:

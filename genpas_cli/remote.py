@@ -67,19 +67,16 @@ def find(name: str) -> list[RemoteFile]:
     Raises:
         DataError: there are none, or the storage cannot be reached.
     """
-    from pyarrow import fs
-
     scheme, path = _parts(name)
     with _told(name):
         system = _system(scheme, path)
         fixed = re.split(r"[*?\[]", path, maxsplit=1)[0]
         if fixed == path:
             info = system.get_file_info(path)
-            if info.type == fs.FileType.File:
+            if info.is_file:
                 return [RemoteFile(f"{scheme}://{path}", info.size)]
         base = path.rstrip("/") if fixed == path else fixed.rpartition("/")[0]
-        below = system.get_file_info(fs.FileSelector(base, allow_not_found=True, recursive=True))
-    files = [each for each in below if each.type == fs.FileType.File]
+        files = _files_below(system, base)
     if fixed == path:
         chosen = [each for each in files if not _is_hidden(each.path[len(base) :])]
     else:
@@ -161,11 +158,9 @@ def is_file(uri: str) -> bool:
     Raises:
         DataError: the storage cannot be reached.
     """
-    from pyarrow import fs
-
     scheme, path = _parts(uri)
     with _told(uri):
-        return bool(_system(scheme, path).get_file_info(path).type == fs.FileType.File)
+        return bool(_system(scheme, path).get_file_info(path).is_file)
 
 
 def files_below(uri: str) -> dict[str, int]:
@@ -174,12 +169,9 @@ def files_below(uri: str) -> dict[str, int]:
     Raises:
         DataError: the storage cannot be reached.
     """
-    from pyarrow import fs
-
     scheme, path = _parts(uri)
     with _told(uri):
-        below = _system(scheme, path).get_file_info(fs.FileSelector(path, allow_not_found=True, recursive=True))
-    return {each.path[len(path) + 1 :]: each.size for each in below if each.type == fs.FileType.File}
+        return {each.path[len(path) + 1 :]: each.size for each in _files_below(_system(scheme, path), path)}
 
 
 def uploaded(file: Path, uri: str) -> None:
@@ -258,6 +250,14 @@ def _system(scheme: str, path: str) -> Any:
     if endpoint.netloc:
         return fs.S3FileSystem(endpoint_override=endpoint.netloc, scheme=endpoint.scheme, region=region or "us-east-1")
     return fs.S3FileSystem(region=region or fs.resolve_s3_region(path.partition("/")[0]))
+
+
+def _files_below(system: Any, base: str) -> list[Any]:
+    """Return Arrow's facts of all files below a prefix."""
+    from pyarrow import fs
+
+    below = system.get_file_info(fs.FileSelector(base, allow_not_found=True, recursive=True))
+    return [each for each in below if each.is_file]
 
 
 def _is_hidden(below: str) -> bool:

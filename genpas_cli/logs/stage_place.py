@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -68,8 +67,4 @@ def _bytes_of(column: Column, kind: str) -> float:
     if kind == "arrow":
         return _ARROW_VALUE
     around = len(column.name) + len('"": "", ') if kind == "jsonl" else 1
-    return around + _mean([len(value) for value in column.samples])
-
-
-def _mean(lengths: Sequence[int]) -> float:
-    return sum(lengths) / max(len(lengths), 1)
+    return around + sum(map(len, column.samples)) / max(len(column.samples), 1)

@@ -62,9 +62,8 @@ class MemoryStore(Store):
 def held_out_counts(log: oracle.Log) -> dict[str, int]:
     """Return how many targets each split holds out."""
     parts = [(v, len(h) - t - v) for h, t, v in zip(log.histories, log.train, log.validation, strict=True)]
-    most = None if log.evaluated == "all" else 1
     return {
-        split: sum(count if most is None else min(count, most) for count in counts)
+        split: sum(count if log.evaluated == "all" else min(count, 1) for count in counts)
         for split, counts in zip(("validation", "test"), zip(*parts, strict=True), strict=True)
     }
 
