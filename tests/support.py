@@ -149,6 +149,24 @@ def _content(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "special"
 
 
+EXACT = 1e-12
+"""Absolute or relative, whichever is wider."""
+
+
+def exactly(value: object) -> object:
+    """Return what compares equal to 12 digits."""
+    return pytest.approx(value, rel=EXACT, abs=EXACT)
+
+
+def approximately(value: object) -> object:
+    """Return nested figures that compare equal to 12 digits."""
+    if isinstance(value, dict):
+        return {key: approximately(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [approximately(each) for each in value]
+    return exactly(value) if isinstance(value, float) else value
+
+
 @contextmanager
 def unchanged(*roots: Path) -> Iterator[None]:
     """Assert that the block leaves all below these directories as it was: nothing written, nothing lost."""

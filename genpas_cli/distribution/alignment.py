@@ -16,111 +16,58 @@ window, u(ℓ) how many of these are different. γ enters through P(ℓ | k) alo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genpas_cli.distribution.held_out import HeldOutInputs, InputItems, MeanInputs, TargetGroup, Windows, target_groups
 from genpas_cli.distribution.similarity import Similarity
 from genpas_cli.sampling.kernels import Floats, Ints
 
 OCCURS = 0.5
 """A target occurs in training if it is expected at least so often among the pairs; p > 0 would do so in any tail."""
 
-
 _ROUNDING = 1e-12
 
 
-class Windows(NamedTuple):
-    """The last items before some targets; arrays (targets, window), most recent first."""
+class TrainedTargets(NamedTuple):
+    """How often each target is trained on."""
 
-    item: NDArray[np.int32]
-    """Item at distance d = 1..window; 0 where there is none, or where it stands nearer too."""
-    distinct: NDArray[np.uint8]
-    """Number of different items among the last d."""
+    p: Floats
+    """float64 (items + 1,), mass of each target: what the weights of its pairs add up to."""
+    pairs: float
+    """Number of pairs N; a target occurs where N p is at least `OCCURS`."""
 
-
-def windows(values: NDArray[np.int32], end: Ints, available: Ints, window: int) -> Windows:
-    """Return the last items before index `end` of the values.
-
-    Args:
-        values: items, 1-based numbers.
-        end: index one past the last item of each window.
-        available: how many items stand there at all.
-        window: how many are looked at.
-    """
-    item = np.zeros((len(end), window), np.int32)
-    for d in range(1, window + 1):
-        column = np.where(available >= d, values[np.maximum(end - d, 0)], 0) if len(values) else item[:, d - 1]
-        for nearer in range(d - 1):
-            column[column == item[:, nearer]] = 0
-        item[:, d - 1] = column
-    return Windows(item, np.cumsum(item > 0, axis=1, dtype=np.uint8))
+    def common(self, held_out: Ints) -> NDArray[np.bool_]:
+        """Return bool (items + 1,): targets that occur, and of which pairs are held out."""
+        return (self.p * self.pairs >= OCCURS) & (held_out > 0)
 
 
-HELD_OUT_BYTES = 80
-"""Of each item of the held-out inputs, while they are arranged for lookups. Measured at 6.6 million held-out pairs."""
+class TrainingPart(NamedTuple):
+    """Some training targets."""
+
+    target: NDArray[np.int32]
+    inputs: Windows
+    """Before them."""
+    lengths: Sequence[Floats]
+    """By input kernel: chances of the lengths 1.. in the window, (targets, window)."""
+    weights: Iterable[tuple[int, Floats]]
+    """Which distribution, and p(s, k) of each target in it, or 1/N of each drawn pair."""
 
 
-class HeldOutInputs:
-    """The held-out pairs, arranged for lookups by target and item.
+class InputSource(Protocol):
+    """Where inputs come from: what both methods give is gone through more than once."""
 
-    Args:
-        target: int32 (pairs,), item numbers.
-        inputs: the windows before them.
-        similarity: how inputs are compared.
-        items: size of the vocabulary.
-    """
+    def held_out(self, stage: str) -> Iterator[InputItems]:
+        """Yield the items of all held-out inputs, in parts; `stage` says what for."""
+        ...
 
-    def __init__(self, target: NDArray[np.int32], inputs: Windows, similarity: Similarity, items: int) -> None:
-        self.similarity, self._items = similarity, items
-        self.count = np.bincount(target, minlength=items + 1)
-        """int64 (items + 1,): held-out pairs of each target."""
-        size = inputs.distinct[:, -1] if len(target) else np.zeros(0)
-        weight = similarity.held_out_weight(size.astype(np.float64))
-        row, column = np.nonzero(inputs.item)
-        key = target[row].astype(np.int64) * (items + 1) + inputs.item[row, column]
-        self._keys, inverse = np.unique(key, return_inverse=True)
-        self._sums = np.bincount(inverse, weights=weight[row], minlength=len(self._keys))
-        self._key_target, self._key_item = (part.astype(np.int32) for part in np.divmod(self._keys, items + 1))
-        self._means: dict[bytes, Floats] = {}
-        # Nearly all keys that are looked up are not there: a table of hashes tells most of them at a tenth of the time.
-        self._bits = min(max((8 * len(self._keys)).bit_length(), 10), 27)
-        self._may_be = np.zeros(1 << self._bits, bool)
-        self._may_be[self._hashes(self._keys)] = True
-
-    def mean_over(self, targets: NDArray[np.bool_]) -> Floats:
-        """Return float64 (items + 1,): Σ_y E_{x | y} 1[i ∈ x] a(|x|) over some held-out targets, by item i.
-
-        The same array for the same targets.
-        """
-        key = np.packbits(targets).tobytes()
-        if key in self._means:
-            return self._means[key]
-        share = np.where(targets[self._key_target], self._sums / self.count[self._key_target], 0.0)
-        mean = np.asarray(np.bincount(self._key_item, weights=share, minlength=self._items + 1), np.float64)
-        return self._means.setdefault(key, mean)
-
-    def of_target(self, target: NDArray[np.int32], item: NDArray[np.int32]) -> Floats:
-        """Return Σ_{(x, y) held out} 1[i ∈ x] a(|x|) for targets y (n,) and items i (n, window); item 0 gives 0."""
-        # In the order of targets, lookups are near each other; else each waits for the memory, in a large table.
-        order = np.argsort(target)
-        # Item 0 stands in no key.
-        keys = (target[order].astype(np.int64) * (self._items + 1))[:, None] + item[order]
-        likely = np.flatnonzero(self._may_be[self._hashes(keys.ravel())])
-        key = keys.ravel()[likely]
-        found = np.minimum(np.searchsorted(self._keys, key), max(len(self._keys) - 1, 0))
-        sums, result = np.zeros(item.size), np.empty(item.shape)
-        if len(self._keys):
-            sums[likely] = np.where(self._keys[found] == key, self._sums[found], 0.0)
-        result[order] = sums.reshape(item.shape)
-        return result
-
-    def _hashes(self, keys: Ints) -> NDArray[np.uint64]:
-        """Return numbers below 2^bits, by Knuth's multiplication with the golden ratio."""
-        return (keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - self._bits)
+    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
+        """Yield the training targets of a group, in parts, and their weights in this order of the distributions."""
+        ...
 
 
 class TrainingInputs:
@@ -130,18 +77,21 @@ class TrainingInputs:
         held_out: the held-out pairs.
         target: int32 (n,), training targets.
         inputs: the windows before them.
+        similarity: how inputs are compared.
     """
 
-    def __init__(self, held_out: HeldOutInputs, target: NDArray[np.int32], inputs: Windows) -> None:
-        self.target, self.item = target, inputs.item
+    def __init__(
+        self, held_out: HeldOutInputs, target: NDArray[np.int32], inputs: Windows, similarity: Similarity
+    ) -> None:
+        self._item = inputs.item
         sizes = np.arange(inputs.item.shape[1] + 1, dtype=np.float64)
-        self._by_size = held_out.similarity.training_weight(sizes)[inputs.distinct]
+        self._by_size = similarity.training_weight(sizes)[inputs.distinct]
         self._same = held_out.of_target(target, inputs.item)
 
     def weighted(self, length_pmf: Floats) -> WeightedInputs:
         """Return the weights of the items of inputs whose length in the window has these chances, (n, window)."""
         weight = np.cumsum((length_pmf * self._by_size)[:, ::-1], axis=1)[:, ::-1]
-        return WeightedInputs(weight, self.item, np.einsum("nd,nd->n", weight, self._same))
+        return WeightedInputs(weight, self._item, np.einsum("nd,nd->n", weight, self._same))
 
 
 class WeightedInputs:
@@ -161,7 +111,7 @@ class WeightedInputs:
     def beside(self, mean: Floats) -> Floats:
         """Return (targets,): Σ_d R(d) φ with the mean held-out input of all common targets.
 
-        Distributions that have their common targets in common ask for the same again; see `AlignmentSums.mean`.
+        Distributions that have their common targets in common ask for the same again.
         """
         if self._last is None or self._last[0] is not mean:
             self._last = mean, np.einsum("nd,nd->n", self._weight, mean[self._item])
@@ -187,38 +137,36 @@ class AlignmentSums:
     """A and D of one target distribution, for several input kernels, added up over parts of the training targets.
 
     Args:
-        held_out: the held-out pairs.
-        p_train: float64 (items + 1,), mass of each target: what the weights of its pairs add up to.
-        pairs: number of pairs N; a target occurs where N p is at least `OCCURS`.
+        trained: the distribution.
+        held_out: int64 (items + 1,), held-out pairs of each target.
+        mean: float64 (items + 1,), the mean held-out input over the common targets.
         kernels: how many input kernels there are.
     """
 
-    def __init__(self, held_out: HeldOutInputs, p_train: Floats, pairs: float, kernels: int) -> None:
-        count = held_out.count
-        common = (p_train * pairs >= OCCURS) & (count > 0)
-        self._per_target = np.divide(1.0, p_train, out=np.zeros_like(p_train), where=common)
-        self._inverse_count = np.divide(1.0, count, out=np.zeros(len(count)), where=count > 0)
-        self.mean = held_out.mean_over(common)
-        """float64 (items + 1,): the mean held-out input over the common targets; one array for all distributions with
-        the same ones, so sums that are added to in the order of `id(mean)` share their work."""
-        self._pairs, targets = int(count[common].sum()), int(common.sum())
+    def __init__(self, trained: TrainedTargets, held_out: Ints, mean: Floats, kernels: int) -> None:
+        self._p, self._common, self._held_out, self._mean = trained.p, trained.common(held_out), held_out, mean
+        self._pairs, targets = int(held_out[self._common].sum()), int(self._common.sum())
         self._different = targets * (targets - 1)
         self._same, self._own, self._all = np.zeros(kernels), np.zeros(kernels), np.zeros(kernels)
 
-    def add(self, inputs: TrainingInputs, weight: Floats, weighted: Sequence[WeightedInputs]) -> None:
+    def add(
+        self, target: NDArray[np.int32], weight: Floats, weighted: Sequence[WeightedInputs], *, again: bool
+    ) -> None:
         """Add training targets.
 
         Args:
-            inputs: the targets and their inputs.
-            weight: p(s, k) of each, or 1/N of each drawn pair.
-            weighted: what each input kernel makes of the inputs.
+            target: their items.
+            weight: p(s, k) or 1/N of each.
+            weighted: what each input kernel makes of their inputs.
+            again: they were added before, with another part of the held-out inputs of the same targets.
         """
-        v = weight * self._per_target[inputs.target]
-        own = v * self._inverse_count[inputs.target]
+        v = np.divide(weight, self._p[target], out=np.zeros(len(target)), where=self._common[target])
+        own = v / np.maximum(self._held_out[target], 1)
         for number, each in enumerate(weighted):
             self._same[number] += float((v * each.same).sum())
             self._own[number] += float((own * each.same).sum())
-            self._all[number] += float((v * each.beside(self.mean)).sum())
+            if not again:
+                self._all[number] += float((v * each.beside(self._mean)).sum())
 
     def results(self) -> list[Alignment]:
         """Return A and D for each input kernel."""
@@ -231,7 +179,37 @@ class AlignmentSums:
         ]
 
 
-def join(parts: Sequence[Windows], window: int) -> Windows:
-    """Return windows one below the other."""
-    empty = Windows(np.zeros((0, window), np.int32), np.zeros((0, window), np.int64))
-    return Windows(*(np.concatenate(column) for column in zip(empty, *parts, strict=True)))
+def alignments(  # all but two by keyword
+    source: InputSource, trained: Sequence[TrainedTargets], *, held_out: Ints, kernels: int, similarity: Similarity,
+    memory: int,
+) -> list[list[Alignment]]:  # fmt: skip
+    """Return A and D of target distributions (first index) with input kernels (second).
+
+    Args:
+        source: of the inputs.
+        trained: the distributions.
+        held_out: int64 (items + 1,), held-out pairs of each target.
+        kernels: how many input kernels there are.
+        similarity: how inputs are compared.
+        memory: bytes for held-out inputs.
+    """
+    if not held_out.any():
+        return [[Alignment(None, None)] * kernels for _ in trained]
+    means = MeanInputs((each.common(held_out) for each in trained), held_out, similarity)
+    for inputs in source.held_out("reading held-out inputs"):
+        means.add(inputs)
+    by_mean = [means.of(each.common(held_out)) for each in trained]
+    sums = [AlignmentSums(each, held_out, mean, kernels) for each, mean in zip(trained, by_mean, strict=True)]
+    # Distributions whose common targets are the same share what is computed with their mean, one after the other.
+    order = sorted(range(len(trained)), key=lambda number: id(by_mean[number]))
+    groups = target_groups(held_out, similarity.window, memory)
+    for number, group in enumerate(groups, 1):
+        part = f" ({number} of {len(groups)})" if len(groups) > 1 else ""
+        parts = source.held_out(f"reading held-out inputs{part}")
+        compared = HeldOutInputs(group, parts, similarity, len(held_out) - 1)
+        for some in source.training(group, order, f"comparing inputs{part}"):
+            shared = TrainingInputs(compared, some.target, some.inputs, similarity)
+            weighted = [shared.weighted(lengths) for lengths in some.lengths]
+            for which, weight in some.weights:
+                sums[which].add(some.target, weight, weighted, again=group.skip > 0)
+    return [each.results() for each in sums]

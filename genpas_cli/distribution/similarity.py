@@ -18,7 +18,8 @@ from genpas_cli.sampling.kernels import Floats
 
 Weight = Callable[[Floats], Floats]
 
-_WIDEST = 100
+WIDEST = 100
+"""Most items of an input that are compared."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Similarity:
     training_weight: Weight
     """b, of the number of different items in the training input."""
     window: int = 10
+
+    def within(self, max_input: int | None) -> Similarity:
+        """Return the similarity of inputs that are cut to their last so many items (None: all): they have no more."""
+        return self if max_input is None else replace(self, window=min(self.window, max_input))
 
     def __str__(self) -> str:
         return f"{self.name}@{self.window}"
@@ -76,6 +81,6 @@ def parse_similarity(text: str) -> Similarity:
         )
     if not window and "@" not in text:
         return SIMILARITIES[name]
-    if not window.isdecimal() or not 1 <= int(window) <= _WIDEST:
-        raise UsageError(f"--similarity {text}: the window is a number of items from 1 to {_WIDEST}, as in {name}@10")
+    if not window.isdecimal() or not 1 <= int(window) <= WIDEST:
+        raise UsageError(f"--similarity {text}: the window is a number of items from 1 to {WIDEST}, as in {name}@10")
     return replace(SIMILARITIES[name], window=int(window))

@@ -36,6 +36,10 @@ class Targets(NamedTuple):
     at: NDArray[np.int64]
     """Index of each target in the values of the sequences."""
 
+    def only(self, some: NDArray[np.bool_]) -> Targets:
+        """Return some of them."""
+        return self._replace(**{name: column[some] for name, column in self._asdict().items()})
+
 
 def targets_in(items: NDArray[np.int32], offsets: Ints, targets: UserTargets) -> Targets:
     """Return the targets of some sequences.

@@ -18,8 +18,13 @@ from genpas_cli.store import Store
 FIXED_MEMORY = 160 * 2**20
 """Bytes that the interpreter, the libraries and DuckDB's buffers take whatever is done."""
 
+_STORE_MEMORY = 64 * 2**20
+
 WORKER_MEMORY = 24 * 2**20
 """Bytes that a worker takes whatever the size of its shard."""
+
+_ITEM_BYTES, _TARGET_BYTES = 200, 60
+"""Of an item in `stats` and `tune`: what is counted once, and for each strategy that differs in its targets."""
 
 _CUT_BYTES = 5
 """Of a pair on disk in the form `cuts`, in random order."""
@@ -33,6 +38,16 @@ _MOST_SORTS = 8
 
 _ESTIMATED_CUTS = 1 << 14
 _R2 = (0.7548776662466927, 0.5698402909980532)
+
+
+def store_memory(memory: int) -> int:
+    """Return the bytes that DuckDB may take of a limit to read a store; `FIXED_MEMORY` has its least."""
+    return max(memory // 4, _STORE_MEMORY)
+
+
+def figures_memory(items: int, strategies: int, memory: int) -> int:
+    """Return the bytes that figures of so many strategies' targets take, of a limit."""
+    return FIXED_MEMORY + store_memory(memory) - _STORE_MEMORY + items * (_ITEM_BYTES + strategies * _TARGET_BYTES)
 
 
 def sorts(rows: int, kept: int, memory: int) -> int:

@@ -83,19 +83,16 @@ def store_report(  # noqa: PLR0913  # all but four by keyword
     candidates = [candidate(strategy, histogram, options.pairs) for strategy in chosen]
     candidates = candidates if first is None else [first, *candidates]
     max_input = parse_max_input(options.max_input)
-    # An input of L items has no more than L last ones.
-    window = similarity.window if max_input is None else min(similarity.window, max_input)
-    memory = resolve(options).memory
-    surveyor = Surveyor(store, histogram, window=window, against="test", memory=memory, progress=progress)
+    surveyor = Surveyor(store, histogram, against="test", memory=resolve(options).memory, progress=progress)
     survey = surveyor.survey(candidates, draws=True)
-    alignments = surveyor.alignments(survey, candidates, similarity)
+    alignments = surveyor.alignments(survey, candidates, similarity.within(max_input))
     references = references_of(survey, options.epsilon)
     figures = [
         strategy_figures(each, survey, references, alignment, similarity, max_input)
         for each, alignment in zip(candidates, alignments, strict=True)
     ]
     report = StatsReport(
-        source, data_figures(store, survey), figures, notes=tuple(_notes(store, survey)),
+        source, data_figures(store, survey, surveyor.room(survey)), figures, notes=tuple(_notes(store, survey)),
         illustrations=illustrate(store, surveyor, survey, candidates, references) if illustrated else None,
     )  # fmt: skip
     return StoreReport(report, survey, references)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,29 +11,30 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.distribution.alignment import Alignment, AlignmentSums, HeldOutInputs, TrainingInputs, join, windows
+from genpas_cli.distribution.alignment import TrainedTargets, TrainingPart, alignments
 from genpas_cli.distribution.divergence import popularity_deciles
 from genpas_cli.distribution.fairness import FairDraw, is_fair
 from genpas_cli.distribution.figures import References, target_figures
+from genpas_cli.distribution.held_out import InputItems, TargetGroup, items_of, windows
 from genpas_cli.distribution.positions import TENTHS, binned
-from genpas_cli.distribution.similarity import Similarity, parse_similarity
+from genpas_cli.distribution.similarity import parse_similarity
 from genpas_cli.distribution.targets import share
 from genpas_cli.errors import DataError, IntegrityError, MachineError, UsageError
 from genpas_cli.jobs.exact import check_stats_options, store_report
 from genpas_cli.jobs.opening import opened_store
 from genpas_cli.jobs.options import StatsOptions
 from genpas_cli.jobs.pair_sources import GenpasPairs, OtherPairs, PairBatch, PairSource
-from genpas_cli.jobs.surveys import Candidate
+from genpas_cli.jobs.surveys import Candidate, room_beside_figures
 from genpas_cli.jobs.verify import check_files
-from genpas_cli.machine import show_size
+from genpas_cli.machine import resolve, show_size
 from genpas_cli.manifest import manifest_files
 from genpas_cli.places import Place
 from genpas_cli.progress import Progress
 from genpas_cli.report.figures import FairDrawFigures, FairTest, StatsReport, StrategyFigures
-from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.strategies import parse_strategy
 from genpas_cli.sampling.user_targets import TargetNumbers
-from genpas_cli.sequence_source import HeldOut
+from genpas_cli.sequence_source import HeldOut, Split
 from genpas_cli.store import Store
 
 
@@ -162,7 +163,7 @@ def _measure(
     if rows == 0:
         raise DataError("there is no training pair", tip="Files whose names say test or validation are held out.")
     totals = _Totals(pairs.items, None if facts is None else facts.train_length)
-    for batch in _watched(pairs, "reading pairs", rows, progress):
+    for batch in _watched(pairs, "train", "reading pairs", progress):
         totals.add(batch)
     p = totals.targets / rows
     held = {split: _held_out_counts(pairs, split) for split in ("validation", "test")}
@@ -173,7 +174,11 @@ def _measure(
         references = References(share(held["test"]), share(held["validation"]), occurs, options.epsilon)
     else:
         occurs, references = facts.occurs, facts.references
-    alignment = _alignment(pairs, p, rows, similarity, progress)
+    room = room_beside_figures(pairs.items, 1, resolve(options).memory)
+    ((alignment,),) = alignments(
+        _PairInputs(pairs, similarity.window, progress), [TrainedTargets(p, rows)], held_out=held["test"], kernels=1,
+        similarity=similarity, memory=room,
+    )  # fmt: skip
     lengths = totals.lengths / rows
     placed = int(totals.tenths.sum())
     return StrategyFigures(
@@ -194,27 +199,38 @@ def _held_out_counts(pairs: PairSource, split: HeldOut) -> Ints:
     return counts
 
 
-def _alignment(pairs: PairSource, p: Floats, rows: int, similarity: Similarity, progress: Progress) -> Alignment:
-    """Compare the inputs that the pairs have with those of their own test pairs."""
-    width, targets, inputs = similarity.window, [], []
-    for batch in pairs.batches("test"):
-        targets.append(batch.target)
-        inputs.append(windows(batch.values, batch.end, batch.length, width))
-    if not targets:
-        return Alignment(None, None)
-    held_out = HeldOutInputs(np.concatenate(targets), join(inputs, width), similarity, pairs.items)
-    sums = AlignmentSums(held_out, p, rows, 1)
-    for batch in _watched(pairs, "comparing inputs", rows, progress):
-        window = windows(batch.values, batch.end, batch.length, width)
-        training = TrainingInputs(held_out, batch.target, window)
-        certain = np.arange(1, width + 1) == np.minimum(batch.length, width)[:, None]
-        sums.add(training, np.full(len(batch.target), 1 / rows), [training.weighted(certain.astype(np.float64))])
-    return sums.results()[0]
+class _PairInputs:
+    """The inputs that pairs have.
+
+    Args:
+        pairs: the pairs.
+        window: how many of the last items inputs are compared by.
+        progress: told how far it is.
+    """
+
+    def __init__(self, pairs: PairSource, window: int, progress: Progress) -> None:
+        self._pairs, self._window, self._progress = pairs, window, progress
+
+    def held_out(self, stage: str) -> Iterator[InputItems]:
+        """See `InputSource.held_out`."""
+        for batch in _watched(self._pairs, "test", stage, self._progress):
+            yield items_of(batch.target, windows(batch.values, batch.end, batch.length, self._window))
+
+    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
+        """See `InputSource.training`."""
+        rows, lengths = self._pairs.rows("train"), np.arange(1, self._window + 1)
+        for batch in _watched(self._pairs, "train", stage, self._progress):
+            some = group.has(batch.target)
+            target, end, length = batch.target[some], batch.end[some], batch.length[some]
+            certain = (lengths == np.minimum(length, self._window)[:, None]).astype(np.float64)
+            weight = np.full(len(target), 1 / rows)
+            inputs = windows(batch.values, end, length, self._window)
+            yield TrainingPart(target, inputs, [certain], [(number, weight) for number in order])
 
 
-def _watched(pairs: PairSource, stage: str, rows: int, progress: Progress) -> Iterator[PairBatch]:
-    done = 0
-    for batch in pairs.batches("train"):
+def _watched(pairs: PairSource, split: Split, stage: str, progress: Progress) -> Iterator[PairBatch]:
+    done, rows = 0, pairs.rows(split)
+    for batch in pairs.batches(split):
         yield batch
         done += len(batch.target)
         progress(stage, done, rows)

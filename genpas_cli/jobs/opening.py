@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from genpas_cli.errors import DataError, UsageError
+from genpas_cli.jobs.estimates import store_memory
 from genpas_cli.jobs.ingest import IngestReport, check_ingest_options, ingest
 from genpas_cli.jobs.options import IngestOptions, TargetOptions
 from genpas_cli.jobs.target_where import restricted
@@ -89,7 +90,7 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
             path = scratch / "log.store" if keep_store is None else Path(keep_store)
             log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
             log = replace(log, store=log.store if keep_store is not None else None)
-        with open_store(path, machine, scratch, memory=max(machine.memory // 4, 64 * 2**20)) as store:
+        with open_store(path, machine, scratch, memory=store_memory(machine.memory)) as store:
             # A log has kept what was asked for, be it by another case or by position; of a store a choice is asked for.
             picked = restricted(store, options.target_where)
             yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)

@@ -1,8 +1,7 @@
-"""The two passes over a store that every exact figure of its training pairs comes from, for many strategies at once.
+"""The passes over a store that every exact figure of its training pairs comes from, for many strategies at once.
 
-The first counts: targets of each split, p_train, the held-out inputs. The second compares training inputs with the
-held-out ones, which needs what the first has found. Memory: a few numbers an item and strategy, a window a held-out
-pair.
+The first counts: targets of each split, p_train. Further ones compare training inputs with held-out ones, which needs
+what the first has found. Memory: a few numbers an item and strategy, and for held-out inputs what is left.
 """
 
 from __future__ import annotations
@@ -13,17 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.distribution.alignment import (
-    HELD_OUT_BYTES,
-    Alignment,
-    AlignmentSums,
-    HeldOutInputs,
-    TrainingInputs,
-    Windows,
-    join,
-    windows,
-)
+from genpas_cli.distribution.alignment import Alignment, TrainedTargets, TrainingPart, alignments
 from genpas_cli.distribution.finite import BalancedCounts
+from genpas_cli.distribution.held_out import InputItems, TargetGroup, Windows, items_of, windows
 from genpas_cli.distribution.positions import PositionSums, window_pmf
 from genpas_cli.distribution.similarity import Similarity
 from genpas_cli.distribution.targets import (
@@ -36,10 +27,10 @@ from genpas_cli.distribution.targets import (
     targets_in,
 )
 from genpas_cli.errors import MachineError
-from genpas_cli.jobs.estimates import FIXED_MEMORY
+from genpas_cli.jobs.estimates import figures_memory
 from genpas_cli.machine import show_size
 from genpas_cli.progress import Progress
-from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
 from genpas_cli.sampling.strategies import Strategy
 from genpas_cli.sequence_source import HeldOut, Lengths, Split
 from genpas_cli.sequences import Sequences, ranges
@@ -47,6 +38,12 @@ from genpas_cli.store import Store
 
 INTERACTIONS_A_RUN = 1 << 18
 """Interactions looked at together: what is computed for each of them stays in a processor's cache, or near it."""
+
+_COMPARED_AT_ONCE = 1 << 20
+"""Items of inputs, likewise."""
+
+_LEAST_ROOM = 8 * 2**20
+"""Bytes for the held-out inputs of a group of targets at least: each group is two passes."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +75,6 @@ class Survey:
     """Targets held out, by split."""
     repeats: int
     """Interactions with an item that their user has had before."""
-    held_out_target: NDArray[np.int32]
-    """Targets of the held-out pairs that inputs are compared with."""
-    held_out_input: Windows
 
 
 def targets_of(store: Store, split: Split, sequences: Sequences, lengths: Lengths) -> Targets:
@@ -89,34 +83,43 @@ def targets_of(store: Store, split: Split, sequences: Sequences, lengths: Length
     return targets_in(sequences.items, sequences.offsets, store.user_targets(split, first, lengths))
 
 
+def room_beside_figures(items: int, strategies: int, memory: int) -> int:
+    """Return the bytes of a limit that are left beside the figures of strategies.
+
+    Args:
+        items: size of the vocabulary.
+        strategies: how many differ in their targets.
+        memory: the limit.
+
+    Raises:
+        MachineError: nothing is left.
+    """
+    needed = figures_memory(items, strategies, memory) + _LEAST_ROOM
+    if needed > memory:
+        raise MachineError(
+            f"the figures of {items:,} items and {strategies:,} ways to pick targets take {show_size(needed)}; "
+            f"the memory limit is {show_size(memory)}",
+            tip="Raise --memory-limit, or look at fewer strategies at a time.",
+        )
+    return memory - needed + _LEAST_ROOM
+
+
 class Surveyor:
     """Passes over a store.
 
     Args:
         store: open for reading.
         histogram: of `Store.target_histogram`.
-        window: how many of the last items inputs are compared by.
         against: the split whose pairs training inputs are compared with; nothing of a later one is read.
         memory: bytes that may be taken.
         progress: told how far it is.
-
-    Raises:
-        MachineError: these pairs need more memory.
     """
 
     def __init__(  # all but two by keyword
-        self, store: Store, histogram: Ints, *, window: int, against: HeldOut, memory: int, progress: Progress
+        self, store: Store, histogram: Ints, *, against: HeldOut, memory: int, progress: Progress
     ) -> None:
-        self._store, self._histogram, self._window, self._against = store, histogram, window, against
-        self._progress = progress
-        pairs = int(store.meta["split"][against])
-        needed = FIXED_MEMORY + pairs * window * HELD_OUT_BYTES
-        if needed > memory:
-            raise MachineError(
-                f"comparing inputs with the last {window} items of {pairs:,} held-out ones takes {show_size(needed)}; "
-                f"the memory limit is {show_size(memory)}",
-                tip="Raise --memory-limit, or look at fewer of the last items, such as --similarity containment@3.",
-            )
+        self.store, self.histogram, self.against = store, histogram, against
+        self._memory, self._progress = memory, progress
 
     def survey(self, candidates: Sequence[Candidate], *, draws: bool) -> Survey:
         """Make the first pass.
@@ -124,9 +127,13 @@ class Surveyor:
         Args:
             candidates: the strategies.
             draws: also count balanced draws of each.
+
+        Raises:
+            MachineError: so many strategies and items need more memory.
         """
-        store, against = self._store, self._against
-        weights = TargetWeights((steps_of(c.strategy) for c in candidates), self._histogram)
+        store, against = self.store, self.against
+        weights = TargetWeights((steps_of(c.strategy) for c in candidates), self.histogram)
+        room_beside_figures(store.items, len(weights.steps), self._memory)
         distributions = TargetDistributions(weights, store.items)
         longest = len(store.train_length_histogram())
         positions = None if store.rule is None or not draws else PositionSums(weights, longest)
@@ -135,9 +142,7 @@ class Surveyor:
         splits: tuple[HeldOut, ...] = ("validation", "test") if against == "test" else ("validation",)
         counts: dict[HeldOut, Ints] = {split: np.zeros(store.items + 1, np.int64) for split in splits}
         train, all_items, repeats = np.zeros(store.items + 1, np.int64), np.zeros(store.items + 1, np.int64), 0
-        held_target: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
-        held_input: list[Windows] = []
-        for sequences, lengths in self._runs("reading targets", against):
+        for sequences, lengths in self.runs("reading targets", against, INTERACTIONS_A_RUN):
             targets = targets_of(store, "train", sequences, lengths)
             distributions.add(targets)
             if positions is not None:
@@ -148,51 +153,85 @@ class Surveyor:
             train += _training_counts(sequences, lengths, store.items)
             repeats += _repeats(sequences, store.items)
             for split in splits:
-                held = targets_of(store, split, sequences, lengths)
-                counts[split] += item_counts(held, store.items)
-                if split == against:
-                    held_target.append(held.item)
-                    held_input.append(windows(sequences.items, held.at, held.position - 1, self._window))
+                counts[split] += item_counts(targets_of(store, split, sequences, lengths), store.items)
         return Survey(
-            self._histogram, distributions.p, balanced, positions, train, all_items > 0, counts, repeats,
-            np.concatenate(held_target), join(held_input, self._window),
+            self.histogram, distributions.p, balanced, positions, train, all_items > 0, counts, repeats
         )  # fmt: skip
 
     def alignments(
         self, survey: Survey, candidates: Sequence[Candidate], similarity: Similarity
     ) -> list[Alignment]:  # fmt: skip
-        """Make the second pass: A and D of each candidate, in closed form."""
-        if len(survey.held_out_target) == 0:
-            return [Alignment(None, None)] * len(candidates)
-        held_out = HeldOutInputs(survey.held_out_target, survey.held_out_input, similarity, self._store.items)
-        kernels = list(dict.fromkeys(c.strategy.input for c in candidates))
-        longest = len(self._store.train_length_histogram()) - 1
-        tables = [window_pmf(kernel, longest, self._window) for kernel in kernels]
+        """Make the further passes: A and D of each candidate, in closed form."""
         # Strategies that differ in their input step alone have their targets, and so their sums over them, in common.
-        alike = dict.fromkeys((steps_of(c.strategy), c.pairs) for c in candidates)
-        sums = {key: AlignmentSums(held_out, survey.p[key[0]], key[1], len(kernels)) for key in alike}
-        in_order = sorted(sums.items(), key=lambda entry: id(entry[1].mean))
-        weights = TargetWeights((steps for (steps, _), _ in in_order), self._histogram)
-        by_steps: dict[TargetSteps, list[AlignmentSums]] = {steps: [] for steps in weights.steps}
-        for (steps, _), each in in_order:
-            by_steps[steps].append(each)
-        for sequences, lengths in self._runs("comparing inputs", "train"):
-            targets = targets_of(self._store, "train", sequences, lengths)
-            window = windows(sequences.items, targets.at, targets.position - 1, self._window)
-            inputs = TrainingInputs(held_out, targets.item, window)
-            weighted = [inputs.weighted(table[targets.position]) for table in tables]
-            for steps, weight in weights.of(targets):
-                for each in by_steps[steps]:
-                    each.add(inputs, weight, weighted)
-        results = {key: each.results() for key, each in sums.items()}
-        return [results[steps_of(c.strategy), c.pairs][kernels.index(c.strategy.input)] for c in candidates]
+        alike = list(dict.fromkeys((steps_of(c.strategy), c.pairs) for c in candidates))
+        kernels = list(dict.fromkeys(c.strategy.input for c in candidates))
+        found = alignments(
+            _StoreInputs(self, [steps for steps, _ in alike], kernels, similarity.window),
+            [TrainedTargets(survey.p[steps], pairs) for steps, pairs in alike],
+            held_out=survey.targets[self.against], kernels=len(kernels), similarity=similarity,
+            memory=self.room(survey),
+        )  # fmt: skip
+        return [
+            found[alike.index((steps_of(c.strategy), c.pairs))][kernels.index(c.strategy.input)] for c in candidates
+        ]
 
-    def _runs(self, stage: str, through: Split) -> Iterator[tuple[Sequences, Lengths]]:
+    def room(self, survey: Survey) -> int:
+        """Return the bytes that are left beside a survey."""
+        return room_beside_figures(self.store.items, len(survey.p), self._memory)
+
+    def runs(self, stage: str, through: Split, interactions: int) -> Iterator[tuple[Sequences, Lengths]]:
+        """Yield the sequences of all users in runs of about so many interactions."""
         done = 0
-        for lengths, sequences in self._store.histories(through, INTERACTIONS_A_RUN):
+        for lengths, sequences in self.store.histories(through, interactions):
             yield sequences, lengths
             done += len(lengths.total)
-            self._progress(stage, done, self._store.users)
+            self._progress(stage, done, self.store.users)
+
+
+class _StoreInputs:
+    """The inputs of a store.
+
+    Args:
+        surveyor: of the store.
+        steps: of each distribution of targets.
+        kernels: that draw inputs.
+        window: how many of their last items inputs are compared by.
+    """
+
+    def __init__(
+        self, surveyor: Surveyor, steps: Sequence[TargetSteps], kernels: Sequence[PositionKernel], window: int
+    ) -> None:
+        self._surveyor, self._store, self._steps, self._window = surveyor, surveyor.store, steps, window
+        longest = len(self._store.train_length_histogram()) - 1
+        self._length_pmf = [window_pmf(kernel, longest, window) for kernel in kernels]
+
+    def held_out(self, stage: str) -> Iterator[InputItems]:
+        """See `InputSource.held_out`."""
+        split = self._surveyor.against
+        for sequences, lengths in self._runs(stage, split):
+            targets = targets_of(self._store, split, sequences, lengths)
+            yield items_of(targets.item, self._windows(sequences, targets))
+
+    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
+        """See `InputSource.training`."""
+        weights = TargetWeights((self._steps[number] for number in order), self._surveyor.histogram)
+        numbers = {steps: [number for number in order if self._steps[number] == steps] for steps in weights.steps}
+        for sequences, lengths in self._runs(stage, "train"):
+            targets = targets_of(self._store, "train", sequences, lengths)
+            targets = targets.only(group.has(targets.item))
+            yield TrainingPart(
+                targets.item,
+                self._windows(sequences, targets),
+                [table[targets.position] for table in self._length_pmf],
+                ((number, weight) for steps, weight in weights.of(targets) for number in numbers[steps]),
+            )
+
+    def _runs(self, stage: str, through: Split) -> Iterator[tuple[Sequences, Lengths]]:
+        interactions = min(INTERACTIONS_A_RUN, _COMPARED_AT_ONCE // self._window)
+        return self._surveyor.runs(stage, through, interactions)
+
+    def _windows(self, sequences: Sequences, targets: Targets) -> Windows:
+        return windows(sequences.items, targets.at, targets.position - 1, self._window)
 
 
 def _training_counts(sequences: Sequences, lengths: Lengths, items: int) -> Ints:

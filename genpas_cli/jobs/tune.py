@@ -188,19 +188,16 @@ def _search(
             tip="Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
         )
     histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
-    max_input = parse_max_input(options.max_input)
     pairs = parse_pairs(options.pairs, int((histogram * range(len(histogram))).sum()))
     candidates = [Candidate(triple(*biases), pairs, "balanced") for biases in itertools.product(*grid.values())]
-    window = similarity.window if max_input is None else min(similarity.window, max_input)
-    memory = resolve(options).memory
-    surveyor = Surveyor(store, histogram, window=window, against="validation", memory=memory, progress=progress)
+    surveyor = Surveyor(store, histogram, against="validation", memory=resolve(options).memory, progress=progress)
     survey = surveyor.survey(candidates, draws=True)
     references = references_of(survey, options.epsilon)
     assert references.validation is not None, "checked above"
     assert survey.balanced is not None, "asked for"
     exact = {steps: kl_divergence(references.validation, p, options.epsilon) for steps, p in survey.p.items()}
     drawn = {steps: survey.balanced.figures(steps, references).kl_validation_train for steps in survey.p}
-    alignments = surveyor.alignments(survey, candidates, similarity)
+    alignments = surveyor.alignments(survey, candidates, similarity.within(parse_max_input(options.max_input)))
     rows = [
         Configuration(
             name=each.strategy.name, alpha=_as_json(each.strategy.alpha), beta=_as_json(each.strategy.beta),

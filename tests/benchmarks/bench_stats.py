@@ -92,7 +92,7 @@ def _surveyor(opened: Any) -> Any:
     from genpas_cli.jobs.surveys import Surveyor
     from genpas_cli.progress import silent
 
-    return Surveyor(opened, opened.target_histogram(), window=10, against="test", memory=1 << 33, progress=silent)
+    return Surveyor(opened, opened.target_histogram(), against="test", memory=1 << 33, progress=silent)
 
 
 def step_grid_kl(store: str) -> float:

@@ -18,7 +18,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support import Genpas, InProcess, fill, make_read_only, refused, small_log, tmpfs, unchanged, words_of
+from tests.support import (
+    Genpas,
+    InProcess,
+    approximately,
+    fill,
+    make_read_only,
+    refused,
+    small_log,
+    tmpfs,
+    unchanged,
+    words_of,
+)
 
 DATA, USAGE, MACHINE, INTEGRITY = 1, 2, 3, 4
 
@@ -167,14 +178,21 @@ def test_what_a_store_has_already_needs_no_space_for_a_sort(genpas: Genpas, tmp_
     assert "1,501,000 interactions" in done.stderr
 
 
-def test_a_memory_limit_below_what_inputs_are_compared_with(genpas: Genpas) -> None:
+def test_a_memory_limit_below_what_held_out_inputs_take_changes_no_figure(genpas: Genpas) -> None:
+    """60,000 held-out inputs of 10 items take 22 MB; of 180 MB, 12 are left for them."""
     assert genpas("ingest", larger_log(genpas.cwd / "log.parquet", 60_000), "-o", "log.store").returncode == 0
+    for command in (("stats", "-s", "1,0,0"), ("tune", "--alpha", "0,1", "--beta", "0", "--gamma", "0")):
+        limited, free = (
+            genpas.json(*command, "log.store", "--json", "--memory-limit", limit) for limit in ("180MB", "2GB")
+        )
+        assert limited == approximately(free)
+
+
+def test_a_memory_limit_below_what_figures_take(genpas: Genpas, store: Path) -> None:
     with unchanged(genpas.cwd, genpas.temp_dir):
         for command in ("stats", "tune"):
-            done = genpas(command, "log.store", "--memory-limit", "200MB")
-            refused(done, MACHINE, "60,000 held-out", "memory limit", "200 MB", "--memory-limit", "--similarity")
-    done = genpas("stats", "log.store", "--memory-limit", "200MB", "--similarity", "containment@3")
-    assert done.returncode == 0, done.stderr
+            done = genpas(command, store, "--memory-limit", "170MB")
+            refused(done, MACHINE, "figures", "items", "memory limit", "170 MB", "--memory-limit", "fewer strategies")
 
 
 def test_a_memory_limit_below_one_shard(genpas: Genpas, store: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from genpas_cli.database import Database
 from genpas_cli.jobs.exact import store_report
 from genpas_cli.jobs.options import StatsOptions
-from genpas_cli.progress import silent
+from genpas_cli.progress import Progress, silent
 from genpas_cli.report.figures import StatsReport, StrategyFigures
 from genpas_cli.sampling.strategies import NAMED, Strategy, triple
 from genpas_cli.sequence_source import Lengths, Split
@@ -96,7 +96,9 @@ class Case:
         """The biases, for the oracle."""
         return oracle.Rule(self.strategy.alpha, self.strategy.beta, self.strategy.gamma)
 
-    def report(self, *more: Strategy, users_a_run: int = WHOLE, epsilon: float = 1e-10) -> StatsReport:
+    def report(
+        self, *more: Strategy, users_a_run: int = WHOLE, epsilon: float = 1e-10, progress: Progress = silent
+    ) -> StatsReport:
         """Compute the report of the strategy, and of more of them."""
         options = StatsOptions(
             strategy=tuple(strategy.name for strategy in (self.strategy, *more)),
@@ -104,11 +106,11 @@ class Case:
             max_input="none" if self.max_input is None else str(self.max_input),
             pairs=None if self.pairs is None else str(self.pairs),
         )  # fmt: skip
-        return store_report(memory_store(self.log, users_a_run), options, "memory", silent).report
+        return store_report(memory_store(self.log, users_a_run), options, "memory", progress).report
 
-    def figures(self) -> StrategyFigures:
+    def figures(self, progress: Progress = silent) -> StrategyFigures:
         """Compute the figures of the strategy."""
-        return self.report().strategies[0]
+        return self.report(progress=progress).strategies[0]
 
 
 @st.composite

@@ -34,14 +34,7 @@ from genpas_cli.sampling.strategies import (
 from tests import oracle
 from tests.distribution.logs import Case, cases, logs, memory_store, strategies
 from tests.properties.strategies import targets_of
-
-EXACT = 1e-12
-"""Absolute or relative, whichever is wider."""
-
-
-def exactly(value: object) -> object:
-    """Return what compares equal to 12 digits."""
-    return pytest.approx(value, rel=EXACT, abs=EXACT)
+from tests.support import EXACT, approximately, exactly
 
 
 def tells_apart(case: Case) -> bool:
@@ -58,7 +51,7 @@ def test_targets_have_the_probability_of_their_places(case: Case) -> None:
     """To a relative error of 10^-12, however small they are."""
     store = memory_store(case.log)
     histogram = store.target_histogram()
-    surveyor = Surveyor(store, histogram, window=1, against="test", memory=1 << 30, progress=silent)
+    surveyor = Surveyor(store, histogram, against="test", memory=1 << 30, progress=silent)
     survey = surveyor.survey([Candidate(case.strategy, 1, "balanced")], draws=False)
     found = survey.p[steps_of(case.strategy)]
     expected = oracle.target_distribution(case.rule, case.log)
@@ -286,15 +279,6 @@ def test_strategies_beside_each_other_are_those_alone(case: Case, more: list[Str
     alone = [replace(case, strategy=strategy).figures() for strategy in (case.strategy, *others)]
     assert [figures.name for figures in together] == [figures.name for figures in alone]
     assert list(map(asdict, together)) == list(map(asdict, alone))
-
-
-def approximately(value: object) -> object:
-    """Return nested figures that compare equal to 12 digits."""
-    if isinstance(value, dict):
-        return {key: approximately(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [approximately(each) for each in value]
-    return exactly(value) if isinstance(value, float) else value
 
 
 def test_the_input_step_moves_no_target() -> None:

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from genpas_cli import DataError, IngestOptions, UsageError, ingest
-from genpas_cli.jobs import surveys
+from genpas_cli import DataError, IngestOptions, UsageError, ingest, store
+from genpas_cli.jobs import data_health, surveys
 from genpas_cli.jobs.options import StatsOptions
 from genpas_cli.jobs.stats import stats
 from genpas_cli.report.figures import DataFigures, StatsReport
@@ -128,7 +128,12 @@ def test_counts_against_a_plain_reading(tmp_path: Path, seed: int, split: str, e
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", ["number", "text"])
-def test_leakage_against_every_pair_of_interactions(tmp_path: Path, seed: int, kind: str) -> None:
+@pytest.mark.parametrize("a_part", [7, 1 << 17])
+def test_leakage_against_every_pair_of_interactions(
+    tmp_path: Path, seed: int, kind: str, a_part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_BATCH_ROWS", a_part)
+    monkeypatch.setattr(data_health, "_TIME_BYTES", (1 << 50) // a_part)
     rows = random_log(seed)
     found = plain(rows, LEAVE_ONE_OUT)
     data = data_of(report_of(write(tmp_path / "log.csv", rows, kind=kind), tmp_path))

@@ -99,7 +99,7 @@ def test_target_kl_is_the_published_one(reports: dict[str, StatsReport], log: st
 def test_alignment_ratio_is_as_measured_before(stores: Path, log: str) -> None:
     candidates = [Candidate(parse_strategy(name), ENOUGH, "balanced") for name in RATIO]
     with open_store(stores / f"{log}.store", resolve(MachineOptions()), stores) as store:
-        surveyor = Surveyor(store, store.target_histogram(), window=10, against="test", memory=1 << 33, progress=silent)
+        surveyor = Surveyor(store, store.target_histogram(), against="test", memory=1 << 33, progress=silent)
         survey = surveyor.survey(candidates, draws=False)
         found = surveyor.alignments(survey, candidates, parse_similarity("containment@10"))
     for expected, each in zip(RATIO.values(), found, strict=True):
@@ -155,7 +155,7 @@ def test_the_expected_kl_is_the_mean_of_simulated_draws(stores: Path, multiple: 
     """Multinomial counts of numpy: within 6 standard errors, a chance of 2·10^-9 each to fail for nothing."""
     machine, strategy = resolve(MachineOptions()), parse_strategy("1,0,0")
     with open_store(stores / "beauty.store", machine, stores) as store:
-        surveyor = Surveyor(store, store.target_histogram(), window=1, against="test", memory=1 << 33, progress=silent)
+        surveyor = Surveyor(store, store.target_histogram(), against="test", memory=1 << 33, progress=silent)
         survey = surveyor.survey([Candidate(strategy, 1, "balanced")], draws=False)
     p, test = survey.p[steps_of(strategy)], share(survey.targets["test"])
     assert test is not None
