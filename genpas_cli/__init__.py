@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from genpas_cli.jobs.export import ExportReport, export, export_stream
     from genpas_cli.jobs.fresh import FreshPairs, fresh_pairs
     from genpas_cli.jobs.ingest import IngestReport, ingest
+    from genpas_cli.jobs.ingest_plan import IngestPlan, plan_ingest
     from genpas_cli.jobs.merge import MergeReport, merge
     from genpas_cli.jobs.options import (
         AugmentOptions,
@@ -54,8 +55,8 @@ _HOMES = {
     "CompareOptions": "jobs.options", "CompareReport": "report.comparison", "Compared": "report.comparison",
     "Configuration": "report.figures", "DataError": "errors", "DataFigures": "report.figures",
     "ExportOptions": "jobs.options", "ExportReport": "jobs.export", "FreshPairs": "jobs.fresh",
-    "GenpasError": "errors", "IngestOptions": "jobs.options", "IngestReport": "jobs.ingest",
-    "IntegrityError": "errors", "MachineError": "errors", "MachineOptions": "machine",
+    "GenpasError": "errors", "IngestOptions": "jobs.options", "IngestPlan": "jobs.ingest_plan",
+    "IngestReport": "jobs.ingest", "IntegrityError": "errors", "MachineError": "errors", "MachineOptions": "machine",
     "MergeReport": "jobs.merge", "PairStream": "jobs.augment",
     "RunsOptions": "jobs.options", "SeedRun": "report.comparison", "StatsOptions": "jobs.options",
     "StatsReport": "report.figures", "Strategy": "sampling.strategies", "StrategyFigures": "report.figures",
@@ -63,18 +64,18 @@ _HOMES = {
     "TuneReport": "report.figures", "UsageError": "errors", "VerifyReport": "jobs.verify", "augment": "jobs.augment",
     "augment_stream": "jobs.augment", "compare": "jobs.compare", "export": "jobs.export",
     "export_stream": "jobs.export", "fresh_pairs": "jobs.fresh", "ingest": "jobs.ingest", "merge": "jobs.merge",
-    "parse_strategy": "sampling.strategies", "plan": "jobs.augment", "stats": "jobs.stats", "train": "jobs.train",
-    "tune": "jobs.tune", "verify": "jobs.verify",
+    "parse_strategy": "sampling.strategies", "plan": "jobs.augment", "plan_ingest": "jobs.ingest_plan",
+    "stats": "jobs.stats", "train": "jobs.train", "tune": "jobs.tune", "verify": "jobs.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
     "AugmentOptions", "AugmentReport", "CheckFailedError", "CompareOptions", "CompareReport", "Compared",
     "Configuration", "DataError", "DataFigures", "ExportOptions", "ExportReport", "FreshPairs", "GenpasError",
-    "IngestOptions", "IngestReport", "IntegrityError", "MachineError", "MachineOptions", "MergeReport", "PairStream",
-    "RunsOptions", "SeedRun", "StatsOptions", "StatsReport", "Strategy", "StrategyFigures", "TrainOptions",
-    "TrainReport", "TuneOptions", "TuneReport", "UsageError", "VerifyReport", "augment", "augment_stream", "compare",
-    "export", "export_stream", "fresh_pairs", "ingest", "merge", "parse_strategy", "plan", "stats", "train", "tune",
-    "verify",
+    "IngestOptions", "IngestPlan", "IngestReport", "IntegrityError", "MachineError", "MachineOptions", "MergeReport",
+    "PairStream", "RunsOptions", "SeedRun", "StatsOptions", "StatsReport", "Strategy", "StrategyFigures",
+    "TrainOptions", "TrainReport", "TuneOptions", "TuneReport", "UsageError", "VerifyReport", "augment",
+    "augment_stream", "compare", "export", "export_stream", "fresh_pairs", "ingest", "merge", "parse_strategy", "plan",
+    "plan_ingest", "stats", "train", "tune", "verify",
 ]  # fmt: skip
 
 

@@ -27,10 +27,10 @@ _AGAIN_SECONDS = 0.05
 _IDLE_SECONDS = 0.5
 """After so long without a signal the watcher looks whether the process is about to end."""
 
-_BESIDE = 260 * 2**20
+BESIDE = 260 * 2**20
 """Bytes that a job takes beside what DuckDB counts: the interpreter, the libraries, batches, threads."""
 
-_COUNTED = 0.85
+COUNTED = 0.85
 """Share of its memory that DuckDB counts: sorting 150 million rows, it took a seventh more than it was allowed."""
 
 _LEAST = 128 * 2**20
@@ -136,7 +136,7 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
         scratch: directory for spills.
         memory: bytes for DuckDB; by default what the limit leaves for it.
     """
-    memory = memory or max(int((machine.memory - _BESIDE) * _COUNTED), min(machine.memory, _LEAST))
+    memory = memory or max(int((machine.memory - BESIDE) * COUNTED), min(machine.memory, _LEAST))
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(machine.threads),
         "memory_limit": f"{memory // 1024}KiB",

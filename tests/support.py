@@ -149,6 +149,14 @@ def _content(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "special"
 
 
+def larger_log(path: Path, users: int = 4000) -> Path:
+    """Write a Parquet log of so many users with 25 interactions each."""
+    rows = [(f"user-{n % users}", f"item-{n * 7919 % 5003}", n) for n in range(users * 25)]
+    user, item, time_ = zip(*rows, strict=True)
+    pq.write_table(pa.table({"user_id": user, "item_id": item, "timestamp": time_}), path)
+    return path
+
+
 EXACT = 1e-12
 """Absolute or relative, whichever is wider."""
 

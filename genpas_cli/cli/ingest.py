@@ -46,6 +46,10 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
         typer.Option("--append", help="Take new interactions into a store that exists; it keeps its numbers, cleaning "
                      "and split rule, and what is held out is decided anew."),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print as JSON how the logs would be read and what that takes; write "
+                           "nothing.")
+    ] = False,
     force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -56,8 +60,12 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
     Format and columns are found from the files themselves; options overrule.
     """
     from genpas_cli.jobs.ingest import ingest as run
+    from genpas_cli.jobs.ingest_plan import plan_ingest
 
     del quiet  # acted on by `command`
+    if dry_run:
+        console.print_json(asdict(plan_ingest(sources, output, options, append=append)))
+        return
     with console.progress() as progress:
         report = run(sources, output, options, append=append, force=force, progress=progress)
     if json:

@@ -61,10 +61,16 @@ def sorts(rows: int, kept: int, memory: int) -> int:
     return min(math.ceil(rows * (_SORTED_BYTES + _KEPT_BYTES * kept) / max(memory, 1)), _MOST_SORTS) or 1
 
 
+def sort_bytes(rows: int, kept: int, memory: int) -> int:
+    """Return the bytes that sorting a log in these parts takes, in memory that is not spared."""
+    return math.ceil(rows / sorts(rows, kept, memory) * (_SORTED_BYTES + _KEPT_BYTES * kept))
+
+
 def spilled_bytes(rows: int, kept: int, memory: int) -> int:
     """Return the bytes that sorting a log in these parts spills."""
-    part, of_kept = rows / sorts(rows, kept, memory), _KEPT_BYTES * kept
-    return 0 if part * (_SORTED_BYTES + of_kept) <= memory else math.ceil(part * (_SPILLED_BYTES + of_kept)) - memory
+    part = rows / sorts(rows, kept, memory)
+    spilling = sort_bytes(rows, kept, memory) > memory
+    return math.ceil(part * (_SPILLED_BYTES + _KEPT_BYTES * kept)) - memory if spilling else 0
 
 
 def store_bytes(rows: int, kept: int) -> int:

@@ -126,7 +126,7 @@ def _corrected(named: Named, options: ReadingOptions) -> str:
             taken += [column] if column else []
             instead = named.spelled(column) if column else "COLUMN"
         names.append((role, instead))
-    return _example(named, names)
+    return _example(names)
 
 
 def _nearest(free: Sequence[Column], role: str, wrong: str, *, has_names: bool) -> Column | None:
@@ -147,16 +147,16 @@ def _by_name(named: Named, role: str, found: dict[str, Column | None], options: 
         return free[positions[0]]
     if positions:
         several = " or ".join(free[p].name for p in positions)
-        tip = _command(named, {**found, role: free[positions[0]]}, options, decided=role)
+        tip = _example_of(named, {**found, role: free[positions[0]]}, options, decided=role)
         raise DataError(f"{named.file}: the {role} may be {several}; {named.describe()}", tip=tip)
     if role == "time":
         return None
-    tip = _command(named, found, options, decided=role)
+    tip = _example_of(named, found, options, decided=role)
     raise DataError(f"{named.file}: which column is the {role}? {named.describe()}", tip=tip)
 
 
-def _command(named: Named, found: dict[str, Column | None], options: ReadingOptions, *, decided: str) -> str:
-    """Return a command that would work, to be corrected where the guess is wrong."""
+def _example_of(named: Named, found: dict[str, Column | None], options: ReadingOptions, *, decided: str) -> str:
+    """Return options that would work, to be corrected where the guess is wrong."""
     columns = named.columns
     guess = {role: column for role, column in found.items() if column is not None}
     for role in ("user", "item", "time"):
@@ -172,12 +172,12 @@ def _command(named: Named, found: dict[str, Column | None], options: ReadingOpti
             guess[role] = left.pop(0)
     names = [(role, named.spelled(guess[role])) for role in ROLES if role in guess]
     names += [("rating", "COLUMN")] if decided == "rating" and "rating" not in guess else []
-    return _example(named, [*names, *(("keep", name) for name in options.keep)])
+    return _example([*names, *(("keep", name) for name in options.keep)])
 
 
-def _example(named: Named, names: Sequence[tuple[str, str]]) -> str:
+def _example(names: Sequence[tuple[str, str]]) -> str:
     flags = " ".join(f"--{role} {shlex.quote(name)}" for role, name in names)
-    return f"Say which, for example: genpas augment {shlex.quote(named.file)} {flags}"
+    return f"Say which, for example: {flags}"
 
 
 def _is_like_time(column: Column) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pyarrow.parquet as pq
@@ -27,29 +28,40 @@ _ARROW_VALUE, _ITEM = 8, 8
 """Bytes of a value in an Arrow file, and of an item in a line of a sequence, about."""
 
 
-def attach_stage(con: duckdb.DuckDBPyConnection, plan: Plan, scratch: Path, memory: int) -> None:
-    """Attach the database `stage`: in memory, or as a file if so much would spill.
+class StagePlace(NamedTuple):
+    """Where rows are staged."""
+
+    in_file: bool
+    bytes: int
+    """Of the rows, about: in memory, or in the file."""
+
+
+def stage_place(plan: Plan, memory: int) -> StagePlace:
+    """Return where rows are staged: in memory, or in a file if so much would spill.
 
     A file has a third of the bytes that the same rows take in memory or spilled, but takes three times as long to fill.
 
     Args:
-        con: a connection.
         plan: what is going to be staged.
-        scratch: where the file goes.
         memory: bytes that the connection may take.
+    """
+    values = sum(map(rows_of, plan.logs)) * len(plan.columns())
+    in_file = values * _IN_MEMORY > memory * _SHARE
+    return StagePlace(in_file, math.ceil(values * (_IN_FILE if in_file else _IN_MEMORY)))
+
+
+def attach_stage(con: duckdb.DuckDBPyConnection, place: StagePlace, scratch: Path) -> None:
+    """Attach the database `stage`.
 
     Raises:
         MachineError: the disk has no space for the file.
     """
-    values = sum(map(rows_of, plan.logs)) * len(plan.columns())
-    place = ":memory:"
-    if values * _IN_MEMORY > memory * _SHARE:
-        place = str(scratch / "stage")
+    if place.in_file:
         check_disk(
-            scratch.parent, math.ceil(values * _IN_FILE), what="the rows of the log",
+            scratch.parent, place.bytes, what="the rows of the log",
             tip="Choose another place with --temp-dir, or allow more memory with --memory-limit.",
         )  # fmt: skip
-    con.execute(f"ATTACH {literal(place)} AS stage")
+    con.execute(f"ATTACH {literal(str(scratch / 'stage') if place.in_file else ':memory:')} AS stage")
 
 
 def rows_of(log: LogFile) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -27,7 +28,7 @@ from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.readers import LogFile, open_log
 from genpas_cli.logs.rejects import Rejects
 from genpas_cli.logs.sources import SourceFile, compression_of, find_sources
-from genpas_cli.logs.stage_place import attach_stage
+from genpas_cli.logs.stage_place import attach_stage, stage_place
 
 
 @dataclass(frozen=True)
@@ -89,27 +90,63 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         UsageError: an option makes no sense with them.
         MachineError: disk or memory ran out.
     """
+    opened = _open(con, sources, options, scratch)
+    subjects = [_subject(*files) for files in zip(opened.originals, opened.logs, strict=True)]
+    skip = options.bad_rows == "skip"
+    with checking(subjects) as check, Rejects(rejects, skip=skip) as bad, _own_errors(con):
+        plan, condition = _plan(con, opened)
+        attach_stage(con, stage_place(plan, memory), scratch)
+        loaded = load(con, plan, scratch, bad, progress or _silent)
+        funnel = _clean(con, loaded, bad, opened.cleaning, condition)
+        kept = _finish(con, loaded.plan)
+        digests = check.result()
+    files = tuple(
+        FileReport(original.name, part.log.format, original.path.stat().st_size, digest, part.rows)
+        for original, part, digest in zip(opened.originals, loaded.parts, digests, strict=True)
+    )
+    return Staged(files, loaded.plan.time_type, kept, funnel)
+
+
+def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> Plan:
+    """Return how `stage` would read logs: their first values tell.
+
+    Args:
+        con: a connection.
+        sources: files, patterns, directories, `-` for stdin.
+        options: how to read, and where they are CleaningOptions too what to drop.
+        scratch: directory for copies.
+
+    Raises:
+        DataError, UsageError, MachineError: see `stage`.
+    """
+    opened = _open(con, sources, options, scratch)
+    with _own_errors(con):
+        return _plan(con, opened)[0]
+
+
+class _Opened(NamedTuple):
+    """The files of a log."""
+
+    originals: Sequence[SourceFile]
+    logs: list[LogFile]
+    options: ReadingOptions
+    cleaning: CleaningOptions
+
+
+def _open(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> _Opened:
     options = check_options(options)
     cleaning = options if isinstance(options, CleaningOptions) else CleaningOptions()
     originals = find_sources(sources, scratch=scratch)
     texts = _decoded(originals, options, scratch)
     with _own_errors(con):
         logs = [open_log(con, text, options, whole_rows=cleaning.dedup == "exact") for text in texts]
-    subjects = [_subject(*files) for files in zip(originals, logs, strict=True)]
-    skip = options.bad_rows == "skip"
-    with checking(subjects) as check, Rejects(rejects, skip=skip) as bad, _own_errors(con):
-        condition = _condition(con, logs, cleaning.where)
-        plan = plan_load(con, logs, options, cleaning, condition.columns if condition else ())
-        attach_stage(con, plan, scratch, memory)
-        loaded = load(con, plan, scratch, bad, progress or _silent)
-        funnel = _clean(con, loaded, bad, cleaning, condition)
-        kept = _finish(con, loaded.plan)
-        digests = check.result()
-    files = tuple(
-        FileReport(original.name, part.log.format, original.path.stat().st_size, digest, part.rows)
-        for original, part, digest in zip(originals, loaded.parts, digests, strict=True)
-    )
-    return Staged(files, loaded.plan.time_type, kept, funnel)
+    return _Opened(originals, logs, options, cleaning)
+
+
+def _plan(con: duckdb.DuckDBPyConnection, opened: _Opened) -> tuple[Plan, Condition | None]:
+    condition = _condition(con, opened.logs, opened.cleaning.where)
+    needed = condition.columns if condition else ()
+    return plan_load(con, opened.logs, opened.options, opened.cleaning, needed), condition
 
 
 @contextmanager

@@ -138,19 +138,19 @@ BAD_LOGS = [
         "no user column",
         "log.csv",
         csv(*ROWS, header="who,item_id,timestamp"),
-        ("log.csv", "who, item_id, timestamp", "log.csv --user who --item item_id --time timestamp"),
+        ("log.csv", "who, item_id, timestamp", "example: --user who --item item_id --time timestamp"),
     ),
     Bad(
         "no item column",
         "log.csv",
         csv(*ROWS, header="user_id,what,timestamp"),
-        ("log.csv", "user_id, what, timestamp", "log.csv --user user_id --item what --time timestamp"),
+        ("log.csv", "user_id, what, timestamp", "example: --user user_id --item what --time timestamp"),
     ),
     Bad(
         "two user columns",
         "log.csv",
         csv("u1,v1,i1,1", "u1,v1,i2,2", header="user,uid,item_id,timestamp"),
-        ("log.csv", "user or uid", "user, uid, item_id, timestamp", "log.csv --user user --item item_id"),
+        ("log.csv", "user or uid", "user, uid, item_id, timestamp", "example: --user user --item item_id"),
     ),
     Bad(
         "two time columns",

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from tests.support import (
@@ -23,6 +21,7 @@ from tests.support import (
     InProcess,
     approximately,
     fill,
+    larger_log,
     make_read_only,
     refused,
     small_log,
@@ -98,14 +97,6 @@ def test_a_temporary_directory_that_cannot_be_written(genpas: Genpas, made: Path
 
 
 # -------------------------------------------------------------------------------------------------------- disk, memory
-
-
-def larger_log(path: Path, users: int = 4000) -> Path:
-    """Write a log of some 100,000 interactions."""
-    rows = [(f"user-{n % users}", f"item-{n * 7919 % 5003}", n) for n in range(users * 25)]
-    user, item, time_ = zip(*rows, strict=True)
-    pq.write_table(pa.table({"user_id": user, "item_id": item, "timestamp": time_}), path)
-    return path
 
 
 def test_too_little_space_for_the_output_is_told_before_the_start(genpas: Genpas, store: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 import genpas_cli
 from genpas_cli import AugmentOptions, IngestOptions
 from genpas_cli.machine import MachineOptions
-from tests.support import Genpas, InProcess, identity, raw, refused, shards, unchanged
+from tests.support import Genpas, InProcess, identity, larger_log, raw, refused, shards, unchanged
 
 COMMANDS = ("ingest", "augment", "verify")
 
@@ -253,6 +253,40 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(inside: InProcess, made: P
     assert plan["pairs"] == {"train": 1000, "validation": 40, "test": 40}
     assert plan["shards"]["train"] == 4
     assert {"bytes", "memory", "threads", "strategy", "draw", "epochs"} <= set(plan)
+
+
+def test_a_dry_run_of_ingest_says_how_logs_would_be_read_and_writes_nothing(inside: InProcess, made: Path) -> None:
+    parquet = larger_log(inside.cwd / "log.parquet", 1000)
+    with unchanged(inside.cwd, inside.temp_dir):
+        plan = inside.json("ingest", parquet, "-o", "new.store", "--dry-run")
+        of_csv = inside.json("ingest", made / "log.csv", "-o", "new.store", "--dry-run")
+    assert set(plan) == {field.name for field in dataclasses.fields(genpas_cli.IngestPlan)}
+    assert plan["files"] == [{"name": str(parquet), "format": "parquet", "rows": 25_000}]
+    assert plan["columns"] == {"user": "user_id", "item": "item_id", "time": "timestamp", "keep": []}
+    assert (plan["interactions"], plan["staged_in"], plan["sorts"], plan["temporary"]) == (25_000, "memory", 1, 0)
+    rows = inside.json("ingest", made / "log.csv", "-o", "new.store", "--json")["interactions"]
+    assert rows / 2 < of_csv["interactions"] < 2 * rows
+
+
+def test_a_dry_run_of_ingest_knows_the_store_that_it_appends_to(inside: InProcess) -> None:
+    day = larger_log(inside.cwd / "day.parquet", 10)
+    assert inside("ingest", larger_log(inside.cwd / "log.parquet", 1000), "-o", "log.store").returncode == 0
+    with unchanged(inside.cwd, inside.temp_dir):
+        plan = inside.json("ingest", day, "-o", "log.store", "--append", "--dry-run")
+        done = inside("ingest", day, "-o", "log.store", "--append", "--dry-run", "--split", "none")
+    assert (plan["interactions"], plan["files"][0]["rows"]) == (25_250, 250)
+    refused(done, 2, "--split none", "leave-one-out")
+
+
+def test_a_dry_run_of_ingest_under_little_memory_says_what_the_disk_is_for(inside: InProcess) -> None:
+    log = larger_log(inside.cwd / "log.parquet", 60_000)
+    free, tight = (
+        inside.json("ingest", log, "-o", "log.store", "--dry-run", "--memory-limit", limit) for limit in ("2GB", "85MB")
+    )
+    assert (free["staged_in"], free["sorts"], free["temporary"]) == ("memory", 1, 0)
+    assert (tight["staged_in"], tight["interactions"]) == ("file", 1_500_000)
+    assert tight["temporary"] > 1_500_000 * 10
+    assert free["bytes"] == tight["bytes"] > 0
 
 
 # ------------------------------------------------------------------------------------------------------------- streams

@@ -17,7 +17,7 @@ from genpas_cli.logs.options import CleaningOptions
 from genpas_cli.logs.plans import Plan, plan_load
 from genpas_cli.logs.readers import open_log
 from genpas_cli.logs.sources import find_sources
-from genpas_cli.logs.stage_place import attach_stage, rows_of
+from genpas_cli.logs.stage_place import attach_stage, rows_of, stage_place
 from tests.logs.support import Options, write
 from tests.support import tmpfs
 
@@ -87,7 +87,7 @@ def test_what_fits_is_staged_in_memory_and_what_does_not_in_a_file(tmp_path: Pat
     needed = ROWS * 3 * 12
     for memory, files in ((2 * needed, []), (2 * needed - 2, ["stage"])):
         with duckdb.connect() as con:
-            attach_stage(con, planned(con, tmp_path / "log.parquet"), scratch, memory)
+            attach_stage(con, stage_place(planned(con, tmp_path / "log.parquet"), memory), scratch)
             con.execute("create table stage.rows (time bigint)")
             assert [path.name for path in scratch.iterdir() if path.suffix != ".wal"] == files
 
@@ -98,4 +98,4 @@ def test_no_space_for_the_file_is_told(tmp_path: Path) -> None:
         plan = planned(con, tmp_path / "log.parquet")
         (disk / "scratch").mkdir()
         with pytest.raises(MachineError, match=r"not enough disk space .* for the rows of the log: about 60\.0 kB"):
-            attach_stage(con, plan, disk / "scratch", 1000)
+            attach_stage(con, stage_place(plan, 1000), disk / "scratch")

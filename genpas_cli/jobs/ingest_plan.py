@@ -1,0 +1,101 @@
+"""What `ingest` would read, and what that takes, before anything is read but the first values of each file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genpas_cli.database import BESIDE, COUNTED, connect
+from genpas_cli.jobs.appending import earlier_store
+from genpas_cli.jobs.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
+from genpas_cli.jobs.ingest import check_ingest_options
+from genpas_cli.jobs.options import IngestOptions
+from genpas_cli.logs.plans import Plan
+from genpas_cli.logs.stage_place import rows_of, stage_place
+from genpas_cli.logs.staging import plan_of
+from genpas_cli.machine import resolve, scratch_directory
+from genpas_cli.store import check_is_store
+
+
+@dataclass(frozen=True)
+class IngestPlan:
+    """How logs would be read, and what it would take; `genpas ingest --dry-run` prints exactly this.
+
+    Bytes are of all the rows: how many cleaning drops is not known before.
+    """
+
+    files: list[dict[str, Any]]
+    """`name`, `format`, `rows` (exact of Parquet, of others estimated by their size and first values)."""
+    columns: dict[str, Any]
+    """Which columns of the first file are `user`, `item`, `time` (None: the order of rows counts), and `keep`."""
+    interactions: int
+    """Rows of all files, and of the store that they are appended to."""
+    staged_in: str
+    """Where rows are before they are sorted: `memory`, or a `file` in the temporary directory."""
+    sorts: int
+    """In how many parts, runs of users, they are sorted."""
+    memory: int
+    """Bytes, estimated; users and items, which are not known before, add some 44 each."""
+    temporary: int
+    """Bytes in the temporary directory, estimated."""
+    bytes: int
+    """Of the store, estimated."""
+    threads: int
+
+
+def plan_ingest(
+    sources: str | Path | Sequence[str | Path], output: str | Path, options: IngestOptions | None = None, *,
+    append: bool = False,
+) -> IngestPlan:  # fmt: skip
+    """Return how `ingest` would read logs and what it would take, and write nothing.
+
+    Args:
+        sources: as for `ingest`; what can be read once, and what lies on object storage, is read for it.
+        output: the store.
+        options: as for `ingest`.
+        append: as for `ingest`.
+
+    Raises:
+        UsageError, DataError, MachineError: see `ingest`.
+    """
+    options = options or IngestOptions()
+    arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
+    check_ingest_options(options)
+    path, machine = Path(output), resolve(options)
+    if append:
+        check_is_store(path)
+    with (
+        scratch_directory(machine.temp_dir) as scratch,
+        connect(machine, scratch) as database,
+        earlier_store(database, path) if append else nullcontext() as earlier,
+    ):
+        if earlier is not None:
+            options = earlier.options(options)
+        plan = plan_of(database.con, arguments, options, scratch)
+        before = 0 if earlier is None else earlier.rows
+        return _planned(plan, before, database.memory, machine.threads)
+
+
+def _planned(plan: Plan, before: int, memory: int, threads: int) -> IngestPlan:
+    files = [{"name": log.name, "format": log.format, "rows": round(rows_of(log))} for log in plan.logs]
+    rows, kept = sum(round(rows_of(log)) for log in plan.logs), len(plan.keep)
+    place, roles = stage_place(plan, memory), plan.roles[0]
+    held, in_file = (0, place.bytes) if place.in_file else (place.bytes, 0)
+    for_sort = memory - held
+    return IngestPlan(
+        files=files,
+        columns={
+            "user": roles.user.name, "item": roles.item.name, "time": None if roles.time is None else roles.time.name,
+            "keep": [extra.name for extra in plan.keep],
+        },
+        interactions=before + rows,
+        staged_in="file" if place.in_file else "memory",
+        sorts=sorts(rows, kept, for_sort),
+        memory=BESIDE + int((held + min(sort_bytes(rows, kept, for_sort), for_sort)) / COUNTED),
+        temporary=in_file + spilled_bytes(rows, kept, for_sort),
+        bytes=store_bytes(before + rows, kept),
+        threads=threads,
+    )  # fmt: skip
