@@ -20,6 +20,9 @@ FIXED_MEMORY = 160 * 2**20
 
 _STORE_MEMORY = 64 * 2**20
 
+_FIGURES_MEMORY = 300 * 2**20
+"""Bytes that `stats` and `tune` take whatever the store: `FIXED_MEMORY`, and what is computed of a run of sequences."""
+
 WORKER_MEMORY = 24 * 2**20
 """Bytes that a worker takes whatever the size of its shard."""
 
@@ -47,7 +50,12 @@ def store_memory(memory: int) -> int:
 
 def figures_memory(items: int, strategies: int, memory: int) -> int:
     """Return the bytes that figures of so many strategies' targets take, of a limit."""
-    return FIXED_MEMORY + store_memory(memory) - _STORE_MEMORY + items * (_ITEM_BYTES + strategies * _TARGET_BYTES)
+    return _FIGURES_MEMORY + store_memory(memory) - _STORE_MEMORY + items * (_ITEM_BYTES + strategies * _TARGET_BYTES)
+
+
+def strategies_at_once(items: int, memory: int) -> int:
+    """Return how many strategies' targets half of the memory holds the figures of; 1 at least."""
+    return max((memory - figures_memory(items, 0, memory)) // 2 // (items * _TARGET_BYTES), 1)
 
 
 def sorts(rows: int, kept: int, memory: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 
@@ -32,14 +33,7 @@ def illustrate(
     """Compute the illustrations of a report; one more pass over the store."""
     against = "test" if references.test is not None else "validation"
     held_out = references.test if references.test is not None else references.validation
-    points: list[MapPoint] = []
-    if held_out is not None:
-        grid = [(alpha, beta, triple(alpha, beta, 0.0)) for alpha in GRID for beta in GRID]
-        mapped = surveyor.survey([Candidate(strategy, 1, "balanced") for *_, strategy in grid], draws=False)
-        points = [
-            MapPoint(alpha, beta, kl_divergence(held_out, mapped.p[steps_of(strategy)], references.epsilon))
-            for alpha, beta, strategy in grid
-        ]
+    points = [] if held_out is None else _map(surveyor, held_out, references.epsilon)
     by_popularity = np.flatnonzero(survey.occurs)
     by_popularity = by_popularity[np.argsort(-survey.train[by_popularity], kind="stable")]
     shown = {} if held_out is None else {against: held_out}
@@ -49,6 +43,16 @@ def illustrate(
     return Illustrations(
         [_curve(name, p[by_popularity]) for name, p in shown.items()], against, points, items.tolist(), steps
     )
+
+
+def _map(surveyor: Surveyor, held_out: Floats, epsilon: float) -> list[MapPoint]:
+    grid = list(product(GRID, GRID))
+    divergences = [
+        kl_divergence(held_out, p, epsilon)
+        for batch in surveyor.batches([Candidate(triple(alpha, beta, 0.0), 1, "balanced") for alpha, beta in grid])
+        for p in surveyor.survey(batch, draws=False).p.values()
+    ]
+    return [MapPoint(*biases, divergence) for biases, divergence in zip(grid, divergences, strict=True)]
 
 
 def _curve(name: str, p: Floats) -> PopularityCurve:

@@ -27,7 +27,7 @@ from genpas_cli.distribution.targets import (
     targets_in,
 )
 from genpas_cli.errors import MachineError
-from genpas_cli.jobs.estimates import figures_memory
+from genpas_cli.jobs.estimates import figures_memory, strategies_at_once
 from genpas_cli.machine import show_size
 from genpas_cli.progress import Progress
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
@@ -120,6 +120,19 @@ class Surveyor:
     ) -> None:
         self.store, self.histogram, self.against = store, histogram, against
         self._memory, self._progress = memory, progress
+
+    def batches(self, candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+        """Yield the candidates, as many at a time as half of the memory holds the figures of.
+
+        Those that share the steps which decide their targets come together.
+        """
+        by_steps: dict[TargetSteps, list[Candidate]] = {}
+        for each in candidates:
+            by_steps.setdefault(steps_of(each.strategy), []).append(each)
+        together = list(by_steps.values())
+        at_once = strategies_at_once(self.store.items, self._memory)
+        for begin in range(0, len(together), at_once):
+            yield [each for some in together[begin : begin + at_once] for each in some]
 
     def survey(self, candidates: Sequence[Candidate], *, draws: bool) -> Survey:
         """Make the first pass.

@@ -14,7 +14,7 @@ import numpy as np
 
 from genpas_cli.distribution.divergence import kl_divergence
 from genpas_cli.distribution.selection import front, published
-from genpas_cli.distribution.similarity import parse_similarity
+from genpas_cli.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.distribution.targets import steps_of
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.exact import references_of
@@ -188,17 +188,29 @@ def _search(
             tip="Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
         )
     histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
+    max_input = parse_max_input(options.max_input)
     pairs = parse_pairs(options.pairs, int((histogram * range(len(histogram))).sum()))
     candidates = [Candidate(triple(*biases), pairs, "balanced") for biases in itertools.product(*grid.values())]
     surveyor = Surveyor(store, histogram, against="validation", memory=resolve(options).memory, progress=progress)
-    survey = surveyor.survey(candidates, draws=True)
-    references = references_of(survey, options.epsilon)
-    assert references.validation is not None, "checked above"
-    assert survey.balanced is not None, "asked for"
-    exact = {steps: kl_divergence(references.validation, p, options.epsilon) for steps, p in survey.p.items()}
-    drawn = {steps: survey.balanced.figures(steps, references).kl_validation_train for steps in survey.p}
-    alignments = surveyor.alignments(survey, candidates, similarity.within(parse_max_input(options.max_input)))
     rows = [
+        row
+        for batch in surveyor.batches(candidates)
+        for row in _configurations(surveyor, batch, similarity.within(max_input), options.epsilon)
+    ]
+    return _report(source, options, grid, pairs, str(similarity), rows)
+
+
+def _configurations(
+    surveyor: Surveyor, candidates: Sequence[Candidate], similarity: Similarity, epsilon: float
+) -> list[Configuration]:  # fmt: skip
+    survey = surveyor.survey(candidates, draws=True)
+    references = references_of(survey, epsilon)
+    assert references.validation is not None, "checked before"
+    assert survey.balanced is not None, "asked for"
+    exact = {steps: kl_divergence(references.validation, p, epsilon) for steps, p in survey.p.items()}
+    drawn = {steps: survey.balanced.figures(steps, references).kl_validation_train for steps in survey.p}
+    alignments = surveyor.alignments(survey, candidates, similarity)
+    return [
         Configuration(
             name=each.strategy.name, alpha=_as_json(each.strategy.alpha), beta=_as_json(each.strategy.beta),
             gamma=_as_json(each.strategy.gamma), kl=exact[steps_of(each.strategy)],
@@ -208,7 +220,6 @@ def _search(
         )
         for each, alignment in zip(candidates, alignments, strict=True)
     ]  # fmt: skip
-    return _report(source, options, grid, pairs, str(similarity), rows)
 
 
 def _as_json(bias: float | None) -> float | str:

@@ -170,11 +170,11 @@ def test_what_a_store_has_already_needs_no_space_for_a_sort(genpas: Genpas, tmp_
 
 
 def test_a_memory_limit_below_what_held_out_inputs_take_changes_no_figure(genpas: Genpas) -> None:
-    """60,000 held-out inputs of 10 items take 22 MB; of 180 MB, 12 are left for them."""
+    """60,000 held-out inputs of 10 items take 22 MB; of 345 MB, 10 are left for them."""
     assert genpas("ingest", larger_log(genpas.cwd / "log.parquet", 60_000), "-o", "log.store").returncode == 0
     for command in (("stats", "-s", "1,0,0"), ("tune", "--alpha", "0,1", "--beta", "0", "--gamma", "0")):
         limited, free = (
-            genpas.json(*command, "log.store", "--json", "--memory-limit", limit) for limit in ("180MB", "2GB")
+            genpas.json(*command, "log.store", "--json", "--memory-limit", limit) for limit in ("345MB", "2GB")
         )
         assert limited == approximately(free)
 
@@ -182,8 +182,8 @@ def test_a_memory_limit_below_what_held_out_inputs_take_changes_no_figure(genpas
 def test_a_memory_limit_below_what_figures_take(genpas: Genpas, store: Path) -> None:
     with unchanged(genpas.cwd, genpas.temp_dir):
         for command in ("stats", "tune"):
-            done = genpas(command, store, "--memory-limit", "170MB")
-            refused(done, MACHINE, "figures", "items", "memory limit", "170 MB", "--memory-limit", "fewer strategies")
+            done = genpas(command, store, "--memory-limit", "310MB")
+            refused(done, MACHINE, "figures", "items", "memory limit", "310 MB", "--memory-limit", "fewer strategies")
 
 
 def test_a_memory_limit_below_one_shard(genpas: Genpas, store: Path) -> None:
