@@ -58,6 +58,17 @@ def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.
     return np.cumsum(numbers, out=numbers)
 
 
+def longest_run(edges: NDArray[np.int64], begin: int, most: int) -> int:
+    """Return the end of the longest run of ranges from `begin` on that has so many values at most; it has a range.
+
+    Args:
+        edges: int64 (ranges + 1,), where each range begins, and the end.
+        begin: the first range.
+        most: values.
+    """
+    return max(int(np.searchsorted(edges, edges[begin] + most, side="right")) - 1, begin + 1)
+
+
 def copy_ranges(values: NDArray[Any], starts: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[Any]) -> None:
     """Fill `out` with values[starts[0]:][: lengths[0]], then the same for each further range. No length may be 0.
 

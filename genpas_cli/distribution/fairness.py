@@ -10,6 +10,7 @@ Enumerations: every pair exactly once.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
 from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.sequences import longest_run, ranges
 
 BINS = 100
 """Of the chi-square tests, at most: as many as expect `LEAST_LEVELS` each."""
@@ -33,6 +35,10 @@ FALSE_ALARM = 1e-6
 _ROUNDING = 1e-11
 """Of N p, relative. Where N p is a whole number, a count beside it must not pass for its floor or ceiling. No more
 than that: a count of 1 where N p is 10^-8 is a ceiling, and of many such cells a fair draw has some."""
+
+
+_COUNT_BYTES = 4
+_USERS_AT_ONCE = 1 << 16
 
 
 class StepTest(NamedTuple):
@@ -89,6 +95,19 @@ def chi_square_tail(statistic: float, degrees: int) -> float:
     return math.erfc((math.cbrt(statistic / degrees) - 1 + spread) / math.sqrt(2 * spread)) / 2
 
 
+class DrawnCuts(NamedTuple):
+    """Some cuts of a draw: int64 arrays."""
+
+    user: Ints
+    """From 0."""
+    start: Ints
+    """Input start j, from 1."""
+    target: Ints
+    """Target position k, from 1."""
+    number: Ints | None = None
+    """Which of its user's targets it is, i from 1, and 0 for none; by default k − 1."""
+
+
 class FairDraw:
     """Collects the cuts of a draw, epoch by epoch.
 
@@ -97,9 +116,10 @@ class FairDraw:
         draw: `balanced`, `independent` or `enumerated`.
         pairs: pairs of an epoch.
         targets: int32, number of possible targets m = |s| − 1 of every user.
+        memory: bytes for what is counted, four a pair or (s, k); if that is too little, a part of the users at a time.
     """
 
-    def __init__(self, strategy: Strategy, draw: str, pairs: int, targets: NDArray[np.int32]) -> None:
+    def __init__(self, strategy: Strategy, draw: str, pairs: int, targets: NDArray[np.int32], memory: int) -> None:
         self._strategy, self._draw, self._pairs, self._targets = strategy, draw, pairs, targets
         self._random = np.random.default_rng(0)
         histogram = np.bincount(targets)
@@ -108,45 +128,59 @@ class FairDraw:
         self._below_length = np.cumsum(self._length_mass) - self._length_mass
         self._levels = {step: LevelTest() for step in ("sequence length", "sequence", "target", "input")}
         self._wrong = 0
-        if draw == "enumerated":
-            assert strategy.enumeration is not None, "only rules that have an enumeration are enumerated"
-            self._cell_edges = _edges(strategy.enumeration.count(targets.astype(np.int64)))
-        elif draw == "balanced":
-            self._cell_edges = _edges(targets)
-        else:
+        self._parts = [range(len(targets))]
+        if draw == "independent":
             self._before_user = np.cumsum(self._p_sequence[targets]) - self._p_sequence[targets]
-        if draw != "independent":
-            self._counts = np.zeros(int(self._cell_edges[-1]), np.uint32)
+            return
+        self._cell_edges = _edges(_cells(strategy, draw, targets))
+        self._parts = list(_users_a_pass(self._cell_edges, memory // _COUNT_BYTES))
 
     @staticmethod
-    def memory(strategy: Strategy, draw: str, targets: Ints) -> int:
-        """Return the bytes that a test needs: 12 a user, and 4 a pair or (s, k) that is counted."""
-        if draw == "independent":
-            return 12 * len(targets)
-        cells = strategy.enumeration.count(targets) if draw == "enumerated" and strategy.enumeration else targets
-        return 12 * len(targets) + 4 * int(cells.sum())
+    def least_memory(strategy: Strategy, draw: str, targets: NDArray[np.int32]) -> int:
+        """Return the bytes that a test needs: 12 a user, and 4 a pair or (s, k) of the user with most."""
+        most = 0 if draw == "independent" else int(_cells(strategy, draw, targets).max(initial=0))
+        return 12 * len(targets) + _COUNT_BYTES * most
 
-    def add(self, user: Ints, start: Ints, target: Ints, number: Ints | None = None) -> None:
-        """Add cuts.
+    def add_epoch(self, cuts: Callable[[], Iterable[DrawnCuts]]) -> None:
+        """Add all cuts of an epoch; they are gone through once for each part of the users."""
+        counted = 0
+        for users in self._parts:
+            counts = self._no_counts(users)
+            for some in cuts():
+                self._add(some, users, counts, again=users.start > 0)
+            counted += int(counts.sum())
+            if self._draw == "enumerated":
+                self._wrong += int((counts != 1).sum())
+            elif self._draw == "balanced":
+                self._wrong += self._unbalanced(users, counts)
+        if self._draw == "balanced":
+            self._wrong += abs(counted - self._pairs)
 
-        Args:
-            user: from 0.
-            start: input start j, from 1.
-            target: target position k, from 1.
-            number: which of its user's targets it is, i from 1, and 0 for none; by default k − 1.
-        """
+    def _no_counts(self, users: range) -> NDArray[np.uint32]:
+        if self._draw == "independent":
+            return np.zeros(0, np.uint32)
+        return np.zeros(int(self._cell_edges[users.stop] - self._cell_edges[users.start]), np.uint32)
+
+    def _add(self, cuts: DrawnCuts, users: range, counts: NDArray[np.uint32], *, again: bool) -> None:
+        user, start, target, number = cuts
         m = self._targets[user].astype(np.int64)
         number = target - 1 if number is None else number
         outside = (number < 1) | (number > m) | (start < 1) | (start >= target)
-        self._wrong += int(outside.sum())
-        user, start, target, number, m = (a[~outside] for a in (user, start, target, number, m))
+        if not again:
+            self._wrong += int(outside.sum())
+            self._add_levels(*(a[~outside] for a in (user, start, target, number, m)))
+        counted = ~outside & (user >= users.start) & (user < users.stop)
+        user, start, number, m = (a[counted] for a in (user, start, number, m))
+        if self._draw == "balanced":
+            np.add.at(counts, self._cell_edges[user] - self._cell_edges[users.start] + number - 1, 1)
+        elif self._draw == "enumerated":
+            self._count_enumerated(user, start, number, m, users, counts)
+
+    def _add_levels(self, user: Ints, start: Ints, target: Ints, number: Ints, m: Ints) -> None:
         if self._draw == "enumerated":
-            self._add_enumerated(user, start, number, m)
             return
         part = self._random.random((4, len(user)))
-        if self._draw == "balanced":
-            np.add.at(self._counts, self._cell_edges[user] + number - 1, 1)
-        else:
+        if self._draw == "independent":
             self._levels["sequence length"].add(self._below_length[m], self._length_mass[m], part[0])
             self._levels["sequence"].add(self._before_user[user], self._p_sequence[m], part[1])
             kernel = self._strategy.target
@@ -154,7 +188,9 @@ class FairDraw:
         kernel = self._strategy.input
         self._levels["input"].add(kernel.cdf(start - 1, target - 1), kernel.pmf(start, target - 1), part[3])
 
-    def _add_enumerated(self, user: Ints, start: Ints, number: Ints, m: Ints) -> None:
+    def _count_enumerated(
+        self, user: Ints, start: Ints, number: Ints, m: Ints, users: range, counts: NDArray[np.uint32]
+    ) -> None:
         rule = self._strategy.enumeration
         assert rule is not None, "checked when made"
         # As if no position were left out between the targets: the rules that go without that have all starts at 1.
@@ -162,29 +198,18 @@ class FairDraw:
         k, j = rule.unrank(rank, m)
         listed = (k == number + 1) & (j == start) & (rank >= 0) & (rank < rule.count(m))
         self._wrong += int((~listed).sum())
-        np.add.at(self._counts, self._cell_edges[user[listed]] + rank[listed], 1)
+        np.add.at(counts, self._cell_edges[user[listed]] - self._cell_edges[users.start] + rank[listed], 1)
 
-    def end_epoch(self) -> None:
-        """Compare the counts of the epoch that ends here; the next one starts anew."""
-        if self._draw == "independent":
-            return
-        if self._draw == "enumerated":
-            self._wrong += int((self._counts != 1).sum())
-        else:
-            self._wrong += self._unbalanced() + abs(int(self._counts.sum()) - self._pairs)
-        self._counts[:] = 0
-
-    def _unbalanced(self) -> int:
+    def _unbalanced(self, users: range, counts: NDArray[np.uint32]) -> int:
         """Return how many (s, k) are not there the floor or the ceiling of N p(s, k) times."""
         wrong, kernel = 0, self._strategy.target
-        step = 1 << 16
-        for begin in range(0, len(self._targets), step):
-            m = self._targets[begin : begin + step].astype(np.int64)
-            first, last = self._cell_edges[begin], self._cell_edges[min(begin + step, len(self._targets))]
-            row = np.repeat(np.arange(len(m)), m)
-            i = np.arange(first, last) - self._cell_edges[begin : begin + len(m)][row] + 1
+        for begin in range(users.start, users.stop, _USERS_AT_ONCE):
+            m = self._targets[begin : min(begin + _USERS_AT_ONCE, users.stop)].astype(np.int64)
+            row, i = np.repeat(np.arange(len(m)), m), ranges(np.ones(int((m > 0).sum()), np.int64), m[m > 0])
+            first = int(self._cell_edges[begin] - self._cell_edges[users.start])
             expected = self._pairs * self._p_sequence[m[row]] * kernel.pmf(i, m[row])
-            wrong += int((np.abs(self._counts[first:last] - expected) >= 1 - _ROUNDING * expected).sum())
+            apart = np.abs(counts[first : first + len(i)] - expected)
+            wrong += int((apart >= 1 - _ROUNDING * expected).sum())
         return wrong
 
     def result(self) -> list[StepTest]:
@@ -206,3 +231,20 @@ def is_fair(tests: list[StepTest]) -> bool:
 def _edges(counts: NDArray[np.int32] | Ints) -> Ints:
     """Return running sums, beginning with 0."""
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)))
+
+
+def _cells(strategy: Strategy, draw: str, targets: NDArray[np.int32]) -> NDArray[np.int32] | Ints:
+    """Return what is counted of every user: pairs of an enumeration, or targets."""
+    if draw != "enumerated":
+        return targets
+    assert strategy.enumeration is not None, "only rules that have an enumeration are enumerated"
+    return strategy.enumeration.count(targets.astype(np.int64))
+
+
+def _users_a_pass(edges: Ints, most: int) -> Iterator[range]:
+    """Yield the users in parts with so many cells at most, or of one user."""
+    begin = 0
+    while begin < len(edges) - 1:
+        end = longest_run(edges, begin, most)
+        yield range(begin, end)
+        begin = end

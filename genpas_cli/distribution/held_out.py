@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from genpas_cli.distribution.key_table import KeyTable
 from genpas_cli.distribution.similarity import WIDEST, Similarity
 from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sequences import longest_run
 
 
 class Windows(NamedTuple):
@@ -133,8 +134,7 @@ def target_groups(count: Ints, window: int, memory: int) -> list[TargetGroup]:
     targets = np.flatnonzero(count)
     groups, begin, before = [], 0, window * np.concatenate(([0], np.cumsum(count[targets])))
     while begin < len(targets):
-        end = int(np.searchsorted(before, before[begin] + most, side="right")) - 1
-        end = max(min(end, int(np.searchsorted(targets, targets[begin] + widest))), begin + 1)
+        end = min(longest_run(before, begin, most), int(np.searchsorted(targets, targets[begin] + widest)))
         first, last = int(targets[begin]), int(targets[end - 1])
         items = int(before[end] - before[begin])
         groups += [TargetGroup(count > 0, first, last, skip, min(most, items - skip)) for skip in range(0, items, most)]

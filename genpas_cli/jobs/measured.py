@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.distribution.alignment import TrainedTargets, TrainingPart, alignments
 from genpas_cli.distribution.divergence import popularity_deciles
-from genpas_cli.distribution.fairness import FairDraw, is_fair
+from genpas_cli.distribution.fairness import DrawnCuts, FairDraw, is_fair
 from genpas_cli.distribution.figures import References, target_figures
 from genpas_cli.distribution.held_out import InputItems, TargetGroup, items_of, windows
 from genpas_cli.distribution.positions import TENTHS, binned
@@ -78,13 +79,14 @@ def pairs_report(
     with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
         _check_store(opened.store, directory, manifest)
         made = Candidate(parse_strategy(strategy["name"]), int(manifest["pairs"]), strategy["draw"])
+        room = _room_to_count(made, opened.store, opened.machine.memory)
         others = check_stats_options(options) if options.strategy else []
         expected, survey, references = store_report(
             opened.store, options, str(directory), progress, first=made, strategies=others, illustrated=illustrated
         )
         facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
         measured = _with_biases(_measure(pairs, facts, options, name, progress), strategy)
-        fair = _fair_draw(pairs, made, opened.store, opened.machine.memory, progress)
+        fair = _fair_draw(pairs, made, opened.store, room, progress)
     return replace(expected, measured=measured, fair_draw=fair)
 
 
@@ -236,23 +238,40 @@ def _watched(pairs: PairSource, split: Split, stage: str, progress: Progress) ->
         progress(stage, done, rows)
 
 
-def _fair_draw(pairs: GenpasPairs, made: Candidate, store: Store, memory: int, progress: Progress) -> FairDrawFigures:
-    targets = np.maximum(_train_lengths(store) - 1, 0) if store.rule is None else store.rule.count["train"]
-    needed = FairDraw.memory(made.strategy, made.draw, targets.astype(np.int64))
-    if needed > memory:
+def _possible_targets(store: Store) -> NDArray[np.int32]:
+    """Return how many possible targets every user has, from 0."""
+    return np.maximum(_train_lengths(store) - 1, 0) if store.rule is None else store.rule.count["train"]
+
+
+def _room_to_count(made: Candidate, store: Store, memory: int) -> int:
+    """Return the bytes of a limit that are left for what the test of a fair draw counts, beside what users take.
+
+    Raises:
+        MachineError: too little.
+    """
+    targets, room = _possible_targets(store), room_beside_figures(store.items, 1, memory)
+    needed = FairDraw.least_memory(made.strategy, made.draw, targets)
+    if needed > room:
         raise MachineError(
-            f"the test of a fair draw counts every (sequence, target): {show_size(needed)} of memory; "
-            f"the limit is {show_size(memory)}",
+            f"the test of a fair draw takes {show_size(needed)} for {len(targets):,} users; "
+            f"the memory limit leaves {show_size(room)}",
             tip="Raise --memory-limit, or leave --store away for the figures alone.",
         )
-    draw = FairDraw(made.strategy, made.draw, made.pairs, targets)
+    return room - 12 * len(targets)
+
+
+def _fair_draw(pairs: GenpasPairs, made: Candidate, store: Store, room: int, progress: Progress) -> FairDrawFigures:
+    draw = FairDraw(made.strategy, made.draw, made.pairs, _possible_targets(store), room)
     numbers = None if store.rule is None else TargetNumbers(store.rule.targets("train", 0, store.users))
-    for epoch in pairs.epochs():
+
+    def cuts(epoch: str) -> Iterator[DrawnCuts]:
         progress(f"testing the draw: {epoch}")
         for batch in pairs.batches("train", epoch):
             assert batch.cuts is not None, "genpas's own shards have them"
             user, start, target = (a.astype(np.int64) for a in (batch.cuts.user, batch.cuts.start, batch.cuts.target))
-            draw.add(user, start, target, None if numbers is None else numbers.of(user, target))
-        draw.end_epoch()
+            yield DrawnCuts(user, start, target, None if numbers is None else numbers.of(user, target))
+
+    for epoch in pairs.epochs():
+        draw.add_epoch(partial(cuts, epoch))
     tests = draw.result()
     return FairDrawFigures(is_fair(tests), made.draw, [FairTest(**test._asdict()) for test in tests])

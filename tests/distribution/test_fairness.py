@@ -8,7 +8,7 @@ is stated.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from scipy import special, stats
 from genpas_cli.distribution import fairness
 from genpas_cli.distribution.fairness import (
     FALSE_ALARM,
+    DrawnCuts,
     FairDraw,
     LevelTest,
     StepTest,
@@ -85,19 +86,26 @@ def enumerated(strategy: Strategy) -> Cuts:
     return drawn(strategy, "enumerated", len(oracle.enumerate_pairs(strategy.name, LENGTHS)))
 
 
-def fair_draw(strategy: Strategy, draw: str, pairs: int, lengths: list[int] | None = None) -> FairDraw:
+def fair_draw(
+    strategy: Strategy, draw: str, pairs: int, lengths: list[int] | None = None, memory: int = 1 << 30
+) -> FairDraw:
     """Return the test of a draw from histories of these lengths."""
-    return FairDraw(strategy, draw, pairs, targets_of(LENGTHS if lengths is None else lengths).astype(np.int32))
+    targets = targets_of(LENGTHS if lengths is None else lengths).astype(np.int32)
+    return FairDraw(strategy, draw, pairs, targets, memory)
 
 
-def judged(cuts: Cuts, strategy: Strategy, draw: str, pairs: int) -> list[StepTest]:
+def judged(cuts: Cuts, strategy: Strategy, draw: str, pairs: int, memory: int = 1 << 30) -> list[StepTest]:
     """Test one epoch of cuts, given in two parts."""
-    fair = fair_draw(strategy, draw, pairs)
+    fair = fair_draw(strategy, draw, pairs, memory=memory)
     half = len(cuts.user) // 2
-    for part in (slice(0, half), slice(half, None)):
-        fair.add(*(column[part] for column in cuts))
-    fair.end_epoch()
+    parts = [DrawnCuts(*(column[part] for column in cuts)) for part in (slice(0, half), slice(half, None))]
+    fair.add_epoch(lambda: parts)
     return fair.result()
+
+
+def epoch_of(cuts: Cuts) -> Callable[[], list[DrawnCuts]]:
+    """Return what gives all cuts of an epoch, as often as it is asked."""
+    return lambda: [DrawnCuts(*cuts)]
 
 
 def rejected_steps(tests: list[StepTest]) -> set[str]:
@@ -119,8 +127,7 @@ TRIPLES = [
 def test_fair_draws_pass(strategy: Strategy, draw: Draw, pairs: int) -> None:
     fair = fair_draw(strategy, draw, pairs)
     for epoch in range(2):
-        fair.add(*drawn(strategy, draw, pairs, epoch=epoch, epochs=2))
-        fair.end_epoch()
+        fair.add_epoch(epoch_of(drawn(strategy, draw, pairs, epoch=epoch, epochs=2)))
     tests = fair.result()
     assert is_fair(tests), tests
     steps = {"independent": ["sequence length", "sequence", "target", "input"], "balanced": ["counts", "input"]}[draw]
@@ -286,8 +293,8 @@ def test_a_count_outside_floor_and_ceiling_is_found() -> None:
     def counts(first: int, second: int) -> StepTest:
         fair = fair_draw(strategy, "balanced", 3, lengths)
         total = first + second
-        fair.add(np.repeat([0, 1], [first, second]), np.ones(total, np.int64), np.full(total, 2))
-        fair.end_epoch()
+        cuts = DrawnCuts(np.repeat([0, 1], [first, second]), np.ones(total, np.int64), np.full(total, 2))
+        fair.add_epoch(lambda: [cuts])
         return fair.result()[0]
 
     assert [counts(*pair).statistic for pair in ((2, 1), (1, 2))] == [0, 0]
@@ -306,8 +313,7 @@ def test_a_pair_where_next_to_none_is_expected_is_a_ceiling() -> None:
     assert counts.sum() == 10
     k = np.repeat(np.arange(2, 401), counts)
     fair = fair_draw(strategy, "balanced", 10, lengths)
-    fair.add(np.zeros(10, np.int64), np.ones(10, np.int64), k)
-    fair.end_epoch()
+    fair.add_epoch(lambda: [DrawnCuts(np.zeros(10, np.int64), np.ones(10, np.int64), k)])
     assert 10 * p[0] < 1e-11
     assert fair.result()[0].statistic == 0
 
@@ -317,8 +323,7 @@ def test_each_epoch_is_counted_by_itself() -> None:
     cuts = drawn(triple(1, 0, 0), "balanced", MULTI)
     fair = fair_draw(triple(1, 0, 0), "balanced", MULTI)
     for changed in (cuts.without(7), cuts.with_one(cuts.at(7))):
-        fair.add(*changed)
-        fair.end_epoch()
+        fair.add_epoch(epoch_of(changed))
     assert not is_fair(fair.result())
 
 
@@ -333,7 +338,7 @@ def test_p_values_of_fair_draws_are_uniform() -> None:
         fair = fair_draw(strategy, "independent", 20_000)
         # What is added to the levels is drawn from one seed, as one draw is tested; many draws each have their own.
         fair._random = np.random.default_rng(seed)
-        fair.add(*drawn(strategy, "independent", 20_000, seed=seed))
+        fair.add_epoch(epoch_of(drawn(strategy, "independent", 20_000, seed=seed)))
         for test in fair.result():
             p_values.setdefault(test.step, []).append(test.p_value)
     assert len(p_values) == 4
@@ -415,8 +420,27 @@ def test_the_tail_of_the_chi_square_is_as_right_as_it_says() -> None:
 
 
 @pytest.mark.parametrize("draw", ["balanced", "independent", "enumerated"])
-def test_the_memory_that_is_said_covers_the_arrays(draw: str) -> None:
-    targets = targets_of(LENGTHS)
-    fair = fair_draw(SLIDE_WINDOW, draw, 10)
+def test_the_memory_that_is_said_covers_the_arrays(draw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fair, counted = fair_draw(SLIDE_WINDOW, draw, 10, memory=0), [0]
+    made = fair._no_counts
+
+    def no_counts(users: range) -> NDArray[np.uint32]:
+        counted.append(made(users).nbytes)
+        return made(users)
+
+    monkeypatch.setattr(fair, "_no_counts", no_counts)
+    fair.add_epoch(list)
     taken = sum(value.nbytes for value in vars(fair).values() if isinstance(value, np.ndarray) and len(value) > 100)
-    assert taken <= FairDraw.memory(SLIDE_WINDOW, draw, targets) + 8
+    least = FairDraw.least_memory(SLIDE_WINDOW, draw, targets_of(LENGTHS).astype(np.int32))
+    assert taken + max(counted) <= least + 8
+    assert draw == "independent" or max(counted) > 0
+
+
+@pytest.mark.parametrize("draw", ["balanced", "independent", "enumerated"])
+@pytest.mark.parametrize("memory", [0, 500, 4000])
+def test_users_may_be_counted_in_parts(draw: Draw, memory: int) -> None:
+    strategy = SLIDE_WINDOW if draw == "enumerated" else triple(0.5, -0.5, 1)
+    cuts = enumerated(strategy) if draw == "enumerated" else drawn(strategy, draw, MULTI)
+    row = len(cuts.user) // 3
+    for each in (cuts, cuts.without(row), cuts.with_one(cuts.at(row))):
+        assert judged(each, strategy, draw, MULTI, memory=memory) == judged(each, strategy, draw, MULTI)
