@@ -137,15 +137,16 @@ class AlignmentSums:
     """A and D of one target distribution, for several input kernels, added up over parts of the training targets.
 
     Args:
-        trained: the distribution.
+        p: float64 (items + 1,), mass of each target: what the weights of its pairs add up to.
+        common: bool (items + 1,), its common targets.
         held_out: int64 (items + 1,), held-out pairs of each target.
         mean: float64 (items + 1,), the mean held-out input over the common targets.
         kernels: how many input kernels there are.
     """
 
-    def __init__(self, trained: TrainedTargets, held_out: Ints, mean: Floats, kernels: int) -> None:
-        self._p, self._common, self._held_out, self._mean = trained.p, trained.common(held_out), held_out, mean
-        self._pairs, targets = int(held_out[self._common].sum()), int(self._common.sum())
+    def __init__(self, p: Floats, common: NDArray[np.bool_], held_out: Ints, mean: Floats, kernels: int) -> None:
+        self._p, self._common, self._held_out, self.mean = p, common, held_out, mean
+        self._pairs, targets = int(held_out[common].sum()), int(common.sum())
         self._different = targets * (targets - 1)
         self._same, self._own, self._all = np.zeros(kernels), np.zeros(kernels), np.zeros(kernels)
 
@@ -166,7 +167,7 @@ class AlignmentSums:
             self._same[number] += float((v * each.same).sum())
             self._own[number] += float((own * each.same).sum())
             if not again:
-                self._all[number] += float((v * each.beside(self._mean)).sum())
+                self._all[number] += float((v * each.beside(self.mean)).sum())
 
     def results(self) -> list[Alignment]:
         """Return A and D for each input kernel."""
@@ -195,13 +196,16 @@ def alignments(  # all but two by keyword
     """
     if not held_out.any():
         return [[Alignment(None, None)] * kernels for _ in trained]
-    means = MeanInputs((each.common(held_out) for each in trained), held_out, similarity)
+    common = [each.common(held_out) for each in trained]
+    means = MeanInputs(common, held_out, similarity)
     for inputs in source.held_out("reading held-out inputs"):
         means.add(inputs)
-    by_mean = [means.of(each.common(held_out)) for each in trained]
-    sums = [AlignmentSums(each, held_out, mean, kernels) for each, mean in zip(trained, by_mean, strict=True)]
+    sums = [
+        AlignmentSums(each.p, targets, held_out, means.of(targets), kernels)
+        for each, targets in zip(trained, common, strict=True)
+    ]
     # Distributions whose common targets are the same share what is computed with their mean, one after the other.
-    order = sorted(range(len(trained)), key=lambda number: id(by_mean[number]))
+    order = sorted(range(len(trained)), key=lambda number: id(sums[number].mean))
     groups = target_groups(held_out, similarity.window, memory)
     for number, group in enumerate(groups, 1):
         part = f" ({number} of {len(groups)})" if len(groups) > 1 else ""

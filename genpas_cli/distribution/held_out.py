@@ -132,12 +132,13 @@ def target_groups(count: Ints, window: int, memory: int) -> list[TargetGroup]:
     # So that the key of a target, an item and a size is below 2^63.
     widest = ((1 << (63 - _SIZE_BITS)) - 1) // len(count)
     targets = np.flatnonzero(count)
-    groups, begin, before = [], 0, window * np.concatenate(([0], np.cumsum(count[targets])))
+    held_out, before = count > 0, window * np.concatenate(([0], np.cumsum(count[targets])))
+    groups, begin = [], 0
     while begin < len(targets):
         end = min(longest_run(before, begin, most), int(np.searchsorted(targets, targets[begin] + widest)))
         first, last = int(targets[begin]), int(targets[end - 1])
         items = int(before[end] - before[begin])
-        groups += [TargetGroup(count > 0, first, last, skip, min(most, items - skip)) for skip in range(0, items, most)]
+        groups += [TargetGroup(held_out, first, last, skip, min(most, items - skip)) for skip in range(0, items, most)]
         begin = end
     return groups
 
@@ -159,10 +160,9 @@ class HeldOutInputs:
         for part in parts:
             here = group.has(part.target)
             key = (self._keys_of(part.target[here], part.item[here]) << _SIZE_BITS) + part.size[here]
-            passed += len(key)
-            key = key[max(group.skip - (passed - len(key)), 0) :][: group.most - filled]
-            keys[filled : filled + len(key)] = key
-            filled += len(key)
+            ours = key[max(group.skip - passed, 0) :][: group.most - filled]
+            keys[filled : filled + len(ours)] = ours
+            passed, filled = passed + len(key), filled + len(ours)
         keys = keys[:filled]
         keys.sort()
         keys, self._sums = _summed(keys, _weights(similarity))
