@@ -11,6 +11,7 @@ import typer
 from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
+from genpas_cli.errors import UsageError
 from genpas_cli.jobs.options import IngestOptions
 
 if TYPE_CHECKING:
@@ -38,8 +39,10 @@ zcat ratings.dat.gz | genpas ingest - -o ml.store --user 1 --item 2 --time 4
 def ingest(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="STORE", help="The store file to make.", show_default=False)
-    ],
+        Path | None,
+        typer.Option("-o", "--output", metavar="STORE", help="The store file to make; needed but for --dry-run.",
+                     show_default=False),
+    ] = None,
     *,
     append: Annotated[
         bool,
@@ -63,9 +66,12 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.jobs.ingest_plan import plan_ingest
 
     del quiet  # acted on by `command`
+    if output is None and (append or not dry_run):
+        raise UsageError("Missing option '-o' / '--output': the store", tip=_example(sources, append=append))
     if dry_run:
-        console.print_json(asdict(plan_ingest(sources, output, options, append=append)))
+        console.print_json(asdict(plan_ingest(sources, options, append_to=output if append else None)))
         return
+    assert output is not None, "asked for above"
     with console.progress() as progress:
         report = run(sources, output, options, append=append, force=force, progress=progress)
     if json:
@@ -74,6 +80,15 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
     say_report(report)
     store = console.escaped(report.store)
     console.say(f"\nwrote {store}; next: [bold]genpas augment {store}[/bold]")
+
+
+def _example(sources: list[str], *, append: bool) -> str:
+    from genpas_cli.jobs.opening import default_output
+
+    if append:
+        return "Name the store that they are appended to: -o STORE"
+    name = "log.store" if sources[0] == "-" else default_output(sources, ".store")
+    return f"Name it, for example: -o {name}"
 
 
 def say_report(report: IngestReport) -> None:

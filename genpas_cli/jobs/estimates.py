@@ -23,6 +23,9 @@ _STORE_MEMORY = 64 * 2**20
 _FIGURES_MEMORY = 300 * 2**20
 """Bytes that `stats` and `tune` take whatever the store: `FIXED_MEMORY`, and what is computed of a run of sequences."""
 
+LEAST_ROOM = 8 * 2**20
+"""Bytes for the held-out inputs of a group of targets at least: each group is two passes."""
+
 WORKER_MEMORY = 24 * 2**20
 """Bytes that a worker takes whatever the size of its shard."""
 
@@ -51,6 +54,11 @@ def store_memory(memory: int) -> int:
 def figures_memory(items: int, strategies: int, memory: int) -> int:
     """Return the bytes that figures of so many strategies' targets take, of a limit."""
     return _FIGURES_MEMORY + store_memory(memory) - _STORE_MEMORY + items * (_ITEM_BYTES + strategies * _TARGET_BYTES)
+
+
+def limit_for_figures(items: int, strategies: int) -> int:
+    """Return the least memory limit under which they leave `LEAST_ROOM`: three quarters of what is more are theirs."""
+    return math.ceil((figures_memory(items, strategies, 0) + LEAST_ROOM - _STORE_MEMORY) * 4 / 3)
 
 
 def strategies_at_once(items: int, memory: int) -> int:

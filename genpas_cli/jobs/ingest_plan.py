@@ -47,16 +47,15 @@ class IngestPlan:
 
 
 def plan_ingest(
-    sources: str | Path | Sequence[str | Path], output: str | Path, options: IngestOptions | None = None, *,
-    append: bool = False,
+    sources: str | Path | Sequence[str | Path], options: IngestOptions | None = None, *,
+    append_to: str | Path | None = None,
 ) -> IngestPlan:  # fmt: skip
     """Return how `ingest` would read logs and what it would take, and write nothing.
 
     Args:
         sources: as for `ingest`; what can be read once, and what lies on object storage, is read for it.
-        output: the store.
         options: as for `ingest`.
-        append: as for `ingest`.
+        append_to: the store that they would be appended to.
 
     Raises:
         UsageError, DataError, MachineError: see `ingest`.
@@ -64,13 +63,13 @@ def plan_ingest(
     options = options or IngestOptions()
     arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
     check_ingest_options(options)
-    path, machine = Path(output), resolve(options)
-    if append:
-        check_is_store(path)
+    machine = resolve(options)
+    if append_to is not None:
+        check_is_store(Path(append_to))
     with (
         scratch_directory(machine.temp_dir) as scratch,
         connect(machine, scratch) as database,
-        earlier_store(database, path) if append else nullcontext() as earlier,
+        earlier_store(database, Path(append_to)) if append_to is not None else nullcontext() as earlier,
     ):
         if earlier is not None:
             options = earlier.options(options)

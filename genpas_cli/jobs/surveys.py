@@ -6,6 +6,7 @@ what the first has found. Memory: a few numbers an item and strategy, and for he
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ from genpas_cli.distribution.targets import (
     targets_in,
 )
 from genpas_cli.errors import MachineError
-from genpas_cli.jobs.estimates import figures_memory, strategies_at_once
+from genpas_cli.jobs.estimates import LEAST_ROOM, figures_memory, limit_for_figures, strategies_at_once
 from genpas_cli.machine import show_size
 from genpas_cli.progress import Progress
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
@@ -41,9 +42,6 @@ INTERACTIONS_A_RUN = 1 << 18
 
 _COMPARED_AT_ONCE = 1 << 20
 """Items of inputs, likewise."""
-
-_LEAST_ROOM = 8 * 2**20
-"""Bytes for the held-out inputs of a group of targets at least: each group is two passes."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +92,16 @@ def room_beside_figures(items: int, strategies: int, memory: int) -> int:
     Raises:
         MachineError: nothing is left.
     """
-    needed = figures_memory(items, strategies, memory) + _LEAST_ROOM
-    if needed > memory:
+    room = memory - figures_memory(items, strategies, memory)
+    if room < LEAST_ROOM:
+        needed = math.ceil(limit_for_figures(items, strategies) / 10**6)
+        helps = limit_for_figures(items, 1) <= memory
         raise MachineError(
-            f"the figures of {items:,} items and {strategies:,} ways to pick targets take {show_size(needed)}; "
-            f"the memory limit is {show_size(memory)}",
-            tip="Raise --memory-limit, or look at fewer strategies at a time.",
+            f"the memory limit of {show_size(memory)} is too small for the figures of {strategies:,} ways to pick "
+            f"targets among {items:,} items: about {needed} MB needed",
+            tip=f"Allow more with --memory-limit {needed}MB{', or look at fewer strategies' if helps else ''}.",
         )
-    return memory - needed + _LEAST_ROOM
+    return room
 
 
 class Surveyor:

@@ -179,11 +179,24 @@ def test_a_memory_limit_below_what_held_out_inputs_take_changes_no_figure(genpas
         assert limited == approximately(free)
 
 
-def test_a_memory_limit_below_what_figures_take(genpas: Genpas, store: Path) -> None:
-    with unchanged(genpas.cwd, genpas.temp_dir):
-        for command in ("stats", "tune"):
-            done = genpas(command, store, "--memory-limit", "310MB")
-            refused(done, MACHINE, "figures", "items", "memory limit", "310 MB", "--memory-limit", "fewer strategies")
+@pytest.mark.parametrize("command", ["stats", "tune"])
+def test_a_memory_limit_below_what_figures_take_names_one_that_works(
+    inside: InProcess, store: Path, command: str
+) -> None:
+    with unchanged(inside.cwd, inside.temp_dir):
+        done = inside(command, store, "--memory-limit", "310MB")
+    refused(done, MACHINE, "memory limit", "310 MB", "figures", "items", "needed", "--memory-limit")
+    words = words_of(done.stderr)
+    limit = words[words.index("--memory-limit") + 1].rstrip(".")
+    assert inside(command, store, "--memory-limit", limit).returncode == 0
+    below = f"{int(limit.removesuffix('MB')) - 2}MB"
+    assert inside(command, store, "--memory-limit", below).returncode == MACHINE
+
+
+def test_fewer_strategies_are_offered_where_they_would_do(inside: InProcess, store: Path) -> None:
+    many = [word for alpha in range(3000) for word in ("-s", f"{alpha / 1000},0,0")]
+    done = inside("stats", store, "--memory-limit", "345MB", *many)
+    refused(done, MACHINE, "3,000 ways to pick targets", "fewer strategies")
 
 
 def test_a_memory_limit_below_one_shard(genpas: Genpas, store: Path) -> None:

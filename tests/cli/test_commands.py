@@ -259,7 +259,7 @@ def test_a_dry_run_of_ingest_says_how_logs_would_be_read_and_writes_nothing(insi
     parquet = larger_log(inside.cwd / "log.parquet", 1000)
     with unchanged(inside.cwd, inside.temp_dir):
         plan = inside.json("ingest", parquet, "-o", "new.store", "--dry-run")
-        of_csv = inside.json("ingest", made / "log.csv", "-o", "new.store", "--dry-run")
+        of_csv = inside.json("ingest", made / "log.csv", "--dry-run")
     assert set(plan) == {field.name for field in dataclasses.fields(genpas_cli.IngestPlan)}
     assert plan["files"] == [{"name": str(parquet), "format": "parquet", "rows": 25_000}]
     assert plan["columns"] == {"user": "user_id", "item": "item_id", "time": "timestamp", "keep": []}
