@@ -59,11 +59,11 @@ def _binomials(pairs: int, p: Floats) -> Iterator[_Binomials]:
     low = np.maximum(np.floor(mean - reach), 0).astype(np.int64)
     width = np.minimum(np.ceil(mean + reach), pairs).astype(np.int64) - low + 1
     order = np.argsort(width, kind="stable")
-    begin = 0
+    ascending, begin = width[order], 0
     while begin < len(order):
         # Rows of twice the first one's width at most, so that little of the rectangle is empty.
-        end = int(np.searchsorted(width[order], 2 * width[order[begin]], side="right"))
-        end = min(end, begin + max(_CELLS_A_CHUNK // int(width[order[end - 1]]), 1))
+        end = int(np.searchsorted(ascending, 2 * ascending[begin], side="right"))
+        end = min(end, begin + max(_CELLS_A_CHUNK // int(ascending[end - 1]), 1))
         rows = order[begin:end]
         yield _rectangle(item[rows], low[rows], int(width[rows].max()), pairs, chance[rows])
         begin = end

@@ -29,7 +29,7 @@ LEAST_ROOM = 8 * 2**20
 WORKER_MEMORY = 24 * 2**20
 """Bytes that a worker takes whatever the size of its shard."""
 
-_ITEM_BYTES, _TARGET_BYTES = 200, 60
+_ITEM_BYTES, _TARGET_BYTES = 80, 50
 """Of an item in `stats` and `tune`: what is counted once, and for each strategy that differs in its targets."""
 
 _CUT_BYTES = 5
