@@ -274,8 +274,7 @@ def test_an_example_by_hand(name: str, p_2: float, mean_length: float, inputs_pe
 def test_runs_of_users_do_not_matter(case: Case, users_a_run: int) -> None:
     assume(tells_apart(case))
     whole, parts = case.report().strategies[0], case.report(users_a_run=users_a_run).strategies[0]
-    # Balanced counts at a point that falls on an edge are decided by rounding, see test_finite.py; so is A / D where D is
-    # next to nothing.
+    # Rounding decides of balanced counts at a point on an edge (see test_finite.py), and of A / D where D is near 0.
     assert asdict(replace(parts, drawn=[], alignment_ratio=None)) == approximately(
         asdict(replace(whole, drawn=[], alignment_ratio=None))
     )
