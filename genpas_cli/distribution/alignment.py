@@ -194,8 +194,6 @@ def alignments(  # all but two by keyword
         similarity: how inputs are compared.
         memory: bytes for held-out inputs.
     """
-    if not held_out.any():
-        return [[Alignment(None, None)] * kernels for _ in trained]
     common = [each.common(held_out) for each in trained]
     means = MeanInputs(common, held_out, similarity)
     for inputs in source.held_out("reading held-out inputs"):

@@ -37,7 +37,9 @@ _ROUNDING = 1e-11
 than that: a count of 1 where N p is 10^-8 is a ceiling, and of many such cells a fair draw has some."""
 
 
-_COUNT_BYTES = 4
+_USER_BYTES, _COUNT_BYTES = 12, 4
+"""Of a user: how many targets there are, and where its counts begin; of a count, of a pair or an (s, k)."""
+
 _USERS_AT_ONCE = 1 << 16
 
 
@@ -116,7 +118,7 @@ class FairDraw:
         draw: `balanced`, `independent` or `enumerated`.
         pairs: pairs of an epoch.
         targets: int32, number of possible targets m = |s| − 1 of every user.
-        memory: bytes for what is counted, four a pair or (s, k); if that is too little, a part of the users at a time.
+        memory: bytes to take; where they do not do for all counts, a part of the users is counted at a time.
     """
 
     def __init__(self, strategy: Strategy, draw: str, pairs: int, targets: NDArray[np.int32], memory: int) -> None:
@@ -133,13 +135,13 @@ class FairDraw:
             self._before_user = np.cumsum(self._p_sequence[targets]) - self._p_sequence[targets]
             return
         self._cell_edges = _edges(_cells(strategy, draw, targets))
-        self._parts = list(_users_a_pass(self._cell_edges, memory // _COUNT_BYTES))
+        self._parts = list(_users_a_pass(self._cell_edges, (memory - _USER_BYTES * len(targets)) // _COUNT_BYTES))
 
     @staticmethod
     def least_memory(strategy: Strategy, draw: str, targets: NDArray[np.int32]) -> int:
-        """Return the bytes that a test needs: 12 a user, and 4 a pair or (s, k) of the user with most."""
+        """Return the bytes that a test needs: those of all users, and of the counts of the user with most."""
         most = 0 if draw == "independent" else int(_cells(strategy, draw, targets).max(initial=0))
-        return 12 * len(targets) + _COUNT_BYTES * most
+        return _USER_BYTES * len(targets) + _COUNT_BYTES * most
 
     def add_epoch(self, cuts: Callable[[], Iterable[DrawnCuts]]) -> None:
         """Add all cuts of an epoch; they are gone through once for each part of the users."""

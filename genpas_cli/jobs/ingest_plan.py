@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,10 @@ from genpas_cli.database import BESIDE, COUNTED, connect
 from genpas_cli.jobs.appending import earlier_store
 from genpas_cli.jobs.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
 from genpas_cli.jobs.ingest import check_ingest_options
+from genpas_cli.jobs.opening import Sources, source_names
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs.plans import Plan
-from genpas_cli.logs.stage_place import rows_of, stage_place
+from genpas_cli.logs.stage_place import stage_place
 from genpas_cli.logs.staging import plan_of
 from genpas_cli.machine import resolve, scratch_directory
 from genpas_cli.store import check_is_store
@@ -44,12 +44,12 @@ class IngestPlan:
     bytes: int
     """Of the store, estimated."""
     threads: int
+    """That sort and read."""
 
 
 def plan_ingest(
-    sources: str | Path | Sequence[str | Path], options: IngestOptions | None = None, *,
-    append_to: str | Path | None = None,
-) -> IngestPlan:  # fmt: skip
+    sources: Sources, options: IngestOptions | None = None, *, append_to: str | Path | None = None
+) -> IngestPlan:
     """Return how `ingest` would read logs and what it would take, and write nothing.
 
     Args:
@@ -61,7 +61,6 @@ def plan_ingest(
         UsageError, DataError, MachineError: see `ingest`.
     """
     options = options or IngestOptions()
-    arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
     check_ingest_options(options)
     machine = resolve(options)
     if append_to is not None:
@@ -73,19 +72,22 @@ def plan_ingest(
     ):
         if earlier is not None:
             options = earlier.options(options)
-        plan = plan_of(database.con, arguments, options, scratch)
+        plan = plan_of(database.con, source_names(sources), options, scratch)
         before = 0 if earlier is None else earlier.rows
         return _planned(plan, before, database.memory, machine.threads)
 
 
 def _planned(plan: Plan, before: int, memory: int, threads: int) -> IngestPlan:
-    files = [{"name": log.name, "format": log.format, "rows": round(rows_of(log))} for log in plan.logs]
-    rows, kept = sum(round(rows_of(log)) for log in plan.logs), len(plan.keep)
-    place, roles = stage_place(plan, memory), plan.roles[0]
+    place, roles, kept = stage_place(plan, memory), plan.roles[0], len(plan.keep)
+    of_files = [round(rows) for rows in place.rows]
+    rows = sum(of_files)
     held, in_file = (0, place.bytes) if place.in_file else (place.bytes, 0)
     for_sort = memory - held
     return IngestPlan(
-        files=files,
+        files=[
+            {"name": log.name, "format": log.format, "rows": count}
+            for log, count in zip(plan.logs, of_files, strict=True)
+        ],
         columns={
             "user": roles.user.name, "item": roles.item.name, "time": None if roles.time is None else roles.time.name,
             "keep": [extra.name for extra in plan.keep],

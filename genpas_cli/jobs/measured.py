@@ -79,14 +79,15 @@ def pairs_report(
     with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
         _check_store(opened.store, directory, manifest)
         made = Candidate(parse_strategy(strategy["name"]), int(manifest["pairs"]), strategy["draw"])
-        room = _room_to_count(made, opened.store, opened.machine.memory)
+        targets = _possible_targets(opened.store)
+        room = _room_for_test(made, targets, opened.store.items, opened.machine.memory)
         others = check_stats_options(options) if options.strategy else []
         expected, survey, references = store_report(
             opened.store, options, str(directory), progress, first=made, strategies=others, illustrated=illustrated
         )
         facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
         measured = _with_biases(_measure(pairs, facts, options, name, progress), strategy)
-        fair = _fair_draw(pairs, made, opened.store, room, progress)
+        fair = _fair_draw(pairs, made, targets, opened.store, room, progress)
     return replace(expected, measured=measured, fair_draw=fair)
 
 
@@ -243,25 +244,26 @@ def _possible_targets(store: Store) -> NDArray[np.int32]:
     return np.maximum(_train_lengths(store) - 1, 0) if store.rule is None else store.rule.count["train"]
 
 
-def _room_to_count(made: Candidate, store: Store, memory: int) -> int:
-    """Return the bytes of a limit that are left for what the test of a fair draw counts, beside what users take.
+def _room_for_test(made: Candidate, targets: NDArray[np.int32], items: int, memory: int) -> int:
+    """Return the bytes of a limit that are left for the test of a fair draw.
 
     Raises:
         MachineError: too little.
     """
-    targets, room = _possible_targets(store), room_beside_figures(store.items, 1, memory)
-    needed = FairDraw.least_memory(made.strategy, made.draw, targets)
+    room, needed = room_beside_figures(items, 1, memory), FairDraw.least_memory(made.strategy, made.draw, targets)
     if needed > room:
         raise MachineError(
             f"the test of a fair draw takes {show_size(needed)} for {len(targets):,} users; "
             f"the memory limit leaves {show_size(room)}",
             tip="Raise --memory-limit, or leave --store away for the figures alone.",
         )
-    return room - 12 * len(targets)
+    return room
 
 
-def _fair_draw(pairs: GenpasPairs, made: Candidate, store: Store, room: int, progress: Progress) -> FairDrawFigures:
-    draw = FairDraw(made.strategy, made.draw, made.pairs, _possible_targets(store), room)
+def _fair_draw(
+    pairs: GenpasPairs, made: Candidate, targets: NDArray[np.int32], store: Store, room: int, progress: Progress
+) -> FairDrawFigures:
+    draw = FairDraw(made.strategy, made.draw, made.pairs, targets, room)
     numbers = None if store.rule is None else TargetNumbers(store.rule.targets("train", 0, store.users))
 
     def cuts(epoch: str) -> Iterator[DrawnCuts]:

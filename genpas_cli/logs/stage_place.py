@@ -34,6 +34,8 @@ class StagePlace(NamedTuple):
     in_file: bool
     bytes: int
     """Of the rows, about: in memory, or in the file."""
+    rows: tuple[float, ...]
+    """Of each file, see `rows_of`."""
 
 
 def stage_place(plan: Plan, memory: int) -> StagePlace:
@@ -45,9 +47,10 @@ def stage_place(plan: Plan, memory: int) -> StagePlace:
         plan: what is going to be staged.
         memory: bytes that the connection may take.
     """
-    values = sum(map(rows_of, plan.logs)) * len(plan.columns())
+    rows = tuple(map(rows_of, plan.logs))
+    values = sum(rows) * len(plan.columns())
     in_file = values * _IN_MEMORY > memory * _SHARE
-    return StagePlace(in_file, math.ceil(values * (_IN_FILE if in_file else _IN_MEMORY)))
+    return StagePlace(in_file, math.ceil(values * (_IN_FILE if in_file else _IN_MEMORY)), rows)
 
 
 def attach_stage(con: duckdb.DuckDBPyConnection, place: StagePlace, scratch: Path) -> None:
