@@ -48,7 +48,7 @@ def stats(  # all but two by keyword
             return pairs_report(first, beside, options, progress, illustrated=illustrated)
         return other_pairs_report(paths, beside, options, progress, illustrated=illustrated)
     if store is not None:
-        raise UsageError(f"--store {store}: it goes with pairs, and {paths[0]} is a log or a store")
+        raise UsageError(f"--store {store}: it goes with pairs, and {paths[0]} is no pairs directory")
     with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
         source = " ".join(source_names(sources))
         return store_report(opened.store, options, source, progress, illustrated=illustrated).report

@@ -97,8 +97,8 @@ def room_beside_figures(items: int, strategies: int, memory: int) -> int:
         needed = math.ceil(limit_for_figures(items, strategies) / 10**6)
         helps = limit_for_figures(items, 1) <= memory
         raise MachineError(
-            f"the memory limit of {show_size(memory)} is too small for the figures of {strategies:,} ways to pick "
-            f"targets among {items:,} items: about {needed} MB needed",
+            f"the memory limit of {show_size(memory)} is too small for the figures of {strategies:,} "
+            f"{'way' if strategies == 1 else 'ways'} to pick targets among {items:,} items: about {needed} MB needed",
             tip=f"Allow more with --memory-limit {needed}MB{', or look at fewer strategies' if helps else ''}.",
         )
     return room
