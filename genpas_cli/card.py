@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from genpas_cli.manifest import Manifest
+from genpas_cli.manifest import CARD, Manifest
+from genpas_cli.places import file_digest
 from genpas_cli.shards import ShardFile, rows_by_split
 
 _GLOBS = {"train": "data/**/train-*.parquet", "validation": "data/validation-*.parquet", "test": "data/test-*.parquet"}
+
+
+def write_card(directory: Path, manifest: Manifest, shards: Sequence[ShardFile]) -> ShardFile:
+    """Write the card of a pairs directory, and return how its manifest lists it."""
+    path = directory / CARD
+    path.write_text(data_card(manifest, shards), encoding="utf-8")
+    return ShardFile(CARD, None, 0, path.stat().st_size, file_digest(path))
 
 
 def data_card(manifest: Manifest, shards: Iterable[ShardFile]) -> str:

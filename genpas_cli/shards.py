@@ -107,10 +107,12 @@ class FinishedShards:
     def _listed(self) -> Iterator[ShardFile]:
         lines = self._journal.read_bytes().splitlines() if self._journal.exists() else []
         for line in lines:
-            with contextlib.suppress(ValueError):  # the run was killed as it wrote the line
+            # A line that cannot be read is of a run that was killed as it wrote it; a file that has not the bytes that
+            # were entered was damaged since. Either is made again.
+            with contextlib.suppress(ValueError, TypeError, RecursionError, OSError):
                 file = ShardFile(**json.loads(line))
                 path = self.directory / file.path
-                if path.is_file() and path.stat().st_size == file.bytes:
+                if path.stat().st_size == file.bytes and file_digest(path) == file.sha256:
                     yield file
 
     def add(self, file: ShardFile) -> None:

@@ -9,7 +9,10 @@ Tables (documented for users in docs/reference/formats.md):
     items         item_num INTEGER, item_id VARCHAR; in the order of item_num
     sources       name, format, bytes, sha256, rows: the files it was made from
     funnel        step, dropped, kept: what cleaning did, in order
-    meta          key, value (JSON): format version, versions, options, counts
+    meta          key, value (JSON): format version, versions, options, counts, digest of the content
+
+The digest of the content is what a store is known by: it covers all rows of `interactions`, `users` and `items` in
+their order, so two stores of the same files in another order, or with other item numbers, are told apart.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,9 +34,11 @@ from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.machine import Machine
 from genpas_cli.sampling.user_targets import UserTargets
+from genpas_cli.sealed import content_digest
 from genpas_cli.sequence_source import USERS_A_READ, Lengths, SequenceSource, Split, possible_targets
 from genpas_cli.sequences import Sequences, Spans
 from genpas_cli.spans import RowOrder, cut_spans
+from genpas_cli.table_digest import TableDigest
 from genpas_cli.target_rule import TargetRule, pick_targets
 
 FORMAT_VERSION = 1
@@ -42,6 +48,10 @@ SPLITS = ("train", "validation", "test", "unused")
 it still stands in the inputs of later targets."""
 
 _BATCH_ROWS = 1 << 18
+
+_CONTENT = "content_sha256"
+
+_TABLES = frozenset({"interactions", "users", "items", "sources", "funnel", "meta"})
 
 
 def is_store(path: Path) -> bool:
@@ -53,9 +63,38 @@ def is_store(path: Path) -> bool:
         return False
 
 
+def foreign_in_store(path: Path) -> str | None:
+    """Return what `path` is, or holds beside a store of ours, see `genpas_cli.publish.Foreign`."""
+    if path.is_symlink() or not path.is_file():
+        return "it is not a file"
+    if path.stat().st_size == 0:
+        return None
+    if not is_store(path):
+        return "it is not a store"
+    try:
+        with duckdb.connect(config={"threads": "1"}) as con:
+            con.execute(f"attach {_literal(path)} as found (read_only)")
+            listed = con.sql(
+                "select table_name from duckdb_tables() where database_name = 'found' union all "
+                "select view_name from duckdb_views() where database_name = 'found' and not internal"
+            )
+            names = {name for (name,) in listed.fetchall()}
+            ours = names >= _TABLES and con.sql("select key from found.meta where key = 'format_version'").fetchall()
+    except duckdb.Error as error:
+        return f"it cannot be opened as a store ({(str(error).splitlines() or [''])[0]})"
+    if not ours:
+        return "it is a DuckDB database, but not a store of genpas"
+    more = sorted(names - _TABLES)
+    return f"it holds {more[0]}, which is no table of a store" if more else None
+
+
 def quoted(name: str) -> str:
     """Return a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 # ---------------------------------------------------------------------------------------------------------- writing
@@ -63,7 +102,7 @@ def quoted(name: str) -> str:
 
 def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Create an empty store file and attach it as `store`."""
-    con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as store")
+    con.execute(f"attach {_literal(path)} as store")
     con.execute("create type store.split_kind as enum " + str(SPLITS))
     con.execute("create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint)")
     con.execute("create table store.funnel (step varchar, dropped bigint, kept bigint)")
@@ -72,13 +111,25 @@ def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def write_interactions(
     database: Database, schema: pa.Schema, parts: Iterable[Iterable[pa.RecordBatch]], kept: list[str]
-) -> None:
-    """Create `interactions` from batches with columns user_num, item_num, [time], split (code), kept..."""
+) -> str:
+    """Create `interactions` from batches with columns user_num, item_num, [time], split (code), kept...
+
+    Returns:
+        The digest of all rows.
+    """
+    digest = TableDigest(schema)
     time = "time, " if "time" in schema.names else ""
     more = "".join(f", {quoted(name)}" for name in kept)
     names = "[" + ", ".join(f"'{name}'" for name in SPLITS) + "]"
     select = f"select user_num, item_num, {time}{names}[split + 1]::store.split_kind as split{more} from feed"
-    database.create("store.interactions", select, schema, parts)
+    database.create("store.interactions", select, schema, (_digested(part, digest) for part in parts))
+    return digest.hexdigest()
+
+
+def _digested(batches: Iterable[pa.RecordBatch], digest: TableDigest) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        digest.add(batch)
+        yield batch
 
 
 def write_items(con: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -107,12 +158,34 @@ def write_provenance(con: duckdb.DuckDBPyConnection, sources: Sequence[Any], fun
     con.executemany("insert into store.funnel values (?, ?, ?)", [list(asdict(step).values()) for step in funnel])
 
 
-def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any]) -> None:
-    """Write `meta`, and leave one file that needs no write-ahead log beside it."""
-    rows = [(key, json.dumps(value)) for key, value in {"format_version": FORMAT_VERSION, **meta}.items()]
+def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any], interactions: str | None) -> None:
+    """Write `meta`, and leave one file that needs no write-ahead log beside it.
+
+    Args:
+        con: the store is attached there as `store`, with all other tables written.
+        meta: what the store says of itself.
+        interactions: digest of the rows of `interactions`; None for a store that has none of its own.
+    """
+    content = None if interactions is None else _content_digest(con, "store", interactions)
+    known = {"format_version": FORMAT_VERSION, **meta, _CONTENT: content}
+    rows = [(key, json.dumps(value)) for key, value in known.items()]
     con.executemany("insert into store.meta values (?, ?)", rows)
     con.execute("checkpoint store")
     con.execute("detach store")
+
+
+def _content_digest(con: duckdb.DuckDBPyConnection, name: str, interactions: str) -> str:
+    """Return the digest of the content of an attached store, given that of its interactions."""
+    parts = [interactions]
+    for table in ("users", "items"):
+        cursor = con.cursor()
+        reader = cursor.sql(f"select * from {name}.{table}").to_arrow_reader(_BATCH_ROWS)
+        digest = TableDigest(reader.schema)
+        for batch in reader:
+            digest.add(batch)
+        parts.append(digest.hexdigest())
+        cursor.close()
+    return content_digest(parts)
 
 
 # ---------------------------------------------------------------------------------------------------------- reading
@@ -144,6 +217,30 @@ class Store(SequenceSource):
     def items(self) -> int:
         """Number of items in the vocabulary."""
         return int(self.meta["items"])
+
+    @cached_property
+    def content_digest(self) -> str | None:
+        """Digest of the content; None where the store was made without its interactions, for the Spark engine.
+
+        Of a store that an earlier version made without a digest, it is computed: a pass over all rows.
+        """
+        if _CONTENT in self.meta:
+            found = self.meta[_CONTENT]
+            return None if found is None else str(found)
+        return self.compute_content_digest()
+
+    def compute_content_digest(self) -> str:
+        """Return the digest of what the store holds now, whatever it says of itself: a pass over all rows."""
+        time = "" if self.meta["time_type"] is None else "time, "
+        kept = "".join(f", {quoted(name)}" for name in self.kept)
+        query = (
+            f"select user_num, item_num, {time}enum_code(split)::utinyint as split{kept} from {self.name}.interactions"
+        )
+        digest: TableDigest | None = None
+        for batch in self.database.read(query, _BATCH_ROWS):
+            digest = digest or TableDigest(batch.schema)
+            digest.add(batch)
+        return _content_digest(self.database.con, self.name, "" if digest is None else digest.hexdigest())
 
     def rows(self, table: Literal["sources", "funnel"]) -> list[dict[str, Any]]:
         """Return a small table as dictionaries."""
@@ -284,7 +381,7 @@ def attached_store(database: Database, path: Path, name: str) -> Iterator[Store]
     """
     check_is_store(path)
     try:
-        database.con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name} (read_only)")
+        database.con.execute(f"attach {_literal(path)} as {name} (read_only)")
         yield Store(path, database, _read_meta(database.con, path, name), name=name)
     except duckdb.Error as error:
         if unreadable := _unreadable(path, error):

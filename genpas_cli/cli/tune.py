@@ -57,9 +57,9 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
 
     del quiet  # acted on by `command`
     if html is not None:
-        from genpas_cli.report.page import check_report_extra, write_tune_page
+        from genpas_cli.report.page import check_page, write_tune_page
 
-        check_report_extra()
+        check_page(html)
     if options.train_top is None and (given := _unused(output, training, resume=resume, force=force)):
         raise UsageError(f"{given} goes with --train-top", tip="Without it nothing is trained, and nothing written.")
     with nullcontext() if options.train_top is None else told_to_resume(), console.progress() as progress:

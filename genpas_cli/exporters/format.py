@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -85,6 +85,14 @@ class Format(ABC):
         """Return where in an output directory a split goes."""
         return f"{split}{self.suffix}"
 
+    @classmethod
+    def wrote(cls, path: Path) -> bool:  # noqa: ARG003  # those that can tell do
+        """Tell, by what is in it, whether an existing file is one that this format writes.
+
+        False where the format leaves nothing in a file by which it could be told from somebody else's.
+        """
+        return False
+
     @abstractmethod
     def encode(self, pairs: pa.RecordBatch) -> Any:
         """Return what `write` takes of a batch; called on any thread."""
@@ -120,6 +128,20 @@ class TextFormat(Format):
         """Write a split."""
         out.write(self.header())
         out.writelines(parts)
+
+
+def are_of_pairs(names: Sequence[object]) -> bool:
+    """Tell whether these are names of columns of pairs, and of nothing else."""
+    known = {"user_num", "user_id", "input_start", "target_position"}
+    return {"input_items", "target_item"} & set(names) != set() and all(
+        isinstance(name, str) and (name in known or name.startswith(("input_", "target_"))) for name in names
+    )
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a text file, without its end; at most a megabyte of it."""
+    with path.open("rb") as file:
+        return file.readline(1 << 20).decode("utf-8", "replace").rstrip("\r\n")
 
 
 def refuse_texts(form: Form, name: str) -> None:

@@ -25,9 +25,10 @@ from genpas_cli.jobs.options import ExportOptions
 from genpas_cli.jobs.pair_readers import DirectoryReader, PairReader, StreamReader, standard_input
 from genpas_cli.logs.aliases import RATING, TIME, matches
 from genpas_cli.machine import Machine, check_writable, disk_error, resolve, scratch_directory, show_size
-from genpas_cli.places import place_of
+from genpas_cli.places import files_below, place_of
 from genpas_cli.progress import Progress, silent
-from genpas_cli.publish import building, refuse_existing
+from genpas_cli.publish import building, foreign_entry, is_real_directory, refuse_existing
+from genpas_cli.sealed import is_intact, sealed
 from genpas_cli.threads import in_order, pool
 
 NAME = "export.json"
@@ -81,10 +82,10 @@ def export(
     started, path, machine = time.monotonic(), Path(output), resolve(options)
     with _opened(pairs, options, machine, name=path.name) as run:
         is_file = len(run.splits) == 1 and run.format.one_file
-        replaceable = Path.is_file if is_file else _is_export
-        refuse_existing(path, force=force, replaceable=replaceable)
+        foreign = partial(_foreign_file, run.format) if is_file else _foreign_in_export
+        refuse_existing(path, force=force, foreign=foreign)
         check_writable(path.absolute().parent)
-        with building(path, force=force, replaceable=replaceable) as new:
+        with building(path, force=force, foreign=foreign) as new:
             try:
                 if is_file:
                     with new.open("wb") as out, closing(run.parts(run.splits[0], progress)) as parts:
@@ -173,8 +174,9 @@ class _Run:
             "pairs": self.written,
             "tokens": self._tokens(),
             "of": self.reader.manifest,
+            "files": files_below(directory),
         }
-        (directory / NAME).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        (directory / NAME).write_text(json.dumps(sealed(about), indent=2) + "\n", encoding="utf-8")
 
     def report(self, output: str, seconds: float) -> ExportReport:
         """Return what was done."""
@@ -280,6 +282,27 @@ def _columns_to_read(form: Form, columns: Sequence[str]) -> list[str]:
     return [name for name in form.schema.names if name in wanted]
 
 
-def _is_export(path: Path) -> bool:
-    """Tell whether a directory is an output of ours, or empty."""
-    return path.is_dir() and ((path / NAME).is_file() or not any(path.iterdir()))
+def _foreign_file(kind: Format, path: Path) -> str | None:
+    """Tell whether an existing file is an output of this format, see `genpas_cli.publish.Foreign`."""
+    if path.is_symlink() or not path.is_file():
+        return "it is not a file"
+    if path.stat().st_size == 0 or kind.wrote(path):
+        return None
+    return f"nothing in it says that genpas wrote it with --to {kind.name}"
+
+
+def _foreign_in_export(path: Path) -> str | None:
+    """Return what `path` holds beside an output of ours, see `genpas_cli.publish.Foreign`."""
+    if not is_real_directory(path):
+        return "it is not a directory"
+    if not any(path.iterdir()):
+        return None
+    try:
+        about = json.loads((path / NAME).read_text(encoding="utf-8"))
+        listed = set(about["files"]) if is_intact(about) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        listed = None
+    if listed is None:
+        return f"it has no {NAME} that genpas wrote"
+    name = foreign_entry(path, {NAME, *listed})
+    return None if name is None else f"it holds {name}, which its {NAME} does not list"

@@ -24,6 +24,7 @@ from genpas_cli.jobs.log_figures import LogFigures
 from genpas_cli.jobs.log_passes import LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
+from genpas_cli.logs.rejects import foreign_in_rejects
 from genpas_cli.logs.sessions import parse_gap
 from genpas_cli.logs.split import parse_split
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged, stage
@@ -109,13 +110,13 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
     if append:
         stores.check_is_store(path)
     replace_it = force or append
-    refuse_existing(path, force=replace_it, replaceable=stores.is_store)
+    refuse_existing(path, force=replace_it, foreign=stores.foreign_in_store)
     rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")
     if options.bad_rows == "skip":
-        refuse_existing(rejected, force=force, replaceable=Path.is_file)
+        refuse_existing(rejected, force=force, foreign=foreign_in_rejects)
     with (
         scratch_directory(machine.temp_dir) as scratch,
-        building(path, force=replace_it, replaceable=stores.is_store) as new,
+        building(path, force=replace_it, foreign=stores.foreign_in_store) as new,
         connect(machine, scratch) as database,
         earlier_store(database, path) if append else nullcontext() as earlier,
     ):
@@ -187,7 +188,7 @@ class _Ingest:
             numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive()
         )  # fmt: skip
         carried = (same_numbers(users), same_numbers(items)) if joined else (users, items)
-        stores.write_interactions(
+        digest = stores.write_interactions(
             self.database, passes.schema(), passes.rows(*carried, self.funnel[-1].kept), list(staged.kept)
         )
         self.funnel += passes.last_steps(self.funnel[-1].kept)
@@ -202,7 +203,7 @@ class _Ingest:
         stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
         report = self._report(figures, lengths.column("length").to_numpy(), items.count)
         stores.write_provenance(self.con, self._sources(staged), self.funnel)
-        stores.finish(self.con, self._meta(report, staged, passes))
+        stores.finish(self.con, self._meta(report, staged, passes), digest)
         return report
 
     def _check_room(self, scratch: Path, new: Path, rows: int, before: int, kept: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -13,18 +14,16 @@ from typing import Any, Literal
 
 from genpas_cli.jobs.augment import augment
 from genpas_cli.jobs.ingest import ingest
+from genpas_cli.jobs.model_directories import MODELS, PAIRS, STORE, read_metrics
 from genpas_cli.jobs.opening import Sources, log_names, source_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions, ModelOptions, RunsOptions, TrainOptions
-from genpas_cli.jobs.train import METRICS, train
+from genpas_cli.jobs.train import train
 from genpas_cli.jobs.unfinished import lasting_options
 from genpas_cli.machine import MachineOptions, machine_options
 from genpas_cli.progress import Progress
 from genpas_cli.report.comparison import ACCURACY, SeedRun
 from genpas_cli.sampling.strategies import Strategy
 from genpas_cli.store import is_store
-
-MODELS = "models"
-_STORE = "log.store"
 
 Observe = Callable[[str, SeedRun], None]
 """Told each run that has ended, and its strategy."""
@@ -47,7 +46,7 @@ def store_of(
     names = source_names(sources)
     if len(names) == 1 and is_store(Path(names[0])):
         return Path(names[0]).absolute()
-    store = work / _STORE
+    store = work / STORE
     if not store.exists():
         ingest(names, store, replace(reading or IngestOptions(), **machine_options(options)), progress=progress)
     return store
@@ -78,13 +77,13 @@ class Runs:
 
     def _run(self, strategy: Strategy, seed: int, progress: Progress) -> SeedRun:
         model = self.directory / MODELS / f"{strategy.name}-seed-{seed}"
-        if not (model / METRICS).is_file():
+        if not os.path.lexists(model):
             train(self._pairs(strategy, progress), model, self._train_options(strategy, seed), resume=True,
                   progress=progress)  # fmt: skip
-        return _seed_run(model, seed, json.loads((model / METRICS).read_text(encoding="utf-8")))
+        return _seed_run(model, seed, read_metrics(model))
 
     def _pairs(self, strategy: Strategy, progress: Progress) -> Path:
-        pairs = self.directory / "pairs" / f"{strategy.name}.pairs"
+        pairs = self.directory / PAIRS / f"{strategy.name}.pairs"
         if not pairs.exists():
             cut = AugmentOptions(
                 strategy=strategy.name, pairs=self.pairs, draw=self.draw if self._is_sampled(strategy) else "balanced",

@@ -18,6 +18,7 @@ from genpas_cli.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.distribution.targets import steps_of
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.exact import references_of
+from genpas_cli.jobs.model_directories import foreign_in_runs
 from genpas_cli.jobs.opening import Sources, default_output, opened_store, source_names
 from genpas_cli.jobs.options import IngestOptions, RunsOptions, TuneOptions
 from genpas_cli.jobs.planning import parse_max_input, parse_pairs, usable_histogram
@@ -33,6 +34,7 @@ from genpas_cli.report.comparison import ACCURACY, SeedRun
 from genpas_cli.report.figures import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.sampling.power_law import check_exponent, show_exponent
 from genpas_cli.sampling.strategies import Strategy, triple
+from genpas_cli.sealed import sealed
 from genpas_cli.store import Store
 from genpas_cli.training import check_train_extra
 
@@ -78,9 +80,9 @@ def tune(  # noqa: PLR0913  # all but two by keyword
     training = training or RunsOptions()
     check_model_options(training)
     path = Path(output) if output is not None else default_output(sources, ".search")
-    refuse_existing(path, force=force, replaceable=is_search)
+    refuse_existing(path, force=force, foreign=_foreign)
     settings = runs_settings(sources, ingest_options, options, training)
-    with resumable(path, settings, replaceable=is_search, resume=resume, force=force) as work:
+    with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, training, ingest_options, progress)
         found = replace(
             _searched(store, options, grid, None, progress), source=" ".join(source_names(sources)), output=str(path)
@@ -88,13 +90,12 @@ def tune(  # noqa: PLR0913  # all but two by keyword
         runs = Runs(store, work, training, options.max_input, options.pairs, options.target_where)
         done = runs.run([_strategy(each) for each in found.configurations[: options.train_top]], observe, progress)
         report = _trained(found, options, done)
-        (work / SEARCH).write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+        (work / SEARCH).write_text(json.dumps(sealed(asdict(report)), indent=2) + "\n", encoding="utf-8")
     return report
 
 
-def is_search(path: Path) -> bool:
-    """Tell whether a directory is an output of `tune --train-top`, or empty."""
-    return path.is_dir() and ((path / SEARCH).is_file() or not any(path.iterdir()))
+def _foreign(path: Path) -> str | None:
+    return foreign_in_runs(path, SEARCH)
 
 
 def _searched(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.machine import Machine, MachineOptions, resolve, scratch_directory
-from genpas_cli.manifest import Manifest, manifest_files, read_manifest
+from genpas_cli.manifest import CARD, NAME, Manifest, manifest_files, read_manifest
 from genpas_cli.pair_files import PairFiles
 from genpas_cli.pairs import COLUMNS, LocatedCuts, gather, needed_spans
 from genpas_cli.places import Place, file_digest, files_below, place_of
@@ -36,6 +36,9 @@ class VerifyReport:
     """Pairs whose numbers were checked."""
     slices: bool
     """Whether every pair was compared with the store."""
+    unknown: list[str]
+    """Files in the directory that the manifest does not list: nothing is known about them. In `data/` they are an
+    error, as a reader would take them for pairs."""
 
 
 def verify(
@@ -47,9 +50,10 @@ def verify(
 ) -> VerifyReport:
     """Check a pairs directory.
 
-    Without a store: files present, no other in `data/`, bytes, SHA-256, rows, schema, nothing null, numbers within the
-    vocabulary, positions and input lengths that fit each other. With it: every pair is the slice of its user's
-    training sequence (or, held out, of the whole one) that its positions say.
+    Without a store: the manifest as it was written; files present, no other in `data/`, bytes, SHA-256, rows, schema,
+    nothing null, numbers within the vocabulary, positions and input lengths that fit each other. With it: the store has
+    the content that the pairs were made from, and every pair is the slice of its user's training sequence (or, held
+    out, of the whole one) that its positions say.
 
     Args:
         pairs: the directory, here or on object storage.
@@ -64,22 +68,19 @@ def verify(
     directory, limits = place_of(pairs), resolve(machine or MachineOptions())
     manifest = read_manifest(directory)
     files = manifest_files(manifest)
-    check_files(directory, files, progress)
+    unknown = check_files(directory, files, progress)
     shards = [file for file in files if file.split is not None]
     _check_counts(directory, manifest, shards)
     opened_pairs = PairFiles(directory)
     with _opened(store, limits) as opened:
-        if opened is not None and (opened.users, opened.items) != (manifest["users"], manifest["items"]):
-            raise IntegrityError(
-                f"{store} is not the store of {directory}: it has {opened.users:,} users and {opened.items:,} items, "
-                f"the manifest says {manifest['users']:,} and {manifest['items']:,}"
-            )
+        if opened is not None:
+            check_store(opened, directory, manifest)
         rows, total = 0, sum(file.rows for file in shards)
         for file in shards:
             _Shard(opened_pairs, file).check(opened)
             rows += file.rows
             progress("checking pairs", rows, total)
-    return VerifyReport(str(directory), len(files), rows, opened is not None)
+    return VerifyReport(str(directory), len(files), rows, opened is not None, unknown)
 
 
 @contextlib.contextmanager
@@ -94,8 +95,30 @@ def _opened(path: str | Path | None, limits: Machine) -> Any:
         yield store
 
 
-def check_files(directory: Place, files: list[ShardFile], progress: Progress) -> None:
-    """Raise IntegrityError, and say which, if a file is missing, was changed, or is in data/ and not listed."""
+def check_store(store: Store, directory: Place, manifest: Manifest) -> None:
+    """Raise IntegrityError if a store has not the content that the pairs of a directory were made from."""
+    made_from = manifest.get("content_sha256")
+    if (store.users, store.items) != (manifest["users"], manifest["items"]):
+        differs = (
+            f"it has {store.users:,} users and {store.items:,} items, the manifest says {manifest['users']:,} and "
+            f"{manifest['items']:,}"
+        )
+    elif made_from is not None and store.content_digest != made_from:
+        differs = "its interactions, their order, their split or its vocabularies are others"
+    else:
+        return
+    raise IntegrityError(
+        f"{store.path} is not the store of {directory}: {differs}",
+        tip="Name the store that the pairs were made from; genpas augment LOGS --store PATH keeps it.",
+    )
+
+
+def check_files(directory: Place, files: list[ShardFile], progress: Progress) -> list[str]:
+    """Raise IntegrityError, and say which, if a file is missing, was changed, or is in data/ and not listed.
+
+    Returns:
+        The other files that are not listed.
+    """
     listed = {file.path for file in files}
     found = files_below(directory)
     if extra := sorted(name for name in found if name.startswith("data/") and name not in listed):
@@ -109,8 +132,9 @@ def check_files(directory: Place, files: list[ShardFile], progress: Progress) ->
             raise IntegrityError(f"{path} has {size:,} bytes; the manifest says {file.bytes:,}")
         if (digest := file_digest(path)) != file.sha256:
             raise IntegrityError(f"{path} was changed: its SHA-256 is {digest}, the manifest says {file.sha256}")
-        if (rows := row_count(path)) != file.rows:
+        if file.path != CARD and (rows := row_count(path)) != file.rows:
             raise IntegrityError(f"{path} has {rows:,} rows; the manifest says {file.rows:,}")
+    return sorted(name for name in found if name not in listed and name != NAME and not name.startswith("data/"))
 
 
 def _check_counts(directory: Place, manifest: Manifest, shards: list[ShardFile]) -> None:
