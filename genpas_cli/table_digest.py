@@ -53,13 +53,14 @@ class _Column:
 
     def add(self, values: Any) -> None:
         """Take the next values."""
-        rows = len(values)
+        rows, kind = len(values), self._kind
+        if not self._children and not pa.types.is_null(kind):
+            values = _decoded(values, kind)
         if values.null_count:
             nulls = pc.indices_nonzero(values.is_null()).to_numpy().astype("<i8") + self._rows
             self._missing.update(nulls)
             values = values.drop_null()
         self._rows += rows
-        kind = self._kind
         if pa.types.is_struct(kind):
             for child, part in zip(self._children, values.flatten(), strict=True):
                 child.add(part)
@@ -67,7 +68,7 @@ class _Column:
             self._lengths.update(pc.list_value_length(values).to_numpy().astype("<i8"))
             self._children[0].add(values.flatten())
         elif not pa.types.is_null(kind):
-            self._add_plain(_decoded(values, kind))
+            self._add_plain(values)
 
     def _add_plain(self, values: Any) -> None:
         """Take values that are bytes of one width, or bytes of any length."""
