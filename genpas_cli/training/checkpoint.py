@@ -17,6 +17,12 @@ from genpas_cli.training.model import ModelShape, SASRec
 
 _FORMAT_VERSION = 2
 
+_UNREADABLE = (
+    OSError, RuntimeError, EOFError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError,
+    AssertionError, MemoryError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What PyTorch raises on a file that is none of its own, or damaged."""
+
 
 def save(path: Path, content: dict[str, Any]) -> None:
     """Write tensors, numbers and texts; a file of that name is replaced once the new one is whole and on the disk.
@@ -45,7 +51,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         version, digest = content.pop("format_version"), content.pop("sha256", None)
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+    except _UNREADABLE as error:
         raise IntegrityError(f"{path} is damaged, or was not written by genpas train: {error}") from error
     if version != _FORMAT_VERSION:
         raise IntegrityError(f"{path} is of format version {version}; this genpas reads version {_FORMAT_VERSION}")
