@@ -55,7 +55,7 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
     found: list[SourceFile] = []
     seen: dict[Path, str] = {}
     for argument in arguments:
-        for path, name in _meant(argument):
+        for path, name in files_meant(argument):
             key = path.resolve() if path.exists() else Path(name)
             if key in seen:
                 raise UsageError(f"{name} is named twice among the sources (also as {seen[key]})")
@@ -64,7 +64,7 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
     return tuple(found)
 
 
-def _meant(argument: str) -> Iterator[tuple[Path, str]]:
+def files_meant(argument: str) -> Iterator[tuple[Path, str]]:
     """Yield (path here, if it has one, and name) of each file that an argument means."""
     if argument == STDIN:
         yield Path(STDIN), STDIN
