@@ -16,7 +16,7 @@ from typing import Any
 
 from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.places import Place
-from genpas_cli.shards import ShardFile
+from genpas_cli.shards import ShardFile, number_order
 
 NAME = "manifest.json"
 PART_NAME = "part.json"
@@ -61,7 +61,7 @@ def run_facts(seconds: float) -> dict[str, Any]:
 
 def write_manifest(directory: Path, manifest: Manifest, files: list[ShardFile]) -> None:
     """Write the manifest, last of all files."""
-    ordered = sorted((asdict(file) for file in files), key=lambda file: str(file["path"]))
+    ordered = sorted((asdict(file) for file in files), key=lambda file: number_order(str(file["path"])))
     content = {**manifest, "files": ordered}
     name = PART_NAME if "part" in manifest else NAME
     (directory / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -79,7 +79,7 @@ def export(
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`; nothing is written then.
     """
     started, path, machine = time.monotonic(), Path(output), resolve(options)
-    with _opened(pairs, options, machine, name=path.name) as run:
+    with _opened(pairs, options, machine, progress, name=path.name) as run:
         is_file = len(run.splits) == 1 and run.format.one_file
         replaceable = Path.is_file if is_file else _is_export
         refuse_existing(path, force=force, replaceable=replaceable)
@@ -111,7 +111,7 @@ def export_stream(
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`; some may have been written then.
     """
     started, machine = time.monotonic(), resolve(options)
-    with _opened(pairs, options, machine, name=None) as run:
+    with _opened(pairs, options, machine, progress, name=None) as run:
         if not run.format.streams:
             raise UsageError(
                 f"--to {options.to} cannot be streamed: it is several files, or not written from its beginning",
@@ -189,12 +189,15 @@ class _Run:
 
 
 @contextmanager
-def _opened(pairs: str | Path, options: ExportOptions, machine: Machine, *, name: str | None) -> Iterator[_Run]:
+def _opened(
+    pairs: str | Path, options: ExportOptions, machine: Machine, progress: Progress, *, name: str | None
+) -> Iterator[_Run]:
     """Open the pairs and decide on everything, before anything is written; without a name, for a stream."""
     kind = format_named(options.to)
     _check(options)
     reader = _reader(pairs, options)
     splits = _splits(reader, options, one_split=name is None)
+    reader.check(splits, machine.threads, progress)
     changes, semantic = changes_for(reader, options)
     form = changes[-1].form if changes else reader.form
     columns = None if options.columns is None else tuple(name.strip() for name in options.columns.split(","))

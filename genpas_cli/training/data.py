@@ -106,6 +106,7 @@ class FirstEpochs:
     def __init__(self, source: PairShards, epochs: int) -> None:
         self._source, self._epochs = source, epochs
         self.name, self.schema, self.max_input = source.name, source.schema, source.max_input
+        self.identity = f"{source.identity} first {epochs}"
 
     def blocks(self, split: str, epoch: int) -> Sequence[Block]:
         """Return the blocks of epoch e modulo their number."""
