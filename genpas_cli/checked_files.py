@@ -120,5 +120,5 @@ def _version(place: Place) -> tuple[int, ...]:
     """Return the version of a file; nothing where it is missing."""
     try:
         return file_version(place)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()

@@ -90,6 +90,7 @@ class PairsDirectory:
         self._pairs = PairFiles(self.directory)
         self.max_input: int | None = self._pairs.manifest["max_input"]
         self.identity = self._pairs.identity
+        self._pairs.check_digests(())  # the sequences of cuts, which all splits read
         self._shards: dict[str, list[list[ShardFile]]] = {}
         self._blocks: dict[tuple[str, int], list[Block]] = {}
         for file in self._pairs.shards:

@@ -195,7 +195,7 @@ def test_a_state_that_is_none_is_refused(root: Path, change: Callable[[Any], Any
 
 
 def replaced(at: Path, root: Path, **options: Any) -> None:
-    given = {"max_input": "7", "pairs": "1237", "shard_rows": 130} | options
+    given: dict[str, Any] = {"max_input": "7", "pairs": "1237", "shard_rows": 130} | options
     keep = IngestOptions(keep=("price", "count", "note"))
     augment(root / "log.store", at, AugmentOptions(**given), ingest_options=keep, force=True)
 
@@ -236,9 +236,9 @@ def test_a_file_that_changes_ends_the_epoch(root: Path, tmp_path: Path, workers:
         if change == "removed":
             path.unlink()
         else:
-            content = bytearray(path.read_bytes())
-            content[len(content) // 2] ^= 1
-            path.write_bytes(content)
+            flipped = bytearray(path.read_bytes())
+            flipped[len(flipped) // 2] ^= 1
+            path.write_bytes(flipped)
     with pytest.raises(IntegrityError, match=r"train-000\d\d-of-"):
         list(batches)
 
