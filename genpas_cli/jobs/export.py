@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import pyarrow.parquet as pq
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.exporters import format_named
 from genpas_cli.exporters.format import Format, Shown, is_time
@@ -60,6 +61,7 @@ class ExportReport:
     """What a person should know who uses the output."""
 
 
+@checked
 def export(
     pairs: str | Path, output: str | Path, options: ExportOptions, *, force: bool = False, progress: Progress = silent
 ) -> ExportReport:
@@ -80,7 +82,7 @@ def export(
     """
     started, path, machine = time.monotonic(), Path(output), resolve(options)
     with _opened(pairs, options, machine, progress, name=path.name) as run:
-        is_file = len(run.splits) == 1 and run.format.one_file
+        is_file = run.is_one_file
         replaceable = Path.is_file if is_file else _is_export
         refuse_existing(path, force=force, replaceable=replaceable)
         check_writable(path.absolute().parent)
@@ -96,6 +98,7 @@ def export(
         return run.report(str(path), time.monotonic() - started)
 
 
+@checked
 def export_stream(
     pairs: str | Path, out: BinaryIO, options: ExportOptions, *, progress: Progress = silent
 ) -> ExportReport:
@@ -135,6 +138,12 @@ class _Run:
     semantic: SemanticIds | None
     read: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether the output is a file: of a split that was asked for, or of a stream, which has one."""
+        has_one = self.options.split is not None or isinstance(self.reader, StreamReader)
+        return has_one and self.format.one_file
 
     def parts(self, split: str, progress: Progress) -> Generator[Any, None, None]:
         """Yield the encoded batches of a split, in order, while later ones are being read and encoded.

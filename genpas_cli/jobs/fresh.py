@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from genpas_cli.arguments import checked
 from genpas_cli.checked_files import identity_digest
 from genpas_cli.engines.work import PairForm, SplitPlan, shard_batches
 from genpas_cli.errors import DataError, IntegrityError, UsageError
@@ -79,6 +80,7 @@ class FreshPairs:
                     yield batch.select(columns)
 
 
+@checked
 def fresh_pairs(
     store: str | Path, options: AugmentOptions | None = None, *, keep: Sequence[str] = ()
 ) -> FreshPairs:  # fmt: skip

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from genpas_cli.arguments import checked
 from genpas_cli.distribution.divergence import kl_divergence
 from genpas_cli.distribution.selection import canonical_order, front, published
 from genpas_cli.distribution.similarity import Similarity, parse_similarity
@@ -43,6 +44,7 @@ _MOST_CONFIGURATIONS = 10_000
 _BIASES = ("alpha", "beta", "gamma")
 
 
+@checked
 def tune(  # noqa: PLR0913  # all but two by keyword
     sources: Sources, options: TuneOptions | None = None, *, ingest_options: IngestOptions | None = None,
     training: RunsOptions | None = None, output: str | Path | None = None, resume: bool = False, force: bool = False,

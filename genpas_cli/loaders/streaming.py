@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 from torch.utils.data import IterableDataset, get_worker_info
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import UsageError
 from genpas_cli.loaders.batches import Pad, Window, packed_batch, window_of
 from genpas_cli.loaders.division import (
@@ -86,6 +87,7 @@ class PairDataset(IterableDataset[Batch]):
             compared with their digests once, here. An iteration raises IntegrityError where they have changed since.
     """
 
+    @checked
     def __init__(  # noqa: PLR0913  # all but two by keyword
         self, source: PairShards | str | Path, split: str = "train", *, batch_size: int = 1024, epoch: int = 0,
         shuffle: bool = True, seed: int = 0, pad: Pad = "left", max_input: int | None = None,

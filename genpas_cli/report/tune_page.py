@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from genpas_cli.report import heatmaps
 from genpas_cli.report.curves import by_name
-from genpas_cli.report.drawing import Canvas, Caption, chart
+from genpas_cli.report.drawing import Canvas, Caption, chart, scale
 from genpas_cli.report.figures import Configuration, TuneReport
 from genpas_cli.report.heatmaps import Mark, Place
 from genpas_cli.report.markup import Html, join, row, section, table, tag
@@ -194,10 +194,10 @@ def _points(configurations: Sequence[Configuration]) -> Any:
         {"name": f"γ = {exponent(each.gamma)}", "kl": each.kl, "ratio": each.alignment_ratio, "words": _words(each)}
         for each in configurations
     ]
-    scale = alt.Scale(zero=False, padding=12)
+    across, up = (scale([row[key] for row in rows], 12) for key in ("kl", "ratio"))
     return chart(rows).encode(
-        x=alt.X("kl:Q", title="KL to validation (lower is better)", scale=scale, axis=alt.Axis(tickCount=6)),
-        y=alt.Y("ratio:Q", title="A / D (higher is better)", scale=scale, axis=alt.Axis(tickCount=6)),
+        x=alt.X("kl:Q", title="KL to validation (lower is better)", scale=across, axis=alt.Axis(tickCount=6)),
+        y=alt.Y("ratio:Q", title="A / D (higher is better)", scale=up, axis=alt.Axis(tickCount=6)),
         tooltip="words:N",
     )  # fmt: skip
 

@@ -32,7 +32,7 @@ class TrainingBatches:
     """
 
     def __init__(self, source: PairShards, batch_size: int, max_input: int, seed: int) -> None:
-        self._dataset = PairDataset(
+        self._dataset: PairDataset = PairDataset(
             source, batch_size=batch_size, max_input=max_input, seed=seed, pad="right", bucket_by_length=True
         )
         self._batches: Generator[Batch, None, None] | None = None
