@@ -20,7 +20,7 @@ from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.places import Place, file_digest
 from genpas_cli.publish import foreign_entry, is_real_directory
 from genpas_cli.sealed import SEAL, is_intact, sealed
-from genpas_cli.shards import ShardFile
+from genpas_cli.shards import ShardFile, number_order
 
 NAME = "manifest.json"
 PART_NAME = "part.json"
@@ -76,7 +76,7 @@ def run_facts(seconds: float) -> dict[str, Any]:
 
 def write_manifest(directory: Path, manifest: Manifest, files: list[ShardFile]) -> None:
     """Write the manifest, last of all files."""
-    ordered = sorted((asdict(file) for file in files), key=lambda file: str(file["path"]))
+    ordered = sorted((asdict(file) for file in files), key=lambda file: number_order(str(file["path"])))
     content = sealed({**manifest, "files": ordered})
     name = PART_NAME if "part" in manifest else NAME
     (directory / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -12,22 +12,33 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genpas_cli.checked_files import CheckedFiles
 from genpas_cli.errors import IntegrityError
-from genpas_cli.manifest import Manifest, manifest_files, read_manifest
+from genpas_cli.manifest import manifest_files
 from genpas_cli.pairs import LocatedCuts, cut_schema, gather, pair_schema
 from genpas_cli.places import Place
+from genpas_cli.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sequences import Sequences
-from genpas_cli.shards import ROW_GROUP_ROWS, ShardFile, largest_row_group, read_row_group, row_groups, shard_schema
+from genpas_cli.shards import (
+    ROW_GROUP_ROWS,
+    ShardFile,
+    largest_row_group,
+    number_order,
+    read_row_group,
+    row_groups,
+    shard_schema,
+)
 
 SEQUENCES = "sequences/sequences"
 """How the names of the files with sequences begin."""
@@ -47,25 +58,73 @@ class PairFiles:
 
     Attributes:
         manifest: what it says of itself.
-        shards: its files with pairs, as the manifest lists them.
-        schema: of the pairs.
+        identity: digest of the data set: of the manifest without its run, the digests of all files included.
+        shards: its files with pairs, in the order of epochs and shards.
 
     Raises:
-        DataError, IntegrityError: see `read_manifest`; or a file is damaged.
+        DataError, IntegrityError: see `read_manifest`.
     """
 
     def __init__(self, directory: Place) -> None:
         self.directory = directory
-        self.manifest: Manifest = read_manifest(directory)
-        files = manifest_files(self.manifest)
-        self.shards = [file for file in files if file.split is not None]
+        self._checked = CheckedFiles(directory)
+        self.manifest, self.identity = self._checked.manifest, self._checked.identity
+        self._files = sorted(manifest_files(self.manifest), key=lambda file: number_order(file.path))
+        self.shards = [file for file in self._files if file.split is not None]
         if not self.shards:
             raise IntegrityError(f"{directory} is damaged: its manifest lists no shard")
-        self._sequences: _SequenceFiles | None = None
-        if self.manifest.get("form", "items") == "cuts":
-            paths = [directory / file.path for file in files if file.path.startswith(SEQUENCES)]
-            self._sequences = _SequenceFiles(paths)
-        self.schema = self.schema_of(self.shards[0]) if self._sequences is None else self._sequences.pair_schema
+
+    def check_digests(
+        self, files: Iterable[ShardFile], *, threads: int | None = None, progress: Progress = silent
+    ) -> None:
+        """Compare files with their digests before anything is read of them, and with them the sequences of cuts.
+
+        From then on whatever is read of them is known to be what the manifest lists: reading a file that has changed
+        since raises IntegrityError.
+
+        Args:
+            files: shards that will be read.
+            threads: how many files are read at a time; by default one per core.
+            progress: told how far it is.
+
+        Raises:
+            IntegrityError: a file is missing or is not the one that the manifest lists; the message names it.
+        """
+        self._checked.check([*files, *self._sequence_files()], threads=threads, progress=progress)
+
+    def check_same(self) -> None:
+        """Raise IntegrityError if the directory has become another data set since it was opened."""
+        self._checked.check_same_manifest()
+
+    def vocabulary(self, table: str) -> Place | None:
+        """Return the file with the ids of `items` or `users`, compared with its digest; None if there is none."""
+        file = next((file for file in self._files if file.path == f"{table}.parquet"), None)
+        if file is None:
+            return None
+        self._checked.check([file])
+        return self.directory / file.path
+
+    def _sequence_files(self) -> list[ShardFile]:
+        return [file for file in self._files if file.path.startswith(SEQUENCES)] if self._has_cuts else []
+
+    @property
+    def _has_cuts(self) -> bool:
+        return bool(self.manifest.get("form", "items") == "cuts")
+
+    @cached_property
+    def _sequences(self) -> _SequenceFiles | None:
+        if not self._has_cuts:
+            return None
+        return _SequenceFiles(self.directory, [file.path for file in self._sequence_files()], self._checked)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The schema of the pairs.
+
+        Raises:
+            IntegrityError: a file is missing or damaged.
+        """
+        return self.schema_of(self.shards[0]) if self._sequences is None else self._sequences.pair_schema
 
     @property
     def shard_schema(self) -> pa.Schema:
@@ -105,6 +164,8 @@ class PairFiles:
         names = self.schema.names if columns is None else list(columns)
         with readable(self.directory / file.path) as path:
             batch = read_row_group(path, group, names if self._sequences is None else None)
+        # After it was read: a file that took this one's place in between does not go unseen.
+        self._checked.check_same_file(file.path)
         if self._sequences is None:
             return batch.select(names)
         user, start, target = (batch.column(name).to_numpy() for name in cut_schema().names)
@@ -187,7 +248,8 @@ class _Run(NamedTuple):
 class _Group(NamedTuple):
     """A row group of sequences."""
 
-    path: Place
+    name: str
+    """Of its file, relative to the pairs directory."""
     number: int
     first_user: int
     """0-based."""
@@ -197,24 +259,27 @@ class _SequenceFiles:
     """The sequences beside cuts.
 
     Args:
-        paths: the files, in the order of users.
+        directory: the pairs directory.
+        names: the files, relative to it, in the order of users.
+        checked: told of every file that is read.
 
     Raises:
         IntegrityError: there are none, or they cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Place]) -> None:
-        if not paths:
+    def __init__(self, directory: Place, names: Sequence[str], checked: CheckedFiles) -> None:
+        self._directory, self._checked = directory, checked
+        if not names:
             raise IntegrityError("the manifest says that the pairs are cuts, and lists no sequences to cut them from")
         self._groups: list[_Group] = []
         users = 0
-        for file in sorted(paths, key=str):
-            with readable(file) as path:
+        for name in names:
+            with readable(directory / name) as path:
                 for number, rows in enumerate(row_groups(path)):
-                    self._groups.append(_Group(path, number, users))
+                    self._groups.append(_Group(name, number, users))
                     users += rows
         self._first_users = np.array([*(group.first_user for group in self._groups), users])
-        with readable(paths[0]) as path:
+        with readable(directory / names[0]) as path:
             fields = [field for field in shard_schema(path) if field.name not in ("train_length", "items")]
         self.pair_schema = pair_schema({field.name: field.type.value_type for field in fields})
         self._kept = [field.name for field in fields]
@@ -249,8 +314,9 @@ class _SequenceFiles:
     def _unpacked(self, first: int, last: int) -> _Run:
         tables = []
         for group in self._groups[first : last + 1]:
-            with readable(group.path) as path:
+            with readable(self._directory / group.name) as path:
                 tables.append(read_row_group(path, group.number))
+            self._checked.check_same_file(group.name)
         rows = pa.Table.from_batches(tables).combine_chunks().to_batches()[0]
         items = rows.column("items")
         users = np.arange(self._first_users[first], self._first_users[last + 1], dtype=np.int32)

@@ -49,7 +49,10 @@ def stderr() -> Console:
 
 
 def stdout() -> Console:
-    """Return the console of stdout, for tables; where no terminal is, lines are as long as they need to be."""
+    """Return the console of stdout, for tables; where no terminal is, lines are as long as they need to be.
+
+    With -q it prints nothing: JSON, CSV and pairs, which are asked for by an option, do not pass through it.
+    """
     from rich.console import Console
 
     class Stdout(Console):
@@ -58,7 +61,7 @@ def stdout() -> Console:
             raise BrokenPipeError
 
     width = None if sys.stdout.isatty() else _WIDE
-    return Stdout(highlight=False, soft_wrap=True, emoji=False, markup=False, width=width)
+    return Stdout(highlight=False, soft_wrap=True, emoji=False, markup=False, width=width, quiet=_quiet)
 
 
 def binary_stdout() -> BinaryIO:

@@ -74,6 +74,11 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
         console.print_json(asdict(report))
         return
     tables.print_search(report)
+    if report.undecided:
+        console.say(
+            f"γ is not decided by these figures, as A / D compares only within one γ; the first of each γ: "
+            f"{'; '.join(report.undecided)}. --train-top {len(report.undecided)} decides by training"
+        )
     if report.trained is None:
         console.say(f"draw by the first one: [bold]{console.escaped(report.command)}[/bold]")
         return

@@ -153,24 +153,39 @@ def refuse_texts(form: Form, name: str) -> None:
         )
 
 
+def missing_values(column: str, what: str) -> DataError:
+    """Return the error for a column with nulls in a format (`what`) that has no value for them."""
+    return DataError(
+        f"the kept column {_kept_name(column)!r} has missing values, for which {what} has no value; choose the columns "
+        "to write without it, such as --columns input_items,target_item"
+    )
+
+
+def _kept_name(column: str) -> str:
+    return column.removeprefix("input_") if column.startswith("input_") else column.removeprefix("target_")
+
+
 def is_time(kind: pa.DataType) -> bool:
     """Tell whether a type is an instant or a day."""
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def integers_of(column: str, kind: pa.DataType) -> pa.DataType:
-    """Return the type that a format of numbers gives to a kept column: times as seconds.
+    """Return the type that a format of numbers gives to a kept column: times as seconds, decimals as floats.
 
     Raises:
         DataError: it holds no numbers.
     """
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return kind
+    if pa.types.is_decimal(kind):
+        return pa.float64()
     if pa.types.is_boolean(kind):
         return pa.int8()
     if is_time(kind):
         return pa.int64()
     raise DataError(
-        f"the kept column {column!r} is of type {kind}, which this format cannot hold: it takes numbers and times",
+        f"the kept column {_kept_name(column)!r} is of type {kind}, which this format cannot hold: it takes numbers "
+        "and times",
         tip="Name the columns to write: --columns input_items,target_item",
     )

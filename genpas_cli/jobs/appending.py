@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -21,6 +22,7 @@ from genpas_cli.logs.histories import History, history_of, whole_users
 from genpas_cli.logs.merging import merged
 from genpas_cli.logs.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged
+from genpas_cli.logs.times import INTEGERS
 from genpas_cli.store import Store, attached_store
 
 _NEED_ALL_ROWS = {
@@ -126,9 +128,7 @@ class Earlier:
         wanted = {"time": self.store.meta["time_type"], **self.store.meta["kept"]}
         found = {"time": staged.time_type, **staged.kept}
         for column, name in {"time": "time", **{f"keep_{i}": name for i, name in enumerate(staged.kept)}}.items():
-            if (found[name], wanted.get(name)) == ("BIGINT", "DOUBLE"):
-                database.con.execute(f"alter table stage.rows alter {column} type double")
-            elif found[name] != wanted.get(name):
+            if not _given_type(database, column, found[name], wanted.get(name)):
                 raise DataError(
                     f"column {name} of the new log is {found[name] or 'not there'}, and in {self.store.path} "
                     f"{wanted.get(name) or 'not there'}",
@@ -144,6 +144,27 @@ class Earlier:
         self.check(database, staged)
         users, items = (final_numbers(database.con, kind, None, known[kind]) for kind in KINDS)
         return Joined(self.store, (users, items))
+
+
+_HOLDS = {
+    **dict.fromkeys(INTEGERS, INTEGERS),
+    "DOUBLE": {*INTEGERS, "FLOAT", "DECIMAL"},
+    "TIMESTAMP": {"DATE", "TIMESTAMP_MS"},
+}
+"""Which other types a type of the store takes without a change of values; of integers those that are in its range."""
+
+
+def _given_type(database: Database, column: str, found: str | None, wanted: str | None) -> bool:
+    """Give a staged column the type that the store has, and tell whether its values have one there."""
+    if found == wanted:
+        return True
+    if found is None or wanted is None or found.partition("(")[0] not in _HOLDS.get(wanted, ()):
+        return False
+    try:
+        database.con.execute(f"alter table stage.rows alter {column} type {wanted}")
+    except duckdb.ConversionException:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genpas_cli.arguments import checked
 from genpas_cli.card import write_card
 from genpas_cli.engines.local import stream_shards, write_shards
 from genpas_cli.engines.work import Part
@@ -84,6 +85,7 @@ class PairStream:
     batches: Iterator[pa.RecordBatch]
 
 
+@checked
 def augment(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path | None = None, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, part: str | None = None,
@@ -151,6 +153,7 @@ def _settings(manifest: Manifest, options: AugmentOptions, part: str | None) -> 
     return {"log": digest, "options": lasting_options(options) | {"part": part}, "versions": manifest["versions"]}
 
 
+@checked
 def plan(
     sources: Sources, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, part: str | None = None, progress: Progress = silent,
@@ -171,6 +174,7 @@ def plan(
         return plan_as_json(plan_job(opened.store, options, opened.keep, opened.machine, made))
 
 
+@checked
 @contextlib.contextmanager
 def augment_stream(  # noqa: PLR0913  # all but two by keyword
     sources: Sources, options: AugmentOptions | None = None, *,

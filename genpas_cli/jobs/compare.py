@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import UsageError
 from genpas_cli.jobs.model_directories import foreign_in_runs
 from genpas_cli.jobs.opening import Sources, default_output, source_names
@@ -42,6 +43,7 @@ COMPARISON = "comparison.json"
 DEFAULT_STRATEGIES = (*NAMED, "1,0,0")
 
 
+@checked
 def compare(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path | None = None, options: CompareOptions | None = None, *,
     ingest_options: IngestOptions | None = None, resume: bool = False, force: bool = False,

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import pyarrow.parquet as pq
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.exporters import format_named
 from genpas_cli.exporters.format import Format, Shown, is_time
@@ -61,6 +62,7 @@ class ExportReport:
     """What a person should know who uses the output."""
 
 
+@checked
 def export(
     pairs: str | Path, output: str | Path, options: ExportOptions, *, force: bool = False, progress: Progress = silent
 ) -> ExportReport:
@@ -80,8 +82,8 @@ def export(
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`; nothing is written then.
     """
     started, path, machine = time.monotonic(), Path(output), resolve(options)
-    with _opened(pairs, options, machine, name=path.name) as run:
-        is_file = len(run.splits) == 1 and run.format.one_file
+    with _opened(pairs, options, machine, progress, name=path.name) as run:
+        is_file = run.is_one_file
         foreign = partial(_foreign_file, run.format) if is_file else _foreign_in_export
         refuse_existing(path, force=force, foreign=foreign)
         check_writable(path.absolute().parent)
@@ -97,6 +99,7 @@ def export(
         return run.report(str(path), time.monotonic() - started)
 
 
+@checked
 def export_stream(
     pairs: str | Path, out: BinaryIO, options: ExportOptions, *, progress: Progress = silent
 ) -> ExportReport:
@@ -112,7 +115,7 @@ def export_stream(
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`; some may have been written then.
     """
     started, machine = time.monotonic(), resolve(options)
-    with _opened(pairs, options, machine, name=None) as run:
+    with _opened(pairs, options, machine, progress, name=None) as run:
         if not run.format.streams:
             raise UsageError(
                 f"--to {options.to} cannot be streamed: it is several files, or not written from its beginning",
@@ -136,6 +139,12 @@ class _Run:
     semantic: SemanticIds | None
     read: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether the output is a file: of a split that was asked for, or of a stream, which has one."""
+        has_one = self.options.split is not None or isinstance(self.reader, StreamReader)
+        return has_one and self.format.one_file
 
     def parts(self, split: str, progress: Progress) -> Generator[Any, None, None]:
         """Yield the encoded batches of a split, in order, while later ones are being read and encoded.
@@ -191,12 +200,15 @@ class _Run:
 
 
 @contextmanager
-def _opened(pairs: str | Path, options: ExportOptions, machine: Machine, *, name: str | None) -> Iterator[_Run]:
+def _opened(
+    pairs: str | Path, options: ExportOptions, machine: Machine, progress: Progress, *, name: str | None
+) -> Iterator[_Run]:
     """Open the pairs and decide on everything, before anything is written; without a name, for a stream."""
     kind = format_named(options.to)
     _check(options)
     reader = _reader(pairs, options)
     splits = _splits(reader, options, one_split=name is None)
+    reader.check(splits, machine.threads, progress)
     changes, semantic = changes_for(reader, options)
     form = changes[-1].form if changes else reader.form
     columns = None if options.columns is None else tuple(name.strip() for name in options.columns.split(","))

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli import store as stores
+from genpas_cli.arguments import checked
 from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.appending import Earlier, earlier_store, same_numbers
@@ -77,6 +78,7 @@ class IngestReport:
     """Path of the file that holds the bad rows, if there were any."""
 
 
+@checked
 def ingest(  # noqa: PLR0913  # all but three by keyword
     sources: str | Path | Sequence[str | Path], output: str | Path, options: IngestOptions | None = None, *,
     append: bool = False, force: bool = False, rejects: str | Path | None = None, progress: Progress = silent,

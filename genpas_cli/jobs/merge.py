@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from genpas_cli.arguments import checked
 from genpas_cli.card import write_card
 from genpas_cli.engines.work import Part
 from genpas_cli.errors import IntegrityError, UsageError
@@ -64,6 +65,7 @@ class _Found(NamedTuple):
         return manifest_files(self.manifest)
 
 
+@checked
 def merge(
     parts: Sequence[str | Path], output: str | Path | None = None, machine: MachineOptions | None = None, *,
     force: bool = False, progress: Progress = silent,

@@ -36,7 +36,7 @@ from genpas_cli.manifest import foreign_in_pairs, library_versions, run_facts, w
 from genpas_cli.options import as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
-from genpas_cli.shards import rows_by_split
+from genpas_cli.shards import number_order, rows_by_split
 from genpas_cli.store import open_store
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class _Counted:
 
     def _users(self) -> Iterator[pa.RecordBatch]:
         first = 1
-        for file in sorted(self._users_of.iterdir()):
+        for file in sorted(self._users_of.iterdir(), key=lambda file: number_order(file.name)):
             for batch in pq.ParquetFile(file).iter_batches(1 << 17):
                 numbers = pa.array(np.arange(first, first + batch.num_rows, dtype=np.int32))
                 first += batch.num_rows

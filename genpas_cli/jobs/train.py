@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.fresh import fresh_pairs
 from genpas_cli.jobs.model_directories import METRICS, described, foreign_in_model
@@ -54,6 +55,7 @@ class TrainReport:
     """Steps that an earlier, stopped run had taken already."""
 
 
+@checked
 def train(  # noqa: PLR0913  # all but three by keyword
     pairs: str | Path, output: str | Path | None = None, options: TrainOptions | None = None, *,
     resume: bool = False, force: bool = False, observe: Observe = lambda _: None, progress: Progress = silent,

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from genpas_cli.arguments import checked
 from genpas_cli.distribution.divergence import kl_divergence
-from genpas_cli.distribution.selection import front, published
+from genpas_cli.distribution.selection import canonical_order, front, published
 from genpas_cli.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.distribution.targets import steps_of
 from genpas_cli.errors import DataError, UsageError
@@ -45,6 +46,7 @@ _MOST_CONFIGURATIONS = 10_000
 _BIASES = ("alpha", "beta", "gamma")
 
 
+@checked
 def tune(  # noqa: PLR0913  # all but two by keyword
     sources: Sources, options: TuneOptions | None = None, *, ingest_options: IngestOptions | None = None,
     training: RunsOptions | None = None, output: str | Path | None = None, resume: bool = False, force: bool = False,
@@ -106,8 +108,12 @@ def _searched(
         return _search(opened.store, options, grid, " ".join(source_names(sources)), progress)
 
 
+def _biases(configuration: Configuration) -> tuple[float, float, float]:
+    return float(configuration.alpha), float(configuration.beta), float(configuration.gamma)
+
+
 def _strategy(configuration: Configuration) -> Strategy:
-    return triple(*(float(getattr(configuration, name)) for name in _BIASES))
+    return triple(*_biases(configuration))
 
 
 def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[SeedRun]]) -> TuneReport:
@@ -121,13 +127,15 @@ def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[Seed
     ]  # fmt: skip
     best = max(trained, key=lambda each: each.validation).name
     winner = next(each for each in report.configurations if each.name == best)
-    return replace(report, winner=best, command=_command(report.source, winner, options), trained=trained)
+    return replace(report, winner=best, command=_command(report.source, winner, options), trained=trained, undecided=[])
 
 
 def _command(source: str, winner: Configuration, options: TuneOptions) -> str:
     biases = " ".join(f"--{name}={show_exponent(float(getattr(winner, name)))}" for name in _BIASES)
-    number = "" if options.pairs == "1x" else f" --pairs {options.pairs}"
-    return f"genpas augment {shlex.quote(source)} {biases}{number}"
+    given = {"--pairs": options.pairs, "--max-input": options.max_input, "--target-where": options.target_where}
+    usual = {"--pairs": TuneOptions.pairs, "--max-input": TuneOptions.max_input, "--target-where": None}
+    others = "".join(f" {flag} {shlex.quote(str(given[flag]))}" for flag in given if given[flag] != usual[flag])
+    return f"genpas augment {shlex.quote(source)} {biases}{others}"
 
 
 def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
@@ -155,7 +163,7 @@ def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
 
 
 def parse_values(text: str, name: str) -> list[float]:
-    """Return the numbers that `0,0.5,inf` or `FROM:TO:STEP` (both ends included) mean, each once.
+    """Return the numbers that `0,0.5,inf` or `FROM:TO:STEP` (both ends included) mean, each once, in ascending order.
 
     Raises:
         UsageError: neither, or a bias out of range.
@@ -166,7 +174,8 @@ def parse_values(text: str, name: str) -> list[float]:
         raise UsageError(
             f"--{name} is {text!r}; it takes numbers, such as 0,0.5,1, or FROM:TO:STEP, such as 0:2:0.2"
         ) from error
-    return [check_exponent(value, name) for value in dict.fromkeys(values)]
+    # Sorted, and −0 as 0: no result depends on the order or the spelling of a list.
+    return sorted({check_exponent(value, name) + 0.0 for value in values})
 
 
 def _range(text: str) -> list[float]:
@@ -198,6 +207,7 @@ def _search(
         for batch in surveyor.batches(candidates)
         for row in _configurations(surveyor, batch, similarity.within(max_input), options.epsilon)
     ]
+    rows.sort(key=lambda row: canonical_order(_biases(row)))
     return _report(source, options, grid, pairs, str(similarity), rows)
 
 
@@ -221,6 +231,14 @@ def _configurations(
         )
         for each, alignment in zip(candidates, alignments, strict=True)
     ]  # fmt: skip
+
+
+def _first_of_each_gamma(chosen: Sequence[Configuration]) -> list[str]:
+    """Return the first configuration of each γ; nothing where there is one γ."""
+    first: dict[float | str, str] = {}
+    for each in chosen:
+        first.setdefault(each.gamma, each.name)
+    return list(first.values()) if len(first) > 1 else []
 
 
 def _as_json(bias: float | None) -> float | str:
@@ -252,4 +270,5 @@ def _report(  # what the report holds
         source, options.select, winner.name, _command(source, winner, options), pairs, similarity,
         {name: [_as_json(value) for value in values] for name, values in grid.items()},
         [ranked[index] for index in (*chosen, *rest)],
+        undecided=_first_of_each_gamma([rows[index] for index in chosen]) if options.select == "front" else [],
     )  # fmt: skip

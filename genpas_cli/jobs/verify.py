@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.machine import Machine, MachineOptions, resolve, scratch_directory
 from genpas_cli.manifest import CARD, NAME, Manifest, manifest_files, read_manifest
 from genpas_cli.pair_files import PairFiles
-from genpas_cli.pairs import COLUMNS, LocatedCuts, gather, needed_spans
+from genpas_cli.pairs import COLUMNS, LocatedCuts, differing_rows, gather, needed_spans
 from genpas_cli.places import Place, file_digest, files_below, place_of
 from genpas_cli.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
@@ -41,6 +42,7 @@ class VerifyReport:
     error, as a reader would take them for pairs."""
 
 
+@checked
 def verify(
     pairs: str | Path,
     *,
@@ -219,9 +221,10 @@ class _Shard:
         for found, part in zip(self._pairs.batches(self._file), parts, strict=True):
             located = LocatedCuts(part, sequences.index_of(part.user, part.target))
             (expected,) = gather(located, sequences, self._schema, max_input=limit, batch_rows=max(len(part), 1))
-            if not expected.equals(found):
-                wrong = [a != b for a, b in zip(expected.to_pylist(), found.to_pylist(), strict=True)]
-                self._refuse(np.array(wrong), "the pair is not the slice of its user's sequence that its positions say")
+            self._refuse(
+                differing_rows(expected, found),
+                "the pair is not the slice of its user's sequence that its positions say",
+            )
             self._row += found.num_rows
 
     def _check_positions(self, cuts: Cuts, lengths: Lengths, first: int, store: Store) -> None:
