@@ -59,7 +59,8 @@ class PairFiles:
     Attributes:
         manifest: what it says of itself.
         identity: digest of the data set: of the manifest without its run, the digests of all files included.
-        shards: its files with pairs, in the order of epochs and shards.
+        files: all that the manifest lists.
+        shards: those with pairs, in the order of epochs and shards.
 
     Raises:
         DataError, IntegrityError: see `read_manifest`.
@@ -69,8 +70,8 @@ class PairFiles:
         self.directory = directory
         self._checked = CheckedFiles(directory)
         self.manifest, self.identity = self._checked.manifest, self._checked.identity
-        self._files = sorted(manifest_files(self.manifest), key=lambda file: number_order(file.path))
-        self.shards = [file for file in self._files if file.split is not None]
+        self.files = sorted(manifest_files(self.manifest), key=lambda file: number_order(file.path))
+        self.shards = [file for file in self.files if file.split is not None]
         if not self.shards:
             raise IntegrityError(f"{directory} is damaged: its manifest lists no shard")
 
@@ -98,14 +99,14 @@ class PairFiles:
 
     def vocabulary(self, table: str) -> Place | None:
         """Return the file with the ids of `items` or `users`, compared with its digest; None if there is none."""
-        file = next((file for file in self._files if file.path == f"{table}.parquet"), None)
+        file = next((file for file in self.files if file.path == f"{table}.parquet"), None)
         if file is None:
             return None
         self._checked.check([file])
         return self.directory / file.path
 
     def _sequence_files(self) -> list[ShardFile]:
-        return [file for file in self._files if file.path.startswith(SEQUENCES)] if self._has_cuts else []
+        return [file for file in self.files if file.path.startswith(SEQUENCES)] if self._has_cuts else []
 
     @property
     def _has_cuts(self) -> bool:

@@ -14,16 +14,19 @@ from numpy.typing import NDArray
 from genpas_cli.arguments import checked
 from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.machine import Machine, MachineOptions, resolve, scratch_directory
-from genpas_cli.manifest import CARD, NAME, Manifest, manifest_files, read_manifest
+from genpas_cli.manifest import CARD, NAME, Manifest
 from genpas_cli.pair_files import PairFiles
 from genpas_cli.pairs import COLUMNS, LocatedCuts, differing_rows, gather, needed_spans
-from genpas_cli.places import Place, file_digest, files_below, place_of
+from genpas_cli.places import Place, files_below, place_of
 from genpas_cli.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
 from genpas_cli.sequence_source import Lengths
 from genpas_cli.shards import ShardFile, row_count
 from genpas_cli.store import Store, open_store
+
+_CUT_COLUMNS = ("user_num", "input_start", "target_position")
+_INPUTS, _TARGET = "input_items", "target_item"
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,17 @@ def verify(
         IntegrityError: something does not agree; the message names the file and the row.
     """
     directory, limits = place_of(pairs), resolve(machine or MachineOptions())
-    manifest = read_manifest(directory)
-    files = manifest_files(manifest)
-    unknown = check_files(directory, files, progress)
-    shards = [file for file in files if file.split is not None]
-    _check_counts(directory, manifest, shards)
     opened_pairs = PairFiles(directory)
+    manifest, files = opened_pairs.manifest, opened_pairs.files
+    unknown = _unlisted(directory, files)
+    opened_pairs.check_digests(files, threads=limits.threads, progress=progress)
+    _check_rows(directory, files)
+    shards = opened_pairs.shards
+    _check_counts(directory, manifest, shards)
     with _opened(store, limits) as opened:
         if opened is not None:
             check_store(opened, directory, manifest)
+            _check_content(opened)
         rows, total = 0, sum(file.rows for file in shards)
         for file in shards:
             _Shard(opened_pairs, file).check(opened)
@@ -115,28 +120,34 @@ def check_store(store: Store, directory: Place, manifest: Manifest) -> None:
     )
 
 
-def check_files(directory: Place, files: list[ShardFile], progress: Progress) -> list[str]:
-    """Raise IntegrityError, and say which, if a file is missing, was changed, or is in data/ and not listed.
+def _check_content(store: Store) -> None:
+    """Raise IntegrityError if a store holds something else than when it was made: somebody changed it by SQL."""
+    if store.content_digest not in (None, store.compute_content_digest()):
+        raise IntegrityError(
+            f"{store.path} was changed after genpas wrote it: its content does not agree with its digest",
+            tip="Make it again from the logs: genpas ingest LOGS -o STORE",
+        )
 
-    Returns:
-        The other files that are not listed.
+
+def _unlisted(directory: Place, files: list[ShardFile]) -> list[str]:
+    """Return the files of a directory that its manifest does not list.
+
+    Raises:
+        IntegrityError: one of them is in data/.
     """
     listed = {file.path for file in files}
     found = files_below(directory)
     if extra := sorted(name for name in found if name.startswith("data/") and name not in listed):
         raise IntegrityError(f"{directory / extra[0]} is not in the manifest ({len(extra)} such files)")
-    for done, file in enumerate(files):
+    return sorted(name for name in found if name not in listed and name != NAME and not name.startswith("data/"))
+
+
+def _check_rows(directory: Place, files: list[ShardFile]) -> None:
+    """Raise IntegrityError if a file has not as many rows as the manifest says."""
+    for file in files:
         path = directory / file.path
-        progress("comparing digests", done, len(files))
-        if (size := found.get(file.path)) is None:
-            raise IntegrityError(f"{path} is missing; the manifest lists it")
-        if size != file.bytes:
-            raise IntegrityError(f"{path} has {size:,} bytes; the manifest says {file.bytes:,}")
-        if (digest := file_digest(path)) != file.sha256:
-            raise IntegrityError(f"{path} was changed: its SHA-256 is {digest}, the manifest says {file.sha256}")
         if file.path != CARD and (rows := row_count(path)) != file.rows:
             raise IntegrityError(f"{path} has {rows:,} rows; the manifest says {file.rows:,}")
-    return sorted(name for name in found if name not in listed and name != NAME and not name.startswith("data/"))
 
 
 def _check_counts(directory: Place, manifest: Manifest, shards: list[ShardFile]) -> None:
@@ -166,28 +177,41 @@ class _Shard:
 
     def check(self, store: Store | None) -> None:
         """Check every row."""
-        cuts = [self._check_numbers(batch) for batch in self._pairs.batches(self._file)]
-        if store is None or not cuts:
+        if store is None:
+            for batch in self._pairs.batches(self._file):
+                self._check_items(batch, self._check_cuts(batch))
+                self._row += batch.num_rows
             return
+        parts = []
+        for batch in self._pairs.batches(self._file, _CUT_COLUMNS):
+            parts.append(self._check_cuts(batch))
+            self._row += batch.num_rows
         self._row = 0
-        all_cuts = Cuts(
-            *(np.concatenate(column) for column in zip(*((c.user, c.start, c.target) for c in cuts), strict=True))
-        )
-        self._check_slices(store, cuts, all_cuts)
+        if parts:
+            columns = zip(*((part.user, part.start, part.target) for part in parts), strict=True)
+            self._check_slices(store, parts, Cuts(*map(np.concatenate, columns)))
 
-    def _check_numbers(self, batch: pa.RecordBatch) -> Cuts:
-        user, inputs, target, start, position = (batch.column(name) for name in COLUMNS)
-        for name, column in zip(COLUMNS, (user, inputs, target, start, position), strict=True):
-            if column.null_count or (name == "input_items" and column.values.null_count):
-                raise IntegrityError(f"{self._path}: column {name} has nulls")
-        j, k, y, u = (column.to_numpy() for column in (start, position, target, user))
-        limit = self._manifest["max_input"]
-        length = np.diff(inputs.offsets.to_numpy())
-        values = inputs.flatten().to_numpy()
-        items, users = self._manifest["items"], self._manifest["users"]
+    def _check_cuts(self, batch: pa.RecordBatch) -> Cuts:
+        u, j, k = (self._numbers(batch, name) for name in _CUT_COLUMNS)
+        users = self._manifest["users"]
         self._refuse((u < 1) | (u > users), f"user_num is outside 1..{users}")
-        self._refuse((y < 1) | (y > items), f"target_item is outside 1..{items}")
         self._refuse((j < 1) | (j >= k), "input_start is not before target_position")
+        return Cuts(u - np.int32(1), j, k)
+
+    def _numbers(self, batch: pa.RecordBatch, name: str) -> NDArray[np.int32]:
+        """Return a column, the items of all its lists where it is one of lists."""
+        column = batch.column(name)
+        is_list = pa.types.is_list(column.type)
+        if column.null_count or (is_list and column.values.null_count):
+            raise IntegrityError(f"{self._path}: column {name} has nulls")
+        numbers: NDArray[np.int32] = (column.flatten() if is_list else column).to_numpy()
+        return numbers
+
+    def _check_items(self, batch: pa.RecordBatch, cuts: Cuts) -> None:
+        j, k, y, values = cuts.start, cuts.target, self._numbers(batch, _TARGET), self._numbers(batch, _INPUTS)
+        limit, items = self._manifest["max_input"], self._manifest["items"]
+        length = np.diff(batch.column(_INPUTS).offsets.to_numpy())
+        self._refuse((y < 1) | (y > items), f"{_TARGET} is outside 1..{items}")
         self._refuse(
             length != np.minimum(k - j, k if limit is None else limit),
             "input_items has another length than its positions say",
@@ -196,8 +220,6 @@ class _Shard:
         if wrong.any():
             row = np.repeat(np.arange(len(length)), length)[np.flatnonzero(wrong)[0]]
             self._refuse(np.arange(len(length)) == row, f"input_items holds a number outside 1..{items}")
-        self._row += batch.num_rows
-        return Cuts(u - np.int32(1), j, k)
 
     def _refuse(self, wrong: NDArray[np.bool_], reason: str) -> None:
         if wrong.any():
@@ -219,6 +241,7 @@ class _Shard:
             raise DataError(f"{store.path} has no kept column {missing[0]!r}, and the pairs have")
         sequences = store.spans(first, whole, spans, kept, train_only=is_train)
         for found, part in zip(self._pairs.batches(self._file), parts, strict=True):
+            self._check_items(found, part)
             located = LocatedCuts(part, sequences.index_of(part.user, part.target))
             (expected,) = gather(located, sequences, self._schema, max_input=limit, batch_rows=max(len(part), 1))
             self._refuse(

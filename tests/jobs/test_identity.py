@@ -6,6 +6,7 @@ import json
 from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -179,3 +180,19 @@ def test_dictionaries_count_as_what_they_stand_for() -> None:
     plain = pa.table({"a": ["x", "y", None, "x"]})
     for kind in (pa.dictionary(pa.int8(), pa.string()), pa.large_string(), pa.string_view()):
         assert digest(plain.cast(pa.schema([("a", kind)])), []) == digest(plain, [])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update interactions set item_num = 1 where item_num = 2",
+        "update items set item_id = 'other' where item_num = 1",
+        "update interactions set rating = 6 where rating = 5",
+    ],
+)
+def test_a_store_that_was_changed_by_sql(stores: dict[str, Path], tmp_path: Path, statement: str) -> None:
+    augment(stores["one"], tmp_path / "p.pairs")
+    with duckdb.connect(str(stores["one"])) as con:
+        con.execute(statement)
+    with pytest.raises(IntegrityError, match="was changed after genpas wrote it"):
+        verify(tmp_path / "p.pairs", store=stores["one"])
