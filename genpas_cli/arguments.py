@@ -53,7 +53,7 @@ def _kinds_of(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
     for name, hint in function.__annotations__.items():
         alone = SimpleNamespace(__annotations__={name: hint})
         with suppress(NameError):  # a type that is imported for type checkers alone
-            kinds = _alternatives_of(get_type_hints(alone, function.__globals__)[name])
+            kinds = _alternatives_of(get_type_hints(alone, inspect.unwrap(function).__globals__)[name])
             if name != "return" and all(map(_word, kinds)):
                 found[name] = kinds
     return found

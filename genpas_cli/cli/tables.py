@@ -62,8 +62,9 @@ def print_report(report: StatsReport) -> None:
 
 def _data_lines(data: DataFigures) -> list[str]:
     length, split = data.length, data.split
+    sizes = (console.counted(getattr(data, f"{thing}s"), thing) for thing in ("user", "item", "interaction"))
     lines = [
-        f"{data.users:,} users, {data.items:,} items, {data.interactions:,} interactions, density {data.density:.4%}",
+        f"{', '.join(sizes)}, density {data.density:.4%}",
         f"length {length['min']:g} to {length['max']:g}, median {length['median']:g}, mean {length['mean']:.1f}",
         f"split: {split['train']:,} train, {split['validation']:,} validation, {split['test']:,} test",
     ]

@@ -51,7 +51,7 @@ class TargetFigures:
 
     def __post_init__(self) -> None:
         """Take rounding noise for the 0 that it is."""
-        for field in fields(self):
+        for field in fields(TargetFigures):
             value = getattr(self, field.name)
             if value is not None:
                 object.__setattr__(self, field.name, divergence.without_noise(value))

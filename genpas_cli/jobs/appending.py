@@ -113,8 +113,8 @@ class Earlier:
                 tip="Make a new store of all logs: genpas ingest LOGS... -o STORE",
             )
 
-    def check(self, database: Database, staged: Staged) -> None:
-        """Compare what was read with what the store has, and give numbers the store's type.
+    def check(self, database: Database, staged: Staged) -> Staged:
+        """Compare what was read with what the store has, give it the store's types, and return it with these.
 
         Raises:
             DataError: columns of other types, or a file that is in the store already.
@@ -134,6 +134,7 @@ class Earlier:
                     f"{wanted.get(name) or 'not there'}",
                     tip="Append a log of the same columns; --time, --time-format and --keep say how it is read.",
                 )
+        return replace(staged, time_type=wanted.pop("time"), kept={name: wanted[name] for name in staged.kept})
 
     def joined_with(self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None]) -> Joined:
         """Return what puts the new rows among those of the store.
@@ -141,9 +142,9 @@ class Earlier:
         Raises:
             DataError: they do not go together, see `check`.
         """
-        self.check(database, staged)
+        staged = self.check(database, staged)
         users, items = (final_numbers(database.con, kind, None, known[kind]) for kind in KINDS)
-        return Joined(self.store, (users, items))
+        return Joined(self.store, (users, items), staged)
 
 
 _HOLDS = {
@@ -174,6 +175,8 @@ class Joined:
     store: Store
     numbers: tuple[Numbers, Numbers]
     """Of the new log's users and items."""
+    staged: Staged
+    """The new log, with the types of the store."""
 
     def __call__(self, new: Iterator[History]) -> Iterator[History]:
         """Yield the store's rows with the new ones among them, by final numbers less 1."""

@@ -183,6 +183,7 @@ class _Ingest:
         self.database.leave(ids * _ID_BYTES)
         self._check_room(scratch, new, self.funnel[-1].kept - before, before, len(staged.kept))
         joined = None if self.earlier is None else self.earlier.joined_with(self.database, staged, known)
+        staged = staged if joined is None else joined.staged
         passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, joined)
         self.funnel += passes.prepare(self.funnel[-1].kept)
         stores.attach_new(self.con, new)

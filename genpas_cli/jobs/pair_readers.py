@@ -235,7 +235,7 @@ def _vocabulary_of(path: Place, table: str) -> pa.Array:
 
 def _of_epoch(files: list[ShardFile], epoch: int, epochs: int) -> list[ShardFile]:
     if not 0 <= epoch < epochs:
-        raise UsageError(f"--epoch {epoch}: the pairs have {epochs} epochs, from 0")
+        raise UsageError(f"--epoch {epoch}: the pairs have {epochs} epoch{'s' * (epochs != 1)}, from 0")
     if epochs == 1:
         return files
     return [

@@ -193,10 +193,12 @@ def _search(
     store: Store, options: TuneOptions, grid: dict[str, list[float]], source: str, progress: Progress
 ) -> TuneReport:  # fmt: skip
     if store.meta["split"]["validation"] == 0:
+        rule = store.meta["split"]["rule"]
         raise DataError(
-            f"nothing is held out for validation (--split {store.meta['split']['rule']}), and the search goes by it",
-            tip="Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
-        )
+            f"nothing is held out for validation (--split {rule}), and the search compares with validation pairs",
+            tip="It takes users with three interactions or more." if rule == "leave-one-out" else
+            "Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
+        )  # fmt: skip
     histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
     max_input = parse_max_input(options.max_input)
     pairs = parse_pairs(options.pairs, int((histogram * range(len(histogram))).sum()))
