@@ -25,7 +25,7 @@ from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, rejec
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.plans import Extra, Plan, plan_load
 from genpas_cli.logs.quoting import identifier
-from genpas_cli.logs.readers import LogFile, open_log
+from genpas_cli.logs.readers import LogFile, first_line, open_log
 from genpas_cli.logs.rejects import Rejects
 from genpas_cli.logs.sources import SourceFile, compression_of, find_sources
 from genpas_cli.logs.stage_place import attach_stage, stage_place
@@ -156,9 +156,9 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         failure = machine_lacks(error)
-        raise failure or DataError(f"the logs cannot be read ({str(error).strip()})") from error
+        raise failure or DataError(f"the logs cannot be read ({first_line(error)})") from error
     except pa.ArrowException as error:
-        raise DataError(f"the Arrow data is truncated or corrupt ({error})") from error
+        raise DataError(f"the Arrow data is truncated or corrupt ({first_line(error)})") from error
     finally:
         # It would keep its file open, and be a name in the caller's database.
         con.unregister("genpas_arrow")
