@@ -120,7 +120,9 @@ def machine_lacks(error: duckdb.Error) -> MachineError | None:
             tip="Free some space, or choose another disk with --temp-dir.",
         )
     if isinstance(error, duckdb.OutOfMemoryException):
-        return MachineError(f"not enough memory to read the logs ({first_line(error)})", tip="Give more: --memory-limit.")
+        return MachineError(
+            f"not enough memory to read the logs ({first_line(error)})", tip="Give more: --memory-limit."
+        )
     return None
 
 

@@ -97,7 +97,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         plan, condition = _plan(con, opened)
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress or _silent)
-        funnel = _clean(con, loaded, bad, opened.cleaning, condition)
+        funnel = _clean(con, loaded, bad, opened.cleaning, condition, memory=memory)
         kept = _finish(con, loaded.plan)
         digests = check.result()
     files = tuple(
@@ -188,9 +188,10 @@ def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: s
     return read_condition(con, where, next(telling, logs[0]).columns)
 
 
-def _clean(
-    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions, condition: Condition | None
-) -> tuple[FunnelStep, ...]:
+def _clean(  # the last by keyword
+    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions, condition: Condition | None,
+    *, memory: int,
+) -> tuple[FunnelStep, ...]:  # fmt: skip
     rows = sum(part.rows for part in loaded.parts)
     if rows == 0:
         raise DataError(f"{', '.join(part.log.name for part in loaded.parts)}: no rows, only a header")
@@ -210,7 +211,7 @@ def _clean(
             f", CAST({extra.alias} AS {kind}) AS {identifier(extra.name)}"
             for extra, kind in zip(loaded.plan.where, types, strict=True)
         )
-        dropped("where", drop_others(con, condition, selected, columns))
+        dropped("where", drop_others(con, condition, selected, columns, memory=memory))
     if options.min_rating is not None:
         dropped("min rating", _delete(con, f"rating < {options.min_rating!r}"))
     return tuple(steps)
