@@ -27,13 +27,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli.database import Database, connect
-from genpas_cli.errors import DataError, IntegrityError
+from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.machine import Machine
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.sequence_source import USERS_A_READ, Lengths, SequenceSource, Split, possible_targets
 from genpas_cli.sequences import Sequences, Spans
 from genpas_cli.spans import RowOrder, cut_spans
 from genpas_cli.target_rule import TargetRule, pick_targets
+from genpas_cli.visible import is_text, visible
 
 FORMAT_VERSION = 1
 
@@ -62,7 +63,13 @@ def quoted(name: str) -> str:
 
 
 def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Create an empty store file and attach it as `store`."""
+    """Create an empty store file and attach it as `store`.
+
+    Raises:
+        UsageError: its path is not UTF-8.
+    """
+    if not is_text(path):
+        raise UsageError(f"the path of the store is not UTF-8: {path}", tip="Name another store with -o or --store.")
     con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as store")
     con.execute("create type store.split_kind as enum " + str(SPLITS))
     con.execute("create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint)")
@@ -103,8 +110,13 @@ def write_counted_users(database: Database, schema: pa.Schema, batches: Iterable
 
 def write_provenance(con: duckdb.DuckDBPyConnection, sources: Sequence[Any], funnel: Sequence[Any]) -> None:
     """Fill `sources` and `funnel` from dataclasses with the fields of their columns."""
-    con.executemany("insert into store.sources values (?, ?, ?, ?, ?)", [list(asdict(s).values()) for s in sources])
+    con.executemany("insert into store.sources values (?, ?, ?, ?, ?)", [_texts(asdict(s)) for s in sources])
     con.executemany("insert into store.funnel values (?, ?, ?)", [list(asdict(step).values()) for step in funnel])
+
+
+def _texts(fields: dict[str, Any]) -> list[Any]:
+    """Return the values of a row; bytes of a file's name that are not UTF-8 are written out."""
+    return [visible(value) if isinstance(value, str) else value for value in fields.values()]
 
 
 def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any]) -> None:
@@ -293,7 +305,9 @@ def attached_store(database: Database, path: Path, name: str) -> Iterator[Store]
 
 
 def check_is_store(path: Path) -> None:
-    """Raise DataError if there is no store at `path`."""
+    """Raise DataError if there is no store at `path`, or none that DuckDB can open."""
+    if not is_text(path):
+        raise DataError(f"the path of the store is not UTF-8: {path}", tip="Rename it first.")
     if not path.exists():
         raise DataError(f"no such store: {path}", tip=f"Make it first: genpas ingest LOGS -o {path}")
     if not is_store(path):
