@@ -17,7 +17,7 @@ from typing import Any
 from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.options import Options, option
 from genpas_cli.signals import uninterrupted
-from genpas_cli.visible import is_text
+from genpas_cli.visible import is_unicode
 
 SHARE_OF_FREE_MEMORY = 0.7
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -69,7 +69,7 @@ def resolve(options: MachineOptions) -> Machine:
     temp_dir = Path(options.temp_dir or _system_temp_dir())
     if not temp_dir.is_dir():
         raise UsageError(f"--temp-dir {temp_dir} is not a directory", tip=f"Create it first: mkdir -p {temp_dir}")
-    if not is_text(temp_dir.absolute()):
+    if not is_unicode(temp_dir.absolute()):
         raise UsageError(
             f"--temp-dir {temp_dir}: its path is not UTF-8", tip="Choose another one, such as --temp-dir /var/tmp."
         )

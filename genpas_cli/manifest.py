@@ -9,6 +9,7 @@ import datetime as dt
 import json
 import math
 import platform
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,49 @@ PART_NAME = "part.json"
 """The manifest of one part of a data set, by which `merge` knows it; it has the further key `part`, such as "3/8"."""
 
 FORMAT_VERSION = 1
+
+Shape = Callable[[Any], bool] | dict[str, "Shape"]
+
+
+def is_count(value: Any) -> bool:
+    """Tell whether a value is a number of things."""
+    return type(value) is int and 0 <= value < 2**63  # a bool is no count
+
+
+def is_text(value: Any) -> bool:
+    """Tell whether a value is a text."""
+    return isinstance(value, str)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_text, value))
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or value in ("inf", "-inf") or (isinstance(value, int | float) and math.isfinite(value))
+
+
+def _is_source(value: Any) -> bool:
+    return isinstance(value, dict) and not misshapen(value, {"name": is_text, "rows": is_count})
+
+
+_SHAPE: dict[str, Shape] = {
+    "users": is_count, "items": is_count, "pairs": is_count, "epochs": lambda value: is_count(value) and value > 0,
+    "max_input": lambda value: value is None or (is_count(value) and value > 0), "keep": _is_texts,
+    "schema": lambda value: isinstance(value, dict) and all(map(is_text, value.values())),
+    "files": lambda value: isinstance(value, list),
+    "form?": lambda value: value in ("items", "cuts"), "order?": is_text, "seed?": lambda value: type(value) is int and value >= 0, "part?": is_text,
+    "shard_rows?": is_count, "target_where?": lambda value: value is None or is_text(value),
+    "source?": lambda value: isinstance(value, list) and all(map(_is_source, value)),
+    "split?": {"rule": is_text, "eval": lambda value: value in ("first", "last", "all")},
+    "strategy?": {"name": is_text, "alpha": _is_number, "beta": _is_number, "gamma": _is_number, "draw": is_text},
+}  # fmt: skip
+"""What is read of a manifest; a key with `?` may be missing."""
+
+_FILE: dict[str, Shape] = {
+    "path": is_text, "split": lambda value: value in ("train", "validation", "test", None), "rows": is_count,
+    "bytes": is_count, "sha256": is_text,
+}  # fmt: skip
 
 _NEEDED = ("users", "items", "pairs", "epochs", "max_input", "keep", "schema", "files")
 """Without these nothing can be checked."""
@@ -103,17 +147,36 @@ def _read(directory: Place, name: str, what: str) -> Manifest:
     try:
         manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["format_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(f"{path} is damaged: {error}") from error
     if found != FORMAT_VERSION:
         raise DataError(f"{path} is of format version {found}; this genpas reads version {FORMAT_VERSION}")
     if missing := [key for key in _NEEDED if key not in manifest]:
         raise IntegrityError(f"{path} is damaged: it lacks {', '.join(missing)}")
-    try:
-        manifest_files(manifest)
-    except TypeError as error:
-        raise IntegrityError(f"{path} is damaged: its list of files is not as genpas writes it") from error
+    if wrong := misshapen(manifest, _SHAPE):
+        raise IntegrityError(f"{path} is damaged: {wrong} is not as genpas writes it")
+    if any(
+        not isinstance(file, dict) or misshapen(file, _FILE) or len(file) != len(_FILE) for file in manifest["files"]
+    ):
+        raise IntegrityError(f"{path} is damaged: its list of files is not as genpas writes it")
     return manifest
+
+
+def misshapen(content: dict[str, Any], shape: dict[str, Shape]) -> str | None:
+    """Return the first key that is missing, or whose value is of another kind; what no shape names may be anything."""
+    for key, kind in shape.items():
+        optional = key.endswith("?")
+        name = key.removesuffix("?")
+        if name not in content:
+            if not optional:
+                return name
+        elif (isinstance(kind, dict) and not isinstance(content[name], dict)) or not (
+            isinstance(kind, dict) or kind(content[name])
+        ):
+            return name
+        elif isinstance(kind, dict) and (inner := misshapen(content[name], kind)):
+            return f"{name}.{inner}"
+    return None
 
 
 def _no_manifest(directory: Place, name: str, what: str) -> DataError:

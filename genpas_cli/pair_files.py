@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from genpas_cli.errors import IntegrityError
 from genpas_cli.manifest import Manifest, manifest_files, read_manifest
-from genpas_cli.pairs import LocatedCuts, cut_schema, gather, pair_schema
+from genpas_cli.pairs import LocatedCuts, cut_schema, gather, pair_schema, sequence_schema
 from genpas_cli.places import Place
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sequences import Sequences
 from genpas_cli.shards import ROW_GROUP_ROWS, ShardFile, largest_row_group, read_row_group, row_groups, shard_schema
+from genpas_cli.sound_pairs import check_batch, check_numbers, check_pair_schema, check_schema
 
 SEQUENCES = "sequences/sequences"
 """How the names of the files with sequences begin."""
@@ -64,8 +65,9 @@ class PairFiles:
         self._sequences: _SequenceFiles | None = None
         if self.manifest.get("form", "items") == "cuts":
             paths = [directory / file.path for file in files if file.path.startswith(SEQUENCES)]
-            self._sequences = _SequenceFiles(paths)
+            self._sequences = _SequenceFiles(paths, self.manifest["keep"])
         self.schema = self.schema_of(self.shards[0]) if self._sequences is None else self._sequences.pair_schema
+        check_pair_schema(self.schema, self.manifest, directory / self.shards[0].path)
 
     @property
     def shard_schema(self) -> pa.Schema:
@@ -105,7 +107,9 @@ class PairFiles:
         names = self.schema.names if columns is None else list(columns)
         with readable(self.directory / file.path) as path:
             batch = read_row_group(path, group, names if self._sequences is None else None)
+        check_batch(batch, self.shard_schema, path)
         if self._sequences is None:
+            check_numbers(batch, self.manifest, path)
             return batch.select(names)
         user, start, target = (batch.column(name).to_numpy() for name in cut_schema().names)
         run = self._sequences.run(user, path)
@@ -198,12 +202,13 @@ class _SequenceFiles:
 
     Args:
         paths: the files, in the order of users.
+        keep: kept columns.
 
     Raises:
         IntegrityError: there are none, or they cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Place]) -> None:
+    def __init__(self, paths: Sequence[Place], keep: Sequence[str]) -> None:
         if not paths:
             raise IntegrityError("the manifest says that the pairs are cuts, and lists no sequences to cut them from")
         self._groups: list[_Group] = []
@@ -215,9 +220,13 @@ class _SequenceFiles:
                     users += rows
         self._first_users = np.array([*(group.first_user for group in self._groups), users])
         with readable(paths[0]) as path:
-            fields = [field for field in shard_schema(path) if field.name not in ("train_length", "items")]
-        self.pair_schema = pair_schema({field.name: field.type.value_type for field in fields})
-        self._kept = [field.name for field in fields]
+            found = shard_schema(path)
+        lists = {field.name: field.type for field in found if pa.types.is_list(field.type)}
+        kept = {name: lists[name].value_type for name in keep if name in lists}
+        self._schema = sequence_schema(kept)
+        check_schema(found, self._schema, paths[0])
+        self.pair_schema = pair_schema(kept)
+        self._kept = list(kept)
         self._forget()
 
     def _forget(self) -> None:
@@ -250,12 +259,18 @@ class _SequenceFiles:
         tables = []
         for group in self._groups[first : last + 1]:
             with readable(group.path) as path:
-                tables.append(read_row_group(path, group.number))
+                batch = read_row_group(path, group.number)
+            check_batch(batch, self._schema, group.path)
+            tables.append(batch)
         rows = pa.Table.from_batches(tables).combine_chunks().to_batches()[0]
-        items = rows.column("items")
+        items, train = rows.column("items"), rows.column("train_length").to_numpy()
+        length = np.diff(items.offsets.to_numpy())
+        kept = [rows.column(name) for name in self._kept]
+        if ((train < 0) | (train > length)).any() or any(not column.offsets.equals(items.offsets) for column in kept):
+            raise IntegrityError(f"{self._groups[first].path} is damaged: its lists are not of one length")
         users = np.arange(self._first_users[first], self._first_users[last + 1], dtype=np.int32)
         sequences = Sequences(
             users, items.offsets.to_numpy().astype(np.int64), np.zeros(len(users), np.int64), items.values.to_numpy(),
-            {name: rows.column(name).values for name in self._kept},
+            {name: column.values for name, column in zip(self._kept, kept, strict=True)},
         )  # fmt: skip
-        return _Run(sequences, rows.column("train_length").to_numpy())
+        return _Run(sequences, train)

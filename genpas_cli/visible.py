@@ -22,7 +22,7 @@ def one_line(text: str) -> str:
     return visible(text).replace("\n", "\\n")
 
 
-def is_text(name: object) -> bool:
+def is_unicode(name: object) -> bool:
     """Tell whether a name, such as a path, is text: on Linux a name may hold bytes that are not UTF-8."""
     try:
         str(name).encode()

@@ -19,7 +19,7 @@ import pyarrow as pa
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.machine import disk_error
 from genpas_cli.remote import fetched, find, is_remote
-from genpas_cli.visible import is_text
+from genpas_cli.visible import is_unicode
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -127,7 +127,7 @@ def _source(path: Path, name: str, spool: Path) -> SourceFile:
         path.open("rb").close()
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
-    if not is_text(path):
+    if not is_unicode(path):
         spool.symlink_to(path.absolute())  # DuckDB takes no path that is not UTF-8
         path = spool
     return SourceFile(path, name, tuple(_partitions(Path(name))))

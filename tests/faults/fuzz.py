@@ -1,0 +1,366 @@
+"""Runs genpas on damaged inputs of every kind, each in a process of its own: no crash, no traceback, no hang.
+
+python tests/faults/fuzz.py [--count N] [--seconds S] [--seed N] [--only KIND] [--keep DIR]
+
+Every case follows from the seed and its number. What fails is printed, and its files are kept with --keep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gzip
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
+
+from tests.faults import mutations
+
+HANG_SECONDS = 60
+ADDRESS_SPACE = 12 << 30
+CODES = (0, 1, 2, 3, 4, 5)
+UNEXPECTED = ("Traceback", "did not expect", "Exception ignored", "terminate called", "Internal Error", "INTERNAL Error")
+
+Command = tuple[str, ...]
+
+LOG = (("ingest", "{}", "-o", "o.store"), ("ingest", "{}", "-o", "o.store", "--bad-rows", "skip", "--dedup", "exact"),
+       ("ingest", "{}", "-o", "o.store", "--user", "1", "--item", "2", "--time", "3", "--keep", "4"),
+       ("augment", "{}", "-o", "o.pairs"), ("ingest", "{}", "--dry-run"), ("stats", "{}", "--json"),
+       ("ingest", "{}", "-o", "o.store", "--where", "item_id <> 'i3'", "--session-gap", "1h"),
+       ("ingest", "{}", "-o", "o.store", "--min-user", "2", "--split", "time:0.8,0.9"))  # fmt: skip
+STORE = (("augment", "log.store", "-o", "o.pairs"), ("stats", "log.store"), ("augment", "log.store", "-o", "-"),
+         ("verify", "log.pairs", "--store", "log.store"), ("ingest", "day.csv", "-o", "log.store", "--append"),
+         ("augment", "log.store", "-o", "o.pairs", "--form", "cuts"), ("augment", "log.store", "--target-where", "rating > 2"),
+         ("tune", "log.store", "--alpha", "0,1", "--beta", "0", "--gamma", "0"),
+         ("ingest", "day.csv", "-o", "o.store", "--items", "log.store"))  # fmt: skip
+PAIRS = (("verify", "{}"), ("verify", "{}", "--store", "log.store"), ("stats", "{}"), ("export", "{}", "--to", "jsonl", "-o", "x"),
+         ("export", "{}", "--to", "recbole", "-o", "x"), ("export", "{}", "--to", "npz", "-o", "x"),
+         ("export", "{}", "--to", "csv", "-o", "-", "--split", "train"), ("export", "{}", "--to", "safetensors", "-o", "x"),
+         ("export", "{}", "--to", "sequences", "-o", "x"), ("@loader", "{}"), ("stats", "{}", "--store", "log.store"))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Files of a kind, and what is done with them."""
+
+    files: tuple[str, ...]
+    """Patterns of the files that are damaged."""
+    commands: tuple[Command, ...]
+    """`{}` is the damaged file, or what is named as `whole`."""
+    needs: tuple[str, ...] = ()
+    """What else must be there."""
+    whole: str | None = None
+    stdin: bool = False
+
+
+KINDS = {
+    "log": Kind(("logs/*",), LOG),
+    "store": Kind(("log.store",), STORE, ("log.pairs", "day.csv")),
+    "pairs": Kind(("log.pairs/*", "log.pairs/data/*"), PAIRS, ("log.store",), "log.pairs"),
+    "cuts": Kind(("cuts.pairs/*", "cuts.pairs/*/*"), PAIRS, ("log.store",), "cuts.pairs"),
+    "part": Kind(("p.pairs.part-1-of-2/*", "p.pairs.part-1-of-2/data/*"),
+                 (("merge", "p.pairs.part-1-of-2", "p.pairs.part-2-of-2"),), ("p.pairs.part-2-of-2",), ""),
+    "items": Kind(("log.pairs/items.parquet", "log.pairs/users.parquet"),
+                  (("ingest", "day.csv", "-o", "o.store", "--items", "{}"), ("ingest", "day.csv", "-o", "o.store", "--users", "{}")),
+                  ("day.csv",)),
+    "codes": Kind(("codes.parquet",), (("export", "log.pairs", "--to", "jsonl", "-o", "x", "--semantic-ids", "{}"),), ("log.pairs",)),
+    "rules": Kind(("rules.toml",), (("stats", "log.store", "--check", "{}"),), ("log.store",)),
+    "stream": Kind(("pairs.arrow",), (("export", "-", "--to", "jsonl", "-o", "-"),
+                   ("export", "-", "--to", "npz", "-o", "x")), stdin=True),
+    "model": Kind(("model.pt",), (("@model", "{}"),)),
+}  # fmt: skip
+
+
+@dataclass
+class Tally:
+    """What came of the cases."""
+
+    cases: Counter[str] = field(default_factory=Counter)
+    codes: Counter[int] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    slowest: tuple[float, str] = (0.0, "")
+
+
+# ----------------------------------------------------------------------------------------------------------- originals
+
+
+def make_originals(root: Path) -> None:
+    """Write sound files of every kind."""
+    rng = random.Random(0)
+    rows = [(f"u{rng.randrange(12)}", f"i{rng.randrange(20)}", 1_700_000_000 + 977 * n, n % 5) for n in range(150)]
+    header = ("user_id", "item_id", "timestamp", "rating")
+    text = "\n".join(",".join(map(str, row)) for row in (header, *rows)) + "\n"
+    table = pa.table(dict(zip(header, zip(*rows, strict=True), strict=True)))
+    logs = root / "logs"
+    logs.mkdir()
+    plain = {
+        "log.csv": text, "log.tsv": text.replace(",", "\t"), "ratings.dat": text.split("\n", 1)[1].replace(",", "::"),
+        "log.inter": text.replace("user_id,item_id,timestamp,rating", "user_id:token\titem_id:token\ttimestamp:float\trating:float").replace(",", "\t"),
+        "log.jsonl": "".join(f'{{"user_id": "{u}", "item_id": "{i}", "timestamp": {t}, "rating": {r}}}\n' for u, i, t, r in rows),
+        "log.json": "[" + ",".join(f'{{"user_id": "{u}", "item_id": "{i}", "timestamp": {t}}}' for u, i, t, _ in rows) + "]",
+        "sequences.txt": "".join(f"u{u} " + " ".join(i for v, i, *_ in rows if v == f"u{u}") + "\n" for u in range(12)),
+    }  # fmt: skip
+    for name, content in plain.items():
+        (logs / name).write_text(content, encoding="utf-8")
+    (logs / "log.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (logs / "log.csv.zst").write_bytes(pa.compress(text.encode(), codec="zstd", asbytes=True))
+    pq.write_table(table, logs / "log.parquet", row_group_size=40)
+    tags = pa.array([[f"t{n % 3}", None] for n in range(len(rows))])
+    pq.write_table(table.append_column("tags", tags), logs / "nested.parquet", compression="zstd")
+    feather.write_feather(table, str(logs / "log.feather"), compression="lz4")
+    with pa.ipc.new_file(str(logs / "log.arrow"), table.schema) as file:
+        file.write_table(table, max_chunksize=60)
+    coded = table.set_column(0, "user_id", table.column(0).dictionary_encode())
+    with pa.ipc.new_stream(str(logs / "stream.arrow"), coded.schema) as stream:
+        stream.write_table(coded, max_chunksize=60)
+    (root / "day.csv").write_text("user_id,item_id,timestamp,rating\nu1,i3,1800000000,1\nu2,new,1800000001,2\n", encoding="utf-8")
+    (root / "rules.toml").write_text('[data]\nwarn = ["tied_either < 0.2"]\n[every-strategy]\nfail = ["kl_test_train < 9e9"]\n', encoding="utf-8")
+    codes = pa.array([[n % 4, n // 4] for n in range(20)], pa.list_(pa.int32()))
+    pq.write_table(pa.table({"item_id": [f"i{n}" for n in range(20)], "codes": codes}), root / "codes.parquet")
+    for arguments in (
+        ("ingest", "logs/log.csv", "-o", "log.store", "--keep", "rating"),
+        ("augment", "log.store", "-o", "log.pairs", "--user-ids", "raw", "--keep", "rating"),
+        ("augment", "log.store", "-o", "cuts.pairs", "--form", "cuts", "--keep", "rating"),
+        ("augment", "log.store", "-o", "p.pairs", "--shard-rows", "40", "--part", "1/2"),
+        ("augment", "log.store", "-o", "p.pairs", "--shard-rows", "40", "--part", "2/2"),
+        ("augment", "log.store", "-o", "-"),
+    ):
+        done = subprocess.run([sys.executable, "-m", "genpas_cli", *arguments, "-q"], cwd=root, env=environment(root), capture_output=True, check=True)
+        if arguments[-1] == "-":
+            (root / "pairs.arrow").write_bytes(done.stdout)
+    subprocess.run([sys.executable, "-c", _MODEL], cwd=root, env=environment(root), stderr=subprocess.DEVNULL, check=False)
+
+
+_MODEL = """
+from pathlib import Path
+from genpas_cli.training.checkpoint import save_model
+from genpas_cli.training.model import ModelShape, SASRec
+shape = ModelShape(items=20, max_input=10, dim=8, layers=1, heads=1, dropout=0.0)
+save_model(Path("model.pt"), SASRec(shape), "digest")
+"""
+"""Makes a model where PyTorch is installed."""
+
+
+def environment(temp_dir: Path) -> dict[str, str]:
+    """Return the environment of a command."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temp_dir), "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+# --------------------------------------------------------------------------------------------------------------- cases
+
+
+def damage(path: Path, rng: random.Random) -> str:
+    """Damage a file in a way that fits it; return the name of the way."""
+    content = path.read_bytes()
+    ways: list[Callable[[bytes, random.Random], bytes]] = [mutations.damaged_bytes]
+    if path.suffix in (".json", ".jsonl"):
+        ways += [mutations.damaged_json] * 3 if path.suffix == ".json" else [mutations.damaged_lines] * 2
+    elif path.suffix in (".csv", ".tsv", ".dat", ".inter", ".txt", ".toml"):
+        ways += [mutations.damaged_lines] * 2
+    elif path.suffix == ".parquet":
+        ways += [mutations.damaged_parquet]
+    if path.suffix == ".store" and rng.random() < 0.7:
+        mutations.damaged_store(path, rng)
+        return "damaged_store"
+    way = rng.choice(ways)
+    path.write_bytes(way(content, rng))
+    return way.__name__
+
+
+def prepare(originals: Path, case: Path, kind: Kind, rng: random.Random) -> tuple[Command, str, Path | None]:
+    """Copy what a case needs and damage one file of it; return the command, what was done, and what stands on stdin."""
+    files = sorted(path for pattern in kind.files for path in originals.glob(pattern) if path.is_file())
+    chosen = rng.choice(files).relative_to(originals)
+    command = rng.choice(kind.commands)
+    top = {chosen.parts[0], *kind.needs} if chosen.parts[0] != "logs" else {str(chosen), *kind.needs}
+    for name in sorted(top):
+        source = originals / name
+        (case / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, case / name) if source.is_dir() else shutil.copy(source, case / name)
+    said = damage(case / chosen, rng)
+    named = str(chosen) if kind.whole is None else kind.whole
+    return tuple(word.replace("{}", named) for word in command), f"{said} of {chosen}", case / chosen if kind.stdin else None
+
+
+def run_here(command: Command) -> int:
+    """Run a command in this process; return its exit code."""
+    from genpas_cli.errors import GenpasError
+
+    try:
+        if command[0] == "@loader":
+            from genpas_cli.loaders import PairDataset
+
+            for _ in PairDataset(command[1], batch_size=16):
+                pass
+        elif command[0] == "@model":
+            from genpas_cli.training.checkpoint import load_model
+
+            load_model(command[1])
+        else:
+            from genpas_cli.cli import main
+
+            sys.argv = ["genpas", *command]
+            main()
+    except GenpasError as error:
+        sys.stderr.write(f"error: {error}\n".encode("ascii", "backslashreplace").decode())
+        return 1
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 0
+    return 0
+
+
+def child(command: Command, case: Path, stdin: Path | None) -> None:
+    """Run a command in this new process, and end it."""
+    code = 99
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+        os.chdir(case)
+        tempfile.tempdir = str(case / "tmp")
+        os.environ.update(COLUMNS="200", NO_COLOR="1", TMPDIR=str(case / "tmp"))
+        os.dup2(os.open(os.devnull if stdin is None else stdin, os.O_RDONLY), 0)
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(case / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        code = run_here(command)
+    except BaseException:  # noqa: BLE001  # a traceback is what is looked for
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+        with contextlib.suppress(Exception):
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def ended(pid: int) -> int | None:
+    """Wait for a process; return its status, or None where it hangs."""
+    deadline = time.monotonic() + HANG_SECONDS
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(0.004)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return None
+
+
+def judged(status: int | None, case: Path) -> tuple[int, str | None]:
+    """Return the exit code of a case, and what is wrong with it."""
+    if status is None:
+        return -1, "hangs"
+    if os.WIFSIGNALED(status):
+        return -1, f"ended by signal {os.WTERMSIG(status)}"
+    code = os.WEXITSTATUS(status)
+    said = (case / "stderr").read_bytes().decode("utf-8", "backslashreplace")
+    if any(sign in said for sign in UNEXPECTED) or code not in CODES:
+        return code, f"exit {code}: {said[-700:]}"
+    messages = sum(line.startswith(("error:", "╭─ Error")) for line in said.splitlines())
+    if messages != (code != 0):
+        return code, f"exit {code} with {messages} messages: {said[-400:]}"
+    if any(ord(letter) < 32 and letter != "\n" or 127 <= ord(letter) < 160 for letter in said):
+        return code, f"control characters: {said[-400:]!r}"
+    if left := list((case / "tmp").iterdir()):
+        return code, f"left behind {left}"
+    return code, None
+
+
+def fuzz(numbers: Iterator[int], seed: int, *, seconds: float, only: str | None, keep: Path | None) -> Tally:
+    """Run cases until there are no more numbers or no more time."""
+    tally, begun = Tally(), time.monotonic()
+    with tempfile.TemporaryDirectory() as directory:
+        originals = Path(directory, "originals")
+        originals.mkdir()
+        make_originals(originals)
+        kinds = [name for name in KINDS if only in (None, name) and (name != "model" or (originals / "model.pt").exists())]
+        weights = [6 if name == "log" else 3 if name in ("pairs", "store", "cuts") else 1 for name in kinds]
+        _import_all()
+        for number in numbers:
+            if time.monotonic() - begun > seconds:
+                break
+            rng = random.Random(f"{seed}-{number}")
+            name = rng.choices(kinds, weights)[0]
+            case = Path(directory, f"case-{number}")
+            (case / "tmp").mkdir(parents=True)
+            started = time.monotonic()
+            pid = os.fork()
+            if pid == 0:
+                _prepared_child(originals, case, KINDS[name], rng)
+            status = ended(pid)
+            code, wrong = judged(status, case)
+            tally.cases[name] += 1
+            tally.codes[code] += 1
+            what = (case / "case").read_text(encoding="utf-8") if (case / "case").exists() else "preparing"
+            tally.slowest = max(tally.slowest, (time.monotonic() - started, f"{number} {what}"))
+            if wrong:
+                tally.failures.append(f"--seed {seed}, case {number}, {what}: {wrong}")
+                print(tally.failures[-1], flush=True)
+                if keep is not None:
+                    shutil.copytree(case, keep / f"{seed}-{number}", dirs_exist_ok=True)
+            shutil.rmtree(case, ignore_errors=True)
+    return tally
+
+
+def _prepared_child(originals: Path, case: Path, kind: Kind, rng: random.Random) -> None:
+    """Damage in the new process too: DuckDB and Arrow start threads, which no fork would have."""
+    try:
+        command, said, stdin = prepare(originals, case, kind, rng)
+        (case / "case").write_text(f"{' '.join(command)} ({said})", encoding="utf-8")
+    except BaseException:  # noqa: BLE001  # the fault is here
+        import traceback
+
+        (case / "stderr").write_text(traceback.format_exc(), encoding="utf-8")
+        os._exit(98)
+    child(command, case, stdin)
+
+
+def _import_all() -> None:
+    """Import once what every case needs."""
+    from genpas_cli import cli
+
+    cli.load(cli.COMMANDS)
+    from genpas_cli.jobs import augment, export, ingest, merge, stats, tune, verify  # noqa: F401
+
+    with contextlib.suppress(ImportError):
+        import genpas_cli.loaders
+        import genpas_cli.training.checkpoint  # noqa: F401
+
+
+def main() -> None:
+    """Run the cases; exit 1 if one failed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=list(KINDS))
+    parser.add_argument("--keep", type=Path)
+    asked = parser.parse_args()
+    numbers = iter(range(asked.first, asked.first + asked.count))
+    tally = fuzz(numbers, asked.seed, seconds=asked.seconds, only=asked.only, keep=asked.keep)
+    print(f"{tally.cases.total()} cases {dict(tally.cases)}, exit codes {dict(tally.codes)}, {len(tally.failures)} failures; "
+          f"slowest {tally.slowest[0]:.1f} s: {tally.slowest[1]}")  # fmt: skip
+    sys.exit(bool(tally.failures))
+
+
+if __name__ == "__main__":
+    main()
