@@ -42,8 +42,13 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(map(is_text, value))
 
 
-def _is_number(value: Any) -> bool:
-    return value is None or value in ("inf", "-inf") or (isinstance(value, int | float) and math.isfinite(value))
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_bias(value: Any) -> bool:
+    return value is None or value in ("inf", "-inf") or is_number(value)
 
 
 def _is_source(value: Any) -> bool:
@@ -55,11 +60,11 @@ _SHAPE: dict[str, Shape] = {
     "max_input": lambda value: value is None or (is_count(value) and value > 0), "keep": _is_texts,
     "schema": lambda value: isinstance(value, dict) and all(map(is_text, value.values())),
     "files": lambda value: isinstance(value, list),
-    "form?": lambda value: value in ("items", "cuts"), "order?": is_text, "seed?": lambda value: type(value) is int and value >= 0, "part?": is_text,
+    "form?": is_text, "order?": is_text, "part?": is_text, "seed?": lambda value: type(value) is int and value >= 0,
     "shard_rows?": is_count, "target_where?": lambda value: value is None or is_text(value),
     "source?": lambda value: isinstance(value, list) and all(map(_is_source, value)),
-    "split?": {"rule": is_text, "eval": lambda value: value in ("first", "last", "all")},
-    "strategy?": {"name": is_text, "alpha": _is_number, "beta": _is_number, "gamma": _is_number, "draw": is_text},
+    "split?": {"rule": is_text, "eval": is_text},
+    "strategy?": {"name": is_text, "alpha": _is_bias, "beta": _is_bias, "gamma": _is_bias, "draw": is_text},
 }  # fmt: skip
 """What is read of a manifest; a key with `?` may be missing."""
 

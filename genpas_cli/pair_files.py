@@ -153,7 +153,7 @@ def readable(path: Place) -> Iterator[Place]:
         raise IntegrityError(
             f"{path} is missing; the manifest lists it", tip="Make the pairs directory again with genpas augment."
         ) from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, KeyError, OSError) as error:  # KeyError: a column that it lacks
         raise IntegrityError(f"{path} is damaged: {error}", tip="See what else is: genpas verify PAIRS") from error
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import duckdb
 import numpy as np
@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.machine import Machine
-from genpas_cli.manifest import Shape, is_count, is_text, misshapen
+from genpas_cli.manifest import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.sampling.user_targets import UserTargets
-from genpas_cli.sequence_source import USERS_A_READ, Lengths, SequenceSource, Split, possible_targets
+from genpas_cli.sequence_source import USERS_A_READ, Evaluated, Lengths, SequenceSource, Split, possible_targets
 from genpas_cli.sequences import Sequences, Spans
 from genpas_cli.spans import RowOrder, cut_spans
 from genpas_cli.target_rule import TargetRule, pick_targets
@@ -356,10 +356,12 @@ _META: dict[str, Shape] = {
     "time_type": lambda value: value is None or is_text(value),
     "kept": lambda value: isinstance(value, dict) and all(map(is_text, value.values())),
     "split": {
-        "rule": is_text, "eval": lambda value: value in ("first", "last", "all"), "train": is_count,
+        "rule": is_text, "eval": lambda value: value in get_args(Evaluated), "train": is_count,
         "validation": is_count, "test": is_count, "users_in_train_only": is_count,
     },
-    "options": {}, "versions": {}, "ties": {}, "length": {},
+    "options": {}, "versions": {},
+    "ties": dict.fromkeys(("tied_events", "tied_test", "tied_validation", "tied_either"), is_number),
+    "length": dict.fromkeys(("min", "median", "mean", "p99", "max"), is_number),
     "time_range": lambda value: value is None or (isinstance(value, list) and len(value) == len(("first", "last"))),
 }  # fmt: skip
 """What is read of `meta`."""

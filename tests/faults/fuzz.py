@@ -1,6 +1,6 @@
 """Runs genpas on damaged inputs of every kind, each in a process of its own: no crash, no traceback, no hang.
 
-python tests/faults/fuzz.py [--count N] [--seconds S] [--seed N] [--only KIND] [--keep DIR]
+python -m tests.faults.fuzz [--count N] [--seconds S] [--seed N] [--only KIND] [--keep DIR]
 
 Every case follows from the seed and its number. What fails is printed, and its files are kept with --keep.
 """
@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gzip
 import os
 import random
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,36 +22,57 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-import pyarrow as pa
-import pyarrow.feather as feather
-import pyarrow.parquet as pq
-
 from tests.faults import mutations
+from tests.faults.originals import make_originals
 
 HANG_SECONDS = 60
 ADDRESS_SPACE = 12 << 30
 CODES = (0, 1, 2, 3, 4, 5)
-UNEXPECTED = ("Traceback", "did not expect", "Exception ignored", "terminate called", "Internal Error", "INTERNAL Error")
+UNEXPECTED = (
+    "Traceback",
+    "did not expect",
+    "Exception ignored",
+    "terminate called",
+    "Internal Error",
+    "INTERNAL Error",
+)
 
 Command = tuple[str, ...]
 
-LOG = (("ingest", "{}", "-o", "o.store"), ("ingest", "{}", "-o", "o.store", "--bad-rows", "skip", "--dedup", "exact"),
-       ("ingest", "{}", "-o", "o.store", "--user", "1", "--item", "2", "--time", "3", "--keep", "4"),
-       ("augment", "{}", "-o", "o.pairs"), ("ingest", "{}", "--dry-run"), ("stats", "{}", "--json"),
-       ("ingest", "{}", "-o", "o.store", "--where", "item_id <> 'i3'", "--session-gap", "1h"),
-       ("ingest", "{}", "-o", "o.store", "--min-user", "2", "--split", "time:0.8,0.9"))  # fmt: skip
-STORE = (("augment", "log.store", "-o", "o.pairs"), ("stats", "log.store"), ("augment", "log.store", "-o", "-"),
-         ("verify", "log.pairs", "--store", "log.store"), ("ingest", "day.csv", "-o", "log.store", "--append"),
-         ("augment", "log.store", "-o", "o.pairs", "--form", "cuts"), ("augment", "log.store", "--target-where", "rating > 2"),
-         ("tune", "log.store", "--alpha", "0,1", "--beta", "0", "--gamma", "0"),
-         ("ingest", "day.csv", "-o", "o.store", "--items", "log.store"))  # fmt: skip
-PAIRS = (("verify", "{}"), ("verify", "{}", "--store", "log.store"), ("stats", "{}"), ("export", "{}", "--to", "jsonl", "-o", "x"),
-         ("export", "{}", "--to", "recbole", "-o", "x"), ("export", "{}", "--to", "npz", "-o", "x"),
-         ("export", "{}", "--to", "csv", "-o", "-", "--split", "train"), ("export", "{}", "--to", "safetensors", "-o", "x"),
-         ("export", "{}", "--to", "sequences", "-o", "x"), ("@loader", "{}"), ("stats", "{}", "--store", "log.store"))  # fmt: skip
+LOG = (
+    ("ingest", "{}", "-o", "o.store"),
+    ("ingest", "{}", "-o", "o.store", "--bad-rows", "skip", "--dedup", "exact"),
+    ("ingest", "{}", "-o", "o.store", "--user", "1", "--item", "2", "--time", "3", "--keep", "4"),
+    ("augment", "{}", "-o", "o.pairs"),
+    ("ingest", "{}", "--dry-run"),
+    ("stats", "{}", "--json"),
+    ("ingest", "{}", "-o", "o.store", "--where", "item_id <> 'i3'", "--session-gap", "1h"),
+    ("ingest", "{}", "-o", "o.store", "--min-user", "2", "--split", "time:0.8,0.9"),
+)
+STORE = (
+    ("augment", "log.store", "-o", "o.pairs"),
+    ("stats", "log.store"),
+    ("augment", "log.store", "-o", "-"),
+    ("verify", "log.pairs", "--store", "log.store"),
+    ("ingest", "day.csv", "-o", "log.store", "--append"),
+    ("augment", "log.store", "-o", "o.pairs", "--form", "cuts"),
+    ("augment", "log.store", "--target-where", "rating > 2"),
+    ("tune", "log.store", "--alpha", "0,1", "--beta", "0", "--gamma", "0"),
+    ("ingest", "day.csv", "-o", "o.store", "--items", "log.store"),
+)
+PAIRS = (
+    ("verify", "{}"),
+    ("verify", "{}", "--store", "log.store"),
+    ("stats", "{}"),
+    ("export", "{}", "--to", "jsonl", "-o", "x"),
+    ("export", "{}", "--to", "recbole", "-o", "x"),
+    ("export", "{}", "--to", "npz", "-o", "x"),
+    ("export", "{}", "--to", "csv", "-o", "-", "--split", "train"),
+    ("export", "{}", "--to", "safetensors", "-o", "x"),
+    ("export", "{}", "--to", "sequences", "-o", "x"),
+    ("@loader", "{}"),
+    ("stats", "{}", "--store", "log.store"),
+)
 
 
 @dataclass(frozen=True)
@@ -75,17 +94,33 @@ KINDS = {
     "store": Kind(("log.store",), STORE, ("log.pairs", "day.csv")),
     "pairs": Kind(("log.pairs/*", "log.pairs/data/*"), PAIRS, ("log.store",), "log.pairs"),
     "cuts": Kind(("cuts.pairs/*", "cuts.pairs/*/*"), PAIRS, ("log.store",), "cuts.pairs"),
-    "part": Kind(("p.pairs.part-1-of-2/*", "p.pairs.part-1-of-2/data/*"),
-                 (("merge", "p.pairs.part-1-of-2", "p.pairs.part-2-of-2"),), ("p.pairs.part-2-of-2",), ""),
-    "items": Kind(("log.pairs/items.parquet", "log.pairs/users.parquet"),
-                  (("ingest", "day.csv", "-o", "o.store", "--items", "{}"), ("ingest", "day.csv", "-o", "o.store", "--users", "{}")),
-                  ("day.csv",)),
-    "codes": Kind(("codes.parquet",), (("export", "log.pairs", "--to", "jsonl", "-o", "x", "--semantic-ids", "{}"),), ("log.pairs",)),
+    "part": Kind(
+        ("p.pairs.part-1-of-2/*", "p.pairs.part-1-of-2/data/*"),
+        (("merge", "p.pairs.part-1-of-2", "p.pairs.part-2-of-2"),),
+        ("p.pairs.part-2-of-2",),
+        "",
+    ),
+    "items": Kind(
+        ("log.pairs/items.parquet", "log.pairs/users.parquet"),
+        (
+            ("ingest", "day.csv", "-o", "o.store", "--items", "{}"),
+            ("ingest", "day.csv", "-o", "o.store", "--users", "{}"),
+        ),
+        ("day.csv",),
+    ),
+    "codes": Kind(
+        ("codes.parquet",),
+        (("export", "log.pairs", "--to", "jsonl", "-o", "x", "--semantic-ids", "{}"),),
+        ("log.pairs",),
+    ),
     "rules": Kind(("rules.toml",), (("stats", "log.store", "--check", "{}"),), ("log.store",)),
-    "stream": Kind(("pairs.arrow",), (("export", "-", "--to", "jsonl", "-o", "-"),
-                   ("export", "-", "--to", "npz", "-o", "x")), stdin=True),
+    "stream": Kind(
+        ("pairs.arrow",),
+        (("export", "-", "--to", "jsonl", "-o", "-"), ("export", "-", "--to", "npz", "-o", "x")),
+        stdin=True,
+    ),
     "model": Kind(("model.pt",), (("@model", "{}"),)),
-}  # fmt: skip
+}
 
 
 @dataclass
@@ -96,71 +131,6 @@ class Tally:
     codes: Counter[int] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     slowest: tuple[float, str] = (0.0, "")
-
-
-# ----------------------------------------------------------------------------------------------------------- originals
-
-
-def make_originals(root: Path) -> None:
-    """Write sound files of every kind."""
-    rng = random.Random(0)
-    rows = [(f"u{rng.randrange(12)}", f"i{rng.randrange(20)}", 1_700_000_000 + 977 * n, n % 5) for n in range(150)]
-    header = ("user_id", "item_id", "timestamp", "rating")
-    text = "\n".join(",".join(map(str, row)) for row in (header, *rows)) + "\n"
-    table = pa.table(dict(zip(header, zip(*rows, strict=True), strict=True)))
-    logs = root / "logs"
-    logs.mkdir()
-    plain = {
-        "log.csv": text, "log.tsv": text.replace(",", "\t"), "ratings.dat": text.split("\n", 1)[1].replace(",", "::"),
-        "log.inter": text.replace("user_id,item_id,timestamp,rating", "user_id:token\titem_id:token\ttimestamp:float\trating:float").replace(",", "\t"),
-        "log.jsonl": "".join(f'{{"user_id": "{u}", "item_id": "{i}", "timestamp": {t}, "rating": {r}}}\n' for u, i, t, r in rows),
-        "log.json": "[" + ",".join(f'{{"user_id": "{u}", "item_id": "{i}", "timestamp": {t}}}' for u, i, t, _ in rows) + "]",
-        "sequences.txt": "".join(f"u{u} " + " ".join(i for v, i, *_ in rows if v == f"u{u}") + "\n" for u in range(12)),
-    }  # fmt: skip
-    for name, content in plain.items():
-        (logs / name).write_text(content, encoding="utf-8")
-    (logs / "log.csv.gz").write_bytes(gzip.compress(text.encode()))
-    (logs / "log.csv.zst").write_bytes(pa.compress(text.encode(), codec="zstd", asbytes=True))
-    pq.write_table(table, logs / "log.parquet", row_group_size=40)
-    tags = pa.array([[f"t{n % 3}", None] for n in range(len(rows))])
-    pq.write_table(table.append_column("tags", tags), logs / "nested.parquet", compression="zstd")
-    feather.write_feather(table, str(logs / "log.feather"), compression="lz4")
-    with pa.ipc.new_file(str(logs / "log.arrow"), table.schema) as file:
-        file.write_table(table, max_chunksize=60)
-    coded = table.set_column(0, "user_id", table.column(0).dictionary_encode())
-    with pa.ipc.new_stream(str(logs / "stream.arrow"), coded.schema) as stream:
-        stream.write_table(coded, max_chunksize=60)
-    (root / "day.csv").write_text("user_id,item_id,timestamp,rating\nu1,i3,1800000000,1\nu2,new,1800000001,2\n", encoding="utf-8")
-    (root / "rules.toml").write_text('[data]\nwarn = ["tied_either < 0.2"]\n[every-strategy]\nfail = ["kl_test_train < 9e9"]\n', encoding="utf-8")
-    codes = pa.array([[n % 4, n // 4] for n in range(20)], pa.list_(pa.int32()))
-    pq.write_table(pa.table({"item_id": [f"i{n}" for n in range(20)], "codes": codes}), root / "codes.parquet")
-    for arguments in (
-        ("ingest", "logs/log.csv", "-o", "log.store", "--keep", "rating"),
-        ("augment", "log.store", "-o", "log.pairs", "--user-ids", "raw", "--keep", "rating"),
-        ("augment", "log.store", "-o", "cuts.pairs", "--form", "cuts", "--keep", "rating"),
-        ("augment", "log.store", "-o", "p.pairs", "--shard-rows", "40", "--part", "1/2"),
-        ("augment", "log.store", "-o", "p.pairs", "--shard-rows", "40", "--part", "2/2"),
-        ("augment", "log.store", "-o", "-"),
-    ):
-        done = subprocess.run([sys.executable, "-m", "genpas_cli", *arguments, "-q"], cwd=root, env=environment(root), capture_output=True, check=True)
-        if arguments[-1] == "-":
-            (root / "pairs.arrow").write_bytes(done.stdout)
-    subprocess.run([sys.executable, "-c", _MODEL], cwd=root, env=environment(root), stderr=subprocess.DEVNULL, check=False)
-
-
-_MODEL = """
-from pathlib import Path
-from genpas_cli.training.checkpoint import save_model
-from genpas_cli.training.model import ModelShape, SASRec
-shape = ModelShape(items=20, max_input=10, dim=8, layers=1, heads=1, dropout=0.0)
-save_model(Path("model.pt"), SASRec(shape), "digest")
-"""
-"""Makes a model where PyTorch is installed."""
-
-
-def environment(temp_dir: Path) -> dict[str, str]:
-    """Return the environment of a command."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temp_dir), "COLUMNS": "200", "NO_COLOR": "1"}
 
 
 # --------------------------------------------------------------------------------------------------------------- cases
@@ -196,7 +166,11 @@ def prepare(originals: Path, case: Path, kind: Kind, rng: random.Random) -> tupl
         shutil.copytree(source, case / name) if source.is_dir() else shutil.copy(source, case / name)
     said = damage(case / chosen, rng)
     named = str(chosen) if kind.whole is None else kind.whole
-    return tuple(word.replace("{}", named) for word in command), f"{said} of {chosen}", case / chosen if kind.stdin else None
+    return (
+        tuple(word.replace("{}", named) for word in command),
+        f"{said} of {chosen}",
+        case / chosen if kind.stdin else None,
+    )
 
 
 def run_here(command: Command) -> int:
@@ -266,22 +240,23 @@ def ended(pid: int) -> int | None:
 
 def judged(status: int | None, case: Path) -> tuple[int, str | None]:
     """Return the exit code of a case, and what is wrong with it."""
-    if status is None:
-        return -1, "hangs"
-    if os.WIFSIGNALED(status):
-        return -1, f"ended by signal {os.WTERMSIG(status)}"
+    if status is None or os.WIFSIGNALED(status):
+        return -1, "hangs" if status is None else f"ended by signal {os.WTERMSIG(status)}"
     code = os.WEXITSTATUS(status)
     said = (case / "stderr").read_bytes().decode("utf-8", "backslashreplace")
-    if any(sign in said for sign in UNEXPECTED) or code not in CODES:
-        return code, f"exit {code}: {said[-700:]}"
     messages = sum(line.startswith(("error:", "╭─ Error")) for line in said.splitlines())
-    if messages != (code != 0):
-        return code, f"exit {code} with {messages} messages: {said[-400:]}"
-    if any(ord(letter) < 32 and letter != "\n" or 127 <= ord(letter) < 160 for letter in said):
-        return code, f"control characters: {said[-400:]!r}"
-    if left := list((case / "tmp").iterdir()):
-        return code, f"left behind {left}"
-    return code, None
+    left = list((case / "tmp").iterdir())
+    faults = {
+        f"exit {code}: {said[-700:]}": code not in CODES or any(sign in said for sign in UNEXPECTED),
+        f"exit {code} with {messages} messages: {said[-400:]}": messages != (code != 0),
+        f"control characters: {said[-400:]!r}": _has_control(said),
+        f"left behind: {left}": bool(left),
+    }
+    return code, next((fault for fault, found in faults.items() if found), None)
+
+
+def _has_control(text: str) -> bool:
+    return any((letter < " " and letter != "\n") or "\x7f" <= letter < "\xa0" for letter in text)
 
 
 def fuzz(numbers: Iterator[int], seed: int, *, seconds: float, only: str | None, keep: Path | None) -> Tally:
@@ -291,7 +266,9 @@ def fuzz(numbers: Iterator[int], seed: int, *, seconds: float, only: str | None,
         originals = Path(directory, "originals")
         originals.mkdir()
         make_originals(originals)
-        kinds = [name for name in KINDS if only in (None, name) and (name != "model" or (originals / "model.pt").exists())]
+        kinds = [
+            name for name in KINDS if only in (None, name) and (name != "model" or (originals / "model.pt").exists())
+        ]
         weights = [6 if name == "log" else 3 if name in ("pairs", "store", "cuts") else 1 for name in kinds]
         _import_all()
         for number in numbers:
@@ -313,7 +290,7 @@ def fuzz(numbers: Iterator[int], seed: int, *, seconds: float, only: str | None,
             tally.slowest = max(tally.slowest, (time.monotonic() - started, f"{number} {what}"))
             if wrong:
                 tally.failures.append(f"--seed {seed}, case {number}, {what}: {wrong}")
-                print(tally.failures[-1], flush=True)
+                print(tally.failures[-1], flush=True)  # noqa: T201  # a script too
                 if keep is not None:
                     shutil.copytree(case, keep / f"{seed}-{number}", dirs_exist_ok=True)
             shutil.rmtree(case, ignore_errors=True)
@@ -357,8 +334,6 @@ def main() -> None:
     asked = parser.parse_args()
     numbers = iter(range(asked.first, asked.first + asked.count))
     tally = fuzz(numbers, asked.seed, seconds=asked.seconds, only=asked.only, keep=asked.keep)
-    print(f"{tally.cases.total()} cases {dict(tally.cases)}, exit codes {dict(tally.codes)}, {len(tally.failures)} failures; "
-          f"slowest {tally.slowest[0]:.1f} s: {tally.slowest[1]}")  # fmt: skip
     sys.exit(bool(tally.failures))
 
 
