@@ -17,6 +17,7 @@ from typing import Any
 from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.options import Options, option
 from genpas_cli.signals import uninterrupted
+from genpas_cli.visible import is_unicode
 
 SHARE_OF_FREE_MEMORY = 0.7
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -59,16 +60,31 @@ def resolve(options: MachineOptions) -> Machine:
 
     Raises:
         UsageError: threads below 1, a size that is none, a temporary directory that does not exist.
+        MachineError: there is no temporary directory.
     """
     if options.threads is not None and options.threads < 1:
         raise UsageError(f"--threads is {options.threads}; it takes 1 or more")
     memory = (
         int(free_memory() * SHARE_OF_FREE_MEMORY) if options.memory_limit is None else parse_size(options.memory_limit)
     )
-    temp_dir = Path(options.temp_dir or tempfile.gettempdir())
+    temp_dir = Path(options.temp_dir or _system_temp_dir())
     if not temp_dir.is_dir():
         raise UsageError(f"--temp-dir {temp_dir} is not a directory", tip=f"Create it first: mkdir -p {temp_dir}")
+    if not is_unicode(temp_dir.absolute()):
+        raise UsageError(
+            f"--temp-dir {temp_dir}: its path is not UTF-8", tip="Choose another one, such as --temp-dir /var/tmp."
+        )
     return Machine(options.threads or cores(), memory, temp_dir)
+
+
+def _system_temp_dir() -> str:
+    try:
+        return tempfile.gettempdir()
+    except OSError as error:
+        raise MachineError(
+            "no directory for temporary files: none of the usual ones can be written to",
+            tip="Name one, for example: --temp-dir /dev/shm",
+        ) from error
 
 
 def parse_size(text: str) -> int:

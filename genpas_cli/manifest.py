@@ -11,6 +11,7 @@ import json
 import math
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -31,16 +32,56 @@ CARD = "README.md"
 
 FORMAT_VERSION = 1
 
-_COUNT = (int,)
-_NEEDED: dict[str, tuple[type, ...]] = {
-    "users": _COUNT, "items": _COUNT, "pairs": _COUNT, "epochs": _COUNT, "max_input": (int, type(None)),
-    "keep": (list,), "schema": (dict,), "split": (dict,), "strategy": (dict,), "files": (list,),
-}  # fmt: skip
-"""What nothing can be read without, and of which types it is."""
+Shape = Callable[[Any], bool] | dict[str, "Shape"]
 
-_OF_A_FILE: dict[str, tuple[type, ...]] = {
-    "path": (str,), "split": (str, type(None)), "rows": _COUNT, "bytes": _COUNT, "sha256": (str,)
+
+def is_count(value: Any) -> bool:
+    """Tell whether a value is a number of things."""
+    return type(value) is int and 0 <= value < 2**63  # a bool is no count
+
+
+def is_text(value: Any) -> bool:
+    """Tell whether a value is a text."""
+    return isinstance(value, str)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_text, value))
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_bias(value: Any) -> bool:
+    return value is None or value in ("inf", "-inf") or is_number(value)
+
+
+def _is_source(value: Any) -> bool:
+    return isinstance(value, dict) and not misshapen(value, {"name": is_text, "rows": is_count})
+
+
+_SHAPE: dict[str, Shape] = {
+    "users": is_count, "items": is_count, "pairs": is_count, "epochs": lambda value: is_count(value) and value > 0,
+    "max_input": lambda value: value is None or (is_count(value) and value > 0), "keep": _is_texts,
+    "schema": lambda value: isinstance(value, dict) and all(map(is_text, value.values())),
+    "files": lambda value: isinstance(value, list),
+    "form?": is_text, "order?": is_text, "part?": is_text, "seed?": lambda value: type(value) is int and value >= 0,
+    "shard_rows?": is_count, "target_where?": lambda value: value is None or is_text(value),
+    "source?": lambda value: isinstance(value, list) and all(map(_is_source, value)),
+    "split": {"rule": is_text, "eval": is_text},
+    "strategy": {"name": is_text, "alpha": _is_bias, "beta": _is_bias, "gamma": _is_bias, "draw": is_text},
 }  # fmt: skip
+"""What is read of a manifest; a key with `?` may be missing."""
+
+_FILE: dict[str, Shape] = {
+    "path": is_text, "split": lambda value: value in ("train", "validation", "test", None), "rows": is_count,
+    "bytes": is_count, "sha256": is_text,
+}  # fmt: skip
+
+_NEEDED = ("users", "items", "pairs", "epochs", "max_input", "keep", "schema", "files")
+"""Without these nothing can be checked."""
 
 Manifest = dict[str, Any]
 
@@ -148,23 +189,33 @@ def _read(directory: Place, name: str, what: str, *, any_version: bool = False) 
             f"{path} was changed after genpas wrote it: its content does not agree with its own digest",
             tip="Make the pairs directory again with genpas augment.",
         )
-    _check_types(path, manifest, _NEEDED)
-    for file in manifest["files"]:
-        _check_types(path, file, _OF_A_FILE)
+    if missing := [key for key in _NEEDED if key not in manifest]:
+        raise IntegrityError(f"{path} is damaged: it lacks {', '.join(missing)}")
+    if wrong := misshapen(manifest, _SHAPE):
+        raise IntegrityError(f"{path} is damaged: {wrong} is not as genpas writes it")
+    if any(
+        not isinstance(file, dict) or misshapen(file, _FILE) or len(file) != len(_FILE) for file in manifest["files"]
+    ):
+        raise IntegrityError(f"{path} is damaged: its list of files is not as genpas writes it")
     _check_inside(directory, path, [file["path"] for file in manifest["files"]])
     return manifest
 
 
-def _check_types(path: Place, found: Any, needed: dict[str, tuple[type, ...]]) -> None:
-    """Raise IntegrityError if an object of a manifest lacks a key, or has something else there than genpas writes."""
-    if not isinstance(found, dict):
-        raise IntegrityError(f"{path} is damaged: its list of files is not as genpas writes it")
-    if missing := [key for key in needed if key not in found]:
-        raise IntegrityError(f"{path} is damaged: it lacks {', '.join(missing)}")
-    for key, types in needed.items():
-        value = found[key]
-        if type(value) not in types or (type(value) is int and value < 0):
-            raise IntegrityError(f"{path} is damaged: {key} is {value!r}")
+def misshapen(content: dict[str, Any], shape: dict[str, Shape]) -> str | None:
+    """Return the first key that is missing, or whose value is of another kind; what no shape names may be anything."""
+    for key, kind in shape.items():
+        optional = key.endswith("?")
+        name = key.removesuffix("?")
+        if name not in content:
+            if not optional:
+                return name
+        elif (isinstance(kind, dict) and not isinstance(content[name], dict)) or not (
+            isinstance(kind, dict) or kind(content[name])
+        ):
+            return name
+        elif isinstance(kind, dict) and (inner := misshapen(content[name], kind)):
+            return f"{name}.{inner}"
+    return None
 
 
 def _check_inside(directory: Place, path: Place, names: list[str]) -> None:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from genpas_cli.checked_files import CheckedFiles
 from genpas_cli.errors import IntegrityError
 from genpas_cli.manifest import manifest_files
-from genpas_cli.pairs import LocatedCuts, cut_schema, gather, pair_schema
+from genpas_cli.pairs import LocatedCuts, cut_schema, gather, pair_schema, sequence_schema
 from genpas_cli.places import Place
 from genpas_cli.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
@@ -39,6 +39,7 @@ from genpas_cli.shards import (
     row_groups,
     shard_schema,
 )
+from genpas_cli.sound_pairs import check_batch, check_numbers, check_pair_schema, check_schema
 
 SEQUENCES = "sequences/sequences"
 """How the names of the files with sequences begin."""
@@ -116,7 +117,8 @@ class PairFiles:
     def _sequences(self) -> _SequenceFiles | None:
         if not self._has_cuts:
             return None
-        return _SequenceFiles(self.directory, [file.path for file in self._sequence_files()], self._checked)
+        names = [file.path for file in self._sequence_files()]
+        return _SequenceFiles(self.directory, names, self.manifest["keep"], self._checked)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -125,7 +127,9 @@ class PairFiles:
         Raises:
             IntegrityError: a file is missing or damaged.
         """
-        return self.schema_of(self.shards[0]) if self._sequences is None else self._sequences.pair_schema
+        schema = self.schema_of(self.shards[0]) if self._sequences is None else self._sequences.pair_schema
+        check_pair_schema(schema, self.manifest, self.directory / self.shards[0].path)
+        return schema
 
     @property
     def shard_schema(self) -> pa.Schema:
@@ -165,9 +169,11 @@ class PairFiles:
         names = self.schema.names if columns is None else list(columns)
         with readable(self.directory / file.path) as path:
             batch = read_row_group(path, group, names if self._sequences is None else None)
+        check_batch(batch, self.shard_schema, path)
         # After it was read: a file that took this one's place in between does not go unseen.
         self._checked.check_same_file(file.path)
         if self._sequences is None:
+            check_numbers(batch, self.manifest, path)
             return batch.select(names)
         user, start, target = (batch.column(name).to_numpy() for name in cut_schema().names)
         run = self._sequences.run(user, path)
@@ -211,7 +217,7 @@ def readable(path: Place) -> Iterator[Place]:
         raise IntegrityError(
             f"{path} is missing; the manifest lists it", tip="Make the pairs directory again with genpas augment."
         ) from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, KeyError, OSError) as error:  # KeyError: a column that it lacks
         raise IntegrityError(f"{path} is damaged: {error}", tip="See what else is: genpas verify PAIRS") from error
 
 
@@ -262,13 +268,14 @@ class _SequenceFiles:
     Args:
         directory: the pairs directory.
         names: the files, relative to it, in the order of users.
+        keep: kept columns.
         checked: told of every file that is read.
 
     Raises:
         IntegrityError: there are none, or they cannot be read.
     """
 
-    def __init__(self, directory: Place, names: Sequence[str], checked: CheckedFiles) -> None:
+    def __init__(self, directory: Place, names: Sequence[str], keep: Sequence[str], checked: CheckedFiles) -> None:
         self._directory, self._checked = directory, checked
         if not names:
             raise IntegrityError("the manifest says that the pairs are cuts, and lists no sequences to cut them from")
@@ -281,9 +288,13 @@ class _SequenceFiles:
                     users += rows
         self._first_users = np.array([*(group.first_user for group in self._groups), users])
         with readable(directory / names[0]) as path:
-            fields = [field for field in shard_schema(path) if field.name not in ("train_length", "items")]
-        self.pair_schema = pair_schema({field.name: field.type.value_type for field in fields})
-        self._kept = [field.name for field in fields]
+            found = shard_schema(path)
+        lists = {field.name: field.type for field in found if pa.types.is_list(field.type)}
+        kept = {name: lists[name].value_type for name in keep if name in lists}
+        self._schema = sequence_schema(kept)
+        check_schema(found, self._schema, directory / names[0])
+        self.pair_schema = pair_schema(kept)
+        self._kept = list(kept)
         self._forget()
 
     def _forget(self) -> None:
@@ -316,13 +327,20 @@ class _SequenceFiles:
         tables = []
         for group in self._groups[first : last + 1]:
             with readable(self._directory / group.name) as path:
-                tables.append(read_row_group(path, group.number))
+                batch = read_row_group(path, group.number)
             self._checked.check_same_file(group.name)
+            check_batch(batch, self._schema, path)
+            tables.append(batch)
         rows = pa.Table.from_batches(tables).combine_chunks().to_batches()[0]
-        items = rows.column("items")
+        items, train = rows.column("items"), rows.column("train_length").to_numpy()
+        length = np.diff(items.offsets.to_numpy())
+        kept = [rows.column(name) for name in self._kept]
+        if ((train < 0) | (train > length)).any() or any(not column.offsets.equals(items.offsets) for column in kept):
+            name = self._groups[first].name
+            raise IntegrityError(f"{self._directory / name} is damaged: its lists are not of one length")
         users = np.arange(self._first_users[first], self._first_users[last + 1], dtype=np.int32)
         sequences = Sequences(
             users, items.offsets.to_numpy().astype(np.int64), np.zeros(len(users), np.int64), items.values.to_numpy(),
-            {name: rows.column(name).values for name in self._kept},
+            {name: column.values for name, column in zip(self._kept, kept, strict=True)},
         )  # fmt: skip
-        return _Run(sequences, rows.column("train_length").to_numpy())
+        return _Run(sequences, train)

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import duckdb
 import numpy as np
@@ -31,15 +31,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli.database import Database, connect
-from genpas_cli.errors import DataError, IntegrityError
+from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.machine import Machine
+from genpas_cli.manifest import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.sealed import content_digest
-from genpas_cli.sequence_source import USERS_A_READ, Lengths, SequenceSource, Split, possible_targets
+from genpas_cli.sequence_source import USERS_A_READ, Evaluated, Lengths, SequenceSource, Split, possible_targets
 from genpas_cli.sequences import Sequences, Spans
 from genpas_cli.spans import RowOrder, cut_spans
 from genpas_cli.table_digest import TableDigest
 from genpas_cli.target_rule import TargetRule, pick_targets
+from genpas_cli.visible import is_unicode, visible
 
 FORMAT_VERSION = 1
 
@@ -101,7 +103,13 @@ def _literal(path: Path) -> str:
 
 
 def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Create an empty store file and attach it as `store`."""
+    """Create an empty store file and attach it as `store`.
+
+    Raises:
+        UsageError: its path is not UTF-8.
+    """
+    if not is_unicode(path):
+        raise UsageError(f"the path of the store is not UTF-8: {path}", tip="Name another store with -o or --store.")
     con.execute(f"attach {_literal(path)} as store")
     con.execute("create type store.split_kind as enum " + str(SPLITS))
     con.execute("create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint)")
@@ -154,8 +162,13 @@ def write_counted_users(database: Database, schema: pa.Schema, batches: Iterable
 
 def write_provenance(con: duckdb.DuckDBPyConnection, sources: Sequence[Any], funnel: Sequence[Any]) -> None:
     """Fill `sources` and `funnel` from dataclasses with the fields of their columns."""
-    con.executemany("insert into store.sources values (?, ?, ?, ?, ?)", [list(asdict(s).values()) for s in sources])
+    con.executemany("insert into store.sources values (?, ?, ?, ?, ?)", [_texts(asdict(s)) for s in sources])
     con.executemany("insert into store.funnel values (?, ?, ?)", [list(asdict(step).values()) for step in funnel])
+
+
+def _texts(fields: dict[str, Any]) -> list[Any]:
+    """Return the values of a row; bytes of a file's name that are not UTF-8 are written out."""
+    return [visible(value) if isinstance(value, str) else value for value in fields.values()]
 
 
 def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any], interactions: str | None) -> None:
@@ -276,7 +289,7 @@ class Store(SequenceSource):
             f"where user_num between {first + 1} and {last + 1}"
         )
         held, seen = np.zeros((3, 0), np.int64), 0
-        for batch in self.database.read(query, _BATCH_ROWS):
+        for batch in self._without_nulls(self.database.read(query, _BATCH_ROWS)):
             held = np.concatenate((held, np.array([column.to_numpy() for column in batch.columns], np.int64)), axis=1)
             while held.shape[1] >= rows:
                 yield Lengths(*held[:, :rows])
@@ -321,7 +334,7 @@ class Store(SequenceSource):
         kind = self.meta["time_type"]
         time = "time::double" if kind in ("BIGINT", "DOUBLE") else "epoch(time)"
         query = f"select {time} from {self.name}.interactions where split = '{split}'"
-        for batch in self.database.read(query, _BATCH_ROWS):
+        for batch in self._without_nulls(self.database.read(query, _BATCH_ROWS)):
             yield batch.column(0).to_numpy()
 
     def spans(
@@ -335,14 +348,33 @@ class Store(SequenceSource):
             f"where user_num between {first + 1} and {last + 1}" + (" and split = 'train'" if train_only else "")
         )
         order = RowOrder(str(self.path), first, lengths)
-        return cut_spans(self.database.read(query, _BATCH_ROWS), order, spans, kept)
+        return cut_spans(self._sound(self.database.read(query, _BATCH_ROWS), first=1), order, spans, kept)
 
     def in_order(self) -> Iterator[Any]:
         """Yield all interactions in their order, as Arrow batches of user and item (from 0), [time], keep_0, ..."""
         time = "" if self.meta["time_type"] is None else ", time"
         kept = "".join(f", {quoted(name)} as keep_{i}" for i, name in enumerate(self.kept))
         query = f"select user_num - 1 as user, item_num - 1 as item{time}{kept} from {self.name}.interactions"
-        return self.database.read(query, _BATCH_ROWS)
+        return self._sound(self.database.read(query, _BATCH_ROWS), first=0)
+
+    def _without_nulls(self, batches: Iterator[Any], columns: int | None = None) -> Iterator[Any]:
+        """Yield batches whose first columns, or all of them, hold no null."""
+        for batch in batches:
+            if any(column.null_count for column in batch.columns[:columns]):
+                raise IntegrityError(f"{self.path}: a number is missing", tip=self._again())
+            yield batch
+
+    def _sound(self, batches: Iterator[Any], *, first: int) -> Iterator[Any]:
+        """Yield batches of users, items and more, whose items are in the vocabulary, which counts from `first`."""
+        for batch in self._without_nulls(batches, 2):
+            items = batch.column(1).to_numpy()
+            if len(items) and not first <= items.min() <= items.max() < first + self.items:
+                wrong = items.min() if items.min() < first else items.max()
+                raise IntegrityError(f"{self.path}: item_num {wrong} is outside the vocabulary", tip=self._again())
+            yield batch
+
+    def _again(self) -> str:
+        return f"Make it again: genpas ingest LOGS -o {self.path} --force"
 
     def histories(self, through: Split, interactions: int) -> Iterator[tuple[Lengths, Sequences]]:
         """Yield the sequences of all users, see `runs`."""
@@ -390,7 +422,9 @@ def attached_store(database: Database, path: Path, name: str) -> Iterator[Store]
 
 
 def check_is_store(path: Path) -> None:
-    """Raise DataError if there is no store at `path`."""
+    """Raise DataError if there is no store at `path`, or none that DuckDB can open."""
+    if not is_unicode(path):
+        raise DataError(f"the path of the store is not UTF-8: {path}", tip="Rename it first.")
     if not path.exists():
         raise DataError(f"no such store: {path}", tip=f"Make it first: genpas ingest LOGS -o {path}")
     if not is_store(path):
@@ -414,11 +448,35 @@ def _unreadable(path: Path, error: Exception) -> DataError | None:
     return None
 
 
+_META: dict[str, Shape] = {
+    "users": is_count, "items": is_count, "interactions": is_count,
+    "time_type": lambda value: value is None or is_text(value),
+    "kept": lambda value: isinstance(value, dict) and all(map(is_text, value.values())),
+    "split": {
+        "rule": is_text, "eval": lambda value: value in get_args(Evaluated), "train": is_count,
+        "validation": is_count, "test": is_count, "users_in_train_only": is_count,
+    },
+    "options": {}, "versions": {},
+    "ties": dict.fromkeys(("tied_events", "tied_test", "tied_validation", "tied_either"), is_number),
+    "length": dict.fromkeys(("min", "median", "mean", "p99", "max"), is_number),
+    "time_range": lambda value: value is None or (isinstance(value, list) and len(value) == len(("first", "last"))),
+}  # fmt: skip
+"""What is read of `meta`."""
+
+_COLUMNS = {
+    "interactions.user_num": "INTEGER", "interactions.item_num": "INTEGER", "interactions.split": "ENUM",
+    "users.user_num": "INTEGER", "users.user_id": "VARCHAR", "users.length": "INTEGER",
+    "users.train_length": "INTEGER", "users.validation_length": "INTEGER", "items.item_num": "INTEGER",
+    "items.item_id": "VARCHAR", "sources.name": "VARCHAR", "sources.sha256": "VARCHAR", "sources.rows": "BIGINT",
+    "funnel.step": "VARCHAR", "funnel.dropped": "BIGINT", "funnel.kept": "BIGINT",
+}  # fmt: skip
+
+
 def _read_meta(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[str, Any]:
     try:
         meta = {key: json.loads(value) for key, value in con.sql(f"select key, value from {name}.meta").fetchall()}
         version = meta["format_version"]
-    except (duckdb.Error, KeyError, ValueError) as error:
+    except (duckdb.Error, KeyError, ValueError, TypeError, RecursionError) as error:
         tip = "genpas stores are made by: genpas ingest LOGS -o STORE"
         raise DataError(f"{path} is a DuckDB file, but no genpas store", tip=tip) from error
     if version != FORMAT_VERSION:
@@ -426,4 +484,19 @@ def _read_meta(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[st
             f"{path} is a store of format version {version}; this genpas reads version {FORMAT_VERSION}",
             tip=f"Make it again with this version: genpas ingest LOGS -o {path}",
         )
+    wrong = misshapen(meta, _META) or _wrong_column(con, name, meta)
+    if wrong:
+        raise DataError(
+            f"the store {path} is damaged: {wrong} is not as genpas writes it",
+            tip=f"Make it again: genpas ingest LOGS -o {path} --force",
+        )
     return meta
+
+
+def _wrong_column(con: duckdb.DuckDBPyConnection, name: str, meta: dict[str, Any]) -> str | None:
+    """Return the first column of the tables that is missing or of another type."""
+    query = "select table_name, column_name, data_type from duckdb_columns() where database_name = $1"
+    found = {f"{table}.{column}": kind for table, column, kind in con.execute(query, [name]).fetchall()}
+    interactions = [*(["time"] if meta["time_type"] else []), *meta["kept"]]
+    needed = _COLUMNS | {f"interactions.{column}": "" for column in interactions}
+    return next((column for column, kind in needed.items() if not found.get(column, "-").startswith(kind)), None)

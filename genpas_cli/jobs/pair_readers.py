@@ -15,16 +15,23 @@ import pyarrow.parquet as pq
 
 from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.forms.form import Form
-from genpas_cli.manifest import NAME, Manifest
+from genpas_cli.manifest import NAME, Manifest, Shape, is_count, misshapen
 from genpas_cli.pair_files import LONG_INPUT, PairFiles
 from genpas_cli.places import Place, read_from
 from genpas_cli.progress import Progress
 from genpas_cli.shards import ROW_GROUP_ROWS, ShardFile
+from genpas_cli.sound_pairs import check_batch, check_numbers
 
 Read = Callable[[], pa.RecordBatch]
 """Reads one batch, on any thread."""
 
 SPLITS = ("train", "validation", "test")
+
+_STREAM: dict[str, Shape] = {
+    "items": is_count, "users": is_count, "rows": is_count, "ids": lambda value: value in ("num", "raw"),
+    "split_out": lambda value: value in SPLITS, "max_input": lambda value: value is None or is_count(value),
+}  # fmt: skip
+"""What is read of the manifest of a stream."""
 
 
 class PairReader(Protocol):
@@ -142,7 +149,7 @@ class StreamReader:
     def __init__(self, stream: BinaryIO) -> None:
         try:
             self._reader = pa.ipc.open_stream(stream)
-        except (pa.ArrowInvalid, OSError) as error:
+        except (pa.ArrowException, OSError) as error:
             raise DataError(
                 f"standard input is no Arrow stream of pairs ({error})",
                 tip="It takes what augment writes: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
@@ -150,8 +157,10 @@ class StreamReader:
         schema = self._reader.schema
         try:
             self.manifest = json.loads((schema.metadata or {})[b"genpas"])
+            if wrong := misshapen(self.manifest, _STREAM):
+                raise ValueError(wrong)  # noqa: TRY301  # said below
             self.splits: tuple[str, ...] = (self.manifest["split_out"],)
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise DataError(
                 "standard input is an Arrow stream, but not one of pairs: its schema has no manifest of genpas",
                 tip="It takes what augment writes: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
@@ -172,10 +181,14 @@ class StreamReader:
         while limit is None or seen < limit:
             try:
                 batch = self._reader.read_next_batch()
+                batch.validate(full=True)
             except StopIteration:
                 break
-            except (pa.ArrowInvalid, OSError) as error:
+            except (pa.ArrowException, OSError) as error:
                 raise IntegrityError(f"the stream on standard input was cut after {seen:,} pairs ({error})") from error
+            check_batch(batch, self.form.schema, "standard input")
+            if self.manifest["ids"] == "num":
+                check_numbers(batch, self.manifest, "standard input")
             wanted = batch.num_rows if limit is None else min(batch.num_rows, limit - seen)
             seen += wanted
             yield partial(_first_rows, batch.select(list(columns)), wanted)
@@ -226,6 +239,7 @@ def _vocabulary_of(path: Place, table: str) -> pa.Array:
     try:
         columns = [f"{name}_num", f"{name}_id"]
         ids = read_from(path, lambda file: pq.read_table(file, columns=columns)).combine_chunks()
+        ids.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is no vocabulary of genpas: {error}") from error
     if not np.array_equal(ids[f"{name}_num"].to_numpy(), np.arange(1, len(ids) + 1)):

@@ -19,6 +19,7 @@ import pyarrow as pa
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.machine import disk_error
 from genpas_cli.remote import fetched, find, is_remote
+from genpas_cli.visible import is_unicode
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -126,6 +127,9 @@ def _source(path: Path, name: str, spool: Path) -> SourceFile:
         path.open("rb").close()
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if not is_unicode(path):
+        spool.symlink_to(path.absolute())  # DuckDB takes no path that is not UTF-8
+        path = spool
     return SourceFile(path, name, tuple(_partitions(Path(name))))
 
 

@@ -25,7 +25,7 @@ from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, rejec
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.plans import Extra, Plan, plan_load
 from genpas_cli.logs.quoting import identifier
-from genpas_cli.logs.readers import LogFile, open_log
+from genpas_cli.logs.readers import LogFile, first_line, open_log
 from genpas_cli.logs.rejects import Rejects
 from genpas_cli.logs.sources import SourceFile, compression_of, find_sources
 from genpas_cli.logs.stage_place import attach_stage, stage_place
@@ -97,7 +97,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         plan, condition = _plan(con, opened)
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress or _silent)
-        funnel = _clean(con, loaded, bad, opened.cleaning, condition)
+        funnel = _clean(con, loaded, bad, opened.cleaning, condition, memory=memory)
         kept = _finish(con, loaded.plan)
         digests = check.result()
     files = tuple(
@@ -156,9 +156,9 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         failure = machine_lacks(error)
-        raise failure or DataError(f"the logs cannot be read ({str(error).strip()})") from error
+        raise failure or DataError(f"the logs cannot be read ({first_line(error)})") from error
     except pa.ArrowException as error:
-        raise DataError(f"the Arrow data is truncated or corrupt ({error})") from error
+        raise DataError(f"the Arrow data is truncated or corrupt ({first_line(error)})") from error
     finally:
         # It would keep its file open, and be a name in the caller's database.
         con.unregister("genpas_arrow")
@@ -188,9 +188,10 @@ def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: s
     return read_condition(con, where, next(telling, logs[0]).columns)
 
 
-def _clean(
-    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions, condition: Condition | None
-) -> tuple[FunnelStep, ...]:
+def _clean(  # the last by keyword
+    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions, condition: Condition | None,
+    *, memory: int,
+) -> tuple[FunnelStep, ...]:  # fmt: skip
     rows = sum(part.rows for part in loaded.parts)
     if rows == 0:
         raise DataError(f"{', '.join(part.log.name for part in loaded.parts)}: no rows, only a header")
@@ -210,7 +211,7 @@ def _clean(
             f", CAST({extra.alias} AS {kind}) AS {identifier(extra.name)}"
             for extra, kind in zip(loaded.plan.where, types, strict=True)
         )
-        dropped("where", drop_others(con, condition, selected, columns))
+        dropped("where", drop_others(con, condition, selected, columns, memory=memory))
     if options.min_rating is not None:
         dropped("min rating", _delete(con, f"rating < {options.min_rating!r}"))
     return tuple(steps)
