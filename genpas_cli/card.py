@@ -10,7 +10,7 @@ from typing import Any
 
 from genpas_cli.manifest import CARD, Manifest
 from genpas_cli.places import file_digest
-from genpas_cli.shards import ShardFile, rows_by_split
+from genpas_cli.shards import ShardFile, number_order, rows_by_split
 from genpas_cli.visible import one_line
 
 _GLOBS = {"train": "data/**/train-*.parquet", "validation": "data/validation-*.parquet", "test": "data/test-*.parquet"}
@@ -30,8 +30,9 @@ def data_card(manifest: Manifest, shards: Iterable[ShardFile]) -> str:
         manifest: what is known of the data set.
         shards: its files.
     """
+    shards = list(shards)
     rows = rows_by_split(shards)
-    files = "".join(f"  - split: {split}\n    path: {_path(split, manifest)}\n" for split in rows)
+    files = "".join(f"  - split: {split}\n    path: {_paths(split, manifest, shards)}\n" for split in rows)
     strategy = manifest["strategy"]
     biases = ", ".join(f"{name} = {strategy[name]}" for name in ("alpha", "beta", "gamma"))
     lines = "\n".join(f"| {split} | {count:,} |" for split, count in rows.items())
@@ -83,7 +84,16 @@ def _digest(shards: Iterable[ShardFile]) -> str:
     return hashlib.sha256("".join(listed).encode()).hexdigest()[:16]
 
 
-def _path(split: str, manifest: Manifest) -> str:
+def _paths(split: str, manifest: Manifest, shards: Iterable[ShardFile]) -> str:
+    """Return the patterns of a split's files, as YAML.
+
+    What matches one pattern is read in the order of its characters. So numbers with more digits than others, from 1,000
+    epochs or 100,000 shards on, have a pattern of their own.
+    """
+    named = sorted((file.path for file in shards if file.split == split), key=number_order)
+    lengths = list(dict.fromkeys(re.sub(r"[0-9](?=[0-9]*(/|-of-))", "?", name) for name in named))
+    if len(lengths) > 1:
+        return "".join(f"\n    - {re.sub('-of-.*', '-of-*.parquet', pattern)}" for pattern in lengths)
     return _GLOBS[split] if split == "train" and manifest["epochs"] > 1 else _GLOBS[split].replace("**/", "")
 
 

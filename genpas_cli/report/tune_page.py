@@ -17,7 +17,7 @@ from genpas_cli.report.wording import BY_KEY, count, decimals, exponent
 _SHOWN = 30
 _SELECTIONS = {
     "published": "the published recipe: of a fixed share with the lowest KL, the highest A / D",
-    "front": "nearness, within each γ, to the Pareto front of KL and A / D, with no cut at a fixed share",
+    "front": "nearness to the Pareto front of KL and A / D within each γ, with no cut at a fixed share",
 }
 _FRONT = "near the front of KL and A / D"
 _PUBLISHED = "first of the published recipe"

@@ -15,7 +15,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from genpas_cli import AugmentOptions, IngestOptions, IntegrityError, UsageError, augment, fresh_pairs, ingest
+from genpas_cli.card import _paths
 from genpas_cli.loaders import InMemoryPairDataset, PairDataset
+from genpas_cli.shards import ShardFile, shard_name
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
 
@@ -286,3 +288,19 @@ def test_more_epochs_than_their_names_have_digits_for(tmp_path: Path) -> None:
         dataset = PairDataset(at, shuffle=False, epoch=epoch)
         assert flat(dataset) == [[expected[0].to_pylist(), expected[1].to_pylist()]]
         assert len(InMemoryPairDataset(at, epoch=epoch)) == 4
+
+
+def test_the_card_lists_many_epochs_in_numeric_order() -> None:
+    def paths(epochs: int, shards_: int) -> str:
+        files = [
+            ShardFile(shard_name("train", shard, shards_, epoch if epochs > 1 else None), "train", 1, 1, "")
+            for epoch in range(epochs) for shard in range(shards_)
+        ]  # fmt: skip
+        return _paths("train", {"epochs": epochs}, files)
+
+    assert paths(3, 2) == "data/**/train-*.parquet"
+    assert paths(1, 2) == "data/train-*.parquet"
+    assert paths(1002, 1) == (
+        "\n    - data/epoch-???/train-?????-of-*.parquet\n    - data/epoch-????/train-?????-of-*.parquet"
+    )
+    assert paths(1, 100_001) == "\n    - data/train-?????-of-*.parquet\n    - data/train-??????-of-*.parquet"
