@@ -30,6 +30,14 @@ class Column:
     """First values of a text column."""
     in_path: bool = False
     """Whether it stands in the file's path (`day=2024-01-01`) and not in the file."""
+    is_nested: bool = False
+    """Whether its values are lists or objects: of a typed column all, of JSON the first ones."""
+    is_whole: bool = False
+    """Whether it holds floating-point or decimal numbers that are all whole: known of ids."""
+    is_half: bool = False
+    """Whether it is a FLOAT of half precision in the file."""
+    json: str | None = None
+    """Expression that reads its values as JSON, where texts, numbers, lists and objects must be told apart."""
 
 
 @dataclass(frozen=True)

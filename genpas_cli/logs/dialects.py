@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from genpas_cli.errors import DataError, UsageError
-from genpas_cli.logs.aliases import find_roles, is_known
+from genpas_cli.logs.aliases import ROLES, find_roles, is_known, matches
+from genpas_cli.logs.missing import is_missing, parse_null_values
 from genpas_cli.logs.options import ReadingOptions
 from genpas_cli.logs.records import Dialect, Record, StrayTextError, UnclosedQuoteError, read_records, split_record
 from genpas_cli.logs.sources import SourceFile
@@ -105,6 +106,12 @@ def asked_names(options: ReadingOptions) -> set[str]:
     return {name.lower() for name in asked if name and not name.isdecimal()}
 
 
+def asked_positions(options: ReadingOptions) -> dict[str, int]:
+    """Return the columns that the options give by position, from 0, by `user`, `item`, `time` and `rating`."""
+    asked = {role: getattr(options, role) for role in ROLES}
+    return {role: int(name) - 1 for role, name in asked.items() if name and name.isdecimal()}
+
+
 def _fields(line: str, delimiter: str, quote: str) -> list[str]:
     """Return the fields of a line under a delimiter; none where it does not cut the line."""
     try:
@@ -172,8 +179,9 @@ def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOp
     """Tell whether the first record names the columns.
 
     It does where it holds a name that an option asks for, or known names for user and item. Else it does not where it
-    holds a number or a date; and does where it holds any known name, or where a column that is a number or a date in
-    every further row is none in this one.
+    holds a number, a date or a text that means a missing value; and does where it holds any known name, or where a column that is a number or a date in
+    every further row is none in this one. Where columns are given by position these last two signs are not enough: the
+    line may as well be a row with a missing value.
 
     Raises:
         DataError: neither can be told.
@@ -184,19 +192,27 @@ def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOp
     known = [field for field in first if is_known(field)]
     if asked_names(options).intersection(map(str.lower, first)) or (known and find_roles(first).complete):
         return True
+    markers = parse_null_values(options.null_values)
     numbered = len(first) > 2 and first == [str(n) for n in range(len(first))]  # noqa: PLR2004  # 0,1 may be ids
-    if not numbered and any(_is_value(field) for field in first):
+    if not numbered and any(_is_value(field) or field.strip() in markers for field in first):
         return False
-    if known:
-        return True
-    same = [record.fields for record in rest if len(record.fields) == len(first)]
-    if not numbered and same and any(all(_is_value(row[n]) for row in same) for n in range(len(first))):
+    if positions := asked_positions(options):
+        if any(at < len(first) and matches([first[at]], ROLES[role]) for role, at in positions.items() if known):
+            return True
+    elif known or (not numbered and _unlike(first, rest, markers)):
         return True
     raise DataError(
         f"{source.name}, line {records[0].line}: two readings are possible: this line names the columns, or it is the "
         f"first row: {_cut(records[0].text)!r}, cut at {delimiter!r}",
         tip=f"Say which: --header or --no-header; or what parts the columns, if not {delimiter!r}: --delimiter",
     )
+
+
+def _unlike(first: Sequence[str], rest: Sequence[Record], markers: Sequence[str]) -> bool:
+    """Tell whether a column is a number or a date in every row but the first; a missing value is neither."""
+    same = [record.fields for record in rest if len(record.fields) == len(first)]
+    columns = ([row[n] for row in same if not is_missing(row[n], markers)] for n in range(len(first)))
+    return any(values and all(map(_is_value, values)) for values in columns)
 
 
 def _is_value(field: str) -> bool:

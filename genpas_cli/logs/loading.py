@@ -73,10 +73,11 @@ def load(con: duckdb.DuckDBPyConnection, plan: Plan, scratch: Path, rejects: Rej
 
 
 def _insert(con: duckdb.DuckDBPyConnection, plan: Plan, n: int, scratch: Path, rejects: Rejects) -> tuple[Plan, int]:
+    log = plan.logs[n]
     try:
-        return plan, _run_insert(con, plan, n)
+        if not log.is_suspect or log.copy:
+            return plan, _run_insert(con, plan, n)
     except duckdb.Error as error:
-        log = plan.logs[n]
         failure = translated(log, error)
         is_malformed = isinstance(failure, DataError) and log.is_text and log.format != "sequences"
         if not is_malformed or log.copy:
@@ -164,7 +165,7 @@ def reject_bad_values(con: duckdb.DuckDBPyConnection, loaded: Loaded, rejects: R
         return
     for n, part in enumerate(loaded.parts):
         rows = _bad_rows(con, part, bad, has_time=bool(plan.times), first_only=not rejects.skip)
-        for row in locate(con, part.log, rows, _reasons(plan, n)):
+        for row in locate(con, part.log, rows, _reasons(plan, n), plan.markers):
             rejects.add(row)
     con.execute(f"DELETE FROM stage.rows WHERE {bad}")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable
+import re
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +18,17 @@ import pyarrow.parquet as pq
 from genpas_cli.errors import DataError
 from genpas_cli.logs.columns import Column, Named
 from genpas_cli.logs.detection import Detected, detect
+from genpas_cli.logs.integrity import unreadable
+from genpas_cli.logs.json_values import as_lines
 from genpas_cli.logs.options import Format, ReadingOptions
 from genpas_cli.logs.quoting import identifier, literal
-from genpas_cli.logs.records import Dialect
+from genpas_cli.logs.records import Dialect, read_lines
 from genpas_cli.logs.sources import Compression, SourceFile
 
 _SAMPLES = 1000
 _ARROW_FILE = b"ARROW1"
+_NESTED = re.compile(r"\[\d*\]$|^(STRUCT|MAP|UNION|VARIANT|JSON)\b")
+"""Types of DuckDB whose values are lists, objects or whatever."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,14 @@ class LogFile:
     row: str
     """SQL for all of a row, for its hash."""
     dialect: Dialect | None = None
+    header: tuple[str, ...] = ()
+    """The header of delimited text as the file has it, if it has one."""
+    lines: Path | None = None
+    """JSON Lines made of other JSON, that DuckDB reads instead."""
+    is_suspect: bool = False
+    """Whether some rows are malformed although DuckDB reads them."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how it is read."""
     copy: Path | None = None
     """Clean copy of a text, without its bad rows, that DuckDB reads instead; `"` is its quote and it has no header."""
 
@@ -50,27 +65,37 @@ class LogFile:
         return self.format not in ("parquet", "arrow")
 
     @property
+    def is_json(self) -> bool:
+        """Whether its rows are JSON objects."""
+        return self.format in ("json", "jsonl")
+
+    @property
     def named(self) -> Named:
         """Its columns as the user sees them."""
         has_names = self.format != "csv" or (self.dialect is not None and self.dialect.header)
         delimiter = self.dialect.delimiter if self.dialect is not None and self.format == "csv" else None
         return Named(self.name, self.columns, has_names, delimiter)
 
+    @property
+    def path(self) -> Path:
+        """The file that DuckDB reads."""
+        return self.copy or self.lines or self.source.path
+
     def relation(self, con: duckdb.DuckDBPyConnection) -> str:
         """Return what stands after FROM to read the rows in order; a stream of Arrow can be read once."""
-        path = literal(str(self.copy or self.source.path))
+        path = literal(str(self.path))
         if self.format == "parquet":
             return f"read_parquet({path}, hive_partitioning = false)"
         if self.format == "arrow":
             con.register("genpas_arrow", _arrow_reader(self.source, [c.name for c in self.columns if not c.in_path]))
             return "genpas_arrow"
-        if self.format == "jsonl":
+        if self.is_json:
             return _jsonl_relation(self, path)
         return _text_relation(self, path)
 
 
 def open_log(
-    con: duckdb.DuckDBPyConnection, source: SourceFile, options: ReadingOptions, *, whole_rows: bool
+    con: duckdb.DuckDBPyConnection, source: SourceFile, options: ReadingOptions, lines: Path, *, whole_rows: bool
 ) -> LogFile:
     """Find out what a file is and which columns it has.
 
@@ -78,6 +103,7 @@ def open_log(
         con: a connection.
         source: the file; text is UTF-8.
         options: what the user has decided.
+        lines: where a copy of JSON as JSON Lines goes, if that is needed.
         whole_rows: whether rows are going to be hashed as a whole.
 
     Raises:
@@ -87,7 +113,8 @@ def open_log(
     openers: dict[str, Callable[[], LogFile]] = {
         "parquet": lambda: _open_parquet(con, source, detected),
         "arrow": lambda: _open_arrow(con, source, detected),
-        "jsonl": lambda: _open_jsonl(source, detected, whole_rows=whole_rows),
+        "jsonl": lambda: _open_jsonl(con, source, detected, options, whole_rows=whole_rows),
+        "json": lambda: _open_json(con, source, detected, options, lines, whole_rows=whole_rows),
         "sequences": lambda: _open_sequences(source, detected),
     }
     log = openers.get(detected.format, lambda: _open_delimited(source, detected))()
@@ -108,13 +135,14 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: 
     try:
         described = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         # DuckDB gives the second of two equal names another one, without a word.
-        names = pq.read_schema(source.path).names
+        schema = pq.read_schema(source.path)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         if isinstance(error, duckdb.InterruptException):
             raise
         raise DataError(f"{source.name}: the Parquet file is truncated or corrupt ({_first_line(error)})") from error
-    _refuse_twice(source, names)
-    return LogFile(source, "parquet", detected.compression, _typed(source, described), _row(described))
+    _refuse_twice(source, schema.names)
+    halves = frozenset(field.name for field in schema if pa.types.is_float16(field.type))
+    return LogFile(source, "parquet", detected.compression, _typed(source, described, halves), _row(described))
 
 
 def _open_arrow(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected) -> LogFile:
@@ -126,12 +154,15 @@ def _open_arrow(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: De
     return LogFile(source, "arrow", detected.compression, _typed(source, described), _row(described))
 
 
-def _typed(source: SourceFile, described: list[Any]) -> tuple[Column, ...]:
+def _typed(source: SourceFile, described: list[Any], halves: frozenset[str] = frozenset()) -> tuple[Column, ...]:
     _refuse_twice(source, [name for name, *_ in described])
     return tuple(
-        Column(name, identifier(name), "VARCHAR" if kind.startswith("ENUM") else kind, is_text=False)
+        Column(
+            name, identifier(name), "VARCHAR" if kind.startswith("ENUM") else kind, is_text=False,
+            is_nested=_NESTED.search(kind) is not None, is_half=name in halves,
+        )
         for name, kind, *_ in described
-    )
+    )  # fmt: skip
 
 
 def _refuse_twice(source: SourceFile, names: list[str]) -> None:
@@ -161,44 +192,110 @@ def _arrow_reader(source: SourceFile, names: list[str] | None) -> Any:
     return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def _open_jsonl(source: SourceFile, detected: Detected, *, whole_rows: bool) -> LogFile:
-    values: dict[str, list[str]] = {}
+def _open_json(  # noqa: PLR0913  # as _open_jsonl
+    con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected, options: ReadingOptions, lines: Path, *,
+    whole_rows: bool,
+) -> LogFile:  # fmt: skip
+    try:
+        as_lines(source, detected.compression, lines)
+    except OSError as error:
+        raise unreadable(source.path, source.name, error) from error
+    with lines.open(encoding="utf-8") as stream:
+        first = tuple(line.rstrip("\n") for line in itertools.islice(stream, _SAMPLES))
+    if not first:
+        raise DataError(f"{source.name}: no rows, only an empty JSON array")
+    detected = replace(detected, lines=first)
+    return _open_jsonl(con, source, detected, options, whole_rows=whole_rows, lines=lines)
+
+
+def _open_jsonl(  # noqa: PLR0913  # the last two by keyword
+    con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected, options: ReadingOptions, *,
+    whole_rows: bool, lines: Path | None = None,
+) -> LogFile:  # fmt: skip
+    values: dict[str, list[Any]] = {}
     for line in detected.lines[:_SAMPLES]:
         for key, value in _object(line).items():
-            texts = values.setdefault(key, [])
-            if value is not None:
-                texts.append(value if isinstance(value, str) else json.dumps(value))
+            values.setdefault(key, []).extend([] if value is None else [value])
     if not values:
-        raise DataError(f"{source.name}, line 1: not a JSON object: {detected.lines[0][:80]!r}")
+        raise _no_object(source, detected)
+    log = LogFile(source, detected.format, detected.compression, (), "", lines=lines, notes=detected.notes)
+    shapes = _shapes(con, log, options)
+    for key in (key for shape in shapes for key in shape):
+        values.setdefault(key, [])  # one that comes late
     # Keys that differ in case only need it too: the other reader takes them for one column.
     whole_rows = whole_rows or len({key.lower() for key in values}) < len(values)
     columns = tuple(
-        Column(key, _json_field(key) if whole_rows else identifier(key), "VARCHAR", is_text=True, samples=tuple(texts))
-        for key, texts in values.items()
-    )
-    return LogFile(source, "jsonl", detected.compression, columns, "json" if whole_rows else "")
+        Column(
+            key, _json_field(key) if whole_rows else identifier(key), "VARCHAR", is_text=True,
+            samples=tuple(v if isinstance(v, str) else json.dumps(v) for v in found),
+            is_nested=bool(found) and all(isinstance(v, list | dict) for v in found),
+        )
+        for key, found in values.items()
+    )  # fmt: skip
+    is_suspect = any(len(set(shape)) < len(shape) for shape in shapes)
+    return replace(log, columns=columns, row="json" if whole_rows else "", is_suspect=is_suspect)
+
+
+def _no_object(source: SourceFile, detected: Detected) -> DataError:
+    first = next(line for line in detected.lines if line.strip())
+    tip = None
+    if first.strip() == "{":
+        tip = f"If its records are in an array of that object: jq -c '.NAME[]' {shlex.quote(source.name)} > log.jsonl"
+    return DataError(f"{source.name}, line 1: not a JSON object: {first[:80]!r}", tip=tip)
+
+
+def _shapes(con: duckdb.DuckDBPyConnection, log: LogFile, options: ReadingOptions) -> set[tuple[str, ...]]:
+    """Return the lists of keys that the objects of JSON Lines have, a key that stands twice in one as it stands there.
+
+    A key that the first lines lack must not be lost, and which of two equal keys counts is anybody's guess.
+    """
+    keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [] END"
+    relation = f"read_ndjson_objects({literal(str(log.path))}, compression = {_compression(log)})"
+    try:
+        return {tuple(shape) for (shape,) in con.execute(f"SELECT DISTINCT {keys} FROM {relation}").fetchall()}
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error:
+        # Loading meets the same error and says where, unless such rows are skipped.
+        if options.bad_rows == "error":
+            return set()
+    lines = read_lines(log.path, "none" if log.lines else log.compression)
+    return {tuple(_object(line)) for line in lines}
 
 
 def _object(line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
-def _json_field(key: str) -> str:
+def _json_field(key: str, operator: str = "->>") -> str:
     pointer = "/" + key.replace("~", "~0").replace("/", "~1")
     # A line that is no object would give NULLs, and pass for a row without a user.
-    return f"CASE WHEN json_type(json) = 'OBJECT' THEN json ->> {literal(pointer)} ELSE error('not an object') END"
+    return f"CASE WHEN json_type(json) = 'OBJECT' THEN json {operator} {literal(pointer)} ELSE error('no object') END"
+
+
+def with_json_ids(log: LogFile, ids: Sequence[Column]) -> LogFile:
+    """Return a JSON log that reads some columns as JSON, so that texts, numbers, lists and objects are told apart."""
+    if not log.is_json:
+        return log
+    raw = {column.name: _json_field(column.name, "->") if log.row else identifier(column.name) for column in ids}
+    columns = tuple(
+        replace(c, json=raw[c.name], sql=c.sql if log.row else f"({raw[c.name]} ->> '$')") if c in ids else c
+        for c in log.columns
+    )
+    return replace(log, columns=columns)
 
 
 def _jsonl_relation(log: LogFile, path: str) -> str:
     kind = f"compression = {_compression(log)}"
     if log.row:
         return f"read_ndjson_objects({path}, {kind})"
-    fields = ", ".join(f"{literal(c.name)}: 'VARCHAR'" for c in log.columns if not c.in_path)
-    return f"read_json({path}, format = 'newline_delimited', {kind}, columns = {{{fields}}})"
+    types = ((c.name, "JSON" if c.json else "VARCHAR") for c in log.columns if not c.in_path)
+    fields = ", ".join(f"{literal(name)}: '{json_type}'" for name, json_type in types)
+    return f"read_json({path}, format = 'newline_delimited', records = true, {kind}, columns = {{{fields}}})"
 
 
 def _open_delimited(source: SourceFile, detected: Detected) -> LogFile:
@@ -207,7 +304,10 @@ def _open_delimited(source: SourceFile, detected: Detected) -> LogFile:
         for position, name in enumerate(detected.names)
     )
     row = ", ".join(column.sql for column in columns)
-    return LogFile(source, detected.format, detected.compression, columns, row, detected.dialect)
+    return LogFile(
+        source, detected.format, detected.compression, columns, row, detected.dialect, detected.header,
+        notes=detected.notes,
+    )  # fmt: skip
 
 
 def _column(detected: Detected, position: int) -> tuple[str, ...]:
@@ -239,7 +339,7 @@ def _text_relation(log: LogFile, path: str) -> str:
 
 
 def _compression(log: LogFile) -> str:
-    return literal("none" if log.copy else log.compression)
+    return literal("none" if log.copy or log.lines else log.compression)
 
 
 def _read_csv(log: LogFile, path: str, names: list[str], options: dict[str, str]) -> str:
@@ -266,15 +366,18 @@ def _sequence_relation(log: LogFile, path: str) -> str:
     return f"(SELECT parts[1] AS user_id, {items} AS item_id FROM ({split}))"
 
 
-def first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> tuple[str, ...]:
-    """Return the first values of a text column that are there; nothing where the file cannot be read that far."""
-    query = f"SELECT {column.sql} FROM {log.relation(con)} WHERE trim({column.sql}) <> '' LIMIT {_SAMPLES}"
+def first_values(
+    con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]
+) -> list[str]:
+    """Return the first values of a text column that are not missing; none where the file cannot be read that far."""
+    missing = ", ".join(map(literal, ("", *markers)))
+    query = f"SELECT {column.sql} FROM {log.relation(con)} WHERE trim({column.sql}) NOT IN ({missing}) LIMIT {_SAMPLES}"
     try:
-        return tuple(value for (value,) in con.execute(query).fetchall())
+        return [value for (value,) in con.execute(query).fetchall()]
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
-        return ()  # loading meets the same error, and says where
+        return []  # loading meets the same error, and says where
 
 
 def _first_line(error: BaseException) -> str:

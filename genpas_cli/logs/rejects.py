@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from genpas_cli.errors import DataError, MachineError
 from genpas_cli.logs.columns import Column
+from genpas_cli.logs.identity import json_id_defect
+from genpas_cli.logs.json_values import is_python, read_values
+from genpas_cli.logs.missing import is_missing
 from genpas_cli.logs.readers import LogFile
 from genpas_cli.logs.records import Record, read_lines, read_records, rewrite
 
@@ -91,6 +95,11 @@ def read_again(log: LogFile) -> Iterator[Record]:
 
     A record of JSON Lines has its values in the order of the file's columns.
     """
+    if log.format == "json":
+        for line, text, _ in read_values(log.source.path, log.compression, log.name):
+            if text:
+                yield _json_record(line, text, log.columns)
+        return
     newline = log.dialect.newline if log.dialect else "\n"
     lines = read_lines(log.source.path, log.compression, newline)
     if log.dialect and log.format != "jsonl":
@@ -102,12 +111,25 @@ def read_again(log: LogFile) -> Iterator[Record]:
 
 
 def _json_record(number: int, line: str, columns: tuple[Column, ...]) -> Record:
+    keys = list[str]()
+
+    def with_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys[:] = [key for key, _ in pairs]  # the last call is that of the outermost object
+        return dict(pairs)
+
     try:
-        value = json.loads(line)
-    except ValueError as error:
-        return Record(number, line, [], f"malformed JSON ({error})")
+        value = json.loads(line, object_pairs_hook=with_keys)
+    except (ValueError, RecursionError) as error:
+        detail = "a Python literal, not JSON" if is_python(line) else f"malformed JSON ({error})"
+        return Record(number, line, [], detail)
     if not isinstance(value, dict):
         return Record(number, line, [], "not a JSON object")
+    if len(value) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        return Record(number, line, [], f"the key {twice!r} stands twice in one object")
+    for column in columns:
+        if column.json is not None and (defect := json_id_defect(value.get(column.name))) is not None:
+            return Record(number, line, [], f"the value in column {column.name!r} is {defect}")
     found = (value.get(column.name) for column in columns)
     return Record(number, line, ["" if v is None else v if isinstance(v, str) else json.dumps(v) for v in found])
 
@@ -127,7 +149,8 @@ def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
                 if record.defect:
                     rejects.add(BadRow(log.name, record.line, record.defect, record.text))
                 else:
-                    text = rewrite(record, delimiter, quote) if log.dialect else record.text
+                    # A value of JSON may stand on several lines; in strings there are no line ends.
+                    text = rewrite(record, delimiter, quote) if log.dialect else re.sub("[\r\n]+", " ", record.text)
                     stream.write(text + "\n")
     except OSError as error:
         raise MachineError(
@@ -152,7 +175,11 @@ Reasons = list[Reason]
 
 
 def locate(
-    con: duckdb.DuckDBPyConnection, log: LogFile, rows: Iterator[tuple[int, int]], reasons: Reasons
+    con: duckdb.DuckDBPyConnection,
+    log: LogFile,
+    rows: Iterator[tuple[int, int]],
+    reasons: Reasons,
+    markers: Sequence[str],
 ) -> Iterator[BadRow]:
     """Find staged rows in their file again.
 
@@ -162,6 +189,7 @@ def locate(
         rows: for each bad row, ascending: its number among the staged rows of the file, from 0, and which of the
             reasons it has.
         reasons: the columns that may be bad.
+        markers: texts that mean a missing value.
     """
     positions = [log.columns.index(reason.column) for reason in reasons]
     values = _text_rows(log, positions) if log.is_text else _binary_rows(con, log, reasons)
@@ -175,7 +203,7 @@ def locate(
         line, text, found = place
         value = found[which]
         said, hint = f"no {reason.column.name}", ""
-        if value.strip():
+        if not is_missing(value, markers):
             said, hint = reason.describe(value), reason.hint(value)
         yield BadRow(log.name, line, said, text, "line" if log.is_text else "row", hint)
 
