@@ -16,12 +16,20 @@ from pathlib import Path
 from typing import Literal, cast
 
 from genpas_cli.errors import DataError
-from genpas_cli.logs.dialects import asked_positions, find_delimiter, has_header, is_recbole, recbole_delimiter
+from genpas_cli.logs.dialects import (
+    asked_positions,
+    check_sequences,
+    find_delimiter,
+    has_header,
+    is_recbole,
+    recbole_delimiter,
+)
 from genpas_cli.logs.foreign import foreign, is_utf16
 from genpas_cli.logs.integrity import line_of, unreadable
 from genpas_cli.logs.json_values import is_array, is_python, is_spread
 from genpas_cli.logs.options import Format, ReadingOptions
 from genpas_cli.logs.records import Dialect, Record, read_records
+from genpas_cli.logs.sequence_text import check_counts
 from genpas_cli.logs.sources import Compression, SourceFile, compression_of, open_bytes
 
 _SAMPLE_BYTES = 1 << 18
@@ -198,11 +206,15 @@ def _text(source: SourceFile, detected: Detected, newline: str, options: Reading
     lines = detected.lines
     first = next(line for line in lines if line.strip())
     if options.format == "sequences":
-        given = Dialect(options.delimiter, "", header=False, width=1, newline=newline) if options.delimiter else None
-        return replace(detected, dialect=given)
+        if options.delimiter is None:
+            check_sequences(source, lines)
+        if options.delimiter in (None, " "):
+            return detected  # any number of blanks
+        return replace(detected, dialect=Dialect(options.delimiter, "", header=False, width=1, newline=newline))
     recbole = is_recbole(first, source.name, options)
     delimiter: str | None = recbole_delimiter(first, options) if recbole else find_delimiter(source, lines, options)
     if delimiter is None:
+        check_counts(source, lines)
         return replace(detected, format="sequences")
     unquoted = recbole or delimiter == "::"
     quote = options.quote if options.quote is not None else "" if unquoted else '"'
@@ -226,11 +238,12 @@ def _text(source: SourceFile, detected: Detected, newline: str, options: Reading
 def _header_note(source: SourceFile, header: Record, options: ReadingOptions) -> tuple[str, ...]:
     if options.header is not None or not asked_positions(options):
         return ()
-    return (f"{source.name}, line {header.line} is read as the header: {header.text[:80]!r}; --no-header reads it as a row",)
+    shown = f"{source.name}, line {header.line} is read as the header: {header.text[:80]!r}"
+    return (f"{shown}; --no-header reads it as a row",)
 
 
 def _check_width(source: SourceFile, records: Sequence[Record]) -> None:
-    """Raise DataError if most rows have more fields than the header: which column a field belongs to is anybody's guess.
+    """Raise DataError if most rows have more fields than the header: a field's column is anybody's guess.
 
     Delimiters at the end of a line, with nothing after them, are no fields.
     """

@@ -21,6 +21,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x04\x22\x4d\x18", "compressed with lz4"),
     (b"\xff\x06\x00\x00sNaPpY", "compressed with snappy"),
     (b"LZIP", "compressed with lzip"),
+    (b"\x5d\x00\x00\x80\x00", "compressed with lzma"),
     (b"\x1f\x9d", "compressed with compress (.Z)"),
     (b"\x89LZO\0", "compressed with lzop"),
     (b"MATLAB 5.0 MAT-file", "a MATLAB file"),
@@ -34,7 +35,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "a GIF image"),
     (b"\x7fELF", "a program"),
     (b"\xac\xed\x00\x05", "a serialised Java object"),
-    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer; the file itself is fetched by: git lfs pull"),
+    (b"version https://git-lfs.github.com/spec/", "a Git LFS pointer (git lfs pull fetches the file itself)"),
     (b"-----BEGIN PGP", "encrypted with PGP"),
 )
 _PICKLE = re.compile(rb"\x80[\x02-\x05](\x95.{8})?[\x80-\xff(}\]cC\x8cX)KMJGN]", re.DOTALL)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from genpas_cli.errors import DataError
+from genpas_cli.logs.columns import Roles
 from genpas_cli.logs.loading import Loaded, Part
-from genpas_cli.logs.plans import Roles
 from genpas_cli.logs.quoting import literal
 from genpas_cli.logs.records import Record
 from genpas_cli.logs.rejects import BadRow, Rejects, read_again

@@ -165,7 +165,7 @@ def reject_bad_values(con: duckdb.DuckDBPyConnection, loaded: Loaded, rejects: R
         return
     for n, part in enumerate(loaded.parts):
         rows = _bad_rows(con, part, bad, has_time=bool(plan.times), first_only=not rejects.skip)
-        for row in locate(con, part.log, rows, _reasons(plan, n), plan.markers):
+        for row in locate(con, part.log, rows, _reasons(plan, n)):
             rejects.add(row)
     con.execute(f"DELETE FROM stage.rows WHERE {bad}")
 

@@ -1,11 +1,15 @@
-"""Texts that mean a missing value: `NA`, `null`, `\\N` and their like, or those of `--null-values`."""
+r"""Texts that mean a missing value: `NA`, `null`, `\N` and their like, or those of `--null-values`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from genpas_cli.logs.quoting import literal
+
+if TYPE_CHECKING:
+    import duckdb
 
 _BLANKS = " \t\r\n"
 _ABOVE_BLANKS = "!"
@@ -28,7 +32,7 @@ def is_missing(value: str, markers: Sequence[str]) -> bool:
 def missing_sql(column: str, sql_type: str, markers: Sequence[str]) -> str:
     """Return an SQL condition that is true where a staged id is missing.
 
-    Blanks around a marker do not matter; of those after it, the first eight are looked at.
+    Blanks around a marker do not matter (of those after it, up to eight); an id of nothing but blanks is one.
 
     Args:
         column: the column of the stage.
@@ -40,7 +44,8 @@ def missing_sql(column: str, sql_type: str, markers: Sequence[str]) -> str:
         return " OR ".join((f"{column} IS NULL", *(f"{column} = {number}" for number in numbers)))
     trimmed = f"trim({column}, {literal(_BLANKS)})"
     tests = [f"{column} IS NULL", f"{column} = ''"]
-    tests.append(f"({column} < {literal(_ABOVE_BLANKS)} AND {trimmed} IN ({_list(['', *markers])}))")
+    if markers:
+        tests.append(f"({column} < {literal(_ABOVE_BLANKS)} AND {trimmed} IN ({_list(markers)}))")
     # Ranges come first: DuckDB holds them against the bounds of each block, so that numbers are not even looked at.
     for texts in _groups(markers):
         low, high = literal(min(texts)), literal(max(texts) + _ABOVE_BLANKS)
@@ -53,8 +58,37 @@ def missing_sql(column: str, sql_type: str, markers: Sequence[str]) -> str:
     return " OR ".join(tests)
 
 
+def drop_missing(
+    con: duckdb.DuckDBPyConnection, id_types: Mapping[str, str], markers: Sequence[str], notes: list[str]
+) -> int:
+    """Delete the staged rows without a user or an item.
+
+    Args:
+        con: a connection with `stage.rows`.
+        id_types: SQL type by column of ids.
+        markers: texts that mean a missing value.
+        notes: gets one for each column that has such texts.
+
+    Returns:
+        How many rows.
+    """
+    tests = {name: missing_sql(name, kind, markers) for name, kind in id_types.items()}
+    condition = " OR ".join(f"({test})" for test in tests.values())
+    count = int(con.execute(f"SELECT count(*) FROM stage.rows WHERE {condition}").fetchall()[0][0])
+    if not count:
+        return 0
+    for name, test in tests.items():
+        query = f"SELECT CAST({name} AS VARCHAR), count(*) FROM stage.rows WHERE {test} GROUP BY 1 ORDER BY 2 DESC, 1"
+        found = [(text, rows) for text, rows in con.execute(query).fetchall() if text]
+        if found:
+            listed = ", ".join(f"{text!r} in {rows:,} rows" for text, rows in found[:5])
+            notes.append(f"{name.removesuffix('_id')} ids that mean a missing value: {listed}; see --null-values")
+    con.execute(f"DELETE FROM stage.rows WHERE {condition}")
+    return count
+
+
 def _groups(markers: Sequence[str]) -> list[list[str]]:
-    """Return the markers in groups that lie close in byte order: below, among and above those that begin with a digit."""
+    """Return the markers in groups close in byte order: those that begin below, with and above a digit."""
     groups: dict[int, list[str]] = {}
     for text in markers:
         groups.setdefault((text >= "0") + (text >= ":"), []).append(text)

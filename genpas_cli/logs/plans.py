@@ -27,6 +27,7 @@ from genpas_cli.logs.times import (
 if TYPE_CHECKING:
     import duckdb
 
+
 @dataclass(frozen=True)
 class Extra:
     """A column that is staged beside user, item and time."""

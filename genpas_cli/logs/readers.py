@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +16,10 @@ import pyarrow.parquet as pq
 from genpas_cli.errors import DataError
 from genpas_cli.logs.columns import Column, Named
 from genpas_cli.logs.detection import Detected, detect
-from genpas_cli.logs.integrity import unreadable
-from genpas_cli.logs.json_values import as_lines
+from genpas_cli.logs.json_keys import converted, find_keys, json_field
 from genpas_cli.logs.options import Format, ReadingOptions
 from genpas_cli.logs.quoting import identifier, literal
-from genpas_cli.logs.records import Dialect, read_lines
+from genpas_cli.logs.records import Dialect
 from genpas_cli.logs.sources import Compression, SourceFile
 
 _SAMPLES = 1000
@@ -113,8 +110,8 @@ def open_log(
     openers: dict[str, Callable[[], LogFile]] = {
         "parquet": lambda: _open_parquet(con, source, detected),
         "arrow": lambda: _open_arrow(con, source, detected),
-        "jsonl": lambda: _open_jsonl(con, source, detected, options, whole_rows=whole_rows),
-        "json": lambda: _open_json(con, source, detected, options, lines, whole_rows=whole_rows),
+        "jsonl": lambda: _open_json(con, source, detected, options, lines=lines, whole_rows=whole_rows),
+        "json": lambda: _open_json(con, source, detected, options, lines=lines, whole_rows=whole_rows),
         "sequences": lambda: _open_sequences(source, detected),
     }
     log = openers.get(detected.format, lambda: _open_delimited(source, detected))()
@@ -192,96 +189,34 @@ def _arrow_reader(source: SourceFile, names: list[str] | None) -> Any:
     return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def _open_json(  # noqa: PLR0913  # as _open_jsonl
-    con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected, options: ReadingOptions, lines: Path, *,
+def _open_json(  # the last two by keyword
+    con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected, options: ReadingOptions, *, lines: Path,
     whole_rows: bool,
 ) -> LogFile:  # fmt: skip
-    try:
-        as_lines(source, detected.compression, lines)
-    except OSError as error:
-        raise unreadable(source.path, source.name, error) from error
-    with lines.open(encoding="utf-8") as stream:
-        first = tuple(line.rstrip("\n") for line in itertools.islice(stream, _SAMPLES))
-    if not first:
-        raise DataError(f"{source.name}: no rows, only an empty JSON array")
-    detected = replace(detected, lines=first)
-    return _open_jsonl(con, source, detected, options, whole_rows=whole_rows, lines=lines)
-
-
-def _open_jsonl(  # noqa: PLR0913  # the last two by keyword
-    con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected, options: ReadingOptions, *,
-    whole_rows: bool, lines: Path | None = None,
-) -> LogFile:  # fmt: skip
-    values: dict[str, list[Any]] = {}
-    for line in detected.lines[:_SAMPLES]:
-        for key, value in _object(line).items():
-            values.setdefault(key, []).extend([] if value is None else [value])
-    if not values:
-        raise _no_object(source, detected)
-    log = LogFile(source, detected.format, detected.compression, (), "", lines=lines, notes=detected.notes)
-    shapes = _shapes(con, log, options)
-    for key in (key for shape in shapes for key in shape):
-        values.setdefault(key, [])  # one that comes late
+    log = LogFile(source, detected.format, detected.compression, (), "", notes=detected.notes)
+    first = detected.lines
+    if detected.format == "json":
+        first = converted(source, detected.compression, lines)
+        log = replace(log, lines=lines)
+    keys = find_keys(con, log.path, _compression(log), source.name, first, skip=options.bad_rows == "skip")
     # Keys that differ in case only need it too: the other reader takes them for one column.
-    whole_rows = whole_rows or len({key.lower() for key in values}) < len(values)
+    whole_rows = whole_rows or len({key.lower() for key in keys.values}) < len(keys.values)
     columns = tuple(
         Column(
-            key, _json_field(key) if whole_rows else identifier(key), "VARCHAR", is_text=True,
-            samples=tuple(v if isinstance(v, str) else json.dumps(v) for v in found),
-            is_nested=bool(found) and all(isinstance(v, list | dict) for v in found),
+            key, json_field(key) if whole_rows else identifier(key), "VARCHAR", is_text=True,
+            samples=tuple(v if isinstance(v, str) else json.dumps(v) for v in values),
+            is_nested=bool(values) and all(isinstance(v, list | dict) for v in values),
         )
-        for key, found in values.items()
+        for key, values in keys.values.items()
     )  # fmt: skip
-    is_suspect = any(len(set(shape)) < len(shape) for shape in shapes)
-    return replace(log, columns=columns, row="json" if whole_rows else "", is_suspect=is_suspect)
-
-
-def _no_object(source: SourceFile, detected: Detected) -> DataError:
-    first = next(line for line in detected.lines if line.strip())
-    tip = None
-    if first.strip() == "{":
-        tip = f"If its records are in an array of that object: jq -c '.NAME[]' {shlex.quote(source.name)} > log.jsonl"
-    return DataError(f"{source.name}, line 1: not a JSON object: {first[:80]!r}", tip=tip)
-
-
-def _shapes(con: duckdb.DuckDBPyConnection, log: LogFile, options: ReadingOptions) -> set[tuple[str, ...]]:
-    """Return the lists of keys that the objects of JSON Lines have, a key that stands twice in one as it stands there.
-
-    A key that the first lines lack must not be lost, and which of two equal keys counts is anybody's guess.
-    """
-    keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [] END"
-    relation = f"read_ndjson_objects({literal(str(log.path))}, compression = {_compression(log)})"
-    try:
-        return {tuple(shape) for (shape,) in con.execute(f"SELECT DISTINCT {keys} FROM {relation}").fetchall()}
-    except duckdb.InterruptException:
-        raise
-    except duckdb.Error:
-        # Loading meets the same error and says where, unless such rows are skipped.
-        if options.bad_rows == "error":
-            return set()
-    lines = read_lines(log.path, "none" if log.lines else log.compression)
-    return {tuple(_object(line)) for line in lines}
-
-
-def _object(line: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _json_field(key: str, operator: str = "->>") -> str:
-    pointer = "/" + key.replace("~", "~0").replace("/", "~1")
-    # A line that is no object would give NULLs, and pass for a row without a user.
-    return f"CASE WHEN json_type(json) = 'OBJECT' THEN json {operator} {literal(pointer)} ELSE error('no object') END"
+    return replace(log, columns=columns, row="json" if whole_rows else "", is_suspect=keys.is_twice)
 
 
 def with_json_ids(log: LogFile, ids: Sequence[Column]) -> LogFile:
     """Return a JSON log that reads some columns as JSON, so that texts, numbers, lists and objects are told apart."""
     if not log.is_json:
         return log
-    raw = {column.name: _json_field(column.name, "->") if log.row else identifier(column.name) for column in ids}
+    raw = {column.name: json_field(column.name, "->") if log.row else identifier(column.name) for column in ids}
     columns = tuple(
         replace(c, json=raw[c.name], sql=c.sql if log.row else f"({raw[c.name]} ->> '$')") if c in ids else c
         for c in log.columns
@@ -354,21 +289,27 @@ def _read_csv(log: LogFile, path: str, names: list[str], options: dict[str, str]
 
 
 def _sequence_relation(log: LogFile, path: str) -> str:
+    # A user without items is a row without an item: counted as such, not lost.
+    items = "unnest(CASE WHEN len(parts) > 1 THEN parts[2:] ELSE [NULL] END)"
+    return f"(SELECT parts[1] AS user_id, {items} AS item_id FROM {_sequence_lines(log, path)})"
+
+
+def sequence_users(log: LogFile) -> str:
+    """Return what stands after FROM to read `user_id`, the first field, of each line of sequence text."""
+    return f"(SELECT parts[1] AS user_id FROM {_sequence_lines(log, literal(str(log.path)))})"
+
+
+def _sequence_lines(log: LogFile, path: str) -> str:
     options = {"delim": "'\x01'", "quote": "''", "escape": "''", "header": "false"}
     lines = _read_csv(log, path, ["line"], options)
     if log.dialect:
         parts = f"string_split(line, {literal(log.dialect.delimiter)})"
     else:
         parts = "regexp_split_to_array(trim(line, ' \t'), '[ \t]+')"
-    # A user without items is a row without an item: counted as such, not lost.
-    items = "unnest(CASE WHEN len(parts) > 1 THEN parts[2:] ELSE [NULL] END)"
-    split = f"SELECT {parts} AS parts FROM {lines} WHERE trim(line, ' \t') <> ''"
-    return f"(SELECT parts[1] AS user_id, {items} AS item_id FROM ({split}))"
+    return f"(SELECT {parts} AS parts FROM {lines} WHERE trim(line, ' \t') <> '')"
 
 
-def first_values(
-    con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]
-) -> list[str]:
+def first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]) -> list[str]:
     """Return the first values of a text column that are not missing; none where the file cannot be read that far."""
     missing = ", ".join(map(literal, ("", *markers)))
     query = f"SELECT {column.sql} FROM {log.relation(con)} WHERE trim({column.sql}) NOT IN ({missing}) LIMIT {_SAMPLES}"

@@ -11,7 +11,7 @@ import csv
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,6 @@ from genpas_cli.errors import DataError, MachineError
 from genpas_cli.logs.columns import Column
 from genpas_cli.logs.identity import json_id_defect
 from genpas_cli.logs.json_values import is_python, read_values
-from genpas_cli.logs.missing import is_missing
 from genpas_cli.logs.readers import LogFile
 from genpas_cli.logs.records import Record, read_lines, read_records, rewrite
 
@@ -105,9 +104,9 @@ def read_again(log: LogFile) -> Iterator[Record]:
     if log.dialect and log.format != "jsonl":
         yield from read_records(lines, log.dialect)
         return
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            yield _json_record(number, line, log.columns)
+    for number, text in enumerate(lines, 1):
+        if text.strip():
+            yield _json_record(number, text, log.columns)
 
 
 def _json_record(number: int, line: str, columns: tuple[Column, ...]) -> Record:
@@ -175,11 +174,7 @@ Reasons = list[Reason]
 
 
 def locate(
-    con: duckdb.DuckDBPyConnection,
-    log: LogFile,
-    rows: Iterator[tuple[int, int]],
-    reasons: Reasons,
-    markers: Sequence[str],
+    con: duckdb.DuckDBPyConnection, log: LogFile, rows: Iterator[tuple[int, int]], reasons: Reasons
 ) -> Iterator[BadRow]:
     """Find staged rows in their file again.
 
@@ -189,7 +184,6 @@ def locate(
         rows: for each bad row, ascending: its number among the staged rows of the file, from 0, and which of the
             reasons it has.
         reasons: the columns that may be bad.
-        markers: texts that mean a missing value.
     """
     positions = [log.columns.index(reason.column) for reason in reasons]
     values = _text_rows(log, positions) if log.is_text else _binary_rows(con, log, reasons)
@@ -203,7 +197,7 @@ def locate(
         line, text, found = place
         value = found[which]
         said, hint = f"no {reason.column.name}", ""
-        if not is_missing(value, markers):
+        if value.strip():
             said, hint = reason.describe(value), reason.hint(value)
         yield BadRow(log.name, line, said, text, "line" if log.is_text else "row", hint)
 

@@ -19,18 +19,20 @@ import pyarrow as pa
 from genpas_cli.errors import DataError
 from genpas_cli.logs.containers import unpacked
 from genpas_cli.logs.dialects import check_options
+from genpas_cli.logs.duplicates import same_content
 from genpas_cli.logs.encodings import as_utf8, is_utf8
 from genpas_cli.logs.filters import Condition, drop_others, read_condition, text_types
 from genpas_cli.logs.headers import reject_repeated_headers
 from genpas_cli.logs.identity import decimals_to_integers
 from genpas_cli.logs.integrity import Subject, checking
 from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
-from genpas_cli.logs.missing import missing_sql
+from genpas_cli.logs.missing import drop_missing
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.plans import Extra, Plan, plan_load
 from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.readers import LogFile, open_log
 from genpas_cli.logs.rejects import Rejects
+from genpas_cli.logs.sequence_users import repeated_users
 from genpas_cli.logs.sources import SourceFile, compression_of, find_sources
 from genpas_cli.logs.stage_place import attach_stage, stage_place
 
@@ -108,6 +110,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress or _silent)
         notes = [note for log in opened.logs for note in log.notes]
+        notes += [note for log in opened.logs if log.format == "sequences" for note in repeated_users(con, log)]
         funnel = _clean(con, loaded, bad, opened.cleaning, condition, notes)
         if options.decimal_ids == "integer":
             decimals_to_integers(con, loaded.plan.id_types)
@@ -120,28 +123,6 @@ def stage(  # noqa: PLR0913  # all but three by keyword
     notes += same_content(files, allowed=options.allow_duplicate_files)
     first_rows = tuple(part.first for part in loaded.parts)
     return Staged(files, loaded.plan.time_type, kept, funnel, first_rows, tuple(notes))
-
-
-def same_content(files: Sequence[FileReport], *, allowed: bool) -> list[str]:
-    """Return notes about files that have the same content; empty ones and mere headers do not count.
-
-    Raises:
-        DataError: there are such, and they are not allowed.
-    """
-    first: dict[str, FileReport] = {}
-    notes = []
-    for file in files:
-        other = first.setdefault(file.content_sha256, file) if file.rows else file
-        if other is file:
-            continue
-        if not allowed:
-            raise DataError(
-                f"{file.name} has the same content as {other.name}: each of its {file.rows:,} interactions would "
-                "count twice",
-                tip="Leave one of them out; or, if that is meant: --allow-duplicate-files",
-            )
-        notes.append(f"{file.name} has the same content as {other.name}; both are read")
-    return notes
 
 
 def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> Plan:
@@ -232,7 +213,7 @@ def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: s
     return read_condition(con, where, next(telling, logs[0]).columns)
 
 
-def _clean(  # noqa: PLR0913  # what came of one step each
+def _clean(  # what came of one step each
     con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions,
     condition: Condition | None, notes: list[str],
 ) -> tuple[FunnelStep, ...]:  # fmt: skip
@@ -248,8 +229,7 @@ def _clean(  # noqa: PLR0913  # what came of one step each
     reject_bad_values(con, loaded, bad)
     if bad.count or bad.skip:
         dropped("bad rows", bad.count)
-    without = drop_missing(con, loaded.plan, notes)
-    dropped("no user or item", without)
+    dropped("no user or item", drop_missing(con, loaded.plan.id_types, loaded.plan.markers, notes))
     if condition is not None:
         columns = loaded.parts[0].log.columns
         types = _types(con, loaded.plan.where)
@@ -261,24 +241,6 @@ def _clean(  # noqa: PLR0913  # what came of one step each
     if options.min_rating is not None:
         dropped("min rating", _delete(con, f"rating < {options.min_rating!r}"))
     return tuple(steps)
-
-
-def drop_missing(con: duckdb.DuckDBPyConnection, plan: Plan, notes: list[str]) -> int:
-    """Delete the staged rows without a user or an item, note which texts mean that, and return how many rows."""
-    tests = {name: missing_sql(name, kind, plan.markers) for name, kind in plan.id_types.items()}
-    condition = " OR ".join(f"({test})" for test in tests.values())
-    count = int(con.execute(f"SELECT count(*) FROM stage.rows WHERE {condition}").fetchall()[0][0])
-    if not count:
-        return 0
-    for name, test in tests.items():
-        query = f"SELECT CAST({name} AS VARCHAR), count(*) FROM stage.rows WHERE {test} GROUP BY 1 ORDER BY 2 DESC, 1"
-        found = [(text, rows) for text, rows in con.execute(query).fetchall() if text and text.strip()]
-        if found:
-            listed = ", ".join(f"{text!r} ({rows:,})" for text, rows in found[:5])
-            notes.append(
-                f"{name.removesuffix('_id')} ids that mean a missing value: {listed} rows; see --null-values"
-            )
-    return _delete(con, condition)
 
 
 def _delete(con: duckdb.DuckDBPyConnection, condition: str) -> int:

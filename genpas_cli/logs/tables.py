@@ -46,7 +46,7 @@ def _fetch_tip(scheme: str, path: str) -> str:
         return f"Write it as {_READ_AS[scheme]}://{path}"
     if scheme not in _FETCH:
         return "Copy the files to a local disk first."
-    file = PurePosixPath(path.split("?")[0]).name or "log"
+    file = PurePosixPath(path.split("?", maxsplit=1)[0]).name or "log"
     dataset = "/".join(path.removeprefix("datasets/").split("/")[:2])
     command = _FETCH[scheme].format(
         uri=shlex.quote(f"{scheme}://{path}"), file=shlex.quote(file), dataset=shlex.quote(dataset)
