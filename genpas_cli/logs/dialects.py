@@ -158,8 +158,7 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
     share = count / len(lines)
     delimiter = "\t" if any("\t" in line for line in lines) else " "
     if max(widths) == 1:
-        if basket := _basket_delimiter(lines):
-            raise _ragged(source, lines, basket)
+        check_sequences(source, lines)
         raise DataError(
             f"{source.name}: only one column was found; the first line is {_cut(lines[0])!r}",
             tip=r"Say what stands between the columns, such as --delimiter '|' (or '\t', ';', '::').",
@@ -167,12 +166,13 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
     asked = options.user or options.item or options.time or options.rating or options.keep or options.header is not None
     # Who names columns has columns: sequences have none to choose from.
     csv = options.format == "csv" or bool(asked) or find_roles(lines[0].split()).complete
+    if not csv:
+        check_sequences(source, lines)
     # Pairs mean the same either way: one user, one item, a line each.
     if csv or (widths.keys() == {2}):
         _check_blanks(source, lines, delimiter)
         return delimiter
     if share <= _RAGGED:
-        check_sequences(source, lines)
         return None
     likely = f"{width} columns" if len(widths) == 1 else f"{width} columns with some malformed rows"
     raise DataError(
@@ -180,12 +180,6 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
         f"{_cut(lines[0])!r}",
         tip=f"Say which: --format csv --delimiter {delimiter!r}, or --format sequences",
     )
-
-
-def check_sequences(source: SourceFile, lines: Sequence[str]) -> None:
-    """Raise DataError if sequence text may be cut at something else than blanks: names of items have blanks too."""
-    if basket := _basket_delimiter(lines):
-        raise _ragged(source, lines, basket)
 
 
 def _basket_delimiter(lines: Sequence[str]) -> str | None:
@@ -199,14 +193,22 @@ def _basket_delimiter(lines: Sequence[str]) -> str | None:
     return "\t" if within and len(tabs) > _RAGGED * len(present) else None
 
 
-def _ragged(source: SourceFile, lines: Sequence[str], delimiter: str) -> DataError:
+def check_sequences(source: SourceFile, lines: Sequence[str]) -> None:
+    """Raise DataError if sequence text may be cut at something else than blanks: names of items have blanks too."""
+    delimiter = _basket_delimiter(lines)
+    if delimiter is None:
+        return
     shown = shlex.quote({"\t": r"\t"}.get(delimiter, delimiter))
-    return DataError(
+    numbered = shlex.quote(f'{{print NR "{delimiter}" $0}}')
+    pipe = (
+        f"awk {numbered} {shlex.quote(source.name)} | genpas ingest - -o STORE --format sequences --delimiter {shown}"
+    )
+    raise DataError(
         f"{source.name}: two readings are possible, sequences with {delimiter!r} or with blanks between the items, and "
         f"lines have different numbers of either: {_cut(lines[0])!r}",
-        tip=f"If a line is a user and the items: --format sequences --delimiter {shown} (or ' '). If a line has items "
-        "only, put a number before each line first; if it is a row with columns: --format csv --delimiter "
-        f"{shown}",
+        tip=f"If a line is a user and the items: --format sequences --delimiter {shown} (or ' ')\n"
+        f"If a line has no user, number the lines: {pipe}\n"
+        f"If it is a row with columns: --format csv --delimiter {shown}",
     )
 
 

@@ -99,14 +99,11 @@ class _Reader:
         while True:
             following = self._peek()
             if is_array and following == "]" and first:
+                self._forward(self._at + 1)
                 break
             if not following:
                 if is_array:
-                    raise DataError(
-                        f"{self._name}, line {self._line}: the file ends within the JSON array that begins on line "
-                        f"{begin}",
-                        tip="The file is truncated: fetch it again.",
-                    )
+                    raise self._not_closed(begin)
                 return
             line, (end, is_last, is_valid) = self._line, self._end(begin, is_array=is_array)
             yield Value(line, self._text[self._at : end].rstrip(), is_valid)
@@ -159,13 +156,16 @@ class _Reader:
             if self._is_whole and not is_array:
                 return len(self._text), False
             if self._is_whole or len(self._text) - self._at > LARGEST_VALUE:
-                raise DataError(
-                    f"{self._name}, line {self._line}: the JSON value that begins here does not end"
-                    f"{f', nor does the array that begins on line {begin}' if is_array else ''}: "
-                    f"{self._text[self._at : self._at + 60]!r}",
-                    tip="The file is truncated, or a bracket or a quote is missing.",
-                )
+                raise self._not_closed(begin)
             self._more()
+
+    def _not_closed(self, begin: int) -> DataError:
+        what = "the file ends" if self._is_whole else f"after {LARGEST_VALUE:,} characters there is no end of a value"
+        return DataError(
+            f"{self._name}, line {self._line}: {what} within the JSON array that begins on line {begin}; the last value "
+            f"begins with {self._text[self._at : self._at + 60]!r}",
+            tip="The file is truncated, or a bracket or a quote is missing.",
+        )
 
     def _peek(self) -> str:
         """Return the next character that is no blank, and go there; empty at the end of the file."""

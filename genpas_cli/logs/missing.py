@@ -81,10 +81,15 @@ def drop_missing(
         query = f"SELECT CAST({name} AS VARCHAR), count(*) FROM stage.rows WHERE {test} GROUP BY 1 ORDER BY 2 DESC, 1"
         found = [(text, rows) for text, rows in con.execute(query).fetchall() if text]
         if found:
-            listed = ", ".join(f"{text!r} in {rows:,} rows" for text, rows in found[:5])
+            listed = ", ".join(f"{shown(text)} in {rows:,} row{'s' * (rows != 1)}" for text, rows in found[:5])
             notes.append(f"{name.removesuffix('_id')} ids that mean a missing value: {listed}; see --null-values")
     con.execute(f"DELETE FROM stage.rows WHERE {condition}")
     return count
+
+
+def shown(text: str) -> str:
+    r"""Return a text in quotes as a message shows it: `'\N'` with one backslash."""
+    return repr(text).replace("\\\\", "\\")
 
 
 def _groups(markers: Sequence[str]) -> list[list[str]]:
