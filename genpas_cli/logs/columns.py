@@ -132,7 +132,8 @@ def _corrected(named: Named, options: ReadingOptions) -> str:
             continue
         instead = name
         if named.find(name) is None:
-            column = _nearest([c for c in named.columns if c not in taken and not c.is_nested], role, name, has_names=named.has_names)
+            free = [c for c in named.columns if c not in taken and not c.is_nested]
+            column = _nearest(free, role, name, has_names=named.has_names)
             taken += [column] if column else []
             instead = named.spelled(column) if column else "COLUMN"
         names.append((role, instead))

@@ -231,7 +231,8 @@ def _text(source: SourceFile, detected: Detected, newline: str, options: Reading
         # A header alone is no defect of a part file among others; staging refuses a log without any row.
         records = records[1:]
     dialect = replace(dialect, header=header, width=len(names))
-    good = tuple(record for record in records if len(record.fields) == dialect.width)
+    # A header that stands there again says nothing about the values.
+    good = tuple(r for r in records if len(r.fields) == dialect.width and tuple(r.fields) != detected.header)
     return replace(detected, dialect=dialect, records=good)
 
 

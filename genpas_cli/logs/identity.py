@@ -127,7 +127,8 @@ def id_sql(column: Column, kind: str) -> str:
     if column.type in _EXACT_BELOW:
         if not column.is_whole:
             return f"CASE WHEN NOT isnan({value}) THEN CAST({value} AS VARCHAR) END"
-        whole = f"CASE WHEN NOT isnan({value}) THEN CAST({value} AS BIGINT) END"
+        # DuckDB may cast a whole vector before it looks at the condition: a plain cast fails at a NaN.
+        whole = f"CASE WHEN NOT isnan({value}) THEN try_cast({value} AS BIGINT) END"
         return whole if kind == "BIGINT" else f"CAST({whole} AS VARCHAR)"
     if column.type.startswith("DECIMAL") and column.is_whole:
         return f"CAST(CAST({value} AS HUGEINT) AS VARCHAR)"
@@ -141,7 +142,7 @@ def _json_id(value: str) -> str:
     # A number with a point or an exponent is a double to DuckDB too, and is printed as one.
     decimal = (
         f"CASE WHEN coalesce(abs({number}) >= {_EXACT_BELOW['DOUBLE']}, true) THEN error({literal(LOST_DIGITS)}) "
-        f"WHEN {number} = trunc({number}) THEN CAST(CAST({number} AS BIGINT) AS VARCHAR) ELSE {text} END"
+        f"WHEN {number} = trunc({number}) THEN CAST(try_cast({number} AS BIGINT) AS VARCHAR) ELSE {text} END"
     )
     return (
         f"CASE WHEN starts_with({text}, '\"') THEN {value} ->> '$' "
@@ -203,13 +204,12 @@ def check_decimals(con: duckdb.DuckDBPyConnection, kind: Kind, known: pa.Table |
     con.unregister("known_ids")
     if both:
         _, one, other = both[0]
-        of = "user" if kind == "user" else "item"
+        same = "make a new store of all logs with --decimal-ids integer" if known_decimals else "--decimal-ids integer"
         raise DataError(
-            f"{len(both):,} {of} id{'s are' if len(both) > 1 else ' is'} written in two ways: {one!r} "
+            f"{len(both):,} {kind} id{'s are' if len(both) > 1 else ' is'} written in two ways: {one!r} "
             f"({_place(con, kind, one, staged)}) and {other!r} ({_place(con, kind, other, staged)}); pandas writes 1.0 "
             "for 1 where a value in the column is missing",
-            tip="If they mean the same, read 1.0 as 1: --decimal-ids integer; if not, keep both: --decimal-ids text"
-            + ("\nWhat the store has keeps its form; a new store of all logs may be needed." if known_decimals else ""),
+            tip=f"If they mean the same: {same}; if not, keep both: --decimal-ids text",
         )
 
 

@@ -162,8 +162,8 @@ class _Reader:
     def _not_closed(self, begin: int) -> DataError:
         what = "the file ends" if self._is_whole else f"after {LARGEST_VALUE:,} characters there is no end of a value"
         return DataError(
-            f"{self._name}, line {self._line}: {what} within the JSON array that begins on line {begin}; the last value "
-            f"begins with {self._text[self._at : self._at + 60]!r}",
+            f"{self._name}, line {self._line}: {what} within the JSON array that begins on line {begin}; the last "
+            f"value begins with {self._text[self._at : self._at + 60]!r}",
             tip="The file is truncated, or a bracket or a quote is missing.",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ from genpas_cli.logs.columns import Column, Roles, find_roles
 from genpas_cli.logs.identity import id_columns, id_sql, value_sql
 from genpas_cli.logs.missing import is_missing, parse_null_values
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
-from genpas_cli.logs.readers import LogFile, first_values, with_json_ids
+from genpas_cli.logs.readers import SAMPLES, LogFile, first_values, with_json_ids
+from genpas_cli.logs.rejects import read_again
 from genpas_cli.logs.times import (
     BIGINT,
     INTEGERS,
@@ -186,7 +188,7 @@ def _time(
             raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no time")
         return reader
     values = [value for value in column.samples if not is_missing(value, markers)]
-    values = values or first_values(con, log, column, markers)
+    values = values or _first_values(con, log, column, markers)
     reader = text_reader(column.sql, values)
     if reader is None and values:
         shown = ", ".join(repr(value) for value in values[:3])
@@ -195,6 +197,16 @@ def _time(
             tip="Say how they are written, such as --time-format '%d/%m/%Y %H:%M'; or name another column with --time.",
         )
     return reader
+
+
+def _first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]) -> list[str]:
+    found = first_values(con, log, column, markers)
+    if found is not None or column not in log.columns:
+        return found or []
+    # A malformed row stops DuckDB: those around it may be read all the same, and say what the column holds.
+    at = log.columns.index(column)
+    fields = (record.fields[at] for record in read_again(log) if not record.defect and at < len(record.fields))
+    return list(itertools.islice((value for value in fields if not is_missing(value, markers)), SAMPLES))
 
 
 def _check_rating(log: LogFile, role: Roles) -> None:

@@ -22,7 +22,8 @@ from genpas_cli.logs.quoting import identifier, literal
 from genpas_cli.logs.records import Dialect
 from genpas_cli.logs.sources import Compression, SourceFile
 
-_SAMPLES = 1000
+SAMPLES = 1000
+"""Values of a column that tell what it holds."""
 _ARROW_FILE = b"ARROW1"
 _NESTED = re.compile(r"\[\d*\]$|^(STRUCT|MAP|UNION|VARIANT|JSON)\b")
 """Types of DuckDB whose values are lists, objects or whatever."""
@@ -246,7 +247,7 @@ def _open_delimited(source: SourceFile, detected: Detected) -> LogFile:
 
 
 def _column(detected: Detected, position: int) -> tuple[str, ...]:
-    return tuple(record.fields[position] for record in detected.records[:_SAMPLES] if record.fields[position])
+    return tuple(record.fields[position] for record in detected.records[:SAMPLES] if record.fields[position])
 
 
 def _open_sequences(source: SourceFile, detected: Detected) -> LogFile:
@@ -309,16 +310,18 @@ def _sequence_lines(log: LogFile, path: str) -> str:
     return f"(SELECT {parts} AS parts FROM {lines} WHERE trim(line, ' \t') <> '')"
 
 
-def first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]) -> list[str]:
-    """Return the first values of a text column that are not missing; none where the file cannot be read that far."""
+def first_values(
+    con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]
+) -> list[str] | None:
+    """Return the first values of a text column that are not missing; None where DuckDB refuses the file before."""
     missing = ", ".join(map(literal, ("", *markers)))
-    query = f"SELECT {column.sql} FROM {log.relation(con)} WHERE trim({column.sql}) NOT IN ({missing}) LIMIT {_SAMPLES}"
+    query = f"SELECT {column.sql} FROM {log.relation(con)} WHERE trim({column.sql}) NOT IN ({missing}) LIMIT {SAMPLES}"
     try:
         return [value for (value,) in con.execute(query).fetchall()]
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
-        return []  # loading meets the same error, and says where
+        return None
 
 
 def _first_line(error: BaseException) -> str:
