@@ -69,7 +69,7 @@ def test_counts_at_the_beginning_of_lines_are_no_users(tmp_path: Path) -> None:
     "text", [COUNTS.replace("2 7 8", "9 7 8"), "1 5\n2 6 7\n3 6 7 8\n", "u1 a b\nu2 c d e\nu1 f\n"]
 )
 def test_other_first_fields_are_users(tmp_path: Path, text: str) -> None:
-    assert read(write(tmp_path / "a.dat", text)).events[0][0] == text.split()[0]
+    assert read(write(tmp_path / "a.dat", text)).events[0][0] == text.split(maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
