@@ -28,7 +28,7 @@ from genpas_cli.logs.foreign import foreign, is_utf16
 from genpas_cli.logs.integrity import line_of, unreadable
 from genpas_cli.logs.json_values import is_array, is_python, is_spread
 from genpas_cli.logs.options import Format, ReadingOptions
-from genpas_cli.logs.records import Dialect, Record, read_records
+from genpas_cli.logs.records import Dialect, Record, not_text, read_records
 from genpas_cli.logs.sequence_text import check_counts
 from genpas_cli.logs.sources import Compression, SourceFile, compression_of, open_bytes
 
@@ -73,7 +73,7 @@ def detect(source: SourceFile, options: ReadingOptions) -> Detected:
     head, is_whole = _head(source, compression)
     if (binary := _binary_format(source, head, compression, options)) is not None:
         return Detected(binary, compression)
-    lines = _lines(source, compression, head, is_whole=is_whole)
+    lines = _lines(source, compression, head, is_whole=is_whole, skip=options.bad_rows == "skip")
     detected = Detected(options.format or "csv", compression, tuple(lines))
     first = next((line for line in lines if line.strip()), None)
     if first is None:
@@ -170,7 +170,7 @@ def _by_suffix(name: str) -> Format | None:
     return cast("Format | None", suffixes.get(Path(name).suffix.lower()))
 
 
-def _lines(source: SourceFile, compression: Compression, head: bytes, *, is_whole: bool) -> list[str]:
+def _lines(source: SourceFile, compression: Compression, head: bytes, *, is_whole: bool, skip: bool) -> list[str]:
     if head[8:12] == b"DUCK":
         raise DataError(
             f"{source.name}: a DuckDB database, not a log", tip=f"If it is a store: genpas augment {source.name}"
@@ -183,23 +183,36 @@ def _lines(source: SourceFile, compression: Compression, head: bytes, *, is_whol
         raise DataError(f"{source.name}, line 1: not UTF-8; it looks like UTF-32", tip="Add --encoding utf-32.")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or is_utf16(head):
         raise DataError(f"{source.name}, line 1: not UTF-8; it looks like UTF-16", tip="Add --encoding utf-16.")
-    if (at := head.find(b"\0")) >= 0:
-        line = line_of(source.path, compression, at)
-        raise DataError(f"{source.name}, line {line}: a NUL byte; this is a binary file, or a damaged one")
-    try:
-        # A character cut by the sample's end is no defect: `final=False` keeps it back.
-        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=is_whole)
-    except UnicodeDecodeError as error:
-        line = line_of(source.path, compression, error.start)
-        raise DataError(
-            f"{source.name}, line {line}: not UTF-8: the bytes {head[error.start : error.start + 4]!r}",
-            tip="Say which encoding it has, such as --encoding latin-1, --encoding cp1252 or --encoding utf-16.",
-        ) from error
-    text = text.removeprefix("\ufeff")
+    lines = _split(head, is_whole=is_whole)
+    good = [line for line in lines if not_text(line) is None]
+    first = next((line for line in lines if line.strip()), "")
+    if len(good) < len(lines) and not (skip and len(good) * 2 > len(lines) and not_text(first) is None):
+        raise _no_text(source, compression, head)
+    return good
+
+
+def _split(head: bytes, *, is_whole: bool) -> list[str]:
+    # A character cut by the sample's end is no defect: `final=False` keeps it back.
+    text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(head, final=is_whole).removeprefix("\ufeff")
     lines = (text if "\n" in text else text.replace("\r", "\n")).split("\n")
     if not is_whole and len(lines) > 1:
         lines.pop()
     return [line.removesuffix("\r") for line in lines]
+
+
+def _no_text(source: SourceFile, compression: Compression, head: bytes) -> DataError:
+    if (at := head.find(b"\0")) >= 0:
+        line = line_of(source.path, compression, at)
+        return DataError(f"{source.name}, line {line}: a NUL byte; this is a binary file, or a damaged one")
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = line_of(source.path, compression, error.start)
+        return DataError(
+            f"{source.name}, line {line}: not UTF-8: the bytes {head[error.start : error.start + 4]!r}",
+            tip="Say which encoding it has, such as --encoding latin-1, --encoding cp1252 or --encoding utf-16.",
+        )
+    raise AssertionError("it was found to be no text")
 
 
 def _text(source: SourceFile, detected: Detected, newline: str, options: ReadingOptions) -> Detected:

@@ -151,6 +151,23 @@ def _not_utf8(subject: Subject, offset: int, error: UnicodeDecodeError | None) -
     )
 
 
+def is_clean(path: Path, compression: Compression) -> bool:
+    """Tell whether a file is UTF-8 without NUL bytes, to its end or to where it is damaged."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with open_bytes(path, compression) as stream:
+            while chunk := stream.read(_CHUNK):
+                if b"\0" in chunk:
+                    return False
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    except OSError:
+        return True  # the check meets the same damage, and says where
+    return True
+
+
 def line_of(path: Path, compression: Compression, offset: int) -> int:
     """Return the line, from 1, in which a byte lies; counted only when asked, since every count costs a pass."""
     lines = 1

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genpas_cli.errors import DataError
+from genpas_cli.logs.records import not_text
 from genpas_cli.logs.sources import Compression, SourceFile, open_bytes
 
 _CHUNK = 1 << 18
@@ -79,7 +80,8 @@ def read_values(path: Path, compression: Compression, name: str) -> Iterator[Val
     Raises:
         DataError: the array is not closed, or something follows it.
     """
-    with io.TextIOWrapper(open_bytes(path, compression), "utf-8-sig", errors="replace", newline="") as stream:
+    bytes_ = open_bytes(path, compression)
+    with io.TextIOWrapper(bytes_, "utf-8-sig", errors="surrogateescape", newline="") as stream:
         yield from _Reader(stream, name).values()
 
 
@@ -209,4 +211,5 @@ def as_lines(source: SourceFile, compression: Compression, copy: Path) -> None:
     with copy.open("w", encoding="utf-8", newline="") as lines:
         for value in read_values(source.path, compression, source.name):
             # In valid JSON a string holds no line end, so those that are there stand between tokens.
-            lines.write((re.sub(r"[\r\n]+", " ", value.text) if value.is_valid else _MALFORMED) + "\n")
+            is_valid = value.is_valid and not_text(value.text) is None
+            lines.write((re.sub(r"[\r\n]+", " ", value.text) if is_valid else _MALFORMED) + "\n")

@@ -79,8 +79,7 @@ def _insert(con: duckdb.DuckDBPyConnection, plan: Plan, n: int, scratch: Path, r
             return plan, _run_insert(con, plan, n)
     except duckdb.Error as error:
         failure = translated(log, error)
-        is_malformed = isinstance(failure, DataError) and log.is_text and log.format != "sequences"
-        if not is_malformed or log.copy:
+        if not isinstance(failure, DataError) or not log.is_text or log.copy:
             raise failure from error
     # DuckDB has refused the text: part good rows from bad ones here, and have it read the good ones.
     log = clean_copy(log, scratch / f"clean-{n}", rejects)

@@ -23,7 +23,15 @@ from genpas_cli.logs.columns import Column
 from genpas_cli.logs.identity import json_id_defect
 from genpas_cli.logs.json_values import is_python, read_values
 from genpas_cli.logs.readers import LogFile
-from genpas_cli.logs.records import Record, read_lines, read_records, rewrite
+from genpas_cli.logs.records import (
+    LONGEST_LINE,
+    Record,
+    not_text,
+    read_lines,
+    read_records,
+    readable,
+    rewrite,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -92,8 +100,14 @@ class Rejects:
 def read_again(log: LogFile) -> Iterator[Record]:
     """Yield the rows of a text file, good and bad ones, with their lines.
 
-    A record of JSON Lines has its values in the order of the file's columns.
+    A record of JSON has its values in the order of the file's columns, one of sequence text its line.
     """
+    for record in _records(log):
+        wrong = not_text(record.text)
+        yield record if wrong is None else Record(record.line, readable(record.text), [], wrong)
+
+
+def _records(log: LogFile) -> Iterator[Record]:
     if log.format == "json":
         for line, text, _ in read_values(log.source.path, log.compression, log.name):
             if text:
@@ -101,11 +115,20 @@ def read_again(log: LogFile) -> Iterator[Record]:
         return
     newline = log.dialect.newline if log.dialect else "\n"
     lines = read_lines(log.source.path, log.compression, newline)
-    if log.dialect and log.format != "jsonl":
+    if log.dialect and log.format not in ("jsonl", "sequences"):
         yield from read_records(lines, log.dialect)
         return
     for number, text in enumerate(lines, 1):
-        if text.strip():
+        if not text.strip():
+            continue
+        if log.format == "sequences":
+            defect = (
+                f"longer than {LONGEST_LINE:,} characters"
+                if len(text.encode("utf-8", "replace")) > LONGEST_LINE
+                else None
+            )
+            yield Record(number, text, [text], defect)
+        else:
             yield _json_record(number, text, log.columns)
 
 
@@ -149,7 +172,8 @@ def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
                     rejects.add(BadRow(log.name, record.line, record.defect, record.text))
                 else:
                     # A value of JSON may stand on several lines; in strings there are no line ends.
-                    text = rewrite(record, delimiter, quote) if log.dialect else re.sub("[\r\n]+", " ", record.text)
+                    is_cut = log.dialect is not None and log.format != "sequences"
+                    text = rewrite(record, delimiter, quote) if is_cut else re.sub("[\r\n]+", " ", record.text)
                     stream.write(text + "\n")
     except OSError as error:
         raise MachineError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from genpas_cli.logs.encodings import as_utf8, is_utf8
 from genpas_cli.logs.filters import Condition, drop_others, read_condition, text_types
 from genpas_cli.logs.headers import reject_repeated_headers
 from genpas_cli.logs.identity import decimals_to_integers
-from genpas_cli.logs.integrity import Subject, checking
+from genpas_cli.logs.integrity import Subject, checking, is_clean
 from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
 from genpas_cli.logs.missing import drop_missing
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
@@ -110,7 +110,8 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress or _silent)
         notes = [note for log in opened.logs for note in log.notes]
-        notes += [note for log in opened.logs if log.format == "sequences" for note in repeated_users(con, log)]
+        for part in loaded.parts:
+            notes += repeated_users(con, part.log) if part.log.format == "sequences" else []
         funnel = _clean(con, loaded, bad, opened.cleaning, condition, notes)
         if options.decimal_ids == "integer":
             decimals_to_integers(con, loaded.plan.id_types)
@@ -164,6 +165,12 @@ def _open(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: Readi
             open_log(con, text, options, scratch / f"lines-{n}", whole_rows=cleaning.dedup == "exact")
             for n, text in enumerate(texts)
         ]
+    if options.bad_rows == "skip":
+        # Lines that are no text are bad rows then, and no reason to stop.
+        logs = [
+            replace(log, is_suspect=True) if log.is_text and not is_clean(log.source.path, log.compression) else log
+            for log in logs
+        ]
     return _Opened(originals, plain, logs, options, cleaning)
 
 
@@ -202,7 +209,8 @@ def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:
     # A copy that was made UTF-8 is UTF-8; the digests are those of the bytes before.
     as_given = log.source is plain
     whole = None if plain is original else original.path
-    return Subject(plain.path, original.name, compression_of(plain.path), log.is_text and as_given, whole)
+    is_utf8 = log.is_text and as_given and not log.is_suspect
+    return Subject(plain.path, original.name, compression_of(plain.path), is_utf8, whole)
 
 
 def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: str | None) -> Condition | None:
