@@ -136,7 +136,7 @@ def _one_of(source: SourceFile, lines: Sequence[str], clear: list[str]) -> str:
     if len(clear) == 1:
         return clear[0]
     named = [d for d in clear if find_roles(lines[0].split(d)).complete]
-    suffix = Path(source.name.lower().removesuffix(".gz").removesuffix(".zst")).suffix
+    suffix = Path(re.sub(r"\.(gz|zst|bz2|xz|zip)$", "", source.name.lower())).suffix
     by_suffix = [d for d in clear if {".tsv": "\t", ".csv": ","}.get(suffix) == d]
     if ";" in clear and by_suffix == [","]:
         by_suffix = []  # where commas are in the numbers, semicolons part the columns, in .csv files too

@@ -121,7 +121,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         FileReport(original.name, part.log.format, original.path.stat().st_size, *digest[:1], part.rows, *digest[1:])
         for original, part, digest in zip(opened.originals, loaded.parts, digests, strict=True)
     )
-    notes += same_content(files, allowed=options.allow_duplicate_files)
+    notes += same_content(files, opened.logs, allowed=options.allow_duplicate_files)
     first_rows = tuple(part.first for part in loaded.parts)
     return Staged(files, loaded.plan.time_type, kept, funnel, first_rows, tuple(notes))
 

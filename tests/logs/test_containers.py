@@ -130,7 +130,7 @@ def test_what_a_zip_archive_holds_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("outer", [*PACK, "gz", "zst"])
 @pytest.mark.parametrize("inner", [*PACK, "gz", "zst", "tar", "old tar"])
 def test_what_is_packed_twice_is_named(tmp_path: Path, outer: str, inner: str) -> None:
-    pack = {
+    pack: dict[str, Callable[[bytes], bytes]] = {
         **PACK, "gz": gzip.compress, "zst": lambda data: pa.compress(data, codec="zstd", asbytes=True), "tar": tarred,
         "old tar": lambda data: tarred(data).replace(b"ustar\x0000", bytes(8)),
     }  # fmt: skip
