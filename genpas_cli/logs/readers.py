@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from genpas_cli.errors import DataError
 from genpas_cli.logs.columns import Column, Named
 from genpas_cli.logs.detection import Detected, detect
-from genpas_cli.logs.json_keys import converted, find_keys, json_field
+from genpas_cli.logs.json_keys import all_keys, converted, first_keys, json_field, suffice
 from genpas_cli.logs.options import Format, ReadingOptions
 from genpas_cli.logs.quoting import identifier, literal
 from genpas_cli.logs.records import Dialect
@@ -199,9 +199,12 @@ def _open_json(  # the last two by keyword
     if detected.format == "json":
         first = converted(source, detected.compression, lines)
         log = replace(log, lines=lines)
-    keys = find_keys(con, log.path, _compression(log), source.name, first, skip=options.bad_rows == "skip")
+    keys = first_keys(source.name, first)
     # Keys that differ in case only need it too: the other reader takes them for one column.
-    whole_rows = whole_rows or len({key.lower() for key in keys.values}) < len(keys.values)
+    whole_rows = whole_rows or keys.differ_in_case_only
+    if whole_rows or not suffice([*keys.values], options):
+        keys = all_keys(con, log.path, _compression(log), keys, skip=options.bad_rows == "skip")
+        whole_rows = whole_rows or keys.differ_in_case_only
     columns = tuple(
         Column(
             key, json_field(key) if whole_rows else identifier(key), "VARCHAR", is_text=True,

@@ -111,6 +111,15 @@ def test_a_key_that_comes_late_is_a_column(tmp_path: Path) -> None:
     assert read(file, user="session", keep=("price",)).column("keep_0") == [None] * 1500 + [3]
 
 
+@pytest.mark.parametrize("late", ['"user_id": "u"', '"item_id": "u"', '"timestamp": 5'])
+@pytest.mark.parametrize("early", ['"uid": 1, "movie": 2, "date": 3', '"reviewerID": 1, "asin": 2, "time": 3'])
+def test_a_better_name_that_comes_late_wins(tmp_path: Path, early: str, late: str) -> None:
+    file = write(tmp_path / "a.jsonl", f"{{{early}}}\n" * 1100 + f"{{{early}, {late}}}\n")
+    log = read(file, bad_rows="skip")
+    assert len(log.rows) == 1
+    assert ("u" in log.events[0]) != ("timestamp" in late)
+
+
 def test_a_late_key_is_found_beside_malformed_rows_too(tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", '{"user": 1, "item": 2}\n' * 1200 + 'oops\n{"user": 1, "item": 2, "ts": 5}\n')
     log = read(file, bad_rows="skip", time="ts")
@@ -118,8 +127,15 @@ def test_a_late_key_is_found_beside_malformed_rows_too(tmp_path: Path) -> None:
     assert log.funnel["bad rows"] == 1201
 
 
-@pytest.mark.parametrize("line", ['{"user": 1, "user": 2, "item": 3}', '{"x": 1, "user": 1, "item": 3, "x": 2}'])
-@pytest.mark.parametrize("options", [{}, {"dedup": "exact"}])
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        ('{"user": 1, "user": 2, "item": 3}', {}),
+        ('{"user": 1, "user": 2, "item": 3}', {"dedup": "exact"}),
+        ('{"x": 1, "user": 1, "item": 3, "x": 2}', {"dedup": "exact"}),
+        ('{"x": 1, "user": 1, "item": 3, "x": 2}', {"where": "true"}),
+    ],
+)
 def test_a_key_twice_in_one_object_is_a_bad_row(tmp_path: Path, line: str, options: dict[str, Any]) -> None:
     good = '{"user": 1, "item": 2, "y": {"a": 1, "a": 2}}\n'
     file = write(tmp_path / "a.jsonl", good + line + "\n")
