@@ -7,7 +7,7 @@ Tables (documented for users in docs/reference/formats.md):
     users         user_num INTEGER, user_id VARCHAR, length INTEGER, train_length INTEGER, validation_length INTEGER;
                   in the order of user_num; training interactions come first, then validation, then test
     items         item_num INTEGER, item_id VARCHAR; in the order of item_num
-    sources       name, format, bytes, sha256, rows: the files it was made from
+    sources       name, format, bytes, sha256, rows, content_sha256: the files it was made from
     funnel        step, dropped, kept: what cleaning did, in order
     meta          key, value (JSON): format version, versions, options, counts, digest of the content
 
@@ -112,7 +112,10 @@ def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         raise UsageError(f"the path of the store is not UTF-8: {path}", tip="Name another store with -o or --store.")
     con.execute(f"attach {_literal(path)} as store")
     con.execute("create type store.split_kind as enum " + str(SPLITS))
-    con.execute("create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint)")
+    con.execute(
+        "create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint, "
+        "content_sha256 varchar)"
+    )
     con.execute("create table store.funnel (step varchar, dropped bigint, kept bigint)")
     con.execute("create table store.meta (key varchar primary key, value varchar)")
 
@@ -162,7 +165,7 @@ def write_counted_users(database: Database, schema: pa.Schema, batches: Iterable
 
 def write_provenance(con: duckdb.DuckDBPyConnection, sources: Sequence[Any], funnel: Sequence[Any]) -> None:
     """Fill `sources` and `funnel` from dataclasses with the fields of their columns."""
-    con.executemany("insert into store.sources values (?, ?, ?, ?, ?)", [_texts(asdict(s)) for s in sources])
+    con.executemany("insert into store.sources values (?, ?, ?, ?, ?, ?)", [_texts(asdict(s)) for s in sources])
     con.executemany("insert into store.funnel values (?, ?, ?)", [list(asdict(step).values()) for step in funnel])
 
 

@@ -75,6 +75,7 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
     with console.progress() as progress:
         report = run(sources, output, options, append=append, force=force, progress=progress)
     if json:
+        say_notes(report)
         console.print_json(asdict(report))
         return
     say_report(report)
@@ -115,6 +116,13 @@ def say_report(report: IngestReport) -> None:
             f"[yellow]note:[/yellow] for {report.ties['tied_either']:.1%} of users with something held out, times do "
             "not decide what: the events on both sides of the boundary have the same time (see --ties)"
         )
+    say_notes(report)
+
+
+def say_notes(report: IngestReport) -> None:
+    """Print what a person should know about how the logs were read."""
+    for note in report.notes:
+        console.say(f"[yellow]note:[/yellow] {console.escaped(note)}")
 
 
 _NOTABLE_TIES = 0.05

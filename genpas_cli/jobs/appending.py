@@ -42,7 +42,10 @@ _POSSIBLE: dict[str, tuple[Any, ...]] = {
 _COLUMNS = ("user", "item", "time", "rating", "time_format")
 """Options that hold for the new log too, unless others are given."""
 
-_OF_THE_FILE = ("format", "delimiter", "header", "quote", "encoding", "hive", "bad_rows", "unknown_items")
+_OF_THE_FILE = (
+    "format", "delimiter", "header", "quote", "encoding", "hive", "bad_rows", "unknown_items", "decimal_ids",
+    "allow_duplicate_files",
+)  # fmt: skip
 """Options of the new log itself. All others are those of the store."""
 
 
@@ -113,17 +116,19 @@ class Earlier:
                 tip="Make a new store of all logs: genpas ingest LOGS... -o STORE",
             )
 
-    def check(self, database: Database, staged: Staged) -> Staged:
+    def check(self, database: Database, staged: Staged, *, allow_duplicates: bool) -> Staged:
         """Compare what was read with what the store has, give it the store's types, and return it with these.
 
         Raises:
             DataError: columns of other types, or a file that is in the store already.
         """
-        there = {source.sha256: source.name for source in self.sources}
-        if again := next((file for file in staged.files if file.sha256 in there), None):
+        # Stores of old know the digest of the file alone.
+        there = {source.content_sha256 or source.sha256: source.name for source in self.sources if source.rows}
+        again = next((file for file in staged.files if file.rows and file.content_sha256 in there), None)
+        if again and not allow_duplicates:
             raise DataError(
-                f"{again.name} is in {self.store.path} already: it has the content of {there[again.sha256]}",
-                tip="Append what is new alone.",
+                f"{again.name} is in {self.store.path} already: it has the content of {there[again.content_sha256]}",
+                tip="Append what is new alone; or, if that is meant: --allow-duplicate-files",
             )
         wanted = {"time": self.store.meta["time_type"], **self.store.meta["kept"]}
         found = {"time": staged.time_type, **staged.kept}
@@ -136,13 +141,15 @@ class Earlier:
                 )
         return replace(staged, time_type=wanted.pop("time"), kept={name: wanted[name] for name in staged.kept})
 
-    def joined_with(self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None]) -> Joined:
+    def joined_with(
+        self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None], *, allow_duplicates: bool
+    ) -> Joined:
         """Return what puts the new rows among those of the store.
 
         Raises:
             DataError: they do not go together, see `check`.
         """
-        staged = self.check(database, staged)
+        staged = self.check(database, staged, allow_duplicates=allow_duplicates)
         users, items = (final_numbers(database.con, kind, None, known[kind]) for kind in KINDS)
         return Joined(self.store, (users, items), staged)
 

@@ -25,6 +25,7 @@ from genpas_cli.jobs.log_figures import LogFigures
 from genpas_cli.jobs.log_passes import LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
+from genpas_cli.logs.identity import check_decimals
 from genpas_cli.logs.rejects import foreign_in_rejects
 from genpas_cli.logs.sessions import parse_gap
 from genpas_cli.logs.split import parse_split
@@ -76,6 +77,8 @@ class IngestReport:
     """Path of the store; None for a temporary one."""
     rejects: str | None = None
     """Path of the file that holds the bad rows, if there were any."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how the logs were read."""
 
 
 @checked
@@ -180,9 +183,14 @@ class _Ingest:
             numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
             for kind in numbering.KINDS
         )
+        if self.options.decimal_ids == "error":
+            for kind in numbering.KINDS:
+                check_decimals(self.con, kind, known[kind], staged)
         self.database.leave(ids * _ID_BYTES)
         self._check_room(scratch, new, self.funnel[-1].kept - before, before, len(staged.kept))
-        joined = None if self.earlier is None else self.earlier.joined_with(self.database, staged, known)
+        joined = None if self.earlier is None else self.earlier.joined_with(
+            self.database, staged, known, allow_duplicates=self.options.allow_duplicate_files
+        )  # fmt: skip
         staged = staged if joined is None else joined.staged
         passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, joined)
         self.funnel += passes.prepare(self.funnel[-1].kept)
@@ -204,7 +212,7 @@ class _Ingest:
         stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
         lengths = figures.lengths(users.count)
         stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
-        report = self._report(figures, lengths.column("length").to_numpy(), items.count)
+        report = self._report(figures, lengths.column("length").to_numpy(), items.count, staged.notes)
         stores.write_provenance(self.con, self._sources(staged), self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes), digest)
         return report
@@ -246,7 +254,9 @@ class _Ingest:
         tip = _NOTHING_LEFT.get(last, "Loosen the cleaning options.")
         return DataError(f"no {'new ' if self.earlier else ''}interaction is left: {told}", tip=tip)
 
-    def _report(self, figures: LogFigures, of_users: NDArray[np.int32], items: int) -> IngestReport:
+    def _report(
+        self, figures: LogFigures, of_users: NDArray[np.int32], items: int, notes: tuple[str, ...]
+    ) -> IngestReport:
         lengths = of_users[of_users > 0]
         low, median, p99, high = np.quantile(lengths, [0, 0.5, 0.99, 1])
         length = {
@@ -260,7 +270,7 @@ class _Ingest:
             users=len(of_users), items=items, interactions=figures.interactions,
             funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
             ties=figures.ties.shares(), split=figures.split_counts(), time_range=figures.time_range(),
-            length=length, store="",
+            length=length, store="", notes=notes,
         )  # fmt: skip
 
     def _meta(self, report: IngestReport, staged: Staged, passes: LogPasses) -> dict[str, Any]:

@@ -69,8 +69,8 @@ def default_output(sources: Sources, suffix: str) -> Path:
     if first == "-":
         raise UsageError("logs from standard input give the output no name", tip="Name it: -o DIR")
     name = Path(first).resolve().name
-    for ending in (".gz", ".zst", ".csv", ".tsv", ".txt", ".dat", ".parquet", ".jsonl", ".json", ".arrow", ".feather",
-                   ".inter", ".ndjson", ".ipc", ".store", ".duckdb", ".log"):  # fmt: skip
+    for ending in (".gz", ".zst", ".bz2", ".xz", ".zip", ".csv", ".tsv", ".txt", ".dat", ".parquet", ".jsonl", ".json",
+                   ".arrow", ".feather", ".inter", ".ndjson", ".ipc", ".store", ".duckdb", ".log"):  # fmt: skip
         name = name.removesuffix(ending) or name
     return Path(f"{''.join('_' if c in '*?[]' else c for c in name)}{suffix}")
 

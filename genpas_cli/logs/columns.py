@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from genpas_cli.errors import DataError
 from genpas_cli.logs.aliases import ROLES, matches
+from genpas_cli.logs.missing import is_missing, parse_null_values
 from genpas_cli.logs.options import ReadingOptions
 from genpas_cli.logs.times import is_iso
 
@@ -30,6 +31,14 @@ class Column:
     """First values of a text column."""
     in_path: bool = False
     """Whether it stands in the file's path (`day=2024-01-01`) and not in the file."""
+    is_nested: bool = False
+    """Whether its values are lists or objects: of a typed column all, of JSON the first ones."""
+    is_whole: bool = False
+    """Whether it holds floating-point or decimal numbers that are all whole: known of ids."""
+    is_half: bool = False
+    """Whether it is a FLOAT of half precision in the file."""
+    json: str | None = None
+    """Expression that reads its values as JSON, where texts, numbers, lists and objects must be told apart."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,8 @@ class Named:
     def describe(self) -> str:
         """Return the columns, with a value of each where they have no names."""
         if self.has_names:
-            return "the columns are: " + ", ".join(c.name for c in self.columns)
+            nested = " (lists or objects)"
+            return "the columns are: " + ", ".join(c.name + nested * c.is_nested for c in self.columns)
         shown = (f"{n}: {c.samples[0][:30]!r}" if c.samples else str(n) for n, c in enumerate(self.columns, 1))
         return "it has no header; its columns, each with a value, are: " + ", ".join(shown)
 
@@ -122,7 +132,8 @@ def _corrected(named: Named, options: ReadingOptions) -> str:
             continue
         instead = name
         if named.find(name) is None:
-            column = _nearest([c for c in named.columns if c not in taken], role, name, has_names=named.has_names)
+            free = [c for c in named.columns if c not in taken and not c.is_nested]
+            column = _nearest(free, role, name, has_names=named.has_names)
             taken += [column] if column else []
             instead = named.spelled(column) if column else "COLUMN"
         names.append((role, instead))
@@ -161,15 +172,19 @@ def _example_of(named: Named, found: dict[str, Column | None], options: ReadingO
     guess = {role: column for role, column in found.items() if column is not None}
     for role in ("user", "item", "time"):
         if role not in guess and named.has_names:
-            positions = matches([c.name for c in columns], ROLES[role])
-            guess |= {role: columns[positions[0]]} if positions else {}
-    left = [c for c in columns if c not in guess.values()]
-    if "time" not in guess and (times := [c for c in left if _is_like_time(c)]) and len(left) > 1:
+            flat = [c for c in columns if not c.is_nested]
+            positions = matches([c.name for c in flat], ROLES[role])
+            guess |= {role: flat[positions[0]]} if positions else {}
+    left = [c for c in columns if c not in guess.values() and not c.is_nested]
+    markers = parse_null_values(options.null_values)
+    if "time" not in guess and (times := [c for c in left if _is_like_time(c, markers)]) and len(left) > 1:
         guess["time"] = times[0]
-    left = [c for c in columns if c not in guess.values()]
+    left = [c for c in left if c not in guess.values()]
     for role in ("user", "item", *(("rating",) if decided == "rating" else ())):
         if role not in guess and left:
             guess[role] = left.pop(0)
+    if not {"user", "item"} <= guess.keys():
+        return "No other column can be one; write the log with one row for each interaction first."
     names = [(role, named.spelled(guess[role])) for role in ROLES if role in guess]
     names += [("rating", "COLUMN")] if decided == "rating" and "rating" not in guess else []
     return _example([*names, *(("keep", name) for name in options.keep)])
@@ -180,8 +195,8 @@ def _example(names: Sequence[tuple[str, str]]) -> str:
     return f"Say which, for example: {flags}"
 
 
-def _is_like_time(column: Column) -> bool:
-    values = column.samples
+def _is_like_time(column: Column, markers: Sequence[str]) -> bool:
+    values = [value for value in column.samples if not is_missing(value, markers)]
     if not values:
         return column.type.startswith(("TIMESTAMP", "DATE"))
     return all(is_iso(v) or (v.isdecimal() and int(v) >= _LIKELY_EPOCH) for v in values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from genpas_cli.errors import DataError, UsageError
-from genpas_cli.logs.aliases import find_roles, is_known
+from genpas_cli.logs.aliases import ROLES, find_roles, is_known, matches
+from genpas_cli.logs.missing import is_missing, parse_null_values
 from genpas_cli.logs.options import ReadingOptions
 from genpas_cli.logs.records import Dialect, Record, StrayTextError, UnclosedQuoteError, read_records, split_record
 from genpas_cli.logs.sources import SourceFile
@@ -19,6 +21,8 @@ from genpas_cli.logs.times import is_iso
 DELIMITERS = ("\t", "::", ",", ";", "|")
 _CLEAR = 0.9
 _RAGGED = 0.5
+_FEW = 0.05
+"""In more of the lines than that, a delimiter is no part of ids."""
 _AT_MOST = 1000
 _LONGEST_DELIMITER = 4
 _ESCAPES = {r"\t": "\t", r"\x01": "\x01", r"\u0001": "\x01", r"\001": "\x01"}
@@ -105,6 +109,12 @@ def asked_names(options: ReadingOptions) -> set[str]:
     return {name.lower() for name in asked if name and not name.isdecimal()}
 
 
+def asked_positions(options: ReadingOptions) -> dict[str, int]:
+    """Return the columns that the options give by position, from 0, by `user`, `item`, `time` and `rating`."""
+    asked = {role: getattr(options, role) for role in ROLES}
+    return {role: int(name) - 1 for role, name in asked.items() if name and name.isdecimal()}
+
+
 def _fields(line: str, delimiter: str, quote: str) -> list[str]:
     """Return the fields of a line under a delimiter; none where it does not cut the line."""
     try:
@@ -126,7 +136,7 @@ def _one_of(source: SourceFile, lines: Sequence[str], clear: list[str]) -> str:
     if len(clear) == 1:
         return clear[0]
     named = [d for d in clear if find_roles(lines[0].split(d)).complete]
-    suffix = Path(source.name.lower().removesuffix(".gz").removesuffix(".zst")).suffix
+    suffix = Path(re.sub(r"\.(gz|zst|bz2|xz|zip)$", "", source.name.lower())).suffix
     by_suffix = [d for d in clear if {".tsv": "\t", ".csv": ","}.get(suffix) == d]
     if ";" in clear and by_suffix == [","]:
         by_suffix = []  # where commas are in the numbers, semicolons part the columns, in .csv files too
@@ -148,6 +158,7 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
     share = count / len(lines)
     delimiter = "\t" if any("\t" in line for line in lines) else " "
     if max(widths) == 1:
+        check_sequences(source, lines)
         raise DataError(
             f"{source.name}: only one column was found; the first line is {_cut(lines[0])!r}",
             tip=r"Say what stands between the columns, such as --delimiter '|' (or '\t', ';', '::').",
@@ -155,8 +166,11 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
     asked = options.user or options.item or options.time or options.rating or options.keep or options.header is not None
     # Who names columns has columns: sequences have none to choose from.
     csv = options.format == "csv" or bool(asked) or find_roles(lines[0].split()).complete
+    if not csv:
+        check_sequences(source, lines)
     # Pairs mean the same either way: one user, one item, a line each.
     if csv or (widths.keys() == {2}):
+        _check_blanks(source, lines, delimiter)
         return delimiter
     if share <= _RAGGED:
         return None
@@ -168,12 +182,57 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
     )
 
 
-def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOptions, delimiter: str) -> bool:
+def _basket_delimiter(lines: Sequence[str]) -> str | None:
+    """Return what parts the items in some lines, if it is not blanks."""
+    present = [line for line in lines if line.strip()]
+    for delimiter in DELIMITERS[1:]:
+        if sum(delimiter in line for line in present) > _FEW * len(present):
+            return delimiter
+    tabs = [line for line in present if "\t" in line]
+    within = any(" " in field.strip() for line in tabs for field in line.split("\t"))
+    return "\t" if within and len(tabs) > _RAGGED * len(present) else None
+
+
+def check_sequences(source: SourceFile, lines: Sequence[str]) -> None:
+    """Raise DataError if sequence text may be cut at something else than blanks: names of items have blanks too."""
+    delimiter = _basket_delimiter(lines)
+    if delimiter is None:
+        return
+    shown = shlex.quote({"\t": r"\t"}.get(delimiter, delimiter))
+    numbered = shlex.quote(f'{{print NR "{delimiter}" $0}}')
+    pipe = (
+        f"awk {numbered} {shlex.quote(source.name)} | genpas ingest - -o STORE --format sequences --delimiter {shown}"
+    )
+    raise DataError(
+        f"{source.name}: two readings are possible, sequences with {delimiter!r} or with blanks between the items, and "
+        f"lines have different numbers of either: {_cut(lines[0])!r}",
+        tip=f"If a line is a user and the items: --format sequences --delimiter {shown} (or ' ')\n"
+        f"If a line has no user, number the lines: {pipe}\n"
+        f"If it is a row with columns: --format csv --delimiter {shown}",
+    )
+
+
+def _check_blanks(source: SourceFile, lines: Sequence[str], delimiter: str) -> None:
+    """Raise DataError if columns are parted by several blanks, or a line begins with one: fields would be shifted."""
+    odd = next(
+        (line for line in lines if delimiter == " " and len(line.rstrip().split(" ")) != len(line.split())), None
+    )
+    if odd is not None:
+        raise DataError(
+            f"{source.name}: columns are parted by several blanks, or a line begins with blanks: {_cut(odd)!r}",
+            tip="Put one delimiter between the columns first, for example by: awk -v OFS=, '{$1=$1; print}'",
+        )
+
+
+def has_header(  # one sign after another
+    source: SourceFile, records: Sequence[Record], options: ReadingOptions, delimiter: str
+) -> bool:
     """Tell whether the first record names the columns.
 
     It does where it holds a name that an option asks for, or known names for user and item. Else it does not where it
-    holds a number or a date; and does where it holds any known name, or where a column that is a number or a date in
-    every further row is none in this one.
+    holds a number, a date or a text that means a missing value; and does where it holds any known name, or where a
+    column that is a number or a date in every further row has letters in this one. Where columns are given by position,
+    it does not where a field is like those below it; and a known name counts in its own column only.
 
     Raises:
         DataError: neither can be told.
@@ -184,19 +243,41 @@ def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOp
     known = [field for field in first if is_known(field)]
     if asked_names(options).intersection(map(str.lower, first)) or (known and find_roles(first).complete):
         return True
+    markers = parse_null_values(options.null_values)
     numbered = len(first) > 2 and first == [str(n) for n in range(len(first))]  # noqa: PLR2004  # 0,1 may be ids
-    if not numbered and any(_is_value(field) for field in first):
+    if not numbered and any(_is_value(field) or field.strip() in markers for field in first):
         return False
-    if known:
-        return True
     same = [record.fields for record in rest if len(record.fields) == len(first)]
-    if not numbered and same and any(all(_is_value(row[n]) for row in same) for n in range(len(first))):
+    unlike = not numbered and any(_unlike(first[n], [row[n] for row in same], markers) for n in range(len(first)))
+    positions = asked_positions(options)
+    in_place = any(at < len(first) and matches([first[at]], ROLES[role]) for role, at in positions.items())
+    if (known and (in_place or not positions)) or (unlike and not positions):
+        return True
+    if not numbered and any(_alike(first[n], [row[n] for row in same]) for n in range(len(first))):
+        return False
+    if unlike:
         return True
     raise DataError(
         f"{source.name}, line {records[0].line}: two readings are possible: this line names the columns, or it is the "
         f"first row: {_cut(records[0].text)!r}, cut at {delimiter!r}",
         tip=f"Say which: --header or --no-header; or what parts the columns, if not {delimiter!r}: --delimiter",
     )
+
+
+def _unlike(first: str, values: Sequence[str], markers: Sequence[str]) -> bool:
+    """Tell whether a field has letters, while those below it are numbers or dates, or missing."""
+    present = [value for value in values if not is_missing(value, markers)]
+    return bool(present) and any(map(str.isalpha, first)) and all(map(_is_value, present))
+
+
+def _alike(first: str, values: Sequence[str]) -> bool:
+    """Tell whether a field is one of those below it, or is made up as all of them are: `u1` above `u2` and `u31`."""
+    shapes = {_shape(value) for value in values}
+    return first in values or ("9" in _shape(first) and shapes == {_shape(first)})
+
+
+def _shape(field: str) -> str:
+    return re.sub("a+", "a", re.sub(r"[^\W\d_]", "a", re.sub(r"\d+", "9", field)))
 
 
 def _is_value(field: str) -> bool:

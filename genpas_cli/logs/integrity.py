@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -33,6 +33,17 @@ class Subject:
     compression: Compression
     is_utf8: bool
     """Whether it is text that must be UTF-8 without NUL bytes."""
+    packed: Path | None = None
+    """The file as it was given, where `path` is a copy that was decompressed from it."""
+
+
+class Digests(NamedTuple):
+    """SHA-256, in hexadecimal."""
+
+    file: str
+    """Of the file as it was given."""
+    content: str
+    """Of its bytes, decompressed."""
 
 
 class _Stopped(Exception):  # noqa: N818  # not an error: the staging that was checked has ended
@@ -40,10 +51,10 @@ class _Stopped(Exception):  # noqa: N818  # not an error: the staging that was c
 
 
 @contextmanager
-def checking(subjects: Sequence[Subject]) -> Iterator[Task[list[str]]]:
+def checking(subjects: Sequence[Subject]) -> Iterator[Task[list[Digests]]]:
     """Check files while the body runs; a defect of the file wins over the error that it caused in the body.
 
-    The task's result is the SHA-256 of each file. It raises DataError: the first defect found.
+    The task's result are the digests of each file. It raises DataError: the first defect found.
     """
     # Left early, it is waited for: a thread that still runs at exit makes PyArrow print of leaks.
     with pool(1, "genpas-integrity") as thread:
@@ -58,7 +69,7 @@ def checking(subjects: Sequence[Subject]) -> Iterator[Task[list[str]]]:
             raise
 
 
-def _check_all(subjects: Sequence[Subject], stop: threading.Event) -> list[str]:
+def _check_all(subjects: Sequence[Subject], stop: threading.Event) -> list[Digests]:
     return [_check(subject, stop) for subject in subjects]
 
 
@@ -88,27 +99,35 @@ class _HashingFile:
         self._stream.close()
 
 
-def _check(subject: Subject, stop: threading.Event) -> str:
+def _check(subject: Subject, stop: threading.Event) -> Digests:
     try:
         raw = _HashingFile(subject.path)
+        content = None
         try:
             stream: Any = raw
             if subject.compression != "none":
                 stream = decompressed(pa.PythonFile(raw, mode="r"), subject.compression)
-            _read_all(stream, subject, stop)
-            return raw.rest()
+                content = hashlib.sha256()
+            _read_all(stream, subject, stop, content)
+            file = raw.rest()
         finally:
             raw.close()
+        if subject.packed is not None:
+            with subject.packed.open("rb") as packed:
+                return Digests(hashlib.file_digest(packed, "sha256").hexdigest(), file)
+        return Digests(file, file if content is None else content.hexdigest())
     except OSError as error:
         raise unreadable(subject.path, subject.name, error) from error
 
 
-def _read_all(stream: Any, subject: Subject, stop: threading.Event) -> None:
+def _read_all(stream: Any, subject: Subject, stop: threading.Event, content: Any) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset = 0
     while chunk := stream.read(_CHUNK):
         if stop.is_set():
             raise _Stopped
+        if content is not None:
+            content.update(chunk)
         if subject.is_utf8:
             if (at := chunk.find(b"\0")) >= 0:
                 line = line_of(subject.path, subject.compression, offset + at)
@@ -130,6 +149,23 @@ def _not_utf8(subject: Subject, offset: int, error: UnicodeDecodeError | None) -
         f"{subject.name}, line {line}: not UTF-8: {what}",
         tip="Say which encoding it has, such as --encoding latin-1, --encoding cp1252 or --encoding utf-16.",
     )
+
+
+def is_clean(path: Path, compression: Compression) -> bool:
+    """Tell whether a file is UTF-8 without NUL bytes, to its end or to where it is damaged."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with open_bytes(path, compression) as stream:
+            while chunk := stream.read(_CHUNK):
+                if b"\0" in chunk:
+                    return False
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    except OSError:
+        return True  # the check meets the same damage, and says where
+    return True
 
 
 def line_of(path: Path, compression: Compression, offset: int) -> int:

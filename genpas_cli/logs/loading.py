@@ -73,13 +73,13 @@ def load(con: duckdb.DuckDBPyConnection, plan: Plan, scratch: Path, rejects: Rej
 
 
 def _insert(con: duckdb.DuckDBPyConnection, plan: Plan, n: int, scratch: Path, rejects: Rejects) -> tuple[Plan, int]:
+    log = plan.logs[n]
     try:
-        return plan, _run_insert(con, plan, n)
+        if not log.is_suspect or log.copy:
+            return plan, _run_insert(con, plan, n)
     except duckdb.Error as error:
-        log = plan.logs[n]
         failure = translated(log, error)
-        is_malformed = isinstance(failure, DataError) and log.is_text and log.format != "sequences"
-        if not is_malformed or log.copy:
+        if not isinstance(failure, DataError) or not log.is_text or log.copy:
             raise failure from error
     # DuckDB has refused the text: part good rows from bad ones here, and have it read the good ones.
     log = clean_copy(log, scratch / f"clean-{n}", rejects)

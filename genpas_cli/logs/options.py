@@ -7,11 +7,15 @@ from typing import Literal
 
 from genpas_cli.options import Options, option
 
-Format = Literal["csv", "parquet", "jsonl", "arrow", "recbole", "sequences"]
+Format = Literal["csv", "parquet", "jsonl", "json", "arrow", "recbole", "sequences"]
 Ties = Literal["file", "item", "hash", "error"]
 Dedup = Literal["none", "exact", "consecutive", "user-item"]
 UnknownItems = Literal["add", "drop", "error"]
 Evaluated = Literal["first", "last", "all"]
+DecimalIds = Literal["error", "integer", "text"]
+
+NULL_VALUES = r"NA,N/A,NaN,nan,NULL,null,None,\N,<NA>,#N/A"
+"""What pandas, R, Spark, Hive and databases write for a missing value."""
 
 READING = "Reading logs"
 CLEANING = "Cleaning"
@@ -47,6 +51,20 @@ class ReadingOptions(Options):
     encoding: str = option("utf-8", "Encoding of text files.", metavar="NAME", panel=READING)
     time_format: str | None = option(
         None, "strptime format of the times, such as '%d/%m/%Y %H:%M'.", metavar="FORMAT", panel=READING
+    )
+    null_values: str = option(
+        NULL_VALUES,
+        "Texts that mean a missing value, separated by commas; an empty cell always does.",
+        metavar="LIST",
+        panel=READING,
+    )
+    decimal_ids: DecimalIds = option(
+        "error",
+        "An id that the log has both as 1 and as 1.0: stop, read 1.0 as 1 (integer), or keep two ids (text).",
+        panel=READING,
+    )
+    allow_duplicate_files: bool = option(
+        False, "Read files that have the same content; without it that is an error.", panel=READING
     )
     hive: bool = option(
         False, "Take columns from the paths of a hive-partitioned directory (day=2024-01-01/...).", panel=READING

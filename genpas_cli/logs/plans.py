@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from genpas_cli.errors import DataError
 from genpas_cli.logs.columns import Column, Roles, find_roles
+from genpas_cli.logs.identity import id_columns, id_sql, value_sql
+from genpas_cli.logs.missing import is_missing, parse_null_values
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
-from genpas_cli.logs.readers import LogFile, first_values
+from genpas_cli.logs.readers import SAMPLES, LogFile, first_values, with_json_ids
+from genpas_cli.logs.rejects import read_again
 from genpas_cli.logs.times import (
     BIGINT,
     INTEGERS,
@@ -70,6 +74,8 @@ class Plan:
     min_rating: float | None
     """None where no ratings are read."""
     has_hash: bool
+    markers: tuple[str, ...]
+    """Texts that mean a missing value."""
     time_format: str | None = None
 
     @property
@@ -92,7 +98,7 @@ class Plan:
     def selection(self, n: int) -> str:
         """Return the select list that reads these columns from file `n`."""
         roles, log = self.roles[n], self.logs[n]
-        selected = [_id(roles.user, self.id_types["user_id"]), _id(roles.item, self.id_types["item_id"])]
+        selected = [id_sql(roles.user, self.id_types["user_id"]), id_sql(roles.item, self.id_types["item_id"])]
         if self.times:
             time = self.times[n]
             selected.append(time.sql if time.type == self.time_type else f"CAST({time.sql} AS {self.time_type})")
@@ -101,7 +107,7 @@ class Plan:
             selected.append(number_sql(guarded(column.sql) if column.type == "VARCHAR" else column.sql))
         if self.has_hash:
             selected.append(f"hash({log.row})")
-        selected += [_value(extra.columns[n], extra.type) for extra in (*self.keep, *self.where)]
+        selected += [value_sql(extra.columns[n], extra.type) for extra in (*self.keep, *self.where)]
         return ", ".join(selected)
 
 
@@ -125,18 +131,22 @@ def plan_load(
         DataError: columns are missing, ambiguous or of a type that does not do, or the files do not fit together.
     """
     rating = cleaning.min_rating is not None
+    found = [find_roles(log.named, options, rating=rating) for log in logs]
+    logs = [with_json_ids(log, (role.user, role.item)) for log, role in zip(logs, found, strict=True)]
+    # The same columns, as they are read now.
     roles = tuple(find_roles(log.named, options, rating=rating) for log in logs)
-    times = _times(con, logs, roles, options)
+    markers = parse_null_values(options.null_values)
+    user_type, users = id_columns(con, logs, [role.user for role in roles])
+    item_type, items = id_columns(con, logs, [role.item for role in roles])
+    roles = tuple(replace(role, user=user, item=item) for role, user, item in zip(roles, users, items, strict=True))
+    times = _times(con, logs, roles, options, markers)
     for log, role in zip(logs, roles, strict=True):
         _check_rating(log, role)
     keep = {role.name: n for n, role in reversed(list(enumerate(roles[0].keep)))}
     return Plan(
         logs=tuple(logs),
         roles=roles,
-        id_types={
-            "user_id": _id_type(logs, [role.user for role in roles]),
-            "item_id": _id_type(logs, [role.item for role in roles]),
-        },
+        id_types={"user_id": user_type, "item_id": item_type},
         times=times,
         time_type=common_type([time.type for time in times], [log.name for log in logs]) if times else None,
         keep=tuple(
@@ -146,35 +156,17 @@ def plan_load(
         where=tuple(_where(logs, name, position) for position, name in enumerate(conditions)),
         min_rating=cleaning.min_rating,
         has_hash=cleaning.dedup == "exact",
+        markers=markers,
         time_format=options.time_format,
     )
 
 
-def _id_type(logs: Sequence[LogFile], columns: Sequence[Column]) -> str:
-    for log, column in zip(logs, columns, strict=True):
-        if any(mark in column.type for mark in _NESTED):
-            raise DataError(f"{log.name}: column {column.name!r} is a {column.type}; an id is a text or a number")
-    return "BIGINT" if all(column.type in INTEGERS for column in columns) else "VARCHAR"
-
-
-def _id(column: Column, kind: str) -> str:
-    if kind == "BIGINT":
-        return column.sql if column.type == kind else f"CAST({column.sql} AS BIGINT)"
-    if column.type in ("FLOAT", "DOUBLE"):
-        return f"CASE WHEN NOT isnan({column.sql}) THEN CAST({column.sql} AS VARCHAR) END"
-    return _value(column, kind)
-
-
-def _value(column: Column, kind: str) -> str:
-    if column.is_text:
-        return f"nullif({column.sql}, '')" if column.sql.startswith("CASE") else column.sql
-    if column.type == "BLOB" and kind == "VARCHAR":
-        return f"decode({column.sql})"
-    return column.sql if column.type == kind else f"CAST({column.sql} AS {kind})"
-
-
 def _times(
-    con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], roles: Sequence[Roles], options: ReadingOptions
+    con: duckdb.DuckDBPyConnection,
+    logs: Sequence[LogFile],
+    roles: Sequence[Roles],
+    options: ReadingOptions,
+    markers: Sequence[str],
 ) -> tuple[TimeReader, ...]:
     timed = [log.name for log, role in zip(logs, roles, strict=True) if role.time is not None]
     if not timed:
@@ -186,13 +178,15 @@ def _times(
                 f"{log.name}: no column of times, but {timed[0]} has one; {log.named.describe()}",
                 tip="Name it with --time, or read the files one by one.",
             )
-        readers.append(_time(con, log, role.time, options))
+        readers.append(_time(con, log, role.time, options, markers))
     known = next((reader.type for reader in readers if reader), BIGINT)
     # A file without any time has no kind of its own: all its rows are bad, or it has none.
     return tuple(reader or TimeReader("time", known, f"CAST(NULL AS {known})") for reader in readers)
 
 
-def _time(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, options: ReadingOptions) -> TimeReader | None:
+def _time(
+    con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, options: ReadingOptions, markers: Sequence[str]
+) -> TimeReader | None:
     if options.time_format is not None:
         if column.type.startswith(("TIMESTAMP", "DATE")):
             raise DataError(
@@ -204,7 +198,8 @@ def _time(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, options:
         if reader is None:
             raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no time")
         return reader
-    values = column.samples or first_values(con, log, column)
+    values = [value for value in column.samples if not is_missing(value, markers)]
+    values = values or _first_values(con, log, column, markers)
     reader = text_reader(column.sql, values)
     if reader is None and values:
         shown = ", ".join(repr(value) for value in values[:3])
@@ -213,6 +208,16 @@ def _time(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, options:
             tip="Say how they are written, such as --time-format '%d/%m/%Y %H:%M'; or name another column with --time.",
         )
     return reader
+
+
+def _first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]) -> list[str]:
+    found = first_values(con, log, column, markers)
+    if found is not None or column not in log.columns:
+        return found or []
+    # A malformed row stops DuckDB: those around it may be read all the same, and say what the column holds.
+    at = log.columns.index(column)
+    fields = (record.fields[at] for record in read_again(log) if not record.defect and at < len(record.fields))
+    return list(itertools.islice((value for value in fields if not is_missing(value, markers)), SAMPLES))
 
 
 def _check_rating(log: LogFile, role: Roles) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,19 @@ import pyarrow.parquet as pq
 from genpas_cli.errors import DataError
 from genpas_cli.logs.columns import Column, Named
 from genpas_cli.logs.detection import Detected, detect
+from genpas_cli.logs.json_keys import all_keys, converted, first_keys, json_field, suffice
 from genpas_cli.logs.options import Format, ReadingOptions
 from genpas_cli.logs.quoting import identifier, literal
 from genpas_cli.logs.records import Dialect
 from genpas_cli.logs.sources import Compression, SourceFile
 
-_SAMPLES = 1000
 _ROWS_WITHOUT_BYTES = 1 << 20
 """Rows of an Arrow batch that may have less than a bit of data each."""
+SAMPLES = 1000
+"""Values of a column that tell what it holds."""
 _ARROW_FILE = b"ARROW1"
+_NESTED = re.compile(r"\[\d*\]$|^(STRUCT|MAP|UNION|VARIANT|JSON)\b")
+"""Types of DuckDB whose values are lists, objects or whatever."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,14 @@ class LogFile:
     row: str
     """SQL for all of a row, for its hash."""
     dialect: Dialect | None = None
+    header: tuple[str, ...] = ()
+    """The header of delimited text as the file has it, if it has one."""
+    lines: Path | None = None
+    """JSON Lines made of other JSON, that DuckDB reads instead."""
+    is_suspect: bool = False
+    """Whether some rows are malformed although DuckDB reads them."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how it is read."""
     copy: Path | None = None
     """Clean copy of a text, without its bad rows, that DuckDB reads instead; `"` is its quote and it has no header."""
 
@@ -52,27 +65,37 @@ class LogFile:
         return self.format not in ("parquet", "arrow")
 
     @property
+    def is_json(self) -> bool:
+        """Whether its rows are JSON objects."""
+        return self.format in ("json", "jsonl")
+
+    @property
     def named(self) -> Named:
         """Its columns as the user sees them."""
         has_names = self.format != "csv" or (self.dialect is not None and self.dialect.header)
         delimiter = self.dialect.delimiter if self.dialect is not None and self.format == "csv" else None
         return Named(self.name, self.columns, has_names, delimiter)
 
+    @property
+    def path(self) -> Path:
+        """The file that DuckDB reads."""
+        return self.copy or self.lines or self.source.path
+
     def relation(self, con: duckdb.DuckDBPyConnection) -> str:
         """Return what stands after FROM to read the rows in order; a stream of Arrow can be read once."""
-        path = literal(str(self.copy or self.source.path))
+        path = literal(str(self.path))
         if self.format == "parquet":
             return f"read_parquet({path}, hive_partitioning = false)"
         if self.format == "arrow":
             con.register("genpas_arrow", _arrow_reader(self.source, [c.name for c in self.columns if not c.in_path]))
             return "genpas_arrow"
-        if self.format == "jsonl":
+        if self.is_json:
             return _jsonl_relation(self, path)
         return _text_relation(self, path)
 
 
 def open_log(
-    con: duckdb.DuckDBPyConnection, source: SourceFile, options: ReadingOptions, *, whole_rows: bool
+    con: duckdb.DuckDBPyConnection, source: SourceFile, options: ReadingOptions, lines: Path, *, whole_rows: bool
 ) -> LogFile:
     """Find out what a file is and which columns it has.
 
@@ -80,6 +103,7 @@ def open_log(
         con: a connection.
         source: the file; text is UTF-8.
         options: what the user has decided.
+        lines: where a copy of JSON as JSON Lines goes, if that is needed.
         whole_rows: whether rows are going to be hashed as a whole.
 
     Raises:
@@ -89,7 +113,8 @@ def open_log(
     openers: dict[str, Callable[[], LogFile]] = {
         "parquet": lambda: _open_parquet(con, source, detected),
         "arrow": lambda: _open_arrow(con, source, detected),
-        "jsonl": lambda: _open_jsonl(source, detected, whole_rows=whole_rows),
+        "jsonl": lambda: _open_json(con, source, detected, options, lines=lines, whole_rows=whole_rows),
+        "json": lambda: _open_json(con, source, detected, options, lines=lines, whole_rows=whole_rows),
         "sequences": lambda: _open_sequences(source, detected),
     }
     log = openers.get(detected.format, lambda: _open_delimited(source, detected))()
@@ -110,13 +135,14 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: 
     try:
         described = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         # DuckDB gives the second of two equal names another one, without a word.
-        names = pq.read_schema(source.path).names
+        schema = pq.read_schema(source.path)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         if isinstance(error, duckdb.InterruptException):
             raise
         raise DataError(f"{source.name}: the Parquet file is truncated or corrupt ({first_line(error)})") from error
-    _refuse_twice(source, names)
-    return LogFile(source, "parquet", detected.compression, _typed(source, described), _row(described))
+    _refuse_twice(source, schema.names)
+    halves = frozenset(field.name for field in schema if pa.types.is_float16(field.type))
+    return LogFile(source, "parquet", detected.compression, _typed(source, described, halves), _row(described))
 
 
 def _open_arrow(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected) -> LogFile:
@@ -128,12 +154,15 @@ def _open_arrow(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: De
     return LogFile(source, "arrow", detected.compression, _typed(source, described), _row(described))
 
 
-def _typed(source: SourceFile, described: list[Any]) -> tuple[Column, ...]:
+def _typed(source: SourceFile, described: list[Any], halves: frozenset[str] = frozenset()) -> tuple[Column, ...]:
     _refuse_twice(source, [name for name, *_ in described])
     return tuple(
-        Column(name, identifier(name), "VARCHAR" if kind.startswith("ENUM") else kind, is_text=False)
+        Column(
+            name, identifier(name), "VARCHAR" if kind.startswith("ENUM") else kind, is_text=False,
+            is_nested=_NESTED.search(kind) is not None, is_half=name in halves,
+        )
         for name, kind, *_ in described
-    )
+    )  # fmt: skip
 
 
 def _refuse_twice(source: SourceFile, names: list[str]) -> None:
@@ -175,44 +204,51 @@ def _validated(batches: Iterable[Any]) -> Iterator[Any]:
         yield batch
 
 
-def _open_jsonl(source: SourceFile, detected: Detected, *, whole_rows: bool) -> LogFile:
-    values: dict[str, list[str]] = {}
-    for line in detected.lines[:_SAMPLES]:
-        for key, value in _object(line).items():
-            texts = values.setdefault(key, [])
-            if value is not None:
-                texts.append(value if isinstance(value, str) else json.dumps(value))
-    if not values:
-        raise DataError(f"{source.name}, line 1: not a JSON object: {detected.lines[0][:80]!r}")
+def _open_json(  # the last two by keyword
+    con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected, options: ReadingOptions, *, lines: Path,
+    whole_rows: bool,
+) -> LogFile:  # fmt: skip
+    log = LogFile(source, detected.format, detected.compression, (), "", notes=detected.notes)
+    first = detected.lines
+    if detected.format == "json":
+        first = converted(source, detected.compression, lines)
+        log = replace(log, lines=lines)
+    keys = first_keys(source.name, first)
     # Keys that differ in case only need it too: the other reader takes them for one column.
-    whole_rows = whole_rows or len({key.lower() for key in values}) < len(values)
+    whole_rows = whole_rows or keys.differ_in_case_only
+    if whole_rows or not suffice([*keys.values], options):
+        keys = all_keys(con, log.path, _compression(log), keys, skip=options.bad_rows == "skip")
+        whole_rows = whole_rows or keys.differ_in_case_only
     columns = tuple(
-        Column(key, _json_field(key) if whole_rows else identifier(key), "VARCHAR", is_text=True, samples=tuple(texts))
-        for key, texts in values.items()
+        Column(
+            key, json_field(key) if whole_rows else identifier(key), "VARCHAR", is_text=True,
+            samples=tuple(v if isinstance(v, str) else json.dumps(v) for v in values),
+            is_nested=bool(values) and all(isinstance(v, list | dict) for v in values),
+        )
+        for key, values in keys.values.items()
+    )  # fmt: skip
+    return replace(log, columns=columns, row="json" if whole_rows else "", is_suspect=keys.is_twice)
+
+
+def with_json_ids(log: LogFile, ids: Sequence[Column]) -> LogFile:
+    """Return a JSON log that reads some columns as JSON, so that texts, numbers, lists and objects are told apart."""
+    if not log.is_json:
+        return log
+    raw = {column.name: json_field(column.name, "->") if log.row else identifier(column.name) for column in ids}
+    columns = tuple(
+        replace(c, json=raw[c.name], sql=c.sql if log.row else f"({raw[c.name]} ->> '$')") if c in ids else c
+        for c in log.columns
     )
-    return LogFile(source, "jsonl", detected.compression, columns, "json" if whole_rows else "")
-
-
-def _object(line: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _json_field(key: str) -> str:
-    pointer = "/" + key.replace("~", "~0").replace("/", "~1")
-    # A line that is no object would give NULLs, and pass for a row without a user.
-    return f"CASE WHEN json_type(json) = 'OBJECT' THEN json ->> {literal(pointer)} ELSE error('not an object') END"
+    return replace(log, columns=columns)
 
 
 def _jsonl_relation(log: LogFile, path: str) -> str:
     kind = f"compression = {_compression(log)}"
     if log.row:
         return f"read_ndjson_objects({path}, {kind})"
-    fields = ", ".join(f"{literal(c.name)}: 'VARCHAR'" for c in log.columns if not c.in_path)
-    return f"read_json({path}, format = 'newline_delimited', {kind}, columns = {{{fields}}})"
+    types = ((c.name, "JSON" if c.json else "VARCHAR") for c in log.columns if not c.in_path)
+    fields = ", ".join(f"{literal(name)}: '{json_type}'" for name, json_type in types)
+    return f"read_json({path}, format = 'newline_delimited', records = true, {kind}, columns = {{{fields}}})"
 
 
 def _open_delimited(source: SourceFile, detected: Detected) -> LogFile:
@@ -221,11 +257,14 @@ def _open_delimited(source: SourceFile, detected: Detected) -> LogFile:
         for position, name in enumerate(detected.names)
     )
     row = ", ".join(column.sql for column in columns)
-    return LogFile(source, detected.format, detected.compression, columns, row, detected.dialect)
+    return LogFile(
+        source, detected.format, detected.compression, columns, row, detected.dialect, detected.header,
+        notes=detected.notes,
+    )  # fmt: skip
 
 
 def _column(detected: Detected, position: int) -> tuple[str, ...]:
-    return tuple(record.fields[position] for record in detected.records[:_SAMPLES] if record.fields[position])
+    return tuple(record.fields[position] for record in detected.records[:SAMPLES] if record.fields[position])
 
 
 def _open_sequences(source: SourceFile, detected: Detected) -> LogFile:
@@ -253,7 +292,7 @@ def _text_relation(log: LogFile, path: str) -> str:
 
 
 def _compression(log: LogFile) -> str:
-    return literal("none" if log.copy else log.compression)
+    return literal("none" if log.copy or log.lines else log.compression)
 
 
 def _read_csv(log: LogFile, path: str, names: list[str], options: dict[str, str]) -> str:
@@ -268,27 +307,38 @@ def _read_csv(log: LogFile, path: str, names: list[str], options: dict[str, str]
 
 
 def _sequence_relation(log: LogFile, path: str) -> str:
+    # A user without items is a row without an item: counted as such, not lost.
+    items = "unnest(CASE WHEN len(parts) > 1 THEN parts[2:] ELSE [NULL] END)"
+    return f"(SELECT parts[1] AS user_id, {items} AS item_id FROM {_sequence_lines(log, path)})"
+
+
+def sequence_users(log: LogFile) -> str:
+    """Return what stands after FROM to read `user_id`, the first field, of each line of sequence text."""
+    return f"(SELECT parts[1] AS user_id FROM {_sequence_lines(log, literal(str(log.path)))})"
+
+
+def _sequence_lines(log: LogFile, path: str) -> str:
     options = {"delim": "'\x01'", "quote": "''", "escape": "''", "header": "false"}
     lines = _read_csv(log, path, ["line"], options)
     if log.dialect:
         parts = f"string_split(line, {literal(log.dialect.delimiter)})"
     else:
         parts = "regexp_split_to_array(trim(line, ' \t'), '[ \t]+')"
-    # A user without items is a row without an item: counted as such, not lost.
-    items = "unnest(CASE WHEN len(parts) > 1 THEN parts[2:] ELSE [NULL] END)"
-    split = f"SELECT {parts} AS parts FROM {lines} WHERE trim(line, ' \t') <> ''"
-    return f"(SELECT parts[1] AS user_id, {items} AS item_id FROM ({split}))"
+    return f"(SELECT {parts} AS parts FROM {lines} WHERE trim(line, ' \t') <> '')"
 
 
-def first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> tuple[str, ...]:
-    """Return the first values of a text column that are there; nothing where the file cannot be read that far."""
-    query = f"SELECT {column.sql} FROM {log.relation(con)} WHERE trim({column.sql}) <> '' LIMIT {_SAMPLES}"
+def first_values(
+    con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]
+) -> list[str] | None:
+    """Return the first values of a text column that are not missing; None where DuckDB refuses the file before."""
+    missing = ", ".join(map(literal, ("", *markers)))
+    query = f"SELECT {column.sql} FROM {log.relation(con)} WHERE trim({column.sql}) NOT IN ({missing}) LIMIT {SAMPLES}"
     try:
-        return tuple(value for (value,) in con.execute(query).fetchall())
+        return [value for (value,) in con.execute(query).fetchall()]
     except duckdb.InterruptException:
         raise
     except duckdb.Error:
-        return ()  # loading meets the same error, and says where
+        return None
 
 
 def first_line(error: BaseException) -> str:

@@ -94,8 +94,9 @@ def _patterns(quote: str, *, blanks: bool) -> tuple[re.Pattern[str], re.Pattern[
 
 
 def read_lines(path: Path, compression: Compression, newline: str = "\n") -> Iterator[str]:
-    """Yield the lines of a UTF-8 file without their ends."""
-    with io.TextIOWrapper(open_bytes(path, compression), "utf-8-sig", errors="replace", newline=newline) as stream:
+    """Yield the lines of a UTF-8 file without their ends; a byte that is no UTF-8 comes as a surrogate."""
+    bytes_ = open_bytes(path, compression)
+    with io.TextIOWrapper(bytes_, "utf-8-sig", errors="surrogateescape", newline=newline) as stream:
         for line in stream:
             yield line.removesuffix(newline).removesuffix("\r")
 
@@ -127,6 +128,18 @@ def read_records(lines: Iterable[str], dialect: Dialect) -> Iterator[Record]:
                 del fields[-1]  # delimiters too many at the end of a line are no fields to DuckDB
             yield Record(number, text, fields, _defect(text, fields, dialect))
         number += len(following)
+
+
+def not_text(text: str) -> str | None:
+    """Return what is wrong with the characters of a row of `read_lines`; None if nothing is."""
+    if "\0" in text:
+        return "a NUL byte"
+    return None if text.isascii() or readable(text) == text else "not UTF-8"
+
+
+def readable(text: str) -> str:
+    """Return a row of `read_lines` with a mark for each byte that is no UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _defect(text: str, fields: list[str], dialect: Dialect) -> str | None:

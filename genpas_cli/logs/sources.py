@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from genpas_cli.errors import DataError, UsageError
+from genpas_cli.logs.tables import refuse_address, refuse_remote_tables, refuse_tables
 from genpas_cli.machine import disk_error
 from genpas_cli.remote import fetched, find, is_remote
 from genpas_cli.visible import is_unicode
@@ -70,9 +71,15 @@ def files_meant(argument: str) -> Iterator[tuple[Path, str]]:
     if argument == STDIN:
         yield Path(STDIN), STDIN
     elif is_remote(argument):
-        yield from ((Path(file.uri), file.uri) for file in find(argument))
+        files = find(argument)
+        refuse_remote_tables(file.uri for file in files)
+        yield from ((Path(file.uri), file.uri) for file in files)
     else:
-        yield from _paths(argument)
+        refuse_address(argument)
+        refuse_tables([Path(argument)])  # an empty table holds no file that would show it
+        meant = list(_paths(argument))
+        refuse_tables(path for path, _ in meant)
+        yield from meant
 
 
 def _paths(argument: str) -> Iterator[tuple[Path, str]]:

@@ -69,17 +69,18 @@ def attach_stage(con: duckdb.DuckDBPyConnection, place: StagePlace, scratch: Pat
 
 def rows_of(log: LogFile) -> float:
     """Return how many rows a file has: of Parquet exactly, of others estimated by its size and its first values."""
-    path = log.copy or log.source.path
+    path = log.path
     if log.format == "parquet":
         return int(pq.read_metadata(path).num_rows)
-    size = path.stat().st_size * (1 if log.compression == "none" else _UNPACKED)
+    is_packed = log.compression != "none" and path == log.source.path
+    size = path.stat().st_size * (_UNPACKED if is_packed else 1)
     if log.format == "sequences":
         return size / _ITEM
-    return size / max(sum(_bytes_of(column, log.format) for column in log.columns if not column.in_path), 1)
+    return size / max(sum(_bytes_of(column, log) for column in log.columns if not column.in_path), 1)
 
 
-def _bytes_of(column: Column, kind: str) -> float:
-    if kind == "arrow":
+def _bytes_of(column: Column, log: LogFile) -> float:
+    if log.format == "arrow":
         return _ARROW_VALUE
-    around = len(column.name) + len('"": "", ') if kind == "jsonl" else 1
+    around = len(column.name) + len('"": "", ') if log.is_json else 1
     return around + sum(map(len, column.samples)) / max(len(column.samples), 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,16 +17,22 @@ import duckdb
 import pyarrow as pa
 
 from genpas_cli.errors import DataError
+from genpas_cli.logs.containers import unpacked
 from genpas_cli.logs.dialects import check_options
+from genpas_cli.logs.duplicates import same_content
 from genpas_cli.logs.encodings import as_utf8, is_utf8
 from genpas_cli.logs.filters import Condition, drop_others, read_condition, text_types
-from genpas_cli.logs.integrity import Subject, checking
+from genpas_cli.logs.headers import reject_repeated_headers
+from genpas_cli.logs.identity import decimals_to_integers
+from genpas_cli.logs.integrity import Subject, checking, is_clean
 from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
+from genpas_cli.logs.missing import drop_missing
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.plans import Extra, Plan, plan_load
 from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.readers import LogFile, first_line, open_log
 from genpas_cli.logs.rejects import Rejects
+from genpas_cli.logs.sequence_users import repeated_users
 from genpas_cli.logs.sources import SourceFile, compression_of, find_sources
 from genpas_cli.logs.stage_place import attach_stage, stage_place
 
@@ -41,6 +47,8 @@ class FileReport:
     sha256: str
     rows: int
     """Rows in the file, bad ones included."""
+    content_sha256: str = ""
+    """Digest of the decompressed bytes: that of the file, where it is not compressed."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,10 @@ class Staged:
     kept: dict[str, str]
     """Kept columns and their SQL types, in the order asked; they are `keep_0`, `keep_1` ..."""
     funnel: tuple[FunnelStep, ...]
+    first_rows: tuple[int, ...] = ()
+    """`rowid` of the first row of each file in `stage.rows`, as `files`."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how the logs were read."""
 
 
 def stage(  # noqa: PLR0913  # all but three by keyword
@@ -91,20 +103,27 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         MachineError: disk or memory ran out.
     """
     opened = _open(con, sources, options, scratch)
-    subjects = [_subject(*files) for files in zip(opened.originals, opened.logs, strict=True)]
+    subjects = [_subject(*files) for files in zip(opened.originals, opened.plain, opened.logs, strict=True)]
     skip = options.bad_rows == "skip"
     with checking(subjects) as check, Rejects(rejects, skip=skip) as bad, _own_errors(con):
         plan, condition = _plan(con, opened)
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress or _silent)
-        funnel = _clean(con, loaded, bad, opened.cleaning, condition, memory=memory)
+        notes = [note for log in opened.logs for note in log.notes]
+        for part in loaded.parts:
+            notes += repeated_users(con, part.log) if part.log.format == "sequences" else []
+        funnel = _clean(con, loaded, bad, opened.cleaning, condition, notes, memory=memory)
+        if options.decimal_ids == "integer":
+            decimals_to_integers(con, loaded.plan.id_types)
         kept = _finish(con, loaded.plan)
         digests = check.result()
     files = tuple(
-        FileReport(original.name, part.log.format, original.path.stat().st_size, digest, part.rows)
+        FileReport(original.name, part.log.format, original.path.stat().st_size, *digest[:1], part.rows, *digest[1:])
         for original, part, digest in zip(opened.originals, loaded.parts, digests, strict=True)
     )
-    return Staged(files, loaded.plan.time_type, kept, funnel)
+    notes += same_content(files, opened.logs, allowed=options.allow_duplicate_files)
+    first_rows = tuple(part.first for part in loaded.parts)
+    return Staged(files, loaded.plan.time_type, kept, funnel, first_rows, tuple(notes))
 
 
 def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> Plan:
@@ -128,6 +147,8 @@ class _Opened(NamedTuple):
     """The files of a log."""
 
     originals: Sequence[SourceFile]
+    plain: Sequence[SourceFile]
+    """The same, where they are bzip2, xz or ZIP as decompressed copies."""
     logs: list[LogFile]
     options: ReadingOptions
     cleaning: CleaningOptions
@@ -137,10 +158,20 @@ def _open(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: Readi
     options = check_options(options)
     cleaning = options if isinstance(options, CleaningOptions) else CleaningOptions()
     originals = find_sources(sources, scratch=scratch)
-    texts = _decoded(originals, options, scratch)
+    plain = [unpacked(source, scratch / f"unpacked-{n}") for n, source in enumerate(originals)]
+    texts = _decoded(plain, options, scratch)
     with _own_errors(con):
-        logs = [open_log(con, text, options, whole_rows=cleaning.dedup == "exact") for text in texts]
-    return _Opened(originals, logs, options, cleaning)
+        logs = [
+            open_log(con, text, options, scratch / f"lines-{n}", whole_rows=cleaning.dedup == "exact")
+            for n, text in enumerate(texts)
+        ]
+    if options.bad_rows == "skip":
+        # Lines that are no text are bad rows then, and no reason to stop.
+        logs = [
+            replace(log, is_suspect=True) if log.is_text and not is_clean(log.source.path, log.compression) else log
+            for log in logs
+        ]
+    return _Opened(originals, plain, logs, options, cleaning)
 
 
 def _plan(con: duckdb.DuckDBPyConnection, opened: _Opened) -> tuple[Plan, Condition | None]:
@@ -174,10 +205,12 @@ def _decoded(originals: Sequence[SourceFile], options: ReadingOptions, scratch: 
     return [as_utf8(file, options.encoding, scratch / f"utf8-{n}") for n, file in enumerate(originals)]
 
 
-def _subject(original: SourceFile, log: LogFile) -> Subject:
-    # A copy that was made UTF-8 is UTF-8; the digest is that of the original bytes.
-    as_given = log.source is original
-    return Subject(original.path, original.name, compression_of(original.path), is_utf8=log.is_text and as_given)
+def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:
+    # A copy that was made UTF-8 is UTF-8; the digests are those of the bytes before.
+    as_given = log.source is plain
+    whole = None if plain is original else original.path
+    is_utf8 = log.is_text and as_given and not log.is_suspect
+    return Subject(plain.path, original.name, compression_of(plain.path), is_utf8, whole)
 
 
 def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: str | None) -> Condition | None:
@@ -188,9 +221,9 @@ def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: s
     return read_condition(con, where, next(telling, logs[0]).columns)
 
 
-def _clean(  # the last by keyword
-    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions, condition: Condition | None,
-    *, memory: int,
+def _clean(  # noqa: PLR0913  # what came of one step each; the last by keyword
+    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions,
+    condition: Condition | None, notes: list[str], *, memory: int,
 ) -> tuple[FunnelStep, ...]:  # fmt: skip
     rows = sum(part.rows for part in loaded.parts)
     if rows == 0:
@@ -200,10 +233,11 @@ def _clean(  # the last by keyword
     def dropped(step: str, count: int) -> None:
         steps.append(FunnelStep(step, count, steps[-1].kept - count))
 
+    reject_repeated_headers(con, loaded, bad)
     reject_bad_values(con, loaded, bad)
     if bad.count or bad.skip:
         dropped("bad rows", bad.count)
-    dropped("no user or item", _delete(con, " OR ".join(_missing(loaded.plan, c) for c in ("user_id", "item_id"))))
+    dropped("no user or item", drop_missing(con, loaded.plan.id_types, loaded.plan.markers, notes))
     if condition is not None:
         columns = loaded.parts[0].log.columns
         types = _types(con, loaded.plan.where)
@@ -215,10 +249,6 @@ def _clean(  # the last by keyword
     if options.min_rating is not None:
         dropped("min rating", _delete(con, f"rating < {options.min_rating!r}"))
     return tuple(steps)
-
-
-def _missing(plan: Plan, column: str) -> str:
-    return f"{column} IS NULL" if plan.id_types[column] == "BIGINT" else f"{column} IS NULL OR {column} = ''"
 
 
 def _delete(con: duckdb.DuckDBPyConnection, condition: str) -> int:

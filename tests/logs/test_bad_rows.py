@@ -182,3 +182,57 @@ def test_bad_rows_after_many_good_ones_leave_the_rows_of_all_files_in_order(tmp_
         ("b.csv", "130004"),
     ]
     account(log, 260_004)
+
+
+@pytest.mark.parametrize("bad", [b"u,caf\xe9,2", b"u,i\0,2", b"\xff\xfe,i,2"])
+@pytest.mark.parametrize("before", [1, 40_000])
+def test_a_row_that_is_no_text_can_be_skipped(tmp_path: Path, bad: bytes, before: int) -> None:
+    good = b"".join(b"u,i%d,%d\n" % (n, n) for n in range(before))
+    file = write(tmp_path / "a.csv.gz", HEADER.encode() + good + bad + b"\n" + b"v,j,5\n")
+    with pytest.raises(DataError, match=rf"line {before + 2}"):
+        read(file)
+    log = read(file, bad_rows="skip")
+    assert len(log.rows) == before + 1
+    assert log.events[-1] == ("v", "j")
+    reason = "a NUL byte" if b"\0" in bad else "not UTF-8"
+    assert [(row["line"], row["reason"]) for row in log.rejects] == [(str(before + 2), reason)]
+    account(log, before + 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("a.jsonl", b'{"user": 1, "item": 2}', b'{"user": 1, "item": "\xe9"}'),
+        ("a.txt", b"u1 a b", b"u2 caf\xe9 c d"),
+        ("a.inter", b"1\t2", b"1\t\xe9"),
+    ],
+)
+def test_a_row_of_any_text_format_that_is_no_text_can_be_skipped(
+    tmp_path: Path, name: str, good: bytes, bad: bytes
+) -> None:
+    head = b"user:token\titem:token\n" if name == "a.inter" else b""
+    options = {"format": "sequences"} if name == "a.txt" else {}
+    file = write(tmp_path / name, head + (good + b"\n") * 3 + bad + b"\n" + good + b"\n")
+    line = 5 if head else 4
+    with pytest.raises(DataError, match=f"line {line}: not UTF-8"):
+        read(file, **options)
+    log = read(file, bad_rows="skip", **options)
+    assert [(row["line"], row["reason"]) for row in log.rejects] == [(str(line), "not UTF-8")]
+    assert len(log.rows) == (8 if name == "a.txt" else 4)
+    assert log.funnel["bad rows"] == 1
+
+
+def test_a_row_of_an_array_that_is_no_text_can_be_skipped(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "a.json", b'[{"user": 1, "item": 2},\n{"user": 1, "item": "\xe9"},\n{"user": 3, "item": 4}]'
+    )
+    log = read(file, bad_rows="skip")
+    assert log.events == [("1", "2"), ("3", "4")]
+    assert [(row["line"], row["reason"]) for row in log.rejects] == [("2", "not UTF-8")]
+
+
+def test_a_line_of_sequence_text_longer_than_can_be_read_is_a_bad_row(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.txt", "u1 a b\nu2 " + "x " * 1_500_000 + "\nu3 c d e\n")
+    with pytest.raises(DataError, match="line 2: longer than 2,000,000 characters"):
+        read(file)
+    assert read(file, bad_rows="skip").events == [("u1", "a"), ("u1", "b"), ("u3", "c"), ("u3", "d"), ("u3", "e")]

@@ -64,7 +64,8 @@ WRITERS: dict[str, Callable[[Path, pa.Table], object]] = {
 def planned(con: duckdb.DuckDBPyConnection, path: Path) -> Plan:
     options = Options(format="sequences" if path.suffix == ".txt" else None)
     (source,) = find_sources([str(path)], scratch=path.parent)
-    return plan_load(con, [open_log(con, source, options, whole_rows=False)], options, CleaningOptions(), ())
+    log = open_log(con, source, options, path.parent / "lines", whole_rows=False)
+    return plan_load(con, [log], options, CleaningOptions(), ())
 
 
 @pytest.mark.parametrize("review", ["", REVIEW], ids=["narrow", "wide"])
