@@ -23,6 +23,7 @@ from pathlib import Path
 from genpas_cli.errors import UsageError
 from genpas_cli.machine import disk_error
 from genpas_cli.signals import uninterrupted
+from genpas_cli.uris import check_local
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -33,7 +34,11 @@ Replaceable = Callable[[Path], bool]
 
 
 def refuse_existing(path: Path, *, force: bool, replaceable: Replaceable = Path.is_file) -> None:
-    """Raise UsageError if the output exists and may not be replaced; by default any file may, with force."""
+    """Raise UsageError if the output exists and may not be replaced; by default any file may, with force.
+
+    Also if it is written like a URI: what is built beside its place needs a disk.
+    """
+    check_local(path, "-o")
     if not os.path.lexists(path):
         return
     if not force:

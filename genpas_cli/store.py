@@ -34,6 +34,7 @@ from genpas_cli.sequence_source import USERS_A_READ, Lengths, SequenceSource, Sp
 from genpas_cli.sequences import Sequences, Spans
 from genpas_cli.spans import RowOrder, cut_spans
 from genpas_cli.target_rule import TargetRule, pick_targets
+from genpas_cli.uris import check_local
 
 FORMAT_VERSION = 1
 
@@ -293,7 +294,8 @@ def attached_store(database: Database, path: Path, name: str) -> Iterator[Store]
 
 
 def check_is_store(path: Path) -> None:
-    """Raise DataError if there is no store at `path`."""
+    """Raise DataError if there is no store at `path`, UsageError if that is written like a URI."""
+    check_local(path, "a store")
     if not path.exists():
         raise DataError(f"no such store: {path}", tip=f"Make it first: genpas ingest LOGS -o {path}")
     if not is_store(path):

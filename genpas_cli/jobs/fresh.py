@@ -17,7 +17,7 @@ from genpas_cli.jobs.planning import check_augment_options, check_room, plan_job
 from genpas_cli.loaders.sources import Block, Segment
 from genpas_cli.progress import silent
 from genpas_cli.sampling.cuts import shard_row_counts
-from genpas_cli.store import is_store
+from genpas_cli.store import check_is_store
 
 
 class FreshPairs:
@@ -109,10 +109,7 @@ def _drawn(plan: SplitPlan, epoch: int) -> int:
 
 @contextmanager
 def _opened(store: Path, options: AugmentOptions, keep: tuple[str, ...]) -> Iterator[OpenedSource]:
-    if not store.exists():
-        raise DataError(f"no such store: {store}", tip=f"Make it first: genpas ingest LOGS -o {store}")
-    if not is_store(store):
-        raise DataError(f"{store} is no store", tip=f"Make one: genpas ingest {store} -o STORE")
+    check_is_store(store)
     reading = IngestOptions(keep=keep)
     with opened_store(store, options, reading, None, rejects=None, force=False, progress=silent) as opened:
         yield opened

@@ -73,6 +73,7 @@ def read_rules(path: str) -> list[Rule]:
     Raises:
         DataError: no such file, no TOML, or no rule; the message says which.
     """
+    check_local(path, "--check")
     place = Path(__file__).with_name("default_rules.toml") if path == DEFAULT else Path(path)
     try:
         content = tomllib.loads(place.read_text(encoding="utf-8"))
