@@ -18,7 +18,10 @@ import re
 
 _SECRETS = (
     # user:password@ of any URI. A secret key may hold slashes, so what a colon opens goes on to the last @.
-    (re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{1,2})(?:[^\s/@:'\"]*:[^\s@'\"]*(?:@[^\s@/'\"]*)*|[^\s/@:'\"]+)@"), r"\1***@"),
+    (
+        re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{1,2})(?:[^\s/@:'\"]*:[^\s@'\"]*(?:@[^\s@/'\"]*)*|[^\s/@:'\"]+)@"),
+        r"\1***@",
+    ),
     (
         re.compile(
             r"((?:access_?key(?:_?id)?|secret(?:_?access)?_?key|session_?token|access_?token|password|passwd|token|sig|"

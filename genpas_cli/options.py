@@ -77,7 +77,7 @@ class Options:
 
 @functools.cache
 def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...], bool]]:
-    """Return (name, flag, types that its value may have, whether it is a path) of each field of an options dataclass."""
+    """Return (name, flag, types of its value, whether it is a path) of each field of an options dataclass."""
     hints = get_type_hints(kind)
     declared = []
     for field in dataclasses.fields(kind):

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -342,7 +343,7 @@ def _check_bucket(uri: Uri) -> None:
 def _put(uri: Uri, content: Iterator[bytes]) -> None:
     stream = _asked(uri, "written", lambda: system(uri).open_output_stream(uri.path, compression=None))
     for block in content:
-        _asked(uri, "written", lambda block=block: stream.write(block), seconds=DATA_SECONDS)  # type: ignore[misc]
+        _asked(uri, "written", partial(stream.write, block), seconds=DATA_SECONDS)
     _asked(uri, "written", stream.close, seconds=DATA_SECONDS)
 
 
@@ -355,7 +356,7 @@ def _blocks(uri: Uri, size: int, start: int) -> Iterator[bytes]:
     source = answered(lambda: system(uri).open_input_file(uri.path))
     try:
         source.seek(start)
-        while block := answered(lambda: source.read(min(_BLOCK, size - start)), seconds=DATA_SECONDS):
+        while block := answered(partial(source.read, min(_BLOCK, size - start)), seconds=DATA_SECONDS):
             yield block
             start += len(block)
     finally:
@@ -365,7 +366,7 @@ def _blocks(uri: Uri, size: int, start: int) -> Iterator[bytes]:
 
 
 def _is_hidden(below: str) -> bool:
-    return any(part.startswith((".", "_")) for part in below.split("/"))
+    return any(part.startswith((".", "_")) and part not in (".", "..") for part in below.split("/"))
 
 
 def _matches(path: str, pattern: str) -> bool:

@@ -6,6 +6,7 @@ waits in Python: until the answer, a signal, or the time that the request may ta
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
@@ -30,8 +31,11 @@ CLEANING_SECONDS = 8.0
 """How long each request may take by which a run that has failed removes what it has made."""
 
 _CONNECT_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 5.0, 8.0, 3
-_GRACE_SECONDS = 2.0
+_GRACE_SECONDS = 1.0
 """How long an interrupted run still waits for a request that is under way, before it leaves it behind."""
+
+_WHO = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
+"""What says for whom a file system speaks, and may change while a program runs."""
 
 _left_behind: list[threading.Thread] = []
 
@@ -106,20 +110,30 @@ def system(uri: Uri) -> Any:
     Raises:
         UsageError: AWS_ENDPOINT_URL is no URL of a server.
     """
+    server = endpoint() if uri.scheme == "s3" else None
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    of_bucket = uri.bucket if uri.scheme == "s3" and server is None and region is None else None
+    who = tuple(os.environ.get(name) for name in _WHO)
+    return _system(uri.scheme, server, region, of_bucket, (os.getpid(), *who))
+
+
+@functools.lru_cache(maxsize=8)
+def _system(
+    scheme: str, server: tuple[str, str] | None, region: str | None, bucket: str | None, _whose: tuple[Any, ...]
+) -> Any:
+    """Return a file system; it keeps its connections, so that the next request need not make one."""
     from pyarrow import fs
 
-    if uri.scheme == "gs":
+    if scheme == "gs":
         return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=_SILENT_SECONDS * _ATTEMPTS))
-    server = endpoint()
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     options: dict[str, Any] = {
         "connect_timeout": _CONNECT_SECONDS, "request_timeout": _SILENT_SECONDS,
         "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
     }  # fmt: skip
     if server is not None:
-        scheme, host = server
-        return fs.S3FileSystem(endpoint_override=host, scheme=scheme, region=region or "us-east-1", **options)
-    return fs.S3FileSystem(region=region or fs.resolve_s3_region(uri.bucket), **options)
+        protocol, host = server
+        return fs.S3FileSystem(endpoint_override=host, scheme=protocol, region=region or "us-east-1", **options)
+    return fs.S3FileSystem(region=region or fs.resolve_s3_region(bucket), **options)
 
 
 def failure(
@@ -155,5 +169,6 @@ def failure(
 def no_bucket(uri: Uri) -> DataError:
     """Return the error for a bucket that does not exist."""
     return DataError(
-        f"{uri}: no such file or prefix: there is no bucket {uri.bucket!r}", tip="Check its name, AWS_REGION and AWS_ENDPOINT_URL."
+        f"{uri}: no such file or prefix: there is no bucket {uri.bucket!r}",
+        tip="Check its name, AWS_REGION and AWS_ENDPOINT_URL.",
     )

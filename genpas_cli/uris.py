@@ -10,7 +10,6 @@ import os
 import re
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from genpas_cli.errors import UsageError, redacted
 
@@ -118,6 +117,8 @@ def endpoint() -> tuple[str, str] | None:
     if name is None:
         return None
     url = os.environ[name]
+    from urllib.parse import urlsplit
+
     wrong = UsageError(f"{name} is {url!r}; it must be the URL of a server", tip="For example http://127.0.0.1:9000")
     try:
         parts = urlsplit(url)

@@ -29,6 +29,7 @@ from genpas_cli.places import place_of
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.threads import in_order, pool
+from genpas_cli.uris import check_local
 
 NAME = "export.json"
 """What an output directory is known by; it says how it was made."""
@@ -78,6 +79,7 @@ def export(
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`; nothing is written then.
     """
+    check_local(output, "-o")
     started, path, machine = time.monotonic(), Path(output), resolve(options)
     with _opened(pairs, options, machine, name=path.name) as run:
         is_file = len(run.splits) == 1 and run.format.one_file

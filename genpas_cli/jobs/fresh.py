@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from genpas_cli.engines.work import PairForm, SplitPlan, shard_batches
-from genpas_cli.errors import DataError, IntegrityError, UsageError
+from genpas_cli.errors import IntegrityError, UsageError
 from genpas_cli.jobs.opening import OpenedSource, opened_store
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import check_augment_options, check_room, plan_job

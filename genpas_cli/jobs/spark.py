@@ -38,6 +38,7 @@ from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.shards import rows_by_split
 from genpas_cli.store import open_store
+from genpas_cli.uris import check_local
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -85,6 +86,7 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
     """
     started, options, reading = time.monotonic(), options or AugmentOptions(), ingest_options or IngestOptions()
     engine.check_spark_extra("Spark")
+    check_local(output, "-o")
     _check_options(options, reading)
     path, machine = Path(output).absolute(), resolve(options)
     refuse_existing(path, force=force, replaceable=is_pairs_directory)

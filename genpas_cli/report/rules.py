@@ -29,6 +29,7 @@ from typing import Any, Literal
 
 from genpas_cli.errors import DataError
 from genpas_cli.report.figures import StatsReport, StrategyFigures
+from genpas_cli.uris import check_local
 
 DEFAULT = "default"
 """Name of the rules that come with genpas."""
