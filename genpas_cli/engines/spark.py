@@ -151,7 +151,7 @@ def _check_numbers(rows: DataFrame, name: str) -> None:
     total, dates, *units = rows.agg(F.count("time"), calendar, *counts).collect()[0]
     if total and dates >= _MOSTLY * total:
         raise DataError(f"{name}: its times look like calendar dates such as 20240131", tip=_LOCAL)
-    if sum(count > 0 for count in units) > 1:
+    if sum(bool(count) for count in units) > 1:
         raise DataError(f"{name}: its times count two units, such as seconds and milliseconds", tip=_LOCAL)
 
 

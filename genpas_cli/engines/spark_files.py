@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -23,6 +24,7 @@ from genpas_cli.uris import looks_like_uri
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+_NANOSECONDS = "spark.sql.legacy.parquet.nanosAsLong"
 _SLASHES = re.compile(":/+")
 _FRAME = "Read it into a DataFrame, and call genpas_cli.spark.augment"
 
@@ -122,14 +124,26 @@ def _check_contents(plan: Plan, *, allowed: bool) -> None:
             seen[digest] = log.name
 
 
+@contextmanager
+def nanoseconds_read(spark: SparkSession) -> Iterator[None]:
+    """Have Spark read times in nanoseconds as numbers; else it does not read a file that has such a column at all."""
+    before = spark.conf.get(_NANOSECONDS, None)
+    spark.conf.set(_NANOSECONDS, "true")
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # Spark may have ended
+            spark.conf.unset(_NANOSECONDS) if before is None else spark.conf.set(_NANOSECONDS, before)
+
+
 def read_files(spark: SparkSession, files: LogFiles, *, exact: bool) -> DataFrame:
     """Return the rows of files, as of `canonical`, ordered by their place (`FILE`, `ROW`).
+
+    They are read, now and later, within `nanoseconds_read`.
 
     Raises:
         DataError: Spark does not see the very files.
     """
-    # Else it does not read a file that has such a column at all, be it needed or not.
-    spark.conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")
     groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for n, columns in enumerate(files.columns):
         groups[_kind(columns)].append(n)

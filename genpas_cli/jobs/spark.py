@@ -22,7 +22,7 @@ from genpas_cli import store as stores
 from genpas_cli.database import Database, connect
 from genpas_cli.engines import spark as engine
 from genpas_cli.engines.spark_columns import LogTypes
-from genpas_cli.engines.spark_files import find_files, read_files
+from genpas_cli.engines.spark_files import find_files, nanoseconds_read, read_files
 from genpas_cli.engines.spark_session import session, spark_errors
 from genpas_cli.engines.spark_tasks import TASKS, USERS
 from genpas_cli.errors import DataError, UsageError
@@ -114,7 +114,7 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
     ):
         new.mkdir()
         with connect(machine, scratch) as database:
-            opened = _opened(source, reading, order, database, scratch, spark)
+            opened = _opened(source, reading, order, (database, scratch), spark, cleaning)
             counted = _Counted(database, opened, reading, new, progress)
             cleaning.callback(counted.frame.forget)
             counted.make_store(scratch / "lengths.store")
@@ -290,8 +290,8 @@ class _Source(NamedTuple):
 
 
 def _opened(
-    source: Any, reading: IngestOptions, order: Sequence[str], database: Database, scratch: Path,
-    spark: SparkSession | None,
+    source: Any, reading: IngestOptions, order: Sequence[str], planning: tuple[Database, Path],
+    spark: SparkSession | None, cleaning: contextlib.ExitStack,
 ) -> _Source:  # fmt: skip
     if not isinstance(source, str | Path) and hasattr(source, "mapInArrow"):
         rows, types = engine.read_frame(source, "DataFrame", reading, reading, order)
@@ -301,6 +301,8 @@ def _opened(
         raise UsageError("order is for a DataFrame; rows of files are ordered by their place", tip="Leave it out.")
     if store := next((name for name in names if is_store(Path(name))), None):
         raise UsageError(f"{store} is a store, and --engine spark cuts logs", tip="Use --engine local.")
-    files = find_files(database, names, reading, scratch)
-    rows = read_files(spark or session(), files, exact=reading.dedup == "exact")
+    database, scratch = planning
+    files, spark = find_files(database, names, reading, scratch), spark or session()
+    cleaning.enter_context(nanoseconds_read(spark))
+    rows = read_files(spark, files, exact=reading.dedup == "exact")
     return _Source(rows, files.types, " ".join(names), has_order=True)

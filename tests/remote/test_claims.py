@@ -171,7 +171,8 @@ def test_a_run_that_is_killed_at_any_moment(bucket: Bucket, store: Path, genpas:
 ODD = (
     "a[1].csv", "a[!x].csv", "a*.csv", "a?.csv", "**", "a%20b.csv", "a%.csv", "a%2Fb.csv", "a+b.csv", "a b.csv",
     " a.csv", "a .csv", "é漢.csv", "e\u0301.csv", "a#b.csv", "a&b.csv", "a=b.csv", "a:b.csv", "a;b.csv", "a,b.csv",
-    "a@b.csv",     "a$b.csv", "a'b.csv", 'a"b.csv', "a(b).csv", "a{b}.csv", "a~b.csv", "a!b.csv", "a|b.csv", "a\\b.csv", "a<b>.csv",
+    "a@b.csv",
+    "a$b.csv", "a'b.csv", 'a"b.csv', "a(b).csv", "a{b}.csv", "a~b.csv", "a!b.csv", "a|b.csv", "a\\b.csv", "a<b>.csv",
     "a^b.csv", "a`b.csv", "-", "--force", "...", "..a.csv", "x" * 300 + ".csv", "deep/a[1]/b*.csv", "a?x=1&y=2.csv",
 )  # fmt: skip
 
