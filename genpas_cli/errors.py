@@ -8,10 +8,43 @@
     └── CheckFailedError a `--check` gate failed (5)
 
 A message says what is wrong, where, and what was there instead; `tip` is what to do about it, best of all a
-command that would work.
+command that would work. Secrets that URLs hold are left out of both, also in another library's words.
 """
 
 from __future__ import annotations
+
+import os
+import re
+
+_SECRETS = (
+    # user:password@ of any URI. A secret key may hold slashes, so what a colon opens goes on to the last @.
+    (
+        re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{1,2})(?:[^\s/@:'\"]*:[^\s@'\"]*(?:@[^\s@/'\"]*)*|[^\s/@:'\"]+)@"),
+        r"\1***@",
+    ),
+    (
+        re.compile(
+            r"((?:access_?key(?:_?id)?|secret(?:_?access)?_?key|session_?token|access_?token|password|passwd|token|sig|"
+            r"signature|x-amz-(?:signature|credential|security-token))=)[^&\s'\"]+",
+            re.IGNORECASE,
+        ),
+        r"\1***",
+    ),
+)
+_SECRET_NAMES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_LEAST_SECRET = 8
+"""Letters of a value of the environment that is looked for in texts: a shorter one may be a word."""
+
+
+def redacted(text: str) -> str:
+    """Return a text without the passwords and keys that URLs in it hold, and without those of the environment."""
+    for pattern, instead in _SECRETS:
+        text = pattern.sub(instead, text)
+    for name in _SECRET_NAMES:
+        secret = os.environ.get(name, "")
+        if len(secret) >= _LEAST_SECRET:
+            text = text.replace(secret, "***")
+    return text
 
 
 class GenpasError(Exception):
@@ -23,9 +56,9 @@ class GenpasError(Exception):
     """
 
     def __init__(self, message: str, *, tip: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.tip = tip
+        self.message = redacted(message)
+        super().__init__(self.message)
+        self.tip = None if tip is None else redacted(tip)
 
     def __str__(self) -> str:
         return self.message if self.tip is None else f"{self.message}\n{self.tip}"

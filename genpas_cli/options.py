@@ -18,6 +18,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from genpas_cli.errors import UsageError
+from genpas_cli.uris import check_local
 
 
 def option(
@@ -59,11 +60,14 @@ class Options:
             UsageError: a value that the option does not take.
         """
         own: type = type(self)
-        for name, flag, kinds in _declared(own):
+        for name, flag, kinds, is_path in _declared(own):
             given = getattr(self, name)
             for kind in kinds:
                 with suppress(TypeError, OverflowError):
-                    object.__setattr__(self, name, _as_kind(given, kind))
+                    value = _as_kind(given, kind)
+                    if is_path and value is not None:
+                        check_local(value, flag)
+                    object.__setattr__(self, name, value)
                     break
             else:
                 *words, last = [word for kind in kinds for word in _described(kind)]
@@ -72,16 +76,20 @@ class Options:
 
 
 @functools.cache
-def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...]]]:
-    """Return (name, flag, types that its value may have) of each field of an options dataclass."""
+def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...], bool]]:
+    """Return (name, flag, types of its value, whether it is a path) of each field of an options dataclass."""
     hints = get_type_hints(kind)
     declared = []
     for field in dataclasses.fields(kind):
         hint, flags = hints[field.name], field.metadata.get("flags")
         flag = flags[-1] if flags else "--" + field.name.replace("_", "-")
-        declared.append((field.name, flag, get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)))
+        kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        declared.append((field.name, flag, kinds, field.metadata.get("metavar") in _PATHS))
     return declared
 
+
+_PATHS = ("DIR", "FILE", "PATH", "STORE")
+"""What stands for the value of an option that takes a path on this machine."""
 
 _FITTING: dict[Any, tuple[tuple[type, Callable[[Any], Any]], ...]] = {
     int: ((numbers.Integral, int),),

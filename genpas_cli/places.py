@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from genpas_cli import remote
+from genpas_cli import remote, uris
 
 T = TypeVar("T")
 
@@ -58,10 +58,14 @@ Place = Path | StoragePlace
 
 
 def place_of(name: str | Path | StoragePlace) -> Place:
-    """Return the place that a name means."""
+    """Return the place that a name means.
+
+    Raises:
+        UsageError: it is written like a URI, and is none of ours.
+    """
     if isinstance(name, StoragePlace):
         return name
-    return StoragePlace(name) if remote.is_remote(name) else Path(name)
+    return StoragePlace(name) if uris.is_remote(name) else Path(name)
 
 
 def read_from(place: Place, read: Callable[[Any], T]) -> T:
@@ -99,7 +103,7 @@ def file_digest(place: Place) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     if isinstance(place, StoragePlace):
         digest = hashlib.sha256()
-        for block in remote.blocks(*remote.find(str(place))):
+        for block in remote.blocks(remote.stat(str(place))):
             digest.update(block)
         return digest.hexdigest()
     with place.open("rb") as file:

@@ -25,6 +25,7 @@ from pathlib import Path
 from genpas_cli.errors import UsageError
 from genpas_cli.machine import disk_error
 from genpas_cli.signals import uninterrupted
+from genpas_cli.uris import check_local
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -47,7 +48,11 @@ def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = 
         force: replace it if it holds nothing but what genpas made.
         foreign: tells what else it holds.
         option: the one that names the output.
+
+    Raises:
+        UsageError: also if the path is written like a URI: what is built beside its place needs a disk.
     """
+    check_local(path, option)
     if not os.path.lexists(path):
         return
     if not force:

@@ -6,27 +6,36 @@ STORAGE_EMULATOR_HOST) names another server than Amazon's (Google's): MinIO, Cep
 
 from __future__ import annotations
 
-import contextlib
-import os
+import datetime as dt
 import re
+import shlex
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
-from genpas_cli.errors import DataError, MachineError
+from genpas_cli.errors import DataError, GenpasError, MachineError, UsageError
 from genpas_cli.machine import check_disk, disk_error
+from genpas_cli.storage_calls import (
+    ANSWER_SECONDS,
+    CLEANING_SECONDS,
+    DATA_SECONDS,
+    answered,
+    failure,
+    no_bucket,
+    system,
+)
+from genpas_cli.uris import Uri, parse
 
 T = TypeVar("T")
 
-_URI = re.compile(r"(?P<scheme>s3|gs):/{1,2}(?P<path>[^/].*)")
-"""With one slash too: so much of it is left where a Path has been made of it."""
-
 _BLOCK = 1 << 22
-_TRIES = 3
-"""How often a file is begun or gone on with, before it is given up."""
+_TRIES, _TRYING_SECONDS = 3, 20.0
+"""How often a file is begun or gone on with before it is given up, and for how long without a byte."""
+_MAGIC = re.compile(r"[*?\[]")
 
 
 class RemoteFile(NamedTuple):
@@ -35,64 +44,70 @@ class RemoteFile(NamedTuple):
     uri: str
     size: int
     """Bytes."""
+    modified: dt.datetime | None = None
+    """When it was written, by the storage's own clock."""
 
 
 def is_remote(name: str | Path) -> bool:
-    """Tell whether a name means object storage."""
-    return _URI.fullmatch(str(name)) is not None
+    """Tell whether a name means object storage; not one that is malformed."""
+    try:
+        return parse(name) is not None
+    except UsageError:
+        return False
 
 
 def normal(name: str | Path) -> str:
     """Return a URI with two slashes after its scheme and none at its end."""
-    scheme, path = _parts(name)
-    return f"{scheme}://{path.rstrip('/')}"
+    return str(_prefix(name))
 
 
 def needed_here(directory: Path) -> None:
     """Raise DataError if a directory is there and not on a disk here."""
     if not is_remote(directory):
         return
-    copy = {"s3": "aws s3 sync", "gs": "gcloud storage rsync --recursive"}[_parts(directory)[0]]
+    uri = _prefix(directory)
+    here = shlex.quote(uri.key.rpartition("/")[2] or uri.bucket)
+    copy = {"s3": "aws s3 sync", "gs": "gcloud storage rsync --recursive"}[uri.scheme]
     raise DataError(
-        f"{normal(directory)} is on object storage, and needed on a disk here",
-        tip=f"Copy it first: {copy} {normal(directory)} DIR",
+        f"{uri} is on object storage, and needed on a disk here",
+        tip=f"Copy it first: {copy} {shlex.quote(str(uri))} {here}",
     )
 
 
 def find(name: str) -> list[RemoteFile]:
-    """Return the files that a URI means, sorted: one, those that a pattern matches, or all below a prefix.
+    """Return the files that a URI means, sorted: one, or all below a prefix, or those that a pattern matches.
 
-    Below a prefix, hidden files and those that start with `_` are left out.
+    A key is taken as it is written, whatever characters it has. Only where there is no such object, and none below it,
+    are `*`, `?` and `[` those of a pattern. Below a prefix, hidden files and those that start with `_` are left out.
 
     Raises:
         DataError: there are none, or the storage cannot be reached.
+        MachineError: the credentials do not do.
     """
-    scheme, path = _parts(name)
-    with _told(name):
-        system = _system(scheme, path)
-        fixed = re.split(r"[*?\[]", path, maxsplit=1)[0]
-        if fixed == path:
-            info = system.get_file_info(path)
-            if info.is_file:
-                return [RemoteFile(f"{scheme}://{path}", info.size)]
-        base = path.rstrip("/") if fixed == path else fixed.rpartition("/")[0]
-        files = _files_below(system, base)
-    if fixed == path:
-        chosen = [each for each in files if not _is_hidden(each.path[len(base) :])]
-    else:
-        chosen = [each for each in files if _matches(each.path, path)]
+    uri = _uri(name)
+    base = _prefix(name)
+    if not uri.key.endswith("/") and (file := _file(uri)) is not None:
+        return [file]
+    chosen = [each for each in _below(base) if not _is_hidden(each.uri[len(str(base)) :])]
+    if not chosen and _MAGIC.search(uri.key):
+        fixed = _MAGIC.split(uri.key, maxsplit=1)[0].rpartition("/")[0]
+        found = _below(uri._replace(key=fixed))
+        chosen = [each for each in found if _matches(_uri(each.uri).key, uri.key)]
     if not chosen:
+        _check_bucket(uri)
         raise DataError(
             f"{name}: no such file, and none below it", tip="Patterns such as s3://logs/day=*/*.parquet work."
         )
-    return sorted(RemoteFile(f"{scheme}://{each.path}", each.size) for each in chosen)
+    for each in chosen:
+        _check_key(_uri(each.uri))
+    return sorted(chosen)
 
 
 def fetched(uri: str, target: Path, *, option: str) -> Path:
     """Copy a file from there to here; a connection that is cut is taken up again where it was.
 
     Args:
-        uri: of one file.
+        uri: of one file; its key is taken as it is written.
         target: the local file to make.
         option: the one that chooses where it goes, for messages.
 
@@ -103,7 +118,7 @@ def fetched(uri: str, target: Path, *, option: str) -> Path:
         DataError: it could not be read to its end.
         MachineError: no space for it.
     """
-    (file,) = find(uri)
+    file = stat(uri)
     check_disk(target, file.size, what=f"a copy of {uri}", tip=f"Choose another place with {option}.")
     try:
         with target.open("wb") as copy:
@@ -114,22 +129,34 @@ def fetched(uri: str, target: Path, *, option: str) -> Path:
     return target
 
 
+def stat(uri: str) -> RemoteFile:
+    """Return the facts of the file of this very name.
+
+    Raises:
+        DataError: there is no such file, or the storage cannot be reached.
+    """
+    if (file := _file(_uri(uri))) is None:
+        _check_bucket(_uri(uri))
+        raise DataError(f"{uri}: no such file")
+    return file
+
+
 def blocks(file: RemoteFile) -> Iterator[bytes]:
     """Yield the bytes of a file; a connection that is cut is taken up again where it was.
 
     Raises:
         DataError: it could not be read to its end.
     """
-    done, tries = 0, 0
+    uri, done, tries, since = _uri(file.uri), 0, 0, time.monotonic()
     while done < file.size:
         try:
-            for block in _blocks(file, done):
-                done, tries = done + len(block), 0
+            for block in _blocks(uri, file.size, done):
+                done, tries, since = done + len(block), 0, time.monotonic()
                 yield block
         except OSError as error:
             tries += 1
-            if tries == _TRIES:
-                raise _failure(file.uri, error, f" after {done:,} of {file.size:,} bytes") from error
+            if tries == _TRIES or time.monotonic() - since > _TRYING_SECONDS:
+                raise failure(uri, error, "read", f" after {done:,} of {file.size:,} bytes") from error
 
 
 def tried(uri: str, read: Callable[[Any], T]) -> T:
@@ -139,16 +166,21 @@ def tried(uri: str, read: Callable[[Any], T]) -> T:
         FileNotFoundError: no such file.
         DataError: it cannot be read, however often it is tried.
     """
-    scheme, path = _parts(uri)
+    where, since = _uri(uri), time.monotonic()
+    _check_key(where)
+
+    def request() -> T:
+        with system(where).open_input_file(where.path) as file:
+            return read(file)
+
     for tries in range(1, _TRIES + 1):
         try:
-            with _system(scheme, path).open_input_file(path) as file:
-                return read(file)
+            return answered(request, seconds=DATA_SECONDS)
         except FileNotFoundError:
             raise
         except OSError as error:
-            if tries == _TRIES:
-                raise _failure(uri, error) from error
+            if tries == _TRIES or time.monotonic() - since > _TRYING_SECONDS:
+                raise failure(where, error, "read") from error
     raise AssertionError("the last try returns or raises")
 
 
@@ -158,35 +190,42 @@ def is_file(uri: str) -> bool:
     Raises:
         DataError: the storage cannot be reached.
     """
-    scheme, path = _parts(uri)
-    with _told(uri):
-        return bool(_system(scheme, path).get_file_info(path).is_file)
+    return _file(_uri(uri)) is not None
 
 
 def file_version(uri: str) -> tuple[int, ...]:
-    """Return the size in bytes and the time of the last change of a file, in nanoseconds.
+    """Return the size in bytes and the time of the last change of a file, in microseconds.
 
     Raises:
         FileNotFoundError: no such file.
         DataError: the storage cannot be reached.
     """
-    scheme, path = _parts(uri)
-    with _told(uri):
-        found = _system(scheme, path).get_file_info(path)
-    if not found.is_file:
+    if (found := _file(_uri(uri))) is None:
         raise FileNotFoundError(uri)
-    return int(found.size), int(found.mtime_ns)
+    modified = 0 if found.modified is None else int(found.modified.timestamp() * 1e6)
+    return found.size, modified
 
 
 def files_below(uri: str) -> dict[str, int]:
     """Return the files below a prefix: their bytes by their names, relative to it.
 
     Raises:
-        DataError: the storage cannot be reached.
+        DataError: there is no such bucket, or the storage cannot be reached.
     """
-    scheme, path = _parts(uri)
-    with _told(uri):
-        return {each.path[len(path) + 1 :]: each.size for each in _files_below(_system(scheme, path), path)}
+    return {name: file.size for name, file in listed(uri).items()}
+
+
+def listed(uri: str) -> dict[str, RemoteFile]:
+    """Return the files below a prefix by their names, relative to it.
+
+    Raises:
+        DataError: there is no such bucket, or the storage cannot be reached.
+    """
+    base = _prefix(uri)
+    found = _below(base)
+    if not found:
+        _check_bucket(base)
+    return {each.uri[len(str(base)) + 1 :]: each for each in found}
 
 
 def uploaded(file: Path, uri: str) -> None:
@@ -195,88 +234,152 @@ def uploaded(file: Path, uri: str) -> None:
     Raises:
         MachineError: it could not be brought there.
     """
-    scheme, path = _parts(uri)
     try:
-        with file.open("rb") as source, _system(scheme, path).open_output_stream(path, compression=None) as target:
-            while block := source.read(_BLOCK):
-                target.write(block)
+        source = file.open("rb")
     except OSError as error:
-        raise MachineError(
-            f"cannot write {uri}: {(str(error).splitlines() or [''])[0]}",
-            tip="See the credentials, AWS_REGION and AWS_ENDPOINT_URL in the environment.",
-        ) from error
+        raise disk_error(error, file) from error
+    with source:
+        _put(_uri(uri), iter(lambda: source.read(_BLOCK), b""))
+
+
+def put(content: bytes, uri: str) -> None:
+    """Write a small file there.
+
+    Raises:
+        MachineError: it could not be brought there.
+    """
+    _put(_uri(uri), iter([content]))
+
+
+def copied(source: str, target: str) -> None:
+    """Copy a file from there to there; its bytes do not come here.
+
+    Raises:
+        MachineError: it could not be copied.
+    """
+    there, uri = _uri(source), _uri(target)
+    _asked(uri, "written", lambda: system(uri).copy_file(there.path, uri.path), seconds=DATA_SECONDS)
 
 
 def removed(uri: str) -> None:
     """Remove a file there, if it is there.
 
     Raises:
-        OSError: the storage cannot be reached.
+        MachineError: the storage cannot be reached.
     """
-    scheme, path = _parts(uri)
-    with contextlib.suppress(FileNotFoundError):
-        _system(scheme, path).delete_file(path)
+    where = _uri(uri)
+
+    def request() -> None:
+        with suppress(FileNotFoundError):
+            system(where).delete_file(where.path)
+
+    _asked(where, "removed", request, seconds=CLEANING_SECONDS, cleaning=True)
 
 
-def _blocks(file: RemoteFile, start: int) -> Iterator[bytes]:
+def removed_below(uri: str) -> None:
+    """Remove all files below a prefix.
+
+    Raises:
+        MachineError: the storage cannot be reached.
+    """
+    where = _prefix(uri)
+
+    def request() -> None:
+        with suppress(FileNotFoundError):
+            system(where).delete_dir(where.path)
+
+    _asked(where, "removed", request, seconds=2 * CLEANING_SECONDS, cleaning=True)
+
+
+def _uri(name: str | Path) -> Uri:
+    uri = parse(name)
+    assert uri is not None, "asked whether it is one before"
+    return uri
+
+
+def _prefix(name: str | Path) -> Uri:
+    """Return a URI without the slash at its end."""
+    uri = _uri(name)
+    return uri._replace(key=uri.key.removesuffix("/"))
+
+
+def _check_key(uri: Uri) -> None:
+    """Raise DataError for a key that Arrow's clients would take for another one."""
+    if uri.key and any(part in ("", ".", "..") for part in uri.key.split("/")):
+        raise DataError(
+            f"{uri}: genpas cannot address a key with an empty part or one that is '.' or '..'",
+            tip="Copy the object to a key without it first.",
+        )
+
+
+def _asked(
+    uri: Uri, doing: str, request: Callable[[], T], *, other: type[GenpasError] = MachineError,
+    seconds: float = ANSWER_SECONDS, cleaning: bool = False,
+) -> T:  # fmt: skip
+    """Return what a request gives; what it raises as an error of ours."""
+    _check_key(uri)
+    try:
+        return answered(request, seconds=seconds, cleaning=cleaning)
+    except (OSError, ValueError) as error:  # ValueError: ArrowInvalid is one
+        raise failure(uri, error, doing, other=other) from error
+
+
+def _file(uri: Uri) -> RemoteFile | None:
+    """Return the facts of the file of this very name, if there is one."""
+    if not uri.key:
+        return None
+    info = _asked(uri, "read", lambda: system(uri).get_file_info(uri.path), other=DataError)
+    return RemoteFile(str(uri), info.size, info.mtime) if info.is_file else None
+
+
+def _below(base: Uri) -> list[RemoteFile]:
+    """Return all files below a prefix."""
+    from pyarrow import fs
+
+    def request() -> list[Any]:
+        selector = fs.FileSelector(base.path, allow_not_found=True, recursive=True)
+        return list(system(base).get_file_info(selector))
+
+    found = _asked(base, "read", request, other=DataError, seconds=DATA_SECONDS)
+    return [RemoteFile(f"{base.scheme}://{each.path}", each.size, each.mtime) for each in found if each.is_file]
+
+
+def _check_bucket(uri: Uri) -> None:
+    """Raise DataError if there is no such bucket; one that cannot be looked at is there."""
+    from pyarrow import fs
+
+    with suppress(OSError):
+        if answered(lambda: system(uri).get_file_info(uri.bucket)).type == fs.FileType.NotFound:
+            raise no_bucket(uri)
+
+
+def _put(uri: Uri, content: Iterator[bytes]) -> None:
+    stream = _asked(uri, "written", lambda: system(uri).open_output_stream(uri.path, compression=None))
+    for block in content:
+        _asked(uri, "written", partial(stream.write, block), seconds=DATA_SECONDS)
+    _asked(uri, "written", stream.close, seconds=DATA_SECONDS)
+
+
+def _blocks(uri: Uri, size: int, start: int) -> Iterator[bytes]:
     """Yield the bytes of a file from `start` on.
 
     Raises:
         OSError: the connection was cut, or nothing has come.
     """
-    scheme, path = _parts(file.uri)
-    with _system(scheme, path).open_input_file(path) as source:
+    source = answered(lambda: system(uri).open_input_file(uri.path))
+    try:
         source.seek(start)
-        while block := source.read(min(_BLOCK, file.size - start)):
+        while block := answered(partial(source.read, min(_BLOCK, size - start)), seconds=DATA_SECONDS):
             yield block
             start += len(block)
-    if start < file.size:
+    finally:
+        source.close()
+    if start < size:
         raise OSError("it ends too early")
 
 
-@contextmanager
-def _told(name: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _failure(name, error) from error
-
-
-def _failure(name: str, error: OSError, when: str = "") -> DataError:
-    return DataError(
-        f"{name} cannot be read{when}: {(str(error).splitlines() or [''])[0]}",
-        tip="See the credentials, AWS_REGION and AWS_ENDPOINT_URL in the environment.",
-    )
-
-
-def _parts(name: str | Path) -> tuple[str, str]:
-    match = _URI.fullmatch(str(name))
-    assert match is not None, "asked is_remote before"
-    return match["scheme"], match["path"]
-
-
-def _system(scheme: str, path: str) -> Any:
-    from pyarrow import fs
-
-    if scheme == "gs":
-        return fs.GcsFileSystem()
-    endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    if endpoint.netloc:
-        return fs.S3FileSystem(endpoint_override=endpoint.netloc, scheme=endpoint.scheme, region=region or "us-east-1")
-    return fs.S3FileSystem(region=region or fs.resolve_s3_region(path.partition("/")[0]))
-
-
-def _files_below(system: Any, base: str) -> list[Any]:
-    """Return Arrow's facts of all files below a prefix."""
-    from pyarrow import fs
-
-    below = system.get_file_info(fs.FileSelector(base, allow_not_found=True, recursive=True))
-    return [each for each in below if each.is_file]
-
-
 def _is_hidden(below: str) -> bool:
-    return any(part.startswith((".", "_")) for part in below.split("/"))
+    return any(part.startswith((".", "_")) and part not in (".", "..") for part in below.split("/"))
 
 
 def _matches(path: str, pattern: str) -> bool:

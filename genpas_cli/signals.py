@@ -14,6 +14,10 @@ In a program that uses the library, other signals have a meaning of its own.
 """
 
 
+came: list[int] = []
+"""Ending signals that have come to the command line: threads that wait for object storage stop waiting then."""
+
+
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
     """Hold Ctrl-C and its like back until the block has ended: what it removes or names is not left half done."""

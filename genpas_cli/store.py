@@ -41,6 +41,7 @@ from genpas_cli.sequences import Sequences, Spans
 from genpas_cli.spans import RowOrder, cut_spans
 from genpas_cli.table_digest import TableDigest
 from genpas_cli.target_rule import TargetRule, pick_targets
+from genpas_cli.uris import check_local
 from genpas_cli.visible import is_unicode, visible
 
 FORMAT_VERSION = 1
@@ -425,7 +426,8 @@ def attached_store(database: Database, path: Path, name: str) -> Iterator[Store]
 
 
 def check_is_store(path: Path) -> None:
-    """Raise DataError if there is no store at `path`, or none that DuckDB can open."""
+    """Raise DataError if there is no store at `path` that DuckDB can open; UsageError if that is written like a URI."""
+    check_local(path, "a store")
     if not is_unicode(path):
         raise DataError(f"the path of the store is not UTF-8: {path}", tip="Rename it first.")
     if not path.exists():

@@ -13,7 +13,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from genpas_cli.cli.leaving import outermost
+from genpas_cli.cli.leaving import leaving_requests_behind, outermost
 
 if TYPE_CHECKING:
     import typer
@@ -39,7 +39,7 @@ COMMANDS = {
 def main() -> None:
     """Run genpas; the console script's entry."""
     _open_standard_streams()
-    with outermost():
+    with leaving_requests_behind(), outermost():
         _leave_out_unused()
         application = _application()
         named = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)

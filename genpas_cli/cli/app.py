@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from typer.core import TyperGroup
 
 from genpas_cli.cli import COMMANDS, console
 from genpas_cli.cli.exit_codes import HELP, handled
+from genpas_cli.uris import check_local
 from genpas_cli.visible import one_line
 
 
@@ -86,6 +88,7 @@ def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None
         def run(**given: Any) -> None:
             console.set_quiet(quiet=given.get("quiet", False))
             with handled():
+                _check_paths(given)
                 function(**given)
 
         run.__signature__ = function.__signature__  # type: ignore[attr-defined]  # set by with_options
@@ -97,6 +100,13 @@ def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None
         return function
 
     return decorate
+
+
+def _check_paths(given: dict[str, Any]) -> None:
+    """Raise UsageError if a path on this machine is written like a URI, before anything is done."""
+    for name, value in given.items():
+        if isinstance(value, Path):
+            check_local(value, "-o" if name == "output" else f"--{name.replace('_', '-')}")
 
 
 def _not_loaded() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from genpas_cli.errors import UsageError
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.machine import show_size
 from genpas_cli.progress import Progress
+from genpas_cli.uris import is_remote
 
 if TYPE_CHECKING:
     from genpas_cli.jobs.augment import AugmentReport
@@ -211,8 +213,21 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
     if report.part is None:
         console.say(f"wrote {output}; check it with: [bold]genpas verify {output}[/bold]")
     else:
-        others = console.escaped(f"{report.output.rpartition('.part-')[0]}.part-*")
-        console.say(f"wrote {output}; when all parts are there: [bold]genpas merge {others}[/bold]")
+        console.say(f"wrote {output}; {_next_of_part(report.output)}")
+
+
+def _next_of_part(output: str) -> str:
+    """Return what to do when all parts are there: parts on object storage must be copied here before."""
+    parts = f"{output.rpartition('.part-')[0]}.part-*"
+    if not is_remote(output):
+        return f"when all parts are there: [bold]genpas merge {console.escaped(parts)}[/bold]"
+    here = output.rstrip("/").rpartition("/")[2]
+    copy = "aws s3 sync" if output.startswith("s3:") else "gcloud storage rsync --recursive"
+    copy = console.escaped(f"{copy} {shlex.quote(output)} {shlex.quote(here)}")
+    return (
+        f"when all parts are there, copy each to this machine, as in [bold]{copy}[/bold], and  merge them: "
+        f"[bold]genpas merge {console.escaped(parts.rpartition('/')[2])}[/bold]"
+    )
 
 
 def _resumed(report: AugmentReport) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from genpas_cli.signals import ENDING
+from genpas_cli.signals import ENDING, came
 from genpas_cli.visible import one_line
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -23,7 +23,7 @@ def outermost() -> Iterator[None]:
     Typer would end in its own ways: it takes Ctrl-C in silence, and a reader that has read enough of `--help` for a
     failure.
     """
-    came: list[int] = []
+    came.clear()
 
     def end(number: int, _: FrameType | None) -> None:
         came.append(number)
@@ -43,6 +43,21 @@ def outermost() -> Iterator[None]:
         except Exception as error:  # noqa: BLE001  # what a command raises is handled there: this is how it began
             sys.stderr.write(f"error: genpas cannot start: {type(error).__name__}: {one_line(str(error))}\n")
             sys.exit(_MACHINE)
+
+
+@contextmanager
+def leaving_requests_behind() -> Iterator[None]:
+    """End the process at once where a request to object storage is under way that nobody waits for: Arrow would."""
+    try:
+        yield
+    except SystemExit as leaving:
+        calls = sys.modules.get("genpas_cli.storage_calls")
+        if calls is None or not calls.is_unanswered():
+            raise
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None))
 
 
 @contextmanager

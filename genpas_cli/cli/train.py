@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,7 +26,7 @@ genpas train logs.pairs --steps 100 --dim 32 --seen filter -o small.model --json
 @with_options(options=TrainOptions)
 def train(  # noqa: PLR0913  # its parameters are the command's
     pairs: Annotated[
-        Path,
+        str,
         typer.Argument(
             metavar="PAIRS", help="A pairs directory with held-out pairs, here or s3://...", show_default=False
         ),

@@ -23,7 +23,7 @@ genpas verify logs.pairs --store logs.store
 @with_options(machine=MachineOptions)
 def verify(
     pairs: Annotated[
-        Path, typer.Argument(metavar="PAIRS", help="A pairs directory, here or s3://...", show_default=False)
+        str, typer.Argument(metavar="PAIRS", help="A pairs directory, here or s3://...", show_default=False)
     ],
     *,
     store: Annotated[

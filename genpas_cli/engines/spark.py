@@ -11,18 +11,24 @@ plan needs the lengths alone. What runs on the workers is in `spark_tasks`; pysp
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pyarrow as pa
 
+from genpas_cli.engines.spark_columns import (
+    LogColumns,
+    LogTypes,
+    canonical,
+    check_columns,
+    kept_type,
+    time_type,
+    types_of,
+)
 from genpas_cli.engines.spark_tasks import (
     CountUsers,
     DropRepeats,
@@ -33,21 +39,20 @@ from genpas_cli.engines.spark_tasks import (
 )
 from genpas_cli.engines.work import PairForm, Shard
 from genpas_cli.errors import DataError, MachineError
-from genpas_cli.logs.columns import Column, Named, Roles, find_roles
+from genpas_cli.logs.columns import Column, Named, find_roles
 from genpas_cli.logs.options import CleaningOptions, Dedup, ReadingOptions, Ties
 from genpas_cli.logs.split import SplitRule
 from genpas_cli.logs.staging import FunnelStep
 from genpas_cli.shards import ShardFile
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
-FILE, ROW = "genpas_file", "genpas_row"
-"""Where a row of files stands: number of the file, row in it."""
-
-_SLASHES = re.compile(":/+")
-
-_WHOLE = ("tinyint", "smallint", "int", "bigint")
+_UNITS = (1, 10**3, 10**6, 10**9)
+"""How many of what times may count make a second: numbers from 1979 to 2103 lie in ranges that do not overlap."""
+_CALENDAR = "^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])(([01][0-9]|2[0-3])([0-5][0-9]){0,2})?$"
+_MOSTLY = 0.9
+_LOCAL = "Use --engine local, or make them timestamps in a DataFrame and call genpas_cli.spark.augment."
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Frame:
     order: tuple[str, ...]
     """Columns that order rows of equal user and time, under the tie rule `file`; none if nothing does."""
     time_type: str | None
-    """BIGINT, DOUBLE or TIMESTAMP (microseconds); None without a time column."""
+    """BIGINT, DOUBLE, TIMESTAMP (microseconds) or TIMESTAMP_NS; None without a time column."""
     kept: dict[str, pa.DataType]
     """Kept columns by name; they are keep_0, ..."""
     funnel: tuple[FunnelStep, ...]
@@ -80,128 +85,74 @@ def check_spark_extra(what: str) -> None:
         )
 
 
-@contextmanager
-def spark_errors() -> Iterator[None]:
-    """Turn what Spark raises, on the driver or after a worker's failure, into errors of ours."""
-    from pyspark.errors import PySparkException
-
-    try:
-        yield
-    except PySparkException as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        # A worker's own words stand at the end of its traceback.
-        told = next((line for line in reversed(lines) if "Error: " in line and not line.startswith("at ")), lines[0])
-        raise MachineError(f"Spark gave up: {told}", tip="Spark's own log says more.") from error
-
-
-def read_files(spark: SparkSession, sources: Sequence[str]) -> DataFrame:
-    """Return the rows of Parquet files, with their place in them: files are in the order of `ingest`.
-
-    Raises:
-        DataError: they cannot be read as Parquet.
-    """
-    from pyspark.errors import AnalysisException
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
-
-    try:
-        files = [file for source in sources for file in sorted(spark.read.parquet(source).inputFiles(), key=_parts)]
-        frame = spark.read.parquet(*sources)
-    except AnalysisException as error:
-        raise DataError(
-            f"Spark cannot read {', '.join(sources)} as Parquet: {str(error).splitlines()[0]}",
-            tip="Other formats: read them into a DataFrame, and call genpas_cli.spark.augment.",
-        ) from error
-    # The two ways in which Spark tells a file's name differ in the slashes after the scheme.
-    numbers = (F.lit(part) for number, file in enumerate(files) for part in (_SLASHES.sub(":/", file), number))
-    file = F.regexp_replace(F.col("_metadata.file_path"), _SLASHES.pattern, ":/")
-    unknown = F.raise_error(F.concat(F.lit("a file that was not listed: "), file)).cast("int")
-    place = F.coalesce(F.create_map(*numbers)[file], unknown)
-    return frame.select("*", place.alias(FILE), F.col("_metadata.row_index").alias(ROW))
-
-
-def _parts(uri: str) -> tuple[str, ...]:
-    return PurePosixPath(unquote(urlsplit(uri).path)).parts
-
-
-def prepare(  # the log, how it is read, and what orders it
-    frame: DataFrame, name: str, reading: ReadingOptions, cleaning: CleaningOptions, ties: Ties, order: Sequence[str]
-) -> Frame:
-    """Find the columns, and drop the rows that are bad, lack a user or an item, or have too low a rating.
+def read_frame(  # the log, how it is read, and what orders it
+    frame: DataFrame, name: str, reading: ReadingOptions, cleaning: CleaningOptions, order: Sequence[str]
+) -> tuple[DataFrame, LogTypes]:
+    """Find the columns of a DataFrame, and return them as of `canonical`.
 
     Args:
         frame: the log.
         name: what to call it in messages.
         reading: names of the columns.
         cleaning: `min_rating` and `dedup` are used here.
-        ties: rule for rows of equal user and time.
-        order: columns that order them at last.
+        order: columns that order rows of equal user and time at last.
 
     Raises:
         DataError: columns cannot be told, or are of a type that has no text or time.
     """
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
-
-    types = {field.name: field.dataType.simpleString() for field in frame.schema if field.name not in (FILE, ROW)}
-    columns = tuple(Column(column, column, kind.upper(), is_text=False) for column, kind in types.items())
+    types = types_of(frame)
+    columns = tuple(Column(column, column, kind, is_text=False) for column, kind in types.items())
     roles = find_roles(Named(name, columns, has_names=True), reading, rating=cleaning.min_rating is not None)
-    for role in ("user", "item"):
-        column = getattr(roles, role).name
-        if types[column] not in (*_WHOLE, "string"):
-            raise DataError(
-                f"{name}: {role} ids in column {column!r} are of type {types[column]}, whose text is a matter of taste",
-                tip="Cast them to text first.",
-            )
-    time, time_type = _time(roles, types, name)
-    kept = {column.name: _arrow_type(frame, column.name) for column in roles.keep}
-    ids = [_quoted(column.name).cast("string") for column in (roles.user, roles.item)]
-    by = [F.md5(F.concat_ws("\x1f", *ids).cast("binary"))] if ties == "hash" else []
-    by += [_quoted(column) for column in order]
-    rows = frame.select(
-        ids[0].alias("user_id"),
-        ids[1].alias("item_id"),
-        *([] if time is None else [time.alias("time")]),
-        *([F.xxhash64(*map(_quoted, types)).alias("row_hash")] if cleaning.dedup == "exact" else []),
-        *(_quoted(column).alias(f"keep_{i}") for i, column in enumerate(kept)),
-        *(column.alias(f"order_{i}") for i, column in enumerate(by)),
-        *([] if roles.rating is None else [_quoted(roles.rating.name).alias("rating")]),
-    )
-    names = tuple(f"order_{i}" for i in range(len(by)))
-    rows, funnel = _filtered(rows, reading, cleaning, has_time=time is not None)
-    return Frame(rows.drop("rating"), names, time_type, kept, funnel)
+    keep = tuple(dict.fromkeys(column.name for column in roles.keep))
+    time = None if roles.time is None else roles.time.name
+    rating = None if roles.rating is None else roles.rating.name
+    found = LogColumns(name, roles.user.name, roles.item.name, time, rating, keep, tuple(types.items()))
+    kept = tuple((column, str(kept_type(types[column]))) for column in keep)
+    log = LogTypes(None if time is None else time_type(types[time]), kept)
+    exact = cleaning.dedup == "exact"
+    check_columns(found, log, exact=exact)
+    return canonical(frame, found, log, exact=exact, order=order), log
 
 
-def _quoted(name: str) -> Any:
+def prepare(
+    rows: DataFrame, name: str, types: LogTypes, options: tuple[ReadingOptions, CleaningOptions], ties: Ties
+) -> Frame:
+    """Drop the rows that are bad, lack a user or an item, or have too low a rating.
+
+    Args:
+        rows: as of `canonical`.
+        name: what to call the log in messages.
+        types: of the columns.
+        options: `bad_rows` and `min_rating` are used here.
+        ties: rule for rows of equal user and time.
+
+    Raises:
+        DataError: rows are bad, or times are no plain numbers.
+    """
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
-    return F.col("`" + name.replace("`", "``") + "`")
+    order = [column for column in rows.columns if column.startswith("order_")]
+    if ties == "hash":
+        ids = F.concat_ws("\x1f", F.col("user_id"), F.col("item_id"))
+        rows, order = rows.withColumn("order_hash", F.md5(ids.cast("binary"))), ["order_hash", *order]
+    rows, funnel = _filtered(rows, *options, has_time=types.time is not None)
+    if types.time in ("BIGINT", "DOUBLE"):
+        _check_numbers(rows, name)
+    return Frame(rows.drop("rating"), tuple(order), types.time, types.arrow(), funnel)
 
 
-def _time(roles: Roles, types: dict[str, str], name: str) -> tuple[Any, str | None]:
+def _check_numbers(rows: DataFrame, name: str) -> None:
+    """Raise DataError for numbers that are calendar dates, or that count two units: the local engine tells them."""
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
-    if roles.time is None:
-        return None, None
-    column, kind = _quoted(roles.time.name), types[roles.time.name]
-    if kind in _WHOLE:
-        return column.cast("bigint"), "BIGINT"
-    if kind in ("float", "double"):
-        return column.cast("double"), "DOUBLE"
-    if kind == "timestamp":
-        return F.unix_micros(column), "TIMESTAMP"
-    if kind in ("timestamp_ntz", "date"):
-        # Not by a cast to timestamp: that would take them for times of the session's zone, and they are UTC.
-        epoch = F.lit("1970-01-01").cast("timestamp_ntz")
-        return F.timestamp_diff("MICROSECOND", epoch, column.cast("timestamp_ntz")), "TIMESTAMP"
-    raise DataError(
-        f"{name}: times in column {roles.time.name!r} are of type {kind}", tip="Make them timestamps first."
-    )
-
-
-def _arrow_type(frame: DataFrame, column: str) -> pa.DataType:
-    from pyspark.sql.pandas.types import to_arrow_type
-
-    kind = frame.schema[column].dataType
-    return pa.timestamp("us") if kind.simpleString() == "timestamp" else to_arrow_type(kind)  # in UTC, as in a store
+    whole = F.col("time").cast("decimal(38,0)").cast("string")
+    counts = [F.sum(F.col("time").between(3e8 * unit, 42e8 * unit).cast("bigint")) for unit in _UNITS]
+    calendar = F.sum(whole.rlike(_CALENDAR).cast("bigint"))
+    total, dates, *units = rows.agg(F.count("time"), calendar, *counts).collect()[0]
+    if total and dates >= _MOSTLY * total:
+        raise DataError(f"{name}: its times look like calendar dates such as 20240131", tip=_LOCAL)
+    if sum(bool(count) for count in units) > 1:
+        raise DataError(f"{name}: its times count two units, such as seconds and milliseconds", tip=_LOCAL)
 
 
 def _filtered(
@@ -209,25 +160,30 @@ def _filtered(
 ) -> tuple[DataFrame, tuple[FunnelStep, ...]]:
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
-    false = F.lit(False)  # noqa: FBT003  # a value
-    steps = {"bad rows": false if not has_time else F.col("time").isNull() | F.isnan(F.col("time").cast("double"))}
-    lacking = (F.col(name).isNull() | (F.col(name) == "") for name in ("user_id", "item_id"))
-    steps["no user or item"] = next(lacking) | next(lacking)
+    bad, has_rating = F.lit(False), cleaning.min_rating is not None  # noqa: FBT003  # a value
+    for name, there in {"time": has_time, "rating": has_rating}.items():
+        bad = bad | F.col(name).isNull() if there else bad
+    steps = {"bad rows": bad, "no user or item": F.col("user_id").isNull() | F.col("item_id").isNull()}
     if cleaning.min_rating is not None:
-        steps["min rating"] = F.coalesce(F.col("rating") < cleaning.min_rating, false)
+        steps["min rating"] = F.col("rating") < cleaning.min_rating
     why = F.lit(None)
     for name, condition in reversed(steps.items()):
         why = F.when(condition, F.lit(name)).otherwise(why)
-    counts = {row["why"]: row["count"] for row in rows.groupBy(why.alias("why")).count().collect()}
+    rows = rows.withColumn("why", why)
+    counts = {row["why"]: row["count"] for row in rows.groupBy("why").count().collect()}
     if counts.get("bad rows") and reading.bad_rows == "error":
-        raise DataError(f"{counts['bad rows']:,} rows have no time", tip="Drop and count them with --bad-rows skip.")
+        what = " or ".join([*(["time"] if has_time else []), *(["rating"] if has_rating else [])])
+        raise DataError(
+            f"{counts['bad rows']:,} rows have no {what}, or one that is not finite",
+            tip="Drop and count them with --bad-rows skip.",
+        )
     left = sum(counts.values())
     funnel = [FunnelStep("read", 0, left)]
     for name in steps:
         left -= counts.get(name, 0)
         if name != "bad rows" or reading.bad_rows == "skip":
             funnel.append(FunnelStep(name, counts.get(name, 0), left))
-    return rows.filter(why.isNull()), tuple(funnel)
+    return rows.filter(F.col("why").isNull()).drop("why"), tuple(funnel)
 
 
 def number_items(frame: Frame) -> tuple[Frame, list[str]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from genpas_cli.errors import DataError, IntegrityError, UsageError
+from genpas_cli.errors import DataError, GenpasError, IntegrityError, MachineError, UsageError
+from genpas_cli.jobs.claims import Claim, Other, own_files, remove_claim
 from genpas_cli.jobs.planning import Job, check_room
 from genpas_cli.jobs.unfinished import resumable
 from genpas_cli.machine import Machine, disk_error, scratch_directory
@@ -24,12 +26,19 @@ from genpas_cli.manifest import (
     read_manifest,
     read_part,
 )
-from genpas_cli.places import file_digest
+from genpas_cli.places import StoragePlace, file_digest
 from genpas_cli.publish import refuse_existing
-from genpas_cli.remote import files_below, is_remote, removed, uploaded
+from genpas_cli.remote import copied, files_below, normal, removed, removed_below, uploaded
 from genpas_cli.shards import FinishedShards, ShardFile
+from genpas_cli.signals import uninterrupted
+from genpas_cli.storage_calls import is_unanswered
+from genpas_cli.threads import in_order, pool
+from genpas_cli.uris import is_remote
 
-_OURS = ("data/", "sequences/", "items.parquet", "users.parquet", "README.md")
+STAGED = ".part"
+"""What names on object storage end in until the files are published."""
+_COPIES = 8
+"""How many files are copied at a time."""
 
 
 class Destination(ABC):
@@ -116,10 +125,14 @@ class _Directory(Destination):
 
 
 class _Storage(Destination):
-    """A prefix on object storage: shards go there one by one; the manifest last, without which it is no data set."""
+    """A prefix on object storage, which one run at a time may write to (`claims`).
+
+    Files go into the run's own directory there, which no glob finds; when all are there, they are copied to their
+    names, the manifest last.
+    """
 
     def __init__(self, uri: str) -> None:
-        self._uri = uri.rstrip("/")
+        self._uri = normal(uri)
 
     def __str__(self) -> str:
         return self._uri
@@ -131,11 +144,26 @@ class _Storage(Destination):
                     f"{flag} is for a directory here; objects cannot be exchanged in one step",
                     tip=f"Leave it out, and write to another place than {self._uri}.",
                 )
-        names = files_below(self._uri)
-        if {NAME, PART_NAME} & set(names):
+        self._check_free(set(files_below(self._uri)))
+
+    def _check_free(self, names: set[str]) -> None:
+        """Raise UsageError if there is anything below the prefix but what killed runs have not published."""
+        if {NAME, PART_NAME} & names:
             raise UsageError(f"{self._uri} exists", tip="Remove it there, or choose another place with -o.")
-        if foreign := next((name for name in names if not name.startswith(_OURS)), None):
-            raise UsageError(f"{self._uri} holds something else: {foreign}", tip="Choose another place with -o.")
+        if foreign := sorted(name for name in names - self._left_half(names) if not own_files(name)):
+            raise UsageError(f"{self._uri} holds something else: {foreign[0]}", tip="Choose another place with -o.")
+
+    def _left_half(self, names: set[str]) -> set[str]:
+        """Return the files of runs that were killed while they copied them to their names: they are the same still."""
+        staged = {}
+        for name in names:
+            run, _, file = name.partition("/")
+            if own_files(run) and file.endswith(STAGED):
+                staged[file.removesuffix(STAGED)] = name
+        return {name for name in names & set(staged) if self._digest(name) == self._digest(staged[name])}
+
+    def _digest(self, name: str) -> str:
+        return file_digest(StoragePlace(f"{self._uri}/{name}"))
 
     def check_room(self, job: Job, machine: Machine) -> None:
         # A few shards at a time lie on the disk here; it was made sure that memory holds as many.
@@ -146,27 +174,46 @@ class _Storage(Destination):
         self, settings: dict[str, Any], machine: Machine, *, resume: bool, force: bool
     ) -> Iterator[FinishedShards]:
         del settings, resume, force
-        with scratch_directory(machine.temp_dir) as scratch:
-            work = scratch / "pairs"
-            work.mkdir()
-            finished = _Uploaded(work, self._uri)
-            try:
+        claim = Claim(self._uri)
+        with scratch_directory(machine.temp_dir) as scratch, _withdrawn(claim):
+            dead = claim.acquire()
+            with claim.kept():
+                self._tidy(dead)
+                work = scratch / "pairs"
+                work.mkdir()
+                finished = _Uploaded(work, self._uri, claim)
                 yield finished
-                left = sorted(path for path in work.rglob("*") if path.is_file())
-                for path in sorted(left, key=lambda path: path.name in (NAME, PART_NAME)):
+                for path in sorted(path for path in work.rglob("*") if path.is_file()):
                     finished.upload(path.relative_to(work).as_posix())
-            except BaseException:
-                with contextlib.suppress(Exception):  # the first error counts
-                    finished.remove()
-                raise
+                finished.publish()
+
+    def _tidy(self, dead: Sequence[Other]) -> None:
+        """Remove what killed runs have left; what is not theirs is refused."""
+        names = set(files_below(self._uri))
+        self._check_free(names)
+        for name in self._left_half(names):
+            removed(f"{self._uri}/{name}")
+        for other in dead:
+            removed_below(f"{self._uri}/{other.name}")
+
+
+@contextmanager
+def _withdrawn(claim: Claim) -> Iterator[None]:
+    """Remove what the run has in its directory when it ends, however; unless the storage does not answer any more."""
+    try:
+        yield
+    finally:
+        with uninterrupted(), contextlib.suppress(GenpasError, OSError):  # the first error counts
+            if not is_unanswered():
+                remove_claim(claim)
 
 
 class _Uploaded(FinishedShards):
     """The shards that are on object storage, and not here any more."""
 
-    def __init__(self, directory: Path, uri: str) -> None:
+    def __init__(self, directory: Path, uri: str, claim: Claim) -> None:
         super().__init__(directory)
-        self._uri, self._there = uri, list[str]()
+        self._uri, self._claim, self._there = uri, claim, list[str]()
 
     def add(self, file: ShardFile) -> None:
         """Bring a shard there."""
@@ -178,11 +225,40 @@ class _Uploaded(FinishedShards):
         self.files[file.path] = file
 
     def upload(self, name: str) -> None:
-        """Bring a file there."""
+        """Bring a file there, under a name that is not yet its own."""
+        self._claim.check()
+        uploaded(self.directory / name, f"{self._claim.directory}/{name}{STAGED}")
         self._there.append(name)
-        uploaded(self.directory / name, f"{self._uri}/{name}")
 
-    def remove(self) -> None:
-        """Take back what has been brought there."""
-        for name in self._there:
-            removed(f"{self._uri}/{name}")
+    def publish(self) -> None:
+        """Give all files their names, the manifest last; if that fails, none has it.
+
+        Raises:
+            MachineError: the storage cannot be reached, or another run has taken the prefix.
+        """
+        if not self._claim.is_only_one():
+            raise MachineError(f"another run has taken {self._uri}", tip="Choose another place with -o.")
+        last = [name for name in self._there if name in (NAME, PART_NAME)]
+        first = [name for name in self._there if name not in last]
+        named = list[str]()
+        with uninterrupted():
+            try:
+                with pool(_COPIES, "genpas-copy") as workers:
+                    for name in in_order(workers, [partial(self._name, name) for name in first], ahead=4 * _COPIES):
+                        named.append(name)
+                named += [self._name(name) for name in last]
+            except BaseException:
+                self._take_back(named, first)
+                raise
+
+    def _name(self, name: str) -> str:
+        self._claim.check()
+        copied(f"{self._claim.directory}/{name}{STAGED}", f"{self._uri}/{name}")
+        return name
+
+    def _take_back(self, named: list[str], begun: list[str]) -> None:
+        """Remove what has its name already, or may have it; they are this run's alone while it has the claim."""
+        with contextlib.suppress(GenpasError, OSError):  # the first error counts
+            self._claim.check()
+            for name in {*named, *begun}:
+                removed(f"{self._uri}/{name}")

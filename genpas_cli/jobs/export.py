@@ -31,6 +31,7 @@ from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, foreign_entry, is_real_directory, refuse_existing
 from genpas_cli.sealed import is_intact, sealed
 from genpas_cli.threads import in_order, pool
+from genpas_cli.uris import check_local
 
 NAME = "export.json"
 """What an output directory is known by; it says how it was made."""
@@ -81,6 +82,7 @@ def export(
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`; nothing is written then.
     """
+    check_local(output, "-o")
     started, path, machine = time.monotonic(), Path(output), resolve(options)
     with _opened(pairs, options, machine, progress, name=path.name) as run:
         is_file = run.is_one_file

@@ -12,7 +12,7 @@ import pyarrow as pa
 from genpas_cli.arguments import checked
 from genpas_cli.checked_files import identity_digest
 from genpas_cli.engines.work import PairForm, SplitPlan, shard_batches
-from genpas_cli.errors import DataError, IntegrityError, UsageError
+from genpas_cli.errors import IntegrityError, UsageError
 from genpas_cli.jobs.augment import manifest_of
 from genpas_cli.jobs.opening import OpenedSource, opened_store
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
@@ -20,7 +20,7 @@ from genpas_cli.jobs.planning import check_augment_options, check_room, plan_job
 from genpas_cli.loaders.sources import Block, Segment
 from genpas_cli.progress import silent
 from genpas_cli.sampling.cuts import shard_row_counts
-from genpas_cli.store import is_store
+from genpas_cli.store import check_is_store
 
 
 class FreshPairs:
@@ -118,10 +118,7 @@ def _drawn(plan: SplitPlan, epoch: int) -> int:
 
 @contextmanager
 def _opened(store: Path, options: AugmentOptions, keep: tuple[str, ...]) -> Iterator[OpenedSource]:
-    if not store.exists():
-        raise DataError(f"no such store: {store}", tip=f"Make it first: genpas ingest LOGS -o {store}")
-    if not is_store(store):
-        raise DataError(f"{store} is no store", tip=f"Make one: genpas ingest {store} -o STORE")
+    check_is_store(store)
     reading = IngestOptions(keep=keep)
     with opened_store(store, options, reading, None, rejects=None, force=False, progress=silent) as opened:
         yield opened

@@ -32,6 +32,7 @@ from genpas_cli.publish import building, refuse_existing
 from genpas_cli.remote import needed_here
 from genpas_cli.shards import ShardFile, rows_by_split
 from genpas_cli.threads import in_order, pool
+from genpas_cli.uris import check_local
 
 _SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.parquet")
 _THREADS = "genpas-merge"
@@ -88,6 +89,8 @@ def merge(
         MachineError: no space, or no permission.
     """
     started, limits = time.monotonic(), resolve(machine or MachineOptions())
+    if output is not None:
+        check_local(output, "-o")
     found = _checked([Path(part) for part in parts])
     path = Path(output) if output is not None else _whole_of(found[0])
     refuse_existing(path, force=force, foreign=foreign_in_pairs)

@@ -17,6 +17,7 @@ from genpas_cli.machine import Machine, MachineOptions, machine_options, resolve
 from genpas_cli.manifest import is_pairs_directory
 from genpas_cli.progress import Progress
 from genpas_cli.store import Store, is_store, open_store
+from genpas_cli.uris import check_local
 
 Sources = str | Path | Sequence[str | Path]
 
@@ -84,6 +85,8 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
 
     Without a place for `rejects`, they go the way of the temporary store.
     """
+    if keep_store is not None:
+        check_local(keep_store, "--store")
     arguments = log_names(sources)
     reading, machine, log = ingest_options or IngestOptions(), resolve(options), None
     with scratch_directory(machine.temp_dir) as scratch:

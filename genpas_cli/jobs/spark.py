@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,23 +21,28 @@ import pyarrow.parquet as pq
 from genpas_cli import store as stores
 from genpas_cli.database import Database, connect
 from genpas_cli.engines import spark as engine
+from genpas_cli.engines.spark_columns import LogTypes
+from genpas_cli.engines.spark_files import find_files, nanoseconds_read, read_files
+from genpas_cli.engines.spark_session import session, spark_errors
 from genpas_cli.engines.spark_tasks import TASKS, USERS
-from genpas_cli.errors import DataError, MachineError, UsageError
+from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.augment import AugmentReport, held_out_of, manifest_of, write_companions
 from genpas_cli.jobs.ingest import check_ingest_options, report_of
 from genpas_cli.jobs.log_figures import iso_time
+from genpas_cli.jobs.opening import log_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import check_augment_options, check_room, plan_job
 from genpas_cli.logs.instants import as_number, parse_instant
 from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, SplitRule, Ties, parse_split
 from genpas_cli.logs.staging import FileReport
-from genpas_cli.machine import machine_options, resolve, scratch_directory
+from genpas_cli.machine import MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.manifest import foreign_in_pairs, library_versions, run_facts, write_manifest
 from genpas_cli.options import as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.shards import number_order, rows_by_split
-from genpas_cli.store import open_store
+from genpas_cli.store import is_store, open_store
+from genpas_cli.uris import check_local
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -46,7 +51,17 @@ _NOT_HERE = {
     "where": "Filter the DataFrame first.", "session_gap": "Make a user of each session in the DataFrame first.",
     "items": "Numbers are made anew here.", "users": "Numbers are made anew here.",
 }  # fmt: skip
-"""Options of reading that Spark leaves to others."""
+"""What to do instead of some options that the Spark engine does not know."""
+
+_CUTTING = {
+    *MachineOptions.__dataclass_fields__, "strategy", "alpha", "beta", "gamma", "draw", "pairs", "epochs", "seed",
+    "max_input", "order", "shard_rows", "form", "user_ids",
+}  # fmt: skip
+_READING = {
+    *MachineOptions.__dataclass_fields__, "user", "item", "time", "rating", "keep", "format", "bad_rows", "min_rating",
+    "dedup", "min_user", "min_item", "ties", "split", "eval", "allow_duplicate_files",
+}  # fmt: skip
+"""Options that the Spark engine knows; any other that is given is refused, those of later versions too."""
 
 _ROWS_A_PARTITION, _FEWEST_PARTITIONS = 1 << 19, 4
 """Of the first shuffle: what a worker's Python takes in at a time, whatever the log's size."""
@@ -57,7 +72,9 @@ _USERS = pa.schema(
         ("validation_length", pa.int32()),
     ]
 )  # fmt: skip
-_TIMES = {"BIGINT": pa.int64(), "DOUBLE": pa.float64(), "TIMESTAMP": pa.timestamp("us")}
+_TIMES = {
+    "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "TIMESTAMP": pa.timestamp("us"), "TIMESTAMP_NS": pa.timestamp("ns"),
+}  # fmt: skip
 
 
 def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
@@ -85,18 +102,20 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
     """
     started, options, reading = time.monotonic(), options or AugmentOptions(), ingest_options or IngestOptions()
     engine.check_spark_extra("Spark")
+    check_local(output, "-o")
     _check_options(options, reading)
     path, machine = Path(output).absolute(), resolve(options)
     refuse_existing(path, force=force, foreign=foreign_in_pairs)
     with (
         building(path, force=force, foreign=foreign_in_pairs) as new,
         scratch_directory(machine.temp_dir) as scratch,
-        engine.spark_errors(),
+        spark_errors(),
         contextlib.ExitStack() as cleaning,
     ):
         new.mkdir()
         with connect(machine, scratch) as database:
-            counted = _Counted(database, _opened(source, spark, order), reading, new, progress)
+            opened = _opened(source, reading, order, (database, scratch), spark, cleaning)
+            counted = _Counted(database, opened, reading, new, progress)
             cleaning.callback(counted.frame.forget)
             counted.make_store(scratch / "lengths.store")
         with open_store(scratch / "lengths.store", machine, scratch) as store:
@@ -122,11 +141,16 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
 def _check_options(options: AugmentOptions, reading: IngestOptions) -> None:
     check_augment_options(options)
     check_ingest_options(reading)
-    if options.target_where is not None:
-        raise UsageError("--target-where is not known to the Spark engine", tip="It works with --engine local.")
-    for name, tip in _NOT_HERE.items():
-        if getattr(reading, name) is not None:
-            raise UsageError(f"--{name.replace('_', '-')} is not known to the Spark engine", tip=tip)
+    for given, known in ((options, _CUTTING), (reading, _READING)):
+        for field in fields(given):
+            if field.name not in known and getattr(given, field.name) != field.default:
+                flag = f"--{field.name.replace('_', '-')}"
+                tip = _NOT_HERE.get(field.name, "Leave it out, or use --engine local.")
+                raise UsageError(f"{flag} is not known to the Spark engine", tip=tip)
+    if reading.format not in (None, "parquet"):
+        raise UsageError(f"--format {reading.format}: --engine spark reads Parquet alone", tip="Use --engine local.")
+    if parse_split(reading.split)[0] not in ("leave-one-out", "none", "time"):
+        raise UsageError(f"--split {reading.split} is not known to the Spark engine", tip="Use --engine local.")
 
 
 class _Counted:
@@ -143,7 +167,7 @@ class _Counted:
     ) -> None:
         self._database, self._name, self._reading, self._users_of = database, source.name, reading, output / USERS
         progress("reading by Spark")
-        frame = engine.prepare(source.log, source.name, reading, reading, reading.ties, source.order)
+        frame = engine.prepare(source.rows, source.name, source.types, (reading, reading), reading.ties)
         self._check_order(frame)
         frame, self._ids = engine.number_items(frame)
         partitions = max(-(-frame.funnel[-1].kept // _ROWS_A_PARTITION), _FEWEST_PARTITIONS)
@@ -159,7 +183,7 @@ class _Counted:
         self.found = engine.count_users(self.frame.rows, output, self.rule)
         ties = [part["ties"] for part in self.found]
         self._ties = Ties(**{name: sum(each[name] for each in ties) for name in ties[0]})
-        self._check_ties(source.order)
+        self._check_ties(has_order=source.has_order)
 
     def _check_order(self, frame: engine.Frame) -> None:
         by_time = parse_split(self._reading.split)[0] == "time"
@@ -173,9 +197,9 @@ class _Counted:
                 f"{self._name} has no time column, and a DataFrame has no order of rows", tip="Name columns by `order`."
             )
 
-    def _check_ties(self, order: Sequence[str]) -> None:
+    def _check_ties(self, *, has_order: bool) -> None:
         rule = self._reading.ties
-        if self._ties.tied_events and (rule == "error" or (rule == "file" and not order)):
+        if self._ties.tied_events and (rule == "error" or (rule == "file" and not has_order)):
             raise DataError(
                 f"{self._ties.tied_events:,} interactions have the time of another one of their user, and nothing "
                 "orders them",
@@ -256,26 +280,29 @@ class _Counted:
 class _Source(NamedTuple):
     """What pairs are cut from."""
 
-    log: DataFrame
+    rows: DataFrame
+    """As of `canonical`."""
+    types: LogTypes
     name: str
     """What to call it."""
-    order: Sequence[str]
-    """Columns that order rows of equal user and time."""
+    has_order: bool
+    """Whether something orders rows of equal user and time."""
 
 
-def _opened(source: Any, spark: SparkSession | None, order: Sequence[str]) -> _Source:
+def _opened(
+    source: Any, reading: IngestOptions, order: Sequence[str], planning: tuple[Database, Path],
+    spark: SparkSession | None, cleaning: contextlib.ExitStack,
+) -> _Source:  # fmt: skip
     if not isinstance(source, str | Path) and hasattr(source, "mapInArrow"):
-        return _Source(source, "DataFrame", order)
-    from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession as Session
-
-    names = [str(each) for each in ([source] if isinstance(source, str | Path) else source)]
+        rows, types = engine.read_frame(source, "DataFrame", reading, reading, order)
+        return _Source(rows, types, "DataFrame", bool(order))
+    names = log_names(source)
     if order:
         raise UsageError("order is for a DataFrame; rows of files are ordered by their place", tip="Leave it out.")
-    try:
-        session = spark or Session.builder.appName("genpas").getOrCreate()
-    except (PySparkException, OSError) as error:
-        raise MachineError(
-            f"Spark does not start: {str(error).splitlines()[0]}", tip="It needs Java 17 or newer: see JAVA_HOME."
-        ) from error
-    return _Source(engine.read_files(session, names), " ".join(names), (engine.FILE, engine.ROW))
+    if store := next((name for name in names if is_store(Path(name))), None):
+        raise UsageError(f"{store} is a store, and --engine spark cuts logs", tip="Use --engine local.")
+    database, scratch = planning
+    files, spark = find_files(database, names, reading, scratch), spark or session()
+    cleaning.enter_context(nanoseconds_read(spark))
+    rows = read_files(spark, files, exact=reading.dedup == "exact")
+    return _Source(rows, files.types, " ".join(names), has_order=True)

@@ -15,6 +15,7 @@ from genpas_cli.manifest import NAME
 from genpas_cli.places import Place, files_below, place_of
 from genpas_cli.progress import Progress, silent
 from genpas_cli.report.figures import StatsReport
+from genpas_cli.uris import check_local
 
 
 @checked
@@ -41,6 +42,8 @@ def stats(  # all but two by keyword
     """
     options = options or StatsOptions()
     check_stats_options(options)
+    if store is not None:
+        check_local(store, "--store")
     paths = [Path(name) for name in source_names(sources)]
     first = place_of(source_names(sources)[0])
     pairs = _pairs_kind(first, len(paths), options)

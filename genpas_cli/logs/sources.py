@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import io
+import re
 import shutil
 import stat
 import sys
@@ -19,13 +20,15 @@ import pyarrow as pa
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.logs.tables import refuse_address, refuse_remote_tables, refuse_tables
 from genpas_cli.machine import disk_error
-from genpas_cli.remote import fetched, find, is_remote
+from genpas_cli.remote import fetched, find
+from genpas_cli.uris import is_remote
 from genpas_cli.visible import is_unicode
 
 Compression = Literal["none", "gzip", "zstd"]
 
 STDIN = "-"
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_UNUSUAL, _ENDING = re.compile(r"[^A-Za-z0-9.]"), 40
 _MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -123,8 +126,8 @@ def _source(path: Path, name: str, spool: Path) -> SourceFile:
     if name == STDIN:
         return SourceFile(_spool(sys.stdin.buffer, spool), "stdin")
     if is_remote(name):
-        # Its ending stays: it says how the file is compressed.
-        copy = spool.with_name(f"{spool.name}-{Path(name).name}")
+        # Its ending stays, as it says how the file is compressed; but nothing that has a meaning in a pattern.
+        copy = spool.with_name(f"{spool.name}-{_UNUSUAL.sub('_', name)[-_ENDING:]}")
         return SourceFile(fetched(name, copy, option="--temp-dir"), name, tuple(_partitions(Path(name))))
     if not stat.S_ISREG(path.stat().st_mode):
         # A named pipe, `<(zcat ...)` for one, gives its bytes once; they are needed for detection, digest and reading.

@@ -29,6 +29,7 @@ from typing import Any, Literal
 
 from genpas_cli.errors import DataError
 from genpas_cli.report.figures import StatsReport, StrategyFigures
+from genpas_cli.uris import check_local
 
 DEFAULT = "default"
 """Name of the rules that come with genpas."""
@@ -73,6 +74,7 @@ def read_rules(path: str) -> list[Rule]:
     Raises:
         DataError: no such file, no TOML, or no rule; the message says which.
     """
+    check_local(path, "--check")
     place = Path(__file__).with_name("default_rules.toml") if path == DEFAULT else Path(path)
     try:
         content = tomllib.loads(place.read_text(encoding="utf-8"))

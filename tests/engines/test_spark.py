@@ -159,15 +159,15 @@ def test_logs_that_will_not_do(spark: Any, log: Path, tmp_path: Path) -> None:
     frame = spark.read.parquet(str(log))
     cases = {
         "which column is the user": frame.drop("user_id"),
-        "times in column 'timestamp' are of type string": frame.withColumn("timestamp", frame["shop"]),
-        "item ids in column 'item_id' are of type double": frame.withColumn("item_id", frame["price"]),
+        "times in column 'timestamp' are of type VARCHAR": frame.withColumn("timestamp", frame["shop"]),
+        "ids in column 'item_id' hold fractions": frame.withColumn("item_id", frame["price"]),
         "rows have no time": frame.withColumn("timestamp", frame["price"]),
         "no interaction is left": frame.filter("false"),
     }
     for words, bad in cases.items():
         with pytest.raises(DataError, match=words):
             augment(bad, tmp_path / "out.pairs", order=["event"])
-    with pytest.raises(DataError, match="Spark cannot read"):
+    with pytest.raises(DataError, match="no such file or directory"):
         augment(tmp_path / "nosuch", tmp_path / "out.pairs", spark=spark)
     with pytest.raises(UsageError, match="no order of rows"):
         augment(frame.drop("timestamp", "when", "at"), tmp_path / "out.pairs")

@@ -140,11 +140,13 @@ def test_what_is_there_is_not_touched(bucket: Bucket, store: Path) -> None:
         augment(store, f"s3://{bucket.name}/home")
 
 
-def test_what_a_killed_run_left_there_is_written_over(bucket: Bucket, store: Path, tmp_path: Path) -> None:
-    bucket.put("out.pairs/data/train-00000-of-00001.parquet", b"half")
-    augment(store, f"s3://{bucket.name}/out.pairs")
-    augment(store, tmp_path / "here.pairs")
-    assert identity(fetched(bucket, "out.pairs", tmp_path)) == identity(tmp_path / "here.pairs")
+@pytest.mark.parametrize("name", ["data/train-00000-of-00001.parquet", "README.md", "items.parquet", "x/y"])
+def test_an_object_of_somebody_else_is_never_written_over(bucket: Bucket, store: Path, name: str) -> None:
+    bucket.put(f"out.pairs/{name}", b"mine")
+    with pytest.raises(UsageError, match=f"holds something else: {name}"):
+        augment(store, f"s3://{bucket.name}/out.pairs")
+    assert bucket.objects() == [f"out.pairs/{name}"]
+    assert bucket.get(f"out.pairs/{name}") == b"mine"
 
 
 def test_an_upload_that_fails_leaves_nothing(
