@@ -19,8 +19,10 @@ from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs.histories import History, history_of, whole_users
 from genpas_cli.logs.merging import merged
+from genpas_cli.logs.mixed_units import EarlierTimes
 from genpas_cli.logs.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged
+from genpas_cli.time_units import counts_of, counts_query
 from genpas_cli.store import Store, attached_store
 
 _NEED_ALL_ROWS = {
@@ -134,6 +136,14 @@ class Earlier:
                     f"{wanted.get(name) or 'not there'}",
                     tip="Append a log of the same columns; --time, --time-format and --keep say how it is read.",
                 )
+
+    def times(self) -> EarlierTimes | None:
+        """Return what is known about the unit of the store's times; None where these are no plain numbers."""
+        if self.store.meta["time_type"] not in ("BIGINT", "DOUBLE"):
+            return None
+        query = counts_query("time", f"{self.store.name}.interactions")
+        counts = counts_of(self.store.database.con.sql(query).fetchall()[0])
+        return EarlierTimes(str(self.store.path), counts)
 
     def joined_with(self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None]) -> Joined:
         """Return what puts the new rows among those of the store.

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,8 @@ class IngestReport:
     """Path of the store; None for a temporary one."""
     rejects: str | None = None
     """Path of the file that holds the bad rows, if there were any."""
+    notes: list[str] = field(default_factory=list)
+    """What may be a surprise in how the log was read, such as which of several columns of times was taken."""
 
 
 def ingest(  # noqa: PLR0913  # all but three by keyword
@@ -164,7 +166,7 @@ class _Ingest:
         known = {kind: self._known(kind) for kind in numbering.KINDS}
         staged = stage(
             self.con, sources, self.options, scratch=scratch, rejects=rejects, memory=self.database.memory,
-            progress=self.progress,
+            progress=self.progress, earlier=None if self.earlier is None else self.earlier.times(),
         )  # fmt: skip
         _check_kept_names(staged.kept)  # by now they have the log's own names, whatever the options call them
         before = 0 if self.earlier is None else self.earlier.rows
@@ -182,6 +184,8 @@ class _Ingest:
         joined = None if self.earlier is None else self.earlier.joined_with(self.database, staged, known)
         passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, joined)
         self.funnel += passes.prepare(self.funnel[-1].kept)
+        if self.funnel[-1].kept == 0:
+            raise self._nothing_left()
         stores.attach_new(self.con, new)
         users, items = joined.numbers if joined else (
             numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive()
@@ -200,7 +204,7 @@ class _Ingest:
         stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
         lengths = figures.lengths(users.count)
         stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
-        report = self._report(figures, lengths.column("length").to_numpy(), items.count)
+        report = self._report(figures, lengths.column("length").to_numpy(), items.count, staged.notes)
         stores.write_provenance(self.con, self._sources(staged), self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes))
         return report
@@ -242,7 +246,9 @@ class _Ingest:
         tip = _NOTHING_LEFT.get(last, "Loosen the cleaning options.")
         return DataError(f"no {'new ' if self.earlier else ''}interaction is left: {told}", tip=tip)
 
-    def _report(self, figures: LogFigures, of_users: NDArray[np.int32], items: int) -> IngestReport:
+    def _report(
+        self, figures: LogFigures, of_users: NDArray[np.int32], items: int, notes: Sequence[str]
+    ) -> IngestReport:
         lengths = of_users[of_users > 0]
         low, median, p99, high = np.quantile(lengths, [0, 0.5, 0.99, 1])
         length = {
@@ -256,7 +262,7 @@ class _Ingest:
             users=len(of_users), items=items, interactions=figures.interactions,
             funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
             ties=figures.ties.shares(), split=figures.split_counts(), time_range=figures.time_range(),
-            length=length, store="",
+            length=length, store="", notes=list(notes),
         )  # fmt: skip
 
     def _meta(self, report: IngestReport, staged: Staged, passes: LogPasses) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from genpas_cli.errors import DataError
+from genpas_cli.logs.column_tips import time_note
 from genpas_cli.logs.columns import Column, Roles, find_roles
+from genpas_cli.logs.likely_times import likely_formats
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.readers import LogFile, first_values
 from genpas_cli.logs.times import (
@@ -17,6 +21,7 @@ from genpas_cli.logs.times import (
     common_type,
     format_reader,
     guarded,
+    is_number,
     number_sql,
     text_reader,
     typed_reader,
@@ -62,6 +67,8 @@ class Plan:
     """None where no ratings are read."""
     has_hash: bool
     time_format: str | None = None
+    notes: tuple[str, ...] = ()
+    """What a user should know about the choice of columns."""
 
     @property
     def has_rating(self) -> bool:
@@ -116,8 +123,12 @@ def plan_load(
         DataError: columns are missing, ambiguous or of a type that does not do, or the files do not fit together.
     """
     rating = cleaning.min_rating is not None
-    roles = tuple(find_roles(log.named, options, rating=rating) for log in logs)
+    values = [partial(_values_of, con, log) for log in logs]
+    roles = tuple(
+        find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)
+    )
     times = _times(con, logs, roles, options)
+    note = time_note(logs[0].named, roles[0], values[0]) if options.time is None else None
     for log, role in zip(logs, roles, strict=True):
         _check_rating(log, role)
     keep = {role.name: n for n, role in reversed(list(enumerate(roles[0].keep)))}
@@ -138,7 +149,20 @@ def plan_load(
         min_rating=cleaning.min_rating,
         has_hash=cleaning.dedup == "exact",
         time_format=options.time_format,
+        notes=(*([note] if note else []), *_calendar_notes(roles, times)),
     )
+
+
+def _values_of(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> Sequence[str]:
+    if column.is_text and log.format != "sequences":
+        return column.samples
+    nested = any(mark in column.type for mark in _NESTED)
+    return () if nested or log.format == "sequences" else first_values(con, log, column)
+
+
+def _calendar_notes(roles: Sequence[Roles], times: Sequence[TimeReader]) -> list[str]:
+    found = {role.time.name: time.calendar for role, time in zip(roles, times, strict=False) if role.time and time.calendar}
+    return [f"the integers of column {name} are read as dates written {written}" for name, written in found.items()]
 
 
 def _id_type(logs: Sequence[LogFile], columns: Sequence[Column]) -> str:
@@ -191,7 +215,9 @@ def _time(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, options:
             )
         return format_reader(column.sql, options.time_format)
     if column.type != "VARCHAR":
-        reader = typed_reader(column.sql, column.type)
+        reader = typed_reader(
+            column.sql, column.type, first_values(con, log, column) if is_number(column.type) else ()
+        )
         if reader is None:
             raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no time")
         return reader
@@ -200,10 +226,16 @@ def _time(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, options:
     if reader is None and values:
         shown = ", ".join(repr(value) for value in values[:3])
         raise DataError(
-            f"{log.name}: column {column.name!r} holds no times that are known: {shown}",
-            tip="Say how they are written, such as --time-format '%d/%m/%Y %H:%M'; or name another column with --time.",
+            f"{log.name}: column {column.name!r} holds no times that are known: {shown}", tip=_format_tip(values)
         )
     return reader
+
+
+def _format_tip(values: Sequence[str]) -> str:
+    fitting = likely_formats(values)
+    shown = [f"--time-format {shlex.quote(each)}" for each in fitting[:2] or ["%d/%m/%Y %H:%M"]]
+    such_as = "" if fitting else "such as "
+    return f"Say how they are written: {such_as}{' or '.join(shown)}; or name another column with --time."
 
 
 def _check_rating(log: LogFile, role: Roles) -> None:

@@ -267,8 +267,9 @@ def _sequence_relation(log: LogFile, path: str) -> str:
 
 
 def first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> tuple[str, ...]:
-    """Return the first values of a text column that are there; nothing where the file cannot be read that far."""
-    query = f"SELECT {column.sql} FROM {log.relation(con)} WHERE trim({column.sql}) <> '' LIMIT {_SAMPLES}"
+    """Return the first values of a column that are there, as text; nothing where the file cannot be read that far."""
+    value = f"CAST({column.sql} AS VARCHAR)"
+    query = f"SELECT {value} FROM {log.relation(con)} WHERE trim({value}) <> '' LIMIT {_SAMPLES}"
     try:
         return tuple(value for (value,) in con.execute(query).fetchall())
     except duckdb.InterruptException:

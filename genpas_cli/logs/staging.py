@@ -22,6 +22,7 @@ from genpas_cli.logs.encodings import as_utf8, is_utf8
 from genpas_cli.logs.filters import Condition, drop_others, read_condition, text_types
 from genpas_cli.logs.integrity import Subject, checking
 from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
+from genpas_cli.logs.mixed_units import EarlierTimes, check_units
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.plans import Extra, Plan, plan_load
 from genpas_cli.logs.quoting import identifier
@@ -62,6 +63,8 @@ class Staged:
     kept: dict[str, str]
     """Kept columns and their SQL types, in the order asked; they are `keep_0`, `keep_1` ..."""
     funnel: tuple[FunnelStep, ...]
+    notes: tuple[str, ...] = ()
+    """What a user should know about how the log was read."""
 
 
 def stage(  # noqa: PLR0913  # all but three by keyword
@@ -73,6 +76,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
     rejects: Path,
     memory: int,
     progress: Progress | None = None,
+    earlier: EarlierTimes | None = None,
 ) -> Staged:
     """Read logs into `stage.rows`, without the rows that are bad, lack a user or an item, or fail a filter.
 
@@ -84,6 +88,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         rejects: where bad rows go, with `--bad-rows skip`; written only if there are any.
         memory: bytes that the connection may take.
         progress: is told what is being done.
+        earlier: times of the store that the log is appended to; the units must agree.
 
     Raises:
         DataError: the logs cannot be used.
@@ -98,13 +103,14 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress or _silent)
         funnel = _clean(con, loaded, bad, opened.cleaning, condition)
+        check_units(con, loaded, earlier)
         kept = _finish(con, loaded.plan)
         digests = check.result()
     files = tuple(
         FileReport(original.name, part.log.format, original.path.stat().st_size, digest, part.rows)
         for original, part, digest in zip(opened.originals, loaded.parts, digests, strict=True)
     )
-    return Staged(files, loaded.plan.time_type, kept, funnel)
+    return Staged(files, loaded.plan.time_type, kept, funnel, loaded.plan.notes)
 
 
 def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> Plan:
