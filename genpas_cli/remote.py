@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from genpas_cli.errors import DataError, MachineError
 from genpas_cli.machine import check_disk, disk_error
+from genpas_cli.natural_order import natural_key
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ def needed_here(directory: Path) -> None:
 
 
 def find(name: str) -> list[RemoteFile]:
-    """Return the files that a URI means, sorted: one, those that a pattern matches, or all below a prefix.
+    """Return the files that a URI means, in natural order: one, those that a pattern matches, or all below a prefix.
 
     Below a prefix, hidden files and those that start with `_` are left out.
 
@@ -85,7 +86,8 @@ def find(name: str) -> list[RemoteFile]:
         raise DataError(
             f"{name}: no such file, and none below it", tip="Patterns such as s3://logs/day=*/*.parquet work."
         )
-    return sorted(RemoteFile(f"{scheme}://{each.path}", each.size) for each in chosen)
+    found = (RemoteFile(f"{scheme}://{each.path}", each.size) for each in chosen)
+    return sorted(found, key=lambda file: natural_key(file.uri.split("/")))
 
 
 def fetched(uri: str, target: Path, *, option: str) -> Path:

@@ -37,6 +37,7 @@ from genpas_cli.logs.columns import Column, Named, Roles, find_roles
 from genpas_cli.logs.options import CleaningOptions, Dedup, ReadingOptions, Ties
 from genpas_cli.logs.split import SplitRule
 from genpas_cli.logs.staging import FunnelStep
+from genpas_cli.natural_order import natural_key
 from genpas_cli.shards import ShardFile
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def read_files(spark: SparkSession, sources: Sequence[str]) -> DataFrame:
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
     try:
-        files = [file for source in sources for file in sorted(spark.read.parquet(source).inputFiles(), key=_parts)]
+        files = [file for source in sources for file in sorted(spark.read.parquet(source).inputFiles(), key=_in_order)]
         frame = spark.read.parquet(*sources)
     except AnalysisException as error:
         raise DataError(
@@ -119,8 +120,8 @@ def read_files(spark: SparkSession, sources: Sequence[str]) -> DataFrame:
     return frame.select("*", place.alias(FILE), F.col("_metadata.row_index").alias(ROW))
 
 
-def _parts(uri: str) -> tuple[str, ...]:
-    return PurePosixPath(unquote(urlsplit(uri).path)).parts
+def _in_order(uri: str) -> Any:
+    return natural_key(PurePosixPath(unquote(urlsplit(uri).path)).parts)
 
 
 def prepare(  # the log, how it is read, and what orders it

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from genpas_cli.errors import DataError
 from genpas_cli.logs.aliases import ROLES, TIME, matches
 from genpas_cli.logs.column_tips import corrected, example_of
-from genpas_cli.logs.likely_times import DAY, resolution
+from genpas_cli.logs.likely_times import DAY, likely_formats, resolution
 from genpas_cli.logs.options import ReadingOptions
 
 Values = Callable[["Column"], Sequence[str]]
@@ -123,6 +123,8 @@ def _by_name(
 ) -> Column | None:
     # Without a header, only the columns in the path have names.
     free = [c for c in named.columns if c not in found.values() and (named.has_names or c.in_path)]
+    if role == "time":
+        free = [c for c in free if not c.in_path or _may_be_time(c)]
     if role == "time" and (finest := _finest(free, values)) is not None:
         return finest
     positions = matches([c.name for c in free], ROLES[role])
@@ -136,6 +138,12 @@ def _by_name(
         return None
     tip = example_of(named, found, options, values, decided=role)
     raise DataError(f"{named.file}: which column is the {role}? {named.describe()}", tip=tip)
+
+
+def _may_be_time(column: Column) -> bool:
+    """Tell whether a column in the path may hold times: `time=final` is the name of a directory, not a time."""
+    present = [value for value in column.samples if value]
+    return not present or resolution(present) is not None or bool(likely_formats(present))
 
 
 def _finest(free: Sequence[Column], values: Values) -> Column | None:

@@ -48,8 +48,11 @@ class ReadingOptions(Options):
     time_format: str | None = option(
         None, "strptime format of the times, such as '%d/%m/%Y %H:%M'.", metavar="FORMAT", panel=READING
     )
-    hive: bool = option(
-        False, "Take columns from the paths of a hive-partitioned directory (day=2024-01-01/...).", panel=READING
+    hive: bool | None = option(
+        None,
+        "Take columns from the directories of a hive-partitioned log (day=2024-01-01/...); by default where there are "
+        "any.",
+        panel=READING,
     )
     bad_rows: Literal["error", "skip"] = option(
         "error", "A malformed row: stop, or put it in OUTPUT.rejects.csv and count it.", panel=READING

@@ -14,6 +14,7 @@ from genpas_cli.logs.columns import Column, Roles, find_roles
 from genpas_cli.logs.likely_times import likely_formats
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.readers import LogFile, first_values
+from genpas_cli.logs.row_hash import row_hashes
 from genpas_cli.logs.times import (
     BIGINT,
     INTEGERS,
@@ -65,7 +66,8 @@ class Plan:
     where: tuple[Extra, ...]
     min_rating: float | None
     """None where no ratings are read."""
-    has_hash: bool
+    hashes: tuple[str, ...]
+    """SQL of the hash of a row, one a file; none where rows are not compared."""
     time_format: str | None = None
     notes: tuple[str, ...] = ()
     """What a user should know about the choice of columns."""
@@ -80,7 +82,7 @@ class Plan:
         columns = dict(self.id_types)
         columns |= {"time": self.time_type} if self.time_type else {}
         columns |= {"rating": "DOUBLE"} if self.has_rating else {}
-        columns |= {"row_hash": "UBIGINT"} if self.has_hash else {}
+        columns |= {"row_hash": "UBIGINT"} if self.hashes else {}
         return columns | {extra.alias: extra.type for extra in (*self.keep, *self.where)}
 
     def definition(self) -> str:
@@ -89,7 +91,7 @@ class Plan:
 
     def selection(self, n: int) -> str:
         """Return the select list that reads these columns from file `n`."""
-        roles, log = self.roles[n], self.logs[n]
+        roles = self.roles[n]
         selected = [_id(roles.user, self.id_types["user_id"]), _id(roles.item, self.id_types["item_id"])]
         if self.times:
             time = self.times[n]
@@ -97,8 +99,8 @@ class Plan:
         if self.has_rating and roles.rating is not None:
             column = roles.rating
             selected.append(number_sql(guarded(column.sql) if column.type == "VARCHAR" else column.sql))
-        if self.has_hash:
-            selected.append(f"hash({log.row})")
+        if self.hashes:
+            selected.append(self.hashes[n])
         selected += [_value(extra.columns[n], extra.type) for extra in (*self.keep, *self.where)]
         return ", ".join(selected)
 
@@ -147,7 +149,7 @@ def plan_load(
         ),
         where=tuple(_where(logs, name, position) for position, name in enumerate(conditions)),
         min_rating=cleaning.min_rating,
-        has_hash=cleaning.dedup == "exact",
+        hashes=row_hashes(logs, roles) if cleaning.dedup == "exact" else (),
         time_format=options.time_format,
         notes=(*([note] if note else []), *_calendar_notes(roles, times)),
     )

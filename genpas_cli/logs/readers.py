@@ -33,9 +33,9 @@ class LogFile:
     compression: Compression
     columns: tuple[Column, ...]
     """Its own columns, then those in its path."""
-    row: str
-    """SQL for all of a row, for its hash."""
     dialect: Dialect | None = None
+    whole_json: bool = False
+    """Whether each row is read as one column `json`."""
     copy: Path | None = None
     """Clean copy of a text, without its bad rows, that DuckDB reads instead; `"` is its quote and it has no header."""
 
@@ -91,14 +91,15 @@ def open_log(
         "sequences": lambda: _open_sequences(source, detected),
     }
     log = openers.get(detected.format, lambda: _open_delimited(source, detected))()
-    if not options.hive:
+    if options.hive is False:
         return log
-    own = {column.name for column in log.columns}
-    # The file's own column wins: writers that keep the partition's column in the file write the same value there.
+    # The file's own column wins, as names are compared by DuckDB: writers that keep the partition's column in the file
+    # write the same value there.
+    own = {column.name.lower() for column in log.columns}
     extra = tuple(
         Column(key, f"nullif({literal(value)}, '')", "VARCHAR", is_text=True, samples=(value,), in_path=True)
         for key, value in source.partitions
-        if key not in own
+        if key.lower() not in own
     )
     return replace(log, columns=log.columns + extra)
 
@@ -114,7 +115,7 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: 
             raise
         raise DataError(f"{source.name}: the Parquet file is truncated or corrupt ({_first_line(error)})") from error
     _refuse_twice(source, names)
-    return LogFile(source, "parquet", detected.compression, _typed(source, described), _row(described))
+    return LogFile(source, "parquet", detected.compression, _typed(source, described))
 
 
 def _open_arrow(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected) -> LogFile:
@@ -123,7 +124,7 @@ def _open_arrow(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: De
         described = con.execute("DESCRIBE SELECT * FROM genpas_arrow").fetchall()
     finally:
         con.unregister("genpas_arrow")
-    return LogFile(source, "arrow", detected.compression, _typed(source, described), _row(described))
+    return LogFile(source, "arrow", detected.compression, _typed(source, described))
 
 
 def _typed(source: SourceFile, described: list[Any]) -> tuple[Column, ...]:
@@ -139,10 +140,6 @@ def _refuse_twice(source: SourceFile, names: list[str]) -> None:
     lower = [name.lower() for name in names]
     if twice := [name for name in lower if lower.count(name) > 1]:
         raise DataError(f"{source.name}: its schema names {twice[0]!r} twice: {', '.join(names)}")
-
-
-def _row(described: list[Any]) -> str:
-    return ", ".join(identifier(name) for name, *_ in described)
 
 
 def _arrow_reader(source: SourceFile, names: list[str] | None) -> Any:
@@ -176,7 +173,7 @@ def _open_jsonl(source: SourceFile, detected: Detected, *, whole_rows: bool) -> 
         Column(key, _json_field(key) if whole_rows else identifier(key), "VARCHAR", is_text=True, samples=tuple(texts))
         for key, texts in values.items()
     )
-    return LogFile(source, "jsonl", detected.compression, columns, "json" if whole_rows else "")
+    return LogFile(source, "jsonl", detected.compression, columns, whole_json=whole_rows)
 
 
 def _object(line: str) -> dict[str, Any]:
@@ -195,7 +192,7 @@ def _json_field(key: str) -> str:
 
 def _jsonl_relation(log: LogFile, path: str) -> str:
     kind = f"compression = {_compression(log)}"
-    if log.row:
+    if log.whole_json:
         return f"read_ndjson_objects({path}, {kind})"
     fields = ", ".join(f"{literal(c.name)}: 'VARCHAR'" for c in log.columns if not c.in_path)
     return f"read_json({path}, format = 'newline_delimited', {kind}, columns = {{{fields}}})"
@@ -206,8 +203,7 @@ def _open_delimited(source: SourceFile, detected: Detected) -> LogFile:
         Column(name, identifier(name), "VARCHAR", is_text=True, samples=_column(detected, position))
         for position, name in enumerate(detected.names)
     )
-    row = ", ".join(column.sql for column in columns)
-    return LogFile(source, detected.format, detected.compression, columns, row, detected.dialect)
+    return LogFile(source, detected.format, detected.compression, columns, detected.dialect)
 
 
 def _column(detected: Detected, position: int) -> tuple[str, ...]:
@@ -217,7 +213,7 @@ def _column(detected: Detected, position: int) -> tuple[str, ...]:
 def _open_sequences(source: SourceFile, detected: Detected) -> LogFile:
     names = ("user_id", "item_id")
     columns = tuple(Column(name, identifier(name), "VARCHAR", is_text=True) for name in names)
-    return LogFile(source, "sequences", detected.compression, columns, ", ".join(names), detected.dialect)
+    return LogFile(source, "sequences", detected.compression, columns, detected.dialect)
 
 
 def _text_relation(log: LogFile, path: str) -> str:
