@@ -15,6 +15,8 @@ from typing import NamedTuple
 _FIRST, _LAST = 3 * 10**8, 42 * 10**8
 """Seconds since 1970 that are taken for an instant: July 1979 to February 2103."""
 
+_MOST = 0.9
+
 # Where no value lies in a range above: numbers of the size of 10^11 and more are no seconds of this millennium.
 _BY_SIZE = ((1e17, 3), (1e14, 2), (1e11, 1), (0.0, 0))
 
@@ -53,6 +55,8 @@ class UnitCounts:
     """One number per unit, as `UNITS`."""
     between: tuple[int, ...]
     """One number per gap: between seconds and milliseconds, and so on."""
+    total: int
+    """All times."""
     largest: float
     """Largest absolute value; 0 without any time."""
 
@@ -60,18 +64,22 @@ class UnitCounts:
         return UnitCounts(
             tuple(map(sum, zip(self.in_unit, other.in_unit, strict=True))),
             tuple(map(sum, zip(self.between, other.between, strict=True))),
+            self.total + other.total,
             max(self.largest, other.largest),
         )
 
     def mixed(self) -> tuple[Unit, ...]:
         """Return the units that occur, the most frequent one first, if there are several; else nothing.
 
-        A counter that grows from the range of one unit into that of another has values in the gap too.
+        A counter that grows from the range of one unit into that of another has values in the gap too. Numbers that
+        are no times at all may lie anywhere: units that are further apart than a thousand need most times in them.
         """
         found = [n for n, count in enumerate(self.in_unit) if count]
         for low, high in pairwise(found):
             passed = sum(self.between[low:high])
             if passed and passed >= min(self.in_unit[low], self.in_unit[high]):
+                return ()
+            if high - low > 1 and sum(self.in_unit) < _MOST * self.total:
                 return ()
         order = sorted(found, key=lambda n: -self.in_unit[n])
         return tuple(UNITS[n] for n in order) if len(found) > 1 else ()
@@ -90,13 +98,15 @@ def counts_query(column: str, relation: str) -> str:
     counted = ", ".join(f"count(*) FILTER ({column} {where})" for where in (*ranges, *gaps))
     # Not abs(): the smallest BIGINT has none.
     largest = f"greatest(CAST(max({column}) AS DOUBLE), -CAST(min({column}) AS DOUBLE), 0)"
-    return f"SELECT {counted}, {largest} FROM {relation}"
+    return f"SELECT {counted}, count({column}), {largest} FROM {relation}"
 
 
 def counts_of(row: Sequence[float | None]) -> UnitCounts:
     """Return what the query of `counts_query` has found."""
-    numbers = [int(value or 0) for value in row[:-1]]
-    return UnitCounts(tuple(numbers[: len(UNITS)]), tuple(numbers[len(UNITS) :]), float(row[-1] or 0))
+    *numbers, total, largest = row
+    counts = [int(number or 0) for number in numbers]
+    in_unit, between = tuple(counts[: len(UNITS)]), tuple(counts[len(UNITS) :])
+    return UnitCounts(in_unit, between, int(total or 0), float(largest or 0))
 
 
 def unit_of(value: float) -> Unit | None:

@@ -17,32 +17,32 @@ import pyarrow as pa
 from genpas_cli.database import Database
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.options import IngestOptions
+from genpas_cli.logs.earlier import EarlierLog
 from genpas_cli.logs.histories import History, history_of, whole_users
 from genpas_cli.logs.merging import merged
-from genpas_cli.logs.mixed_units import EarlierTimes
 from genpas_cli.logs.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged
 from genpas_cli.time_units import counts_of, counts_query
 from genpas_cli.store import Store, attached_store
 
-_NEED_ALL_ROWS = {
-    "min_user": "a k-core of all rows needs those that were dropped",
-    "min_item": "a k-core of all rows needs those that were dropped",
-    "session_gap": "a new event may belong to the last session of its user",
-    "dedup": "what makes rows equal in every column is not kept",
-    "ties": "what decides between equal times is not kept",
+_NEED_ALL_ROWS: dict[str, dict[Any, str]] = {
+    "dedup": {
+        "exact": "what makes rows equal in every column is not kept",
+        "consecutive": "a new event may come between two of which the second was dropped",
+    },
+    "ties": {
+        "item": "what decides between equal times is not kept",
+        "hash": "what decides between equal times is not kept",
+    },
 }
-"""Options of a store that nothing can be appended to, and why."""
+"""Values of options with which nothing can be appended to a store, and why."""
 
-_POSSIBLE: dict[str, tuple[Any, ...]] = {
-    "min_user": (0, 1), "min_item": (0, 1), "session_gap": (None,), "dedup": ("none", "consecutive", "user-item"),
-    "ties": ("file", "error"),
-}  # fmt: skip
+_A_CORE = "a k-core of all rows needs those that were dropped"
 
 _COLUMNS = ("user", "item", "time", "rating", "time_format")
 """Options that hold for the new log too, unless others are given."""
 
-_OF_THE_FILE = ("format", "delimiter", "header", "quote", "encoding", "hive", "bad_rows", "unknown_items")
+_OF_THE_FILE = ("format", "delimiter", "header", "quote", "encoding", "hive", "bad_rows")
 """Options of the new log itself. All others are those of the store."""
 
 
@@ -91,6 +91,8 @@ class Earlier:
         for name, made in self.made_with.items():
             if name in _OF_THE_FILE or name in ("items", "users"):
                 continue
+            if name == "unknown_items" and (given.unknown_items != default.unknown_items or not self.made_with["items"]):
+                continue  # it may become stricter; of a store that knew no items before, it decides nothing
             value, wanted = tuple(made) if isinstance(made, list) else made, getattr(given, name)
             if name in _COLUMNS and wanted != getattr(default, name):
                 continue
@@ -106,12 +108,20 @@ class Earlier:
                 "appended too",
                 tip="Leave the option out; or make a new store of all logs.",
             )
-        if name in _POSSIBLE and made not in _POSSIBLE[name]:
+        if why := self._needs_all_rows(name, made):
             raise UsageError(
-                f"nothing can be appended to {self.store.path}: it was made with {flag} {made}, and "
-                f"{_NEED_ALL_ROWS[name]}",
-                tip="Make a new store of all logs: genpas ingest LOGS... -o STORE",
+                f"nothing can be appended to {self.store.path}: it was made with {flag} {made}, and {why}",
+                tip=f"Make a new store of all logs: genpas ingest LOGS... -o STORE {flag} {made}",
             )
+
+    def _needs_all_rows(self, name: str, made: Any) -> str | None:
+        if name in ("min_user", "min_item"):
+            return _A_CORE if made > 1 else None
+        if name == "session_gap":
+            return None if made is None else "a new event may belong to the last session of its user"
+        if name == "dedup" and made == "consecutive" and self.store.meta["time_type"] is None:
+            return None  # new rows come after all others
+        return _NEED_ALL_ROWS.get(name, {}).get(made)
 
     def check(self, database: Database, staged: Staged) -> None:
         """Compare what was read with what the store has, and give numbers the store's type.
@@ -137,13 +147,13 @@ class Earlier:
                     tip="Append a log of the same columns; --time, --time-format and --keep say how it is read.",
                 )
 
-    def times(self) -> EarlierTimes | None:
-        """Return what is known about the unit of the store's times; None where these are no plain numbers."""
-        if self.store.meta["time_type"] not in ("BIGINT", "DOUBLE"):
-            return None
-        query = counts_query("time", f"{self.store.name}.interactions")
-        counts = counts_of(self.store.database.con.sql(query).fetchall()[0])
-        return EarlierTimes(str(self.store.path), counts)
+    def log(self) -> EarlierLog:
+        """Return what the new log must agree with."""
+        meta, counts = self.store.meta, None
+        if meta["time_type"] in ("BIGINT", "DOUBLE"):
+            query = counts_query("time", f"{self.store.name}.interactions")
+            counts = counts_of(self.store.database.con.sql(query).fetchall()[0])
+        return EarlierLog(str(self.store.path), counts, {**meta.get("where", {}), **meta["kept"]})
 
     def joined_with(self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None]) -> Joined:
         """Return what puts the new rows among those of the store.

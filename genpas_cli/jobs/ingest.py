@@ -166,7 +166,7 @@ class _Ingest:
         known = {kind: self._known(kind) for kind in numbering.KINDS}
         staged = stage(
             self.con, sources, self.options, scratch=scratch, rejects=rejects, memory=self.database.memory,
-            progress=self.progress, earlier=None if self.earlier is None else self.earlier.times(),
+            progress=self.progress, earlier=None if self.earlier is None else self.earlier.log(),
         )  # fmt: skip
         _check_kept_names(staged.kept)  # by now they have the log's own names, whatever the options call them
         before = 0 if self.earlier is None else self.earlier.rows
@@ -233,7 +233,8 @@ class _Ingest:
         if known is None or self.options.unknown_items == "add":
             return
         if self.options.unknown_items == "error":
-            numbering.check_unknown(self.con, known, str(self.options.items))
+            whose = self.options.items if self.earlier is None else self.earlier.store.path
+            numbering.check_unknown(self.con, known, str(whose))
         else:
             dropped = numbering.drop_unknown(self.con, known)
             self.funnel.append(FunnelStep("unknown items", dropped, self.funnel[-1].kept - dropped))
@@ -272,7 +273,7 @@ class _Ingest:
         return {
             "versions": library_versions(),
             "options": options if self.earlier is None else self.earlier.made_with,
-            "kept": staged.kept, "time_type": staged.time_type,
+            "kept": staged.kept, "where": staged.where, "time_type": staged.time_type,
             "users": report.users, "items": report.items, "interactions": report.interactions, "ties": report.ties,
             "split": self._split_meta(passes.bounds()) | report.split,
             "time_range": report.time_range, "length": report.length,

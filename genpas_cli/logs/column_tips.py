@@ -74,13 +74,14 @@ def example_of(
         if role not in guess and named.has_names:
             names = [c.name for c in named.columns]
             guess |= {role: named.columns[n] for n in matches(names, ROLES[role])[:1]}
-    wanted = [role for role in ("user", "item") if role not in guess]
+    wanted = [role for role in ("user", "item", *(("rating",) if decided == "rating" else ())) if role not in guess]
     left = [c for c in named.columns if c not in guess.values()]
-    for role in (*(("rating",) if decided == "rating" else ()), *(("time",) if len(left) > len(wanted) else ()), *wanted):
+    for role in (*(("time",) if "time" not in guess and len(left) > len(wanted) else ()), *wanted):
         left = [c for c in left if c not in guess.values()]
-        if role not in guess and (column := _by_values(named, left, role, values)) is not None:
+        if (column := _by_values(named, left, role, values)) is not None:
             guess[role] = column
     told = [option for role in ROLES if role in guess for option in _named(named, role, guess[role], options, values)]
+    told += [("rating", "COLUMN")] if decided == "rating" and "rating" not in guess else []
     return _example([*told, *(("keep", name) for name in options.keep)])
 
 

@@ -158,9 +158,9 @@ def _finest(free: Sequence[Column], values: Values) -> Column | None:
     if sum(map(len, tiers)) <= 1 or (len(first) == 1 and resolution(values(first[0])) != DAY):
         return first[0] if len(first) == 1 else None
     for tier in tiers:
-        fine = {column.name: column for column in tier if (resolution(values(column)) or DAY) > DAY}
-        ranks = {name: resolution(values(column)) or DAY for name, column in fine.items()}
-        best = [name for name, rank in ranks.items() if rank == max(ranks.values())]
-        if best:
-            return fine[best[0]] if len(best) == 1 else None
+        ranks = [resolution(values(column)) for column in tier]
+        if None in ranks and len(tier) > 1:
+            return None  # `date` beside a `time` of day is half of the time
+        if (best := max((rank or DAY for rank in ranks), default=DAY)) > DAY:
+            return tier[ranks.index(best)] if ranks.count(best) == 1 else None
     return None

@@ -8,22 +8,14 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from genpas_cli.errors import DataError
+from genpas_cli.logs.earlier import EarlierLog
 from genpas_cli.logs.loading import Loaded, Part
 from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.rejects import Reason, locate
-from genpas_cli.time_units import Unit, UnitCounts, as_date, counts_of, counts_query
+from genpas_cli.time_units import Unit, as_date, counts_of, counts_query
 
 if TYPE_CHECKING:
     from genpas_cli.logs.columns import Column
-
-
-@dataclass(frozen=True)
-class EarlierTimes:
-    """Times that a log is appended to."""
-
-    name: str
-    """What errors call the store."""
-    counts: UnitCounts
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,7 @@ class _Found:
         return f"{self.place}: {self.value:.15g} is in {self.unit.name} ({as_date(self.value, self.unit)})"
 
 
-def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: EarlierTimes | None) -> None:
+def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: EarlierLog | None) -> None:
     """Compare the units of the staged times, and of those that they are appended to.
 
     Raises:
@@ -48,7 +40,7 @@ def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: Earlier
     if loaded.plan.time_type not in ("BIGINT", "DOUBLE"):
         return
     new = counts_of(con.execute(counts_query("time", "stage.rows")).fetchall()[0])
-    units = (new if earlier is None else new + earlier.counts).mixed()
+    units = (new if earlier is None or earlier.times is None else new + earlier.times).mixed()
     if not units:
         return
     found = {unit: _first(con, loaded, unit) for unit in units}

@@ -14,7 +14,7 @@ from genpas_cli.logs.columns import Column, Roles, find_roles
 from genpas_cli.logs.likely_times import likely_formats
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.readers import LogFile, first_values
-from genpas_cli.logs.row_hash import row_hashes
+from genpas_cli.logs.row_hash import other_values
 from genpas_cli.logs.times import (
     BIGINT,
     INTEGERS,
@@ -66,8 +66,8 @@ class Plan:
     where: tuple[Extra, ...]
     min_rating: float | None
     """None where no ratings are read."""
-    hashes: tuple[str, ...]
-    """SQL of the hash of a row, one a file; none where rows are not compared."""
+    compared: tuple[str, ...]
+    """SQL of what is compared beside user, item and time, one a file; none where rows are not compared."""
     time_format: str | None = None
     notes: tuple[str, ...] = ()
     """What a user should know about the choice of columns."""
@@ -82,7 +82,7 @@ class Plan:
         columns = dict(self.id_types)
         columns |= {"time": self.time_type} if self.time_type else {}
         columns |= {"rating": "DOUBLE"} if self.has_rating else {}
-        columns |= {"row_hash": "UBIGINT"} if self.hashes else {}
+        columns |= {"row_hash": "UBIGINT"} if self.compared else {}
         return columns | {extra.alias: extra.type for extra in (*self.keep, *self.where)}
 
     def definition(self) -> str:
@@ -96,11 +96,12 @@ class Plan:
         if self.times:
             time = self.times[n]
             selected.append(time.sql if time.type == self.time_type else f"CAST({time.sql} AS {self.time_type})")
+        values = [*selected, *([self.compared[n]] if self.compared and self.compared[n] else [])]
         if self.has_rating and roles.rating is not None:
             column = roles.rating
             selected.append(number_sql(guarded(column.sql) if column.type == "VARCHAR" else column.sql))
-        if self.hashes:
-            selected.append(self.hashes[n])
+        if self.compared:
+            selected.append(f"hash({', '.join(values)})")
         selected += [_value(extra.columns[n], extra.type) for extra in (*self.keep, *self.where)]
         return ", ".join(selected)
 
@@ -149,7 +150,7 @@ def plan_load(
         ),
         where=tuple(_where(logs, name, position) for position, name in enumerate(conditions)),
         min_rating=cleaning.min_rating,
-        hashes=row_hashes(logs, roles) if cleaning.dedup == "exact" else (),
+        compared=other_values(logs, roles) if cleaning.dedup == "exact" else (),
         time_format=options.time_format,
         notes=(*([note] if note else []), *_calendar_notes(roles, times)),
     )
@@ -250,7 +251,7 @@ def _check_rating(log: LogFile, role: Roles) -> None:
 def _kept(name: str, alias: str, columns: Sequence[Column]) -> Extra:
     if any(column.is_text for column in columns):
         return Extra(name, alias, "VARCHAR", is_text=True, columns=tuple(columns))
-    return Extra(name, alias, _common({_plain_type(c.type) for c in columns}), is_text=False, columns=tuple(columns))
+    return Extra(name, alias, _common({plain_type(c.type) for c in columns}), is_text=False, columns=tuple(columns))
 
 
 def _where(logs: Sequence[LogFile], name: str, position: int) -> Extra:
@@ -266,7 +267,8 @@ def _where(logs: Sequence[LogFile], name: str, position: int) -> Extra:
     return extra if extra.is_text or len(types) > 1 else replace(extra, type=types.pop())
 
 
-def _plain_type(kind: str) -> str:
+def plain_type(kind: str) -> str:
+    """Return the type that stands for all of its kind: BIGINT for any integer, and so on."""
     if kind in INTEGERS:
         return "BIGINT"
     if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):

@@ -1,6 +1,6 @@
 """The hash of a row for `--dedup exact`: of the values in its columns, whatever their order and the text around them.
 
-User, item and time are no part of it: repeats are looked for among rows in which these are equal as they were read.
+User, item and time count as they are read; this module is about all other columns.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _DEPTH = 4
 _WHOLE = "'[+-]?[0-9]+[.]0+'"
 
 
-def row_hashes(logs: Sequence[LogFile], roles: Sequence[Roles]) -> tuple[str, ...]:
-    """Return the SQL of the hash for each file; the hashes of all files can be compared.
+def other_values(logs: Sequence[LogFile], roles: Sequence[Roles]) -> tuple[str, ...]:
+    """Return for each file the SQL of what is hashed beside user, item and time; the same values in every file.
 
     A column that a file lacks counts as missing values.
 
@@ -36,13 +36,13 @@ def row_hashes(logs: Sequence[LogFile], roles: Sequence[Roles]) -> tuple[str, ..
     ]
     if any(log.whole_json for log in logs):
         return tuple(
-            f"hash({_of_json(role) if log.whole_json else _named_values(columns)})"
+            _of_json(role) if log.whole_json else _named_values(columns)
             for log, role, columns in zip(logs, roles, others, strict=True)
         )
     names = sorted({column.name.lower() for columns in others for column in columns})
     found = [{column.name.lower(): column for column in columns} for columns in others]
     types = {name: _common_type([columns[name] for columns in found if name in columns]) for name in names}
-    return tuple(f"hash({', '.join(['0', *(_value(columns.get(n), types[n]) for n in names)])})" for columns in found)
+    return tuple(", ".join(_value(columns.get(name), types[name]) for name in names) for columns in found)
 
 
 def _common_type(columns: Sequence[Column]) -> str:

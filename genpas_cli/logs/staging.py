@@ -18,13 +18,14 @@ import pyarrow as pa
 
 from genpas_cli.errors import DataError
 from genpas_cli.logs.dialects import check_options
+from genpas_cli.logs.earlier import EarlierLog
 from genpas_cli.logs.encodings import as_utf8, is_utf8
 from genpas_cli.logs.filters import Condition, drop_others, read_condition, text_types
 from genpas_cli.logs.integrity import Subject, checking
 from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
-from genpas_cli.logs.mixed_units import EarlierTimes, check_units
+from genpas_cli.logs.mixed_units import check_units
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
-from genpas_cli.logs.plans import Extra, Plan, plan_load
+from genpas_cli.logs.plans import Extra, Plan, plain_type, plan_load
 from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.readers import LogFile, open_log
 from genpas_cli.logs.rejects import Rejects
@@ -63,7 +64,9 @@ class Staged:
     kept: dict[str, str]
     """Kept columns and their SQL types, in the order asked; they are `keep_0`, `keep_1` ..."""
     funnel: tuple[FunnelStep, ...]
-    notes: tuple[str, ...] = ()
+    where: dict[str, str]
+    """Columns that `--where` refers to, and their SQL types."""
+    notes: tuple[str, ...]
     """What a user should know about how the log was read."""
 
 
@@ -76,7 +79,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
     rejects: Path,
     memory: int,
     progress: Progress | None = None,
-    earlier: EarlierTimes | None = None,
+    earlier: EarlierLog | None = None,
 ) -> Staged:
     """Read logs into `stage.rows`, without the rows that are bad, lack a user or an item, or fail a filter.
 
@@ -88,7 +91,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         rejects: where bad rows go, with `--bad-rows skip`; written only if there are any.
         memory: bytes that the connection may take.
         progress: is told what is being done.
-        earlier: times of the store that the log is appended to; the units must agree.
+        earlier: the log of the store that this one is appended to; units and types must agree.
 
     Raises:
         DataError: the logs cannot be used.
@@ -102,15 +105,15 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         plan, condition = _plan(con, opened)
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress or _silent)
-        funnel = _clean(con, loaded, bad, opened.cleaning, condition)
+        funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier)
         check_units(con, loaded, earlier)
-        kept = _finish(con, loaded.plan)
+        kept = _finish(con, loaded.plan, earlier)
         digests = check.result()
     files = tuple(
         FileReport(original.name, part.log.format, original.path.stat().st_size, digest, part.rows)
         for original, part, digest in zip(opened.originals, loaded.parts, digests, strict=True)
     )
-    return Staged(files, loaded.plan.time_type, kept, funnel, loaded.plan.notes)
+    return Staged(files, loaded.plan.time_type, kept, funnel, where, loaded.plan.notes)
 
 
 def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> Plan:
@@ -195,8 +198,9 @@ def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: s
 
 
 def _clean(
-    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions, condition: Condition | None
-) -> tuple[FunnelStep, ...]:
+    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions,
+    condition: Condition | None, earlier: EarlierLog | None,
+) -> tuple[tuple[FunnelStep, ...], dict[str, str]]:  # fmt: skip
     rows = sum(part.rows for part in loaded.parts)
     if rows == 0:
         raise DataError(f"{', '.join(part.log.name for part in loaded.parts)}: no rows, only a header")
@@ -209,9 +213,13 @@ def _clean(
     if bad.count or bad.skip:
         dropped("bad rows", bad.count)
     dropped("no user or item", _delete(con, " OR ".join(_missing(loaded.plan, c) for c in ("user_id", "item_id"))))
+    where: dict[str, str] = {}
     if condition is not None:
         columns = loaded.parts[0].log.columns
-        types = _types(con, loaded.plan.where)
+        types = _types(con, loaded.plan.where, earlier)
+        where = {extra.name: kind for extra, kind in zip(loaded.plan.where, types, strict=True)}
+        if earlier is not None:
+            _check_where(where, earlier)
         selected = "".join(
             f", CAST({extra.alias} AS {kind}) AS {identifier(extra.name)}"
             for extra, kind in zip(loaded.plan.where, types, strict=True)
@@ -219,7 +227,19 @@ def _clean(
         dropped("where", drop_others(con, condition, selected, columns))
     if options.min_rating is not None:
         dropped("min rating", _delete(con, f"rating < {options.min_rating!r}"))
-    return tuple(steps)
+    return tuple(steps), where
+
+
+def _check_where(found: dict[str, str], earlier: EarlierLog) -> None:
+    """Raise DataError if a column of the condition is of another type than the store's log had: it may mean another."""
+    for name, kind in found.items():
+        wanted = earlier.types.get(name, kind)
+        if plain_type(kind) != plain_type(wanted):
+            raise DataError(
+                f"column {name} of the new log is {kind}, and in the log of {earlier.name} it is {wanted}: --where may "
+                "mean something else there",
+                tip="Append a log whose column has values of the same type; or make a new store of all logs.",
+            )
 
 
 def _missing(plan: Plan, column: str) -> str:
@@ -234,18 +254,34 @@ def _delete(con: duckdb.DuckDBPyConnection, condition: str) -> int:
     return count
 
 
-def _types(con: duckdb.DuckDBPyConnection, extras: Sequence[Extra]) -> list[str]:
-    """Return the type of each column; of text columns as their values have it."""
+def _types(con: duckdb.DuckDBPyConnection, extras: Sequence[Extra], earlier: EarlierLog | None) -> list[str]:
+    """Return the type of each column; of text columns as their values have it, and those of an earlier log."""
     texts = [extra.alias for extra in extras if extra.is_text]
     found = dict(zip(texts, text_types(con, texts), strict=True))
-    return [found.get(extra.alias, extra.type) for extra in extras]
+    types = [found.get(extra.alias, extra.type) for extra in extras]
+    if earlier is None:
+        return types
+    return [
+        _as_before(con, extra, kind, earlier.types.get(extra.name, kind))
+        for extra, kind in zip(extras, types, strict=True)
+    ]
 
 
-def _finish(con: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
+def _as_before(con: duckdb.DuckDBPyConnection, extra: Extra, found: str, wanted: str) -> str:
+    """Return the type that all logs at once would give: fractions come of whole numbers, anything of missing values."""
+    if found == wanted or not extra.is_text:
+        return found
+    if (found, wanted) == ("BIGINT", "DOUBLE"):
+        return wanted
+    some = con.execute(f"SELECT count({extra.alias}) FROM stage.rows").fetchall()[0][0]
+    return found if some else wanted
+
+
+def _finish(con: duckdb.DuckDBPyConnection, plan: Plan, earlier: EarlierLog | None) -> dict[str, str]:
     """Drop the columns that only filters needed, give the kept ones their types, and return these."""
     for name in (*(extra.alias for extra in plan.where), *(("rating",) if plan.has_rating else ())):
         con.execute(f"ALTER TABLE stage.rows DROP COLUMN {name}")
-    types = _types(con, plan.keep)
+    types = _types(con, plan.keep, earlier)
     for extra, kind in zip(plan.keep, types, strict=True):
         if kind != extra.type:
             con.execute(f"ALTER TABLE stage.rows ALTER {extra.alias} TYPE {kind} USING CAST({extra.alias} AS {kind})")
