@@ -7,10 +7,9 @@ between any two of them. Smaller numbers are counters, or count some unit since 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _FIRST, _LAST = 3 * 10**8, 42 * 10**8
 """Seconds since 1970 that are taken for an instant: July 1979 to February 2103."""
@@ -91,22 +90,26 @@ class UnitCounts:
         return UNITS[next(n for bound, n in _BY_SIZE if self.largest >= bound)]
 
 
-def counts_query(column: str, relation: str) -> str:
-    """Return the query of `UnitCounts` over a column of numbers."""
-    ranges = [f"BETWEEN {unit.first} AND {unit.last}" for unit in UNITS]
-    gaps = [f"BETWEEN {low.last} + 1 AND {high.first} - 1" for low, high in pairwise(UNITS)]
-    counted = ", ".join(f"count(*) FILTER ({column} {where})" for where in (*ranges, *gaps))
-    # Not abs(): the smallest BIGINT has none.
-    largest = f"greatest(CAST(max({column}) AS DOUBLE), -CAST(min({column}) AS DOUBLE), 0)"
-    return f"SELECT {counted}, count({column}), {largest} FROM {relation}"
+def count_units(con: Any, column: str, relation: str) -> UnitCounts:
+    """Count the units of a column of numbers.
 
-
-def counts_of(row: Sequence[float | None]) -> UnitCounts:
-    """Return what the query of `counts_query` has found."""
-    *numbers, total, largest = row
-    counts = [int(number or 0) for number in numbers]
-    in_unit, between = tuple(counts[: len(UNITS)]), tuple(counts[len(UNITS) :])
-    return UnitCounts(in_unit, between, int(total or 0), float(largest or 0))
+    Args:
+        con: a connection of DuckDB.
+        column: its name.
+        relation: the table.
+    """
+    # The ends tell all of a log that has one unit, in a tenth of the time.
+    low, high, total = con.execute(f"SELECT min({column}), max({column}), count({column}) FROM {relation}").fetchall()[0]
+    largest = 0.0 if total == 0 else max(float(high), -float(low))
+    one = [n for n, unit in enumerate(UNITS) if total and unit.first <= low and high <= unit.last]
+    if one or total == 0 or high < UNITS[0].first:
+        in_unit = tuple(total if n in one else 0 for n in range(len(UNITS)))
+        return UnitCounts(in_unit, (0,) * (len(UNITS) - 1), total, largest)
+    ranges = [(unit.first, unit.last) for unit in UNITS]
+    gaps = [(before.last + 1, after.first - 1) for before, after in pairwise(UNITS)]
+    counted = ", ".join(f"count(*) FILTER ({column} BETWEEN {first} AND {last})" for first, last in (*ranges, *gaps))
+    found = con.execute(f"SELECT {counted} FROM {relation}").fetchall()[0]
+    return UnitCounts(found[: len(UNITS)], found[len(UNITS) :], total, largest)
 
 
 def unit_of(value: float) -> Unit | None:

@@ -36,19 +36,23 @@ def time_range(ends: Sequence[Any]) -> str:
     Texts are ISO 8601 in UTC; numbers that are of the size of instants since 1970 are shown as dates too, others as
     they are. A range of two days or less is shown with the time of day.
     """
+    return " to ".join(times(ends))
+
+
+def times(values: Sequence[Any]) -> list[str]:
+    """Return some times of one log as people read them, see `time_range`."""
     try:
-        first, last = (_moment(end, ends[-1]) for end in ends)
+        moments = [_moment(value, max(values)) for value in values]
     except (OverflowError, ValueError):  # no date that a calendar has, or no date at all
-        return " to ".join(map(_number, ends))
-    if last - first <= _SHORT:
-        return f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}"
-    return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        return [_number(value) for value in values]
+    is_short = max(moments) - min(moments) <= _SHORT
+    return [f"{moment:%Y-%m-%d %H:%M:%S}" if is_short else f"{moment:%Y-%m-%d}" for moment in moments]
 
 
-def _moment(end: Any, last: Any) -> dt.datetime:
+def _moment(end: Any, largest: Any) -> dt.datetime:
     if isinstance(end, str):
         return dt.datetime.fromisoformat(end[:_TO_MICROSECONDS])
-    if (unit := unit_of(last)) is None:
+    if (unit := unit_of(largest)) is None:
         raise ValueError
     return moment_of(end, unit)
 

@@ -22,7 +22,7 @@ from genpas_cli.logs.histories import History, history_of, whole_users
 from genpas_cli.logs.merging import merged
 from genpas_cli.logs.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged
-from genpas_cli.time_units import counts_of, counts_query
+from genpas_cli.time_units import count_units
 from genpas_cli.store import Store, attached_store
 
 _NEED_ALL_ROWS: dict[str, dict[Any, str]] = {
@@ -151,8 +151,7 @@ class Earlier:
         """Return what the new log must agree with."""
         meta, counts = self.store.meta, None
         if meta["time_type"] in ("BIGINT", "DOUBLE"):
-            query = counts_query("time", f"{self.store.name}.interactions")
-            counts = counts_of(self.store.database.con.sql(query).fetchall()[0])
+            counts = count_units(self.store.database.con, "time", f"{self.store.name}.interactions")
         return EarlierLog(str(self.store.path), counts, {**meta.get("where", {}), **meta["kept"]})
 
     def joined_with(self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None]) -> Joined:

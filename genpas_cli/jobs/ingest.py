@@ -20,7 +20,7 @@ from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.appending import Earlier, earlier_store, same_numbers
 from genpas_cli.jobs.estimates import spilled_bytes, store_bytes
-from genpas_cli.jobs.log_figures import LogFigures
+from genpas_cli.jobs.log_figures import LogFigures, iso_time
 from genpas_cli.jobs.log_passes import LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
@@ -33,6 +33,8 @@ from genpas_cli.options import as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.remote import is_remote
+
+_FILES_SHOWN = 5
 
 _OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
 """Columns of a store, and of pairs without their `input_` or `target_`."""
@@ -198,13 +200,13 @@ class _Ingest:
         figures = passes.figures
         if figures.interactions == 0:
             raise self._nothing_left()
-        if passes.by_time:
-            figures.check_split(self.options.split)
+        if (bounds := passes.bounds()) is not None:
+            figures.check_split(self.options.split, bounds, lambda: _possible_split(self.con, staged.time_type))
         self.progress("writing the vocabularies")
         stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
         lengths = figures.lengths(users.count)
         stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
-        report = self._report(figures, lengths.column("length").to_numpy(), items.count, staged.notes)
+        report = self._report(figures, lengths.column("length").to_numpy(), items.count, self._notes(staged, figures))
         stores.write_provenance(self.con, self._sources(staged), self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes))
         return report
@@ -266,6 +268,19 @@ class _Ingest:
             length=length, store="", notes=list(notes),
         )  # fmt: skip
 
+    def _notes(self, staged: Staged, figures: LogFigures) -> list[str]:
+        notes = list(staged.notes)
+        held_out = not figures.nothing_held_out()
+        if not held_out and self.options.split == "leave-one-out":
+            notes.append("nothing is held out: no user has three interactions (--split leave-one-out)")
+        names = ", ".join(file.name for file in staged.files[:_FILES_SHOWN])
+        names += ", ..." if len(staged.files) > _FILES_SHOWN else ""
+        if held_out and len(staged.files) > 1 and staged.time_type is None:
+            notes.append(f"the order of the files decides what is held out: {names}")
+        elif figures.ties.either and staged.overlapping and self.options.ties == "file":
+            notes.append(f"events with equal times in different files are in the order of the files: {names}")
+        return notes
+
     def _meta(self, report: IngestReport, staged: Staged, passes: LogPasses) -> dict[str, Any]:
         options = as_json(self.options)
         for name in ("threads", "memory_limit", "temp_dir"):
@@ -281,6 +296,25 @@ class _Ingest:
 
     def _split_meta(self, bounds: list[Any] | None) -> dict[str, Any]:
         return {"rule": self.options.split, "eval": self.options.eval, "bounds": bounds}
+
+
+def _possible_split(con: Any, time_type: str | None) -> str | None:
+    """Return a split by time of `store.interactions` that leaves no part empty; None if there is none.
+
+    Only asked for where the one that was given does leave one empty.
+    """
+    distinct = "(select distinct time from store.interactions)"
+    times = con.sql(f"select count(*) from {distinct}").fetchall()[0][0]
+    if times < 3:  # noqa: PLR2004  # training, validation and test
+        return None
+    first = min(times * 4 // 5, times - 2)
+    places = (max(first, 1), max(times * 9 // 10, first + 1))
+    number = {"TIMESTAMP": "epoch_us(time)", "TIMESTAMP_NS": "epoch_ns(time)"}.get(str(time_type), "time")
+    found = [
+        con.sql(f"select {number} from {distinct} order by time limit 1 offset {place}").fetchall()[0][0]
+        for place in places
+    ]
+    return f"time:{','.join(str(iso_time(time, str(time_type))) for time in found)}"
 
 
 def _relative(files: Sequence[FileReport]) -> list[FileReport]:

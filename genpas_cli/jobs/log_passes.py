@@ -30,7 +30,7 @@ from genpas_cli.logs.split import (
     split_codes,
 )  # fmt: skip
 from genpas_cli.logs.staging import FunnelStep, Staged
-from genpas_cli.time_units import UnitCounts, counts_of, counts_query, units_a_second
+from genpas_cli.time_units import UnitCounts, count_units, units_a_second
 from genpas_cli.progress import Progress
 
 _BATCH_ROWS = 1 << 18
@@ -206,8 +206,7 @@ class LogPasses:
     def _unit_counts(self) -> UnitCounts | None:
         if self._staged.time_type not in ("BIGINT", "DOUBLE"):
             return None
-        query = counts_query("time", f"stage.{self._table}")
-        return counts_of(self._database.con.sql(query).fetchall()[0])
+        return count_units(self._database.con, "time", f"stage.{self._table}")
 
     def _time_bounds(self) -> tuple[Any, Any]:
         """Return the first times of validation and test: instants as given, quantiles looked up."""

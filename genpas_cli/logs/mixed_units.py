@@ -12,7 +12,7 @@ from genpas_cli.logs.earlier import EarlierLog
 from genpas_cli.logs.loading import Loaded, Part
 from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.rejects import Reason, locate
-from genpas_cli.time_units import Unit, as_date, counts_of, counts_query
+from genpas_cli.time_units import Unit, as_date, count_units
 
 if TYPE_CHECKING:
     from genpas_cli.logs.columns import Column
@@ -39,7 +39,7 @@ def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: Earlier
     """
     if loaded.plan.time_type not in ("BIGINT", "DOUBLE"):
         return
-    new = counts_of(con.execute(counts_query("time", "stage.rows")).fetchall()[0])
+    new = count_units(con, "time", "stage.rows")
     units = (new if earlier is None or earlier.times is None else new + earlier.times).mixed()
     if not units:
         return

@@ -66,6 +66,8 @@ class Staged:
     funnel: tuple[FunnelStep, ...]
     where: dict[str, str]
     """Columns that `--where` refers to, and their SQL types."""
+    overlapping: bool
+    """Whether the times of one file do not all come before those of the next, so that events of two may be tied."""
     notes: tuple[str, ...]
     """What a user should know about how the log was read."""
 
@@ -107,13 +109,14 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         loaded = load(con, plan, scratch, bad, progress or _silent)
         funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier)
         check_units(con, loaded, earlier)
+        overlapping = _overlapping(con, loaded)
         kept = _finish(con, loaded.plan, earlier)
         digests = check.result()
     files = tuple(
         FileReport(original.name, part.log.format, original.path.stat().st_size, digest, part.rows)
         for original, part, digest in zip(opened.originals, loaded.parts, digests, strict=True)
     )
-    return Staged(files, loaded.plan.time_type, kept, funnel, where, loaded.plan.notes)
+    return Staged(files, loaded.plan.time_type, kept, funnel, where, overlapping, loaded.plan.notes)
 
 
 def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> Plan:
@@ -275,6 +278,21 @@ def _as_before(con: duckdb.DuckDBPyConnection, extra: Extra, found: str, wanted:
         return wanted
     some = con.execute(f"SELECT count({extra.alias}) FROM stage.rows").fetchall()[0][0]
     return found if some else wanted
+
+
+def _overlapping(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> bool:
+    if loaded.plan.time_type is None or len(loaded.parts) == 1:
+        return False
+    latest = None
+    for part in loaded.parts:
+        within = f"rowid BETWEEN {part.first} AND {part.first + part.staged - 1}"
+        first, last = con.execute(f"SELECT min(time), max(time) FROM stage.rows WHERE {within}").fetchall()[0]
+        if first is None:
+            continue
+        if latest is not None and first <= latest:
+            return True
+        latest = last
+    return False
 
 
 def _finish(con: duckdb.DuckDBPyConnection, plan: Plan, earlier: EarlierLog | None) -> dict[str, str]:
