@@ -7,9 +7,11 @@ between any two of them. Smaller numbers are counters, or count some unit since 
 from __future__ import annotations
 
 import datetime as dt
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _FIRST, _LAST = 3 * 10**8, 42 * 10**8
 """Seconds since 1970 that are taken for an instant: July 1979 to February 2103."""
@@ -90,26 +92,15 @@ class UnitCounts:
         return UNITS[next(n for bound, n in _BY_SIZE if self.largest >= bound)]
 
 
-def count_units(con: Any, column: str, relation: str) -> UnitCounts:
-    """Count the units of a column of numbers.
-
-    Args:
-        con: a connection of DuckDB.
-        column: its name.
-        relation: the table.
-    """
-    # The ends tell all of a log that has one unit, in a tenth of the time.
-    low, high, total = con.execute(f"SELECT min({column}), max({column}), count({column}) FROM {relation}").fetchall()[0]
-    largest = 0.0 if total == 0 else max(float(high), -float(low))
-    one = [n for n, unit in enumerate(UNITS) if total and unit.first <= low and high <= unit.last]
-    if one or total == 0 or high < UNITS[0].first:
-        in_unit = tuple(total if n in one else 0 for n in range(len(UNITS)))
-        return UnitCounts(in_unit, (0,) * (len(UNITS) - 1), total, largest)
+def spans() -> list[tuple[int, int]]:
+    """Return first and last number of each unit, then of the gaps between them: what `UnitCounts` counts."""
     ranges = [(unit.first, unit.last) for unit in UNITS]
-    gaps = [(before.last + 1, after.first - 1) for before, after in pairwise(UNITS)]
-    counted = ", ".join(f"count(*) FILTER ({column} BETWEEN {first} AND {last})" for first, last in (*ranges, *gaps))
-    found = con.execute(f"SELECT {counted} FROM {relation}").fetchall()[0]
-    return UnitCounts(found[: len(UNITS)], found[len(UNITS) :], total, largest)
+    return ranges + [(before.last + 1, after.first - 1) for before, after in pairwise(UNITS)]
+
+
+def counts_in(found: Sequence[int], total: int, largest: float) -> UnitCounts:
+    """Return the counts of times in each of `spans`, with their total and the largest absolute value."""
+    return UnitCounts(tuple(found[: len(UNITS)]), tuple(found[len(UNITS) :]), total, largest)
 
 
 def unit_of(value: float) -> Unit | None:
@@ -135,3 +126,8 @@ def units_a_second(time_type: str, counts: UnitCounts | None) -> int:
         return 10**9
     assert counts is not None  # plain numbers have been counted
     return counts.unit().a_second
+
+
+def time_after(time: float) -> int | float:
+    """Return the first number after a time."""
+    return time + 1 if isinstance(time, int) else math.nextafter(time, math.inf)

@@ -203,11 +203,7 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         console.say(
             f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions"
             + (f" ({held['without_input']:,} no target: {no_target})" if held["without_input"] else "")
-            + (
-                f"; {counted(held['users_in_train_only'], 'user')} with none"
-                if held["users_in_train_only"]
-                else ""
-            )
+            + (f"; {counted(held['users_in_train_only'], 'user')} with none" if held["users_in_train_only"] else "")
             + ". To train on everything: --split none"
         )
     output = console.escaped(report.output)

@@ -118,8 +118,8 @@ def say_notes(report: IngestReport) -> None:
     notes = list(report.notes)
     if report.ties["tied_either"] > _NOTABLE_TIES:
         notes.append(
-            f"for {percent(report.ties['tied_either'])} of users with something held out, times do not decide what: the "
-            "events on both sides of the boundary have the same time (see --ties)"
+            f"for {percent(report.ties['tied_either'])} of users with something held out, times do not decide what: "
+            "the events on both sides of the boundary have the same time (see --ties)"
         )
     for note in notes:
         console.say(f"[yellow]note:[/yellow] {console.escaped(note)}")

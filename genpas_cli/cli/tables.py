@@ -63,9 +63,9 @@ def print_report(report: StatsReport) -> None:
 
 def _data_lines(data: DataFigures) -> list[str]:
     length, split = data.length, data.split
+    counts = {"user": data.users, "item": data.items, "interaction": data.interactions}
     lines = [
-        f"{counted(data.users, 'user')}, {counted(data.items, 'item')}, {counted(data.interactions, 'interaction')}, "
-        f"density {percent(data.density, 4)}",
+        f"{', '.join(counted(number, thing) for thing, number in counts.items())}, density {percent(data.density, 4)}",
         f"length {length['min']:g} to {length['max']:g}, median {length['median']:g}, mean {length['mean']:.1f}",
         f"split: {split['train']:,} train, {split['validation']:,} validation, {split['test']:,} test",
     ]

@@ -11,10 +11,13 @@ plan needs the lengths alone. What runs on the workers is in `spark_tasks`; pysp
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -33,12 +36,14 @@ from genpas_cli.engines.spark_tasks import (
 )
 from genpas_cli.engines.work import PairForm, Shard
 from genpas_cli.errors import DataError, MachineError
-from genpas_cli.logs.columns import Column, Named, Roles, find_roles
+from genpas_cli.logs.columns import Column, Named, Roles, Values, find_roles
 from genpas_cli.logs.options import CleaningOptions, Dedup, ReadingOptions, Ties
 from genpas_cli.logs.split import SplitRule
 from genpas_cli.logs.staging import FunnelStep
+from genpas_cli.logs.times import calendar_format
 from genpas_cli.natural_order import natural_key
 from genpas_cli.shards import ShardFile
+from genpas_cli.time_units import UnitCounts, counts_in, spans, time_after
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -49,6 +54,8 @@ FILE, ROW = "genpas_file", "genpas_row"
 _SLASHES = re.compile(":/+")
 
 _WHOLE = ("tinyint", "smallint", "int", "bigint")
+_LOOKED_AT = 1000
+"""First values of a column that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +151,9 @@ def prepare(  # the log, how it is read, and what orders it
 
     types = {field.name: field.dataType.simpleString() for field in frame.schema if field.name not in (FILE, ROW)}
     columns = tuple(Column(column, column, kind.upper(), is_text=False) for column, kind in types.items())
-    roles = find_roles(Named(name, columns, has_names=True), reading, rating=cleaning.min_rating is not None)
+    values = partial(_first_values, frame)
+    needs_rating = cleaning.min_rating is not None
+    roles = find_roles(Named(name, columns, has_names=True), reading, rating=needs_rating, values=values)
     for role in ("user", "item"):
         column = getattr(roles, role).name
         if types[column] not in (*_WHOLE, "string"):
@@ -152,7 +161,7 @@ def prepare(  # the log, how it is read, and what orders it
                 f"{name}: {role} ids in column {column!r} are of type {types[column]}, whose text is a matter of taste",
                 tip="Cast them to text first.",
             )
-    time, time_type = _time(roles, types, name)
+    time, time_type = _time(roles, types, name, values)
     kept = {column.name: _arrow_type(frame, column.name) for column in roles.keep}
     ids = [_quoted(column.name).cast("string") for column in (roles.user, roles.item)]
     by = [F.md5(F.concat_ws("\x1f", *ids).cast("binary"))] if ties == "hash" else []
@@ -177,12 +186,26 @@ def _quoted(name: str) -> Any:
     return F.col("`" + name.replace("`", "``") + "`")
 
 
-def _time(roles: Roles, types: dict[str, str], name: str) -> tuple[Any, str | None]:
+def _first_values(frame: DataFrame, column: Column) -> list[str]:
+    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+
+    if column.type.startswith(("ARRAY", "MAP", "STRUCT", "BINARY")):
+        return []
+    text = _quoted(column.name).cast("string").alias("value")
+    return [row.value for row in frame.select(text).filter(F.col("value").isNotNull()).limit(_LOOKED_AT).collect()]
+
+
+def _time(roles: Roles, types: dict[str, str], name: str, values: Values) -> tuple[Any, str | None]:
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
     if roles.time is None:
         return None, None
     column, kind = _quoted(roles.time.name), types[roles.time.name]
+    if kind in (*_WHOLE, "float", "double") and calendar_format(values(roles.time)):
+        raise DataError(
+            f"{name}: the numbers of column {roles.time.name!r} are dates, such as {values(roles.time)[0]}",
+            tip="Make them timestamps first.",
+        )
     if kind in _WHOLE:
         return column.cast("bigint"), "BIGINT"
     if kind in ("float", "double"):
@@ -305,19 +328,32 @@ def _counted(frame: Frame, step: str) -> Frame:
     return replace(frame, funnel=(*frame.funnel, FunnelStep(step, frame.funnel[-1].kept - left, left)))
 
 
-def quantiles(frame: Frame, levels: Sequence[float]) -> tuple[Any, ...]:
-    """Return the least times that at least these shares of all rows are not after."""
+def quantiles(frame: Frame, levels: Sequence[Fraction]) -> list[Any]:
+    """Return for each share the earliest time before which at least so many of all rows lie.
+
+    Where there is none, the time after the last one.
+    """
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
-    wanted = [F.expr(f"percentile_disc({level}) within group (order by time)") for level in levels]
-    return tuple(frame.rows.agg(*wanted).collect()[0])
+    rows = frame.funnel[-1].kept
+    # The middle of the n-th step, so that rounding cannot reach another one.
+    steps = [(math.ceil(level * rows) - 0.5) / rows for level in levels]
+    wanted = [F.expr(f"percentile_disc({step}) within group (order by time)") for step in steps]
+    reached = frame.rows.agg(*wanted).collect()[0]
+    time = F.col("time")
+    after = [F.min(F.when(time > value, time)) for value in reached]
+    *bounds, last = frame.rows.agg(*after, F.max(time)).collect()[0]
+    return [time_after(last) if bound is None else bound for bound in bounds]
 
 
-def largest_time(frame: Frame) -> float:
-    """Return the largest time, whatever its sign; plain numbers alone."""
+def count_units(frame: Frame) -> UnitCounts:
+    """Count the units of times that are plain numbers."""
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
-    return float(frame.rows.agg(F.max(F.abs("time"))).collect()[0][0])
+    time = F.col("time")
+    counted = [F.count(F.when(time.between(first, last), time)) for first, last in spans()]
+    *found, total, largest = frame.rows.agg(*counted, F.count(time), F.max(F.abs(time))).collect()[0]
+    return counts_in(found, total, float(largest or 0))
 
 
 def count_users(rows: DataFrame, output: Path, rule: SplitRule) -> list[dict[str, Any]]:

@@ -20,9 +20,9 @@ from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs.earlier import EarlierLog
 from genpas_cli.logs.histories import History, history_of, whole_users
 from genpas_cli.logs.merging import merged
+from genpas_cli.logs.mixed_units import count_units
 from genpas_cli.logs.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged
-from genpas_cli.time_units import count_units
 from genpas_cli.store import Store, attached_store
 
 _NEED_ALL_ROWS: dict[str, dict[Any, str]] = {
@@ -91,7 +91,9 @@ class Earlier:
         for name, made in self.made_with.items():
             if name in _OF_THE_FILE or name in ("items", "users"):
                 continue
-            if name == "unknown_items" and (given.unknown_items != default.unknown_items or not self.made_with["items"]):
+            if name == "unknown_items" and (
+                given.unknown_items != default.unknown_items or not self.made_with["items"]
+            ):
                 continue  # it may become stricter; of a store that knew no items before, it decides nothing
             value, wanted = tuple(made) if isinstance(made, list) else made, getattr(given, name)
             if name in _COLUMNS and wanted != getattr(default, name):

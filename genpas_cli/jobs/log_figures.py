@@ -88,8 +88,8 @@ class LogFigures:
         ends = [iso_time(end, self._time_type) for end in (*bounds, self._low, self._high)]
         low, high, first, last = times(ends)
         raise DataError(
-            f"--split {split}: no interaction is left for {' and '.join(empty)}: of {self.interactions:,}, {train:,} are "
-            f"before {low}, {validation:,} before {high}, and {test:,} later; the log's times are "
+            f"--split {split}: no interaction is left for {' and '.join(empty)}: of {self.interactions:,}, {train:,} "
+            f"are before {low}, {validation:,} before {high}, and {test:,} later; the log's times are "
             f"{first} to {last}",
             tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
             "leave-one-out"

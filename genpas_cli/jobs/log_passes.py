@@ -20,6 +20,7 @@ from genpas_cli.logs import numbering
 from genpas_cli.logs.cleaning import k_core, not_repeated
 from genpas_cli.logs.histories import History, Mask, same_as_previous, whole_users
 from genpas_cli.logs.instants import as_quantile, parse_instant
+from genpas_cli.logs.mixed_units import count_units
 from genpas_cli.logs.options import Dedup
 from genpas_cli.logs.ordering import sorted_rows
 from genpas_cli.logs.sessions import parse_gap, session_numbers
@@ -30,8 +31,8 @@ from genpas_cli.logs.split import (
     split_codes,
 )  # fmt: skip
 from genpas_cli.logs.staging import FunnelStep, Staged
-from genpas_cli.time_units import UnitCounts, count_units, units_a_second
 from genpas_cli.progress import Progress
+from genpas_cli.time_units import UnitCounts, time_after, units_a_second
 
 _BATCH_ROWS = 1 << 18
 
@@ -235,7 +236,7 @@ class LogPasses:
         after = ", ".join(f"(select min(time) from {times} where time > $1[{n}])" for n in range(1, len(levels) + 1))
         bounds = con.execute(f"select {after}, max(time) from {times}", [reached]).fetchall()[0]
         last = bounds[-1]
-        return [_after(last) if bound is None else bound for bound in bounds[:-1]]
+        return [time_after(last) if bound is None else bound for bound in bounds[:-1]]
 
     def _times(self) -> str:
         """Return a relation whose column `time` has the times that are left, as numbers."""
@@ -294,7 +295,3 @@ class LogPasses:
     def bounds(self) -> list[Any] | None:
         """Return the first times of validation and test in the unit of the time column, for kind `time`."""
         return None if self._rule.bounds is None else list(self._rule.bounds)
-
-
-def _after(time: float) -> int | float:
-    return time + 1 if isinstance(time, int) else math.nextafter(time, math.inf)

@@ -72,8 +72,8 @@ def example_of(
     guess = {role: column for role, column in found.items() if column is not None}
     for role in ("user", "item", "time"):
         if role not in guess and named.has_names:
-            names = [c.name for c in named.columns]
-            guess |= {role: named.columns[n] for n in matches(names, ROLES[role])[:1]}
+            known = matches([c.name for c in named.columns], ROLES[role])
+            guess |= {role: named.columns[known[0]]} if known else {}
     wanted = [role for role in ("user", "item", *(("rating",) if decided == "rating" else ())) if role not in guess]
     left = [c for c in named.columns if c not in guess.values()]
     for role in (*(("time",) if "time" not in guess and len(left) > len(wanted) else ()), *wanted):

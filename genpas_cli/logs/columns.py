@@ -113,7 +113,8 @@ def _given(named: Named, role: str, name: str, options: ReadingOptions, values: 
     if column is None:
         cut = f" (cut at {named.delimiter!r}; see --delimiter)" if named.delimiter else ""
         raise DataError(
-            f"{named.file}: no column {name!r} (--{role}); {named.describe()}{cut}", tip=corrected(named, options, values)
+            f"{named.file}: no column {name!r} (--{role}); {named.describe()}{cut}",
+            tip=corrected(named, options, values),
         )
     return column
 

@@ -35,9 +35,7 @@ def as_quantile(text: str) -> Fraction | None:
     return share if 0 < share < 1 else None
 
 
-def parse_instant(
-    con: duckdb.DuckDBPyConnection, text: str, time_type: str, counts: UnitCounts | None
-) -> int | float:
+def parse_instant(con: duckdb.DuckDBPyConnection, text: str, time_type: str, counts: UnitCounts | None) -> int | float:
     """Return the instant that a number, a date or an ISO 8601 time means.
 
     Args:

@@ -53,7 +53,7 @@ def _of_numbers(values: Sequence[str]) -> int | None:
 
 
 def likely_formats(values: Sequence[str]) -> list[str]:
-    """Return the strptime formats in which all these texts are dates; more than one where day and month may be either."""
+    """Return the strptime formats in which all these texts are dates: two where it is open which is day and month."""
     present = [value.strip() for value in values if value.strip()][:_LOOKED_AT]
     return [time_format for time_format in _FORMATS if present and all(_fits(v, time_format) for v in present)]
 

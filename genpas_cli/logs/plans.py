@@ -164,7 +164,9 @@ def _values_of(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> 
 
 
 def _calendar_notes(roles: Sequence[Roles], times: Sequence[TimeReader]) -> list[str]:
-    found = {role.time.name: time.calendar for role, time in zip(roles, times, strict=False) if role.time and time.calendar}
+    found = {
+        role.time.name: time.calendar for role, time in zip(roles, times, strict=False) if role.time and time.calendar
+    }
     return [f"the integers of column {name} are read as dates written {written}" for name, written in found.items()]
 
 
@@ -218,9 +220,7 @@ def _time(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, options:
             )
         return format_reader(column.sql, options.time_format)
     if column.type != "VARCHAR":
-        reader = typed_reader(
-            column.sql, column.type, first_values(con, log, column) if is_number(column.type) else ()
-        )
+        reader = typed_reader(column.sql, column.type, first_values(con, log, column) if is_number(column.type) else ())
         if reader is None:
             raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no time")
         return reader

@@ -88,7 +88,8 @@ def _canonical(value: str, depth: int) -> str:
     """Return SQL that writes JSON with its keys in order and no blanks; NULL for null."""
     # Nested: lambdas name their parameters by depth.
     key, each = f"k{depth}", f"e{depth}"
-    scalar = f"CASE json_type({value}) WHEN 'NULL' THEN NULL WHEN 'DOUBLE' THEN {_plain(_number(value))} ELSE {value} ->> '$' END"
+    number = f"WHEN 'DOUBLE' THEN {_plain(_number(value))}"
+    scalar = f"CASE json_type({value}) WHEN 'NULL' THEN NULL {number} ELSE {value} ->> '$' END"
     if depth == 0:
         return scalar
     keys = f"list_sort(json_keys({value}))"

@@ -206,7 +206,9 @@ def _iso(column: str) -> TimeReader:
     fits = f"length({column}) <= 26 OR NOT regexp_matches({column}, '[.][0-9]{{7}}')"
     # Only what cannot be read as it stands is tidied, which takes as long as reading.
     instant = f"coalesce(try_cast({column} AS TIMESTAMPTZ), try_cast({_tidied(column)} AS TIMESTAMPTZ))"
-    return TimeReader("ISO 8601", TIMESTAMP, f"CASE WHEN {fits} THEN make_timestamp(epoch_us({instant})) END", _iso_ns(column))
+    return TimeReader(
+        "ISO 8601", TIMESTAMP, f"CASE WHEN {fits} THEN make_timestamp(epoch_us({instant})) END", _iso_ns(column)
+    )
 
 
 def _iso_ns(column: str) -> TimeReader:

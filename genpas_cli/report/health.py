@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from genpas_cli.report.figures import DataFigures
 from genpas_cli.report.markup import Html, join, tag
@@ -41,7 +41,9 @@ def health_panel(data: DataFigures) -> Html:
 def _size(data: DataFigures) -> Iterator[_Fact]:
     length = data.length
     yield _Fact("Users", count(data.users), f"with {count(data.interactions)} interactions in all.")
-    yield _Fact("Items", count(data.items), f"that occur; {percent(data.density, 4)} of all user–item pairs are interactions.")
+    yield _Fact(
+        "Items", count(data.items), f"that occur; {percent(data.density, 4)} of all user–item pairs are interactions."
+    )
     yield _Fact(
         "Median length", decimals(0)(length["median"]),
         f"interactions a user; from {count(length['min'])} to {count(length['max'])}, mean {length['mean']:.1f}, "

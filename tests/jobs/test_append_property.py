@@ -61,7 +61,15 @@ def contents(store: Path) -> dict[str, Any]:
 
 def figures(report: IngestReport) -> list[Any]:
     """Return what a report says about the data."""
-    return [report.users, report.items, report.interactions, report.ties, report.split, report.time_range, report.length]
+    return [
+        report.users,
+        report.items,
+        report.interactions,
+        report.ties,
+        report.split,
+        report.time_range,
+        report.length,
+    ]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
