@@ -48,10 +48,10 @@ class ReadingOptions(Options):
     time_format: str | None = option(
         None, "strptime format of the times, such as '%d/%m/%Y %H:%M'.", metavar="FORMAT", panel=READING
     )
-    hive: bool | None = option(
-        None,
-        "Take columns from the directories of a hive-partitioned log (day=2024-01-01/...); by default where there are "
-        "any.",
+    hive: bool = option(
+        True,
+        "Take columns from the directories of a hive-partitioned log (day=2024-01-01/...).",
+        flags=("--hive/--no-hive",),
         panel=READING,
     )
     bad_rows: Literal["error", "skip"] = option(

@@ -91,7 +91,7 @@ def open_log(
         "sequences": lambda: _open_sequences(source, detected),
     }
     log = openers.get(detected.format, lambda: _open_delimited(source, detected))()
-    if options.hive is False:
+    if not options.hive:
         return log
     # The file's own column wins, as names are compared by DuckDB: writers that keep the partition's column in the file
     # write the same value there.
