@@ -78,7 +78,7 @@ def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...]]]:
     declared = []
     for field in dataclasses.fields(kind):
         hint, flags = hints[field.name], field.metadata.get("flags")
-        flag = flags[-1] if flags else "--" + field.name.replace("_", "-")
+        flag = flags[-1].partition("/")[0] if flags else "--" + field.name.replace("_", "-")
         declared.append((field.name, flag, get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)))
     return declared
 

@@ -195,8 +195,14 @@ def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOp
     raise DataError(
         f"{source.name}, line {records[0].line}: two readings are possible: this line names the columns, or it is the "
         f"first row: {_cut(records[0].text)!r}, cut at {delimiter!r}",
-        tip=f"Say which: --header or --no-header; or what parts the columns, if not {delimiter!r}: --delimiter",
+        tip=f"Say which: --header{_columns(options)}, or --no-header{_columns(options)}; or what parts the columns, if "
+        f"not {delimiter!r}: --delimiter",
     )
+
+
+def _columns(options: ReadingOptions) -> str:
+    """Return the options without which no column would be known either way."""
+    return "" if options.user and options.item else " --user 1 --item 2"
 
 
 def _is_value(field: str) -> bool:
