@@ -82,7 +82,7 @@ def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...], bool]]:
     declared = []
     for field in dataclasses.fields(kind):
         hint, flags = hints[field.name], field.metadata.get("flags")
-        flag = flags[-1] if flags else "--" + field.name.replace("_", "-")
+        flag = flags[-1].partition("/")[0] if flags else "--" + field.name.replace("_", "-")
         kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
         declared.append((field.name, flag, kinds, field.metadata.get("metavar") in _PATHS))
     return declared

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from genpas_cli.errors import DataError, GenpasError, MachineError, UsageError
 from genpas_cli.machine import check_disk, disk_error
+from genpas_cli.natural_order import natural_key
 from genpas_cli.storage_calls import (
     ANSWER_SECONDS,
     CLEANING_SECONDS,
@@ -75,7 +76,7 @@ def needed_here(directory: Path) -> None:
 
 
 def find(name: str) -> list[RemoteFile]:
-    """Return the files that a URI means, sorted: one, or all below a prefix, or those that a pattern matches.
+    """Return the files that a URI means, in natural order: one, or all below a prefix, or those that a pattern matches.
 
     A key is taken as it is written, whatever characters it has. Only where there is no such object, and none below it,
     are `*`, `?` and `[` those of a pattern. Below a prefix, hidden files and those that start with `_` are left out.
@@ -100,7 +101,7 @@ def find(name: str) -> list[RemoteFile]:
         )
     for each in chosen:
         _check_key(_uri(each.uri))
-    return sorted(chosen)
+    return sorted(chosen, key=lambda file: natural_key(file.uri.split("/")))
 
 
 def fetched(uri: str, target: Path, *, option: str) -> Path:

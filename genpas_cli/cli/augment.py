@@ -13,7 +13,7 @@ import typer
 
 from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
-from genpas_cli.cli.ingest import say_report
+from genpas_cli.cli.ingest import say_notes, say_report
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.cli.stopping import told_to_resume
 from genpas_cli.errors import UsageError
@@ -21,6 +21,7 @@ from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.machine import show_size
 from genpas_cli.progress import Progress
 from genpas_cli.uris import is_remote
+from genpas_cli.wording import counted
 
 if TYPE_CHECKING:
     from genpas_cli.jobs.augment import AugmentReport
@@ -133,6 +134,8 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
 
 def _tell(report: AugmentReport, options: AugmentOptions, *, json: bool) -> None:
     if json:
+        if report.log is not None:
+            say_notes(report.log)
         console.print_json(asdict(report))
     else:
         _say_report(report, options)
@@ -193,7 +196,7 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
     counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
     console.say(
         f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) "
-        f"in {console.counted(report.files, 'shard')}{_resumed(report)}, {show_size(report.bytes)}, "
+        f"in {counted(report.files, 'shard')}{_resumed(report)}, {show_size(report.bytes)}, "
         f"{report.seconds:.1f} s"
     )
     if held["rule"] == "none":
@@ -202,11 +205,7 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         console.say(
             f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions"
             + (f" ({held['without_input']:,} no target: {no_target})" if held["without_input"] else "")
-            + (
-                f"; {console.counted(held['users_in_train_only'], 'user')} with none"
-                if held["users_in_train_only"]
-                else ""
-            )
+            + (f"; {counted(held['users_in_train_only'], 'user')} with none" if held["users_in_train_only"] else "")
             + ". To train on everything: --split none"
         )
     output = console.escaped(report.output)

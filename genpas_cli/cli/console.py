@@ -111,11 +111,6 @@ def escaped(text: object) -> str:
     return escape(one_line(str(text)))
 
 
-def counted(number: int, thing: str) -> str:
-    """Return `1 shard`, `2 shards`."""
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
-
-
 def error(message: str, tip: str | None) -> None:
     """Print what went wrong and what to do."""
     # Flush stdout first, else the message overtakes the result that it speaks of.

@@ -13,6 +13,7 @@ from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.errors import UsageError
 from genpas_cli.jobs.options import ExportOptions
+from genpas_cli.wording import counted
 
 Pairs = Annotated[
     str,
@@ -72,9 +73,9 @@ def export(
     if json:
         console.print_json(asdict(report))
         return
-    counts = ", ".join(f"{console.counted(rows, 'pair')} for {split}" for split, rows in report.pairs.items())
+    counts = ", ".join(f"{counted(rows, 'pair')} for {split}" for split, rows in report.pairs.items())
     console.say(f"{console.escaped(report.output)} ({report.format}): {counts}, in {report.seconds:.1f} s")
     if report.dropped:
-        console.say(f"{console.counted(report.dropped, 'pair')} left out: their items have no semantic id")
+        console.say(f"{counted(report.dropped, 'pair')} left out: their items have no semantic id")
     for note in report.notes:
         console.say(console.escaped(note))

@@ -13,6 +13,7 @@ from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.errors import UsageError
 from genpas_cli.jobs.options import IngestOptions
+from genpas_cli.wording import counted, percent, time_range
 
 if TYPE_CHECKING:
     from genpas_cli.jobs.ingest import IngestReport
@@ -101,27 +102,26 @@ def say_report(report: IngestReport) -> None:
         console.say(f"  {step['step']:<{width}} {dropped} {step['kept']:>14,}")
     length = report.length
     console.say(
-        f"{console.counted(report.interactions, 'interaction')} of {console.counted(report.users, 'user')} "
-        f"with {console.counted(report.items, 'item')}; "
+        f"{counted(report.interactions, 'interaction')} of {counted(report.users, 'user')} "
+        f"with {counted(report.items, 'item')}; "
         f"length {length['min']:,} to {length['max']:,}, median {length['median']:,.0f}"
     )
     if report.rejects:
         console.say(f"bad rows are in {console.escaped(report.rejects)}")
     if report.time_range:
-        console.say(f"time {report.time_range[0]} to {report.time_range[1]}")
-    else:
-        console.say("no time column: the order of the rows counts; if there is one, name it with --time COLUMN")
-    if report.ties["tied_either"] > _NOTABLE_TIES:
-        console.say(
-            f"[yellow]note:[/yellow] for {report.ties['tied_either']:.1%} of users with something held out, times do "
-            "not decide what: the events on both sides of the boundary have the same time (see --ties)"
-        )
+        console.say(f"time {time_range(report.time_range)}")
     say_notes(report)
 
 
 def say_notes(report: IngestReport) -> None:
-    """Print what a person should know about how the logs were read."""
-    for note in report.notes:
+    """Print what may be a surprise in how the log was read and ordered; beside --json too, unless -q."""
+    notes = list(report.notes)
+    if report.ties["tied_either"] > _NOTABLE_TIES:
+        notes.append(
+            f"for {percent(report.ties['tied_either'])} of users with something held out, times do not decide what: "
+            "the events on both sides of the boundary have the same time (see --ties)"
+        )
+    for note in notes:
         console.say(f"[yellow]note:[/yellow] {console.escaped(note)}")
 
 

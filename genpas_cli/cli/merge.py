@@ -12,6 +12,7 @@ from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.machine import MachineOptions, show_size
+from genpas_cli.wording import counted
 
 EXAMPLES = """
 for i in 1 2 3; do genpas augment logs.store --part $i/3 -o thirds.pairs; done
@@ -53,7 +54,7 @@ def merge(
     counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
     path = console.escaped(report.output)
     console.say(
-        f"{counts} pairs of {console.counted(report.parts, 'part')} in {console.counted(report.files, 'shard')}, "
+        f"{counts} pairs of {counted(report.parts, 'part')} in {counted(report.files, 'shard')}, "
         f"{show_size(report.bytes)}"
     )
     console.say(f"wrote {path}; check it with: [bold]genpas verify {path}[/bold]")

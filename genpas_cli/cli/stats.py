@@ -14,6 +14,7 @@ from genpas_cli.cli.augment import Sources
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.errors import CheckFailedError, UsageError
 from genpas_cli.jobs.options import IngestOptions, StatsOptions
+from genpas_cli.wording import counted
 
 if TYPE_CHECKING:
     from genpas_cli.report.figures import StatsReport
@@ -98,12 +99,12 @@ def _say_checks(checks: list[Check]) -> None:
     failed = [each for each in checks if each.level == "fail" and not each.held]
     if failed:
         raise CheckFailedError(
-            f"{len(failed)} of {console.counted(len(checks), 'rule')} failed: {'; '.join(map(_broken, failed))}",
+            f"{len(failed)} of {counted(len(checks), 'rule')} failed: {'; '.join(map(_broken, failed))}",
             tip="The figures are explained in docs/explanation/figures.md.",
         )
     if checks:
         broken = sum(not each.held for each in checks)
-        console.say(f"{console.counted(len(checks), 'rule')} checked, none failed, {broken} warned")
+        console.say(f"{counted(len(checks), 'rule')} checked, none failed, {broken} warned")
 
 
 def _broken(check: Check) -> str:

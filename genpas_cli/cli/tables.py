@@ -11,6 +11,7 @@ from genpas_cli.cli import console
 from genpas_cli.report.comparison import ACCURACY, CompareReport
 from genpas_cli.report.figures import BETTER, DataFigures, StatsReport, StrategyFigures, TuneReport, strategy_as_json
 from genpas_cli.report.wording import best_places
+from genpas_cli.wording import counted, percent, time_range
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,20 +63,20 @@ def print_report(report: StatsReport) -> None:
 
 def _data_lines(data: DataFigures) -> list[str]:
     length, split = data.length, data.split
-    sizes = (console.counted(getattr(data, f"{thing}s"), thing) for thing in ("user", "item", "interaction"))
+    counts = {"user": data.users, "item": data.items, "interaction": data.interactions}
     lines = [
-        f"{', '.join(sizes)}, density {data.density:.4%}",
+        f"{', '.join(counted(number, thing) for thing, number in counts.items())}, density {percent(data.density, 4)}",
         f"length {length['min']:g} to {length['max']:g}, median {length['median']:g}, mean {length['mean']:.1f}",
         f"split: {split['train']:,} train, {split['validation']:,} validation, {split['test']:,} test",
     ]
     if data.time_range is not None:
-        lines.append(f"time {data.time_range[0]} to {data.time_range[1]}")
+        lines.append(f"time {time_range(data.time_range)}")
     shares = {
         "repeats": data.repeats, "tied events": data.tied_events, "held out by a tie": data.tied_either,
         "cold validation": data.cold_validation, "cold test": data.cold_test, "leaked test": data.leaked_test,
         "training later than test": data.future_training,
     }  # fmt: skip
-    lines.append(", ".join(f"{name} {value:.1%}" for name, value in shares.items() if value is not None))
+    lines.append(", ".join(f"{name} {percent(value)}" for name, value in shares.items() if value is not None))
     return lines
 
 
@@ -109,7 +110,7 @@ def _shown(key: str, value: float | None) -> str:
     if value is None:
         return "–"
     if key in _AS_SHARE:
-        return f"{value:.1%}"
+        return percent(value)
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.0f}" if abs(value) >= _FOUR_DIGITS else f"{value:z#.4g}"
@@ -131,7 +132,7 @@ def print_csv(report: StatsReport) -> None:
 def print_comparison(report: CompareReport) -> None:
     """Print accuracy beside the figures of the training distribution on stdout, a strategy a row."""
     out = console.stdout()
-    seeds = console.counted(len(report.strategies[0].runs), "seed")
+    seeds = counted(len(report.strategies[0].runs), "seed")
     table = console.table("", "NDCG@10", "±", "Recall@10", "difference", "validation", "KL", "A / D")
     for each, test in zip(report.strategies, _marked_row([s.test[ACCURACY] for s in report.strategies]), strict=True):
         gap = each.difference

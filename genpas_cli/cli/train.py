@@ -11,6 +11,7 @@ from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.cli.stopping import Resume, told_to_resume
 from genpas_cli.jobs.options import TrainOptions
+from genpas_cli.wording import counted
 
 if TYPE_CHECKING:
     from genpas_cli.training.loop import Round
@@ -90,4 +91,4 @@ def _say_accuracy(metrics: dict[str, Any]) -> None:
     }  # fmt: skip
     shown = (f"{name} {group['ndcg@10']:.4f}" for name, group in groups.items() if group["pairs"])
     out.print(f"test NDCG@10 of {', '.join(shown)}")
-    out.print(f"full ranking of {console.counted(metrics['evaluation']['items'], 'item')}; {seen}", style="dim")
+    out.print(f"full ranking of {counted(metrics['evaluation']['items'], 'item')}; {seen}", style="dim")

@@ -12,6 +12,7 @@ from genpas_cli.cli import console
 from genpas_cli.cli.app import Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.machine import MachineOptions
+from genpas_cli.wording import counted
 
 EXAMPLES = """
 genpas verify logs.pairs
@@ -49,14 +50,13 @@ def verify(
         console.print_json(asdict(report))
         return
     console.say(
-        f"{console.counted(report.files, 'file')}, {console.counted(report.rows, 'pair')}: "
+        f"{counted(report.files, 'file')}, {counted(report.rows, 'pair')}: "
         "digests, counts, schema and numbers agree with the manifest"
     )
     if report.unknown:
         shown = ", ".join(report.unknown[:3]) + (", ..." if len(report.unknown) > 3 else "")  # noqa: PLR2004  # a line
         console.say(
-            f"not in the manifest, so not checked: {console.counted(len(report.unknown), 'file')} "
-            f"({console.escaped(shown)})"
+            f"not in the manifest, so not checked: {counted(len(report.unknown), 'file')} ({console.escaped(shown)})"
         )
     if report.slices:
         console.say(

@@ -11,8 +11,11 @@ plan needs the lengths alone. What runs on the workers is in `spark_tasks`; pysp
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,14 +47,15 @@ from genpas_cli.logs.options import CleaningOptions, Dedup, ReadingOptions, Ties
 from genpas_cli.logs.split import SplitRule
 from genpas_cli.logs.staging import FunnelStep
 from genpas_cli.shards import ShardFile
+from genpas_cli.time_units import UnitCounts, counts_in, spans, time_after
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_UNITS = (1, 10**3, 10**6, 10**9)
-"""How many of what times may count make a second: numbers from 1979 to 2103 lie in ranges that do not overlap."""
 _CALENDAR = "^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])(([01][0-9]|2[0-3])([0-5][0-9]){0,2})?$"
 _MOSTLY = 0.9
+_LOOKED_AT = 1000
+"""First values of a column that are looked at."""
 _LOCAL = "Use --engine local, or make them timestamps in a DataFrame and call genpas_cli.spark.augment."
 
 
@@ -102,7 +106,10 @@ def read_frame(  # the log, how it is read, and what orders it
     """
     types = types_of(frame)
     columns = tuple(Column(column, column, kind, is_text=False) for column, kind in types.items())
-    roles = find_roles(Named(name, columns, has_names=True), reading, rating=cleaning.min_rating is not None)
+    needs_rating = cleaning.min_rating is not None
+    roles = find_roles(
+        Named(name, columns, has_names=True), reading, rating=needs_rating, values=partial(_first_values, frame)
+    )
     keep = tuple(dict.fromkeys(column.name for column in roles.keep))
     time = None if roles.time is None else roles.time.name
     rating = None if roles.rating is None else roles.rating.name
@@ -112,6 +119,15 @@ def read_frame(  # the log, how it is read, and what orders it
     exact = cleaning.dedup == "exact"
     check_columns(found, log, exact=exact)
     return canonical(frame, found, log, exact=exact, order=order), log
+
+
+def _first_values(frame: DataFrame, column: Column) -> list[str]:
+    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+
+    if column.type.startswith(("ARRAY", "MAP", "STRUCT", "BINARY")):
+        return []
+    text = F.col("`" + column.name.replace("`", "``") + "`").cast("string").alias("value")
+    return [row.value for row in frame.select(text).filter(F.col("value").isNotNull()).limit(_LOOKED_AT).collect()]
 
 
 def prepare(
@@ -142,17 +158,14 @@ def prepare(
 
 
 def _check_numbers(rows: DataFrame, name: str) -> None:
-    """Raise DataError for numbers that are calendar dates, or that count two units: the local engine tells them."""
+    """Raise DataError for numbers that are calendar dates: the local engine reads them."""
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
     whole = F.col("time").cast("decimal(38,0)").cast("string")
-    counts = [F.sum(F.col("time").between(3e8 * unit, 42e8 * unit).cast("bigint")) for unit in _UNITS]
     calendar = F.sum(whole.rlike(_CALENDAR).cast("bigint"))
-    total, dates, *units = rows.agg(F.count("time"), calendar, *counts).collect()[0]
+    total, dates = rows.agg(F.count("time"), calendar).collect()[0]
     if total and dates >= _MOSTLY * total:
         raise DataError(f"{name}: its times look like calendar dates such as 20240131", tip=_LOCAL)
-    if sum(bool(count) for count in units) > 1:
-        raise DataError(f"{name}: its times count two units, such as seconds and milliseconds", tip=_LOCAL)
 
 
 def _filtered(
@@ -260,19 +273,32 @@ def _counted(frame: Frame, step: str) -> Frame:
     return replace(frame, funnel=(*frame.funnel, FunnelStep(step, frame.funnel[-1].kept - left, left)))
 
 
-def quantiles(frame: Frame, levels: Sequence[float]) -> tuple[Any, ...]:
-    """Return the least times that at least these shares of all rows are not after."""
+def quantiles(frame: Frame, levels: Sequence[Fraction]) -> list[Any]:
+    """Return for each share the earliest time before which at least so many of all rows lie.
+
+    Where there is none, the time after the last one.
+    """
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
-    wanted = [F.expr(f"percentile_disc({level}) within group (order by time)") for level in levels]
-    return tuple(frame.rows.agg(*wanted).collect()[0])
+    rows = frame.funnel[-1].kept
+    # The middle of the n-th step, so that rounding cannot reach another one.
+    steps = [(math.ceil(level * rows) - 0.5) / rows for level in levels]
+    wanted = [F.expr(f"percentile_disc({step}) within group (order by time)") for step in steps]
+    reached = frame.rows.agg(*wanted).collect()[0]
+    time = F.col("time")
+    after = [F.min(F.when(time > value, time)) for value in reached]
+    *bounds, last = frame.rows.agg(*after, F.max(time)).collect()[0]
+    return [time_after(last) if bound is None else bound for bound in bounds]
 
 
-def largest_time(frame: Frame) -> float:
-    """Return the largest time, whatever its sign; plain numbers alone."""
+def count_units(frame: Frame) -> UnitCounts:
+    """Count the units of times that are plain numbers."""
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
-    return float(frame.rows.agg(F.max(F.abs("time"))).collect()[0][0])
+    time = F.col("time")
+    counted = [F.count(F.when(time.between(first, last), time)) for first, last in spans()]
+    *found, total, largest = frame.rows.agg(*counted, F.count(time), F.max(F.abs(time))).collect()[0]
+    return counts_in(found, total, float(largest or 0))
 
 
 def count_users(rows: DataFrame, output: Path, rule: SplitRule) -> list[dict[str, Any]]:

@@ -18,32 +18,34 @@ import pyarrow as pa
 from genpas_cli.database import Database
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.options import IngestOptions
+from genpas_cli.logs.earlier import EarlierLog
 from genpas_cli.logs.histories import History, history_of, whole_users
 from genpas_cli.logs.merging import merged
+from genpas_cli.logs.mixed_units import count_units
 from genpas_cli.logs.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged
 from genpas_cli.logs.times import INTEGERS
 from genpas_cli.store import Store, attached_store
 
-_NEED_ALL_ROWS = {
-    "min_user": "a k-core of all rows needs those that were dropped",
-    "min_item": "a k-core of all rows needs those that were dropped",
-    "session_gap": "a new event may belong to the last session of its user",
-    "dedup": "what makes rows equal in every column is not kept",
-    "ties": "what decides between equal times is not kept",
+_NEED_ALL_ROWS: dict[str, dict[Any, str]] = {
+    "dedup": {
+        "exact": "what makes rows equal in every column is not kept",
+        "consecutive": "a new event may come between two of which the second was dropped",
+    },
+    "ties": {
+        "item": "what decides between equal times is not kept",
+        "hash": "what decides between equal times is not kept",
+    },
 }
-"""Options of a store that nothing can be appended to, and why."""
+"""Values of options with which nothing can be appended to a store, and why."""
 
-_POSSIBLE: dict[str, tuple[Any, ...]] = {
-    "min_user": (0, 1), "min_item": (0, 1), "session_gap": (None,), "dedup": ("none", "consecutive", "user-item"),
-    "ties": ("file", "error"),
-}  # fmt: skip
+_A_CORE = "a k-core of all rows needs those that were dropped"
 
 _COLUMNS = ("user", "item", "time", "rating", "time_format")
 """Options that hold for the new log too, unless others are given."""
 
 _OF_THE_FILE = (
-    "format", "delimiter", "header", "quote", "encoding", "hive", "bad_rows", "unknown_items", "decimal_ids",
+    "format", "delimiter", "header", "quote", "encoding", "hive", "bad_rows", "decimal_ids",
     "allow_duplicate_files",
 )  # fmt: skip
 """Options of the new log itself. All others are those of the store."""
@@ -94,6 +96,10 @@ class Earlier:
         for name, made in self.made_with.items():
             if name in _OF_THE_FILE or name in ("items", "users"):
                 continue
+            if name == "unknown_items" and (
+                given.unknown_items != default.unknown_items or not self.made_with["items"]
+            ):
+                continue  # it may become stricter; of a store that knew no items before, it decides nothing
             value, wanted = tuple(made) if isinstance(made, list) else made, getattr(given, name)
             if name in _COLUMNS and wanted != getattr(default, name):
                 continue
@@ -109,12 +115,20 @@ class Earlier:
                 "appended too",
                 tip="Leave the option out; or make a new store of all logs.",
             )
-        if name in _POSSIBLE and made not in _POSSIBLE[name]:
+        if why := self._needs_all_rows(name, made):
             raise UsageError(
-                f"nothing can be appended to {self.store.path}: it was made with {flag} {made}, and "
-                f"{_NEED_ALL_ROWS[name]}",
-                tip="Make a new store of all logs: genpas ingest LOGS... -o STORE",
+                f"nothing can be appended to {self.store.path}: it was made with {flag} {made}, and {why}",
+                tip=f"Make a new store of all logs: genpas ingest LOGS... -o STORE {flag} {made}",
             )
+
+    def _needs_all_rows(self, name: str, made: Any) -> str | None:
+        if name in ("min_user", "min_item"):
+            return _A_CORE if made > 1 else None
+        if name == "session_gap":
+            return None if made is None else "a new event may belong to the last session of its user"
+        if name == "dedup" and made == "consecutive" and self.store.meta["time_type"] is None:
+            return None  # new rows come after all others
+        return _NEED_ALL_ROWS.get(name, {}).get(made)
 
     def check(self, database: Database, staged: Staged, *, allow_duplicates: bool) -> Staged:
         """Compare what was read with what the store has, give it the store's types, and return it with these.
@@ -140,6 +154,13 @@ class Earlier:
                     tip="Append a log of the same columns; --time, --time-format and --keep say how it is read.",
                 )
         return replace(staged, time_type=wanted.pop("time"), kept={name: wanted[name] for name in staged.kept})
+
+    def log(self) -> EarlierLog:
+        """Return what the new log must agree with."""
+        meta, counts = self.store.meta, None
+        if meta["time_type"] in ("BIGINT", "DOUBLE"):
+            counts = count_units(self.store.database.con, "time", f"{self.store.name}.interactions")
+        return EarlierLog(str(self.store.path), counts, {**meta.get("where", {}), **meta["kept"]})
 
     def joined_with(
         self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None], *, allow_duplicates: bool

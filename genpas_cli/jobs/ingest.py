@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.appending import Earlier, earlier_store, same_numbers
 from genpas_cli.jobs.estimates import spilled_bytes, store_bytes
-from genpas_cli.jobs.log_figures import LogFigures
+from genpas_cli.jobs.log_figures import LogFigures, iso_time
 from genpas_cli.jobs.log_passes import LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
@@ -36,6 +36,8 @@ from genpas_cli.options import as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.remote import is_remote
+
+_FILES_SHOWN = 5
 
 _OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
 """Columns of a store, and of pairs without their `input_` or `target_`."""
@@ -77,8 +79,8 @@ class IngestReport:
     """Path of the store; None for a temporary one."""
     rejects: str | None = None
     """Path of the file that holds the bad rows, if there were any."""
-    notes: tuple[str, ...] = ()
-    """What a person should know about how the logs were read."""
+    notes: list[str] = field(default_factory=list)
+    """What may be a surprise in how the log was read, such as which of several columns of times was taken."""
 
 
 @checked
@@ -170,7 +172,7 @@ class _Ingest:
         known = {kind: self._known(kind) for kind in numbering.KINDS}
         staged = stage(
             self.con, sources, self.options, scratch=scratch, rejects=rejects, memory=self.database.memory,
-            progress=self.progress,
+            progress=self.progress, earlier=None if self.earlier is None else self.earlier.log(),
         )  # fmt: skip
         _check_kept_names(staged.kept)  # by now they have the log's own names, whatever the options call them
         before = 0 if self.earlier is None else self.earlier.rows
@@ -194,6 +196,8 @@ class _Ingest:
         staged = staged if joined is None else joined.staged
         passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, joined)
         self.funnel += passes.prepare(self.funnel[-1].kept)
+        if self.funnel[-1].kept == 0:
+            raise self._nothing_left()
         stores.attach_new(self.con, new)
         users, items = joined.numbers if joined else (
             numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive()
@@ -206,13 +210,13 @@ class _Ingest:
         figures = passes.figures
         if figures.interactions == 0:
             raise self._nothing_left()
-        if passes.by_time:
-            figures.check_split(self.options.split)
+        if (bounds := passes.bounds()) is not None:
+            figures.check_split(self.options.split, bounds, lambda: _possible_split(self.con, staged.time_type))
         self.progress("writing the vocabularies")
         stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
         lengths = figures.lengths(users.count)
         stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
-        report = self._report(figures, lengths.column("length").to_numpy(), items.count, staged.notes)
+        report = self._report(figures, lengths.column("length").to_numpy(), items.count, self._notes(staged, figures))
         stores.write_provenance(self.con, self._sources(staged), self.funnel)
         stores.finish(self.con, self._meta(report, staged, passes), digest)
         return report
@@ -241,7 +245,8 @@ class _Ingest:
         if known is None or self.options.unknown_items == "add":
             return
         if self.options.unknown_items == "error":
-            numbering.check_unknown(self.con, known, str(self.options.items))
+            whose = self.options.items if self.earlier is None else self.earlier.store.path
+            numbering.check_unknown(self.con, known, str(whose))
         else:
             dropped = numbering.drop_unknown(self.con, known)
             self.funnel.append(FunnelStep("unknown items", dropped, self.funnel[-1].kept - dropped))
@@ -255,7 +260,7 @@ class _Ingest:
         return DataError(f"no {'new ' if self.earlier else ''}interaction is left: {told}", tip=tip)
 
     def _report(
-        self, figures: LogFigures, of_users: NDArray[np.int32], items: int, notes: tuple[str, ...]
+        self, figures: LogFigures, of_users: NDArray[np.int32], items: int, notes: Sequence[str]
     ) -> IngestReport:
         lengths = of_users[of_users > 0]
         low, median, p99, high = np.quantile(lengths, [0, 0.5, 0.99, 1])
@@ -270,8 +275,21 @@ class _Ingest:
             users=len(of_users), items=items, interactions=figures.interactions,
             funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
             ties=figures.ties.shares(), split=figures.split_counts(), time_range=figures.time_range(),
-            length=length, store="", notes=notes,
+            length=length, store="", notes=list(notes),
         )  # fmt: skip
+
+    def _notes(self, staged: Staged, figures: LogFigures) -> list[str]:
+        notes = list(staged.notes)
+        held_out = not figures.nothing_held_out()
+        if not held_out and self.options.split == "leave-one-out":
+            notes.append("nothing is held out: no user has three interactions (--split leave-one-out)")
+        names = ", ".join(file.name for file in staged.files[:_FILES_SHOWN])
+        names += ", ..." if len(staged.files) > _FILES_SHOWN else ""
+        if held_out and len(staged.files) > 1 and staged.time_type is None:
+            notes.append(f"the order of the files decides what is held out: {names}")
+        elif figures.ties.either and staged.overlapping and self.options.ties == "file":
+            notes.append(f"events with equal times in different files are in the order of the files: {names}")
+        return notes
 
     def _meta(self, report: IngestReport, staged: Staged, passes: LogPasses) -> dict[str, Any]:
         options = as_json(self.options)
@@ -280,7 +298,7 @@ class _Ingest:
         return {
             "versions": library_versions(),
             "options": options if self.earlier is None else self.earlier.made_with,
-            "kept": staged.kept, "time_type": staged.time_type,
+            "kept": staged.kept, "where": staged.where, "time_type": staged.time_type,
             "users": report.users, "items": report.items, "interactions": report.interactions, "ties": report.ties,
             "split": self._split_meta(passes.bounds()) | report.split,
             "time_range": report.time_range, "length": report.length,
@@ -288,6 +306,25 @@ class _Ingest:
 
     def _split_meta(self, bounds: list[Any] | None) -> dict[str, Any]:
         return {"rule": self.options.split, "eval": self.options.eval, "bounds": bounds}
+
+
+def _possible_split(con: Any, time_type: str | None) -> str | None:
+    """Return a split by time of `store.interactions` that leaves no part empty; None if there is none.
+
+    Only asked for where the one that was given does leave one empty.
+    """
+    distinct = "(select distinct time from store.interactions)"
+    times = con.sql(f"select count(*) from {distinct}").fetchall()[0][0]
+    if times < 3:  # noqa: PLR2004  # training, validation and test
+        return None
+    first = min(times * 4 // 5, times - 2)
+    places = (max(first, 1), max(times * 9 // 10, first + 1))
+    number = {"TIMESTAMP": "epoch_us(time)", "TIMESTAMP_NS": "epoch_ns(time)"}.get(str(time_type), "time")
+    found = [
+        con.sql(f"select {number} from {distinct} order by time limit 1 offset {place}").fetchall()[0][0]
+        for place in places
+    ]
+    return f"time:{','.join(str(iso_time(time, str(time_type))) for time in found)}"
 
 
 def _relative(files: Sequence[FileReport]) -> list[FileReport]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from genpas_cli.errors import DataError
 from genpas_cli.logs.histories import History, Mask
 from genpas_cli.logs.numbering import Numbers
 from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, Ties
+from genpas_cli.wording import times
 
 _TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
 
@@ -31,7 +33,7 @@ class LogFigures:
     def __init__(self, time_type: str | None) -> None:
         self._time_type = time_type
         self._lengths: list[tuple[NDArray[np.int32], ...]] = []
-        self._counts = np.zeros(4, np.int64)
+        self._counts, self._parts = np.zeros((2, 4), np.int64)
         self._low, self._high = math.inf, -math.inf
         self._alone = 0
         self.ties = Ties()
@@ -49,6 +51,7 @@ class LogFigures:
         number = users.by_provisional[history.user[starts]]
         self._lengths.append((number, total, train, per_user(codes == VALIDATION)))
         self._counts += np.bincount(targets, minlength=4)
+        self._parts += np.bincount(codes, minlength=4)
         self._alone += int((train == total).sum())
         self.interactions += len(history)
         if history.time is not None:
@@ -69,18 +72,34 @@ class LogFigures:
         train, validation, test = (int(self._counts[code]) for code in (TRAIN, VALIDATION, TEST))
         return {"train": train, "validation": validation, "test": test, "users_in_train_only": self._alone}
 
-    def check_split(self, split: str) -> None:
-        """Raise DataError if a split by time has left nothing to train on, or nothing held out."""
-        train, held_out = int(self._counts[TRAIN]), int(self._counts.sum() - self._counts[TRAIN])
-        if train and held_out:
+    def check_split(self, split: str, bounds: Sequence[Any], possible: Callable[[], str | None]) -> None:
+        """Raise DataError if a split by time leaves one of the three parts empty.
+
+        Args:
+            split: as given.
+            bounds: first times of validation and of test.
+            possible: gives a split that would leave none empty; None if the log has too few different times.
+        """
+        train, validation, test = (int(self._parts[code]) for code in (TRAIN, VALIDATION, TEST))
+        parts = {"training": train, "validation": validation, "test": test}
+        empty = [name for name, count in parts.items() if not count]
+        if not empty or self._time_type is None:
             return
-        low, high = self.time_range() or (None, None)
-        lacks = "nothing is held out" if train else "there is nothing to train on"
+        ends = [iso_time(end, self._time_type) for end in (*bounds, self._low, self._high)]
+        low, high, first, last = times(ends)
         raise DataError(
-            f"--split {split}: {lacks}: of {self.interactions:,} interactions, {train:,} are before the "
-            f"first bound and {held_out:,} are not; the log's times are {low} to {high}",
-            tip="Give two instants between these; quantiles are written time:0.8,0.9.",
+            f"--split {split}: no interaction is left for {' and '.join(empty)}: of {self.interactions:,}, {train:,} "
+            f"are before {low}, {validation:,} before {high}, and {test:,} later; the log's times are "
+            f"{first} to {last}",
+            tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
+            "leave-one-out"
+            if (other := possible()) is None
+            else f"Give two times with interactions before, between and after them, for example: --split {other}",
         )
+
+    def nothing_held_out(self) -> bool:
+        """Tell whether all interactions are for training."""
+        return self.interactions == int(self._parts[TRAIN])
 
     def time_range(self) -> list[Any] | None:
         """Return first and last time as JSON holds them: numbers, or ISO 8601 in UTC."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from itertools import chain, pairwise
 from typing import Any
 
@@ -17,10 +19,11 @@ from genpas_cli.jobs.options import PassOptions
 from genpas_cli.logs import numbering
 from genpas_cli.logs.cleaning import k_core, not_repeated
 from genpas_cli.logs.histories import History, Mask, same_as_previous, whole_users
-from genpas_cli.logs.instants import as_number, parse_instant
+from genpas_cli.logs.instants import as_quantile, parse_instant
+from genpas_cli.logs.mixed_units import count_units
 from genpas_cli.logs.options import Dedup
 from genpas_cli.logs.ordering import sorted_rows
-from genpas_cli.logs.sessions import parse_gap, session_numbers, units_a_second
+from genpas_cli.logs.sessions import parse_gap, session_numbers
 from genpas_cli.logs.split import (
     SplitRule,
     drop_unevaluated,
@@ -29,6 +32,7 @@ from genpas_cli.logs.split import (
 )  # fmt: skip
 from genpas_cli.logs.staging import FunnelStep, Staged
 from genpas_cli.progress import Progress
+from genpas_cli.time_units import UnitCounts, time_after, units_a_second
 
 _BATCH_ROWS = 1 << 18
 
@@ -111,6 +115,8 @@ class LogPasses:
                 self._histories, users=users, items=items, min_user=options.min_user, min_item=options.min_item
             )
             steps.append(FunnelStep("k-core", (steps[-1].kept if steps else rows) - left, left))
+            if left == 0:
+                return steps
         if options.session_gap:
             self._progress("cutting sessions")
             self._cut_sessions()
@@ -170,7 +176,7 @@ class LogPasses:
     def _cut_sessions(self) -> None:
         """Replace users by sessions: rows carry a running session, `stage.users` the ids `user/1`, `user/2`, ..."""
         con, schema = self._database.con, self._stage_schema()
-        units = units_a_second(str(self._staged.time_type), self._largest_time())
+        units = units_a_second(str(self._staged.time_type), self._unit_counts())
         gap, parts, counted = parse_gap(str(self._options.session_gap)) * units, [], 0
 
         def rows() -> Iterator[pa.RecordBatch]:
@@ -198,34 +204,49 @@ class LogPasses:
                  "join stage.users u on r.user = u.key order by u.rowid, r.rowid")  # fmt: skip
         self._queries = [query]
 
-    def _largest_time(self) -> float:
+    def _unit_counts(self) -> UnitCounts | None:
         if self._staged.time_type not in ("BIGINT", "DOUBLE"):
-            return 0.0
-        return float(self._database.con.sql(f"select max(abs(time)) from stage.{self._table}").fetchall()[0][0])
+            return None
+        return count_units(self._database.con, "time", f"stage.{self._table}")
 
     def _time_bounds(self) -> tuple[Any, Any]:
         """Return the first times of validation and test: instants as given, quantiles looked up."""
         assert self._bounds is not None
-        levels = [as_number(bound) for bound in self._bounds]
-        if all(level is not None and 0 < level < 1 for level in levels):
-            low, high = self._quantiles(levels)
+        levels = [as_quantile(bound) for bound in self._bounds]
+        if all(level is not None for level in levels):
+            low, high = self._quantiles([level for level in levels if level is not None])
         else:
-            kind, largest = str(self._staged.time_type), self._largest_time()
-            low, high = (parse_instant(self._database.con, bound, kind, largest) for bound in self._bounds)
+            kind, counts = str(self._staged.time_type), self._unit_counts()
+            low, high = (parse_instant(self._database.con, bound, kind, counts) for bound in self._bounds)
         if low > high:
             raise UsageError(f"--split time:{','.join(self._bounds)}: the test part starts before the validation part")
         return low, high
 
-    def _quantiles(self, levels: list[Any]) -> tuple[Any, Any]:
-        times = (pa.record_batch({"time": pa.array(history.time)}) for history in self._histories())
+    def _quantiles(self, levels: list[Fraction]) -> list[Any]:
+        """Return for each q the earliest time such that at least q of the interactions lie before it.
+
+        That is the first time after the n-th smallest one, where n is q of their number, rounded up; where there is
+        none, a time after all of them.
+        """
+        con, times = self._database.con, self._times()
+        rows = con.sql(f"select count(*) from {times}").fetchall()[0][0]
+        # The middle of the n-th step, so that rounding cannot reach another one.
+        steps = [(math.ceil(level * rows) - 0.5) / rows for level in levels]
+        reached = con.sql(f"select quantile_disc(time, {steps}) from {times}").fetchall()[0][0]
+        after = ", ".join(f"(select min(time) from {times} where time > $1[{n}])" for n in range(1, len(levels) + 1))
+        bounds = con.execute(f"select {after}, max(time) from {times}", [reached]).fetchall()[0]
+        last = bounds[-1]
+        return [time_after(last) if bound is None else bound for bound in bounds[:-1]]
+
+    def _times(self) -> str:
+        """Return a relation whose column `time` has the times that are left, as numbers."""
+        if all(mask is None for mask in self._live.values()):
+            number = {"TIMESTAMP": "epoch_us(time)", "TIMESTAMP_NS": "epoch_ns(time)"}.get(str(self._staged.time_type))
+            return f"(select {number or 'time'} as time from stage.{self._table})"
         kind = pa.float64() if self._staged.time_type == "DOUBLE" else pa.int64()
-        self._database.feed(
-            f"create table stage.bounds as select quantile_disc(time, {levels}) as q from feed",
-            pa.schema([("time", kind)]),
-            times,
-        )
-        low, high = self._database.con.sql("select q from stage.bounds").fetchall()[0][0]
-        return low, high
+        times = (pa.record_batch({"time": pa.array(history.time)}) for history in self._histories())
+        self._database.feed("create table stage.times as select time from feed", pa.schema([("time", kind)]), times)
+        return "stage.times"
 
     # ------------------------------------------------------------------------------------------------------- the last
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -114,8 +115,9 @@ def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
     )
     late = sorted(name for name in names if getattr(reading, name) != getattr(IngestOptions(), name))
     if late:
-        flag = "--" + late[0].replace("_", "-")
+        flag, value = "--" + late[0].replace("_", "-"), getattr(reading, late[0])
+        given = flag if value is True else f"{flag} {shlex.quote(str(value))}"
         raise UsageError(
             f"{flag}: {store} is a store; its log was read, cleaned and split when the store was made",
-            tip=f"Make another store with it: genpas ingest LOGS -o STORE {flag} ...",
+            tip=f"Make another store with it: genpas ingest LOGS -o STORE {given}",
         )

@@ -99,7 +99,7 @@ def _strategy(options: AugmentOptions) -> Strategy:
     if given:
         raise UsageError(
             f"--{given[0]} beside --strategy {options.strategy}: a strategy fixes all three biases",
-            tip="Give the biases alone, or all of them as --strategy A,B,G.",
+            tip="Leave out --strategy, or leave out the biases that it sets.",
         )
     return parse_strategy(options.strategy)
 

@@ -32,7 +32,7 @@ from genpas_cli.jobs.log_figures import iso_time
 from genpas_cli.jobs.opening import log_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import check_augment_options, check_room, plan_job
-from genpas_cli.logs.instants import as_number, parse_instant
+from genpas_cli.logs.instants import as_quantile, parse_instant
 from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, SplitRule, Ties, parse_split
 from genpas_cli.logs.staging import FileReport
 from genpas_cli.machine import MachineOptions, machine_options, resolve, scratch_directory
@@ -42,6 +42,7 @@ from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.shards import number_order, rows_by_split
 from genpas_cli.store import is_store, open_store
+from genpas_cli.time_units import UnitCounts
 from genpas_cli.uris import check_local
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ class _Counted:
         progress("reading by Spark")
         frame = engine.prepare(source.rows, source.name, source.types, (reading, reading), reading.ties)
         self._check_order(frame)
+        self._units = self._checked_units(frame)
         frame, self._ids = engine.number_items(frame)
         partitions = max(-(-frame.funnel[-1].kept // _ROWS_A_PARTITION), _FEWEST_PARTITIONS)
         frame = engine.without_repeats(frame, reading.dedup, reading.ties, partitions)
@@ -197,6 +199,17 @@ class _Counted:
                 f"{self._name} has no time column, and a DataFrame has no order of rows", tip="Name columns by `order`."
             )
 
+    def _checked_units(self, frame: engine.Frame) -> UnitCounts | None:
+        if frame.time_type not in ("BIGINT", "DOUBLE"):
+            return None
+        counts = engine.count_units(frame)
+        if units := counts.mixed():
+            names = " and ".join(unit.name for unit in units)
+            raise DataError(
+                f"{self._name}: two units of time in one log: {names}", tip=f"Make all {units[0].name} first."
+            )
+        return counts
+
     def _check_ties(self, *, has_order: bool) -> None:
         rule = self._reading.ties
         if self._ties.tied_events and (rule == "error" or (rule == "file" and not has_order)):
@@ -210,13 +223,12 @@ class _Counted:
         bounds = parse_split(self._reading.split)[1]
         if bounds is None:
             return None
-        levels = [as_number(bound) for bound in bounds]
-        if all(level is not None and 0 < level < 1 for level in levels):
-            low, high = engine.quantiles(frame, [float(level or 0) for level in levels])
+        levels = [level for bound in bounds if (level := as_quantile(bound)) is not None]
+        if len(levels) == len(bounds):
+            low, high = engine.quantiles(frame, levels)
         else:
             kind = str(frame.time_type)
-            largest = engine.largest_time(frame) if kind in ("BIGINT", "DOUBLE") else 0.0
-            low, high = (parse_instant(self._database.con, bound, kind, largest) for bound in bounds)
+            low, high = (parse_instant(self._database.con, bound, kind, self._units) for bound in bounds)
         if low > high:
             raise UsageError(f"--split {self._reading.split}: the test part starts before the validation part")
         return low, high

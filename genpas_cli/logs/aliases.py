@@ -6,7 +6,8 @@ first tier of which a log has a column decides, and two columns of the same tier
 - `user_id` wins over `user_name` and over any session: whoever has both wants the history of the person. A log with
   `session_id` alone is read by sessions.
 - `item_id` wins over `product_id`, and these over `title`. `asin` wins over `parent_asin` (Amazon 2023 has both).
-- `timestamp` wins over `time` and `date`. `date` beside `time` is ambiguous: each alone might be half of the time.
+- `timestamp` and `time_ms` win over `time` and `date`. Of several, the values decide: one that holds moments wins over
+  one that holds days, see `columns.py`. `date` beside `time` of day is ambiguous: each alone is half of the time.
 """
 
 from __future__ import annotations
@@ -43,12 +44,15 @@ ITEM = _tiers(
     "itemname productname movie book title url",
 )
 TIME = _tiers(
-    """timestamp unixtimestamp unixtime unixreviewtime ts epoch epochtime eventtimestamp timestampms timestamps
-    interactiontimestamp clicktimestamp""",
-    """time datetime date eventtime eventdate invoicedate reviewtime reviewdate createdat createdtime createtime
-    creationdate created timecreated orderdate ordertime purchasedate purchasetime tdat clicktime viewtime watchtime
-    playedat listenedat ratedat ratingtime transactiondate transactiontime visittime visitdate checkintime utctime
-    behaviortime actiontime timestep submittedat dateadded""",
+    """timestamp unixtimestamp unixtime unixreviewtime ts epoch epochtime eventtimestamp timestampms timestamps timems
+    tsms epochms unixms unixtimems unixtimestampms eventtimems timestampus timestampns timestampsec timestampmsec
+    timestampmillis timemillis epochmillis epochseconds unixts eventts interactiontimestamp clicktimestamp
+    eventtimestampms utctimestamp servertimestamp clienttimestamp""",
+    """time datetime date eventtime eventdate eventdatetime invoicedate reviewtime reviewdate createdat createdtime
+    createtime creationdate created timecreated orderdate ordertime orderdatetime ordertimestamp purchasedate
+    purchasetime purchasetimestamp orderpurchasetimestamp tdat clicktime viewtime watchtime playedat listenedat ratedat
+    ratingtime transactiondate transactiontime transactiondt transactiondatetime visittime visitdate checkintime
+    utctime behaviortime actiontime timestep submittedat dateadded datetimeutc""",
 )
 RATING = _tiers("rating", "ratings stars star score reviewscore overall userrating starrating ratingvalue", "rate")
 ROLES: dict[str, Tiers] = {"user": USER, "item": ITEM, "time": TIME, "rating": RATING}

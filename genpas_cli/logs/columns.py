@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from genpas_cli.errors import DataError
-from genpas_cli.logs.aliases import ROLES, matches
-from genpas_cli.logs.missing import is_missing, parse_null_values
+from genpas_cli.logs.aliases import ROLES, TIME, matches
+from genpas_cli.logs.column_tips import corrected, example_of
+from genpas_cli.logs.likely_times import DAY, likely_formats, resolution
 from genpas_cli.logs.options import ReadingOptions
-from genpas_cli.logs.times import is_iso
 
-_LIKELY_EPOCH = 10**8
+Values = Callable[["Column"], Sequence[str]]
+"""Gives the first values of a column as text."""
 
 
 @dataclass(frozen=True)
@@ -86,117 +85,92 @@ class Named:
         return "it has no header; its columns, each with a value, are: " + ", ".join(shown)
 
 
-def find_roles(named: Named, options: ReadingOptions, *, rating: bool) -> Roles:
+def _samples(column: Column) -> Sequence[str]:
+    return column.samples
+
+
+def find_roles(named: Named, options: ReadingOptions, *, rating: bool, values: Values = _samples) -> Roles:
     """Tell the columns of a file apart, by the options or by known names.
 
     Args:
         named: the columns.
         options: `user`, `item`, `time`, `rating` and `keep` of it are used.
         rating: whether a rating is needed.
+        values: gives the first values of a column; asked where names alone do not decide.
 
     Raises:
         DataError: a column is missing or ambiguous; the message lists the columns there are.
     """
     wanted = {"user": options.user, "item": options.item, "time": options.time}
     wanted |= {"rating": options.rating} if rating else {}
-    given = {role: _given(named, role, name, options) for role, name in wanted.items() if name is not None}
+    given = {role: _given(named, role, name, options, values) for role, name in wanted.items() if name is not None}
     found: dict[str, Column | None] = dict(given)
     for role in wanted:
         if role not in found:
-            found[role] = _by_name(named, role, found, options)
+            found[role] = _by_name(named, role, found, options, values)
     user, item = found["user"], found["item"]
     assert user is not None  # only the time is optional
     assert item is not None
     if user.name == item.name:
         raise DataError(f"{named.file}: column {user.name!r} is asked for both as user and as item")
-    keep = tuple(_given(named, "keep", name, options) for name in options.keep)
+    keep = tuple(_given(named, "keep", name, options, values) for name in options.keep)
     return Roles(user, item, found["time"], found.get("rating"), keep)
 
 
-def _given(named: Named, role: str, name: str, options: ReadingOptions) -> Column:
+def _given(named: Named, role: str, name: str, options: ReadingOptions, values: Values) -> Column:
     column = named.find(name)
     if column is None:
         cut = f" (cut at {named.delimiter!r}; see --delimiter)" if named.delimiter else ""
         raise DataError(
-            f"{named.file}: no column {name!r} (--{role}); {named.describe()}{cut}", tip=_corrected(named, options)
+            f"{named.file}: no column {name!r} (--{role}); {named.describe()}{cut}",
+            tip=corrected(named, options, values),
         )
     return column
 
 
-def _corrected(named: Named, options: ReadingOptions) -> str:
-    """Return the command with each name that is wrong replaced, and what was given rightly as it was."""
-    asked = [(role, getattr(options, role)) for role in ROLES] + [("keep", name) for name in options.keep]
-    names, taken = [], [column for _, name in asked if name is not None and (column := named.find(name))]
-    for role, name in asked:
-        if name is None:
-            continue
-        instead = name
-        if named.find(name) is None:
-            free = [c for c in named.columns if c not in taken and not c.is_nested]
-            column = _nearest(free, role, name, has_names=named.has_names)
-            taken += [column] if column else []
-            instead = named.spelled(column) if column else "COLUMN"
-        names.append((role, instead))
-    return _example(names)
-
-
-def _nearest(free: Sequence[Column], role: str, wrong: str, *, has_names: bool) -> Column | None:
-    """Return the column that was probably meant: of a like name, else known in that role, else the first."""
-    if not free or not has_names:
-        return free[0] if free else None
-    names = [column.name.lower() for column in free]
-    if alike := difflib.get_close_matches(wrong.lower(), names, n=1):
-        return free[names.index(alike[0])]
-    known = matches(names, ROLES[role]) if role in ROLES else ()
-    return free[known[0]] if known else free[0]
-
-
-def _by_name(named: Named, role: str, found: dict[str, Column | None], options: ReadingOptions) -> Column | None:
-    free = [c for c in named.columns if c not in found.values()] if named.has_names else []
+def _by_name(
+    named: Named, role: str, found: dict[str, Column | None], options: ReadingOptions, values: Values
+) -> Column | None:
+    # Without a header, only the columns in the path have names.
+    free = [c for c in named.columns if c not in found.values() and (named.has_names or c.in_path)]
+    if role == "time":
+        free = [c for c in free if not c.in_path or _may_be_time(c)]
+    if role == "time" and (finest := _finest(free, values)) is not None:
+        return finest
     positions = matches([c.name for c in free], ROLES[role])
     if len(positions) == 1:
         return free[positions[0]]
     if positions:
         several = " or ".join(free[p].name for p in positions)
-        tip = _example_of(named, {**found, role: free[positions[0]]}, options, decided=role)
+        tip = example_of(named, {**found, role: free[positions[0]]}, options, values, decided=role)
         raise DataError(f"{named.file}: the {role} may be {several}; {named.describe()}", tip=tip)
     if role == "time":
         return None
-    tip = _example_of(named, found, options, decided=role)
+    tip = example_of(named, found, options, values, decided=role)
     raise DataError(f"{named.file}: which column is the {role}? {named.describe()}", tip=tip)
 
 
-def _example_of(named: Named, found: dict[str, Column | None], options: ReadingOptions, *, decided: str) -> str:
-    """Return options that would work, to be corrected where the guess is wrong."""
-    columns = named.columns
-    guess = {role: column for role, column in found.items() if column is not None}
-    for role in ("user", "item", "time"):
-        if role not in guess and named.has_names:
-            flat = [c for c in columns if not c.is_nested]
-            positions = matches([c.name for c in flat], ROLES[role])
-            guess |= {role: flat[positions[0]]} if positions else {}
-    left = [c for c in columns if c not in guess.values() and not c.is_nested]
-    markers = parse_null_values(options.null_values)
-    if "time" not in guess and (times := [c for c in left if _is_like_time(c, markers)]) and len(left) > 1:
-        guess["time"] = times[0]
-    left = [c for c in left if c not in guess.values()]
-    for role in ("user", "item", *(("rating",) if decided == "rating" else ())):
-        if role not in guess and left:
-            guess[role] = left.pop(0)
-    if not {"user", "item"} <= guess.keys():
-        return "No other column can be one; write the log with one row for each interaction first."
-    names = [(role, named.spelled(guess[role])) for role in ROLES if role in guess]
-    names += [("rating", "COLUMN")] if decided == "rating" and "rating" not in guess else []
-    return _example([*names, *(("keep", name) for name in options.keep)])
+def _may_be_time(column: Column) -> bool:
+    """Tell whether a column in the path may hold times: `time=final` is the name of a directory, not a time."""
+    present = [value for value in column.samples if value]
+    return not present or resolution(present) is not None or bool(likely_formats(present))
 
 
-def _example(names: Sequence[tuple[str, str]]) -> str:
-    flags = " ".join(f"--{role} {shlex.quote(name)}" for role, name in names)
-    return f"Say which, for example: {flags}"
+def _finest(free: Sequence[Column], values: Values) -> Column | None:
+    """Return the column of times that is finer than any other one of a known name; None if names alone decide.
 
-
-def _is_like_time(column: Column, markers: Sequence[str]) -> bool:
-    values = [value for value in column.samples if not is_missing(value, markers)]
-    if not values:
-        return column.type.startswith(("TIMESTAMP", "DATE"))
-    return all(is_iso(v) or (v.isdecimal() and int(v) >= _LIKELY_EPOCH) for v in values)
+    A timestamp wins over a date, milliseconds over seconds. Two columns of moments are not compared unless the names
+    are of the same rank: `timestamp` wins over `created_at`.
+    """
+    names = [column.name for column in free]
+    tiers = [[free[n] for n in matches(names, (tier,))] for tier in TIME]
+    first = next((tier for tier in tiers if tier), [])
+    if sum(map(len, tiers)) <= 1 or (len(first) == 1 and resolution(values(first[0])) != DAY):
+        return first[0] if len(first) == 1 else None
+    for tier in tiers:
+        ranks = [resolution(values(column)) for column in tier]
+        if None in ranks and len(tier) > 1:
+            return None  # `date` beside a `time` of day is half of the time
+        if (best := max((rank or DAY for rank in ranks), default=DAY)) > DAY:
+            return tier[ranks.index(best)] if ranks.count(best) == 1 else None
+    return None

@@ -260,7 +260,8 @@ def has_header(  # one sign after another
     raise DataError(
         f"{source.name}, line {records[0].line}: two readings are possible: this line names the columns, or it is the "
         f"first row: {_cut(records[0].text)!r}, cut at {delimiter!r}",
-        tip=f"Say which: --header or --no-header; or what parts the columns, if not {delimiter!r}: --delimiter",
+        tip=f"Say which: --header{_columns(options)}, or --no-header{_columns(options)}; or what parts the columns, if "
+        f"not {delimiter!r}: --delimiter",
     )
 
 
@@ -278,6 +279,11 @@ def _alike(first: str, values: Sequence[str]) -> bool:
 
 def _shape(field: str) -> str:
     return re.sub("a+", "a", re.sub(r"[^\W\d_]", "a", re.sub(r"\d+", "9", field)))
+
+
+def _columns(options: ReadingOptions) -> str:
+    """Return the options without which no column would be known either way."""
+    return "" if options.user and options.item else " --user 1 --item 2"
 
 
 def _is_value(field: str) -> bool:

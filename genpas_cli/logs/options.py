@@ -67,7 +67,10 @@ class ReadingOptions(Options):
         False, "Read files that have the same content; without it that is an error.", panel=READING
     )
     hive: bool = option(
-        False, "Take columns from the paths of a hive-partitioned directory (day=2024-01-01/...).", panel=READING
+        True,
+        "Take columns from the directories of a hive-partitioned log (day=2024-01-01/...).",
+        flags=("--hive/--no-hive",),
+        panel=READING,
     )
     bad_rows: Literal["error", "skip"] = option(
         "error", "A malformed row: stop, or put it in OUTPUT.rejects.csv and count it.", panel=READING

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from genpas_cli.errors import DataError
+from genpas_cli.logs.column_tips import time_note
 from genpas_cli.logs.columns import Column, Roles, find_roles
 from genpas_cli.logs.identity import id_columns, id_sql, value_sql
+from genpas_cli.logs.likely_times import likely_formats
 from genpas_cli.logs.missing import is_missing, parse_null_values
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.readers import SAMPLES, LogFile, first_values, with_json_ids
 from genpas_cli.logs.rejects import read_again
+from genpas_cli.logs.row_hash import other_values
 from genpas_cli.logs.times import (
     BIGINT,
     INTEGERS,
@@ -22,6 +27,7 @@ from genpas_cli.logs.times import (
     common_type,
     format_reader,
     guarded,
+    is_number,
     number_sql,
     text_reader,
     typed_reader,
@@ -29,8 +35,6 @@ from genpas_cli.logs.times import (
 
 if TYPE_CHECKING:
     import duckdb
-
-_NESTED = ("[]", "STRUCT", "MAP", "UNION")
 
 _KEPT_TYPE = re.compile(
     r"UBIGINT|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN|VARCHAR|BLOB|DATE|TIME(_NS)?|TIMESTAMP(_MS|_NS| .*|TZ.*)?"
@@ -73,10 +77,13 @@ class Plan:
     where: tuple[Extra, ...]
     min_rating: float | None
     """None where no ratings are read."""
-    has_hash: bool
     markers: tuple[str, ...]
     """Texts that mean a missing value."""
+    compared: tuple[str, ...]
+    """SQL of what is compared beside user, item and time, one a file; none where rows are not compared."""
     time_format: str | None = None
+    notes: tuple[str, ...] = ()
+    """What a user should know about the choice of columns."""
 
     @property
     def has_rating(self) -> bool:
@@ -88,7 +95,7 @@ class Plan:
         columns = dict(self.id_types)
         columns |= {"time": self.time_type} if self.time_type else {}
         columns |= {"rating": "DOUBLE"} if self.has_rating else {}
-        columns |= {"row_hash": "UBIGINT"} if self.has_hash else {}
+        columns |= {"row_hash": "UBIGINT"} if self.compared else {}
         return columns | {extra.alias: extra.type for extra in (*self.keep, *self.where)}
 
     def definition(self) -> str:
@@ -97,16 +104,17 @@ class Plan:
 
     def selection(self, n: int) -> str:
         """Return the select list that reads these columns from file `n`."""
-        roles, log = self.roles[n], self.logs[n]
+        roles = self.roles[n]
         selected = [id_sql(roles.user, self.id_types["user_id"]), id_sql(roles.item, self.id_types["item_id"])]
         if self.times:
             time = self.times[n]
             selected.append(time.sql if time.type == self.time_type else f"CAST({time.sql} AS {self.time_type})")
+        values = [*selected, *([self.compared[n]] if self.compared and self.compared[n] else [])]
         if self.has_rating and roles.rating is not None:
             column = roles.rating
             selected.append(number_sql(guarded(column.sql) if column.type == "VARCHAR" else column.sql))
-        if self.has_hash:
-            selected.append(f"hash({log.row})")
+        if self.compared:
+            selected.append(f"hash({', '.join(values)})")
         selected += [value_sql(extra.columns[n], extra.type) for extra in (*self.keep, *self.where)]
         return ", ".join(selected)
 
@@ -131,13 +139,18 @@ def plan_load(
         DataError: columns are missing, ambiguous or of a type that does not do, or the files do not fit together.
     """
     rating = cleaning.min_rating is not None
-    found = [find_roles(log.named, options, rating=rating) for log in logs]
+    markers = parse_null_values(options.null_values)
+    values = [partial(_values_of, con, log, markers) for log in logs]
+    found = [find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)]
     logs = [with_json_ids(log, (role.user, role.item)) for log, role in zip(logs, found, strict=True)]
     # The same columns, as they are read now.
-    roles = tuple(find_roles(log.named, options, rating=rating) for log in logs)
-    markers = parse_null_values(options.null_values)
+    roles = tuple(
+        find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)
+    )
+    note = time_note(logs[0].named, roles[0], values[0]) if options.time is None else None
     user_type, users = id_columns(con, logs, [role.user for role in roles])
     item_type, items = id_columns(con, logs, [role.item for role in roles])
+    compared = other_values(logs, roles) if cleaning.dedup == "exact" else ()
     roles = tuple(replace(role, user=user, item=item) for role, user, item in zip(roles, users, items, strict=True))
     times = _times(con, logs, roles, options, markers)
     for log, role in zip(logs, roles, strict=True):
@@ -155,10 +168,26 @@ def plan_load(
         ),
         where=tuple(_where(logs, name, position) for position, name in enumerate(conditions)),
         min_rating=cleaning.min_rating,
-        has_hash=cleaning.dedup == "exact",
         markers=markers,
+        compared=compared,
         time_format=options.time_format,
+        notes=(*([note] if note else []), *_calendar_notes(roles, times)),
     )
+
+
+def _values_of(
+    con: duckdb.DuckDBPyConnection, log: LogFile, markers: Sequence[str], column: Column
+) -> Sequence[str]:  # fmt: skip
+    if column.is_text and log.format != "sequences":
+        return [value for value in column.samples if not is_missing(value, markers)]
+    return () if column.is_nested or log.format == "sequences" else first_values(con, log, column, markers) or ()
+
+
+def _calendar_notes(roles: Sequence[Roles], times: Sequence[TimeReader]) -> list[str]:
+    found = {
+        role.time.name: time.calendar for role, time in zip(roles, times, strict=False) if role.time and time.calendar
+    }
+    return [f"the integers of column {name} are read as dates written {written}" for name, written in found.items()]
 
 
 def _times(
@@ -194,7 +223,7 @@ def _time(
             )
         return format_reader(column.sql, options.time_format)
     if column.type != "VARCHAR":
-        reader = typed_reader(column.sql, column.type)
+        reader = typed_reader(column.sql, column.type, _numbers(con, log, column))
         if reader is None:
             raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no time")
         return reader
@@ -204,8 +233,7 @@ def _time(
     if reader is None and values:
         shown = ", ".join(repr(value) for value in values[:3])
         raise DataError(
-            f"{log.name}: column {column.name!r} holds no times that are known: {shown}",
-            tip="Say how they are written, such as --time-format '%d/%m/%Y %H:%M'; or name another column with --time.",
+            f"{log.name}: column {column.name!r} holds no times that are known: {shown}", tip=_format_tip(values)
         )
     return reader
 
@@ -220,6 +248,17 @@ def _first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, 
     return list(itertools.islice((value for value in fields if not is_missing(value, markers)), SAMPLES))
 
 
+def _numbers(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> Sequence[str]:
+    return first_values(con, log, column, ()) or () if is_number(column.type) else ()
+
+
+def _format_tip(values: Sequence[str]) -> str:
+    fitting = likely_formats(values)
+    shown = [f"--time-format {shlex.quote(each)}" for each in fitting[:2] or ["%d/%m/%Y %H:%M"]]
+    such_as = "" if fitting else "such as "
+    return f"Say how they are written: {such_as}{' or '.join(shown)}; or name another column with --time."
+
+
 def _check_rating(log: LogFile, role: Roles) -> None:
     column = role.rating
     numeric = column is None or column.type in INTEGERS or column.type.startswith(("VARCHAR", "FLOAT", "DO", "DEC"))
@@ -230,7 +269,7 @@ def _check_rating(log: LogFile, role: Roles) -> None:
 def _kept(name: str, alias: str, columns: Sequence[Column]) -> Extra:
     if any(column.is_text for column in columns):
         return Extra(name, alias, "VARCHAR", is_text=True, columns=tuple(columns))
-    return Extra(name, alias, _common({_plain_type(c.type) for c in columns}), is_text=False, columns=tuple(columns))
+    return Extra(name, alias, _common({plain_type(c.type) for c in columns}), is_text=False, columns=tuple(columns))
 
 
 def _as_it_is(extra: Extra, logs: Sequence[LogFile]) -> Extra:
@@ -264,7 +303,8 @@ def _where(logs: Sequence[LogFile], name: str, position: int) -> Extra:
     return extra if extra.is_text or len(types) > 1 else replace(extra, type=types.pop())
 
 
-def _plain_type(kind: str) -> str:
+def plain_type(kind: str) -> str:
+    """Return the type that stands for all of its kind: BIGINT for any integer, and so on."""
     if kind in INTEGERS:
         return "BIGINT"
     if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):

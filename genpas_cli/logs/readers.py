@@ -40,9 +40,9 @@ class LogFile:
     compression: Compression
     columns: tuple[Column, ...]
     """Its own columns, then those in its path."""
-    row: str
-    """SQL for all of a row, for its hash."""
     dialect: Dialect | None = None
+    whole_json: bool = False
+    """Whether each row is read as one column `json`."""
     header: tuple[str, ...] = ()
     """The header of delimited text as the file has it, if it has one."""
     lines: Path | None = None
@@ -120,12 +120,13 @@ def open_log(
     log = openers.get(detected.format, lambda: _open_delimited(source, detected))()
     if not options.hive:
         return log
-    own = {column.name for column in log.columns}
-    # The file's own column wins: writers that keep the partition's column in the file write the same value there.
+    # The file's own column wins, as names are compared by DuckDB: writers that keep the partition's column in the file
+    # write the same value there.
+    own = {column.name.lower() for column in log.columns}
     extra = tuple(
         Column(key, f"nullif({literal(value)}, '')", "VARCHAR", is_text=True, samples=(value,), in_path=True)
         for key, value in source.partitions
-        if key not in own
+        if key.lower() not in own
     )
     return replace(log, columns=log.columns + extra)
 
@@ -142,7 +143,7 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: 
         raise DataError(f"{source.name}: the Parquet file is truncated or corrupt ({first_line(error)})") from error
     _refuse_twice(source, schema.names)
     halves = frozenset(field.name for field in schema if pa.types.is_float16(field.type))
-    return LogFile(source, "parquet", detected.compression, _typed(source, described, halves), _row(described))
+    return LogFile(source, "parquet", detected.compression, _typed(source, described, halves))
 
 
 def _open_arrow(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected) -> LogFile:
@@ -151,7 +152,7 @@ def _open_arrow(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: De
         described = con.execute("DESCRIBE SELECT * FROM genpas_arrow").fetchall()
     finally:
         con.unregister("genpas_arrow")
-    return LogFile(source, "arrow", detected.compression, _typed(source, described), _row(described))
+    return LogFile(source, "arrow", detected.compression, _typed(source, described))
 
 
 def _typed(source: SourceFile, described: list[Any], halves: frozenset[str] = frozenset()) -> tuple[Column, ...]:
@@ -170,10 +171,6 @@ def _refuse_twice(source: SourceFile, names: list[str]) -> None:
     lower = [name.lower() for name in names]
     if twice := [name for name in lower if lower.count(name) > 1]:
         raise DataError(f"{source.name}: its schema names {twice[0]!r} twice: {', '.join(names)}")
-
-
-def _row(described: list[Any]) -> str:
-    return ", ".join(identifier(name) for name, *_ in described)
 
 
 def _arrow_reader(source: SourceFile, names: list[str] | None) -> Any:
@@ -208,7 +205,7 @@ def _open_json(  # the last two by keyword
     con: duckdb.DuckDBPyConnection, source: SourceFile, detected: Detected, options: ReadingOptions, *, lines: Path,
     whole_rows: bool,
 ) -> LogFile:  # fmt: skip
-    log = LogFile(source, detected.format, detected.compression, (), "", notes=detected.notes)
+    log = LogFile(source, detected.format, detected.compression, (), notes=detected.notes)
     first = detected.lines
     if detected.format == "json":
         first = converted(source, detected.compression, lines)
@@ -227,16 +224,16 @@ def _open_json(  # the last two by keyword
         )
         for key, values in keys.values.items()
     )  # fmt: skip
-    return replace(log, columns=columns, row="json" if whole_rows else "", is_suspect=keys.is_twice)
+    return replace(log, columns=columns, whole_json=whole_rows, is_suspect=keys.is_twice)
 
 
 def with_json_ids(log: LogFile, ids: Sequence[Column]) -> LogFile:
     """Return a JSON log that reads some columns as JSON, so that texts, numbers, lists and objects are told apart."""
     if not log.is_json:
         return log
-    raw = {column.name: json_field(column.name, "->") if log.row else identifier(column.name) for column in ids}
+    raw = {column.name: json_field(column.name, "->") if log.whole_json else identifier(column.name) for column in ids}
     columns = tuple(
-        replace(c, json=raw[c.name], sql=c.sql if log.row else f"({raw[c.name]} ->> '$')") if c in ids else c
+        replace(c, json=raw[c.name], sql=c.sql if log.whole_json else f"({raw[c.name]} ->> '$')") if c in ids else c
         for c in log.columns
     )
     return replace(log, columns=columns)
@@ -244,7 +241,7 @@ def with_json_ids(log: LogFile, ids: Sequence[Column]) -> LogFile:
 
 def _jsonl_relation(log: LogFile, path: str) -> str:
     kind = f"compression = {_compression(log)}"
-    if log.row:
+    if log.whole_json:
         return f"read_ndjson_objects({path}, {kind})"
     types = ((c.name, "JSON" if c.json else "VARCHAR") for c in log.columns if not c.in_path)
     fields = ", ".join(f"{literal(name)}: '{json_type}'" for name, json_type in types)
@@ -256,9 +253,8 @@ def _open_delimited(source: SourceFile, detected: Detected) -> LogFile:
         Column(name, identifier(name), "VARCHAR", is_text=True, samples=_column(detected, position))
         for position, name in enumerate(detected.names)
     )
-    row = ", ".join(column.sql for column in columns)
     return LogFile(
-        source, detected.format, detected.compression, columns, row, detected.dialect, detected.header,
+        source, detected.format, detected.compression, columns, detected.dialect, header=detected.header,
         notes=detected.notes,
     )  # fmt: skip
 
@@ -270,7 +266,7 @@ def _column(detected: Detected, position: int) -> tuple[str, ...]:
 def _open_sequences(source: SourceFile, detected: Detected) -> LogFile:
     names = ("user_id", "item_id")
     columns = tuple(Column(name, identifier(name), "VARCHAR", is_text=True) for name in names)
-    return LogFile(source, "sequences", detected.compression, columns, ", ".join(names), detected.dialect)
+    return LogFile(source, "sequences", detected.compression, columns, detected.dialect)
 
 
 def _text_relation(log: LogFile, path: str) -> str:
@@ -330,9 +326,10 @@ def _sequence_lines(log: LogFile, path: str) -> str:
 def first_values(
     con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]
 ) -> list[str] | None:
-    """Return the first values of a text column that are not missing; None where DuckDB refuses the file before."""
+    """Return the first values of a column that are not missing, as text; None where DuckDB refuses the file before."""
     missing = ", ".join(map(literal, ("", *markers)))
-    query = f"SELECT {column.sql} FROM {log.relation(con)} WHERE trim({column.sql}) NOT IN ({missing}) LIMIT {SAMPLES}"
+    value = f"CAST({column.sql} AS VARCHAR)"
+    query = f"SELECT {value} FROM {log.relation(con)} WHERE trim({value}) NOT IN ({missing}) LIMIT {SAMPLES}"
     try:
         return [value for (value,) in con.execute(query).fetchall()]
     except duckdb.InterruptException:

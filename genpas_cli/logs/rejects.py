@@ -221,8 +221,7 @@ def locate(
             reasons it has.
         reasons: the columns that may be bad.
     """
-    positions = [log.columns.index(reason.column) for reason in reasons]
-    values = _text_rows(log, positions) if log.is_text else _binary_rows(con, log, reasons)
+    values = _text_rows(log, reasons) if log.is_text else _binary_rows(con, log, reasons)
     number = -1
     for row, which in rows:
         place = next(itertools.islice(values, row - number - 1, None), None)
@@ -238,11 +237,14 @@ def locate(
         yield BadRow(log.name, line, said, text, "line" if log.is_text else "row", hint)
 
 
-def _text_rows(log: LogFile, positions: list[int]) -> Iterator[tuple[int, str, list[str]]]:
+def _text_rows(log: LogFile, reasons: Reasons) -> Iterator[tuple[int, str, list[str]]]:
+    positions = [log.columns.index(reason.column) for reason in reasons]
+    in_path = ["".join(reason.column.samples[:1]) if reason.column.in_path else "" for reason in reasons]
     for record in read_again(log):
         if not record.defect:
             in_file = len(record.fields)
-            yield record.line, record.text, [record.fields[p] if p < in_file else "" for p in positions]
+            found = [record.fields[p] if p < in_file else "" for p in positions]
+            yield record.line, record.text, [a or b for a, b in zip(found, in_path, strict=True)]
 
 
 def _binary_rows(

@@ -11,8 +11,6 @@ from genpas_cli.errors import UsageError
 from genpas_cli.logs.histories import History
 
 _SECONDS = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-# Numbers of the size of 10^11 and more are no seconds of this millennium: they count milli-, micro- or nanoseconds.
-_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (0.0, 1.0))
 
 
 def parse_gap(text: str) -> float:
@@ -26,15 +24,6 @@ def parse_gap(text: str) -> float:
     if seconds <= 0:
         raise UsageError(f"--session-gap {text!r} is not a duration", tip="Write it like 30m, 1h or 2d.")
     return seconds
-
-
-def units_a_second(time_type: str, largest: float) -> float:
-    """Return how many units of a time column make a second: by its type, for plain numbers by their size."""
-    if time_type == "TIMESTAMP":
-        return 1e6
-    if time_type == "TIMESTAMP_NS":
-        return 1e9
-    return next(unit for bound, unit in _UNITS if abs(largest) >= bound)
 
 
 def session_numbers(history: History, gap: float) -> NDArray[np.int64]:

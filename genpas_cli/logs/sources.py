@@ -9,7 +9,7 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
@@ -20,6 +20,7 @@ import pyarrow as pa
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.logs.tables import refuse_address, refuse_remote_tables, refuse_tables
 from genpas_cli.machine import disk_error
+from genpas_cli.natural_order import natural_key
 from genpas_cli.remote import fetched, find
 from genpas_cli.uris import is_remote
 from genpas_cli.visible import is_unicode
@@ -45,7 +46,7 @@ class SourceFile:
 
 
 def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile, ...]:
-    """Return the files that the arguments mean, in their order; those of a directory or a pattern sorted by path.
+    """Return the files that the arguments mean, in their order; those of a directory or a pattern in natural order.
 
     In a directory, hidden files and those that start with `_` (`_SUCCESS`) are no logs. What can be read only once
     (stdin, a pipe), and what lies on object storage, is copied into `scratch` first.
@@ -89,14 +90,14 @@ def _paths(argument: str) -> Iterator[tuple[Path, str]]:
     path = Path(argument)
     try:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and not _is_hidden(p.relative_to(path)))
+            inside = _in_order(p for p in path.rglob("*") if p.is_file() and not _is_hidden(p.relative_to(path)))
             if not inside:
                 raise DataError(f"{argument}: no file in this directory")
             yield from ((p, str(p)) for p in inside)
         elif path.exists():
             yield path, argument
         elif glob.has_magic(argument):
-            matches = sorted(Path(m) for m in glob.glob(argument, recursive=True))  # noqa: PTH207  # a whole path
+            matches = _in_order(Path(m) for m in glob.glob(argument, recursive=True))  # noqa: PTH207  # a whole path
             files = [m for m in matches if m.is_file()]
             if not files:
                 raise DataError(f"{argument}: no file matches this pattern", tip=_near(path))
@@ -105,6 +106,10 @@ def _paths(argument: str) -> Iterator[tuple[Path, str]]:
             raise DataError(f"{argument}: no such file or directory", tip=_near(path))
     except PermissionError as error:
         raise DataError(f"{argument}: cannot be read: permission denied") from error
+
+
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: natural_key(path.parts))
 
 
 def _is_hidden(path: Path) -> bool:

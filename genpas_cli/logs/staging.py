@@ -20,6 +20,7 @@ from genpas_cli.errors import DataError
 from genpas_cli.logs.containers import unpacked
 from genpas_cli.logs.dialects import check_options
 from genpas_cli.logs.duplicates import same_content
+from genpas_cli.logs.earlier import EarlierLog
 from genpas_cli.logs.encodings import as_utf8, is_utf8
 from genpas_cli.logs.filters import Condition, drop_others, read_condition, text_types
 from genpas_cli.logs.headers import reject_repeated_headers
@@ -27,8 +28,9 @@ from genpas_cli.logs.identity import decimals_to_integers
 from genpas_cli.logs.integrity import Subject, checking, is_clean
 from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
 from genpas_cli.logs.missing import drop_missing
+from genpas_cli.logs.mixed_units import check_units
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
-from genpas_cli.logs.plans import Extra, Plan, plan_load
+from genpas_cli.logs.plans import Extra, Plan, plain_type, plan_load
 from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.readers import LogFile, first_line, open_log
 from genpas_cli.logs.rejects import Rejects
@@ -70,10 +72,14 @@ class Staged:
     kept: dict[str, str]
     """Kept columns and their SQL types, in the order asked; they are `keep_0`, `keep_1` ..."""
     funnel: tuple[FunnelStep, ...]
-    first_rows: tuple[int, ...] = ()
+    where: dict[str, str]
+    """Columns that `--where` refers to, and their SQL types."""
+    overlapping: bool
+    """Whether the times of one file do not all come before those of the next, so that events of two may be tied."""
+    first_rows: tuple[int, ...]
     """`rowid` of the first row of each file in `stage.rows`, as `files`."""
-    notes: tuple[str, ...] = ()
-    """What a person should know about how the logs were read."""
+    notes: tuple[str, ...]
+    """What a user should know about how the logs were read."""
 
 
 def stage(  # noqa: PLR0913  # all but three by keyword
@@ -85,6 +91,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
     rejects: Path,
     memory: int,
     progress: Progress | None = None,
+    earlier: EarlierLog | None = None,
 ) -> Staged:
     """Read logs into `stage.rows`, without the rows that are bad, lack a user or an item, or fail a filter.
 
@@ -96,6 +103,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         rejects: where bad rows go, with `--bad-rows skip`; written only if there are any.
         memory: bytes that the connection may take.
         progress: is told what is being done.
+        earlier: the log of the store that this one is appended to; units and types must agree.
 
     Raises:
         DataError: the logs cannot be used.
@@ -109,13 +117,15 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         plan, condition = _plan(con, opened)
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress or _silent)
-        notes = [note for log in opened.logs for note in log.notes]
+        notes = [*loaded.plan.notes, *(note for log in opened.logs for note in log.notes)]
         for part in loaded.parts:
             notes += repeated_users(con, part.log) if part.log.format == "sequences" else []
-        funnel = _clean(con, loaded, bad, opened.cleaning, condition, notes, memory=memory)
+        funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier, notes, memory=memory)
         if options.decimal_ids == "integer":
             decimals_to_integers(con, loaded.plan.id_types)
-        kept = _finish(con, loaded.plan)
+        check_units(con, loaded, earlier)
+        overlapping = _overlapping(con, loaded)
+        kept = _finish(con, loaded.plan, earlier)
         digests = check.result()
     files = tuple(
         FileReport(original.name, part.log.format, original.path.stat().st_size, *digest[:1], part.rows, *digest[1:])
@@ -123,7 +133,10 @@ def stage(  # noqa: PLR0913  # all but three by keyword
     )
     notes += same_content(files, opened.logs, allowed=options.allow_duplicate_files)
     first_rows = tuple(part.first for part in loaded.parts)
-    return Staged(files, loaded.plan.time_type, kept, funnel, first_rows, tuple(notes))
+    return Staged(
+        files, loaded.plan.time_type, kept, funnel, where, overlapping=overlapping, first_rows=first_rows,
+        notes=tuple(notes),
+    )  # fmt: skip
 
 
 def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> Plan:
@@ -221,10 +234,10 @@ def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: s
     return read_condition(con, where, next(telling, logs[0]).columns)
 
 
-def _clean(  # noqa: PLR0913  # what came of one step each; the last by keyword
+def _clean(  # noqa: PLR0913, PLR0917  # what came of one step each; the last by keyword
     con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions,
-    condition: Condition | None, notes: list[str], *, memory: int,
-) -> tuple[FunnelStep, ...]:  # fmt: skip
+    condition: Condition | None, earlier: EarlierLog | None, notes: list[str], *, memory: int,
+) -> tuple[tuple[FunnelStep, ...], dict[str, str]]:  # fmt: skip
     rows = sum(part.rows for part in loaded.parts)
     if rows == 0:
         raise DataError(f"{', '.join(part.log.name for part in loaded.parts)}: no rows, only a header")
@@ -238,9 +251,13 @@ def _clean(  # noqa: PLR0913  # what came of one step each; the last by keyword
     if bad.count or bad.skip:
         dropped("bad rows", bad.count)
     dropped("no user or item", drop_missing(con, loaded.plan.id_types, loaded.plan.markers, notes))
+    where: dict[str, str] = {}
     if condition is not None:
         columns = loaded.parts[0].log.columns
-        types = _types(con, loaded.plan.where)
+        types = _types(con, loaded.plan.where, earlier)
+        where = {extra.name: kind for extra, kind in zip(loaded.plan.where, types, strict=True)}
+        if earlier is not None:
+            _check_where(where, earlier)
         selected = "".join(
             f", CAST({extra.alias} AS {kind}) AS {identifier(extra.name)}"
             for extra, kind in zip(loaded.plan.where, types, strict=True)
@@ -248,7 +265,19 @@ def _clean(  # noqa: PLR0913  # what came of one step each; the last by keyword
         dropped("where", drop_others(con, condition, selected, columns, memory=memory))
     if options.min_rating is not None:
         dropped("min rating", _delete(con, f"rating < {options.min_rating!r}"))
-    return tuple(steps)
+    return tuple(steps), where
+
+
+def _check_where(found: dict[str, str], earlier: EarlierLog) -> None:
+    """Raise DataError if a column of the condition is of another type than the store's log had: it may mean another."""
+    for name, kind in found.items():
+        wanted = earlier.types.get(name, kind)
+        if plain_type(kind) != plain_type(wanted):
+            raise DataError(
+                f"column {name} of the new log is {kind}, and in the log of {earlier.name} it is {wanted}: --where may "
+                "mean something else there",
+                tip="Append a log whose column has values of the same type; or make a new store of all logs.",
+            )
 
 
 def _delete(con: duckdb.DuckDBPyConnection, condition: str) -> int:
@@ -259,18 +288,49 @@ def _delete(con: duckdb.DuckDBPyConnection, condition: str) -> int:
     return count
 
 
-def _types(con: duckdb.DuckDBPyConnection, extras: Sequence[Extra]) -> list[str]:
-    """Return the type of each column; of text columns as their values have it."""
+def _types(con: duckdb.DuckDBPyConnection, extras: Sequence[Extra], earlier: EarlierLog | None) -> list[str]:
+    """Return the type of each column; of text columns as their values have it, and those of an earlier log."""
     texts = [extra.alias for extra in extras if extra.is_text]
     found = dict(zip(texts, text_types(con, texts), strict=True))
-    return [found.get(extra.alias, extra.type) for extra in extras]
+    types = [found.get(extra.alias, extra.type) for extra in extras]
+    if earlier is None:
+        return types
+    return [
+        _as_before(con, extra, kind, earlier.types.get(extra.name, kind))
+        for extra, kind in zip(extras, types, strict=True)
+    ]
 
 
-def _finish(con: duckdb.DuckDBPyConnection, plan: Plan) -> dict[str, str]:
+def _as_before(con: duckdb.DuckDBPyConnection, extra: Extra, found: str, wanted: str) -> str:
+    """Return the type that all logs at once would give: fractions come of whole numbers, anything of missing values."""
+    if found == wanted or not extra.is_text:
+        return found
+    if (found, wanted) == ("BIGINT", "DOUBLE"):
+        return wanted
+    some = con.execute(f"SELECT count({extra.alias}) FROM stage.rows").fetchall()[0][0]
+    return found if some else wanted
+
+
+def _overlapping(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> bool:
+    if loaded.plan.time_type is None or len(loaded.parts) == 1:
+        return False
+    latest = None
+    for part in loaded.parts:
+        within = f"rowid BETWEEN {part.first} AND {part.first + part.staged - 1}"
+        first, last = con.execute(f"SELECT min(time), max(time) FROM stage.rows WHERE {within}").fetchall()[0]
+        if first is None:
+            continue
+        if latest is not None and first <= latest:
+            return True
+        latest = last
+    return False
+
+
+def _finish(con: duckdb.DuckDBPyConnection, plan: Plan, earlier: EarlierLog | None) -> dict[str, str]:
     """Drop the columns that only filters needed, give the kept ones their types, and return these."""
     for name in (*(extra.alias for extra in plan.where), *(("rating",) if plan.has_rating else ())):
         con.execute(f"ALTER TABLE stage.rows DROP COLUMN {name}")
-    types = _types(con, plan.keep)
+    types = _types(con, plan.keep, earlier)
     for extra, kind in zip(plan.keep, types, strict=True):
         if kind != extra.type:
             con.execute(f"ALTER TABLE stage.rows ALTER {extra.alias} TYPE {kind} USING CAST({extra.alias} AS {kind})")

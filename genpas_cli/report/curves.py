@@ -12,7 +12,8 @@ from genpas_cli.report.figures import StrategyFigures
 from genpas_cli.report.illustrations import PopularityCurve
 from genpas_cli.report.markup import Html
 from genpas_cli.report.theme import HELD_OUT, LINE, WIDE_LINE, Look, legend
-from genpas_cli.report.wording import count, percent
+from genpas_cli.report.wording import count
+from genpas_cli.wording import percent
 
 Looks = Mapping[str, Look]
 

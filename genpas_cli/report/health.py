@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from genpas_cli.report.figures import DataFigures
 from genpas_cli.report.markup import Html, join, tag
-from genpas_cli.report.wording import count, decimals, percent
+from genpas_cli.report.wording import count, decimals
+from genpas_cli.wording import percent, time_range
 
 _MANY_TIED = 0.05
 _MANY_COLD = 0.05
@@ -40,7 +41,9 @@ def health_panel(data: DataFigures) -> Html:
 def _size(data: DataFigures) -> Iterator[_Fact]:
     length = data.length
     yield _Fact("Users", count(data.users), f"with {count(data.interactions)} interactions in all.")
-    yield _Fact("Items", count(data.items), f"that occur; {data.density:.2%} of all user–item pairs are interactions.")
+    yield _Fact(
+        "Items", count(data.items), f"that occur; {percent(data.density, 4)} of all user–item pairs are interactions."
+    )
     yield _Fact(
         "Median length", decimals(0)(length["median"]),
         f"interactions a user; from {count(length['min'])} to {count(length['max'])}, mean {length['mean']:.1f}, "
@@ -48,8 +51,7 @@ def _size(data: DataFigures) -> Iterator[_Fact]:
     )  # fmt: skip
     yield _Fact("Repeats", percent(data.repeats), "of interactions are with an item that their user has had before.")
     if data.time_range is not None:
-        first, last = map(_instant, data.time_range)
-        yield _Fact("First and last time", f"{first} – {last}", "as the log writes them.")
+        yield _Fact("First and last time", time_range(data.time_range), "in UTC, where the times of the log are dates.")
     yield _Fact(
         "Tied events", percent(data.tied_events),
         "of interactions share user and time with another: their order is the log's, or the rule for ties.",
@@ -92,10 +94,6 @@ def _warnings(data: DataFigures) -> Iterator[str]:
             "last training interaction. Leave-one-out is always like this, and fine for comparing models with each "
             "other; accuracy in use will be lower. --split time:0.8,0.9 holds out by time."
         )
-
-
-def _instant(value: Any) -> str:
-    return value.isoformat(" ") if hasattr(value, "isoformat") else str(value)
 
 
 def held_out_words(data: DataFigures) -> str:

@@ -7,17 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from genpas_cli.report.figures import BETTER
+from genpas_cli.wording import percent
 
 MISSING = "–"
-
-
-def percent(value: float) -> str:
-    """Return a share as `12.3%`; what is neither none nor all is not shown as 0% or 100%."""
-    if 0 < value < 0.0005:  # noqa: PLR2004  # what would be shown as 0.0%
-        return "<0.1%"
-    if 0.9995 < value < 1:  # noqa: PLR2004  # what would be shown as 100.0%
-        return ">99.9%"
-    return f"{value:.1%}"
 
 
 def count(value: float) -> str:

@@ -24,11 +24,11 @@ def test_a_directory_gives_its_files_sorted_and_without_hidden_ones(tmp_path: Pa
     assert [Path(file.name).relative_to(tmp_path / "logs").as_posix() for file in found] == ["a/z.csv", "b.csv"]
 
 
-def test_a_pattern_gives_its_matches_sorted(tmp_path: Path) -> None:
+def test_a_pattern_gives_its_matches_in_natural_order(tmp_path: Path) -> None:
     for name in ("p10.csv", "p2.csv", "q.csv"):
         write(tmp_path / name, LOG)
     found = find_sources([str(tmp_path / "p*.csv")], scratch=tmp_path)
-    assert [file.path.name for file in found] == ["p10.csv", "p2.csv"]
+    assert [file.path.name for file in found] == ["p2.csv", "p10.csv"]
 
 
 def test_arguments_keep_their_order(tmp_path: Path) -> None:

@@ -1,0 +1,14 @@
+"""The natural order of file names: numbers in them count as numbers, so that `day_2` comes before `day_10`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def natural_key(parts: Sequence[str]) -> tuple[list[list[str | int]], Sequence[str]]:
+    """Return what the parts of a path are sorted by; equal numbers of different length by the text."""
+    # Texts and numbers take turns, so that a number is compared with numbers alone.
+    return [[int(each) if n % 2 else each for n, each in enumerate(_DIGITS.split(part))] for part in parts], parts
