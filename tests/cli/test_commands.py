@@ -182,6 +182,14 @@ def test_quiet_says_nothing(genpas: Genpas, made: Path) -> None:
     refused(genpas("augment", "nosuch", "-q"), 1, "nosuch")
 
 
+def test_quiet_leaves_tables_out_and_json_in(inside: InProcess, store: Path) -> None:
+    grid = ("--alpha", "0", "--beta", "0", "--gamma", "0,1")
+    for arguments in (("stats", store), ("tune", store, *grid)):
+        done = inside(*arguments, "-q")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert inside.json("stats", store, "-q", "--json")["strategies"]
+
+
 def test_colours_are_for_terminals_and_obey_no_color(genpas: Genpas) -> None:
     coloured = genpas.with_env(FORCE_COLOR="1", TERM="xterm")
     assert "\x1b[" in coloured("augment", "nosuch").stderr

@@ -195,7 +195,7 @@ CASES: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "hstu without kept columns": (("--to", "hstu"), USAGE, ("needs kept ratings", "--keep rating")),
     "a column that there is not": (("--columns", "inputs"), USAGE, ("inputs", "input_items, target_item")),
     "a split that there is not": (("--split", "dev"), USAGE, ("dev", "validation")),
-    "no epochs": (("--epoch", "1"), USAGE, ("--epoch 1", "1 epochs, from 0")),
+    "no epochs": (("--epoch", "1"), USAGE, ("--epoch 1", "1 epoch, from 0")),
     "nothing to write": (("--limit", "0"), USAGE, ("--limit is 0", "1 or more")),
     "padding of ids": (("--ids", "raw", "--pad", "left"), USAGE, ("no value for padding", "--ids num")),
     "a vocabulary beside a directory": (("--vocab", "x"), USAGE, ("--vocab is for a stream",)),
