@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from genpas_cli.manifest import Manifest
+from genpas_cli.manifest import CARD, Manifest
+from genpas_cli.places import file_digest
 from genpas_cli.shards import ShardFile, rows_by_split
+from genpas_cli.visible import one_line
 
 _GLOBS = {"train": "data/**/train-*.parquet", "validation": "data/validation-*.parquet", "test": "data/test-*.parquet"}
+
+
+def write_card(directory: Path, manifest: Manifest, shards: Sequence[ShardFile]) -> ShardFile:
+    """Write the card of a pairs directory, and return how its manifest lists it."""
+    path = directory / CARD
+    path.write_text(data_card(manifest, shards), encoding="utf-8")
+    return ShardFile(CARD, None, 0, path.stat().st_size, file_digest(path))
 
 
 def data_card(manifest: Manifest, shards: Iterable[ShardFile]) -> str:
@@ -25,7 +36,8 @@ def data_card(manifest: Manifest, shards: Iterable[ShardFile]) -> str:
     biases = ", ".join(f"{name} = {strategy[name]}" for name in ("alpha", "beta", "gamma"))
     lines = "\n".join(f"| {split} | {count:,} |" for split, count in rows.items())
     kept = "".join(
-        f"| `input_{name}`, `target_{name}` | list, value | the log's column `{name}`, beside the items |\n"
+        f"| {_code(f'input_{name}')}, {_code(f'target_{name}')} | list, value | the log's column {_code(name)}, "
+        "beside the items |\n"
         for name in manifest["keep"]
     )
     return f"""---
@@ -43,7 +55,7 @@ Cut from user histories by [GenPAS](https://arxiv.org/abs/2509.13648) with genpa
 |---|---|
 {lines}
 
-- strategy: `{strategy["name"]}` ({biases}), drawn {strategy["draw"]}, seed {manifest["seed"]}
+- strategy: {_code(strategy["name"])} ({biases}), drawn {strategy["draw"]}, seed {manifest["seed"]}
 - inputs: the most recent {manifest["max_input"] or "(all)"} items, oldest first; rows {manifest["order"]}
 - held out: {manifest["split"]["rule"]}
 - made from: {", ".join(_source(source) for source in manifest["source"])}
@@ -77,4 +89,11 @@ def _path(split: str, manifest: Manifest) -> str:
 
 def _source(source: dict[str, Any]) -> str:
     digest = f", SHA-256 {source['sha256'][:12]}…" if source["sha256"] else ""
-    return f"`{source['name']}` ({source['rows']:,} rows{digest})"
+    return f"{_code(source['name'])} ({source['rows']:,} rows{digest})"
+
+
+def _code(name: str) -> str:
+    """Return a name of somebody else's as code in Markdown: it ends neither the code nor the cell of a table."""
+    shown = one_line(name).replace("|", "\\|")
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"

@@ -145,7 +145,7 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
         "autoload_known_extensions": "false",
     }
     with duckdb.connect(config=config) as con:
-        con.execute("set timezone = 'UTC'")
+        con.execute("set global timezone = 'UTC'")  # global: cursors too
         database = Database(con, memory)
         with _interruptible(database):
             yield database

@@ -17,11 +17,13 @@ from typing import Any
 from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.options import Options, option
 from genpas_cli.signals import uninterrupted
+from genpas_cli.visible import is_unicode
 
 SHARE_OF_FREE_MEMORY = 0.7
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _SCRATCH = "genpas-scratch-"
+_OURS = "made-by-genpas"
 PANEL = "Machine"
 
 
@@ -58,16 +60,31 @@ def resolve(options: MachineOptions) -> Machine:
 
     Raises:
         UsageError: threads below 1, a size that is none, a temporary directory that does not exist.
+        MachineError: there is no temporary directory.
     """
     if options.threads is not None and options.threads < 1:
         raise UsageError(f"--threads is {options.threads}; it takes 1 or more")
     memory = (
         int(free_memory() * SHARE_OF_FREE_MEMORY) if options.memory_limit is None else parse_size(options.memory_limit)
     )
-    temp_dir = Path(options.temp_dir or tempfile.gettempdir())
+    temp_dir = Path(options.temp_dir or _system_temp_dir())
     if not temp_dir.is_dir():
         raise UsageError(f"--temp-dir {temp_dir} is not a directory", tip=f"Create it first: mkdir -p {temp_dir}")
+    if not is_unicode(temp_dir.absolute()):
+        raise UsageError(
+            f"--temp-dir {temp_dir}: its path is not UTF-8", tip="Choose another one, such as --temp-dir /var/tmp."
+        )
     return Machine(options.threads or cores(), memory, temp_dir)
+
+
+def _system_temp_dir() -> str:
+    try:
+        return tempfile.gettempdir()
+    except OSError as error:
+        raise MachineError(
+            "no directory for temporary files: none of the usual ones can be written to",
+            tip="Name one, for example: --temp-dir /dev/shm",
+        ) from error
 
 
 def parse_size(text: str) -> int:
@@ -157,7 +174,8 @@ def scratch_directory(temp_dir: Path) -> Iterator[Path]:
     """Give a private directory under `temp_dir` that is deleted at the end; those of killed runs are deleted too.
 
     A run holds a lock on the directory itself while it lives, so one whose lock can be had belongs to no one. (A lock
-    file in it would be missing where a run was killed just after it made the directory, or while it removed it.)
+    file in it would be missing where a run was killed just after it made the directory, or while it removed it.) A file
+    in it says that it is ours: whatever else has such a name is left alone.
     """
     _remove_dead(temp_dir)
     with contextlib.ExitStack() as stack:
@@ -167,18 +185,31 @@ def scratch_directory(temp_dir: Path) -> Iterator[Path]:
             except OSError as error:
                 raise disk_error(error, temp_dir, option="--temp-dir") from error
             stack.callback(_remove_scratch, path)
+            try:
+                (path / _OURS).touch()
+            except OSError as error:
+                raise disk_error(error, temp_dir, option="--temp-dir") from error
         yield path
 
 
 def _remove_scratch(path: Path) -> None:
-    with uninterrupted():
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove a scratch directory; what says that it is ours goes last, as this may be cut short by a kill."""
+    with uninterrupted(), contextlib.suppress(OSError):
+        for entry in path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry.name != _OURS:
+                entry.unlink()
+        (path / _OURS).unlink(missing_ok=True)
+        path.rmdir()
 
 
 def _remove_dead(temp_dir: Path) -> None:
     for path in temp_dir.glob(f"{_SCRATCH}*"):
         with contextlib.suppress(OSError), _locked(path):
-            shutil.rmtree(path, ignore_errors=True)
+            # One without the file that is empty is of a run that was killed as it made or removed it.
+            if (path / _OURS).is_file() or not any(path.iterdir()):
+                _remove_scratch(path)
 
 
 def _new_scratch(temp_dir: Path, stack: contextlib.ExitStack) -> Path:
@@ -199,7 +230,7 @@ def _locked(directory: Path) -> Iterator[None]:
     Raises:
         BlockingIOError: another process holds it.
     """
-    handle = os.open(directory, os.O_RDONLY)
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

@@ -12,22 +12,34 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genpas_cli.checked_files import CheckedFiles
 from genpas_cli.errors import IntegrityError
-from genpas_cli.manifest import Manifest, manifest_files, read_manifest
-from genpas_cli.pairs import LocatedCuts, cut_schema, gather, pair_schema
+from genpas_cli.manifest import manifest_files
+from genpas_cli.pairs import LocatedCuts, cut_schema, gather, pair_schema, sequence_schema
 from genpas_cli.places import Place
+from genpas_cli.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sequences import Sequences
-from genpas_cli.shards import ROW_GROUP_ROWS, ShardFile, largest_row_group, read_row_group, row_groups, shard_schema
+from genpas_cli.shards import (
+    ROW_GROUP_ROWS,
+    ShardFile,
+    largest_row_group,
+    number_order,
+    read_row_group,
+    row_groups,
+    shard_schema,
+)
+from genpas_cli.sound_pairs import check_batch, check_numbers, check_pair_schema, check_schema
 
 SEQUENCES = "sequences/sequences"
 """How the names of the files with sequences begin."""
@@ -47,25 +59,77 @@ class PairFiles:
 
     Attributes:
         manifest: what it says of itself.
-        shards: its files with pairs, as the manifest lists them.
-        schema: of the pairs.
+        identity: digest of the data set: of the manifest without its run, the digests of all files included.
+        files: all that the manifest lists.
+        shards: those with pairs, in the order of epochs and shards.
 
     Raises:
-        DataError, IntegrityError: see `read_manifest`; or a file is damaged.
+        DataError, IntegrityError: see `read_manifest`.
     """
 
     def __init__(self, directory: Place) -> None:
         self.directory = directory
-        self.manifest: Manifest = read_manifest(directory)
-        files = manifest_files(self.manifest)
-        self.shards = [file for file in files if file.split is not None]
+        self._checked = CheckedFiles(directory)
+        self.manifest, self.identity = self._checked.manifest, self._checked.identity
+        self.files = sorted(manifest_files(self.manifest), key=lambda file: number_order(file.path))
+        self.shards = [file for file in self.files if file.split is not None]
         if not self.shards:
             raise IntegrityError(f"{directory} is damaged: its manifest lists no shard")
-        self._sequences: _SequenceFiles | None = None
-        if self.manifest.get("form", "items") == "cuts":
-            paths = [directory / file.path for file in files if file.path.startswith(SEQUENCES)]
-            self._sequences = _SequenceFiles(paths)
-        self.schema = self.schema_of(self.shards[0]) if self._sequences is None else self._sequences.pair_schema
+
+    def check_digests(
+        self, files: Iterable[ShardFile], *, threads: int | None = None, progress: Progress = silent
+    ) -> None:
+        """Compare files with their digests before anything is read of them, and with them the sequences of cuts.
+
+        From then on whatever is read of them is known to be what the manifest lists: reading a file that has changed
+        since raises IntegrityError.
+
+        Args:
+            files: shards that will be read.
+            threads: how many files are read at a time; by default one per core.
+            progress: told how far it is.
+
+        Raises:
+            IntegrityError: a file is missing or is not the one that the manifest lists; the message names it.
+        """
+        self._checked.check([*files, *self._sequence_files()], threads=threads, progress=progress)
+
+    def check_same(self) -> None:
+        """Raise IntegrityError if the directory has become another data set since it was opened."""
+        self._checked.check_same_manifest()
+
+    def vocabulary(self, table: str) -> Place | None:
+        """Return the file with the ids of `items` or `users`, compared with its digest; None if there is none."""
+        file = next((file for file in self.files if file.path == f"{table}.parquet"), None)
+        if file is None:
+            return None
+        self._checked.check([file])
+        return self.directory / file.path
+
+    def _sequence_files(self) -> list[ShardFile]:
+        return [file for file in self.files if file.path.startswith(SEQUENCES)] if self._has_cuts else []
+
+    @property
+    def _has_cuts(self) -> bool:
+        return bool(self.manifest.get("form", "items") == "cuts")
+
+    @cached_property
+    def _sequences(self) -> _SequenceFiles | None:
+        if not self._has_cuts:
+            return None
+        names = [file.path for file in self._sequence_files()]
+        return _SequenceFiles(self.directory, names, self.manifest["keep"], self._checked)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The schema of the pairs.
+
+        Raises:
+            IntegrityError: a file is missing or damaged.
+        """
+        schema = self.schema_of(self.shards[0]) if self._sequences is None else self._sequences.pair_schema
+        check_pair_schema(schema, self.manifest, self.directory / self.shards[0].path)
+        return schema
 
     @property
     def shard_schema(self) -> pa.Schema:
@@ -105,7 +169,11 @@ class PairFiles:
         names = self.schema.names if columns is None else list(columns)
         with readable(self.directory / file.path) as path:
             batch = read_row_group(path, group, names if self._sequences is None else None)
+        check_batch(batch, self.shard_schema, path)
+        # After it was read: a file that took this one's place in between does not go unseen.
+        self._checked.check_same_file(file.path)
         if self._sequences is None:
+            check_numbers(batch, self.manifest, path)
             return batch.select(names)
         user, start, target = (batch.column(name).to_numpy() for name in cut_schema().names)
         run = self._sequences.run(user, path)
@@ -149,7 +217,7 @@ def readable(path: Place) -> Iterator[Place]:
         raise IntegrityError(
             f"{path} is missing; the manifest lists it", tip="Make the pairs directory again with genpas augment."
         ) from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, KeyError, OSError) as error:  # KeyError: a column that it lacks
         raise IntegrityError(f"{path} is damaged: {error}", tip="See what else is: genpas verify PAIRS") from error
 
 
@@ -187,7 +255,8 @@ class _Run(NamedTuple):
 class _Group(NamedTuple):
     """A row group of sequences."""
 
-    path: Place
+    name: str
+    """Of its file, relative to the pairs directory."""
     number: int
     first_user: int
     """0-based."""
@@ -197,27 +266,35 @@ class _SequenceFiles:
     """The sequences beside cuts.
 
     Args:
-        paths: the files, in the order of users.
+        directory: the pairs directory.
+        names: the files, relative to it, in the order of users.
+        keep: kept columns.
+        checked: told of every file that is read.
 
     Raises:
         IntegrityError: there are none, or they cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Place]) -> None:
-        if not paths:
+    def __init__(self, directory: Place, names: Sequence[str], keep: Sequence[str], checked: CheckedFiles) -> None:
+        self._directory, self._checked = directory, checked
+        if not names:
             raise IntegrityError("the manifest says that the pairs are cuts, and lists no sequences to cut them from")
         self._groups: list[_Group] = []
         users = 0
-        for file in sorted(paths, key=str):
-            with readable(file) as path:
+        for name in names:
+            with readable(directory / name) as path:
                 for number, rows in enumerate(row_groups(path)):
-                    self._groups.append(_Group(path, number, users))
+                    self._groups.append(_Group(name, number, users))
                     users += rows
         self._first_users = np.array([*(group.first_user for group in self._groups), users])
-        with readable(paths[0]) as path:
-            fields = [field for field in shard_schema(path) if field.name not in ("train_length", "items")]
-        self.pair_schema = pair_schema({field.name: field.type.value_type for field in fields})
-        self._kept = [field.name for field in fields]
+        with readable(directory / names[0]) as path:
+            found = shard_schema(path)
+        lists = {field.name: field.type for field in found if pa.types.is_list(field.type)}
+        kept = {name: lists[name].value_type for name in keep if name in lists}
+        self._schema = sequence_schema(kept)
+        check_schema(found, self._schema, directory / names[0])
+        self.pair_schema = pair_schema(kept)
+        self._kept = list(kept)
         self._forget()
 
     def _forget(self) -> None:
@@ -249,13 +326,21 @@ class _SequenceFiles:
     def _unpacked(self, first: int, last: int) -> _Run:
         tables = []
         for group in self._groups[first : last + 1]:
-            with readable(group.path) as path:
-                tables.append(read_row_group(path, group.number))
+            with readable(self._directory / group.name) as path:
+                batch = read_row_group(path, group.number)
+            self._checked.check_same_file(group.name)
+            check_batch(batch, self._schema, path)
+            tables.append(batch)
         rows = pa.Table.from_batches(tables).combine_chunks().to_batches()[0]
-        items = rows.column("items")
+        items, train = rows.column("items"), rows.column("train_length").to_numpy()
+        length = np.diff(items.offsets.to_numpy())
+        kept = [rows.column(name) for name in self._kept]
+        if ((train < 0) | (train > length)).any() or any(not column.offsets.equals(items.offsets) for column in kept):
+            name = self._groups[first].name
+            raise IntegrityError(f"{self._directory / name} is damaged: its lists are not of one length")
         users = np.arange(self._first_users[first], self._first_users[last + 1], dtype=np.int32)
         sequences = Sequences(
             users, items.offsets.to_numpy().astype(np.int64), np.zeros(len(users), np.int64), items.values.to_numpy(),
-            {name: rows.column(name).values for name in self._kept},
+            {name: column.values for name, column in zip(self._kept, kept, strict=True)},
         )  # fmt: skip
-        return _Run(sequences, rows.column("train_length").to_numpy())
+        return _Run(sequences, train)

@@ -130,6 +130,32 @@ def sequence_batch(sequences: Sequences, train_length: NDArray[np.int64], schema
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
+def differing_rows(expected: pa.RecordBatch, found: pa.RecordBatch) -> NDArray[np.bool_]:
+    """Return which rows of two batches of one schema differ, bit for bit: NaN is NaN, and −0 is not 0."""
+    if expected.equals(found) and not any(pa.types.is_floating(_value_type(field.type)) for field in found.schema):
+        return np.zeros(found.num_rows, bool)
+    one, other = (pa.RecordBatch.from_arrays(list(map(_bits, each.columns)), each.schema.names)
+                  for each in (expected, found))  # fmt: skip
+    if one.equals(other):
+        return np.zeros(found.num_rows, bool)
+    return np.array([a != b for a, b in zip(one.to_pylist(), other.to_pylist(), strict=True)])
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_list(kind) else kind
+
+
+def _bits(column: Any) -> Any:
+    """Return a column, or lists, of floats as one of integers with the same bits."""
+    kind = _value_type(column.type)
+    if not pa.types.is_floating(kind):
+        return column
+    integers = {16: pa.int16(), 32: pa.int32(), 64: pa.int64()}[kind.bit_width]
+    if column.type == kind:
+        return column.view(integers)
+    return pa.ListArray.from_arrays(column.offsets, column.values.view(integers))
+
+
 def _batch(part: LocatedCuts, sequences: Sequences, schema: pa.Schema, max_input: int | None) -> pa.RecordBatch:
     cuts = part.cuts
     lengths = (cuts.target - cut_start(cuts.start, cuts.target, max_input)).astype(np.int64)

@@ -82,6 +82,19 @@ def files_below(place: Place) -> dict[str, int]:
     return {path.relative_to(place).as_posix(): path.stat().st_size for path in files}
 
 
+def file_version(place: Place) -> tuple[int, ...]:
+    """Return numbers that change whenever a file is replaced or written to; equal content may have several versions.
+
+    Raises:
+        FileNotFoundError: no such file.
+        DataError: the storage cannot be reached.
+    """
+    if isinstance(place, StoragePlace):
+        return remote.file_version(str(place))
+    found = place.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
 def file_digest(place: Place) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
     if isinstance(place, StoragePlace):

@@ -163,6 +163,21 @@ def is_file(uri: str) -> bool:
         return bool(_system(scheme, path).get_file_info(path).is_file)
 
 
+def file_version(uri: str) -> tuple[int, ...]:
+    """Return the size in bytes and the time of the last change of a file, in nanoseconds.
+
+    Raises:
+        FileNotFoundError: no such file.
+        DataError: the storage cannot be reached.
+    """
+    scheme, path = _parts(uri)
+    with _told(uri):
+        found = _system(scheme, path).get_file_info(path)
+    if not found.is_file:
+        raise FileNotFoundError(uri)
+    return int(found.size), int(found.mtime_ns)
+
+
 def files_below(uri: str) -> dict[str, int]:
     """Return the files below a prefix: their bytes by their names, relative to it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,6 +43,14 @@ def shard_name(split: str, index: int, count: int, epoch: int | None = None) -> 
     """Return the relative path of a shard."""
     directory = "data" if epoch is None else f"data/epoch-{epoch:03d}"
     return f"{directory}/{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def number_order(path: str) -> list[str | int]:
+    """Return a sort key by which numbers in a path are in numeric order, also where they have more digits than others.
+
+    The files of a data set are then in the order of epoch, split and shard: `epoch-101` comes before `epoch-1000`.
+    """
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", path)]
 
 
 def write_shard(
@@ -107,10 +116,12 @@ class FinishedShards:
     def _listed(self) -> Iterator[ShardFile]:
         lines = self._journal.read_bytes().splitlines() if self._journal.exists() else []
         for line in lines:
-            with contextlib.suppress(ValueError):  # the run was killed as it wrote the line
+            # A line that cannot be read is of a run that was killed as it wrote it; a file that has not the bytes that
+            # were entered was damaged since. Either is made again.
+            with contextlib.suppress(ValueError, TypeError, RecursionError, OSError):
                 file = ShardFile(**json.loads(line))
                 path = self.directory / file.path
-                if path.is_file() and path.stat().st_size == file.bytes:
+                if path.stat().st_size == file.bytes and file_digest(path) == file.sha256:
                     yield file
 
     def add(self, file: ShardFile) -> None:

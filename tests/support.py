@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from genpas_cli.sealed import sealed
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -181,6 +183,13 @@ def unchanged(*roots: Path) -> Iterator[None]:
     before = [snapshot(root) for root in roots]
     yield
     assert [snapshot(root) for root in roots] == before
+
+
+def rewrite(described: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a JSON file of ours in the way of somebody who makes its digest anew, so that the change itself counts."""
+    content = json.loads(described.read_text(encoding="utf-8"))
+    change(content)
+    described.write_text(json.dumps(sealed(content)), encoding="utf-8")
 
 
 def identity(pairs: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ This module itself imports neither: what takes time is imported where Ctrl-C is 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable
@@ -79,7 +80,12 @@ def _leave_out_unused() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Give Python the streams that the shell has closed (`>&-`): else the next file opened becomes stdout."""
+    """Give Python the streams that the shell has closed (`>&-`): else the next file opened becomes stdout.
+
+    Those of a terminal that does not know a character show it by its number.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115  # for as long as the process lives
+        elif mode == "w" and isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from genpas_cli.cli import COMMANDS, console
 from genpas_cli.cli.exit_codes import HELP, handled
+from genpas_cli.visible import one_line
+
+
+class Group(TyperGroup):
+    """The commands; what typer says of arguments that it does not take shows nothing that a terminal would obey."""
+
+    def make_context(self, *given: Any, **named: Any) -> Any:
+        """Parse the arguments before the command."""
+        with _visible_errors():
+            return super().make_context(*given, **named)
+
+    def invoke(self, *given: Any, **named: Any) -> Any:
+        """Parse the arguments of the command, and run it."""
+        with _visible_errors():
+            return super().invoke(*given, **named)
+
+
+@contextmanager
+def _visible_errors() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "format_message"):  # typer's own, of a class that it does not give out
+            error.message = one_line(str(error.message))  # type: ignore[attr-defined]
+        raise
+
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,

@@ -55,9 +55,9 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
 
     del quiet  # acted on by `command`
     if html is not None:
-        from genpas_cli.report.page import check_report_extra, write_comparison_page
+        from genpas_cli.report.page import check_page, write_comparison_page
 
-        check_report_extra()
+        check_page(html)
     with told_to_resume(), console.progress() as progress:
         report = jobs.compare(
             sources, output, options, ingest_options=reading, resume=resume, force=force, observe=say_run,

@@ -11,10 +11,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from genpas_cli.progress import Progress, silent
+from genpas_cli.visible import one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 _WIDE = 400
 """Columns of a table that is no terminal's."""
@@ -35,11 +37,23 @@ def is_quiet() -> bool:
     return _quiet
 
 
-def stderr() -> Console:
-    """Return the console of stderr; rich itself obeys NO_COLOR and leaves colours out where no terminal is."""
+def _visible_console() -> type[Console]:
+    """Return the class of consoles that make visible whatever is printed on them, cells of tables included."""
     from rich.console import Console
 
-    class Stderr(Console):
+    class Visible(Console):
+        shown = staticmethod(visible)
+
+        def render_str(self, text: str, **how: Any) -> Text:
+            return super().render_str(self.shown(text), **how)
+
+    return Visible
+
+
+def stderr() -> Console:
+    """Return the console of stderr; rich itself obeys NO_COLOR and leaves colours out where no terminal is."""
+
+    class Stderr(_visible_console()):  # type: ignore[misc]  # made when rich is needed
         def on_broken_pipe(self) -> None:
             """Go on in silence; by default rich ends the program, and a job that is done would seem to have failed."""
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
@@ -49,16 +63,20 @@ def stderr() -> Console:
 
 
 def stdout() -> Console:
-    """Return the console of stdout, for tables; where no terminal is, lines are as long as they need to be."""
-    from rich.console import Console
+    """Return the console of stdout, for tables; where no terminal is, lines are as long as they need to be.
 
-    class Stdout(Console):
+    With -q it prints nothing: JSON, CSV and pairs, which are asked for by an option, do not pass through it.
+    """
+
+    class Stdout(_visible_console()):  # type: ignore[misc]  # made when rich is needed
+        shown = staticmethod(one_line)
+
         def on_broken_pipe(self) -> None:
             """Leave it to `exit_codes`: a reader that has read enough is no failure, as rich has it."""
             raise BrokenPipeError
 
     width = None if sys.stdout.isatty() else _WIDE
-    return Stdout(highlight=False, soft_wrap=True, emoji=False, markup=False, width=width)
+    return Stdout(highlight=False, soft_wrap=True, emoji=False, markup=False, width=width, quiet=_quiet)
 
 
 def binary_stdout() -> BinaryIO:
@@ -90,7 +108,7 @@ def escaped(text: object) -> str:
     """Return a text such as a path without meaning as rich markup."""
     from rich.markup import escape
 
-    return escape(str(text))
+    return escape(one_line(str(text)))
 
 
 def counted(number: int, thing: str) -> str:
@@ -105,9 +123,9 @@ def error(message: str, tip: str | None) -> None:
         sys.stdout.flush()
     console = stderr()
     console.print("[bold red]error:[/bold red]", end=" ")
-    console.print(message, markup=False)
+    console.print(one_line(message), markup=False)
     if tip:
-        console.print(tip, markup=False)
+        console.print(one_line(tip), markup=False)
 
 
 def print_json(value: Any) -> None:
@@ -141,12 +159,12 @@ def progress() -> Iterator[Progress]:
         def tell(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
             nonlocal current, told
             if stage != current:
-                bars.reset(task, description=stage, total=total or None)
+                bars.reset(task, description=escaped(stage), total=total or None)
                 current = stage
             elif time.monotonic() - told < 0.05:  # noqa: PLR2004  # a terminal shows no more
                 return
             told = time.monotonic()
-            bars.update(task, completed=done, total=total or None, note=note)
+            bars.update(task, completed=done, total=total or None, note=escaped(note))
 
         yield tell
 

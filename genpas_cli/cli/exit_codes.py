@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import enum
+import errno
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
@@ -51,6 +54,10 @@ _BY_ERROR = {
     CheckFailedError: ExitCode.CHECK,
 }
 
+UNEXPECTED = "genpas has met something that it did not expect"
+_SHOWN = 200
+_NO_THREAD = ("start new thread", "Could not create thread", "Resource temporarily unavailable")
+
 HELP = "Exit codes: " + "; ".join(f"{code.value} {text}" for code, text in MEANINGS.items()) + "."
 
 
@@ -61,7 +68,10 @@ def exit_code(error: GenpasError) -> ExitCode:
 
 @contextmanager
 def handled() -> Iterator[None]:
-    """Turn every error of a command into one message on stderr and its exit code; Ctrl-C is for `outermost`."""
+    """Turn every error of a command into one message on stderr and its exit code; Ctrl-C is for `outermost`.
+
+    No input and no machine may show a person a traceback. An error that is not ours tells where it was raised.
+    """
     try:
         yield
         sys.stdout.flush()
@@ -72,21 +82,55 @@ def handled() -> Iterator[None]:
         give_up_stdout()
         raise typer.Exit(ExitCode.OK) from error
     except Exception as error:
-        lacking = _machine_lacks(error)
-        if lacking is None:
-            raise
-        give_up_stdout()  # it may be what has no space left
-        console.error(*lacking)
-        raise typer.Exit(ExitCode.MACHINE) from error
+        code, message, tip = _described(error)
+        if code == ExitCode.MACHINE:
+            give_up_stdout()  # it may be what has no space left
+        console.error(message, tip)
+        raise typer.Exit(code) from error
 
 
-def _machine_lacks(error: Exception) -> tuple[str, str] | None:
-    """Return what to say of an error by which Python or DuckDB report that memory or disk ran out."""
+def _described(error: Exception) -> tuple[ExitCode, str, str | None]:
+    """Return what to say of an error that is not ours: what the machine lacks, or the data that we did not expect."""
+    kind = type(error).__name__
+    first = (str(error).strip().splitlines() or [kind])[0]
+    if lacking := _machine_lacks(error, kind, first):
+        return ExitCode.MACHINE, *lacking
+    if isinstance(error, UnicodeEncodeError):
+        name = error.object if len(error.object) <= _SHOWN else f"{error.object[:_SHOWN]}..."
+        return ExitCode.USAGE, f"a name holds bytes that are not UTF-8: {name!r}", "Give it another name."
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        ExitCode.DATA,
+        f"{UNEXPECTED}: {kind}: {first} ({Path(where.filename).name}:{where.lineno})",
+        "The input may be damaged. If it is not, please report this with the command.",
+    )
+
+
+def _machine_lacks(error: Exception, kind: str, first: str) -> tuple[str, str | None] | None:
+    """Return what to say of an error by which Python, DuckDB or PyArrow report that the machine lacks something."""
     text = str(error)
-    if "No space left" in text or "max_temp_directory_size" in text:
+    if "No space left" in text or "max_temp_directory_size" in text or getattr(error, "errno", 0) == errno.EDQUOT:
         return "no space left on the disk", "Free some space, or choose other disks with -o and --temp-dir."
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryException":
-        return "not enough memory: " + (text.splitlines() or ["out of memory"])[
-            0
-        ], "Raise --memory-limit, or use fewer --threads."
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryException" or "std::bad_alloc" in text:
+        return f"not enough memory: {first}", "Raise --memory-limit, or use fewer --threads."
+    if any(sign in text for sign in _NO_THREAD):
+        tip = "Use fewer --threads, or raise the limit of processes and threads: ulimit -u."
+        return f"no more thread can be started: {first}", tip
+    if isinstance(error, FileNotFoundError) and not _has_directory():
+        return "the current directory does not exist any more", "Change to one that does: cd"
+    if isinstance(error, OSError) or kind in ("IOException", "HTTPException"):
+        return _of_system(error, first), None
     return None
+
+
+def _of_system(error: Exception, first: str) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    return first
+
+
+def _has_directory() -> bool:
+    try:
+        return Path.cwd().is_dir()
+    except OSError:
+        return False

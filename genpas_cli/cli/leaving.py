@@ -10,8 +10,10 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from genpas_cli.signals import ENDING
+from genpas_cli.visible import one_line
 
 _INTERRUPTED = 128 + signal.SIGINT
+_MACHINE = 3
 
 
 @contextmanager
@@ -38,6 +40,9 @@ def outermost() -> Iterator[None]:
                 give_up_stdout()
                 sys.exit(0)
             raise
+        except Exception as error:  # noqa: BLE001  # what a command raises is handled there: this is how it began
+            sys.stderr.write(f"error: genpas cannot start: {type(error).__name__}: {one_line(str(error))}\n")
+            sys.exit(_MACHINE)
 
 
 @contextmanager

@@ -63,9 +63,9 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
         raise UsageError("--json and --csv both want stdout")
     gate = None if check is None else rules.read_rules(check)
     if html is not None:
-        from genpas_cli.report.page import check_report_extra, write_stats_page
+        from genpas_cli.report.page import check_page, write_stats_page
 
-        check_report_extra()
+        check_page(html)
     with console.progress() as progress:
         report = jobs.stats(
             sources, options, ingest_options=reading, store=store, illustrated=html is not None, progress=progress

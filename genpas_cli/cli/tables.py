@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from genpas_cli.cli import console
 from genpas_cli.report.comparison import ACCURACY, CompareReport
 from genpas_cli.report.figures import BETTER, DataFigures, StatsReport, StrategyFigures, TuneReport, strategy_as_json
+from genpas_cli.report.wording import best_places
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,8 +62,9 @@ def print_report(report: StatsReport) -> None:
 
 def _data_lines(data: DataFigures) -> list[str]:
     length, split = data.length, data.split
+    sizes = (console.counted(getattr(data, f"{thing}s"), thing) for thing in ("user", "item", "interaction"))
     lines = [
-        f"{data.users:,} users, {data.items:,} items, {data.interactions:,} interactions, density {data.density:.4%}",
+        f"{', '.join(sizes)}, density {data.density:.4%}",
         f"length {length['min']:g} to {length['max']:g}, median {length['median']:g}, mean {length['mean']:.1f}",
         f"split: {split['train']:,} train, {split['validation']:,} validation, {split['test']:,} test",
     ]
@@ -95,14 +96,13 @@ def _table(columns: Sequence[StrategyFigures], *, compared: bool) -> Table:
 
 
 def _marked(key: str, row: Sequence[float | None], *, compared: bool) -> list[str]:
-    known = [value for value in row if value is not None]
     texts = [_shown(key, value) for value in row]
-    if not compared or key not in BETTER or not known:
-        return texts
-    best = min(known) if BETTER[key] == "lower" else max(known)
-    # What differs by rounding alone is as good.
-    marks = [MARK if value is not None and math.isclose(value, best, rel_tol=1e-9) else " " for value in row]
-    return [text + mark for text, mark in zip(texts, marks if " " in marks else [" "] * len(marks), strict=True)]
+    return _with_marks(texts, row, BETTER[key]) if compared and key in BETTER else texts
+
+
+def _with_marks(texts: Sequence[str], values: Sequence[float | None], better: str) -> list[str]:
+    best = best_places(values, better)
+    return [text + (MARK if at in best else " ") for at, text in enumerate(texts)]
 
 
 def _shown(key: str, value: float | None) -> str:
@@ -112,7 +112,7 @@ def _shown(key: str, value: float | None) -> str:
         return f"{value:.1%}"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.0f}" if abs(value) >= _FOUR_DIGITS else f"{value:#.4g}"
+    return f"{value:,.0f}" if abs(value) >= _FOUR_DIGITS else f"{value:z#.4g}"
 
 
 def print_csv(report: StatsReport) -> None:
@@ -138,7 +138,7 @@ def print_comparison(report: CompareReport) -> None:
         table.add_row(
             each.name, test, "–" if each.test_deviation is None else f"{each.test_deviation[ACCURACY]:.4f}",
             f"{each.test['recall@10']:.4f}",
-            "–" if gap is None else f"{gap.value:+.4f} ({gap.low:+.4f} to {gap.high:+.4f})",
+            "–" if gap is None else f"{gap.value:+z.4f} ({gap.low:+z.4f} to {gap.high:+z.4f})",
             f"{each.validation[ACCURACY]:.4f}", _shown("", each.kl_validation_train), _shown("", each.alignment_ratio),
         )  # fmt: skip
     out.print(table)
@@ -150,7 +150,7 @@ def print_comparison(report: CompareReport) -> None:
 
 
 def _marked_row(values: Sequence[float]) -> list[str]:
-    return [f"{value:.4f}{MARK if value == max(values) and len(values) > 1 else ' '}" for value in values]
+    return _with_marks([f"{value:.4f}" for value in values], values, "higher")
 
 
 _ROWS_SHOWN = 15

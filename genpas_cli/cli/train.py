@@ -91,4 +91,4 @@ def _say_accuracy(metrics: dict[str, Any]) -> None:
     }  # fmt: skip
     shown = (f"{name} {group['ndcg@10']:.4f}" for name, group in groups.items() if group["pairs"])
     out.print(f"test NDCG@10 of {', '.join(shown)}")
-    out.print(f"full ranking of {metrics['evaluation']['items']:,} items; {seen}", style="dim")
+    out.print(f"full ranking of {console.counted(metrics['evaluation']['items'], 'item')}; {seen}", style="dim")

@@ -57,9 +57,9 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
 
     del quiet  # acted on by `command`
     if html is not None:
-        from genpas_cli.report.page import check_report_extra, write_tune_page
+        from genpas_cli.report.page import check_page, write_tune_page
 
-        check_report_extra()
+        check_page(html)
     if options.train_top is None and (given := _unused(output, training, resume=resume, force=force)):
         raise UsageError(f"{given} goes with --train-top", tip="Without it nothing is trained, and nothing written.")
     with nullcontext() if options.train_top is None else told_to_resume(), console.progress() as progress:
@@ -74,6 +74,11 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
         console.print_json(asdict(report))
         return
     tables.print_search(report)
+    if report.undecided:
+        console.say(
+            f"γ is not decided by these figures, as A / D compares only within one γ; the first of each γ: "
+            f"{'; '.join(report.undecided)}. --train-top {len(report.undecided)} decides by training"
+        )
     if report.trained is None:
         console.say(f"draw by the first one: [bold]{console.escaped(report.command)}[/bold]")
         return

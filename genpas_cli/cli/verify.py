@@ -52,6 +52,12 @@ def verify(
         f"{console.counted(report.files, 'file')}, {console.counted(report.rows, 'pair')}: "
         "digests, counts, schema and numbers agree with the manifest"
     )
+    if report.unknown:
+        shown = ", ".join(report.unknown[:3]) + (", ..." if len(report.unknown) > 3 else "")  # noqa: PLR2004  # a line
+        console.say(
+            f"not in the manifest, so not checked: {console.counted(len(report.unknown), 'file')} "
+            f"({console.escaped(shown)})"
+        )
     if report.slices:
         console.say(
             "every pair is the slice of its user's sequence that its positions say; nothing held out is in training"

@@ -14,6 +14,14 @@ EPSILON = 1e-10
 
 DECILES = 10
 
+NOISE = 1e-12
+"""Sums over millions of items are exact to about so much: what is nearer to 0 is 0."""
+
+
+def without_noise(figure: float) -> float:
+    """Return a figure, and 0 where it differs from 0 by rounding alone."""
+    return 0.0 if abs(figure) < NOISE else figure
+
 
 def kl_divergence(p: Floats, q: Floats, epsilon: float = EPSILON) -> float:
     """Return KL(p ‖ q) = Σ (p + ε) ln((p + ε) / (q + ε)), in nats: 0 if equal; not renormalised.
@@ -23,7 +31,7 @@ def kl_divergence(p: Floats, q: Floats, epsilon: float = EPSILON) -> float:
     p, q = p + epsilon, q + epsilon
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(p > 0, p * np.log(p / q), 0.0)
-    return float(terms.sum())
+    return without_noise(float(terms.sum()))
 
 
 def js_divergence(p: Floats, q: Floats) -> float:

@@ -49,6 +49,13 @@ class TargetFigures:
     target_gini: float
     """Gini coefficient of p_train over the items that occur: 0 all alike, towards 1 all mass on one."""
 
+    def __post_init__(self) -> None:
+        """Take rounding noise for the 0 that it is."""
+        for field in fields(TargetFigures):
+            value = getattr(self, field.name)
+            if value is not None:
+                object.__setattr__(self, field.name, divergence.without_noise(value))
+
 
 def target_figures(p: Floats, references: References) -> TargetFigures:
     """Return the figures of a distribution over targets, float64 (items + 1,)."""

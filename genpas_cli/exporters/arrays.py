@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genpas_cli.errors import DataError
-from genpas_cli.exporters.format import Format, integers_of, is_time, refuse_texts
+from genpas_cli.exporters.format import Format, integers_of, is_time, missing_values, refuse_texts
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -141,16 +140,14 @@ def numbers_of(name: str, values: pa.Array, padding: int = 0) -> NDArray[Any]:
     """
     kind = values.type
     if is_time(kind):
-        values = pc.floor(pc.divide(values.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64()), 1e6)).cast(
-            pa.int64()
-        )
+        microseconds = values.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).cast(pa.int64())
+        values = pc.floor(pc.divide(microseconds.cast(pa.float64()), 1e6)).cast(pa.int64())
+    elif pa.types.is_decimal(kind):
+        values = values.cast(pa.float64())
     elif pa.types.is_boolean(kind):
         values = values.cast(pa.int8())
     if padding and values.null_count == padding and not pa.types.is_floating(values.type):
         values = values.fill_null(0)
     if values.null_count and not pa.types.is_floating(values.type):
-        raise DataError(
-            f"the kept column {name!r} has nulls, for which a format of numbers has no value",
-            tip="Name the columns to write: --columns input_items,target_item",
-        )
+        raise missing_values(name, "a format of numbers")
     return np.asarray(values.to_numpy(zero_copy_only=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -23,6 +24,15 @@ class Arrow(Format):
         self._plain = Plain(self.form)
         fields = [self._plain.form.schema.field(name) for name in self.columns]
         self._schema = pa.schema(fields, metadata={"genpas": json.dumps(shown.manifest)})
+
+    @classmethod
+    def wrote(cls, path: Path) -> bool:
+        """Tell whether a file has our manifest in its schema, which stands at its beginning."""
+        with path.open("rb") as file:
+            head = file.read(1 << 20)
+        return (
+            head.startswith((b"ARROW1", b"\xff\xff\xff\xff")) and b'{"format_version": ' in head and b"genpas" in head
+        )
 
     def encode(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch itself."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from csv import reader
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genpas_cli.exporters.format import Shown, TextFormat
+from genpas_cli.exporters.format import Shown, TextFormat, are_of_pairs, first_line
 from genpas_cli.exporters.texts import Texts, joined, json_text, plain_text
 
 
@@ -30,6 +33,11 @@ class Csv(TextFormat):
         super().__init__(shown)
         self._cells = Texts(self.form, _cell, "")
         self._in_lists = Texts(self.form, _inside_quotes, "null")
+
+    @classmethod
+    def wrote(cls, path: Path) -> bool:
+        """Tell whether a file has the header of pairs."""
+        return are_of_pairs(next(reader([first_line(path)]), []))
 
     def header(self) -> bytes:
         """Return the names of the columns."""

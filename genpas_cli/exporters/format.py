@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -85,6 +85,14 @@ class Format(ABC):
         """Return where in an output directory a split goes."""
         return f"{split}{self.suffix}"
 
+    @classmethod
+    def wrote(cls, path: Path) -> bool:  # noqa: ARG003  # those that can tell do
+        """Tell, by what is in it, whether an existing file is one that this format writes.
+
+        False where the format leaves nothing in a file by which it could be told from somebody else's.
+        """
+        return False
+
     @abstractmethod
     def encode(self, pairs: pa.RecordBatch) -> Any:
         """Return what `write` takes of a batch; called on any thread."""
@@ -122,6 +130,20 @@ class TextFormat(Format):
         out.writelines(parts)
 
 
+def are_of_pairs(names: Sequence[object]) -> bool:
+    """Tell whether these are names of columns of pairs, and of nothing else."""
+    known = {"user_num", "user_id", "input_start", "target_position"}
+    return {"input_items", "target_item"} & set(names) != set() and all(
+        isinstance(name, str) and (name in known or name.startswith(("input_", "target_"))) for name in names
+    )
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a text file, without its end; at most a megabyte of it."""
+    with path.open("rb") as file:
+        return file.readline(1 << 20).decode("utf-8", "replace").rstrip("\r\n")
+
+
 def refuse_texts(form: Form, name: str) -> None:
     """Raise UsageError where items are ids of the log, for a format that holds numbers only."""
     if form.largest is None:
@@ -131,24 +153,39 @@ def refuse_texts(form: Form, name: str) -> None:
         )
 
 
+def missing_values(column: str, what: str) -> DataError:
+    """Return the error for a column with nulls in a format (`what`) that has no value for them."""
+    return DataError(
+        f"the kept column {_kept_name(column)!r} has missing values, for which {what} has no value; choose the columns "
+        "to write without it, such as --columns input_items,target_item"
+    )
+
+
+def _kept_name(column: str) -> str:
+    return column.removeprefix("input_") if column.startswith("input_") else column.removeprefix("target_")
+
+
 def is_time(kind: pa.DataType) -> bool:
     """Tell whether a type is an instant or a day."""
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def integers_of(column: str, kind: pa.DataType) -> pa.DataType:
-    """Return the type that a format of numbers gives to a kept column: times as seconds.
+    """Return the type that a format of numbers gives to a kept column: times as seconds, decimals as floats.
 
     Raises:
         DataError: it holds no numbers.
     """
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return kind
+    if pa.types.is_decimal(kind):
+        return pa.float64()
     if pa.types.is_boolean(kind):
         return pa.int8()
     if is_time(kind):
         return pa.int64()
     raise DataError(
-        f"the kept column {column!r} is of type {kind}, which this format cannot hold: it takes numbers and times",
+        f"the kept column {_kept_name(column)!r} is of type {kind}, which this format cannot hold: it takes numbers "
+        "and times",
         tip="Name the columns to write: --columns input_items,target_item",
     )

@@ -18,15 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genpas_cli.errors import MachineError, UsageError
+from genpas_cli.errors import DataError, MachineError, UsageError
 from genpas_cli.exporters.arrays import numbers_of
-from genpas_cli.exporters.format import Format, Shown
-from genpas_cli.exporters.texts import plain_text
+from genpas_cli.exporters.format import Format, Shown, integers_of, missing_values
 
 _FOLDERS = {"train": "training", "validation": "evaluation", "test": "testing"}
 _LENGTH_DELIMITED, _FIXED = 2, {"bytes": 1, "float": 2, "int64": 3}
 _MASK = 0xA282EAD8
 _WORD = 0xFFFFFFFF
+_LARGEST = 2**63 - 1
 
 
 class Grid(Format):
@@ -59,9 +59,19 @@ class Grid(Format):
         return (self.form.user, "input_items", "target_item")
 
     def check(self) -> None:
-        """Refuse padding, which GRID would take for items before or between others."""
+        """Refuse padding, which GRID would take for items before or between others, and what no feature holds."""
+        if self.form.tokens is not None:
+            raise UsageError(
+                "--to grid cannot be combined with --semantic-ids: GRID looks up the codes of items itself",
+                tip="Leave out --semantic-ids, and give the codes to GRID.",
+            )
         if self.form.width is not None:
             raise UsageError("--to grid: GRID pads itself, and 0 would be an item", tip="Leave out --pad.")
+        for name in self.columns:
+            kind = self.form.schema.field(name).type
+            value = kind.value_type if pa.types.is_list(kind) else kind
+            if not _is_bytes(value):
+                integers_of(name, value)
 
     def path(self, split: str) -> str:
         """Return the directory of a split, under the name that GRID's configurations use."""
@@ -109,10 +119,14 @@ class Grid(Format):
         values = column.values if is_list else column
         if self._items is not None and name in ("input_items", "target_item"):
             kind, encoded = "int64", self._items.take(values)
-        elif _is_text(values.type):
-            kind, encoded = "bytes", _message(1, plain_text(_decoded(values)).cast(pa.binary()))
+        elif _is_bytes(values.type):
+            if values.null_count:
+                raise missing_values(name, "a feature of bytes in GRID")
+            kind, encoded = "bytes", _message(1, _decoded(values).cast(pa.binary()))
         else:
             numbers = numbers_of(name, values)
+            if numbers.dtype == np.uint64 and numbers.max(initial=0) > _LARGEST:
+                raise DataError(f"{name} has values above {_LARGEST:,}, which an int64 feature of GRID cannot hold")
             kind = "float" if numbers.dtype.kind == "f" else "int64"
             encoded = _fixed(numbers) if kind == "float" else _varints(numbers.astype(np.int64))
         return kind, pc.binary_join(pa.ListArray.from_arrays(column.offsets, encoded), b"") if is_list else encoded
@@ -133,8 +147,8 @@ class Grid(Format):
         return struct.pack("<I", ((crc >> 15 | crc << 17) + _MASK) & _WORD)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind) or pa.types.is_binary(kind))
 
 
 def _decoded(values: pa.Array) -> pa.Array:

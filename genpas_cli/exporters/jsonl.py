@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
 
-from genpas_cli.exporters.format import Shown, TextFormat
+from genpas_cli.exporters.format import Shown, TextFormat, are_of_pairs, first_line
 from genpas_cli.exporters.texts import Texts, joined, json_text
 
 
@@ -19,6 +20,14 @@ class JsonLines(TextFormat):
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
         self._texts = Texts(self.form, json_text, "null")
+
+    @classmethod
+    def wrote(cls, path: Path) -> bool:
+        """Tell whether a file begins with a pair."""
+        try:
+            return are_of_pairs(list(json.loads(first_line(path))))
+        except (ValueError, TypeError, RecursionError):
+            return False
 
     def encode(self, pairs: pa.RecordBatch) -> memoryview:
         """Return the lines of a batch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -17,6 +18,17 @@ class Npz(ArrayFormat):
 
     name = "npz"
     suffix = ".npz"
+
+    @classmethod
+    def wrote(cls, path: Path) -> bool:
+        """Tell whether a file holds arrays of pairs, with the date that they all have."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = archive.infolist()
+        except (OSError, zipfile.BadZipFile):
+            return False
+        names = {member.filename for member in members}
+        return "targets.npy" in names and all(member.date_time == _EPOCH for member in members)
 
     def write_arrays(self, out: BinaryIO, arrays: dict[str, GrowingArray]) -> None:
         """Write the whole arrays, without compression, as `numpy.savez` does of arrays in memory."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -19,6 +20,7 @@ _TYPES = {
     "uint32": "U32", "uint64": "U64", "float16": "F16", "float32": "F32", "float64": "F64",
 }  # fmt: skip
 _ALIGNMENT = 8
+_LARGEST_HEADER = 100_000_000  # the library's own limit
 
 
 class Safetensors(ArrayFormat):
@@ -26,6 +28,17 @@ class Safetensors(ArrayFormat):
 
     name = "safetensors"
     suffix = ".safetensors"
+
+    @classmethod
+    def wrote(cls, path: Path) -> bool:
+        """Tell whether a file has our manifest in its header."""
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            head = file.read(min(length, _LARGEST_HEADER))
+        try:
+            return "genpas" in json.loads(head)["__metadata__"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return False
 
     def write_arrays(self, out: BinaryIO, arrays: dict[str, GrowingArray]) -> None:
         """Write the header and the whole arrays."""

@@ -18,7 +18,8 @@ from genpas_cli.exporters.texts import Texts
 class SequenceText(Format):
     """`user item item ... target`: of each user the pair with the latest target, among these the longest input.
 
-    Held-out files thus have whole histories; lines stand in the order of users.
+    Held-out files thus have whole histories; lines stand in the order of users' numbers, under their ids where these
+    are asked for and known.
     """
 
     name = "sequences"
@@ -27,6 +28,7 @@ class SequenceText(Format):
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
         self._texts = Texts(self.form, token, "")
+        self._user_ids: pa.Array | None = None
 
     def held(self) -> tuple[str, ...]:
         """Return what a line is made of."""
@@ -40,10 +42,10 @@ class SequenceText(Format):
         """Refuse padding, which would stand in the middle of a line."""
         if self.form.width is not None:
             raise UsageError("--to sequences: a line is as long as the history", tip="Leave out --pad.")
-        if self.form.user == "user_id":
+        if self.form.user == "user_id" and not pa.types.is_dictionary(self.form.schema.field("user_id").type):
             raise UsageError(
-                "--to sequences puts users in the order of their numbers, and these pairs have their ids",
-                tip="Make the stream without --ids raw; --ids raw --vocab DIR here translates the items.",
+                "--to sequences puts users in the order of their numbers, and this stream has their ids",
+                tip="Make the stream without --ids raw; export --ids raw --vocab DIR translates its items.",
             )
 
     def encode(self, pairs: pa.RecordBatch) -> pa.Table:
@@ -51,8 +53,12 @@ class SequenceText(Format):
         inputs, target = pairs.column("input_items"), pairs.column("target_item")
         is_list = pa.types.is_list(target.type)
         last = self._texts.lists("target_item", target, " ") if is_list else self._texts.items(target)
+        user = pairs.column(self.form.user)
+        if self.form.user == "user_id":
+            # Any thread may set it: every batch has the same ids, by number.
+            user, self._user_ids = pa.array(user.indices.to_numpy() + np.int32(1)), user.dictionary
         lines = pa.table({
-            "user": pairs.column("user_num"),
+            "user": user,
             "start": pairs.column("input_start"),
             "position": pairs.column("target_position"),
             "line": pc.binary_join_element_wise(self._texts.lists("input_items", inputs, " "), last, " "),
@@ -72,14 +78,20 @@ class SequenceText(Format):
             return
         best = _best(pa.concat_tables([best, *more]))
         for batch in best.to_batches(max_chunksize=1 << 16):
-            lines = pc.binary_join_element_wise(batch["user"].cast(pa.string()), " ", batch["line"], "\n", "")
+            lines = pc.binary_join_element_wise(self._named(batch["user"]), " ", batch["line"], "\n", "")
             out.write(memoryview(lines.buffers()[2]))
+
+    def _named(self, user: pa.Array) -> pa.Array:
+        if self._user_ids is None:
+            return user.cast(pa.string())
+        return token(self._user_ids.take(pa.array(user.to_numpy() - 1)))
 
     def notes(self) -> list[str]:
         """Return what the lines are."""
         notes = ["a user has one line: the longest history that a pair of theirs has"]
         if self.form.max_input is not None:
-            notes.append(f"inputs were cut to {self.form.max_input} items; augment --max-input none keeps them whole")
+            items = f"{self.form.max_input} item{'s' * (self.form.max_input != 1)}"
+            notes.append(f"inputs were cut to {items}; augment --max-input none keeps them whole")
         return notes
 
 

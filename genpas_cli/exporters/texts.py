@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +17,13 @@ Notation = Callable[[pa.Array], pa.Array]
 
 
 def plain_text(values: pa.Array) -> pa.Array:
-    """Return values as they are read: numbers, texts, ISO 8601 times."""
+    """Return values as they are read: numbers, texts, ISO 8601 times, bytes in base64."""
     kind = values.type
     if pa.types.is_string(kind):
         return values
-    if pa.types.is_binary(kind) or pa.types.is_nested(kind):
+    if pa.types.is_binary(kind):
+        return pa.array([base64.b64encode(value).decode() for value in values.to_pylist()], pa.string())
+    if pa.types.is_nested(kind):
         return pa.array([str(value) for value in values.to_pylist()], pa.string())
     return values.cast(pa.string())
 

@@ -46,8 +46,9 @@ def read_codes(path: Path) -> Codes:
         table = pq.read_table(path).combine_chunks()
     except FileNotFoundError as error:
         raise DataError(f"no such file: {path}") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} is not a Parquet file: {error}") from error
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} is not a Parquet file, or damaged: {error}") from error
     there = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
     lists = [field.name for field in table.schema if pa.types.is_list(field.type) or pa.types.is_large_list(field.type)]
     if "item_id" not in table.schema.names or len(lists) != 1 or not pa.types.is_integer(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -21,6 +22,7 @@ from genpas_cli.logs.histories import History, history_of, whole_users
 from genpas_cli.logs.merging import merged
 from genpas_cli.logs.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged
+from genpas_cli.logs.times import INTEGERS
 from genpas_cli.store import Store, attached_store
 
 _NEED_ALL_ROWS = {
@@ -114,8 +116,8 @@ class Earlier:
                 tip="Make a new store of all logs: genpas ingest LOGS... -o STORE",
             )
 
-    def check(self, database: Database, staged: Staged, *, allow_duplicates: bool) -> None:
-        """Compare what was read with what the store has, and give numbers the store's type.
+    def check(self, database: Database, staged: Staged, *, allow_duplicates: bool) -> Staged:
+        """Compare what was read with what the store has, give it the store's types, and return it with these.
 
         Raises:
             DataError: columns of other types, or a file that is in the store already.
@@ -131,14 +133,13 @@ class Earlier:
         wanted = {"time": self.store.meta["time_type"], **self.store.meta["kept"]}
         found = {"time": staged.time_type, **staged.kept}
         for column, name in {"time": "time", **{f"keep_{i}": name for i, name in enumerate(staged.kept)}}.items():
-            if (found[name], wanted.get(name)) == ("BIGINT", "DOUBLE"):
-                database.con.execute(f"alter table stage.rows alter {column} type double")
-            elif found[name] != wanted.get(name):
+            if not _given_type(database, column, found[name], wanted.get(name)):
                 raise DataError(
                     f"column {name} of the new log is {found[name] or 'not there'}, and in {self.store.path} "
                     f"{wanted.get(name) or 'not there'}",
                     tip="Append a log of the same columns; --time, --time-format and --keep say how it is read.",
                 )
+        return replace(staged, time_type=wanted.pop("time"), kept={name: wanted[name] for name in staged.kept})
 
     def joined_with(
         self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None], *, allow_duplicates: bool
@@ -148,9 +149,30 @@ class Earlier:
         Raises:
             DataError: they do not go together, see `check`.
         """
-        self.check(database, staged, allow_duplicates=allow_duplicates)
+        staged = self.check(database, staged, allow_duplicates=allow_duplicates)
         users, items = (final_numbers(database.con, kind, None, known[kind]) for kind in KINDS)
-        return Joined(self.store, (users, items))
+        return Joined(self.store, (users, items), staged)
+
+
+_HOLDS = {
+    **dict.fromkeys(INTEGERS, INTEGERS),
+    "DOUBLE": {*INTEGERS, "FLOAT", "DECIMAL"},
+    "TIMESTAMP": {"DATE", "TIMESTAMP_MS"},
+}
+"""Which other types a type of the store takes without a change of values; of integers those that are in its range."""
+
+
+def _given_type(database: Database, column: str, found: str | None, wanted: str | None) -> bool:
+    """Give a staged column the type that the store has, and tell whether its values have one there."""
+    if found == wanted:
+        return True
+    if found is None or wanted is None or found.partition("(")[0] not in _HOLDS.get(wanted, ()):
+        return False
+    try:
+        database.con.execute(f"alter table stage.rows alter {column} type {wanted}")
+    except duckdb.ConversionException:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -160,6 +182,8 @@ class Joined:
     store: Store
     numbers: tuple[Numbers, Numbers]
     """Of the new log's users and items."""
+    staged: Staged
+    """The new log, with the types of the store."""
 
     def __call__(self, new: Iterator[History]) -> Iterator[History]:
         """Yield the store's rows with the new ones among them, by final numbers less 1."""

@@ -14,7 +14,8 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.card import data_card
+from genpas_cli.arguments import checked
+from genpas_cli.card import write_card
 from genpas_cli.engines.local import stream_shards, write_shards
 from genpas_cli.engines.work import Part
 from genpas_cli.errors import UsageError
@@ -84,6 +85,7 @@ class PairStream:
     batches: Iterator[pa.RecordBatch]
 
 
+@checked
 def augment(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path | None = None, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, part: str | None = None,
@@ -146,11 +148,12 @@ def part_name(output: str | Path, part: Part | None) -> str:
 
 def _settings(manifest: Manifest, options: AugmentOptions, part: str | None) -> dict[str, Any]:
     """Return everything that decides what is written, in the form of `resumable`."""
-    log = [manifest[key] for key in ("source", "ingest", "users", "items", "split", "keep")]
+    log = [manifest[key] for key in ("source", "ingest", "content_sha256", "users", "items", "split", "keep")]
     digest = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
     return {"log": digest, "options": lasting_options(options) | {"part": part}, "versions": manifest["versions"]}
 
 
+@checked
 def plan(
     sources: Sources, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, part: str | None = None, progress: Progress = silent,
@@ -171,6 +174,7 @@ def plan(
         return plan_as_json(plan_job(opened.store, options, opened.keep, opened.machine, made))
 
 
+@checked
 @contextlib.contextmanager
 def augment_stream(  # noqa: PLR0913  # all but two by keyword
     sources: Sources, options: AugmentOptions | None = None, *,
@@ -236,14 +240,14 @@ def write_companions(
     """Write what stands beside shards: vocabularies, where this is no part or the first; the card, where it is none.
 
     Returns:
-        The vocabularies.
+        The files written.
     """
     files = []
     try:
         if job.part is None or job.part.number == 1:
             files = [_write_vocabulary(store, directory / f"{table}.parquet", table) for table in job.vocabularies]
         if job.part is None:
-            (directory / "README.md").write_text(data_card(manifest, [*shards, *files]), encoding="utf-8")
+            files.append(write_card(directory, manifest, [*shards, *files]))
     except OSError as error:
         raise disk_error(error, directory) from error
     return files
@@ -273,6 +277,7 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
         "format_version": FORMAT_VERSION,
         "source": sorted(store.rows("sources"), key=lambda source: str(source["name"])),
         "ingest": {"options": store.meta["options"], "funnel": store.rows("funnel")},
+        "content_sha256": store.content_digest,
         "users": store.users,
         "items": store.items,
         "split": store.meta["split"],

@@ -13,7 +13,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import UsageError
+from genpas_cli.jobs.model_directories import foreign_in_runs
 from genpas_cli.jobs.opening import Sources, default_output, source_names
 from genpas_cli.jobs.options import (
     CompareOptions,
@@ -32,6 +34,7 @@ from genpas_cli.publish import refuse_existing
 from genpas_cli.report.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
 from genpas_cli.report.figures import StrategyFigures
 from genpas_cli.sampling.strategies import MULTI_TARGET, NAMED, Strategy, parse_strategy
+from genpas_cli.sealed import sealed
 from genpas_cli.training import check_train_extra
 
 COMPARISON = "comparison.json"
@@ -40,6 +43,7 @@ COMPARISON = "comparison.json"
 DEFAULT_STRATEGIES = (*NAMED, "1,0,0")
 
 
+@checked
 def compare(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path | None = None, options: CompareOptions | None = None, *,
     ingest_options: IngestOptions | None = None, resume: bool = False, force: bool = False,
@@ -67,21 +71,20 @@ def compare(  # noqa: PLR0913  # all but three by keyword
     options = options or CompareOptions()
     strategies = check_compare_options(options)
     path = Path(output) if output is not None else default_output(sources, ".comparison")
-    refuse_existing(path, force=force, replaceable=is_comparison)
+    refuse_existing(path, force=force, foreign=_foreign)
     settings = runs_settings(sources, ingest_options, options)
-    with resumable(path, settings, replaceable=is_comparison, resume=resume, force=force) as work:
+    with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, options, ingest_options, progress)
         figures = _figures(store, strategies, options, progress)
         runs = Runs(store, work, options, options.max_input, options.pairs, options.target_where, options.draw)
         done = runs.run(strategies, observe, progress)
         report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
-        (work / COMPARISON).write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+        (work / COMPARISON).write_text(json.dumps(sealed(asdict(report)), indent=2) + "\n", encoding="utf-8")
     return report
 
 
-def is_comparison(path: Path) -> bool:
-    """Tell whether a directory is an output of `compare`, or empty."""
-    return path.is_dir() and ((path / COMPARISON).is_file() or not any(path.iterdir()))
+def _foreign(path: Path) -> str | None:
+    return foreign_in_runs(path, COMPARISON)
 
 
 def check_compare_options(options: CompareOptions) -> list[Strategy]:

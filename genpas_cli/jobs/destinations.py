@@ -17,12 +17,14 @@ from genpas_cli.manifest import (
     NAME,
     PART_NAME,
     Manifest,
+    foreign_in_pairs,
     identity_of,
     is_pairs_directory,
     manifest_files,
     read_manifest,
     read_part,
 )
+from genpas_cli.places import file_digest
 from genpas_cli.publish import refuse_existing
 from genpas_cli.remote import files_below, is_remote, removed, uploaded
 from genpas_cli.shards import FinishedShards, ShardFile
@@ -80,15 +82,24 @@ class _Directory(Destination):
     def refuse_existing(self, *, resume: bool, force: bool) -> None:
         # With --resume it may be the very one that is wanted; else building it is refused.
         if not (resume and is_pairs_directory(self._path)):
-            refuse_existing(self._path, force=force, replaceable=is_pairs_directory)
+            refuse_existing(self._path, force=force, foreign=foreign_in_pairs)
 
     def made(self, manifest: Manifest) -> list[ShardFile] | None:
         try:
             there = read_part(self._path) if "part" in manifest else read_manifest(self._path)
         except (DataError, IntegrityError):
             return None
-        same = there.get("part") == manifest.get("part") and identity_of(there) == identity_of(manifest)
-        return manifest_files(there) if same else None
+        if there.get("part") != manifest.get("part") or identity_of(there) != identity_of(manifest):
+            return None
+        files = manifest_files(there)
+        for file in files:
+            path = self._path / file.path
+            if not path.is_file() or file_digest(path) != file.sha256:
+                raise IntegrityError(
+                    f"{self._path} is there already, but damaged: {file.path} is not as its manifest says",
+                    tip="Leave out --resume, and make it again with --force.",
+                )
+        return files
 
     def check_room(self, job: Job, machine: Machine) -> None:
         check_room(job, machine, self._path)
@@ -99,7 +110,7 @@ class _Directory(Destination):
     ) -> Iterator[FinishedShards]:
         del machine  # what is built lies beside the output, on its disk
         with resumable(
-            self._path, settings, replaceable=is_pairs_directory, resume=resume, force=force, unasked=False
+            self._path, settings, foreign=foreign_in_pairs, resume=resume, force=force, unasked=False
         ) as work:  # fmt: skip
             yield FinishedShards(work)
 

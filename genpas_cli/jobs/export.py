@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import pyarrow.parquet as pq
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.exporters import format_named
 from genpas_cli.exporters.format import Format, Shown, is_time
@@ -25,9 +26,10 @@ from genpas_cli.jobs.options import ExportOptions
 from genpas_cli.jobs.pair_readers import DirectoryReader, PairReader, StreamReader, standard_input
 from genpas_cli.logs.aliases import RATING, TIME, matches
 from genpas_cli.machine import Machine, check_writable, disk_error, resolve, scratch_directory, show_size
-from genpas_cli.places import place_of
+from genpas_cli.places import files_below, place_of
 from genpas_cli.progress import Progress, silent
-from genpas_cli.publish import building, refuse_existing
+from genpas_cli.publish import building, foreign_entry, is_real_directory, refuse_existing
+from genpas_cli.sealed import is_intact, sealed
 from genpas_cli.threads import in_order, pool
 
 NAME = "export.json"
@@ -60,6 +62,7 @@ class ExportReport:
     """What a person should know who uses the output."""
 
 
+@checked
 def export(
     pairs: str | Path, output: str | Path, options: ExportOptions, *, force: bool = False, progress: Progress = silent
 ) -> ExportReport:
@@ -79,12 +82,12 @@ def export(
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`; nothing is written then.
     """
     started, path, machine = time.monotonic(), Path(output), resolve(options)
-    with _opened(pairs, options, machine, name=path.name) as run:
-        is_file = len(run.splits) == 1 and run.format.one_file
-        replaceable = Path.is_file if is_file else _is_export
-        refuse_existing(path, force=force, replaceable=replaceable)
+    with _opened(pairs, options, machine, progress, name=path.name) as run:
+        is_file = run.is_one_file
+        foreign = partial(_foreign_file, run.format) if is_file else _foreign_in_export
+        refuse_existing(path, force=force, foreign=foreign)
         check_writable(path.absolute().parent)
-        with building(path, force=force, replaceable=replaceable) as new:
+        with building(path, force=force, foreign=foreign) as new:
             try:
                 if is_file:
                     with new.open("wb") as out, closing(run.parts(run.splits[0], progress)) as parts:
@@ -96,6 +99,7 @@ def export(
         return run.report(str(path), time.monotonic() - started)
 
 
+@checked
 def export_stream(
     pairs: str | Path, out: BinaryIO, options: ExportOptions, *, progress: Progress = silent
 ) -> ExportReport:
@@ -111,7 +115,7 @@ def export_stream(
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.errors`; some may have been written then.
     """
     started, machine = time.monotonic(), resolve(options)
-    with _opened(pairs, options, machine, name=None) as run:
+    with _opened(pairs, options, machine, progress, name=None) as run:
         if not run.format.streams:
             raise UsageError(
                 f"--to {options.to} cannot be streamed: it is several files, or not written from its beginning",
@@ -135,6 +139,12 @@ class _Run:
     semantic: SemanticIds | None
     read: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether the output is a file: of a split that was asked for, or of a stream, which has one."""
+        has_one = self.options.split is not None or isinstance(self.reader, StreamReader)
+        return has_one and self.format.one_file
 
     def parts(self, split: str, progress: Progress) -> Generator[Any, None, None]:
         """Yield the encoded batches of a split, in order, while later ones are being read and encoded.
@@ -173,8 +183,9 @@ class _Run:
             "pairs": self.written,
             "tokens": self._tokens(),
             "of": self.reader.manifest,
+            "files": files_below(directory),
         }
-        (directory / NAME).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+        (directory / NAME).write_text(json.dumps(sealed(about), indent=2) + "\n", encoding="utf-8")
 
     def report(self, output: str, seconds: float) -> ExportReport:
         """Return what was done."""
@@ -189,12 +200,15 @@ class _Run:
 
 
 @contextmanager
-def _opened(pairs: str | Path, options: ExportOptions, machine: Machine, *, name: str | None) -> Iterator[_Run]:
+def _opened(
+    pairs: str | Path, options: ExportOptions, machine: Machine, progress: Progress, *, name: str | None
+) -> Iterator[_Run]:
     """Open the pairs and decide on everything, before anything is written; without a name, for a stream."""
     kind = format_named(options.to)
     _check(options)
     reader = _reader(pairs, options)
     splits = _splits(reader, options, one_split=name is None)
+    reader.check(splits, machine.threads, progress)
     changes, semantic = changes_for(reader, options)
     form = changes[-1].form if changes else reader.form
     columns = None if options.columns is None else tuple(name.strip() for name in options.columns.split(","))
@@ -280,6 +294,27 @@ def _columns_to_read(form: Form, columns: Sequence[str]) -> list[str]:
     return [name for name in form.schema.names if name in wanted]
 
 
-def _is_export(path: Path) -> bool:
-    """Tell whether a directory is an output of ours, or empty."""
-    return path.is_dir() and ((path / NAME).is_file() or not any(path.iterdir()))
+def _foreign_file(kind: Format, path: Path) -> str | None:
+    """Tell whether an existing file is an output of this format, see `genpas_cli.publish.Foreign`."""
+    if path.is_symlink() or not path.is_file():
+        return "it is not a file"
+    if path.stat().st_size == 0 or kind.wrote(path):
+        return None
+    return f"nothing in it says that genpas wrote it with --to {kind.name}"
+
+
+def _foreign_in_export(path: Path) -> str | None:
+    """Return what `path` holds beside an output of ours, see `genpas_cli.publish.Foreign`."""
+    if not is_real_directory(path):
+        return "it is not a directory"
+    if not any(path.iterdir()):
+        return None
+    try:
+        about = json.loads((path / NAME).read_text(encoding="utf-8"))
+        listed = set(about["files"]) if is_intact(about) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        listed = None
+    if listed is None:
+        return f"it has no {NAME} that genpas wrote"
+    name = foreign_entry(path, {NAME, *listed})
+    return None if name is None else f"it holds {name}, which its {NAME} does not list"

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from genpas_cli.arguments import checked
+from genpas_cli.checked_files import identity_digest
 from genpas_cli.engines.work import PairForm, SplitPlan, shard_batches
 from genpas_cli.errors import DataError, IntegrityError, UsageError
+from genpas_cli.jobs.augment import manifest_of
 from genpas_cli.jobs.opening import OpenedSource, opened_store
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import check_augment_options, check_room, plan_job
@@ -30,10 +33,14 @@ class FreshPairs:
         name: what it is, for messages.
         schema: Arrow schema of the pairs.
         max_input: no input is longer; None if there is no such limit.
+        identity: digest of the store and of all options that decide the pairs.
         pairs: rows of an epoch by split.
     """
 
-    def __init__(self, store: Path, options: AugmentOptions, form: PairForm, plans: tuple[SplitPlan, ...]) -> None:
+    def __init__(
+        self, store: Path, options: AugmentOptions, form: PairForm, plans: tuple[SplitPlan, ...], identity: str
+    ) -> None:
+        self.identity = identity
         self.name = f"store {store}"
         self.schema: pa.Schema = form.schema
         self.max_input = form.max_input
@@ -73,6 +80,7 @@ class FreshPairs:
                     yield batch.select(columns)
 
 
+@checked
 def fresh_pairs(
     store: str | Path, options: AugmentOptions | None = None, *, keep: Sequence[str] = ()
 ) -> FreshPairs:  # fmt: skip
@@ -99,7 +107,8 @@ def fresh_pairs(
         job = plan_job(opened.store, options, opened.keep, opened.machine)
         # One reader draws one shard at a time.
         check_room(job, replace(opened.machine, threads=1), None)
-        return FreshPairs(path, options, job.form, job.plans)
+        identity = identity_digest({**manifest_of(opened.store, job, options), "files": []})
+        return FreshPairs(path, options, job.form, job.plans, identity)
 
 
 def _drawn(plan: SplitPlan, epoch: int) -> int:

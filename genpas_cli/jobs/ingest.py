@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli import store as stores
+from genpas_cli.arguments import checked
 from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.appending import Earlier, earlier_store, same_numbers
@@ -25,6 +26,7 @@ from genpas_cli.jobs.log_passes import LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
 from genpas_cli.logs.identity import check_decimals
+from genpas_cli.logs.rejects import foreign_in_rejects
 from genpas_cli.logs.sessions import parse_gap
 from genpas_cli.logs.split import parse_split
 from genpas_cli.logs.staging import FileReport, FunnelStep, Staged, stage
@@ -79,6 +81,7 @@ class IngestReport:
     """What a person should know about how the logs were read."""
 
 
+@checked
 def ingest(  # noqa: PLR0913  # all but three by keyword
     sources: str | Path | Sequence[str | Path], output: str | Path, options: IngestOptions | None = None, *,
     append: bool = False, force: bool = False, rejects: str | Path | None = None, progress: Progress = silent,
@@ -112,13 +115,13 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
     if append:
         stores.check_is_store(path)
     replace_it = force or append
-    refuse_existing(path, force=replace_it, replaceable=stores.is_store)
+    refuse_existing(path, force=replace_it, foreign=stores.foreign_in_store)
     rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")
     if options.bad_rows == "skip":
-        refuse_existing(rejected, force=force, replaceable=Path.is_file)
+        refuse_existing(rejected, force=force, foreign=foreign_in_rejects)
     with (
         scratch_directory(machine.temp_dir) as scratch,
-        building(path, force=replace_it, replaceable=stores.is_store) as new,
+        building(path, force=replace_it, foreign=stores.foreign_in_store) as new,
         connect(machine, scratch) as database,
         earlier_store(database, path) if append else nullcontext() as earlier,
     ):
@@ -188,6 +191,7 @@ class _Ingest:
         joined = None if self.earlier is None else self.earlier.joined_with(
             self.database, staged, known, allow_duplicates=self.options.allow_duplicate_files
         )  # fmt: skip
+        staged = staged if joined is None else joined.staged
         passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, joined)
         self.funnel += passes.prepare(self.funnel[-1].kept)
         stores.attach_new(self.con, new)
@@ -195,7 +199,7 @@ class _Ingest:
             numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive()
         )  # fmt: skip
         carried = (same_numbers(users), same_numbers(items)) if joined else (users, items)
-        stores.write_interactions(
+        digest = stores.write_interactions(
             self.database, passes.schema(), passes.rows(*carried, self.funnel[-1].kept), list(staged.kept)
         )
         self.funnel += passes.last_steps(self.funnel[-1].kept)
@@ -210,7 +214,7 @@ class _Ingest:
         stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
         report = self._report(figures, lengths.column("length").to_numpy(), items.count, staged.notes)
         stores.write_provenance(self.con, self._sources(staged), self.funnel)
-        stores.finish(self.con, self._meta(report, staged, passes))
+        stores.finish(self.con, self._meta(report, staged, passes), digest)
         return report
 
     def _check_room(self, scratch: Path, new: Path, rows: int, before: int, kept: int) -> None:

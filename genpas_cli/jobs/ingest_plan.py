@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genpas_cli.arguments import checked
 from genpas_cli.database import BESIDE, COUNTED, connect
 from genpas_cli.jobs.appending import earlier_store
 from genpas_cli.jobs.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
@@ -47,6 +48,7 @@ class IngestPlan:
     """That sort and read."""
 
 
+@checked
 def plan_ingest(
     sources: Sources, options: IngestOptions | None = None, *, append_to: str | Path | None = None
 ) -> IngestPlan:

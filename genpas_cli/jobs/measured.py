@@ -26,9 +26,7 @@ from genpas_cli.jobs.opening import opened_store
 from genpas_cli.jobs.options import StatsOptions
 from genpas_cli.jobs.pair_sources import GenpasPairs, OtherPairs, PairBatch, PairSource
 from genpas_cli.jobs.surveys import Candidate, room_beside_figures
-from genpas_cli.jobs.verify import check_files
 from genpas_cli.machine import resolve, show_size
-from genpas_cli.manifest import manifest_files
 from genpas_cli.places import Place
 from genpas_cli.progress import Progress
 from genpas_cli.report.figures import FairDrawFigures, FairTest, StatsReport, StrategyFigures
@@ -61,8 +59,7 @@ def pairs_report(
         IntegrityError: a shard is missing or was changed, or the store is another one.
         MachineError: the test of a fair draw needs more memory than allowed.
     """
-    pairs = GenpasPairs(directory)
-    check_files(directory, manifest_files(pairs.manifest), progress)
+    pairs = GenpasPairs(directory, threads=resolve(options).threads, progress=progress)
     manifest = pairs.manifest
     limit = manifest["max_input"]
     strategy = manifest["strategy"]

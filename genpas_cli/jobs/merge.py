@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from genpas_cli.card import data_card
+from genpas_cli.arguments import checked
+from genpas_cli.card import write_card
 from genpas_cli.engines.work import Part
 from genpas_cli.errors import IntegrityError, UsageError
 from genpas_cli.jobs.planning import parse_part
 from genpas_cli.machine import MachineOptions, check_disk, disk_error, resolve
 from genpas_cli.manifest import (
     Manifest,
+    foreign_in_pairs,
     identity_of,
-    is_pairs_directory,
     manifest_files,
     read_part,
     run_facts,
@@ -64,6 +65,7 @@ class _Found(NamedTuple):
         return manifest_files(self.manifest)
 
 
+@checked
 def merge(
     parts: Sequence[str | Path], output: str | Path | None = None, machine: MachineOptions | None = None, *,
     force: bool = False, progress: Progress = silent,
@@ -88,15 +90,15 @@ def merge(
     started, limits = time.monotonic(), resolve(machine or MachineOptions())
     found = _checked([Path(part) for part in parts])
     path = Path(output) if output is not None else _whole_of(found[0])
-    refuse_existing(path, force=force, replaceable=is_pairs_directory)
+    refuse_existing(path, force=force, foreign=foreign_in_pairs)
     files = [file for each in found for file in each.files]
     _check_complete(files)
     _check_digests(found, limits.threads, progress)
-    with building(path, force=force, replaceable=is_pairs_directory) as new:
+    with building(path, force=force, foreign=foreign_in_pairs) as new:
         for each in found:
             _take(each, new)
         identity = identity_of(found[0].manifest)
-        (new / "README.md").write_text(data_card(identity, files), encoding="utf-8")
+        files.append(write_card(new, identity, files))
         runs = {"parts": [each.manifest["run"] for each in found]}
         write_manifest(new, {**identity, "run": run_facts(time.monotonic() - started) | runs}, files)
     shards = [file for file in files if _SHARD.fullmatch(file.path)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -33,8 +34,15 @@ class OpenedSource:
 
 
 def source_names(sources: Sources) -> list[str]:
-    """Return the sources as a list of texts."""
-    return [str(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
+    """Return the sources as a list of texts.
+
+    Raises:
+        UsageError: there is none.
+    """
+    names = [str(source) for source in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+    if not names:
+        raise UsageError("no source is given; name a store or the log's files")
+    return names
 
 
 def log_names(sources: Sources) -> list[str]:

@@ -144,8 +144,11 @@ class TuneOptions(FigureOptions):
     beta: str = option("0:2:0.2", "Target biases to try.", metavar="VALUES", panel=GRID)
     gamma: str = option("-inf,-1,0,1", "Input biases to try.", metavar="VALUES", panel=GRID)
     select: Literal["front", "published"] = option(
-        "front", "Whose winner is named: front keeps what no other configuration beats in both KL and A/D; published "
-        "keeps a share by KL and ranks it by A/D. Both ranks are always printed.", panel=GRID,
+        "front", "How the winner is chosen. front: within each gamma, keep what no other configuration beats by more "
+        "than 2% in both KL and A/D, and rank it by its distance from the best. These figures do not decide gamma (A/D "
+        "compares only within one): the gamma nearest to 0 comes first, and --train-top decides by training. "
+        "published: keep a share by KL and rank it by A/D, whatever the gamma. Equal figures: the biases nearest to 0 "
+        "come first. Both ranks are always printed.", panel=GRID,
     )  # fmt: skip
     keep_share: float = option(
         0.2, "published: share of the configurations that its KL filter keeps.", metavar="SHARE", panel=GRID

@@ -17,10 +17,11 @@ from genpas_cli.errors import DataError
 from genpas_cli.manifest import Manifest
 from genpas_cli.pair_files import PairFiles
 from genpas_cli.places import Place
+from genpas_cli.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sequence_source import Split
-from genpas_cli.shards import read_batches
+from genpas_cli.shards import number_order, read_batches
 
 _SPLIT_NAMES = {"valid": "validation", "val": "validation", "dev": "validation"}
 _SPLIT = re.compile(r"(?<![a-z])(train|validation|valid|val|dev|test)(?![a-z])")
@@ -63,13 +64,19 @@ class PairSource(Protocol):
 class GenpasPairs:
     """A pairs directory.
 
+    Args:
+        directory: the pairs directory, here or on object storage.
+        threads: how many files are compared with their digests at a time; by default one per core.
+        progress: told how far that is.
+
     Raises:
-        DataError, IntegrityError: see `read_manifest`.
+        DataError, IntegrityError: see `read_manifest`; or a shard is missing or is not the one that the manifest lists.
     """
 
-    def __init__(self, directory: Place) -> None:
+    def __init__(self, directory: Place, *, threads: int | None = None, progress: Progress = silent) -> None:
         self.directory = directory
         self._pairs = PairFiles(directory)
+        self._pairs.check_digests(self._pairs.shards, threads=threads, progress=progress)
         self.manifest: Manifest = self._pairs.manifest
         self.items = int(self.manifest["items"])
 
@@ -79,7 +86,7 @@ class GenpasPairs:
 
     def epochs(self) -> list[str]:
         """Return the directories that hold the training shards, in order."""
-        return sorted({str(Path(file.path).parent) for file in self._pairs.shards if file.split == "train"})
+        return list(dict.fromkeys(str(Path(file.path).parent) for file in self._pairs.shards if file.split == "train"))
 
     def batches(self, split: Split, epoch: str | None = None) -> Iterator[PairBatch]:
         """Yield the pairs of a split."""
@@ -185,7 +192,7 @@ def _parquet_files(path: Path) -> list[Path]:
         return [path]
     if not path.exists():
         raise DataError(f"no such file or directory: {path}")
-    files = sorted(path.rglob("*.parquet"))
+    files = sorted(path.rglob("*.parquet"), key=lambda file: number_order(str(file)))
     if not files:
         raise DataError(f"{path} has no Parquet file")
     return files

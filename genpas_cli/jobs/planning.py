@@ -224,11 +224,18 @@ def usable_histogram(store: Store) -> NDArray[np.int64]:
     """
     histogram = store.target_histogram()
     if len(histogram) == 1:
-        raise DataError(
-            f"no usable sequence: none of the {store.users:,} users has two training interactions",
-            tip="With --split none all interactions are for training; --session-gap shortens sequences.",
-        )
+        who = f"none of the {store.users:,} users has" if store.users > 1 else "the only user has fewer than"
+        raise DataError(f"no pair can be made: {who} two training interactions", tip=_longer_sequences(store))
     return histogram
+
+
+def _longer_sequences(store: Store) -> str:
+    """Return what gives users of a store more training interactions, other than what was asked for already."""
+    if store.meta["split"]["rule"] != "none":
+        return "Train on all interactions: --split none."
+    if store.meta["options"].get("session_gap") is not None:
+        return "A longer --session-gap gives longer sequences."
+    return "Every user has one interaction: see whether --user names the right column."
 
 
 def check_room(job: Job, machine: Machine, output: Path | None) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -11,20 +10,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from genpas_cli.errors import DataError
 from genpas_cli.jobs.augment import augment
 from genpas_cli.jobs.ingest import ingest
+from genpas_cli.jobs.model_directories import MODELS, PAIRS, STORE, read_metrics
 from genpas_cli.jobs.opening import Sources, log_names, source_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions, ModelOptions, RunsOptions, TrainOptions
-from genpas_cli.jobs.train import METRICS, train
+from genpas_cli.jobs.train import train
 from genpas_cli.jobs.unfinished import lasting_options
-from genpas_cli.machine import MachineOptions, machine_options
+from genpas_cli.logs.sources import files_meant
+from genpas_cli.machine import MachineOptions, machine_options, resolve, scratch_directory
+from genpas_cli.places import file_digest, place_of
 from genpas_cli.progress import Progress
+from genpas_cli.remote import is_remote
 from genpas_cli.report.comparison import ACCURACY, SeedRun
 from genpas_cli.sampling.strategies import Strategy
-from genpas_cli.store import is_store
-
-MODELS = "models"
-_STORE = "log.store"
+from genpas_cli.sealed import content_digest
+from genpas_cli.store import is_store, open_store
 
 Observe = Callable[[str, SeedRun], None]
 """Told each run that has ended, and its strategy."""
@@ -33,11 +35,33 @@ Observe = Callable[[str, SeedRun], None]
 def runs_settings(sources: Sources, reading: IngestOptions | None, *options: MachineOptions) -> dict[str, Any]:
     """Return what decides the results of runs; see `genpas_cli.jobs.unfinished.resumable`."""
     names = log_names(sources)
-    stores = [Path(name).stat() for name in names if is_store(Path(name))]
-    log = [names, [(found.st_size, found.st_mtime_ns) for found in stores], lasting_options(reading or IngestOptions())]
-    digest = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
+    log = [names, [_content(name, options[0]) for name in names], lasting_options(reading or IngestOptions())]
     lasting = {name: value for each in options for name, value in lasting_options(each).items()}
-    return {"log": digest, "options": lasting, "versions": {"torch": version("torch")}}
+    return {"log": content_digest(log), "options": lasting, "versions": {"torch": version("torch")}}
+
+
+def _content(name: str, options: MachineOptions) -> list[str | None]:
+    """Return what tells the content of a source from another: of a store its digest, of logs those of the files.
+
+    Raises:
+        DataError: it is not there, or cannot be read.
+    """
+    if is_store(Path(name)):
+        machine = resolve(options)
+        with scratch_directory(machine.temp_dir) as scratch, open_store(Path(name), machine, scratch) as store:
+            return [store.content_digest]
+    return [_digest(path, found) for path, found in files_meant(name)]
+
+
+def _digest(path: Path, name: str) -> str | None:
+    if is_remote(name):
+        return file_digest(place_of(name))
+    if not path.is_file():  # stdin, or a pipe: it can be read once
+        return None
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
 
 
 def store_of(
@@ -47,7 +71,7 @@ def store_of(
     names = source_names(sources)
     if len(names) == 1 and is_store(Path(names[0])):
         return Path(names[0]).absolute()
-    store = work / _STORE
+    store = work / STORE
     if not store.exists():
         ingest(names, store, replace(reading or IngestOptions(), **machine_options(options)), progress=progress)
     return store
@@ -78,13 +102,13 @@ class Runs:
 
     def _run(self, strategy: Strategy, seed: int, progress: Progress) -> SeedRun:
         model = self.directory / MODELS / f"{strategy.name}-seed-{seed}"
-        if not (model / METRICS).is_file():
+        if not os.path.lexists(model):
             train(self._pairs(strategy, progress), model, self._train_options(strategy, seed), resume=True,
                   progress=progress)  # fmt: skip
-        return _seed_run(model, seed, json.loads((model / METRICS).read_text(encoding="utf-8")))
+        return _seed_run(model, seed, read_metrics(model))
 
     def _pairs(self, strategy: Strategy, progress: Progress) -> Path:
-        pairs = self.directory / "pairs" / f"{strategy.name}.pairs"
+        pairs = self.directory / PAIRS / f"{strategy.name}.pairs"
         if not pairs.exists():
             cut = AugmentOptions(
                 strategy=strategy.name, pairs=self.pairs, draw=self.draw if self._is_sampled(strategy) else "balanced",

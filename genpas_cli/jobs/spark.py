@@ -32,11 +32,11 @@ from genpas_cli.logs.instants import as_number, parse_instant
 from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, SplitRule, Ties, parse_split
 from genpas_cli.logs.staging import FileReport
 from genpas_cli.machine import machine_options, resolve, scratch_directory
-from genpas_cli.manifest import is_pairs_directory, library_versions, run_facts, write_manifest
+from genpas_cli.manifest import foreign_in_pairs, library_versions, run_facts, write_manifest
 from genpas_cli.options import as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
-from genpas_cli.shards import rows_by_split
+from genpas_cli.shards import number_order, rows_by_split
 from genpas_cli.store import open_store
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
     engine.check_spark_extra("Spark")
     _check_options(options, reading)
     path, machine = Path(output).absolute(), resolve(options)
-    refuse_existing(path, force=force, replaceable=is_pairs_directory)
+    refuse_existing(path, force=force, foreign=foreign_in_pairs)
     with (
-        building(path, force=force, replaceable=is_pairs_directory) as new,
+        building(path, force=force, foreign=foreign_in_pairs) as new,
         scratch_directory(machine.temp_dir) as scratch,
         engine.spark_errors(),
         contextlib.ExitStack() as cleaning,
@@ -214,11 +214,11 @@ class _Counted:
         stores.write_counted_users(database, _USERS, self._users())
         rows = frame.funnel[0].kept
         stores.write_provenance(con, [FileReport(self._name, "spark", 0, "", rows)], frame.funnel)
-        stores.finish(con, self._meta(con))
+        stores.finish(con, self._meta(con), None)
 
     def _users(self) -> Iterator[pa.RecordBatch]:
         first = 1
-        for file in sorted(self._users_of.iterdir()):
+        for file in sorted(self._users_of.iterdir(), key=lambda file: number_order(file.name)):
             for batch in pq.ParquetFile(file).iter_batches(1 << 17):
                 numbers = pa.array(np.arange(first, first + batch.num_rows, dtype=np.int32))
                 first += batch.num_rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.exact import check_stats_options, store_report
 from genpas_cli.jobs.measured import other_pairs_report, pairs_report
@@ -16,6 +17,7 @@ from genpas_cli.progress import Progress, silent
 from genpas_cli.report.figures import StatsReport
 
 
+@checked
 def stats(  # all but two by keyword
     sources: Sources, options: StatsOptions | None = None, *, ingest_options: IngestOptions | None = None,
     store: str | Path | None = None, illustrated: bool = False, progress: Progress = silent,

@@ -6,14 +6,18 @@ import duckdb
 
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.logs.columns import Column
-from genpas_cli.logs.filters import read_condition, refused
+from genpas_cli.logs.filters import check_memory, read_condition, refused, threads_of
 from genpas_cli.sampling.strategies import Strategy
 from genpas_cli.store import Store, quoted
 
 OPTION = "--target-where"
 
 _OF_THE_STORE = ("user_num", "item_num", "split")
-_OF_A_VALUE = ("Conversion Error", "Invalid Input Error", "Out of Range Error", "Binder Error")
+_OF_A_VALUE = (
+    "Binder Error", "Conversion Error", "Invalid Input Error", "Not implemented Error", "Out of Range Error",
+    "Syntax Error",
+)  # fmt: skip
+"""How the messages of `OF_A_VALUE` begin, which come out of a reader as other kinds."""
 
 
 def restricted(store: Store, text: str | None) -> Store:
@@ -25,6 +29,7 @@ def restricted(store: Store, text: str | None) -> Store:
 
     Raises:
         UsageError: it is none, or it fails on some value.
+        MachineError: its values may take more memory than there is.
         DataError: no interaction that could be a target satisfies it.
     """
     if text is None:
@@ -35,10 +40,12 @@ def restricted(store: Store, text: str | None) -> Store:
         Column(name, quoted(name), kind, is_text=False) for name, kind, *_ in described if name not in _OF_THE_STORE
     ]
     try:
-        read_condition(con, text, columns, option=OPTION)
+        condition = read_condition(con, text, columns, option=OPTION)
     except UsageError as error:
         tip = f"{error.tip or ''}; keep more when the log is read: --keep COLUMN".removeprefix("; ")
         raise UsageError(error.message, tip=tip) from error
+    rows = con.sql("select * from store.interactions")
+    check_memory(condition, rows, memory=store.database.memory, threads=threads_of(con))
     try:
         picked = store.restricted(text)
     except duckdb.Error as error:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.errors import DataError, IntegrityError, UsageError
+from genpas_cli.arguments import checked
+from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.fresh import fresh_pairs
+from genpas_cli.jobs.model_directories import METRICS, described, foreign_in_model
 from genpas_cli.jobs.opening import opened_store
 from genpas_cli.jobs.options import AugmentOptions, TrainOptions
 from genpas_cli.jobs.unfinished import lasting_options, resumable
+from genpas_cli.jobs.verify import check_store
 from genpas_cli.machine import check_writable, disk_error, machine_options, resolve
 from genpas_cli.manifest import Manifest, manifest_files, read_manifest, run_facts
-from genpas_cli.places import Place, place_of, read_from
+from genpas_cli.places import Place, place_of
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import refuse_existing
 from genpas_cli.training import check_train_extra
@@ -31,9 +34,6 @@ from genpas_cli.training import check_train_extra
 if TYPE_CHECKING:
     from genpas_cli.training.loop import Round
     from genpas_cli.training.run import Outcome, RunPlan, Sources
-
-METRICS = "metrics.json"
-"""What a model directory is known by."""
 
 PLACES = "test_places.parquet"
 CURVE = "learning_curve.csv"
@@ -55,6 +55,7 @@ class TrainReport:
     """Steps that an earlier, stopped run had taken already."""
 
 
+@checked
 def train(  # noqa: PLR0913  # all but three by keyword
     pairs: str | Path, output: str | Path | None = None, options: TrainOptions | None = None, *,
     resume: bool = False, force: bool = False, observe: Observe = lambda _: None, progress: Progress = silent,
@@ -85,12 +86,12 @@ def train(  # noqa: PLR0913  # all but three by keyword
         raise UsageError(f"--max-input is {options.max_input}; it takes 1 or more")
     device, machine = find_device(options.device), resolve(options)
     path = Path(output) if output is not None else Path(f"{directory.absolute().name.removesuffix('.pairs')}.model")
-    refuse_existing(path, force=force, replaceable=is_model_directory)
+    refuse_existing(path, force=force, foreign=foreign_in_model)
     manifest = _held_out_manifest(directory)
     plan, settings = _plan(manifest, options, device.type), _settings(manifest, options)
     sources = _sources(directory, manifest, options, plan)
     check_writable(path.absolute().parent)
-    with resumable(path, settings, replaceable=is_model_directory, resume=resume, force=force) as work:
+    with resumable(path, settings, foreign=foreign_in_model, resume=resume, force=force) as work:
         rounds: list[Round] = []
 
         def noted(each: Round) -> None:
@@ -104,14 +105,9 @@ def train(  # noqa: PLR0913  # all but three by keyword
         metrics = _metrics(outcome, plan, settings, directory) | {
             "run": {**run_facts(seconds), "device": str(device), "threads": machine.threads, **_pace(outcome)}
         }
-        _write(work, outcome, metrics)
+        metrics = _write(work, outcome, metrics)
     resumed = outcome.rounds[-1].step if not rounds else rounds[0].step - outcome.rounds[0].step
     return TrainReport(str(path), metrics, resumed)
-
-
-def is_model_directory(path: Path) -> bool:
-    """Tell whether a directory is an output of `train`, or empty."""
-    return path.is_dir() and ((path / METRICS).is_file() or not any(path.iterdir()))
 
 
 def check_model_options(options: Any) -> None:
@@ -216,22 +212,13 @@ def _check_store(directory: Place, manifest: Manifest, path: str, options: Augme
     Other numbers would train for other items, and another split would train on what is held out here.
     """
     with opened_store(path, options, None, None, rejects=None, force=False, progress=silent) as opened:
-        store = opened.store
-        ids = pa.chunked_array([batch.column(1) for batch in store.vocabulary("items")], pa.string())
-        same = (
-            ids.equals(read_from(directory / "items.parquet", pq.read_table)["item_id"])
-            and (store.users, store.meta["split"]) == (manifest["users"], manifest["split"])
-            and _digests(store.rows("sources")) == _digests(manifest["source"])
-        )
-    if not same:
-        raise IntegrityError(
-            f"{path} is not the store of {directory}: its log, its item numbers or its split are others",
-            tip="Name the store that the pairs were made from; genpas augment LOGS --store PATH keeps it.",
-        )
-
-
-def _digests(files: Sequence[dict[str, Any]]) -> list[str]:
-    return sorted(file["sha256"] for file in files)
+        if manifest.get("content_sha256") is None:
+            raise DataError(
+                f"{directory} does not say from which content it was made (the Spark engine and earlier versions of "
+                f"genpas do not note it), so {path} cannot be told from another store",
+                tip=f"Make the pairs again: genpas augment {path} -o DIR",
+            )
+        check_store(opened.store, directory, manifest)
 
 
 def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
@@ -275,9 +262,9 @@ def _pace(outcome: Outcome) -> dict[str, float]:
     }
 
 
-def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> None:
-    """Write what a model directory holds beside the model."""
-    from genpas_cli.training.run import CHECKPOINT
+def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Write what a model directory holds beside the model; return the metrics as they are written."""
+    from genpas_cli.training.run import CHECKPOINT, MODEL
 
     ranked = outcome.ranked_test
     places = pa.table({
@@ -291,7 +278,9 @@ def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> None:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
+        metrics = described(work, metrics, [MODEL, PLACES, CURVE])
         (work / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         (work / CHECKPOINT).unlink()
     except OSError as error:
         raise disk_error(error, work) from error
+    return metrics

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from genpas_cli.arguments import checked
 from genpas_cli.distribution.divergence import kl_divergence
-from genpas_cli.distribution.selection import front, published
+from genpas_cli.distribution.selection import canonical_order, front, published
 from genpas_cli.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.distribution.targets import steps_of
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.exact import references_of
+from genpas_cli.jobs.model_directories import foreign_in_runs
 from genpas_cli.jobs.opening import Sources, default_output, opened_store, source_names
 from genpas_cli.jobs.options import IngestOptions, RunsOptions, TuneOptions
 from genpas_cli.jobs.planning import parse_max_input, parse_pairs, usable_histogram
@@ -33,6 +35,7 @@ from genpas_cli.report.comparison import ACCURACY, SeedRun
 from genpas_cli.report.figures import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.sampling.power_law import check_exponent, show_exponent
 from genpas_cli.sampling.strategies import Strategy, triple
+from genpas_cli.sealed import sealed
 from genpas_cli.store import Store
 from genpas_cli.training import check_train_extra
 
@@ -43,6 +46,7 @@ _MOST_CONFIGURATIONS = 10_000
 _BIASES = ("alpha", "beta", "gamma")
 
 
+@checked
 def tune(  # noqa: PLR0913  # all but two by keyword
     sources: Sources, options: TuneOptions | None = None, *, ingest_options: IngestOptions | None = None,
     training: RunsOptions | None = None, output: str | Path | None = None, resume: bool = False, force: bool = False,
@@ -78,9 +82,9 @@ def tune(  # noqa: PLR0913  # all but two by keyword
     training = training or RunsOptions()
     check_model_options(training)
     path = Path(output) if output is not None else default_output(sources, ".search")
-    refuse_existing(path, force=force, replaceable=is_search)
+    refuse_existing(path, force=force, foreign=_foreign)
     settings = runs_settings(sources, ingest_options, options, training)
-    with resumable(path, settings, replaceable=is_search, resume=resume, force=force) as work:
+    with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, training, ingest_options, progress)
         found = replace(
             _searched(store, options, grid, None, progress), source=" ".join(source_names(sources)), output=str(path)
@@ -88,13 +92,12 @@ def tune(  # noqa: PLR0913  # all but two by keyword
         runs = Runs(store, work, training, options.max_input, options.pairs, options.target_where)
         done = runs.run([_strategy(each) for each in found.configurations[: options.train_top]], observe, progress)
         report = _trained(found, options, done)
-        (work / SEARCH).write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
+        (work / SEARCH).write_text(json.dumps(sealed(asdict(report)), indent=2) + "\n", encoding="utf-8")
     return report
 
 
-def is_search(path: Path) -> bool:
-    """Tell whether a directory is an output of `tune --train-top`, or empty."""
-    return path.is_dir() and ((path / SEARCH).is_file() or not any(path.iterdir()))
+def _foreign(path: Path) -> str | None:
+    return foreign_in_runs(path, SEARCH)
 
 
 def _searched(
@@ -105,8 +108,12 @@ def _searched(
         return _search(opened.store, options, grid, " ".join(source_names(sources)), progress)
 
 
+def _biases(configuration: Configuration) -> tuple[float, float, float]:
+    return float(configuration.alpha), float(configuration.beta), float(configuration.gamma)
+
+
 def _strategy(configuration: Configuration) -> Strategy:
-    return triple(*(float(getattr(configuration, name)) for name in _BIASES))
+    return triple(*_biases(configuration))
 
 
 def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[SeedRun]]) -> TuneReport:
@@ -120,13 +127,15 @@ def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[Seed
     ]  # fmt: skip
     best = max(trained, key=lambda each: each.validation).name
     winner = next(each for each in report.configurations if each.name == best)
-    return replace(report, winner=best, command=_command(report.source, winner, options), trained=trained)
+    return replace(report, winner=best, command=_command(report.source, winner, options), trained=trained, undecided=[])
 
 
 def _command(source: str, winner: Configuration, options: TuneOptions) -> str:
     biases = " ".join(f"--{name}={show_exponent(float(getattr(winner, name)))}" for name in _BIASES)
-    number = "" if options.pairs == "1x" else f" --pairs {options.pairs}"
-    return f"genpas augment {shlex.quote(source)} {biases}{number}"
+    given = {"--pairs": options.pairs, "--max-input": options.max_input, "--target-where": options.target_where}
+    usual = {"--pairs": TuneOptions.pairs, "--max-input": TuneOptions.max_input, "--target-where": None}
+    others = "".join(f" {flag} {shlex.quote(str(given[flag]))}" for flag in given if given[flag] != usual[flag])
+    return f"genpas augment {shlex.quote(source)} {biases}{others}"
 
 
 def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
@@ -154,7 +163,7 @@ def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
 
 
 def parse_values(text: str, name: str) -> list[float]:
-    """Return the numbers that `0,0.5,inf` or `FROM:TO:STEP` (both ends included) mean, each once.
+    """Return the numbers that `0,0.5,inf` or `FROM:TO:STEP` (both ends included) mean, each once, in ascending order.
 
     Raises:
         UsageError: neither, or a bias out of range.
@@ -165,7 +174,8 @@ def parse_values(text: str, name: str) -> list[float]:
         raise UsageError(
             f"--{name} is {text!r}; it takes numbers, such as 0,0.5,1, or FROM:TO:STEP, such as 0:2:0.2"
         ) from error
-    return [check_exponent(value, name) for value in dict.fromkeys(values)]
+    # Sorted, and −0 as 0: no result depends on the order or the spelling of a list.
+    return sorted({check_exponent(value, name) + 0.0 for value in values})
 
 
 def _range(text: str) -> list[float]:
@@ -183,10 +193,12 @@ def _search(
     store: Store, options: TuneOptions, grid: dict[str, list[float]], source: str, progress: Progress
 ) -> TuneReport:  # fmt: skip
     if store.meta["split"]["validation"] == 0:
+        rule = store.meta["split"]["rule"]
         raise DataError(
-            f"nothing is held out for validation (--split {store.meta['split']['rule']}), and the search goes by it",
-            tip="Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
-        )
+            f"nothing is held out for validation (--split {rule}), and the search compares with validation pairs",
+            tip="It takes users with three interactions or more." if rule == "leave-one-out" else
+            "Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
+        )  # fmt: skip
     histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
     max_input = parse_max_input(options.max_input)
     pairs = parse_pairs(options.pairs, int((histogram * range(len(histogram))).sum()))
@@ -197,6 +209,7 @@ def _search(
         for batch in surveyor.batches(candidates)
         for row in _configurations(surveyor, batch, similarity.within(max_input), options.epsilon)
     ]
+    rows.sort(key=lambda row: canonical_order(_biases(row)))
     return _report(source, options, grid, pairs, str(similarity), rows)
 
 
@@ -220,6 +233,14 @@ def _configurations(
         )
         for each, alignment in zip(candidates, alignments, strict=True)
     ]  # fmt: skip
+
+
+def _first_of_each_gamma(chosen: Sequence[Configuration]) -> list[str]:
+    """Return the first configuration of each γ; nothing where there is one γ."""
+    first: dict[float | str, str] = {}
+    for each in chosen:
+        first.setdefault(each.gamma, each.name)
+    return list(first.values()) if len(first) > 1 else []
 
 
 def _as_json(bias: float | None) -> float | str:
@@ -251,4 +272,5 @@ def _report(  # what the report holds
         source, options.select, winner.name, _command(source, winner, options), pairs, similarity,
         {name: [_as_json(value) for value in values] for name, values in grid.items()},
         [ranked[index] for index in (*chosen, *rest)],
+        undecided=_first_of_each_gamma([rows[index] for index in chosen]) if options.select == "front" else [],
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 from genpas_cli.errors import IntegrityError, UsageError
 from genpas_cli.machine import MachineOptions, disk_error, machine_options
 from genpas_cli.options import as_json
-from genpas_cli.publish import Replaceable, building, unfinished
+from genpas_cli.publish import Foreign, building, is_real_directory, unfinished
 from genpas_cli.signals import uninterrupted
 
 _SETTINGS = "settings.json"
@@ -26,7 +27,7 @@ _OF_OTHERS = {
 
 @contextmanager
 def resumable(
-    path: Path, settings: dict[str, Any], *, replaceable: Replaceable, resume: bool, force: bool, unasked: bool = True
+    path: Path, settings: dict[str, Any], *, foreign: Foreign, resume: bool, force: bool, unasked: bool = True
 ) -> Iterator[Path]:  # fmt: skip
     """Give a directory to work in, and publish it as the output `path` if the block succeeds.
 
@@ -37,7 +38,7 @@ def resumable(
         path: the output.
         settings: everything that decides what comes out: `options` and `versions` of libraries, by name; digests of
             the input. A job goes on only with the same.
-        replaceable: tells whether an existing output is one of this job's.
+        foreign: see `genpas_cli.publish.refuse_existing`.
         resume: go on with what there is.
         force: replace an existing output, and forget what a stopped run has done.
         unasked: what a stopped run has done is kept, and never forgotten, without a word about it. Where that would
@@ -49,28 +50,36 @@ def resumable(
         IntegrityError: it was made of another input.
         MachineError: it cannot be written there.
     """
-    with building(path, force=force, replaceable=replaceable) as new:
-        work = _prepared(path, settings, resume=resume, forget=(force or not unasked) and not resume)
+    with building(path, force=force, foreign=foreign) as new:
+        work = unfinished(path)
+        _refuse_foreign(work)
+        if (force or not unasked) and not resume and work.is_dir():
+            _discard(work, new)
+        _prepare(work, path, settings, resume=resume)
         try:
             yield work
         except BaseException:
             if not (unasked or resume) or [file.name for file in work.iterdir()] == [_SETTINGS]:
-                with uninterrupted():
-                    shutil.rmtree(work, ignore_errors=True)
+                _discard(work, new)
             raise
-        (work / _SETTINGS).unlink()
+        # In this order: a directory of unfinished work without its settings would be taken for somebody else's.
         work.rename(new)
+        (new / _SETTINGS).unlink()
 
 
-def _prepared(path: Path, settings: dict[str, Any], *, resume: bool, forget: bool) -> Path:
-    work = unfinished(path)
+def _discard(work: Path, new: Path) -> None:
+    """Remove unfinished work: under the other name, by which the next run knows it should this one be killed."""
+    with uninterrupted():
+        work.rename(new)
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _prepare(work: Path, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
     try:
-        if forget:
-            shutil.rmtree(work, ignore_errors=True)
         if not work.is_dir():
             work.mkdir()
             (work / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-            return work
+            return
     except OSError as error:
         raise disk_error(error, path) from error
     if not resume:
@@ -79,7 +88,18 @@ def _prepared(path: Path, settings: dict[str, Any], *, resume: bool, forget: boo
             tip="Go on with --resume, or begin again with --force.",
         )
     _check_same(work, settings)
-    return work
+
+
+def _refuse_foreign(work: Path) -> None:
+    """Raise UsageError if what has the name of a stopped run's directory is not one: it is neither used nor removed."""
+    if not os.path.lexists(work):
+        return
+    if is_real_directory(work) and ((work / _SETTINGS).is_file() or not any(work.iterdir())):
+        return
+    raise UsageError(
+        f"{work} stands where genpas would keep unfinished work, and genpas did not make it",
+        tip="Remove it, or choose another name with -o.",
+    )
 
 
 def lasting_options(options: MachineOptions) -> dict[str, Any]:
@@ -91,16 +111,17 @@ def lasting_options(options: MachineOptions) -> dict[str, Any]:
 def _check_same(work: Path, settings: dict[str, Any]) -> None:
     try:
         before = json.loads((work / _SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        versions, options = dict(before["versions"]), dict(before["options"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(f"{work} is damaged: {error}", tip="Begin again with --force.") from error
     for key, meaning in _OF_OTHERS.items():
         if before.get(key) != settings.get(key):
             raise IntegrityError(f"what the stopped run has done is of {meaning}", tip="Begin again with --force.")
     for name, now in settings["versions"].items():
-        if (then := before["versions"].get(name)) != now:
+        if (then := versions.get(name)) != now:
             raise UsageError(f"the stopped run used {name} {then}; this is {now}", tip="Begin again with --force.")
     for name, value in settings["options"].items():
-        had = before["options"].get(name)
+        had = options.get(name)
         if had != value:
             raise UsageError(
                 f"--{name.replace('_', '-')} is {_shown(value)}; the stopped run had {_shown(had)}",

@@ -11,18 +11,22 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import DataError, IntegrityError
 from genpas_cli.machine import Machine, MachineOptions, resolve, scratch_directory
-from genpas_cli.manifest import Manifest, manifest_files, read_manifest
+from genpas_cli.manifest import CARD, NAME, Manifest
 from genpas_cli.pair_files import PairFiles
-from genpas_cli.pairs import COLUMNS, LocatedCuts, gather, needed_spans
-from genpas_cli.places import Place, file_digest, files_below, place_of
+from genpas_cli.pairs import COLUMNS, LocatedCuts, differing_rows, gather, needed_spans
+from genpas_cli.places import Place, files_below, place_of
 from genpas_cli.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
 from genpas_cli.sequence_source import Lengths
 from genpas_cli.shards import ShardFile, row_count
 from genpas_cli.store import Store, open_store
+
+_CUT_COLUMNS = ("user_num", "input_start", "target_position")
+_INPUTS, _TARGET = "input_items", "target_item"
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,12 @@ class VerifyReport:
     """Pairs whose numbers were checked."""
     slices: bool
     """Whether every pair was compared with the store."""
+    unknown: list[str]
+    """Files in the directory that the manifest does not list: nothing is known about them. In `data/` they are an
+    error, as a reader would take them for pairs."""
 
 
+@checked
 def verify(
     pairs: str | Path,
     *,
@@ -47,9 +55,10 @@ def verify(
 ) -> VerifyReport:
     """Check a pairs directory.
 
-    Without a store: files present, no other in `data/`, bytes, SHA-256, rows, schema, nothing null, numbers within the
-    vocabulary, positions and input lengths that fit each other. With it: every pair is the slice of its user's
-    training sequence (or, held out, of the whole one) that its positions say.
+    Without a store: the manifest as it was written; files present, no other in `data/`, bytes, SHA-256, rows, schema,
+    nothing null, numbers within the vocabulary, positions and input lengths that fit each other. With it: the store has
+    the content that the pairs were made from, and every pair is the slice of its user's training sequence (or, held
+    out, of the whole one) that its positions say.
 
     Args:
         pairs: the directory, here or on object storage.
@@ -62,24 +71,23 @@ def verify(
         IntegrityError: something does not agree; the message names the file and the row.
     """
     directory, limits = place_of(pairs), resolve(machine or MachineOptions())
-    manifest = read_manifest(directory)
-    files = manifest_files(manifest)
-    check_files(directory, files, progress)
-    shards = [file for file in files if file.split is not None]
-    _check_counts(directory, manifest, shards)
     opened_pairs = PairFiles(directory)
+    manifest, files = opened_pairs.manifest, opened_pairs.files
+    unknown = _unlisted(directory, files)
+    opened_pairs.check_digests(files, threads=limits.threads, progress=progress)
+    _check_rows(directory, files)
+    shards = opened_pairs.shards
+    _check_counts(directory, manifest, shards)
     with _opened(store, limits) as opened:
-        if opened is not None and (opened.users, opened.items) != (manifest["users"], manifest["items"]):
-            raise IntegrityError(
-                f"{store} is not the store of {directory}: it has {opened.users:,} users and {opened.items:,} items, "
-                f"the manifest says {manifest['users']:,} and {manifest['items']:,}"
-            )
+        if opened is not None:
+            check_store(opened, directory, manifest)
+            _check_content(opened)
         rows, total = 0, sum(file.rows for file in shards)
         for file in shards:
             _Shard(opened_pairs, file).check(opened)
             rows += file.rows
             progress("checking pairs", rows, total)
-    return VerifyReport(str(directory), len(files), rows, opened is not None)
+    return VerifyReport(str(directory), len(files), rows, opened is not None, unknown)
 
 
 @contextlib.contextmanager
@@ -94,22 +102,51 @@ def _opened(path: str | Path | None, limits: Machine) -> Any:
         yield store
 
 
-def check_files(directory: Place, files: list[ShardFile], progress: Progress) -> None:
-    """Raise IntegrityError, and say which, if a file is missing, was changed, or is in data/ and not listed."""
+def check_store(store: Store, directory: Place, manifest: Manifest) -> None:
+    """Raise IntegrityError if a store has not the content that the pairs of a directory were made from."""
+    made_from = manifest.get("content_sha256")
+    if (store.users, store.items) != (manifest["users"], manifest["items"]):
+        differs = (
+            f"it has {store.users:,} users and {store.items:,} items, the manifest says {manifest['users']:,} and "
+            f"{manifest['items']:,}"
+        )
+    elif made_from is not None and store.content_digest != made_from:
+        differs = "its interactions, their order, their split or its vocabularies are others"
+    else:
+        return
+    raise IntegrityError(
+        f"{store.path} is not the store of {directory}: {differs}",
+        tip="Name the store that the pairs were made from; genpas augment LOGS --store PATH keeps it.",
+    )
+
+
+def _check_content(store: Store) -> None:
+    """Raise IntegrityError if a store holds something else than when it was made: somebody changed it by SQL."""
+    if store.content_digest not in (None, store.compute_content_digest()):
+        raise IntegrityError(
+            f"{store.path} was changed after genpas wrote it: its content does not agree with its digest",
+            tip="Make it again from the logs: genpas ingest LOGS -o STORE",
+        )
+
+
+def _unlisted(directory: Place, files: list[ShardFile]) -> list[str]:
+    """Return the files of a directory that its manifest does not list.
+
+    Raises:
+        IntegrityError: one of them is in data/.
+    """
     listed = {file.path for file in files}
     found = files_below(directory)
     if extra := sorted(name for name in found if name.startswith("data/") and name not in listed):
         raise IntegrityError(f"{directory / extra[0]} is not in the manifest ({len(extra)} such files)")
-    for done, file in enumerate(files):
+    return sorted(name for name in found if name not in listed and name != NAME and not name.startswith("data/"))
+
+
+def _check_rows(directory: Place, files: list[ShardFile]) -> None:
+    """Raise IntegrityError if a file has not as many rows as the manifest says."""
+    for file in files:
         path = directory / file.path
-        progress("comparing digests", done, len(files))
-        if (size := found.get(file.path)) is None:
-            raise IntegrityError(f"{path} is missing; the manifest lists it")
-        if size != file.bytes:
-            raise IntegrityError(f"{path} has {size:,} bytes; the manifest says {file.bytes:,}")
-        if (digest := file_digest(path)) != file.sha256:
-            raise IntegrityError(f"{path} was changed: its SHA-256 is {digest}, the manifest says {file.sha256}")
-        if (rows := row_count(path)) != file.rows:
+        if file.path != CARD and (rows := row_count(path)) != file.rows:
             raise IntegrityError(f"{path} has {rows:,} rows; the manifest says {file.rows:,}")
 
 
@@ -140,28 +177,41 @@ class _Shard:
 
     def check(self, store: Store | None) -> None:
         """Check every row."""
-        cuts = [self._check_numbers(batch) for batch in self._pairs.batches(self._file)]
-        if store is None or not cuts:
+        if store is None:
+            for batch in self._pairs.batches(self._file):
+                self._check_items(batch, self._check_cuts(batch))
+                self._row += batch.num_rows
             return
+        parts = []
+        for batch in self._pairs.batches(self._file, _CUT_COLUMNS):
+            parts.append(self._check_cuts(batch))
+            self._row += batch.num_rows
         self._row = 0
-        all_cuts = Cuts(
-            *(np.concatenate(column) for column in zip(*((c.user, c.start, c.target) for c in cuts), strict=True))
-        )
-        self._check_slices(store, cuts, all_cuts)
+        if parts:
+            columns = zip(*((part.user, part.start, part.target) for part in parts), strict=True)
+            self._check_slices(store, parts, Cuts(*map(np.concatenate, columns)))
 
-    def _check_numbers(self, batch: pa.RecordBatch) -> Cuts:
-        user, inputs, target, start, position = (batch.column(name) for name in COLUMNS)
-        for name, column in zip(COLUMNS, (user, inputs, target, start, position), strict=True):
-            if column.null_count or (name == "input_items" and column.values.null_count):
-                raise IntegrityError(f"{self._path}: column {name} has nulls")
-        j, k, y, u = (column.to_numpy() for column in (start, position, target, user))
-        limit = self._manifest["max_input"]
-        length = np.diff(inputs.offsets.to_numpy())
-        values = inputs.flatten().to_numpy()
-        items, users = self._manifest["items"], self._manifest["users"]
+    def _check_cuts(self, batch: pa.RecordBatch) -> Cuts:
+        u, j, k = (self._numbers(batch, name) for name in _CUT_COLUMNS)
+        users = self._manifest["users"]
         self._refuse((u < 1) | (u > users), f"user_num is outside 1..{users}")
-        self._refuse((y < 1) | (y > items), f"target_item is outside 1..{items}")
         self._refuse((j < 1) | (j >= k), "input_start is not before target_position")
+        return Cuts(u - np.int32(1), j, k)
+
+    def _numbers(self, batch: pa.RecordBatch, name: str) -> NDArray[np.int32]:
+        """Return a column, the items of all its lists where it is one of lists."""
+        column = batch.column(name)
+        is_list = pa.types.is_list(column.type)
+        if column.null_count or (is_list and column.values.null_count):
+            raise IntegrityError(f"{self._path}: column {name} has nulls")
+        numbers: NDArray[np.int32] = (column.flatten() if is_list else column).to_numpy()
+        return numbers
+
+    def _check_items(self, batch: pa.RecordBatch, cuts: Cuts) -> None:
+        j, k, y, values = cuts.start, cuts.target, self._numbers(batch, _TARGET), self._numbers(batch, _INPUTS)
+        limit, items = self._manifest["max_input"], self._manifest["items"]
+        length = np.diff(batch.column(_INPUTS).offsets.to_numpy())
+        self._refuse((y < 1) | (y > items), f"{_TARGET} is outside 1..{items}")
         self._refuse(
             length != np.minimum(k - j, k if limit is None else limit),
             "input_items has another length than its positions say",
@@ -170,8 +220,6 @@ class _Shard:
         if wrong.any():
             row = np.repeat(np.arange(len(length)), length)[np.flatnonzero(wrong)[0]]
             self._refuse(np.arange(len(length)) == row, f"input_items holds a number outside 1..{items}")
-        self._row += batch.num_rows
-        return Cuts(u - np.int32(1), j, k)
 
     def _refuse(self, wrong: NDArray[np.bool_], reason: str) -> None:
         if wrong.any():
@@ -193,11 +241,13 @@ class _Shard:
             raise DataError(f"{store.path} has no kept column {missing[0]!r}, and the pairs have")
         sequences = store.spans(first, whole, spans, kept, train_only=is_train)
         for found, part in zip(self._pairs.batches(self._file), parts, strict=True):
+            self._check_items(found, part)
             located = LocatedCuts(part, sequences.index_of(part.user, part.target))
             (expected,) = gather(located, sequences, self._schema, max_input=limit, batch_rows=max(len(part), 1))
-            if not expected.equals(found):
-                wrong = [a != b for a, b in zip(expected.to_pylist(), found.to_pylist(), strict=True)]
-                self._refuse(np.array(wrong), "the pair is not the slice of its user's sequence that its positions say")
+            self._refuse(
+                differing_rows(expected, found),
+                "the pair is not the slice of its user's sequence that its positions say",
+            )
             self._row += found.num_rows
 
     def _check_positions(self, cuts: Cuts, lengths: Lengths, first: int, store: Store) -> None:

@@ -35,7 +35,7 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     except ModuleNotFoundError as error:
-        if error.name != "torch":
+        if (error.name or "").partition(".")[0] != "torch":
             raise
         raise MachineError(
             f"{name} needs PyTorch, which is not installed", tip="Install it: pip install 'genpas[train]'"

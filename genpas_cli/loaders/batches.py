@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genpas_cli.errors import UsageError
+from genpas_cli.errors import DataError, UsageError
 from genpas_cli.sequences import copy_ranges, windows
 
 Pad = Literal["left", "right", "none"]
@@ -121,11 +121,11 @@ def window_of(batches: Sequence[pa.RecordBatch], form: BatchForm) -> Window:
     for name in form.read:
         columns = [batch.column(name) for batch in batches]
         if pa.types.is_list(columns[0].type):
-            parts = [_numbers(_list_values(column)) for column in columns]
+            parts = [_numbers(_list_values(column), name) for column in columns]
             edge = np.zeros(room, parts[0].dtype)
             values[name] = np.concatenate([edge, *parts, edge])
         else:
-            scalars[name] = np.concatenate([_numbers(column) for column in columns])
+            scalars[name] = np.concatenate([_numbers(column, name) for column in columns])
     return Window(np.cumsum(whole) + room, lengths, values, scalars)
 
 
@@ -135,15 +135,24 @@ def _list_values(lists: Any) -> Any:
     return lists.values.slice(offsets[0].as_py(), offsets[-1].as_py() - offsets[0].as_py())
 
 
-def _numbers(array: Any) -> NDArray[Any]:
-    """Return an Arrow array as PyTorch takes it: what is missing is NaN among floats, and else 0."""
+def _numbers(array: Any, name: str) -> NDArray[Any]:
+    """Return an Arrow array as PyTorch takes it: what is missing is NaN among floats, and else 0 or False.
+
+    Raises:
+        DataError: a number that no tensor holds.
+    """
     kind = array.type
     if pa.types.is_decimal(kind):
         array = array.cast(pa.float64())
     elif kind in _NARROWER:
-        array = array.cast(_NARROWER[kind])
+        try:
+            array = array.cast(_NARROWER[kind])
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"column {name!r} is of type {kind} and has values that no tensor holds: {error}"
+            ) from error
     if array.null_count:
-        array = pc.fill_null(array, float("nan") if pa.types.is_floating(array.type) else pa.scalar(0, array.type))
+        array = pc.fill_null(array, float("nan") if pa.types.is_floating(array.type) else pa.scalar(0).cast(array.type))
     result: NDArray[Any] = array.to_numpy(zero_copy_only=False)
     return result
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import Dataset
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import UsageError
 from genpas_cli.loaders.batches import Pad, packed_batch, window_of
 from genpas_cli.loaders.setting import at_least, batch_form, source_of
@@ -35,6 +36,7 @@ class InMemoryPairDataset(Dataset[Batch]):
         DataError, IntegrityError: no pairs directory, or one that is damaged.
     """
 
+    @checked
     def __init__(
         self, source: PairShards | str | Path, split: str = "train", *, epoch: int = 0, pad: Pad = "left",
         max_input: int | None = None, columns: Sequence[str] = (),

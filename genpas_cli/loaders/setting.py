@@ -12,15 +12,24 @@ import torch
 from genpas_cli.errors import UsageError
 from genpas_cli.loaders.batches import BatchForm, Pad, check_columns
 from genpas_cli.loaders.sources import PairsDirectory, PairShards
+from genpas_cli.places import StoragePlace
 
 
 def source_of(source: PairShards | str | Path) -> PairShards:
     """Return the shards that a dataset's first argument means.
 
     Raises:
+        UsageError: it is something else.
         DataError, IntegrityError: there is no whole pairs directory.
     """
-    return PairsDirectory(source) if isinstance(source, str | Path) else source
+    if isinstance(source, str | os.PathLike | StoragePlace):
+        return PairsDirectory(source)
+    if not all(hasattr(source, name) for name in ("blocks", "read", "schema", "identity")):
+        raise UsageError(
+            f"source is of type {type(source).__name__}; it takes a pairs directory, or shards such as those of "
+            "fresh_pairs(...)"
+        )
+    return source
 
 
 def batch_form(

@@ -46,11 +46,17 @@ class PairShards(Protocol):
         name: what it is, for messages.
         schema: Arrow schema of the pairs (`genpas_cli.pairs.pair_schema`).
         max_input: no input is longer; None if there is no such limit.
+        identity: text that differs for pairs that differ: a state of one source is refused by another.
     """
 
     name: str
-    schema: pa.Schema
     max_input: int | None
+    identity: str
+
+    @property
+    def schema(self) -> pa.Schema:
+        """See above."""
+        ...
 
     def blocks(self, split: str, epoch: int) -> Sequence[Block]:
         """Return the blocks of an epoch, in the order of shards.
@@ -83,23 +89,31 @@ class PairsDirectory:
         self.name = f"pairs directory {directory}"
         self._pairs = PairFiles(self.directory)
         self.max_input: int | None = self._pairs.manifest["max_input"]
+        self.identity = self._pairs.identity
+        self._pairs.check_digests(())  # the sequences of cuts, which all splits read
         self._shards: dict[str, list[list[ShardFile]]] = {}
         self._blocks: dict[tuple[str, int], list[Block]] = {}
-        for file in sorted(self._pairs.shards, key=lambda file: file.path):
+        for file in self._pairs.shards:
             _add_shard(self._shards.setdefault(str(file.split), []), file)
-        self.schema: pa.Schema = self._pairs.schema
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of the pairs."""
+        return self._pairs.schema
 
     def blocks(self, split: str, epoch: int) -> Sequence[Block]:
         """Return the row groups of an epoch.
 
         Raises:
             UsageError: there is no such split.
-            IntegrityError: a shard is missing or is not as the manifest says.
+            IntegrityError: a shard of the split, of any epoch, is missing or is not as the manifest says.
         """
         if split not in self._shards:
             raise UsageError(f"{self.name} has no split {split!r}; it has: {', '.join(self._shards)}")
         drawn = epoch % len(self._shards[split])
         if (split, drawn) not in self._blocks:
+            # All epochs of the split, and here: the workers of a DataLoader know then that it was done.
+            self._pairs.check_digests(file for epoch in self._shards[split] for file in epoch)
             self._blocks[split, drawn] = [
                 Block(shard, group, rows)
                 for shard, file in enumerate(self._shards[split][drawn])
@@ -111,8 +125,9 @@ class PairsDirectory:
         """Yield the rows of these segments, a row group or a part of one a batch.
 
         Raises:
-            IntegrityError: a shard is missing or damaged.
+            IntegrityError: the directory or a shard has changed since it was opened.
         """
+        self._pairs.check_same()
         files = self._shards[split][epoch % len(self._shards[split])]
 
         def decoded(segment: Segment) -> pa.RecordBatch:
@@ -129,7 +144,7 @@ class PairsDirectory:
 
 
 def _add_shard(epochs: list[list[ShardFile]], file: ShardFile) -> None:
-    """Put a shard beside those of its epoch; files come in the order of their paths."""
+    """Put a shard beside those of its epoch; files come in the order of epochs."""
     if not epochs or Path(epochs[-1][0].path).parent != Path(file.path).parent:
         epochs.append([])
     epochs[-1].append(file)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import UsageError
 from genpas_cli.loaders.batches import Pad, Window, packed_batch, window_of
 from genpas_cli.loaders.division import (
@@ -21,6 +21,7 @@ from genpas_cli.loaders.division import (
     window_order,
     window_stream,
 )
+from genpas_cli.loaders.resuming import Position, check_state, pass_of_one, pass_of_workers
 from genpas_cli.loaders.setting import at_least, batch_form, place_in_world, source_of
 from genpas_cli.loaders.sources import PairShards
 from genpas_cli.loaders.tensors import Batch, SentBatch, as_tensors
@@ -60,8 +61,8 @@ class PairDataset(IterableDataset[Batch]):
     shuffled. Call `set_epoch` before each epoch; it reaches persistent workers too.
 
     **Resuming.** `state_dict(batches)` says where training is, and `load_state_dict` has the next iteration start
-    there, with exactly the batches that would have come. Nothing that was trained on is read again but for the rest of
-    the window. See there for how batches are counted.
+    there, with exactly the batches that would have come; later iterations are whole. Nothing that was trained on is
+    read again but for the rest of the window. See there for how batches are counted.
 
     Args:
         source: a pairs directory, or other shards, such as `genpas_cli.fresh_pairs(...)`.
@@ -82,9 +83,11 @@ class PairDataset(IterableDataset[Batch]):
 
     Raises:
         UsageError: a value that an argument does not take, or a split that is not there.
-        DataError, IntegrityError: no pairs directory, or one that is damaged.
+        DataError, IntegrityError: no pairs directory, or one that is damaged: all its files that will be read are
+            compared with their digests once, here. An iteration raises IntegrityError where they have changed since.
     """
 
+    @checked
     def __init__(  # noqa: PLR0913  # all but two by keyword
         self, source: PairShards | str | Path, split: str = "train", *, batch_size: int = 1024, epoch: int = 0,
         shuffle: bool = True, seed: int = 0, pad: Pad = "left", max_input: int | None = None,
@@ -101,15 +104,14 @@ class PairDataset(IterableDataset[Batch]):
         self._seed, self._shuffle, self._bucket = seed, shuffle, bucket_by_length
         self._rank, self._world_size = place_in_world(rank, world_size)
         self.source.blocks(split, epoch)
-        # Shared: workers that persist hear of an epoch, and workers that are started later of a loaded state.
-        self._place = torch.tensor([epoch, 0, 0]).share_memory_()  # type: ignore[no-untyped-call]  # torch
-        self._taken = 0
+        self._position = Position(epoch)
+        self._passes = self._taken = 0
         self._own_state: tuple[int, int] | None = None  # epoch and batches, of this worker alone
 
     @property
     def epoch(self) -> int:
         """The epoch that the next iteration goes through."""
-        return int(self._place[0])
+        return self._position.epoch
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch, before it is iterated; a loaded state of another epoch is forgotten.
@@ -119,19 +121,28 @@ class PairDataset(IterableDataset[Batch]):
         """
         at_least("epoch", epoch, 0)
         if epoch != self.epoch:
-            self._place[:] = torch.tensor([epoch, 0, 0])
+            self._position.move(epoch, 0, 1)
             self._taken, self._own_state = 0, None
 
     def batches(self, workers: int = 0) -> int:
         """Return how many batches this rank has in the epoch, with so many workers of its DataLoader."""
-        return sum(self._batches_of_workers(max(workers, 1)))
+        at_least("workers", workers, 0)
+        return sum(self._batches_of_workers(max(workers, 1), self.epoch))
 
     def __iter__(self) -> Generator[Batch, None, None]:
+        self._passes += 1  # here, not with the first batch: all workers of a pass count alike
+        return self._iterated(self._passes)
+
+    def _iterated(self, iteration: int) -> Generator[Batch, None, None]:
         info = get_worker_info()
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
-        turn, first = self._start(worker, workers)
+        if info is None:
+            before = self._position.enter(pass_of_one(iteration), 0, 0)
+        else:
+            before = self._position.enter(pass_of_workers(info.seed - info.id, iteration), worker, workers)
+        turn, first = self._start(worker, workers, *before)
         reader = Reader(self._rank * workers + turn, self._world_size * workers)
-        self._taken = first if info is not None else int(self._place[1])
+        self._taken = first
         for packed in self._packed_batches(reader, first):
             # Counted before it is given out: what asks for a state has this batch already.
             self._taken += 1
@@ -148,65 +159,89 @@ class PairDataset(IterableDataset[Batch]):
             batches: batches that were taken in this iteration of the DataLoader; by default those that were taken of
                 this object itself, without workers.
             workers: `num_workers` of the DataLoader.
+
+        Raises:
+            UsageError: workers read the pairs and `batches` is not given, or `workers` is another number than theirs;
+                or the epoch has fewer batches.
         """
         info = get_worker_info()
         at_least("workers", workers, 0)
         if info is not None:
             return {**self._settings(), "worker": info.id, "workers": info.num_workers, "batches": self._taken}
-        if batches is None and workers:
-            raise UsageError(
-                f"state_dict with {workers} workers needs the number of batches that were taken",
-                tip="Count them in the training loop: dataset.state_dict(taken, workers=...)",
-            )
-        if batches is not None:
-            at_least("batches", batches, 0)
-        taken = self._taken if batches is None else int(self._place[1]) + batches
+        readers = self._position.readers
+        if batches is None:
+            if workers or readers:
+                raise UsageError(
+                    f"state_dict with {workers or readers} workers needs the number of batches that were taken",
+                    tip=f"Count them in the training loop: dataset.state_dict(taken, workers={workers or readers})",
+                )
+            before, given_by = self._position.before()
+            taken, workers = (before, given_by) if readers is None else (self._taken, 1)
+            return {**self._settings(), "workers": workers, "batches": taken}
+        at_least("batches", batches, 0)
+        taken = batches + self._check_workers(batches, max(workers, 1))
+        if taken > (most := self.batches(workers)):
+            raise UsageError(f"batches is {batches}: the epoch has {most}, and {taken - batches} were taken before")
         return {**self._settings(), "workers": max(workers, 1), "batches": taken}
 
+    def _check_workers(self, batches: int, workers: int) -> int:
+        """Return the batches before this pass; raise UsageError if its workers, or theirs, are another number."""
+        before, given_by = self._position.before()
+        readers = self._position.readers
+        expected = [given_by] * (before > 0) + [max(readers or 0, 1)] * (batches > 0 and readers is not None)
+        if wrong := next((each for each in expected if each != workers), None):
+            raise UsageError(f"workers is {workers}; the batches of this epoch come from {wrong}")
+        return before
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Let iterations begin where the state was taken, until `set_epoch` names another epoch.
+        """Let the next iteration begin where the state was taken; those after it are whole.
 
         Raises:
-            UsageError: the state is of other pairs, or of another batch size, seed, order or number of ranks.
+            UsageError: it is no state, or one of other pairs, or of another batch size, seed, order or number of ranks.
         """
-        mine, place = self._settings(), ("epoch", "batches", "workers")
-        if missing := sorted({*mine, *place} - set(state)):
-            raise UsageError(f"this is no state of a PairDataset: it lacks {', '.join(missing)}")
-        for name in sorted(set(mine) - {"epoch"}):
-            if mine[name] != state[name]:
-                raise UsageError(
-                    f"the state was taken with {name} = {state[name]!r}; this dataset has {mine[name]!r}",
-                    tip="Only a dataset that is made the same way goes on with the same batches.",
-                )
+        check_state(state, self._settings())
+        epoch, batches, workers = (int(state[name]) for name in ("epoch", "batches", "workers"))
+        most = self._batches_of_workers(workers, epoch)
+        if batches > (sum(most) if "worker" not in state else max(most)):
+            raise UsageError(f"batches of the state is {batches}; the epoch has {sum(most)}")
         if "worker" in state:
-            self._own_state = int(state["epoch"]), int(state["batches"])
-            self._place[0], self._taken = self._own_state
+            self._position.move(epoch, 0, 1)
+            self._own_state = epoch, batches
         else:
-            self._place[:] = torch.tensor([int(state[name]) for name in place])
-            self._own_state, self._taken = None, int(state["batches"])
+            self._position.move(epoch, batches, workers)
+            self._own_state = None
+        self._taken = batches
 
     def _settings(self) -> dict[str, Any]:
         """Return what decides the batches of an epoch, apart from the workers; the rank's own place is not in it."""
         form, batching = self._form, self._batching
         return {
-            "epoch": self.epoch, "split": self.split, "rows": self._rows(), "seed": self._seed,
+            "epoch": self.epoch, "pairs": self.source.identity, "split": self.split, "seed": self._seed,
             "shuffle": self._shuffle, "bucket_by_length": self._bucket, "batch_size": batching.batch_size,
             "window": batching.window, "drop_last": batching.drop_last, "even": batching.even, "pad": form.pad,
             "max_input": form.max_input, "world_size": self._world_size,
         }  # fmt: skip
 
-    def _rows(self) -> int:
-        return sum(block.rows for block in self.source.blocks(self.split, self.epoch))
+    def _rows(self, epoch: int) -> int:
+        return sum(block.rows for block in self.source.blocks(self.split, epoch))
 
-    def _batches_of_workers(self, workers: int) -> list[int]:
+    def _batches_of_workers(self, workers: int, epoch: int) -> list[int]:
         readers = [Reader(self._rank * workers + worker, self._world_size * workers) for worker in range(workers)]
-        return [self._batching.batches(len(self._batching.part(self._rows(), reader))) for reader in readers]
+        rows = self._rows(epoch)
+        return [self._batching.batches(len(self._batching.part(rows, reader))) for reader in readers]
 
-    def _start(self, worker: int, workers: int) -> tuple[int, int]:
-        """Return whose part a worker reads, and how many batches of it have been taken already."""
-        if self._own_state is not None and self._own_state[0] == self.epoch:
-            return worker, self._own_state[1]
-        _, batches, then = self._place.tolist()
+    def _start(self, worker: int, workers: int, batches: int, then: int) -> tuple[int, int]:
+        """Return whose part a worker reads, and how many batches of it have been taken already.
+
+        Args:
+            worker: its number, from 0.
+            workers: how many share the pass.
+            batches: that were taken before the pass.
+            then: how many workers gave these.
+        """
+        own, self._own_state = self._own_state, None
+        if own is not None and own[0] == self.epoch:
+            return worker, own[1]
         if not batches:
             return worker, 0
         if then != workers:
@@ -214,7 +249,7 @@ class PairDataset(IterableDataset[Batch]):
                 f"the state was taken with num_workers = {then}; this DataLoader has {workers}",
                 tip="Which batches have been taken depends on it; go on with the same number of workers.",
             )
-        taken, turn = taken_in_turn(batches, self._batches_of_workers(workers))
+        taken, turn = taken_in_turn(batches, self._batches_of_workers(workers, self.epoch))
         # A DataLoader begins with its first worker: that one goes on where it is the next one's turn.
         part = (worker + turn) % workers
         return part, taken[part]

@@ -1,30 +1,36 @@
 """`--where` and the types that text columns have in it.
 
 The text of a condition is not trusted: `SQLExpression` keeps it one expression, and its syntax tree may hold only what
-computes a value from the row and from nothing else.
+computes a value from the row and from nothing else, in bounded memory and time (see `expressions`).
 """
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 
-from genpas_cli.errors import UsageError
+from genpas_cli.errors import MachineError, UsageError
 from genpas_cli.logs.columns import Column
+from genpas_cli.logs.expressions import MOST_CHARACTERS, MOST_LEVELS, Node, Refusal, Size, all_nodes, size_of
 from genpas_cli.logs.quoting import identifier, literal
+from genpas_cli.machine import show_size
 
-_ALLOWED = frozenset({
-    "BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION", "LAMBDA",
-    "OPERATOR", "TYPE",
-})  # fmt: skip
-# The macros that DuckDB brings have no stability; these compute a value and nothing else.
-_MACROS = frozenset({"date_add", "days_in_month", "fdiv", "fmod", "if", "nullif", "split_part"})
-# Called CONSISTENT, and yet they ask the clock or open what a query in a text names.
-_IMPURE = frozenset({"age", "current_localtime", "current_localtimestamp", "json_serialize_plan", "json_serialize_sql"})
+_ROWS_AT_ONCE = 2048
+"""Rows that DuckDB computes at a time on each thread."""
+_SHARE = 0.25
+"""Share of its memory that DuckDB may spend on the values of a condition: they are beyond what it counts."""
+_ROW_BYTES = 64
+_NESTED = ("[", "STRUCT", "MAP", "UNION", "JSON", "VARIANT")
+OF_A_VALUE = (
+    duckdb.BinderException, duckdb.ConversionException, duckdb.InvalidInputException, duckdb.NotImplementedException,
+    duckdb.OutOfRangeException, duckdb.SyntaxException,
+)  # fmt: skip
+"""What DuckDB raises where a condition fails on some value."""
+_SHOWN = 200
 _TYPES = {
     # Read back to the same text, a number has no leading zero, blank or sign that an id may have.
     "BIGINT": "CAST(try_cast({0} AS BIGINT) AS VARCHAR) = {0}",
@@ -41,6 +47,10 @@ class Condition:
     text: str
     columns: tuple[str, ...]
     """The columns it refers to."""
+    size: Size
+    """Bound of the bytes that DuckDB holds for a row while it evaluates the condition."""
+    option: str = "--where"
+    """What the user gave it by."""
 
 
 def read_condition(
@@ -57,21 +67,98 @@ def read_condition(
     Raises:
         UsageError: not one boolean expression over these columns.
     """
+    try:
+        tree = _parsed(con, text)
+        size = size_of(tree, [column.name for column in columns], nested=_nested(columns))
+    except Refusal as refusal:
+        raise _forbidden(str(refusal), columns, option) from refusal
+    except duckdb.Error as error:
+        raise refused(text, error, columns, option=option) from error
     typed = {column.name: _first_type(con, column) for column in columns}
     nulls = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in typed.items())
     try:
-        sql = con.sql(f"SELECT {nulls}").filter(duckdb.SQLExpression(text)).sql_query()
-        tree = json.loads(con.execute("SELECT json_serialize_sql($1)", [sql]).fetchall()[0][0])
-        where = tree["statements"][0]["node"]["where_clause"]
-        _check(con, list(_nodes(where)), columns, option)
         con.sql(f"SELECT {nulls}").filter(_as_boolean(text))
     except duckdb.Error as error:
         raise refused(text, error, columns, option=option) from error
-    names = {name.lower() for node in _nodes(where) for name in node.get("column_names", [])}
-    return Condition(text, tuple(column.name for column in columns if column.name.lower() in names))
+    nodes = list(all_nodes(tree))
+    names = {name.lower() for node in nodes for name in (*node.get("column_names", []), node.get("schema", ""))}
+    used = tuple(column.name for column in columns if column.name.lower() in names)
+    return Condition(text, used, size, option)
 
 
-def drop_others(con: duckdb.DuckDBPyConnection, condition: Condition, selected: str, columns: Sequence[Column]) -> int:
+def _parsed(con: duckdb.DuckDBPyConnection, text: str) -> Node:
+    """Return the syntax tree of one expression; it is parsed, and neither bound nor evaluated."""
+    if len(text) > MOST_CHARACTERS:
+        raise Refusal(f"{len(text):,} characters; at most {MOST_CHARACTERS:,} are allowed")
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        raise Refusal("bytes that are not UTF-8") from error
+    _check_brackets(text, content)
+    duckdb.SQLExpression(text)
+    # The text is one expression by itself, so the bracket cannot be broken out of; the line end closes a comment.
+    serialized = con.execute("SELECT json_serialize_sql($1)", [f"SELECT 1 WHERE ({text}\n)"]).fetchall()[0][0]
+    try:
+        found = json.loads(serialized)
+    except RecursionError as error:
+        raise Refusal(f"more than {MOST_LEVELS} levels of nesting") from error
+    if found["error"]:
+        raise duckdb.ParserException(f"Parser Error: {found['error_message']}")
+    where: Node = found["statements"][0]["node"]["where_clause"]
+    return where
+
+
+def _check_brackets(text: str, content: bytes) -> None:
+    """Refuse open brackets within open brackets: DuckDB's parser takes a gigabyte for 3,000 of them."""
+    starts, depth = duckdb.tokenize(text), 0
+    for (start, kind), (end, _) in itertools.pairwise([*starts, (None, None)]):
+        if kind == duckdb.token_type.operator:
+            token = content[start:end]
+            depth += sum(map(token.count, (b"(", b"[", b"{"))) - sum(map(token.count, (b")", b"]", b"}")))
+            if depth > MOST_LEVELS:
+                raise Refusal(f"more than {MOST_LEVELS} levels of nesting")
+
+
+def _nested(columns: Sequence[Column]) -> list[str]:
+    return [column.name for column in columns if any(mark in column.type for mark in _NESTED)]
+
+
+def check_memory(condition: Condition, rows: duckdb.DuckDBPyRelation, *, memory: int, threads: int) -> None:
+    """Raise MachineError if the values of a condition may take more memory than there is for them.
+
+    Args:
+        condition: it.
+        rows: the columns that it refers to, under their own names.
+        memory: bytes that the connection may take.
+        threads: how many it has.
+    """
+    longest = 0
+    if condition.size.rows:
+        kinds = dict(zip(rows.columns, map(str, rows.types), strict=True))
+        widths = " + ".join(_width(name, kinds[name]) for name in condition.columns)
+        longest = int(rows.aggregate(f"max({widths or 0})").fetchall()[0][0] or 0)
+    size = (condition.size.rows * longest + condition.size.fixed) * _ROWS_AT_ONCE * threads
+    if size > memory * _SHARE:
+        raise MachineError(
+            f"{condition.option} {_shortened(condition.text)!r} takes about {show_size(size)} at a time, and "
+            f"{show_size(memory * _SHARE)} is left for conditions",
+            tip="Build shorter texts in it, use fewer --threads, or raise --memory-limit.",
+        )
+
+
+def _width(name: str, kind: str) -> str:
+    """Return SQL for the bytes of a value; in memory each element of a list may have 16 where its text has two."""
+    column = identifier(name)
+    if kind in ("VARCHAR", "BLOB"):
+        return f"coalesce({'strlen' if kind == 'VARCHAR' else 'octet_length'}({column}), 0)"
+    if any(mark in kind for mark in _NESTED):
+        return f"coalesce(8 * strlen(CAST({column} AS VARCHAR)), 0)"
+    return str(_ROW_BYTES)
+
+
+def drop_others(
+    con: duckdb.DuckDBPyConnection, condition: Condition, selected: str, columns: Sequence[Column], *, memory: int
+) -> int:
     """Delete the staged rows for which a condition is not true, and return their number.
 
     Args:
@@ -79,20 +166,26 @@ def drop_others(con: duckdb.DuckDBPyConnection, condition: Condition, selected: 
         condition: it.
         selected: select list that gives the columns their own names, from `stage.rows`.
         columns: those of the log, for the message.
+        memory: bytes that the connection may take.
 
     Raises:
         UsageError: the condition fails on some value.
+        MachineError: its values may take more memory than there is.
     """
+    rows = con.sql(f"SELECT rowid AS genpas_row{selected} FROM stage.rows")
+    check_memory(condition, rows, memory=memory, threads=threads_of(con))
     try:
-        rows = con.sql(f"SELECT rowid AS genpas_row{selected} FROM stage.rows")
         negated = f"NOT coalesce(CAST(({condition.text}\n) AS BOOLEAN), false)"
         dropped = rows.filter(duckdb.SQLExpression(negated)).sql_query()
         sql = f"DELETE FROM stage.rows WHERE rowid IN (SELECT genpas_row FROM ({dropped}))"
         return int(con.execute(sql).fetchall()[0][0])
-    except (duckdb.BinderException, duckdb.ConversionException, duckdb.InvalidInputException) as error:
+    except OF_A_VALUE as error:
         raise refused(condition.text, error, columns) from error
-    except duckdb.OutOfRangeException as error:
-        raise refused(condition.text, error, columns) from error
+
+
+def threads_of(con: duckdb.DuckDBPyConnection) -> int:
+    """Return how many threads a connection has."""
+    return int(con.execute("SELECT current_setting('threads')").fetchall()[0][0])
 
 
 def text_types(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str]:
@@ -120,7 +213,11 @@ def refused(text: str, error: Exception, columns: Sequence[Column], *, option: s
     if isinstance(error, duckdb.InterruptException):
         raise error
     reason = str(error).split("\n\n")[0].split("\nLINE")[0].split("\nCandidate")[0].strip()
-    return UsageError(f"{option} {text!r}: {reason}", tip=_columns_tip(columns))
+    return UsageError(f"{option} {_shortened(text)!r}: {reason}", tip=_columns_tip(columns))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def _columns_tip(columns: Sequence[Column]) -> str:
@@ -141,56 +238,9 @@ def _as_boolean(text: str) -> duckdb.Expression:
     return duckdb.SQLExpression(f"CAST(({text}\n) AS BOOLEAN)")
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(tree, dict):
-        if "class" in tree:
-            yield tree
-        for value in tree.values():
-            yield from _nodes(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _nodes(value)
-
-
-def _check(
-    con: duckdb.DuckDBPyConnection, nodes: Sequence[dict[str, Any]], columns: Sequence[Column], option: str
-) -> None:
-    parameters = {name for node in nodes if node["class"] == "LAMBDA" for name in _lambda_names(node)}
-    known = {column.name.lower() for column in columns} | parameters
-    for node in nodes:
-        # `current_date` and `user` are written like columns, and are functions where there is no such column.
-        if node["class"] == "COLUMN_REF" and node["column_names"][0].lower() not in known:
-            raise _forbidden(f"{'.'.join(node['column_names'])}, which is no column", columns, option)
-        if node["class"] not in _ALLOWED:
-            raise _forbidden(f"a {node['class'].lower().replace('_', ' ')}", columns, option)
-        if node["class"] == "FUNCTION":
-            name = node["function_name"]
-            if not _is_pure(con, name):
-                raise _forbidden(f"the function {name}()", columns, option)
-
-
-def _lambda_names(node: dict[str, Any]) -> set[str]:
-    return {name.lower() for inner in _nodes(node["lhs"]) for name in inner.get("column_names", [])}
-
-
 def _forbidden(what: str, columns: Sequence[Column], option: str) -> UsageError:
     return UsageError(
-        f"{option} holds {what}; it may compute from the columns of the row only, the same in every run",
+        f"{option} holds {what}, which is not allowed: a condition computes from the columns of one row, in bounded "
+        "memory and time, the same in every run",
         tip=_columns_tip(columns),
     )
-
-
-def _is_pure(con: duckdb.DuckDBPyConnection, name: str) -> bool:
-    # Of times with a zone the result depends on the session's zone, which is always UTC here.
-    query = (
-        "SELECT DISTINCT function_type, CASE WHEN stability = 'CONSISTENT_WITHIN_QUERY' AND list_has_any("
-        "parameter_types, ['TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ_NS']) THEN 'CONSISTENT' ELSE stability END "
-        "FROM duckdb_functions() WHERE function_name = $1"
-    )
-    kinds = con.execute(query, [name]).fetchall()
-    scalars = [stability for kind, stability in kinds if kind == "scalar"]
-    is_macro = any(kind == "macro" for kind, _ in kinds)
-    is_known_macro = name in _MACROS or name.startswith(("list_", "array_"))
-    if name in _IMPURE or (is_macro and not is_known_macro):
-        return False
-    return (is_macro or bool(scalars)) and all(stability == "CONSISTENT" for stability in scalars)

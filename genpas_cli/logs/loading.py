@@ -12,7 +12,7 @@ import duckdb
 from genpas_cli.errors import DataError, GenpasError, MachineError, UsageError
 from genpas_cli.logs.plans import Plan
 from genpas_cli.logs.quoting import identifier
-from genpas_cli.logs.readers import LogFile
+from genpas_cli.logs.readers import LogFile, first_line
 from genpas_cli.logs.rejects import SKIP_TIP, Reason, Reasons, Rejects, clean_copy, locate
 from genpas_cli.logs.times import common_type
 
@@ -102,10 +102,10 @@ def translated(log: LogFile, error: duckdb.Error) -> GenpasError:
         return lacking
     if "strptime" in text or "format specifier" in text:
         return UsageError(
-            f"--time-format is no strptime format ({_detail(error)})", tip="For example '%d/%m/%Y %H:%M'."
+            f"--time-format is no strptime format ({first_line(error)})", tip="For example '%d/%m/%Y %H:%M'."
         )
     return DataError(
-        f"{log.name}: cannot be read as {log.format}; it is malformed, truncated or corrupt ({_detail(error)})",
+        f"{log.name}: cannot be read as {log.format}; it is malformed, truncated or corrupt ({first_line(error)})",
         tip="If it is something else, say so with --format, --delimiter, --quote or --encoding.",
     )
 
@@ -116,16 +116,14 @@ def machine_lacks(error: duckdb.Error) -> MachineError | None:
         raise error
     if "No space left" in str(error) or "max_temp_directory_size" in str(error):
         return MachineError(
-            f"no space left on the disk for temporary files ({_detail(error)})",
+            f"no space left on the disk for temporary files ({first_line(error)})",
             tip="Free some space, or choose another disk with --temp-dir.",
         )
     if isinstance(error, duckdb.OutOfMemoryException):
-        return MachineError(f"not enough memory to read the logs ({_detail(error)})", tip="Give more: --memory-limit.")
+        return MachineError(
+            f"not enough memory to read the logs ({first_line(error)})", tip="Give more: --memory-limit."
+        )
     return None
-
-
-def _detail(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]
 
 
 def _widened(con: duckdb.DuckDBPyConnection, plan: Plan, parts: list[Part]) -> Plan | None:

@@ -75,9 +75,12 @@ def read_known(path: str, kind: Kind) -> pa.Table:
     names = [f"{kind}_num", f"{kind}_id"]
     try:
         table = _read_numbers(file, kind, names)
-    except (pa.ArrowInvalid, pa.ArrowKeyError, duckdb.Error, KeyError, OSError) as error:
+        table = pa.table({"num": table.column(0).cast(pa.int32()), "id": table.column(1).cast(pa.string())})
+        table.validate(full=True)
+    except (pa.ArrowException, duckdb.Error, KeyError, OSError) as error:
         raise DataError(f"--{kind}s {path} has no columns {names[0]}, {names[1]}", tip=tip) from error
-    table = pa.table({"num": table.column(0).cast(pa.int32()), "id": table.column(1).cast(pa.string())})
+    if table.column("num").null_count or table.column("id").null_count:
+        raise DataError(f"--{kind}s {path}: a row without number or id", tip=tip)
     numbers = np.sort(table.column("num").to_numpy())
     if not np.array_equal(numbers, np.arange(1, len(numbers) + 1)):
         raise DataError(f"--{kind}s {path}: the numbers are not 1..{len(numbers)}, each once", tip=tip)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -28,6 +29,14 @@ from genpas_cli.logs.times import (
 
 if TYPE_CHECKING:
     import duckdb
+
+_KEPT_TYPE = re.compile(
+    r"UBIGINT|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN|VARCHAR|BLOB|DATE|TIME(_NS)?|TIMESTAMP(_MS|_NS| .*|TZ.*)?"
+)
+"""Types that pairs carry as they are, beside integers."""
+
+_KEPT_AS_ANOTHER = re.compile(r"UUID|ENUM.*|JSON|\"?NULL\"?|TIMESTAMP_S")
+"""Types that become text, and seconds, which Parquet does not have: they become microseconds."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,7 @@ def plan_load(
         times=times,
         time_type=common_type([time.type for time in times], [log.name for log in logs]) if times else None,
         keep=tuple(
-            _kept(name, f"keep_{position}", [role.keep[n] for role in roles])
+            _as_it_is(_kept(name, f"keep_{position}", [role.keep[n] for role in roles]), logs)
             for position, (name, n) in enumerate(sorted(keep.items(), key=lambda pair: pair[1]))
         ),
         where=tuple(_where(logs, name, position) for position, name in enumerate(conditions)),
@@ -220,6 +229,24 @@ def _kept(name: str, alias: str, columns: Sequence[Column]) -> Extra:
     if any(column.is_text for column in columns):
         return Extra(name, alias, "VARCHAR", is_text=True, columns=tuple(columns))
     return Extra(name, alias, _common({_plain_type(c.type) for c in columns}), is_text=False, columns=tuple(columns))
+
+
+def _as_it_is(extra: Extra, logs: Sequence[LogFile]) -> Extra:
+    """Return a kept column with the type that it has in the log, where all files agree on it.
+
+    Raises:
+        DataError: a type that pairs cannot carry.
+    """
+    for log, column in zip(logs, extra.columns, strict=True):
+        if not (column.is_text or column.type in INTEGERS or _KEPT_TYPE.fullmatch(column.type)
+                or _KEPT_AS_ANOTHER.fullmatch(column.type)):  # fmt: skip
+            raise DataError(
+                f"{log.name}: column {column.name!r} is of type {column.type}, which cannot be kept (--keep)",
+                tip="A kept column holds one number, text, time, boolean or byte string per interaction.",
+            )
+    types = {column.type for column in extra.columns}
+    own = len(types) == 1 and not _KEPT_AS_ANOTHER.fullmatch(next(iter(types)))
+    return replace(extra, type=types.pop()) if own else extra
 
 
 def _where(logs: Sequence[LogFile], name: str, position: int) -> Extra:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from genpas_cli.logs.sources import Compression, SourceFile
 
 SAMPLES = 1000
 """Values of a column that tell what it holds."""
+_ROWS_WITHOUT_BYTES = 1 << 20
+"""Rows of an Arrow batch that may have less than a bit of data each."""
 _ARROW_FILE = b"ARROW1"
 _NESTED = re.compile(r"\[\d*\]$|^(STRUCT|MAP|UNION|VARIANT|JSON)\b")
 """Types of DuckDB whose values are lists, objects or whatever."""
@@ -137,7 +139,7 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: 
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         if isinstance(error, duckdb.InterruptException):
             raise
-        raise DataError(f"{source.name}: the Parquet file is truncated or corrupt ({_first_line(error)})") from error
+        raise DataError(f"{source.name}: the Parquet file is truncated or corrupt ({first_line(error)})") from error
     _refuse_twice(source, schema.names)
     halves = frozenset(field.name for field in schema if pa.types.is_float16(field.type))
     return LogFile(source, "parquet", detected.compression, _typed(source, described, halves), _row(described))
@@ -181,13 +183,25 @@ def _arrow_reader(source: SourceFile, names: list[str] | None) -> Any:
         mapped.seek(0)
         stream = pa.ipc.open_file(mapped) if is_file else pa.ipc.open_stream(mapped)
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{source.name}: the Arrow data is truncated or corrupt ({_first_line(error)})") from error
+        raise DataError(f"{source.name}: the Arrow data is truncated or corrupt ({first_line(error)})") from error
     batches = (stream.get_batch(n) for n in range(stream.num_record_batches)) if is_file else stream
     schema = stream.schema
     if names is not None and len(set(schema.names)) == len(schema.names):
         schema = pa.schema([schema.field(name) for name in names])
         batches = (batch.select(names) for batch in batches)
-    return pa.RecordBatchReader.from_batches(schema, batches)
+    return pa.RecordBatchReader.from_batches(schema, _validated(batches))
+
+
+def _validated(batches: Iterable[Any]) -> Iterator[Any]:
+    """Yield record batches of a file, each checked before DuckDB follows its offsets: a wrong one ends the process.
+
+    Columns of nulls or runs take no bytes per row, so a damaged length of them would keep DuckDB busy for ever.
+    """
+    for batch in batches:
+        batch.validate(full=True)
+        if batch.num_rows > max(8 * batch.get_total_buffer_size(), _ROWS_WITHOUT_BYTES):
+            raise pa.ArrowInvalid(f"a batch of {batch.num_rows:,} rows in {batch.get_total_buffer_size():,} bytes")
+        yield batch
 
 
 def _open_json(  # the last two by keyword
@@ -327,5 +341,6 @@ def first_values(
         return None
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]
+def first_line(error: BaseException) -> str:
+    """Return the first line of what DuckDB or PyArrow say, without the Python code that a stream of Arrow came from."""
+    return str(error).strip().split("\n")[0].split(" Detail: Python exception:")[0]

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 SKIP_TIP = "Correct the file; or leave malformed rows out and list them in a rejects file: --bad-rows skip"
 
 
+_HEADER = ("file", "line", "reason", "text")
+
+
 @dataclass(frozen=True)
 class BadRow:
     """A row that cannot be used."""
@@ -85,16 +88,25 @@ class Rejects:
         """
         if not self.skip:
             quoted = " (or a quote is meant as such: --quote '')" if "quote" in row.reason else ""
-            raise row.error(SKIP_TIP + quoted + (f"\n{row.hint}" if row.hint else ""))
+            raise row.error(SKIP_TIP + quoted + (f". {row.hint}" if row.hint else ""))
         try:
             if self._writer is None:
                 stream = self._closing.enter_context(self.path.open("w", encoding="utf-8", newline=""))
                 self._writer = csv.writer(stream)
-                self._writer.writerow(["file", "line", "reason", "text"])
+                self._writer.writerow(_HEADER)
             self._writer.writerow([row.file, row.line, row.reason, row.text])
         except OSError as error:
             raise MachineError(f"{self.path}: bad rows cannot be written: {error.strerror or error}") from error
         self.count += 1
+
+
+def foreign_in_rejects(path: Path) -> str | None:
+    """Tell whether an existing file is one of rejects, see `genpas_cli.publish.Foreign`."""
+    if path.is_symlink() or not path.is_file():
+        return "it is not a file"
+    with path.open("rb") as file:
+        head = file.readline(100)
+    return None if head.decode("ascii", "replace").strip() in ("", ",".join(_HEADER)) else "it is not a file of rejects"
 
 
 def read_again(log: LogFile) -> Iterator[Record]:

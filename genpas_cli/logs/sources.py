@@ -20,6 +20,7 @@ from genpas_cli.errors import DataError, UsageError
 from genpas_cli.logs.tables import refuse_address, refuse_remote_tables, refuse_tables
 from genpas_cli.machine import disk_error
 from genpas_cli.remote import fetched, find, is_remote
+from genpas_cli.visible import is_unicode
 
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -56,7 +57,7 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
     found: list[SourceFile] = []
     seen: dict[Path, str] = {}
     for argument in arguments:
-        for path, name in _meant(argument):
+        for path, name in files_meant(argument):
             key = path.resolve() if path.exists() else Path(name)
             if key in seen:
                 raise UsageError(f"{name} is named twice among the sources (also as {seen[key]})")
@@ -65,7 +66,7 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
     return tuple(found)
 
 
-def _meant(argument: str) -> Iterator[tuple[Path, str]]:
+def files_meant(argument: str) -> Iterator[tuple[Path, str]]:
     """Yield (path here, if it has one, and name) of each file that an argument means."""
     if argument == STDIN:
         yield Path(STDIN), STDIN
@@ -133,6 +134,9 @@ def _source(path: Path, name: str, spool: Path) -> SourceFile:
         path.open("rb").close()
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if not is_unicode(path):
+        spool.symlink_to(path.absolute())  # DuckDB takes no path that is not UTF-8
+        path = spool
     return SourceFile(path, name, tuple(_partitions(Path(name))))
 
 

@@ -30,7 +30,7 @@ from genpas_cli.logs.missing import drop_missing
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.plans import Extra, Plan, plan_load
 from genpas_cli.logs.quoting import identifier
-from genpas_cli.logs.readers import LogFile, open_log
+from genpas_cli.logs.readers import LogFile, first_line, open_log
 from genpas_cli.logs.rejects import Rejects
 from genpas_cli.logs.sequence_users import repeated_users
 from genpas_cli.logs.sources import SourceFile, compression_of, find_sources
@@ -112,7 +112,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         notes = [note for log in opened.logs for note in log.notes]
         for part in loaded.parts:
             notes += repeated_users(con, part.log) if part.log.format == "sequences" else []
-        funnel = _clean(con, loaded, bad, opened.cleaning, condition, notes)
+        funnel = _clean(con, loaded, bad, opened.cleaning, condition, notes, memory=memory)
         if options.decimal_ids == "integer":
             decimals_to_integers(con, loaded.plan.id_types)
         kept = _finish(con, loaded.plan)
@@ -187,9 +187,9 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         failure = machine_lacks(error)
-        raise failure or DataError(f"the logs cannot be read ({str(error).strip()})") from error
+        raise failure or DataError(f"the logs cannot be read ({first_line(error)})") from error
     except pa.ArrowException as error:
-        raise DataError(f"the Arrow data is truncated or corrupt ({error})") from error
+        raise DataError(f"the Arrow data is truncated or corrupt ({first_line(error)})") from error
     finally:
         # It would keep its file open, and be a name in the caller's database.
         con.unregister("genpas_arrow")
@@ -221,9 +221,9 @@ def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: s
     return read_condition(con, where, next(telling, logs[0]).columns)
 
 
-def _clean(  # what came of one step each
+def _clean(  # noqa: PLR0913  # what came of one step each
     con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions,
-    condition: Condition | None, notes: list[str],
+    condition: Condition | None, notes: list[str], *, memory: int,
 ) -> tuple[FunnelStep, ...]:  # fmt: skip
     rows = sum(part.rows for part in loaded.parts)
     if rows == 0:
@@ -245,7 +245,7 @@ def _clean(  # what came of one step each
             f", CAST({extra.alias} AS {kind}) AS {identifier(extra.name)}"
             for extra, kind in zip(loaded.plan.where, types, strict=True)
         )
-        dropped("where", drop_others(con, condition, selected, columns))
+        dropped("where", drop_others(con, condition, selected, columns, memory=memory))
     if options.min_rating is not None:
         dropped("min rating", _delete(con, f"rating < {options.min_rating!r}"))
     return tuple(steps)

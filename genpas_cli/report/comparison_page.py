@@ -7,11 +7,11 @@ from typing import Any
 
 from genpas_cli.report.comparison import ACCURACY, Compared, CompareReport
 from genpas_cli.report.curves import Looks, by_name, colours
-from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, chart
+from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, chart, scale
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.strategies import star
 from genpas_cli.report.theme import legend, looks, swatch
-from genpas_cli.report.wording import BY_KEY, count, exponent
+from genpas_cli.report.wording import BY_KEY, best_places, count, exponent
 
 _METRICS = {
     "ndcg@5": "NDCG@5", "ndcg@10": "NDCG@10", "ndcg@20": "NDCG@20", "recall@5": "Recall@5", "recall@10": "Recall@10",
@@ -55,7 +55,7 @@ def _runs(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
     names = [each.name for each in report.strategies]
     base = chart(rows).encode(
         y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=110)), color=colours(look),
-        x=alt.X("value:Q", title="NDCG@10 (higher is better)", scale=alt.Scale(zero=False, padding=12)),
+        x=alt.X("value:Q", title="NDCG@10 (higher is better)", scale=scale([each["value"] for each in rows], 12)),
     )  # fmt: skip
     points = base.mark_point(size=80, filled=True, opacity=0.8).encode(
         shape=by_name("shape", look, [each.shape for each in look.values()]), tooltip="words:N"
@@ -77,7 +77,7 @@ def _table(report: CompareReport, look: Looks) -> Html:
 
 def _differences(report: CompareReport) -> Html:
     rows = [
-        row(each.name, f"{found.value:+.4f}", f"{found.low:+.4f} to {found.high:+.4f}")
+        row(each.name, f"{found.value:+z.4f}", f"{found.low:+z.4f} to {found.high:+z.4f}")
         for each in report.strategies if (found := each.difference) is not None
     ]  # fmt: skip
     if not rows:
@@ -90,13 +90,12 @@ def _differences(report: CompareReport) -> Html:
 
 
 def _metric_row(key: str, title: str, strategies: list[Compared]) -> Html:
-    best = max(each.test[key] for each in strategies)
+    best = best_places([each.test[key] for each in strategies], "higher")
     cells = []
-    for each in strategies:
+    for at, each in enumerate(strategies):
         deviation = "" if each.test_deviation is None else f" ± {each.test_deviation[key]:.4f}"
         shown = f"{each.test[key]:.4f}{deviation}"
-        is_best = each.test[key] == best and len(strategies) > 1
-        cells.append(tag("td", tag("strong", star(), shown), class_="best") if is_best else tag("td", shown))
+        cells.append(tag("td", tag("strong", star(), shown), class_="best") if at in best else tag("td", shown))
     return row(title, *cells)
 
 
@@ -151,8 +150,9 @@ def _against(report: CompareReport, key: str, canvas: Canvas, look: Looks) -> Ht
         for each in report.strategies
     ]  # fmt: skip
     drawn = chart(rows).mark_point(size=110, filled=True, opacity=1).encode(
-        x=alt.X("x:Q", title=figure.title, scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(tickCount=5)),
-        y=alt.Y("y:Q", title="test NDCG@10", scale=alt.Scale(zero=False, padding=14), axis=alt.Axis(tickCount=5)),
+        x=alt.X("x:Q", title=figure.title, scale=scale([each["x"] for each in rows], 14), axis=alt.Axis(tickCount=5)),
+        y=alt.Y("y:Q", title="test NDCG@10", scale=scale([each["y"] for each in rows], 14),
+                axis=alt.Axis(tickCount=5)),
         color=colours(look), shape=by_name("shape", look, [each.shape for each in look.values()]), tooltip="words:N",
     )  # fmt: skip
     direction = "" if figure.direction is None else f"; {figure.direction}"

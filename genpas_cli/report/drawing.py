@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -56,6 +56,23 @@ def chart(rows: Rows) -> Drawn:
 
     values = [{key: _finite(value) for key, value in row.items()} for row in rows]
     return alt.Chart(alt.Data(values=values))  # type: ignore[no-untyped-call]
+
+
+def scale(values: Iterable[Any], padding: int) -> Any:
+    """Return the scale of an axis from the least value to the greatest, with some room beyond both.
+
+    Args:
+        values: that are drawn; what is no finite number takes no part.
+        padding: room at either end, in pixels.
+    """
+    import altair as alt
+
+    known = [value for value in values if isinstance(value, int | float) and math.isfinite(value)]
+    if not known or not math.isclose(min(known), max(known), rel_tol=1e-9, abs_tol=1e-12):
+        return alt.Scale(zero=False, padding=padding)
+    # Of a single value Vega makes an axis with one tick, and writes 0 at it.
+    room = abs(known[0]) / 10 or 1.0
+    return alt.Scale(zero=False, domain=[known[0] - room, known[0] + room])
 
 
 def _finite(value: Any) -> Any:

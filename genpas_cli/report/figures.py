@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from genpas_cli.distribution.figures import TargetFigures
@@ -235,3 +235,7 @@ class TuneReport:
     """With `--train-top`: the first of them, in the same order; the best by validation accuracy is the winner."""
     output: str | None = None
     """With `--train-top`: the directory with pairs and models."""
+    undecided: list[str] = field(default_factory=list)
+    """The first configuration of each γ, the γ nearest to 0 first, where these figures do not decide between them: with
+    `front` and several γ, as A / D compares only within one γ. The winner is the first of them; empty with
+    `--train-top`, which decides by training."""

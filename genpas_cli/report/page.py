@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import os
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
 from genpas_cli.machine import disk_error
+from genpas_cli.publish import building, refuse_existing
 from genpas_cli.report.comparison import CompareReport
 from genpas_cli.report.comparison_page import comparison_body
 from genpas_cli.report.drawing import Canvas, check_report_extra, runtime
@@ -20,7 +19,11 @@ from genpas_cli.report.markup import Html, join, tag
 from genpas_cli.report.stats_page import stats_body
 from genpas_cli.report.tune_page import tune_body
 
-__all__ = ["check_report_extra", "write_comparison_page", "write_stats_page", "write_tune_page"]
+__all__ = ["check_page", "write_comparison_page", "write_stats_page", "write_tune_page"]
+
+_GENERATOR = "genpas"
+_MARK = f'<meta name="generator" content="{_GENERATOR}">'.encode()
+"""What an existing page is known by."""
 
 
 def write_stats_page(report: StatsReport, path: Path) -> None:
@@ -54,20 +57,31 @@ def _write(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
     check_report_extra()
     canvas = Canvas()
     page = _page(title, body(canvas), canvas)
-    new = path.with_name(f".{path.name}.genpas-new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with building(path, force=True, foreign=_foreign_page, option="--html") as new:
         try:
-            with new.open("w", encoding="utf-8", errors="replace") as file:
-                file.write(page)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-        finally:
-            with contextlib.suppress(OSError):
-                new.unlink(missing_ok=True)
-    except OSError as error:
-        raise disk_error(error, path, option="--html") from error
+            new.write_text(page, encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise disk_error(error, path, option="--html") from error
+
+
+def check_page(path: Path) -> None:
+    """Tell, before any work is done, whether a page can be written.
+
+    Raises:
+        MachineError: the extra `report` is missing.
+        UsageError: something else has this name.
+    """
+    check_report_extra()
+    refuse_existing(path, force=True, foreign=_foreign_page, option="--html")
+
+
+def _foreign_page(path: Path) -> str | None:
+    """Tell whether an existing file is one of our pages, see `genpas_cli.publish.Foreign`."""
+    if path.is_symlink() or not path.is_file():
+        return "it is not a file"
+    with path.open("rb") as file:
+        head = file.read(1 << 12)
+    return None if not head or _MARK in head else "it is not a page of genpas"
 
 
 def _page(title: str, body: Html, canvas: Canvas) -> str:
@@ -75,6 +89,7 @@ def _page(title: str, body: Html, canvas: Canvas) -> str:
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
+        tag("meta", name="generator", content=_GENERATOR),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", http_equiv="Content-Security-Policy", content=_policy(scripts)),
         tag("meta", name="color-scheme", content="light dark"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from genpas_cli.report.curves import Looks, colours
-from genpas_cli.report.drawing import ROW, Canvas, Caption, chart
+from genpas_cli.report.drawing import ROW, Canvas, Caption, chart, scale
 from genpas_cli.report.figures import FairDrawFigures, StrategyFigures
 from genpas_cli.report.markup import Html, join, row, table, tag
 from genpas_cli.report.theme import mark_legend, swatch
@@ -90,7 +90,7 @@ def _draw_chart(
     names = [each.name for each in strategies]
     base = chart(rows).encode(y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=110)))
     axis = alt.Axis(tickCount=4, format="~%" if figure.key == "target_coverage" else ",.3~r")
-    x = alt.X("value:Q", title=figure.title, scale=alt.Scale(zero=False, padding=10), axis=axis)
+    x = alt.X("value:Q", title=figure.title, scale=scale([row["value"] for row in rows], 10), axis=axis)
     lines = base.mark_rule(color="var(--line)", strokeWidth=3).encode(x=alt.X("min(value):Q"), x2="max(value):Q")
     shape = alt.Shape("kind:N", legend=None, scale=alt.Scale(domain=list(kinds), range=list(kinds.values())))
     # Outlines, p itself the largest: what falls on one point is seen one inside the other.

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from genpas_cli.report import heatmaps
 from genpas_cli.report.curves import by_name
-from genpas_cli.report.drawing import Canvas, Caption, chart
+from genpas_cli.report.drawing import Canvas, Caption, chart, scale
 from genpas_cli.report.figures import Configuration, TuneReport
 from genpas_cli.report.heatmaps import Mark, Place
 from genpas_cli.report.markup import Html, join, row, section, table, tag
@@ -17,7 +17,7 @@ from genpas_cli.report.wording import BY_KEY, count, decimals, exponent
 _SHOWN = 30
 _SELECTIONS = {
     "published": "the published recipe: of a fixed share with the lowest KL, the highest A / D",
-    "front": "nearness to the Pareto front of KL and A / D, with no cut at a fixed share",
+    "front": "nearness, within each γ, to the Pareto front of KL and A / D, with no cut at a fixed share",
 }
 _FRONT = "near the front of KL and A / D"
 _PUBLISHED = "first of the published recipe"
@@ -46,7 +46,7 @@ def _header(report: TuneReport) -> Html:
         tag("p", "genpas tune", class_="kicker"),
         tag("h1", "Biases for ", tag("span", report.source, class_="source")),
         tag("p", "Draw by ", tag("strong", f"★ α, β, γ = {report.winner}"), figures,
-            f". Chosen by {_chosen_by(report)}. Nothing here has seen the test split."),
+            f". Chosen by {_chosen_by(report)}. {_undecided(report)}Nothing here has seen the test split."),
         tag("div", tag("pre", tag("code", report.command, id="command")), class_="command", tabindex="0"),
         tag("p", f"{count(len(report.configurations))} configurations were tried: {biases}. Figures of a draw are for "
             f"{count(report.pairs)} pairs; inputs are compared by {report.similarity}.", class_="small"),
@@ -58,6 +58,15 @@ def _chosen_by(report: TuneReport) -> str:
     if report.trained is None:
         return selection
     return f"the validation accuracy of a model, among the first {count(len(report.trained))} by {selection}"
+
+
+def _undecided(report: TuneReport) -> str:
+    if not report.undecided:
+        return ""
+    return (
+        "γ is not decided by these figures, as A / D compares only within one γ: this is the one nearest to 0. The "
+        f"first of each γ: {'; '.join(report.undecided)}. "
+    )
 
 
 def _trained(report: TuneReport) -> Html:
@@ -185,10 +194,10 @@ def _points(configurations: Sequence[Configuration]) -> Any:
         {"name": f"γ = {exponent(each.gamma)}", "kl": each.kl, "ratio": each.alignment_ratio, "words": _words(each)}
         for each in configurations
     ]
-    scale = alt.Scale(zero=False, padding=12)
+    across, up = (scale([row[key] for row in rows], 12) for key in ("kl", "ratio"))
     return chart(rows).encode(
-        x=alt.X("kl:Q", title="KL to validation (lower is better)", scale=scale, axis=alt.Axis(tickCount=6)),
-        y=alt.Y("ratio:Q", title="A / D (higher is better)", scale=scale, axis=alt.Axis(tickCount=6)),
+        x=alt.X("kl:Q", title="KL to validation (lower is better)", scale=across, axis=alt.Axis(tickCount=6)),
+        y=alt.Y("ratio:Q", title="A / D (higher is better)", scale=up, axis=alt.Axis(tickCount=6)),
         tooltip="words:N",
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ def count(value: float) -> str:
 
 def decimals(digits: int) -> Callable[[float], str]:
     """Return what writes numbers with so many decimals, their thousands apart."""
-    return lambda value: f"{value:,.{digits}f}"
+    return lambda value: f"{value:z,.{digits}f}"
 
 
 def exponent(value: float | str | None) -> str:
@@ -93,11 +93,25 @@ FIGURES: dict[str, tuple[Figure, ...]] = {
 BY_KEY = {figure.key: figure for group in FIGURES.values() for figure in group}
 
 
+def best_places(values: Sequence[float | None], better: str) -> set[int]:
+    """Return the places of the better values; none where there is one value, or all are alike.
+
+    Args:
+        values: None and what is infinite take no part.
+        better: `lower` or `higher`.
+    """
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if len(known) < 2:  # noqa: PLR2004  # one alone is not the better one
+        return set()
+    best = min(known) if better == "lower" else max(known)
+    # What differs by rounding alone is as good.
+    places = {
+        at for at, value in enumerate(values)
+        if value is not None and math.isclose(value, best, rel_tol=1e-9, abs_tol=1e-12)
+    }  # fmt: skip
+    return places if len(places) < len(known) else set()
+
+
 def best_of(key: str, values: Sequence[float | None]) -> set[int]:
     """Return the places of the better figure; none where no way is better, or all are alike."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    if key not in BETTER or len(known) < 2:  # noqa: PLR2004  # one alone is not the better one
-        return set()
-    best = min(known) if BETTER[key] == "lower" else max(known)
-    places = {at for at, value in enumerate(values) if value is not None and math.isclose(value, best, rel_tol=1e-9)}
-    return places if len(places) < len(known) else set()
+    return set() if key not in BETTER else best_places(values, BETTER[key])

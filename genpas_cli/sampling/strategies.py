@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genpas_cli.arguments import checked
 from genpas_cli.errors import UsageError
 from genpas_cli.sampling.kernels import Ints, PositionKernel, SequenceKernel
 from genpas_cli.sampling.power_law import PowerLaw, check_exponent, show_exponent
@@ -128,6 +129,7 @@ NAMED = {strategy.name: strategy for strategy in (LAST_TARGET, MULTI_TARGET, SLI
 """The strategies that have a name, by it."""
 
 
+@checked
 def parse_strategy(text: str) -> Strategy:
     """Return the strategy that `NAME` or `A,B,G` means.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 from dataclasses import asdict
@@ -14,7 +15,13 @@ from genpas_cli.errors import IntegrityError
 from genpas_cli.machine import disk_error
 from genpas_cli.training.model import ModelShape, SASRec
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
+
+_UNREADABLE = (
+    OSError, RuntimeError, EOFError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError,
+    AssertionError, MemoryError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What PyTorch raises on a file that is none of its own, or damaged."""
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -26,7 +33,7 @@ def save(path: Path, content: dict[str, Any]) -> None:
     new = path.with_name(f"{path.name}.new")
     try:
         with new.open("wb") as file:
-            torch.save({"format_version": _FORMAT_VERSION, **content}, file)
+            torch.save({"format_version": _FORMAT_VERSION, "sha256": _digest(content), **content}, file)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
@@ -43,12 +50,38 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        version = content.pop("format_version")
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+        version, digest = content.pop("format_version"), content.pop("sha256", None)
+    except _UNREADABLE as error:
         raise IntegrityError(f"{path} is damaged, or was not written by genpas train: {error}") from error
     if version != _FORMAT_VERSION:
         raise IntegrityError(f"{path} is of format version {version}; this genpas reads version {_FORMAT_VERSION}")
+    if _digest(content) != digest:
+        raise IntegrityError(f"{path} is damaged: its content does not agree with its own digest")
     return content
+
+
+def _digest(content: Any) -> str:
+    """Return the SHA-256 of everything in a file: PyTorch checks no sum of what it reads."""
+    digest = hashlib.sha256()
+    _feed(digest, content)
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, value: Any) -> None:
+    if isinstance(value, torch.Tensor):
+        digest.update(f"tensor {value.dtype} {tuple(value.shape)} ".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    elif isinstance(value, dict):
+        digest.update(f"dict {len(value)} ".encode())
+        for key, item in value.items():
+            _feed(digest, key)
+            _feed(digest, item)
+    elif isinstance(value, list | tuple):
+        digest.update(f"list {len(value)} ".encode())
+        for item in value:
+            _feed(digest, item)
+    else:
+        digest.update(f"{type(value).__name__} {value!r} ".encode())
 
 
 def save_model(path: Path, model: SASRec, vocabulary: str) -> None:

@@ -32,7 +32,7 @@ class TrainingBatches:
     """
 
     def __init__(self, source: PairShards, batch_size: int, max_input: int, seed: int) -> None:
-        self._dataset = PairDataset(
+        self._dataset: PairDataset = PairDataset(
             source, batch_size=batch_size, max_input=max_input, seed=seed, pad="right", bucket_by_length=True
         )
         self._batches: Generator[Batch, None, None] | None = None
@@ -106,6 +106,7 @@ class FirstEpochs:
     def __init__(self, source: PairShards, epochs: int) -> None:
         self._source, self._epochs = source, epochs
         self.name, self.schema, self.max_input = source.name, source.schema, source.max_input
+        self.identity = f"{source.identity} first {epochs}"
 
     def blocks(self, split: str, epoch: int) -> Sequence[Block]:
         """Return the blocks of epoch e modulo their number."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from tests.support import (
     larger_log,
     make_read_only,
     refused,
+    rewrite,
     small_log,
     tmpfs,
     unchanged,
@@ -55,7 +55,7 @@ def test_force_replaces_only_what_genpas_makes(genpas: Genpas, log: Path, comman
     with unchanged(genpas.cwd, genpas.temp_dir):
         for output in ("home", ".", "log.csv"):
             done = genpas(command, "log.csv", "-o", output, "--force")
-            refused(done, USAGE, output, "--force", "replaces only")
+            refused(done, USAGE, output, "--force", "overwrites only")
 
 
 @contextmanager
@@ -294,11 +294,9 @@ def test_a_column_to_keep_that_the_store_has_not(inside: InProcess, store: Path)
 # --------------------------------------------------------------------------------------------------------------- verify
 
 
-def rewrite(path: Path, change: Callable[[dict[str, object]], object]) -> None:
-    """Change the manifest of a pairs directory."""
-    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    change(manifest)
-    (path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+def reseeded(manifest: Path) -> None:
+    """Change a setting as an editor would, and nothing else."""
+    manifest.write_text(manifest.read_text("utf-8").replace('"seed": 0', '"seed": 1'), "utf-8")
 
 
 def shard(path: Path) -> Path:
@@ -308,7 +306,17 @@ def shard(path: Path) -> Path:
 
 BAD_PAIRS: dict[str, tuple[Callable[[Path], object], int, tuple[str, ...]]] = {
     "no manifest": (lambda path: (path / "manifest.json").unlink(), DATA, ("manifest.json", "genpas augment")),
-    "manifest of another version": (lambda path: rewrite(path, lambda m: m.update(format_version=99)), DATA, ("99",)),
+    "manifest of another version": (
+        lambda path: rewrite(path / "manifest.json", lambda m: m.update(format_version=99)),
+        DATA,
+        ("99",),
+    ),
+    "manifest with another seed": (
+        lambda path: reseeded(path / "manifest.json"),
+        INTEGRITY,
+        ("manifest.json was changed",),
+    ),
+    "another card": (lambda path: (path / "README.md").write_text("mine"), INTEGRITY, ("README.md",)),
     "manifest no JSON": (
         lambda path: (path / "manifest.json").write_text("{"),
         INTEGRITY,
@@ -320,12 +328,12 @@ BAD_PAIRS: dict[str, tuple[Callable[[Path], object], int, tuple[str, ...]]] = {
         ("manifest.json", "damaged"),
     ),
     "manifest without users": (
-        lambda path: rewrite(path, lambda m: m.pop("users")),
+        lambda path: rewrite(path / "manifest.json", lambda m: m.pop("users")),
         INTEGRITY,
         ("manifest.json", "users"),
     ),
     "manifest with odd files": (
-        lambda path: rewrite(path, lambda m: m.update(files=[{"path": "x"}])),
+        lambda path: rewrite(path / "manifest.json", lambda m: m.update(files=[{"path": "x"}])),
         INTEGRITY,
         ("manifest.json", "damaged"),
     ),
@@ -345,7 +353,11 @@ BAD_PAIRS: dict[str, tuple[Callable[[Path], object], int, tuple[str, ...]]] = {
         INTEGRITY,
         ("train-00000", "SHA-256"),
     ),
-    "pairs counted wrongly": (lambda path: rewrite(path, lambda m: m.update(pairs=7)), INTEGRITY, ("7",)),
+    "pairs counted wrongly": (
+        lambda path: rewrite(path / "manifest.json", lambda m: m.update(pairs=7)),
+        INTEGRITY,
+        ("7",),
+    ),
 }
 
 

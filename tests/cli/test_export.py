@@ -163,7 +163,10 @@ def test_an_output_that_exists(inside: InProcess, pairs: Path, to: str) -> None:
     with unchanged(inside.cwd):
         refused(inside("export", pairs, "--to", to, "-o", "out"), USAGE, "out exists", "--force")
         refused(
-            inside("export", pairs, "--to", to, "-o", "out", "--force"), USAGE, "replaces only what genpas has made"
+            inside("export", pairs, "--to", to, "-o", "out", "--force"),
+            USAGE,
+            "overwrites only what genpas made",
+            "export.json",
         )
 
 

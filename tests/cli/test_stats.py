@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support import Genpas, InProcess, refused, says_once, unchanged
+from tests.support import Genpas, InProcess, refused, rewrite, says_once, unchanged
 
 DATA, USAGE, INTEGRITY, CHECK = 1, 2, 4, 5
 
@@ -138,10 +138,10 @@ def test_every_kind_of_draw_is_found_fair(inside: InProcess, store: Path, draw: 
 
 def test_shards_of_another_strategy_are_no_fair_draw(inside: InProcess, store: Path) -> None:
     inside("augment", store, "--alpha", "2", "--pairs", "20x", "--draw", "independent", "-o", "false.pairs")
-    manifest = inside.cwd / "false.pairs" / "manifest.json"
-    content = json.loads(manifest.read_text(encoding="utf-8"))
-    content["strategy"] |= {"name": "0,0,0", "alpha": 0.0}
-    manifest.write_text(json.dumps(content), encoding="utf-8")
+    rewrite(
+        inside.cwd / "false.pairs" / "manifest.json",
+        lambda manifest: manifest["strategy"].update(name="0,0,0", alpha=0.0),
+    )
     report = inside.json("stats", "false.pairs", "--store", store, "--json")
     assert report["fair_draw"]["fair"] is False
     rejected = {test["step"] for test in report["fair_draw"]["tests"] if test["p_value"] < 1e-6}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from genpas_cli import TuneOptions, ingest, tune
-from genpas_cli.distribution.selection import front, published
+from genpas_cli.distribution.selection import canonical_order, front, published
 from tests.support import InProcess, refused, unchanged
 
 DATA, USAGE = 1, 2
@@ -65,6 +66,44 @@ def test_the_table_has_both_ranks(inside: InProcess, store: Path) -> None:
     assert "genpas augment" in done.stderr
 
 
+GRIDS = [
+    ("0:1:0.5", "0,1", "-1,0,1"), ("1,0.5,0", "1,0", "1,0,-1"), ("0.5,0,1,0", "1,0,1", "0,1,-1,1"),
+    ("0,-0,0.5:1:0.5", "-0,1", "1,-1,0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("select", ["front", "published"])
+def test_no_result_depends_on_the_order_of_a_list(store: Path, select: Literal["front", "published"]) -> None:
+    reports = [
+        tune(store, TuneOptions(alpha=alpha, beta=beta, gamma=gamma, select=select)) for alpha, beta, gamma in GRIDS
+    ]
+    assert len(reports[0].configurations) == 18
+    for report in reports[1:]:
+        assert report == reports[0]
+
+
+def test_gamma_is_not_decided_by_figures_of_the_front(inside: InProcess, store: Path) -> None:
+    given = ("tune", store, "--alpha", "0,1", "--beta", "0,1")
+    report = inside.json(*given, "--gamma=1,-1,0,inf", "--json")
+    assert [name.split(",")[2] for name in report["undecided"]] == ["0", "-1", "1", "inf"]
+    assert report["undecided"] == [row["name"] for row in report["configurations"][:4]]
+    assert report["winner"] == report["undecided"][0]
+    said = inside(*given, "--gamma=1,0").stderr
+    assert "γ is not decided by these figures" in said
+    assert "--train-top 2 decides by training" in said
+    for decided in (("--gamma=1",), ("--gamma=1,0", "--select", "published")):
+        assert inside.json(*given, *decided, "--json")["undecided"] == []
+        assert "not decided" not in inside(*given, *decided).stderr
+
+
+def test_the_command_has_what_the_search_was_given(inside: InProcess, store: Path) -> None:
+    report = inside.json("tune", store, "--alpha", "0", "--beta", "0", "--gamma", "0", "--pairs", "2x", "--max-input",
+                         "7", "--target-where", "time > 1", "--json")  # fmt: skip
+    assert shlex.split(report["command"])[-6:] == [
+        "--pairs", "2x", "--max-input", "7", "--target-where", "time > 1"
+    ]  # fmt: skip
+
+
 # ---------------------------------------------------------------------------------------------------------- selections
 
 
@@ -73,6 +112,28 @@ def test_the_published_search_filters_by_kl_and_ranks_by_the_ratio() -> None:
     assert published(kl, ratio, share=0.6, top=10) == [2, 3, 1]
     assert published(kl, ratio, share=0.6, top=1) == [2]
     assert published(kl, ratio, share=0.01, top=5) == [1]
+
+
+def test_the_published_search_keeps_all_that_are_as_near_as_the_last() -> None:
+    kl, ratio = np.array([1.0, 1.0 + 1e-15, 1.0, 2.0]), np.array([2.0, 3.0, np.nan, 9.0])
+    assert published(kl, ratio, share=0.25, top=10) == [1, 0, 2]
+
+
+def test_the_first_of_each_group_come_first_and_rounding_wins_nothing() -> None:
+    kl, ratio = np.array([1.0, 1.0 - 1e-15, 1.0, 1.1]), np.array([2.0, 2.0 + 1e-15, 5.0, 5.6])
+    assert front(kl, ratio, [0, 0, 1, 1]) == [0, 3, 1, 2]
+
+
+def test_the_canonical_order_begins_at_zero() -> None:
+    biases = [
+        (1.0, 0.0, 0.0),
+        (0.0, 0.0, -np.inf),
+        (0.0, 0.0, 1.0),
+        (0.0, 0.0, -1.0),
+        (0.0, 2.0, 0.0),
+        (-1.0, 0.0, 0.0),
+    ]
+    assert [biases.index(each) for each in sorted(biases, key=canonical_order)] == [5, 0, 4, 3, 2, 1]
 
 
 def test_the_front_keeps_what_none_beats_in_both() -> None:

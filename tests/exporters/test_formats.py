@@ -203,7 +203,7 @@ def test_arrays(plain_pairs: Path, tmp_path: Path, to: str, split: str) -> None:
         name: found[name].dtype.name for name in ("values", "offsets", "targets", "users", "target_stars", "target_at")
     }
     assert types == {
-        "values": "int32", "offsets": "int64", "targets": "int32", "users": "int32", "target_stars": "int64",
+        "values": "int32", "offsets": "int64", "targets": "int32", "users": "int32", "target_stars": "int32",
         "target_at": "int64",
     }  # fmt: skip
 

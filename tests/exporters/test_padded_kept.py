@@ -47,5 +47,5 @@ def test_integers_are_padded_with_0(tmp_path: Path, side: Any, semantic: bool) -
 
 
 def test_a_missing_value_is_no_padding(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="'input_stars' has nulls"):
+    with pytest.raises(DataError, match="the kept column 'stars' has missing values"):
         export(cut(tmp_path, first=None), tmp_path / "out", ExportOptions(to="npz", pad="left"))

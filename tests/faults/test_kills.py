@@ -166,10 +166,12 @@ def test_killed_at_each_step_of_publishing(
 
 def leave_litter(genpas: Genpas, name: str) -> None:
     """Put beside an output what killed runs leave there, and into the temporary directory too."""
-    for what in ("lock", "new", "new.wal", "old"):
+    for what in ("new", "new.wal", "old"):
         (genpas.cwd / f".{name}.genpas-{what}").write_bytes(b"litter")
+    (genpas.cwd / f".{name}.genpas-lock").write_bytes(b"genpas\n")
     (genpas.temp_dir / "genpas-scratch-killed" / "spill").mkdir(parents=True)
     (genpas.temp_dir / "genpas-scratch-killed" / "log.store").write_bytes(b"litter")
+    (genpas.temp_dir / "genpas-scratch-killed" / "made-by-genpas").touch()
 
 
 @pytest.mark.parametrize("succeeds", [True, False], ids=["that succeeds", "that fails"])

@@ -32,7 +32,7 @@ from genpas_cli.loaders.sources import PairsDirectory, Segment
 from genpas_cli.manifest import NAME
 from genpas_cli.pair_files import PairFiles
 from genpas_cli.places import file_digest
-from tests.support import identity, small_log, snapshot
+from tests.support import identity, rewrite, small_log, snapshot
 
 DATA_SETS: dict[str, dict[str, Any]] = {
     "balanced": {"pairs": "700", "shard_rows": 90},
@@ -172,11 +172,8 @@ def rewritten(directory: Path, name: str, change: Any) -> None:
     path = directory / name
     table = change(pq.read_table(path))
     pq.write_table(table, path)
-    manifest = json.loads((directory / NAME).read_text())
-    for file in manifest["files"]:
-        if file["path"] == name:
-            file |= {"bytes": path.stat().st_size, "sha256": file_digest(path)}
-    (directory / NAME).write_text(json.dumps(manifest))
+    now = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+    rewrite(directory / NAME, lambda manifest: [file.update(now) for file in manifest["files"] if file["path"] == name])
 
 
 def with_first(column: str, value: int) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 from pathlib import Path
@@ -29,7 +28,7 @@ from genpas_cli import (
 from genpas_cli.engines import local
 from genpas_cli.publish import unfinished
 from genpas_cli.shards import FinishedShards, ShardFile, write_shard
-from tests.support import identity, small_log, snapshot
+from tests.support import identity, rewrite, small_log, snapshot
 
 DATA_SETS = {
     "balanced": {"pairs": "500", "shard_rows": 70},
@@ -143,9 +142,10 @@ def test_a_damaged_part(store: Path, tmp_path: Path, damage: str) -> None:
         content[len(content) // 2] ^= 1
         shard.write_bytes(content)
     else:
-        manifest = json.loads((parts[0] / "part.json").read_text())
-        manifest["files"] = [file for file in manifest["files"] if shard.name not in file["path"]]
-        (parts[0] / "part.json").write_text(json.dumps(manifest))
+        rewrite(
+            parts[0] / "part.json",
+            lambda part: part.update(files=[file for file in part["files"] if shard.name not in file["path"]]),
+        )
     with pytest.raises(IntegrityError, match="do not make up" if damage.startswith("a man") else "part ./2 is damaged"):
         merge(parts)
     assert not (tmp_path / "out.pairs").exists()

@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from genpas_cli import (
     stats,
     verify,
 )
-from tests.support import shards, snapshot
+from tests.support import rewrite, shards, snapshot
 
 BUYS = "event = 'buy'"
 USERS = 300
@@ -217,7 +218,7 @@ def test_the_test_of_a_fair_draw_follows(store: Path, tmp_path: Path, options: d
     manifest = json.loads((pairs / "manifest.json").read_text("utf-8"))
     assert manifest["target_where"] == BUYS
     for other in (None, "event = 'view'"):
-        (pairs / "manifest.json").write_text(json.dumps({**manifest, "target_where": other}), encoding="utf-8")
+        rewrite(pairs / "manifest.json", partial(dict.update, target_where=other))
         unfair = stats(pairs, store=store).fair_draw
         assert unfair is not None
         assert not unfair.fair

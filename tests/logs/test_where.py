@@ -90,6 +90,7 @@ def test_rows_for_which_it_is_true_are_kept(log: Path, where: str, users: list[s
         "lower(qty, 2)",
         "'a'::integer = 1",
         "country::integer = 1",
+        "country = 'caf\udce9'",
     ],
 )
 def test_anything_else_is_a_usage_error_that_lists_the_columns(log: Path, where: str) -> None:

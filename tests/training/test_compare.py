@@ -16,6 +16,7 @@ from genpas_cli.jobs.compare import Gains, difference
 from genpas_cli.publish import unfinished
 from genpas_cli.report.comparison import CompareReport, SeedRun
 from genpas_cli.training.ranking import Places, metrics_by_pair
+from tests.support import small_log
 from tests.training.runs import SAMPLE, Stop
 
 QUICK = CompareOptions(
@@ -173,3 +174,35 @@ def test_values_that_make_no_sense(root: Path, tmp_path: Path, changed: dict[str
         compare(root / "sample.store", tmp_path / "a.comparison", replace(QUICK, **changed))
     assert words in str(caught.value)
     assert not any(tmp_path.iterdir())
+
+
+def _stop(*_: object) -> None:
+    raise Stop
+
+
+def test_a_comparison_goes_on_with_the_log_that_it_began_with(tmp_path: Path) -> None:
+    log, path = tmp_path / "log.csv", tmp_path / "a.comparison"
+    log.write_text(small_log(60), encoding="utf-8")
+    options = replace(QUICK, strategy=("multi-target", "last-target"), seeds=1)
+    with pytest.raises(Stop):
+        compare(log, path, options, observe=_stop)
+    as_it_was = log.read_bytes()
+    for other in (small_log(60, seed=1), small_log(60)[:-2] + "9\n"):
+        log.write_text(other, encoding="utf-8")
+        with pytest.raises(IntegrityError, match="another log"):
+            compare(log, path, options, resume=True)
+    log.write_bytes(as_it_was)
+    assert len(compare(log, path, options, resume=True).strategies) == 2
+
+
+@pytest.mark.parametrize("file", ["metrics.json", "model.pt", "test_places.parquet"])
+def test_a_finished_model_that_was_changed_is_not_taken(root: Path, tmp_path: Path, file: str) -> None:
+    path, options = tmp_path / "a.comparison", replace(QUICK, strategy=("multi-target", "last-target"), seeds=1)
+    with pytest.raises(Stop):
+        compare(root / "sample.store", path, options, observe=_stop)
+    found = unfinished(path) / "models" / "multi-target-seed-0" / file
+    content = bytearray(found.read_bytes())
+    content[len(content) // 2] ^= 1
+    found.write_bytes(content)
+    with pytest.raises(IntegrityError, match="multi-target-seed-0 is damaged"):
+        compare(root / "sample.store", path, options, resume=True)

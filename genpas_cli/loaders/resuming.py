@@ -1,0 +1,130 @@
+"""Where an epoch is: known to all processes of a DataLoader, saved as a state, and gone on from in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from genpas_cli.errors import UsageError
+from genpas_cli.loaders.setting import at_least
+
+_EPOCH, _BATCHES, _WORKERS, _RESUMED_BY, _READ_BY, _READERS, _BEGUN = range(7)
+"""Places of the shared numbers; from `_BEGUN` on, one per worker: whether it has begun the resumed pass."""
+
+_NOBODY, _A_LATER_PASS = -1, -2
+_MOST_WORKERS = 1024
+_LARGEST_PASS = 2**62
+
+Pass = int
+"""Number of one iteration, the same in all workers that share it."""
+
+
+def pass_of_workers(base_seed: int, iterations: int) -> Pass:
+    """Return the pass of a worker.
+
+    Args:
+        base_seed: that a DataLoader draws for all workers of an iteration.
+        iterations: of the dataset in this worker; one that persists has the same base seed in all of them.
+    """
+    return (base_seed + iterations) % _LARGEST_PASS
+
+
+def pass_of_one(iterations: int) -> Pass:
+    """Return the pass of the process that has the dataset itself."""
+    return -1 - _LARGEST_PASS - iterations
+
+
+class Position:
+    """The epoch, and how far a loaded state is in it, in memory that the workers of a DataLoader share.
+
+    Persistent workers hear of an epoch by it, and workers that start later of a loaded state. One pass goes on from a
+    state; later ones are whole.
+
+    Args:
+        epoch: the first one.
+    """
+
+    def __init__(self, epoch: int) -> None:
+        self._shared = torch.zeros(_BEGUN + _MOST_WORKERS, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]  # torch
+        self.move(epoch, 0, 1)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next pass goes through."""
+        return int(self._shared[_EPOCH])
+
+    @property
+    def readers(self) -> int | None:
+        """Workers of the last pass, 0 where it had none; None if there was no pass since the last move."""
+        return None if self._shared[_READ_BY] == _NOBODY else int(self._shared[_READERS])
+
+    def move(self, epoch: int, batches: int, workers: int) -> None:
+        """Let the next pass begin after so many batches of an epoch, which so many workers have given in turn."""
+        self._shared.zero_()
+        self._shared[_RESUMED_BY] = self._shared[_READ_BY] = _NOBODY
+        self._shared[_EPOCH], self._shared[_BATCHES], self._shared[_WORKERS] = epoch, batches, workers
+
+    def before(self) -> tuple[int, int]:
+        """Return the batches before the current or next pass, and the number of workers that have given them."""
+        is_later = int(self._shared[_READ_BY]) not in (_NOBODY, int(self._shared[_RESUMED_BY]))
+        return (0, 1) if is_later else (int(self._shared[_BATCHES]), int(self._shared[_WORKERS]))
+
+    def enter(self, number: Pass, worker: int, workers: int) -> tuple[int, int]:
+        """Begin a pass in this process.
+
+        Args:
+            number: of the pass.
+            worker: of this process, from 0.
+            workers: how many share the pass; 0: this process has it alone.
+
+        Returns:
+            The batches before the pass, and the number of workers that have given them.
+        """
+        if worker >= _MOST_WORKERS:
+            raise UsageError(f"num_workers is {workers}; at most {_MOST_WORKERS} can share a dataset")
+        shared, begun = self._shared, _BEGUN + worker
+        shared[_READERS], shared[_READ_BY] = workers, number
+        # By the worker too: passes have one number where somebody seeds PyTorch alike before each.
+        if int(shared[_RESUMED_BY]) not in (_NOBODY, number) or shared[begun]:
+            shared[_READ_BY] = _A_LATER_PASS
+            return 0, 1
+        shared[_RESUMED_BY], shared[begun] = number, 1
+        return int(shared[_BATCHES]), int(shared[_WORKERS])
+
+
+def check_state(state: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
+    """Check what `state_dict` returned for a dataset that is made with certain settings.
+
+    Args:
+        state: as it was loaded.
+        mine: the settings of the dataset that is to go on from there; `epoch` is no condition.
+
+    Raises:
+        UsageError: it is no state, or one of other pairs or other settings.
+    """
+    if not isinstance(state, Mapping):
+        raise UsageError(f"the state is {state!r}; it takes the dictionary that state_dict returned")
+    missing = sorted({*mine, "batches", "workers"} - set(state))
+    if missing == ["pairs"]:
+        raise UsageError(
+            "the state was saved by an older genpas, which did not record the pairs it belongs to",
+            tip="Begin the epoch anew: dataset.set_epoch(epoch), without load_state_dict.",
+        )
+    if missing:
+        raise UsageError(f"this is no state of a PairDataset: it lacks {', '.join(missing)}")
+    for name, low in (("epoch", 0), ("batches", 0), ("workers", 1), ("worker", 0)):
+        if name in state:
+            at_least(f"{name} of the state", state[name], low)
+    if state["pairs"] != mine["pairs"]:
+        raise UsageError(
+            "the state is of other pairs than this dataset reads: their manifests differ",
+            tip="Load it into a dataset of the pairs that it was saved with.",
+        )
+    for name in sorted(set(mine) - {"epoch"}):
+        if mine[name] != state[name]:
+            raise UsageError(
+                f"the state was taken with {name} = {state[name]!r}; this dataset has {mine[name]!r}",
+                tip="Only a dataset that is made the same way goes on with the same batches.",
+            )

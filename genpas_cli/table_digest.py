@@ -1,0 +1,113 @@
+"""The digest of a table's values in their order, whatever the batches in which they come."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class TableDigest:
+    """SHA-256 of the columns of a table: of each its name, its type, which values are null, and the values.
+
+    Two tables with equal digests hold the same values in the same order; how the rows were divided into batches makes
+    no difference. Dictionaries and enumerations count as the values that they stand for.
+
+    Args:
+        schema: of the table.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._names = schema.names
+        self._columns = [_Column(field.type) for field in schema]
+        self._types = [str(_plain(field.type)) for field in schema]
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take the next rows."""
+        for column, values in zip(self._columns, batch.columns, strict=True):
+            column.add(values)
+
+    def hexdigest(self) -> str:
+        """Return the digest of all rows so far, in hexadecimal."""
+        whole = hashlib.sha256()
+        for name, kind, column in zip(self._names, self._types, self._columns, strict=True):
+            whole.update(f"{name!r} {kind} {' '.join(column.digests())}\n".encode())
+        return whole.hexdigest()
+
+
+class _Column:
+    """The digests of a column: one for each of the streams of bytes that its values are made of."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self._kind = kind = _plain(kind)
+        self._rows, self._nulls = 0, 0
+        self._missing, self._lengths, self._values = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+        self._children = [_Column(child) for child in _children(kind)]
+
+    def digests(self) -> list[str]:
+        """Return the digests of the column and of those that it is made of."""
+        own = [str(self._rows), *(part.hexdigest() for part in (self._missing, self._lengths, self._values))]
+        return own + [digest for child in self._children for digest in child.digests()]
+
+    def add(self, values: Any) -> None:
+        """Take the next values."""
+        rows, kind = len(values), self._kind
+        if not self._children and not pa.types.is_null(kind):
+            values = _decoded(values, kind)
+        if values.null_count:
+            nulls = pc.indices_nonzero(values.is_null()).to_numpy().astype("<i8") + self._rows
+            self._missing.update(nulls)
+            values = values.drop_null()
+        self._rows += rows
+        if pa.types.is_struct(kind):
+            for child, part in zip(self._children, values.flatten(), strict=True):
+                child.add(part)
+        elif self._children:
+            self._lengths.update(pc.list_value_length(values).to_numpy().astype("<i8"))
+            self._children[0].add(values.flatten())
+        elif not pa.types.is_null(kind):
+            self._add_plain(values)
+
+    def _add_plain(self, values: Any) -> None:
+        """Take values that are bytes of one width, or bytes of any length."""
+        first, stop = values.offset, values.offset + len(values)
+        data = values.buffers()[-1]
+        if pa.types.is_large_binary(self._kind):
+            self._lengths.update(pc.binary_length(values).to_numpy().astype("<i8"))
+            if first == stop or data is None:
+                return
+            ends = memoryview(values.buffers()[1]).cast("q")
+            first, stop, width = ends[first], ends[stop], 1
+        else:
+            width = self._kind.bit_width // 8
+        if data is not None:
+            self._values.update(memoryview(data)[first * width : stop * width])
+
+
+def _decoded(values: Any, kind: pa.DataType) -> Any:
+    if isinstance(values, pa.ExtensionArray):
+        values = values.storage
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    return values if values.type == kind else values.cast(kind)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Return the type that values are digested as: one for all that hold the same values."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    if pa.types.is_boolean(kind):
+        return pa.uint8()
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_string_view)
+    return pa.large_binary() if any(is_text(kind) for is_text in texts) else kind
+
+
+def _children(kind: pa.DataType) -> list[pa.DataType]:
+    if pa.types.is_struct(kind):
+        return [kind.field(index).type for index in range(kind.num_fields)]
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return [kind.value_type] if is_list else []

@@ -1,0 +1,74 @@
+"""What the library is given by mistake is named in one sentence, with what it takes."""
+
+# ruff: noqa: ARG005  # every call takes both, and uses one
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import genpas_cli as library
+from genpas_cli import UsageError
+from genpas_cli.loaders import InMemoryPairDataset, PairDataset
+
+FRAME: Any = pd.DataFrame({"user_id": ["a"], "item_id": ["b"]})
+ANY: Any = None
+
+Call = Callable[[Path, Path], Any]
+
+MISTAKES: dict[str, tuple[Call, str]] = {
+    "a frame for a log": (lambda s, p: library.ingest(FRAME, "x.store"), "sources is a DataFrame; it takes a path or"),
+    "nothing for a log": (lambda s, p: library.ingest([], "x.store"), "sources is empty; it takes a path or"),
+    "a dict for options": (lambda s, p: library.augment(s, "x", {"alpha": 1}),  # type: ignore[arg-type]
+                           "options is a dict; it takes AugmentOptions(...) or None"),
+    "options of another job": (lambda s, p: library.augment(s, "x", library.IngestOptions()),  # type: ignore[arg-type]
+                               "options is an IngestOptions; it takes AugmentOptions"),
+    "a dict of reading": (lambda s, p: library.stats(s, ingest_options={}),  # type: ignore[arg-type]
+                          "ingest_options is a dict; it takes IngestOptions"),
+    "another split": (lambda s, p: library.augment_stream(s, split="dev"),  # type: ignore[arg-type]
+                      "split is 'dev'; it takes 'train' or 'validation' or 'test'"),
+    "other ids": (lambda s, p: library.augment_stream(s, ids="raws"),  # type: ignore[arg-type]
+                  "ids is 'raws'; it takes 'num' or 'raw'"),
+    "no options of export": (lambda s, p: library.export(p, "x", ANY), "options is None; it takes ExportOptions"),
+    "a frame for pairs": (lambda s, p: library.verify(FRAME), "pairs is a DataFrame; it takes a path"),
+    "a frame for a store": (lambda s, p: library.verify(p, store=FRAME), "store is a DataFrame; it takes a path"),
+    "a dict of the machine": (lambda s, p: library.verify(p, machine={"threads": 1}),  # type: ignore[arg-type]
+                              "machine is a dict; it takes MachineOptions"),
+    "one part": (lambda s, p: library.merge("x"), "parts is 'x'; it takes a list of paths"),
+    "no parts": (lambda s, p: library.merge([]), "parts is empty; it takes a list of paths"),
+    "a dict of training": (lambda s, p: library.train(p, "x", {}),  # type: ignore[arg-type]
+                           "options is a dict; it takes TrainOptions"),
+    "a dict of a comparison": (lambda s, p: library.compare(s, "x", {}),  # type: ignore[arg-type]
+                               "options is a dict; it takes CompareOptions"),
+    "a dict of a search": (lambda s, p: library.tune(s, {}), "options is a dict; it takes TuneOptions"),  # type: ignore[arg-type]
+    "a dict of a plan": (lambda s, p: library.plan(s, {}), "options is a dict; it takes AugmentOptions"),  # type: ignore[arg-type]
+    "a dict of fresh pairs": (lambda s, p: library.fresh_pairs(s, {}), "options is a dict"),  # type: ignore[arg-type]
+    "letters for columns": (lambda s, p: library.fresh_pairs(s, keep="time"), "keep is 'time'; it takes a list"),
+    "a word for yes": (lambda s, p: library.stats(s, illustrated="no"), "illustrated is 'no'; it takes True or False"),  # type: ignore[arg-type]
+    "a number for a strategy": (lambda s, p: library.parse_strategy(5), "text is 5; it takes a text"),  # type: ignore[arg-type]
+    "a frame to load": (lambda s, p: PairDataset(FRAME), "source is of type DataFrame; it takes a pairs directory"),
+    "nothing to load": (lambda s, p: InMemoryPairDataset(ANY), "source is of type NoneType; it takes a pairs"),
+    "no split to load": (lambda s, p: PairDataset(p, ANY), "split is None; it takes a text"),
+    "a split that is none": (lambda s, p: InMemoryPairDataset(p, "dev"), "has no split 'dev'; it has: "),
+    "a word for shuffle": (lambda s, p: PairDataset(p, shuffle="no"), "shuffle is 'no'; it takes True or False"),  # type: ignore[arg-type]
+    "no columns": (lambda s, p: PairDataset(p, columns=ANY), "columns is None; it takes a list of texts"),
+    "half a batch": (lambda s, p: PairDataset(p, batch_size=2.5), "batch_size is 2.5; it takes a whole number"),  # type: ignore[arg-type]
+    "a text for a rank": (lambda s, p: PairDataset(p, rank="0", world_size=1), "rank is '0'; it takes a whole number"),  # type: ignore[arg-type]
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "words"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_one_sentence(store: Path, pairs: Path, call: Call, words: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        call(store, pairs)
+    assert words in raised.value.message
+    assert "\n" not in raised.value.message
+
+
+def test_all_that_runs_a_job_checks_its_arguments() -> None:
+    jobs = {name for name in library.__all__ if name.islower()}
+    assert {name for name in jobs if hasattr(getattr(library, name), "__wrapped__")} == jobs
