@@ -206,9 +206,8 @@ def check_sequences(source: SourceFile, lines: Sequence[str]) -> None:
     raise DataError(
         f"{source.name}: two readings are possible, sequences with {delimiter!r} or with blanks between the items, and "
         f"lines have different numbers of either: {_cut(lines[0])!r}",
-        tip=f"If a line is a user and the items: --format sequences --delimiter {shown} (or ' ')\n"
-        f"If a line has no user, number the lines: {pipe}\n"
-        f"If it is a row with columns: --format csv --delimiter {shown}",
+        tip=f"If a line is a user and the items: --format sequences --delimiter {shown} (or ' '); if it is a row with "
+        f"columns: --format csv --delimiter {shown}; if it has no user, number the lines: {pipe}",
     )
 
 
