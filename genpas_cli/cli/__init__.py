@@ -42,9 +42,25 @@ def main() -> None:
     with leaving_requests_behind(), outermost():
         _leave_out_unused()
         application = _application()
+        _refuse_secrets()
         named = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
         load(COMMANDS if "_GENPAS_COMPLETE" in os.environ else [named] if named in COMMANDS else [])
         application(prog_name="genpas")
+
+
+def _refuse_secrets() -> None:
+    """Leave if an argument is a URI with a password in it: typer would show one that it does not expect."""
+    from genpas_cli.cli import console
+    from genpas_cli.errors import redacted
+    from genpas_cli.uris import looks_like_uri
+
+    for argument in sys.argv[1:]:
+        if looks_like_uri(argument) and (shown := redacted(argument)) != argument:
+            console.error(
+                f"{shown}: credentials and settings do not belong in a URI, which is recorded and shown",
+                "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL in the environment, or a profile.",
+            )
+            sys.exit(2)
 
 
 def load(names: Iterable[str]) -> None:

@@ -63,6 +63,12 @@ def test_malformed_addresses_are_wrong_usage_in_every_command(inside: InProcess,
     assert list(inside.cwd.iterdir()) == []
 
 
+def test_an_argument_too_many_is_not_shown_with_its_password(inside: InProcess) -> None:
+    done = inside("verify", "x.pairs", "s3://KEY:secret@bucket/x")
+    refused(done, 2, "s3://***@bucket/x", "credentials")
+    assert "secret@" not in done.stderr
+
+
 LOCAL = "s3://bucket/x"
 
 
