@@ -224,7 +224,8 @@ class LogPasses:
             pa.schema([("time", kind)]),
             times,
         )
-        low, high = self._database.con.sql("select q from stage.bounds").fetchall()[0][0]
+        found = self._database.con.sql("select q from stage.bounds").fetchall()[0][0]
+        low, high = found or (0, 0)  # nothing is left, which is told when all steps have counted what they dropped
         return low, high
 
     # ------------------------------------------------------------------------------------------------------- the last
