@@ -107,7 +107,7 @@ class FinishedShards:
     def _listed(self) -> Iterator[ShardFile]:
         lines = self._journal.read_bytes().splitlines() if self._journal.exists() else []
         for line in lines:
-            with contextlib.suppress(ValueError):  # the run was killed as it wrote the line
+            with contextlib.suppress(ValueError, TypeError, RecursionError):  # the run was killed as it wrote the line
                 file = ShardFile(**json.loads(line))
                 path = self.directory / file.path
                 if path.is_file() and path.stat().st_size == file.bytes:

@@ -196,7 +196,7 @@ def _open_jsonl(source: SourceFile, detected: Detected, *, whole_rows: bool) -> 
 def _object(line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -106,6 +106,8 @@ def _json_record(number: int, line: str, columns: tuple[Column, ...]) -> Record:
         value = json.loads(line)
     except ValueError as error:
         return Record(number, line, [], f"malformed JSON ({error})")
+    except RecursionError:
+        return Record(number, line, [], "JSON that is nested too deep")
     if not isinstance(value, dict):
         return Record(number, line, [], "not a JSON object")
     found = (value.get(column.name) for column in columns)
