@@ -272,7 +272,10 @@ class Store(SequenceSource):
     def train_length_histogram(self) -> NDArray[np.int64]:
         """Return int64 (longest + 1,): how many users have each training length."""
         query = f"select train_length, count(*) from {self.name}.users group by train_length"
-        counts = np.array(self.database.con.sql(query).fetchall(), np.int64).reshape(-1, 2)
+        found = self.database.con.sql(query).fetchall()
+        if any(length is None or length < 0 for length, _ in found):
+            raise IntegrityError(f"{self.path}: a number is missing from table users", tip=self._again())
+        counts = np.array(found, np.int64).reshape(-1, 2)
         histogram = np.zeros(int(counts[:, 0].max(initial=0)) + 1, np.int64)
         histogram[counts[:, 0]] = counts[:, 1]
         return histogram
@@ -472,7 +475,8 @@ _COLUMNS = {
     "interactions.user_num": "INTEGER", "interactions.item_num": "INTEGER", "interactions.split": "ENUM",
     "users.user_num": "INTEGER", "users.user_id": "VARCHAR", "users.length": "INTEGER",
     "users.train_length": "INTEGER", "users.validation_length": "INTEGER", "items.item_num": "INTEGER",
-    "items.item_id": "VARCHAR", "sources.name": "VARCHAR", "sources.sha256": "VARCHAR", "sources.rows": "BIGINT",
+    "items.item_id": "VARCHAR", "sources.name": "VARCHAR",
+    "sources.format": "VARCHAR", "sources.bytes": "BIGINT", "sources.sha256": "VARCHAR", "sources.rows": "BIGINT",
     "funnel.step": "VARCHAR", "funnel.dropped": "BIGINT", "funnel.kept": "BIGINT",
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -36,10 +37,14 @@ COMMANDS = {
 """The commands, in the order of a log's way, with the first line of their help."""
 
 
+_FEW_THREADS = 256
+
+
 def main() -> None:
     """Run genpas; the console script's entry."""
     _open_standard_streams()
     with leaving_requests_behind(), outermost():
+        _spare_threads()
         _leave_out_unused()
         application = _application()
         _refuse_secrets()
@@ -93,6 +98,13 @@ def _leave_out_unused() -> None:
         unused = ModuleType(name)
         setattr(unused, attribute, None)
         sys.modules.setdefault(name, unused)
+
+
+def _spare_threads() -> None:
+    """Let NumPy's linear algebra start no thread where few are allowed: it sends itself a SIGINT if it gets none."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if 0 <= allowed < _FEW_THREADS:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _open_standard_streams() -> None:

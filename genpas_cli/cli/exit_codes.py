@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -56,6 +57,8 @@ _BY_ERROR = {
 
 UNEXPECTED = "genpas has met something that it did not expect"
 _SHOWN = 200
+_NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "max_temp_directory_size")
+_SYSTEM = tuple(map(os.strerror, (errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.EROFS, errno.EACCES)))
 _NO_THREAD = ("start new thread", "Could not create thread", "Resource temporarily unavailable")
 
 HELP = "Exit codes: " + "; ".join(f"{code.value} {text}" for code, text in MEANINGS.items()) + "."
@@ -109,7 +112,7 @@ def _described(error: Exception) -> tuple[ExitCode, str, str | None]:
 def _machine_lacks(error: Exception, kind: str, first: str) -> tuple[str, str | None] | None:
     """Return what to say of an error by which Python, DuckDB or PyArrow report that the machine lacks something."""
     text = str(error)
-    if "No space left" in text or "max_temp_directory_size" in text or getattr(error, "errno", 0) == errno.EDQUOT:
+    if any(sign in text for sign in _NO_SPACE):
         return "no space left on the disk", "Free some space, or choose other disks with -o and --temp-dir."
     if isinstance(error, MemoryError) or kind == "OutOfMemoryException" or "std::bad_alloc" in text:
         return f"not enough memory: {first}", "Raise --memory-limit, or use fewer --threads."
@@ -118,7 +121,7 @@ def _machine_lacks(error: Exception, kind: str, first: str) -> tuple[str, str | 
         return f"no more thread can be started: {first}", tip
     if isinstance(error, FileNotFoundError) and not _has_directory():
         return "the current directory does not exist any more", "Change to one that does: cd"
-    if isinstance(error, OSError) or kind in ("IOException", "HTTPException"):
+    if isinstance(error, OSError) or kind in ("IOException", "HTTPException") or any(sign in text for sign in _SYSTEM):
         return _of_system(error, first), None
     return None
 

@@ -55,7 +55,10 @@ def read_codes(path: Path) -> Codes:
         table.schema.field(lists[0]).type.value_type
     ):  # fmt: skip
         raise DataError(f"{path}: it takes a column item_id and one of lists of integers; the columns are: {there}")
-    ids, codes = table["item_id"].cast(pa.string()), table[lists[0]]
+    try:
+        ids, codes = table["item_id"].cast(pa.string()), table[lists[0]]
+    except pa.ArrowException as error:
+        raise DataError(f"{path}: item_id is a {table['item_id'].type}; an id is a text or a number") from error
     if table.num_rows == 0 or ids.null_count or codes.null_count:
         raise DataError(f"{path}: " + ("it has no rows" if table.num_rows == 0 else "a row without item_id or codes"))
     lengths = pc.list_value_length(codes)

@@ -114,6 +114,9 @@ def _check_same(work: Path, settings: dict[str, Any]) -> None:
         versions, options = dict(before["versions"]), dict(before["options"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(f"{work} is damaged: {error}", tip="Begin again with --force.") from error
+    if not isinstance(before, dict) or any(not isinstance(before.get(key), dict) for key in ("options", "versions")):
+        raise IntegrityError(f"{work} is damaged: its settings are not as genpas writes them",
+                             tip="Begin again with --force.")  # fmt: skip
     for key, meaning in _OF_OTHERS.items():
         if before.get(key) != settings.get(key):
             raise IntegrityError(f"what the stopped run has done is of {meaning}", tip="Begin again with --force.")

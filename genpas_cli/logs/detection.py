@@ -69,7 +69,10 @@ def detect(source: SourceFile, options: ReadingOptions) -> Detected:
     Raises:
         DataError: empty, binary, of no known format, or open to two readings.
     """
-    compression = compression_of(source.path)
+    try:
+        compression = compression_of(source.path)
+    except OSError as error:
+        raise unreadable(source.path, source.name, error) from error
     head, is_whole = _head(source, compression)
     if (binary := _binary_format(source, head, compression, options)) is not None:
         return Detected(binary, compression)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,6 @@ from genpas_cli.machine import disk_error
 from genpas_cli.training.model import ModelShape, SASRec
 
 _FORMAT_VERSION = 2
-
-_UNREADABLE = (
-    OSError, RuntimeError, EOFError, LookupError, TypeError, AttributeError, ValueError, ArithmeticError,
-    AssertionError, MemoryError, pickle.UnpicklingError,
-)  # fmt: skip
-"""What PyTorch raises on a file that is none of its own, or damaged."""
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -51,7 +44,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         version, digest = content.pop("format_version"), content.pop("sha256", None)
-    except _UNREADABLE as error:
+    except Exception as error:  # PyTorch raises whatever its reader of damaged bytes meets
         raise IntegrityError(f"{path} is damaged, or was not written by genpas train: {error}") from error
     if version != _FORMAT_VERSION:
         raise IntegrityError(f"{path} is of format version {version}; this genpas reads version {_FORMAT_VERSION}")
@@ -105,6 +98,6 @@ def load_model(path: str | Path) -> SASRec:
     try:
         model = SASRec(ModelShape(**content["shape"]))
         model.load_state_dict(content["weights"])
-    except (KeyError, TypeError, RuntimeError) as error:
+    except Exception as error:  # as above: shapes and weights are anybody's
         raise IntegrityError(f"{path} holds no model of this genpas: {error}") from error
     return model.eval()

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genpas_cli.visible import one_line
 from tests.faults import mutations
 from tests.faults.originals import make_originals
 
@@ -193,7 +194,7 @@ def run_here(command: Command) -> int:
             sys.argv = ["genpas", *command]
             main()
     except GenpasError as error:
-        sys.stderr.write(f"error: {error}\n".encode("ascii", "backslashreplace").decode())
+        sys.stderr.write(f"error: {one_line(str(error))}\n")
         return 1
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 0
