@@ -224,7 +224,7 @@ def _time(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, options:
         if reader is None:
             raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no time")
         return reader
-    values = column.samples or first_values(con, log, column)
+    values = [value for value in column.samples or first_values(con, log, column) if value.strip()]
     reader = text_reader(column.sql, values)
     if reader is None and values:
         shown = ", ".join(repr(value) for value in values[:3])
