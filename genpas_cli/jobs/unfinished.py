@@ -111,20 +111,20 @@ def lasting_options(options: MachineOptions) -> dict[str, Any]:
 def _check_same(work: Path, settings: dict[str, Any]) -> None:
     try:
         before = json.loads((work / _SETTINGS).read_text(encoding="utf-8"))
-        versions, options = dict(before["versions"]), dict(before["options"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IntegrityError(f"{work} is damaged: {error}", tip="Begin again with --force.") from error
     if not isinstance(before, dict) or any(not isinstance(before.get(key), dict) for key in ("options", "versions")):
-        raise IntegrityError(f"{work} is damaged: its settings are not as genpas writes them",
-                             tip="Begin again with --force.")  # fmt: skip
+        raise IntegrityError(
+            f"{work} is damaged: its settings are not as genpas writes them", tip="Begin again with --force."
+        )
     for key, meaning in _OF_OTHERS.items():
         if before.get(key) != settings.get(key):
             raise IntegrityError(f"what the stopped run has done is of {meaning}", tip="Begin again with --force.")
     for name, now in settings["versions"].items():
-        if (then := versions.get(name)) != now:
+        if (then := before["versions"].get(name)) != now:
             raise UsageError(f"the stopped run used {name} {then}; this is {now}", tip="Begin again with --force.")
     for name, value in settings["options"].items():
-        had = options.get(name)
+        had = before["options"].get(name)
         if had != value:
             raise UsageError(
                 f"--{name.replace('_', '-')} is {_shown(value)}; the stopped run had {_shown(had)}",

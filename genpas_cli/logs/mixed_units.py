@@ -28,7 +28,8 @@ class _Found:
     column: Column | None = None
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.value:.15g} is in {self.unit.name} ({as_date(self.value, self.unit)})"
+        value = self.value if isinstance(self.value, int) else f"{self.value:.15g}"
+        return f"{self.place}: {value} is in {self.unit.name} ({as_date(self.value, self.unit)})"
 
 
 def count_units(con: duckdb.DuckDBPyConnection, column: str, relation: str) -> UnitCounts:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import feather
 
@@ -187,6 +187,7 @@ def test_a_bound_that_is_no_time(tmp_path: Path, bound: str) -> None:
 # ----------------------------------------------------------------------------------------------------------- quantiles
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     times=st.lists(st.integers(0, 9), min_size=3, max_size=40), levels=st.tuples(*[st.integers(1, 99)] * 2).map(sorted),
     scale=st.sampled_from([1, 0.1]),
