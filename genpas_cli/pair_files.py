@@ -169,12 +169,13 @@ class PairFiles:
         names = self.schema.names if columns is None else list(columns)
         with readable(self.directory / file.path) as path:
             batch = read_row_group(path, group, names if self._sequences is None else None)
-        check_batch(batch, self.shard_schema, path)
         # After it was read: a file that took this one's place in between does not go unseen.
         self._checked.check_same_file(file.path)
         if self._sequences is None:
+            check_batch(batch, pa.schema([self.schema.field(name) for name in names]), path)
             check_numbers(batch, self.manifest, path)
             return batch.select(names)
+        check_batch(batch, self.shard_schema, path)
         user, start, target = (batch.column(name).to_numpy() for name in cut_schema().names)
         run = self._sequences.run(user, path)
         run.check(user, start, target, path, train_only=file.split == "train")

@@ -42,11 +42,14 @@ def check_batch(batch: pa.RecordBatch, expected: pa.Schema, path: Any) -> None:
 
     Args:
         batch: just read.
-        expected: schema of its file; of the columns of the batch at least.
+        expected: the columns that it must have, in any order.
         path: what the message calls the file.
     """
-    fields = [expected.field(name) for name in batch.schema.names if name in expected.names]
-    check_schema(batch.schema, pa.schema(fields), path)
+    found = [batch.schema.field(name) for name in expected.names if name in batch.schema.names]
+    if len(found) != batch.num_columns:
+        found = list(batch.schema)
+    check_schema(pa.schema(found), expected, path)
+    fields = [expected.field(name) for name in batch.schema.names]
     try:
         batch.validate(full=True)
     except pa.ArrowInvalid as error:
