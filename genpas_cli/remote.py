@@ -127,6 +127,8 @@ def fetched(uri: str, target: Path, *, option: str) -> Path:
                 copy.write(block)
     except OSError as error:
         raise disk_error(error, target, option=option) from error
+    if stat(uri) != file:
+        raise DataError(f"{uri} changed while it was read", tip="Read it again when nothing writes to it any more.")
     return target
 
 

@@ -10,6 +10,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
@@ -17,10 +18,11 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from genpas_cli.errors import DataError, UsageError
+from genpas_cli.errors import DataError, GenpasError, UsageError
 from genpas_cli.logs.tables import refuse_address, refuse_remote_tables, refuse_tables
 from genpas_cli.machine import disk_error
 from genpas_cli.natural_order import natural_key
+from genpas_cli.places import file_version
 from genpas_cli.remote import fetched, find
 from genpas_cli.uris import is_remote
 from genpas_cli.visible import is_unicode
@@ -43,6 +45,38 @@ class SourceFile:
     """What errors and the manifest call it: as the user gave it; `stdin` for `-`."""
     partitions: tuple[tuple[str, str], ...] = ()
     """Columns in the path, `day=2024-01-01`, from the outermost directory inwards."""
+    version: tuple[int, ...] = ()
+    """What the file was before any of it was read, see `file_version`; nothing for a copy of ours."""
+
+
+@contextmanager
+def unchanging(files: Sequence[SourceFile]) -> Iterator[None]:
+    """Read files in the block, and see to it that none of them changes meanwhile.
+
+    Raises:
+        DataError: one has changed, or is gone. It is raised instead of an error that came of this.
+    """
+    try:
+        yield
+    except GenpasError as error:
+        _check_unchanged(files, error)
+        raise
+    _check_unchanged(files, None)
+
+
+def _check_unchanged(files: Sequence[SourceFile], error: GenpasError | None) -> None:
+    for file in files:
+        if file.version and _version(file.path) != file.version:
+            raise DataError(
+                f"{file.name} changed while it was read", tip="Read it again when nothing writes to it any more."
+            ) from error
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    try:
+        return file_version(path)
+    except OSError:
+        return ()
 
 
 def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile, ...]:
@@ -145,7 +179,7 @@ def _source(path: Path, name: str, spool: Path) -> SourceFile:
     if not is_unicode(path):
         spool.symlink_to(path.absolute())  # DuckDB takes no path that is not UTF-8
         path = spool
-    return SourceFile(path, name, tuple(_partitions(Path(name))))
+    return SourceFile(path, name, tuple(_partitions(Path(name))), _version(path))
 
 
 def _partitions(path: Path) -> Iterator[tuple[str, str]]:

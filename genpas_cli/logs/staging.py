@@ -35,7 +35,7 @@ from genpas_cli.logs.quoting import identifier
 from genpas_cli.logs.readers import LogFile, first_line, open_log
 from genpas_cli.logs.rejects import Rejects
 from genpas_cli.logs.sequence_users import repeated_users
-from genpas_cli.logs.sources import SourceFile, compression_of, find_sources
+from genpas_cli.logs.sources import SourceFile, compression_of, find_sources, unchanging
 from genpas_cli.logs.stage_place import attach_stage, stage_place
 
 
@@ -110,13 +110,25 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         UsageError: an option makes no sense with them.
         MachineError: disk or memory ran out.
     """
-    opened = _open(con, sources, options, scratch)
+    originals = find_sources(sources, scratch=scratch)
+    with unchanging(originals):
+        return _staged(
+            con, originals, options, scratch=scratch, rejects=rejects, memory=memory, progress=progress or _silent,
+            earlier=earlier,
+        )  # fmt: skip
+
+
+def _staged(  # noqa: PLR0913  # as `stage`
+    con: duckdb.DuckDBPyConnection, originals: Sequence[SourceFile], options: ReadingOptions, *, scratch: Path,
+    rejects: Path, memory: int, progress: Progress, earlier: EarlierLog | None,
+) -> Staged:  # fmt: skip
+    opened = _open(con, originals, options, scratch)
     subjects = [_subject(*files) for files in zip(opened.originals, opened.plain, opened.logs, strict=True)]
     skip = options.bad_rows == "skip"
     with checking(subjects) as check, Rejects(rejects, skip=skip) as bad, _own_errors(con):
         plan, condition = _plan(con, opened)
         attach_stage(con, stage_place(plan, memory), scratch)
-        loaded = load(con, plan, scratch, bad, progress or _silent)
+        loaded = load(con, plan, scratch, bad, progress)
         notes = [*loaded.plan.notes, *(note for log in opened.logs for note in log.notes)]
         for part in loaded.parts:
             notes += repeated_users(con, part.log) if part.log.format == "sequences" else []
@@ -151,9 +163,11 @@ def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: Rea
     Raises:
         DataError, UsageError, MachineError: see `stage`.
     """
-    opened = _open(con, sources, options, scratch)
-    with _own_errors(con):
-        return _plan(con, opened)[0]
+    originals = find_sources(sources, scratch=scratch)
+    with unchanging(originals):
+        opened = _open(con, originals, options, scratch)
+        with _own_errors(con):
+            return _plan(con, opened)[0]
 
 
 class _Opened(NamedTuple):
@@ -167,10 +181,11 @@ class _Opened(NamedTuple):
     cleaning: CleaningOptions
 
 
-def _open(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> _Opened:
+def _open(
+    con: duckdb.DuckDBPyConnection, originals: Sequence[SourceFile], options: ReadingOptions, scratch: Path
+) -> _Opened:
     options = check_options(options)
     cleaning = options if isinstance(options, CleaningOptions) else CleaningOptions()
-    originals = find_sources(sources, scratch=scratch)
     plain = [unpacked(source, scratch / f"unpacked-{n}") for n, source in enumerate(originals)]
     texts = _decoded(plain, options, scratch)
     with _own_errors(con):
