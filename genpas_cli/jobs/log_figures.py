@@ -16,6 +16,7 @@ from genpas_cli.logs.numbering import Numbers
 from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, Ties
 from genpas_cli.wording import times
 
+_PARTS = ("training", "validation", "test")
 _TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
 
 
@@ -80,22 +81,8 @@ class LogFigures:
             bounds: first times of validation and of test.
             possible: gives a split that would leave none empty; None if the log has too few different times.
         """
-        train, validation, test = (int(self._parts[code]) for code in (TRAIN, VALIDATION, TEST))
-        parts = {"training": train, "validation": validation, "test": test}
-        empty = [name for name, count in parts.items() if not count]
-        if not empty or self._time_type is None:
-            return
-        ends = [iso_time(end, self._time_type) for end in (*bounds, self._low, self._high)]
-        low, high, first, last = times(ends)
-        raise DataError(
-            f"--split {split}: no interaction is left for {' and '.join(empty)}: of {self.interactions:,}, {train:,} "
-            f"are before {low}, {validation:,} before {high}, and {test:,} later; the log's times are "
-            f"{first} to {last}",
-            tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
-            "leave-one-out"
-            if (other := possible()) is None
-            else f"Give two times with interactions before, between and after them, for example: --split {other}",
-        )
+        if self._time_type is not None:
+            check_parts(split, self._parts, [*bounds, self._low, self._high], self._time_type, possible)
 
     def nothing_held_out(self) -> bool:
         """Tell whether all interactions are for training."""
@@ -114,3 +101,35 @@ def iso_time(time: Any, time_type: str) -> Any:
         return time
     whole, _, fraction = str(np.datetime64(int(time), unit)).partition(".")
     return f"{whole}.{fraction.rstrip('0')}" if fraction.strip("0") else whole
+
+
+def split_at(bounds: Sequence[Any], time_type: str) -> str:
+    """Return the split by time with these first times of validation and of test, as `--split` takes it."""
+    return f"time:{','.join(str(iso_time(time, time_type)) for time in bounds)}"
+
+
+def check_parts(
+    split: str, counts: NDArray[np.int64], ends: Sequence[Any], time_type: str, possible: Callable[[], str | None]
+) -> None:
+    """Raise DataError if a split by time leaves one of the three parts empty.
+
+    Args:
+        split: as given.
+        counts: rows of each part, by their code.
+        ends: first times of validation and of test, then first and last time of all.
+        time_type: of the times.
+        possible: gives a split that would leave none empty; None if the log has too few different times.
+    """
+    train, validation, test = (int(counts[code]) for code in (TRAIN, VALIDATION, TEST))
+    empty = [name for name, count in zip(_PARTS, (train, validation, test), strict=True) if not count]
+    if not empty:
+        return
+    low, high, first, last = times([iso_time(end, time_type) for end in ends])
+    raise DataError(
+        f"--split {split}: no interaction is left for {' and '.join(empty)}: of {counts.sum():,}, {train:,} "
+        f"are before {low}, {validation:,} before {high}, and {test:,} later; the log's times are {first} to {last}",
+        tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
+        "leave-one-out"
+        if (other := possible()) is None
+        else f"Give two times with interactions before, between and after them, for example: --split {other}",
+    )
