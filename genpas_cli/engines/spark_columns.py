@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from genpas_cli.engines.spark_ids import id_text
+from genpas_cli.engines.spark_ids import TOLD, id_text
 from genpas_cli.engines.spark_types import arrow_type, is_carried, is_id, is_number, spark_type, time_type
 from genpas_cli.errors import DataError
 from genpas_cli.logs.times import BIGINT, DOUBLE, INTEGERS, TIMESTAMP_NS
@@ -25,6 +25,8 @@ FILE, ROW = "genpas_file", "genpas_row"
 _LOCAL = "Use --engine local, or cast the column in a DataFrame and call genpas_cli.spark.augment."
 _INFINITE = 2**63 - 1
 """Micro- or nanoseconds since 1970 that DuckDB takes for an infinite time; so their opposite."""
+_MOST_DAYS = 106_751_991
+"""Days of as many microseconds as 64 bits hold."""
 _WHOLE = r"\A[+-]?[0-9]+[.]0+\z"
 
 
@@ -148,11 +150,21 @@ def _time(column: str, kind: str, wanted: str) -> Any:
         return _finite(value)
     if kind == "TIMESTAMP WITH TIME ZONE":
         micros = F.unix_micros(value)
-    else:
-        # Not by a cast to timestamp: that would take them for times of the session's zone, and they are UTC.
-        epoch = F.lit("1970-01-01").cast("timestamp_ntz")
-        micros = F.timestamp_diff("MICROSECOND", epoch, value.cast("timestamp_ntz"))
-    return F.when(~micros.isin(_INFINITE, -_INFINITE), micros)
+        return F.when(~micros.isin(_INFINITE, -_INFINITE), micros)
+    return _micros(value)
+
+
+def _micros(value: Column) -> Column:
+    """Return the microseconds since 1970 of a date or a time without a zone, whatever the session's zone is."""
+    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+
+    # Spark's own functions for it take such a time for one of the session's zone, which has hours that do not exist.
+    far = F.raise_error(F.lit(f"{TOLD}a time is infinite, or {_MOST_DAYS:,} days or more away from 1970")).cast("int")
+    time, days = value.cast("timestamp_ntz"), F.unix_date(value.cast("date"))
+    second = (F.extract(F.lit("SECOND"), time) * 1_000_000).cast("bigint")
+    minutes = F.hour(time).cast("bigint") * 60 + F.minute(time)
+    near = F.when(days.isNull() | (F.abs(days) < _MOST_DAYS), days).otherwise(far)
+    return (near.cast("bigint") * 1440 + minutes) * 60_000_000 + second
 
 
 def _finite(value: Any) -> Any:

@@ -194,8 +194,12 @@ ALIKE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"keep": tuple("abcdefghijklmn")},
     ),
     "a split by time that is no quantile": ({}, {"split": "time:1700000020,2023-11-14T22:14:00", "eval": "first"}),
+    "times before 1970": (
+        {"timestamp": pa.array([(-1) ** n * (3**n % 10**17) for n in range(60)], pa.timestamp("us"))}, {},
+    ),
+    "days": ({"timestamp": pa.array([(-3) ** (n % 9) for n in range(60)], pa.date32())}, {"ties": "item"}),
     "times that are infinite": (
-        {"timestamp": pa.array([2**63 - 1, -(2**63) + 1, *range(58)], pa.timestamp("us"))}, {"bad_rows": "skip"},
+        {"timestamp": pa.array([2**63 - 1, -(2**63) + 1, *range(58)], pa.timestamp("us", "UTC"))}, {"bad_rows": "skip"},
     ),
 }  # fmt: skip
 
@@ -215,7 +219,8 @@ def test_the_same_and_no_refusal(spark: Any, tmp_path: Path, case: str) -> None:
 
 def test_directories_of_partitions(spark: Any, tmp_path: Path) -> None:
     """A column in a path that nothing asks for does not matter; the files' own column of that name wins."""
-    log, plain = tmp_path / "log", {"user_id": USERS, "item_id": ITEMS}
+    log = tmp_path / "log"
+    plain: dict[str, Any] = {"user_id": USERS, "item_id": ITEMS}
     for hour in (9, 10):
         write(log / f"hour={hour}" / "item_id=x" / "a.parquet", timestamp=[time + hour for time in TIMES], **plain)
         write(
@@ -230,7 +235,7 @@ def test_directories_of_partitions(spark: Any, tmp_path: Path) -> None:
         assert shards(tmp_path / f"there{name}.pairs") == shards(tmp_path / f"here{name}.pairs")
     for unread in ({"keep": ("hour",)}, {"dedup": "exact"}):
         with pytest.raises(DataError, match="column 'hour' stands in the path"):
-            augment(log, tmp_path / "out.pairs", ingest_options=IngestOptions(**unread), spark=spark)  # type: ignore[arg-type]
+            augment(log, tmp_path / "out.pairs", ingest_options=IngestOptions(**unread), spark=spark)
     with pytest.raises(DataError, match="no column 'hour'"):
         augment(log, tmp_path / "out.pairs", ingest_options=IngestOptions(keep=("hour",), hive=False), spark=spark)
 
@@ -285,7 +290,7 @@ def test_a_session_that_is_configured_otherwise(spark: Any, tmp_path: Path) -> N
     settings = {
         "spark.sql.files.ignoreCorruptFiles": "true", "spark.sql.legacy.percentileDiscCalculation": "true",
         "spark.sql.parquet.binaryAsString": "true", "spark.sql.parquet.inferTimestampNTZ.enabled": "false",
-        "spark.sql.ansi.enabled": "false",
+        "spark.sql.ansi.enabled": "false", "spark.sql.session.timeZone": "America/New_York",
     }  # fmt: skip
     before = {name: spark.conf.get(name) for name in settings}
     try:
@@ -349,6 +354,7 @@ def test_what_the_spark_engine_does_not_read_is_refused(spark: Any, tmp_path: Pa
         "two units": ({"timestamp": [*TIMES[1:], TIMES[0] * 1000]}, {}),
         "1 rows have no time": ({"timestamp": [*TIMES[:-1], float("inf")]}, {}),
         "1 rows have no time or rating": ({"rating": [1.0] * 59 + [float("nan")]}, {"min_rating": 1.0}),
+        "a time is infinite": ({"timestamp": pa.array([2**63 - 1] * 60, pa.timestamp("us"))}, {}),
         "item ids in column 'item_id' are of type BLOB": ({"item_id": [b"x"] * 60}, {}),
         "times in column 'timestamp' are of type VARCHAR": ({"timestamp": [str(time) for time in TIMES]}, {}),
         "twice": ({"Timestamp": TIMES}, {"time": "timestamp"}),
