@@ -258,9 +258,9 @@ def test_both_refuse(spark: Any, tmp_path: Path) -> None:
     cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "10 user ids are written in two ways: '0'": ({"user_id": twice}, {}),
         "10 item ids are written in two ways: '0'": ({"item_id": twice}, {}),
-        "no interaction is left for validation": ({}, {"split": "time:1700000010,1700000010"}),
-        "no interaction is left for test": ({}, {"split": "time:1700000010,1800000000"}),
-        "no interaction is left for validation and test": ({"timestamp": [5] * 60}, {"split": "time:0.5,0.7"}),
+        "the validation part is empty": ({}, {"split": "time:1700000010,1700000010"}),
+        "the test part is empty": ({}, {"split": "time:1700000010,1800000000"}),
+        "nothing is held out": ({"timestamp": [5] * 60}, {"split": "time:0.5,0.7"}),
         "no interaction is left": ({}, {"min_user": 100}),
         "tells whole numbers apart only below 9,007,199,254,740,992": ({"user_id": [2.0**53] * 60}, {}),
         "infinite numbers": ({"user_id": [1.0, float("inf")] * 30}, {}),
