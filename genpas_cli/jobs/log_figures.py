@@ -81,20 +81,23 @@ class LogFigures:
             possible: gives a split that would leave none empty; None if the log has too few different times.
         """
         train, validation, test = (int(self._parts[code]) for code in (TRAIN, VALIDATION, TEST))
-        parts = {"training": train, "validation": validation, "test": test}
-        empty = [name for name, count in parts.items() if not count]
-        if not empty or self._time_type is None:
+        held_out = validation + test
+        if (train and validation and test) or self._time_type is None:
             return
+        lacks = "nothing is held out" if not held_out else "there is nothing to train on"
+        if train and held_out:
+            lacks = f"the {'test' if validation else 'validation'} part is empty"
         ends = [iso_time(end, self._time_type) for end in (*bounds, self._low, self._high)]
         low, high, first, last = times(ends)
         raise DataError(
-            f"--split {split}: no interaction is left for {' and '.join(empty)}: of {self.interactions:,}, {train:,} "
-            f"are before {low}, {validation:,} before {high}, and {test:,} later; the log's times are "
-            f"{first} to {last}",
+            f"--split {split}: {lacks}: of {self.interactions:,} interactions, {train:,} are before the first bound "
+            f"and {held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the log's times are {first} "
+            f"to {last}",
             tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
             "leave-one-out"
             if (other := possible()) is None
-            else f"Give two times with interactions before, between and after them, for example: --split {other}",
+            else "Give two times with interactions before, between and after them (quantiles: time:0.8,0.9), "
+            f"for example: --split {other}",
         )
 
     def nothing_held_out(self) -> bool:
