@@ -91,8 +91,8 @@ class LogFigures:
         low, high, first, last = times(ends)
         raise DataError(
             f"--split {split}: {lacks}: of {self.interactions:,} interactions, {train:,} are before the first bound "
-            f"and {held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the log's times are {first} "
-            f"to {last}",
+            f"and {held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the log's times are "
+            f"{first} to {last}",
             tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
             "leave-one-out"
             if (other := possible()) is None
