@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.errors import DataError
 from genpas_cli.logs.histories import History, Mask
+from genpas_cli.logs.instants import as_quantile
 from genpas_cli.logs.numbering import Numbers
 from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, Ties
 from genpas_cli.wording import times
@@ -73,7 +74,7 @@ class LogFigures:
         return {"train": train, "validation": validation, "test": test, "users_in_train_only": self._alone}
 
     def check_split(self, split: str, bounds: Sequence[Any], possible: Callable[[], str | None]) -> None:
-        """Raise DataError if a split by time leaves one of the three parts empty.
+        """Raise DataError if a split by time leaves one of the three parts empty, but for a test part after an instant.
 
         Args:
             split: as given.
@@ -82,7 +83,9 @@ class LogFigures:
         """
         train, validation, test = (int(self._parts[code]) for code in (TRAIN, VALIDATION, TEST))
         held_out = validation + test
-        if (train and validation and test) or self._time_type is None:
+        # Events after the second instant may be appended later; a quantile has a part after it by definition.
+        later = as_quantile(split.rpartition(",")[2]) is None
+        if (train and validation and (test or later)) or self._time_type is None:
             return
         lacks = "nothing is held out" if not held_out else "there is nothing to train on"
         if train and held_out:
