@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.errors import DataError
 from genpas_cli.logs.histories import History, Mask
+from genpas_cli.logs.instants import as_quantile
 from genpas_cli.logs.numbering import Numbers
 from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, Ties
 from genpas_cli.wording import times
@@ -73,7 +74,7 @@ class LogFigures:
         return {"train": train, "validation": validation, "test": test, "users_in_train_only": self._alone}
 
     def check_split(self, split: str, bounds: Sequence[Any], possible: Callable[[], str | None]) -> None:
-        """Raise DataError if a split by time leaves one of the three parts empty.
+        """Raise DataError if a split by time leaves one of the three parts empty, but for a test part after an instant.
 
         Args:
             split: as given.
@@ -81,20 +82,25 @@ class LogFigures:
             possible: gives a split that would leave none empty; None if the log has too few different times.
         """
         train, validation, test = (int(self._parts[code]) for code in (TRAIN, VALIDATION, TEST))
-        parts = {"training": train, "validation": validation, "test": test}
-        empty = [name for name, count in parts.items() if not count]
-        if not empty or self._time_type is None:
+        held_out = validation + test
+        # Events after the second instant may be appended later; a quantile has a part after it by definition.
+        later = as_quantile(split.rpartition(",")[2]) is None
+        if (train and validation and (test or later)) or self._time_type is None:
             return
+        lacks = "nothing is held out" if not held_out else "there is nothing to train on"
+        if train and held_out:
+            lacks = f"the {'test' if validation else 'validation'} part is empty"
         ends = [iso_time(end, self._time_type) for end in (*bounds, self._low, self._high)]
         low, high, first, last = times(ends)
         raise DataError(
-            f"--split {split}: no interaction is left for {' and '.join(empty)}: of {self.interactions:,}, {train:,} "
-            f"are before {low}, {validation:,} before {high}, and {test:,} later; the log's times are "
+            f"--split {split}: {lacks}: of {self.interactions:,} interactions, {train:,} are before the first bound "
+            f"and {held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the log's times are "
             f"{first} to {last}",
             tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
             "leave-one-out"
             if (other := possible()) is None
-            else f"Give two times with interactions before, between and after them, for example: --split {other}",
+            else "Give two times with interactions before, between and after them (quantiles: time:0.8,0.9), "
+            f"for example: --split {other}",
         )
 
     def nothing_held_out(self) -> bool:
