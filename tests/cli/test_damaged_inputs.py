@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import subprocess
@@ -16,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support import Genpas, InProcess, refused, unchanged
+from genpas_cli.places import file_digest
+from tests.support import Genpas, InProcess, refused, rewrite, unchanged
 
 DATA, USAGE, MACHINE, INTEGRITY = 1, 2, 3, 4
 
@@ -27,9 +27,12 @@ def damaged(inside: InProcess, made: Path) -> Path:
     return Path(shutil.copytree(made / "log.pairs", inside.cwd / "log.pairs"))
 
 
-def rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Change the rows of a Parquet file."""
-    pq.write_table(change(pq.read_table(path)), path)
+def rewritten(pairs: Path, shard: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Change the rows of a shard, and make all digests anew, so that the rows themselves count."""
+    pq.write_table(change(pq.read_table(shard)), shard)
+    name = shard.relative_to(pairs).as_posix()
+    now = {"bytes": shard.stat().st_size, "sha256": file_digest(shard)}
+    rewrite(pairs / "manifest.json", lambda all_: [file.update(now) for file in all_["files"] if file["path"] == name])
 
 
 def with_column(name: str, values: Callable[[int], Any]) -> Callable[[pa.Table], pa.Table]:
@@ -67,7 +70,7 @@ def test_a_shard_that_is_not_as_it_was_written(
 ) -> None:
     change, words = CHANGES[what]
     for shard in (damaged / "data").iterdir():
-        rewrite(shard, change)
+        rewritten(damaged, shard, change)
     done = inside(command[0], "log.pairs", *command[1:])
     refused(done, INTEGRITY, "log.pairs/data/", words)
 
@@ -80,8 +83,7 @@ MANIFESTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("key", MANIFESTS)
 def test_a_manifest_with_a_value_of_another_kind(inside: InProcess, damaged: Path, key: str) -> None:
-    path = damaged / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), key: MANIFESTS[key]}), encoding="utf-8")
+    rewrite(damaged / "manifest.json", lambda manifest: manifest.update({key: MANIFESTS[key]}))
     for command in (("verify", "log.pairs"), ("stats", "log.pairs"), ("export", "log.pairs", "--to", "csv", "-o", "x")):
         refused(inside(*command), INTEGRITY, "log.pairs/manifest.json", "damaged", key)
 
