@@ -118,6 +118,16 @@ def test_a_store_that_is_not_as_it_was_written(inside: InProcess, store: Path, s
         refused(inside(*command), code, "bad.store", words, "genpas ingest")
 
 
+@pytest.mark.parametrize("column", ["item_num", "user_num", "time"])
+def test_a_store_with_nulls_that_is_appended_to(inside: InProcess, store: Path, column: str) -> None:
+    shutil.copy(store, inside.cwd / "bad.store")
+    with duckdb.connect(str(inside.cwd / "bad.store")) as con:
+        con.execute(f"update interactions set {column} = null")
+    (inside.cwd / "day.csv").write_text("user_id,item_id,timestamp\nu1,i1,99999\n", encoding="utf-8")
+    done = inside("ingest", "day.csv", "-o", "bad.store", "--append")
+    refused(done, INTEGRITY, "bad.store", "missing", "genpas ingest")
+
+
 def test_a_vocabulary_of_other_columns(inside: InProcess, damaged: Path, log: Path) -> None:
     structs = pa.array([{"a": 1}, {"a": 2}])
     pq.write_table(pa.table({"item_num": pa.array([1, 2]), "item_id": structs}), damaged / "items.parquet")
