@@ -437,7 +437,8 @@ def check_is_store(path: Path) -> None:
         raise DataError(f"no such store: {path}", tip=f"Make it first: genpas ingest LOGS -o {path}")
     if not is_store(path):
         raise DataError(
-            f"{path} is not a genpas store (no DuckDB file)", tip=f"Make one: genpas ingest {path} -o STORE"
+            f"{path} is not a genpas store (no DuckDB file)",
+            tip="A store is made of a log: genpas ingest LOGS -o STORE",
         )
 
 

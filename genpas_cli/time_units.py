@@ -131,3 +131,14 @@ def units_a_second(time_type: str, counts: UnitCounts | None) -> int:
 def time_after(time: float) -> int | float:
     """Return the first number after a time."""
     return time + 1 if isinstance(time, int) else math.nextafter(time, math.inf)
+
+
+def border_places(times: int) -> tuple[int, int] | None:
+    """Return where validation and test may begin among so many different times, from 0; None for fewer than three.
+
+    Training has about 80% of them, validation and test 10% each.
+    """
+    if times < 3:  # noqa: PLR2004  # training, validation and test
+        return None
+    first = max(min(times * 4 // 5, times - 2), 1)
+    return first, max(times * 9 // 10, first + 1)

@@ -23,15 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from genpas_cli.engines.spark_columns import (
-    LogColumns,
-    LogTypes,
-    canonical,
-    check_columns,
-    kept_type,
-    time_type,
-    types_of,
-)
+from genpas_cli.engines.spark_columns import LogColumns, LogTypes, canonical, check_columns, quoted
+from genpas_cli.engines.spark_ids import check_decimals, with_integers
 from genpas_cli.engines.spark_tasks import (
     CountUsers,
     DropRepeats,
@@ -40,14 +33,16 @@ from genpas_cli.engines.spark_tasks import (
     WriteShards,
     pieces_of,
 )
+from genpas_cli.engines.spark_types import time_type, types_of
 from genpas_cli.engines.work import PairForm, Shard
 from genpas_cli.errors import DataError, MachineError
 from genpas_cli.logs.columns import Column, Named, find_roles
+from genpas_cli.logs.missing import BLANKS, parse_null_values
 from genpas_cli.logs.options import CleaningOptions, Dedup, ReadingOptions, Ties
 from genpas_cli.logs.split import SplitRule
 from genpas_cli.logs.staging import FunnelStep
 from genpas_cli.shards import ShardFile
-from genpas_cli.time_units import UnitCounts, counts_in, spans, time_after
+from genpas_cli.time_units import UnitCounts, border_places, counts_in, spans, time_after
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -104,30 +99,34 @@ def read_frame(  # the log, how it is read, and what orders it
     Raises:
         DataError: columns cannot be told, or are of a type that has no text or time.
     """
-    types = types_of(frame)
+    types, markers = types_of(frame), parse_null_values(reading.null_values)
     columns = tuple(Column(column, column, kind, is_text=False) for column, kind in types.items())
     needs_rating = cleaning.min_rating is not None
     roles = find_roles(
-        Named(name, columns, has_names=True), reading, rating=needs_rating, values=partial(_first_values, frame)
+        Named(name, columns, has_names=True),
+        reading,
+        rating=needs_rating,
+        values=partial(_first_values, frame, markers),
     )
     keep = tuple(dict.fromkeys(column.name for column in roles.keep))
     time = None if roles.time is None else roles.time.name
     rating = None if roles.rating is None else roles.rating.name
     found = LogColumns(name, roles.user.name, roles.item.name, time, rating, keep, tuple(types.items()))
-    kept = tuple((column, str(kept_type(types[column]))) for column in keep)
-    log = LogTypes(None if time is None else time_type(types[time]), kept)
+    kept = tuple((column, types[column]) for column in keep)
+    log = LogTypes(None if time is None else time_type(types[time]), kept, markers)
     exact = cleaning.dedup == "exact"
     check_columns(found, log, exact=exact)
     return canonical(frame, found, log, exact=exact, order=order), log
 
 
-def _first_values(frame: DataFrame, column: Column) -> list[str]:
+def _first_values(frame: DataFrame, markers: Sequence[str], column: Column) -> list[str]:
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
-    if column.type.startswith(("ARRAY", "MAP", "STRUCT", "BINARY")):
+    if column.type.startswith(("ARRAY", "MAP", "STRUCT", "BLOB")):
         return []
-    text = F.col("`" + column.name.replace("`", "``") + "`").cast("string").alias("value")
-    return [row.value for row in frame.select(text).filter(F.col("value").isNotNull()).limit(_LOOKED_AT).collect()]
+    text = quoted(column.name).cast("string").alias("value")
+    there = ~F.btrim("value", F.lit(BLANKS)).isin("", *markers)
+    return [row.value for row in frame.select(text).filter(there).limit(_LOOKED_AT).collect()]
 
 
 def prepare(
@@ -139,21 +138,26 @@ def prepare(
         rows: as of `canonical`.
         name: what to call the log in messages.
         types: of the columns.
-        options: `bad_rows` and `min_rating` are used here.
+        options: `bad_rows`, `decimal_ids` and `min_rating` are used here.
         ties: rule for rows of equal user and time.
 
     Raises:
-        DataError: rows are bad, or times are no plain numbers.
+        DataError: rows are bad, an id is written in two ways, or times are no plain numbers.
     """
     from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
 
     order = [column for column in rows.columns if column.startswith("order_")]
-    if ties == "hash":
-        ids = F.concat_ws("\x1f", F.col("user_id"), F.col("item_id"))
-        rows, order = rows.withColumn("order_hash", F.md5(ids.cast("binary"))), ["order_hash", *order]
     rows, funnel = _filtered(rows, *options, has_time=types.time is not None)
     if types.time in ("BIGINT", "DOUBLE"):
         _check_numbers(rows, name)
+    match options[0].decimal_ids:
+        case "error":
+            check_decimals(rows)
+        case "integer":
+            rows = with_integers(rows)
+    if ties == "hash":
+        ids = F.concat_ws("\x1f", F.col("user_id"), F.col("item_id"))
+        rows, order = rows.withColumn("order_hash", F.md5(ids.cast("binary"))), ["order_hash", *order]
     return Frame(rows.drop("rating"), tuple(order), types.time, types.arrow(), funnel)
 
 
@@ -297,8 +301,17 @@ def count_units(frame: Frame) -> UnitCounts:
 
     time = F.col("time")
     counted = [F.count(F.when(time.between(first, last), time)) for first, last in spans()]
-    *found, total, largest = frame.rows.agg(*counted, F.count(time), F.max(F.abs(time))).collect()[0]
-    return counts_in(found, total, float(largest or 0))
+    *found, total, low, high = frame.rows.agg(*counted, F.count(time), F.min(time), F.max(time)).collect()[0]
+    return counts_in(found, total, max(float(high), -float(low)) if total else 0.0)
+
+
+def possible_bounds(rows: DataFrame) -> tuple[Any, Any] | None:
+    """Return two times between which a split by time would leave no part empty; None if there are none."""
+    times = rows.select("time").distinct()
+    if (places := border_places(times.count())) is None:
+        return None
+    low, high = (times.orderBy("time").offset(place).limit(1).collect()[0][0] for place in places)
+    return low, high
 
 
 def count_users(rows: DataFrame, output: Path, rule: SplitRule) -> list[dict[str, Any]]:

@@ -10,28 +10,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+import pyarrow.parquet as pq
+
 from genpas_cli.database import Database
-from genpas_cli.engines.spark_columns import FILE, ROW, LogColumns, LogTypes, canonical, check_columns, time_type
+from genpas_cli.engines.spark_columns import FILE, ROW, LogColumns, LogTypes, canonical, check_columns
+from genpas_cli.engines.spark_types import spark_type, time_type
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.logs.columns import Column, Roles
+from genpas_cli.logs.duplicates import same_content
 from genpas_cli.logs.options import CleaningOptions, ReadingOptions
 from genpas_cli.logs.plans import Plan
-from genpas_cli.logs.staging import plan_of
-from genpas_cli.logs.times import TIMESTAMP, TIMESTAMP_NS
+from genpas_cli.logs.sources import SourceFile
+from genpas_cli.logs.staging import FileReport, plan_of
+from genpas_cli.logs.times import TIMESTAMP, TIMESTAMP_NS, TimeReader
 from genpas_cli.places import file_digest
 from genpas_cli.uris import looks_like_uri
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_NANOSECONDS = "spark.sql.legacy.parquet.nanosAsLong"
+_SETTINGS = {
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.legacy.parquet.nanosAsLong": "true",  # else a file with such a column is not read at all
+    "spark.sql.legacy.percentileDiscCalculation": "false",
+    "spark.sql.parquet.binaryAsString": "false",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+}
+"""Of the session while a log is read: others would lose rows, or make other values of them."""
 _SLASHES = re.compile(":/+")
+_LOCAL = "Use --engine local."
 _FRAME = "Read it into a DataFrame, and call genpas_cli.spark.augment"
 
 
 class LogFiles(NamedTuple):
     """The files of a log, and how they are read."""
 
+    sources: tuple[SourceFile, ...]
     paths: tuple[Path, ...]
     """In the order of the log."""
     columns: tuple[LogColumns, ...]
@@ -52,58 +67,71 @@ def find_files(database: Database, sources: Sequence[str], reading: ReadingOptio
                 tip=f"{_FRAME}." if source != "-" else "Write standard input to a Parquet file first.",
             )
     plan = plan_of(database.con, sources, reading, scratch)
+    _check_files(plan, scratch)
+    _check_contents(plan, allowed=reading.allow_duplicate_files)
+    exact = isinstance(reading, CleaningOptions) and reading.dedup == "exact"
+    columns = tuple(_columns(plan, n, exact=exact) for n in range(len(plan.logs)))
+    types = LogTypes(plan.time_type, tuple((extra.name, extra.type) for extra in plan.keep), plan.markers)
+    for each, reader in zip(columns, plan.times or [None] * len(columns), strict=True):
+        check_columns(each, types, exact=exact)
+        if reader is not None:
+            _check_times(each, reader, str(plan.time_type))
+        if exact and sorted(each.types) != sorted(columns[0].types):
+            raise DataError(
+                f"{each.name} has other columns than {columns[0].name}; the Spark engine does not compare their rows",
+                tip=_LOCAL,
+            )
+    found = tuple(log.source for log in plan.logs)
+    return LogFiles(found, tuple(source.path.resolve() for source in found), columns, types)
+
+
+def _check_files(plan: Plan, scratch: Path) -> None:
+    """Raise UsageError for files that Spark's workers cannot read."""
     for log in plan.logs:
         if log.format != "parquet":
             raise UsageError(
                 f"{log.name} is not Parquet ({log.format}), and --engine spark reads nothing else",
                 tip=f"Use --engine local. Or: {_FRAME[0].lower()}{_FRAME[1:]}.",
             )
-    _check_contents(plan, allowed=bool(getattr(reading, "allow_duplicate_files", False)))
-    columns = tuple(_columns(plan, n) for n in range(len(plan.logs)))
-    types = LogTypes(plan.time_type, tuple((extra.name, extra.type) for extra in plan.keep))
-    exact = isinstance(reading, CleaningOptions) and reading.dedup == "exact"
-    for each, reader in zip(columns, plan.times or [None] * len(columns), strict=True):
-        check_columns(each, types, exact=exact)
-        if reader is not None and reader.type != time_type(each.type_of(str(each.time))):
-            raise DataError(
-                f"{each.name}: times in column {each.time!r} are {reader.kind}, which the Spark engine does not read",
-                tip="Use --engine local.",
+        if log.source.path.is_relative_to(scratch):
+            raise UsageError(
+                f"{log.name} is read from a copy in the driver's scratch directory, which workers do not see",
+                tip=f"Write it to a Parquet file that all of them see; or {_LOCAL[0].lower()}{_LOCAL[1:]}",
             )
-        if reader is not None and {str(plan.time_type), reader.type} == {TIMESTAMP, TIMESTAMP_NS}:
-            raise DataError(
-                f"{each.name}: its times have another precision than those of other files", tip="Use --engine local."
-            )
-        if zones := [name for name, kind in _zoned(each) if kind != dict(_zoned(columns[0]))[name]]:
-            raise DataError(
-                f"{each.name}: column {each.keep[zones[0]]!r} has a time zone in some files alone",
-                tip="Use --engine local.",
-            )
-        if exact and sorted(each.types) != sorted(columns[0].types):
-            raise DataError(
-                f"{each.name} has other columns than {columns[0].name}; the Spark engine does not compare their rows",
-                tip="Use --engine local.",
-            )
-    return LogFiles(tuple(log.source.path.resolve() for log in plan.logs), columns, types)
 
 
-def _columns(plan: Plan, n: int) -> LogColumns:
+def _check_times(columns: LogColumns, reader: TimeReader, common: str) -> None:
+    """Raise DataError if Spark does not read the times of a file as the plan says."""
+    if reader.type != time_type(columns.type_of(str(columns.time))):
+        raise DataError(
+            f"{columns.name}: times in column {columns.time!r} are {reader.kind}, which the Spark engine does not read",
+            tip=_LOCAL,
+        )
+    if {common, reader.type} == {TIMESTAMP, TIMESTAMP_NS}:
+        raise DataError(f"{columns.name}: its times have another precision than those of other files", tip=_LOCAL)
+
+
+def _columns(plan: Plan, n: int, *, exact: bool) -> LogColumns:
     log, roles = plan.logs[n], plan.roles[n]
-    for column in _used(roles):
+    # Whole rows are compared with their columns in the path.
+    for column in log.columns if exact else _used(roles):
         if column.in_path:
             raise DataError(
                 f"{log.name}: column {column.name!r} stands in the path, and the Spark engine reads columns of files",
                 tip="Use --engine local.",
+            )
+    for column in (roles.user, roles.item):
+        if column.is_half or (column.type.startswith(("FLOAT", "DOUBLE", "DECIMAL")) and not column.is_whole):
+            raise DataError(
+                f"{log.name}: ids in column {column.name!r} hold fractions, or are half-precision numbers; the Spark "
+                "engine reads neither",
+                tip=_LOCAL,
             )
     rating = roles.rating.name if plan.has_rating and roles.rating is not None else None
     time = roles.time.name if plan.times and roles.time is not None else None
     keep = tuple(extra.columns[n].name for extra in plan.keep)
     types = tuple((column.name, column.type) for column in log.columns if not column.in_path)
     return LogColumns(log.name, roles.user.name, roles.item.name, time, rating, keep, types)
-
-
-def _zoned(columns: LogColumns) -> list[tuple[int, bool]]:
-    """Return of each kept column, by its place, whether it holds times of a zone."""
-    return [(n, "TIME ZONE" in columns.type_of(name)) for n, name in enumerate(columns.keep)]
 
 
 def _used(roles: Roles) -> list[Column]:
@@ -115,34 +143,37 @@ def _check_contents(plan: Plan, *, allowed: bool) -> None:
     by_size = defaultdict(list)
     for log in plan.logs:
         by_size[log.source.path.stat().st_size].append(log)
-    for logs in by_size.values():
-        seen: dict[str, str] = {}
-        for log in logs if len(logs) > 1 and not allowed else ():
-            digest = file_digest(log.source.path)
-            if digest in seen:
-                raise DataError(f"{log.name} has the same content as {seen[digest]}", tip="Name one of them only.")
-            seen[digest] = log.name
+    for size, logs in by_size.items():
+        if allowed or len(logs) == 1:
+            continue
+        files = []
+        for log in logs:
+            digest, rows = file_digest(log.source.path), pq.read_metadata(log.source.path).num_rows
+            files.append(FileReport(log.name, log.format, size, digest, rows, digest))
+        same_content(files, logs, allowed=False)
 
 
 @contextmanager
-def nanoseconds_read(spark: SparkSession) -> Iterator[None]:
-    """Have Spark read times in nanoseconds as numbers; else it does not read a file that has such a column at all."""
-    before = spark.conf.get(_NANOSECONDS, None)
-    spark.conf.set(_NANOSECONDS, "true")
+def read_alike(spark: SparkSession) -> Iterator[None]:
+    """Have Spark read files as the local engine does, whatever the session is configured to."""
+    before = {name: spark.conf.get(name, None) for name in _SETTINGS}
+    for name, value in _SETTINGS.items():
+        spark.conf.set(name, value)
     try:
         yield
     finally:
         with suppress(Exception):  # Spark may have ended
-            spark.conf.unset(_NANOSECONDS) if before is None else spark.conf.set(_NANOSECONDS, before)
+            for name, earlier in before.items():
+                spark.conf.unset(name) if earlier is None else spark.conf.set(name, earlier)
 
 
 def read_files(spark: SparkSession, files: LogFiles, *, exact: bool) -> DataFrame:
     """Return the rows of files, as of `canonical`, ordered by their place (`FILE`, `ROW`).
 
-    They are read, now and later, within `nanoseconds_read`.
+    They are read, now and later, within `read_alike`.
 
     Raises:
-        DataError: Spark does not see the very files.
+        DataError: Spark does not see the very files, or takes a column for something else.
     """
     groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for n, columns in enumerate(files.columns):
@@ -169,7 +200,8 @@ def _read(spark: SparkSession, files: LogFiles, numbers: list[int], *, exact: bo
     seen = {unquote(urlsplit(uri).path): uri for uri in frame.inputFiles()}
     if set(seen) != set(wanted):
         odd = min(set(seen) ^ set(wanted))
-        raise DataError(f"{odd}: Spark reads files of other names than genpas", tip="Use --engine local.")
+        raise DataError(f"{odd}: Spark reads files of other names than genpas", tip=_LOCAL)
+    _check_types(frame, files.columns[numbers[0]], exact=exact)
     # The two ways in which Spark tells a file's name differ in the slashes after the scheme.
     places = (F.lit(part) for path, uri in seen.items() for part in (_SLASHES.sub(":/", uri), wanted[path]))
     file = F.regexp_replace(F.col("_metadata.file_path"), _SLASHES.pattern, ":/")
@@ -177,3 +209,12 @@ def _read(spark: SparkSession, files: LogFiles, numbers: list[int], *, exact: bo
     place = F.coalesce(F.create_map(*places)[file], unknown)
     frame = frame.select("*", place.alias(FILE), F.col("_metadata.row_index").alias(ROW))
     return canonical(frame, files.columns[numbers[0]], files.types, exact=exact, order=(FILE, ROW))
+
+
+def _check_types(frame: DataFrame, columns: LogColumns, *, exact: bool) -> None:
+    found = {field.name: field.dataType.simpleString() for field in frame.schema}
+    for name, kind in columns.types:
+        if (exact or name in columns.used()) and found.get(name) != spark_type(kind):
+            raise DataError(
+                f"{columns.name}: column {name!r} is a {kind}, and Spark reads it as {found.get(name)}", tip=_LOCAL
+            )

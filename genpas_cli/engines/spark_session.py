@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from genpas_cli.engines.spark_columns import TOLD
+from genpas_cli.engines.spark_ids import TOLD
 from genpas_cli.errors import DataError, GenpasError, MachineError
 
 if TYPE_CHECKING:

@@ -121,12 +121,13 @@ class CountUsers:
 
     def __call__(self, batches: Batches) -> Batches:
         """Run on a partition: one row, its number and the counts as JSON."""
-        users, ties, counts = _Users(), Ties(), np.zeros(4, np.int64)
+        users, ties, (counts, parts) = _Users(), Ties(), np.zeros((2, 4), np.int64)
         lengths: list[tuple[Ints, ...]] = []
         low, high, alone = math.inf, -math.inf, 0
         for history in users.histories(batches):
             codes = split_codes(history, self.rule)
             ties.add(history, codes)
+            parts += np.bincount(codes, minlength=4)
             counts += np.bincount(drop_unevaluated(history, codes, self.rule.evaluated), minlength=4)
             starts = history.starts()
             total = np.diff(np.append(starts, len(history)))
@@ -138,8 +139,8 @@ class CountUsers:
         number = _partition()
         self._write(number, users.ids, lengths)
         found = {
-            "users": len(users.ids), "counts": counts.tolist(), "ties": dataclasses.asdict(ties), "low": low,
-            "high": high, "alone": alone,
+            "users": len(users.ids), "counts": counts.tolist(), "parts": parts.tolist(), "low": low, "high": high,
+            "alone": alone, "ties": dataclasses.asdict(ties),
         }  # fmt: skip
         yield pa.RecordBatch.from_arrays(
             [pa.array([number], pa.int32()), pa.array([json.dumps(found)])], names=["partition", "found"]

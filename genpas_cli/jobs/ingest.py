@@ -21,7 +21,7 @@ from genpas_cli.database import Database, connect
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.appending import Earlier, earlier_store, same_numbers
 from genpas_cli.jobs.estimates import spilled_bytes, store_bytes
-from genpas_cli.jobs.log_figures import LogFigures, iso_time
+from genpas_cli.jobs.log_figures import LogFigures, split_at
 from genpas_cli.jobs.log_passes import LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
@@ -36,6 +36,7 @@ from genpas_cli.options import as_json
 from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.remote import is_remote
+from genpas_cli.time_units import border_places
 
 _FILES_SHOWN = 5
 
@@ -319,16 +320,14 @@ def _possible_split(con: Any, time_type: str | None) -> str | None:
     """
     distinct = "(select distinct time from store.interactions)"
     times = con.sql(f"select count(*) from {distinct}").fetchall()[0][0]
-    if times < 3:  # noqa: PLR2004  # training, validation and test
+    if (places := border_places(times)) is None:
         return None
-    first = min(times * 4 // 5, times - 2)
-    places = (max(first, 1), max(times * 9 // 10, first + 1))
     number = {"TIMESTAMP": "epoch_us(time)", "TIMESTAMP_NS": "epoch_ns(time)"}.get(str(time_type), "time")
     found = [
         con.sql(f"select {number} from {distinct} order by time limit 1 offset {place}").fetchall()[0][0]
         for place in places
     ]
-    return f"time:{','.join(str(iso_time(time, str(time_type))) for time in found)}"
+    return split_at(found, str(time_type))
 
 
 def _relative(files: Sequence[FileReport]) -> list[FileReport]:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from genpas_cli.errors import DataError
 from genpas_cli.logs.histories import History, Mask
-from genpas_cli.logs.instants import as_quantile
 from genpas_cli.logs.numbering import Numbers
 from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, Ties
 from genpas_cli.wording import times
@@ -74,34 +73,15 @@ class LogFigures:
         return {"train": train, "validation": validation, "test": test, "users_in_train_only": self._alone}
 
     def check_split(self, split: str, bounds: Sequence[Any], possible: Callable[[], str | None]) -> None:
-        """Raise DataError if a split by time leaves one of the three parts empty, but for a test part after an instant.
+        """Raise DataError if a split by time leaves one of the three parts empty.
 
         Args:
             split: as given.
             bounds: first times of validation and of test.
             possible: gives a split that would leave none empty; None if the log has too few different times.
         """
-        train, validation, test = (int(self._parts[code]) for code in (TRAIN, VALIDATION, TEST))
-        held_out = validation + test
-        # Events after the second instant may be appended later; a quantile has a part after it by definition.
-        later = as_quantile(split.rpartition(",")[2]) is None
-        if (train and validation and (test or later)) or self._time_type is None:
-            return
-        lacks = "nothing is held out" if not held_out else "there is nothing to train on"
-        if train and held_out:
-            lacks = f"the {'test' if validation else 'validation'} part is empty"
-        ends = [iso_time(end, self._time_type) for end in (*bounds, self._low, self._high)]
-        low, high, first, last = times(ends)
-        raise DataError(
-            f"--split {split}: {lacks}: of {self.interactions:,} interactions, {train:,} are before the first bound "
-            f"and {held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the log's times are "
-            f"{first} to {last}",
-            tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
-            "leave-one-out"
-            if (other := possible()) is None
-            else "Give two times with interactions before, between and after them (quantiles: time:0.8,0.9), "
-            f"for example: --split {other}",
-        )
+        if self._time_type is not None:
+            check_parts(split, self._parts, [*bounds, self._low, self._high], self._time_type, possible)
 
     def nothing_held_out(self) -> bool:
         """Tell whether all interactions are for training."""
@@ -120,3 +100,40 @@ def iso_time(time: Any, time_type: str) -> Any:
         return time
     whole, _, fraction = str(np.datetime64(int(time), unit)).partition(".")
     return f"{whole}.{fraction.rstrip('0')}" if fraction.strip("0") else whole
+
+
+def split_at(bounds: Sequence[Any], time_type: str) -> str:
+    """Return the split by time with these first times of validation and of test, as `--split` takes it."""
+    return f"time:{','.join(str(iso_time(time, time_type)) for time in bounds)}"
+
+
+def check_parts(
+    split: str, counts: NDArray[np.int64], ends: Sequence[Any], time_type: str, possible: Callable[[], str | None]
+) -> None:
+    """Raise DataError if a split by time leaves one of the three parts empty.
+
+    Args:
+        split: as given.
+        counts: rows of each part, by their code.
+        ends: first times of validation and of test, then first and last time of all.
+        time_type: of the times.
+        possible: gives a split that would leave none empty; None if the log has too few different times.
+    """
+    train, validation, test = (int(counts[code]) for code in (TRAIN, VALIDATION, TEST))
+    held_out = validation + test
+    if train and validation and test:
+        return
+    lacks = "nothing is held out" if not held_out else "there is nothing to train on"
+    if train and held_out:
+        lacks = f"the {'test' if validation else 'validation'} part is empty"
+    low, high, first, last = times([iso_time(end, time_type) for end in ends])
+    raise DataError(
+        f"--split {split}: {lacks}: of {counts.sum():,} interactions, {train:,} are before the first bound and "
+        f"{held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the log's times are {first} to "
+        f"{last}",
+        tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
+        "leave-one-out"
+        if (other := possible()) is None
+        else "Give two times with interactions before, between and after them (quantiles: time:0.8,0.9), "
+        f"for example: --split {other}",
+    )

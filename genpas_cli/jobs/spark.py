@@ -22,17 +22,18 @@ from genpas_cli import store as stores
 from genpas_cli.database import Database, connect
 from genpas_cli.engines import spark as engine
 from genpas_cli.engines.spark_columns import LogTypes
-from genpas_cli.engines.spark_files import find_files, nanoseconds_read, read_files
+from genpas_cli.engines.spark_files import find_files, read_alike, read_files
 from genpas_cli.engines.spark_session import session, spark_errors
 from genpas_cli.engines.spark_tasks import TASKS, USERS
 from genpas_cli.errors import DataError, UsageError
 from genpas_cli.jobs.augment import AugmentReport, held_out_of, manifest_of, write_companions
 from genpas_cli.jobs.ingest import check_ingest_options, report_of
-from genpas_cli.jobs.log_figures import iso_time
+from genpas_cli.jobs.log_figures import check_parts, iso_time, split_at
 from genpas_cli.jobs.opening import log_names
 from genpas_cli.jobs.options import AugmentOptions, IngestOptions
 from genpas_cli.jobs.planning import check_augment_options, check_room, plan_job
 from genpas_cli.logs.instants import as_quantile, parse_instant
+from genpas_cli.logs.sources import unchanging
 from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, SplitRule, Ties, parse_split
 from genpas_cli.logs.staging import FileReport
 from genpas_cli.machine import MachineOptions, machine_options, resolve, scratch_directory
@@ -42,7 +43,6 @@ from genpas_cli.progress import Progress, silent
 from genpas_cli.publish import building, refuse_existing
 from genpas_cli.shards import number_order, rows_by_split
 from genpas_cli.store import is_store, open_store
-from genpas_cli.time_units import UnitCounts
 from genpas_cli.uris import check_local
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ _CUTTING = {
 }  # fmt: skip
 _READING = {
     *MachineOptions.__dataclass_fields__, "user", "item", "time", "rating", "keep", "format", "bad_rows", "min_rating",
-    "dedup", "min_user", "min_item", "ties", "split", "eval", "allow_duplicate_files",
+    "dedup", "min_user", "min_item", "ties", "split", "eval", "null_values", "decimal_ids",
+    "allow_duplicate_files", "hive",
 }  # fmt: skip
 """Options that the Spark engine knows; any other that is given is refused, those of later versions too."""
 
@@ -170,22 +171,24 @@ class _Counted:
         progress("reading by Spark")
         frame = engine.prepare(source.rows, source.name, source.types, (reading, reading), reading.ties)
         self._check_order(frame)
-        self._units = self._checked_units(frame)
+        self._check_units(frame)
         frame, self._ids = engine.number_items(frame)
         partitions = max(-(-frame.funnel[-1].kept // _ROWS_A_PARTITION), _FEWEST_PARTITIONS)
         frame = engine.without_repeats(frame, reading.dedup, reading.ties, partitions)
+        repeats_gone = frame
         if reading.min_user > 1 or reading.min_item > 1:
             frame, left = engine.k_core(frame, min_user=reading.min_user, min_item=reading.min_item)
             self._ids = [self._ids[item] for item in left]
         if frame.funnel[-1].kept == 0:
             raise DataError(f"{source.name}: no interaction is left", tip="Loosen the cleaning options.")
-        self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(frame), reading.eval)
+        self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(frame, repeats_gone), reading.eval)
         progress("sorting by Spark")
         self.frame = engine.kept_in_order(frame, reading.ties, partitions)
         self.found = engine.count_users(self.frame.rows, output, self.rule)
         ties = [part["ties"] for part in self.found]
         self._ties = Ties(**{name: sum(each[name] for each in ties) for name in ties[0]})
         self._check_ties(has_order=source.has_order)
+        self._check_parts()
 
     def _check_order(self, frame: engine.Frame) -> None:
         by_time = parse_split(self._reading.split)[0] == "time"
@@ -199,16 +202,12 @@ class _Counted:
                 f"{self._name} has no time column, and a DataFrame has no order of rows", tip="Name columns by `order`."
             )
 
-    def _checked_units(self, frame: engine.Frame) -> UnitCounts | None:
-        if frame.time_type not in ("BIGINT", "DOUBLE"):
-            return None
-        counts = engine.count_units(frame)
-        if units := counts.mixed():
+    def _check_units(self, frame: engine.Frame) -> None:
+        if frame.time_type in ("BIGINT", "DOUBLE") and (units := engine.count_units(frame).mixed()):
             names = " and ".join(unit.name for unit in units)
             raise DataError(
                 f"{self._name}: two units of time in one log: {names}", tip=f"Make all {units[0].name} first."
             )
-        return counts
 
     def _check_ties(self, *, has_order: bool) -> None:
         rule = self._reading.ties
@@ -219,7 +218,24 @@ class _Counted:
                 tip="Name columns that do by `order`, or choose --ties item or --ties hash.",
             )
 
-    def _bounds(self, frame: engine.Frame) -> tuple[Any, Any] | None:
+    def _check_parts(self) -> None:
+        if self.rule.bounds is None:
+            return
+        kind = str(self.frame.time_type)
+
+        def possible() -> str | None:
+            bounds = engine.possible_bounds(self.frame.rows)
+            return None if bounds is None else split_at(bounds, kind)
+
+        parts = np.sum([part["parts"] for part in self.found], axis=0)
+        check_parts(self._reading.split, parts, [*self.rule.bounds, *self._ends()], kind, possible)
+
+    def _ends(self) -> tuple[Any, Any]:
+        """Return first and last time."""
+        return min(part["low"] for part in self.found), max(part["high"] for part in self.found)
+
+    def _bounds(self, frame: engine.Frame, counted: engine.Frame) -> tuple[Any, Any] | None:
+        """Return the first times of validation and test: of the rows of `counted`, times tell their unit."""
         bounds = parse_split(self._reading.split)[1]
         if bounds is None:
             return None
@@ -228,7 +244,8 @@ class _Counted:
             low, high = engine.quantiles(frame, levels)
         else:
             kind = str(frame.time_type)
-            low, high = (parse_instant(self._database.con, bound, kind, self._units) for bound in bounds)
+            units = engine.count_units(counted) if kind in ("BIGINT", "DOUBLE") else None
+            low, high = (parse_instant(self._database.con, bound, kind, units) for bound in bounds)
         if low > high:
             raise UsageError(f"--split {self._reading.split}: the test part starts before the validation part")
         return low, high
@@ -264,7 +281,6 @@ class _Counted:
     def _meta(self, con: Any) -> dict[str, Any]:
         counts = np.sum([part["counts"] for part in self.found], axis=0)
         train, validation, test = (int(counts[code]) for code in (TRAIN, VALIDATION, TEST))
-        lowest, highest = min(part["low"] for part in self.found), max(part["high"] for part in self.found)
         query = "min(length), quantile_cont(length, .5), avg(length), quantile_cont(length, .99), max(length)"
         length = con.sql(f"select {query} from store.users").fetchall()[0]
         described = {name: kind for name, kind, *_ in con.execute("describe store.interactions").fetchall()}
@@ -283,7 +299,7 @@ class _Counted:
                 "users_in_train_only": sum(part["alone"] for part in self.found),
             },
             "time_range": None if self.frame.time_type is None else [
-                iso_time(end, self.frame.time_type) for end in (lowest, highest)
+                iso_time(end, self.frame.time_type) for end in self._ends()
             ],
             "length": dict(zip(("min", "median", "mean", "p99", "max"), length, strict=True)),
         }  # fmt: skip
@@ -306,6 +322,7 @@ def _opened(
     spark: SparkSession | None, cleaning: contextlib.ExitStack,
 ) -> _Source:  # fmt: skip
     if not isinstance(source, str | Path) and hasattr(source, "mapInArrow"):
+        cleaning.enter_context(read_alike(source.sparkSession))
         rows, types = engine.read_frame(source, "DataFrame", reading, reading, order)
         return _Source(rows, types, "DataFrame", bool(order))
     names = log_names(source)
@@ -315,6 +332,8 @@ def _opened(
         raise UsageError(f"{store} is a store, and --engine spark cuts logs", tip="Use --engine local.")
     database, scratch = planning
     files, spark = find_files(database, names, reading, scratch), spark or session()
-    cleaning.enter_context(nanoseconds_read(spark))
+    cleaning.enter_context(unchanging(files.sources))
+    cleaning.enter_context(spark_errors())  # such as that a file is gone, which has changed then
+    cleaning.enter_context(read_alike(spark))
     rows = read_files(spark, files, exact=reading.dedup == "exact")
     return _Source(rows, files.types, " ".join(names), has_order=True)

@@ -11,8 +11,8 @@ from genpas_cli.logs.quoting import literal
 if TYPE_CHECKING:
     import duckdb
 
-_BLANKS = " \t\r\n"
-_ABOVE_BLANKS = "!"
+BLANKS = " \t\r\n"
+BLANKS_END = "!"
 """The first character above the blanks: a text below it begins with one."""
 _MOST_BLANKS = 8
 """Characters after a marker that are looked through for blanks. To trim every id would take 3% of `ingest`."""
@@ -26,7 +26,7 @@ def parse_null_values(listed: str) -> tuple[str, ...]:
 
 def is_missing(value: str, markers: Sequence[str]) -> bool:
     """Tell whether a text is empty or means a missing value; blanks around it do not matter."""
-    return not (text := value.strip(_BLANKS)) or text in markers
+    return not (text := value.strip(BLANKS)) or text in markers
 
 
 def missing_sql(column: str, sql_type: str, markers: Sequence[str]) -> str:
@@ -42,20 +42,24 @@ def missing_sql(column: str, sql_type: str, markers: Sequence[str]) -> str:
     if sql_type != "VARCHAR":
         numbers = [text for text in markers if _INTEGER.fullmatch(text)]
         return " OR ".join((f"{column} IS NULL", *(f"{column} = {number}" for number in numbers)))
-    trimmed = f"trim({column}, {literal(_BLANKS)})"
+    trimmed = f"trim({column}, {literal(BLANKS)})"
     tests = [f"{column} IS NULL", f"{column} = ''"]
     if markers:
-        tests.append(f"({column} < {literal(_ABOVE_BLANKS)} AND {trimmed} IN ({_list(markers)}))")
+        tests.append(f"({column} < {literal(BLANKS_END)} AND {trimmed} IN ({_list(markers)}))")
     # Ranges come first: DuckDB holds them against the bounds of each block, so that numbers are not even looked at.
     for texts in _groups(markers):
-        low, high = literal(min(texts)), literal(max(texts) + _ABOVE_BLANKS)
-        longest = max(len(text.encode()) for text in texts)
+        low, high = literal(min(texts)), literal(max(texts) + BLANKS_END)
         tests.append(
-            f"({column} >= {low} AND {column} < {high} AND strlen({column}) <= {longest + _MOST_BLANKS} "
-            f"AND ({column} IN ({_list(texts)}) OR ({column}[-1] < {literal(_ABOVE_BLANKS)} "
+            f"({column} >= {low} AND {column} < {high} AND strlen({column}) <= {_most(texts)} "
+            f"AND ({column} IN ({_list(texts)}) OR ({column}[-1] < {literal(BLANKS_END)} "
             f"AND {trimmed} IN ({_list(texts)}))))"
         )
     return " OR ".join(tests)
+
+
+def most_bytes(markers: Sequence[str]) -> dict[str, int]:
+    """Return for each marker how long a text may be that is the marker with blanks after it, in bytes."""
+    return {text: _most(texts) for texts in _groups(markers) for text in texts}
 
 
 def drop_missing(
@@ -98,6 +102,10 @@ def _groups(markers: Sequence[str]) -> list[list[str]]:
     for text in markers:
         groups.setdefault((text >= "0") + (text >= ":"), []).append(text)
     return list(groups.values())
+
+
+def _most(texts: Sequence[str]) -> int:
+    return max(len(text.encode()) for text in texts) + _MOST_BLANKS
 
 
 def _list(texts: Sequence[str]) -> str:
