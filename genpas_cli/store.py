@@ -362,7 +362,7 @@ class Store(SequenceSource):
         time = "" if self.meta["time_type"] is None else ", time"
         kept = "".join(f", {quoted(name)} as keep_{i}" for i, name in enumerate(self.kept))
         query = f"select user_num - 1 as user, item_num - 1 as item{time}{kept} from {self.name}.interactions"
-        return self._sound(self.database.read(query, _BATCH_ROWS), first=0)
+        return self._sound(self.database.read(query, _BATCH_ROWS), first=0, has_time=bool(time))
 
     def _without_nulls(self, batches: Iterator[Any], columns: int | None = None) -> Iterator[Any]:
         """Yield batches whose first columns, or all of them, hold no null."""
@@ -371,9 +371,9 @@ class Store(SequenceSource):
                 raise IntegrityError(f"{self.path}: a number is missing", tip=self._again())
             yield batch
 
-    def _sound(self, batches: Iterator[Any], *, first: int) -> Iterator[Any]:
-        """Yield batches of users, items and more, whose items are in the vocabulary, which counts from `first`."""
-        for batch in self._without_nulls(batches, 2):
+    def _sound(self, batches: Iterator[Any], *, first: int, has_time: bool = False) -> Iterator[Any]:
+        """Yield batches of users, items, [times] and more: items are in the vocabulary, which counts from `first`."""
+        for batch in self._without_nulls(batches, 2 + has_time):
             items = batch.column(1).to_numpy()
             if len(items) and not first <= items.min() <= items.max() < first + self.items:
                 wrong = items.min() if items.min() < first else items.max()
@@ -437,7 +437,8 @@ def check_is_store(path: Path) -> None:
         raise DataError(f"no such store: {path}", tip=f"Make it first: genpas ingest LOGS -o {path}")
     if not is_store(path):
         raise DataError(
-            f"{path} is not a genpas store (no DuckDB file)", tip=f"Make one: genpas ingest {path} -o STORE"
+            f"{path} is not a genpas store (no DuckDB file)",
+            tip="A store is made of a log: genpas ingest LOGS -o STORE",
         )
 
 

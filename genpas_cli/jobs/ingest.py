@@ -284,6 +284,10 @@ class _Ingest:
         held_out = not figures.nothing_held_out()
         if not held_out and self.options.split == "leave-one-out":
             notes.append("nothing is held out: no user has three interactions (--split leave-one-out)")
+        if held_out and self.options.split.startswith("time:") and not figures.split_counts()["test"]:
+            notes.append(
+                f"the test part is empty: no interaction is as late as the second time of {self.options.split}"
+            )
         names = ", ".join(file.name for file in staged.files[:_FILES_SHOWN])
         names += ", ..." if len(staged.files) > _FILES_SHOWN else ""
         if held_out and len(staged.files) > 1 and staged.time_type is None:

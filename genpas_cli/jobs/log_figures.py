@@ -16,7 +16,6 @@ from genpas_cli.logs.numbering import Numbers
 from genpas_cli.logs.split import TEST, TRAIN, VALIDATION, Ties
 from genpas_cli.wording import times
 
-_PARTS = ("training", "validation", "test")
 _TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
 
 
@@ -121,15 +120,20 @@ def check_parts(
         possible: gives a split that would leave none empty; None if the log has too few different times.
     """
     train, validation, test = (int(counts[code]) for code in (TRAIN, VALIDATION, TEST))
-    empty = [name for name, count in zip(_PARTS, (train, validation, test), strict=True) if not count]
-    if not empty:
+    held_out = validation + test
+    if train and validation and test:
         return
+    lacks = "nothing is held out" if not held_out else "there is nothing to train on"
+    if train and held_out:
+        lacks = f"the {'test' if validation else 'validation'} part is empty"
     low, high, first, last = times([iso_time(end, time_type) for end in ends])
     raise DataError(
-        f"--split {split}: no interaction is left for {' and '.join(empty)}: of {counts.sum():,}, {train:,} "
-        f"are before {low}, {validation:,} before {high}, and {test:,} later; the log's times are {first} to {last}",
+        f"--split {split}: {lacks}: of {counts.sum():,} interactions, {train:,} are before the first bound and "
+        f"{held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the log's times are {first} to "
+        f"{last}",
         tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
         "leave-one-out"
         if (other := possible()) is None
-        else f"Give two times with interactions before, between and after them, for example: --split {other}",
+        else "Give two times with interactions before, between and after them (quantiles: time:0.8,0.9), "
+        f"for example: --split {other}",
     )

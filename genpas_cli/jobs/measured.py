@@ -20,12 +20,13 @@ from genpas_cli.distribution.held_out import InputItems, TargetGroup, items_of, 
 from genpas_cli.distribution.positions import TENTHS, binned
 from genpas_cli.distribution.similarity import parse_similarity
 from genpas_cli.distribution.targets import share
-from genpas_cli.errors import DataError, IntegrityError, MachineError, UsageError
+from genpas_cli.errors import DataError, MachineError, UsageError
 from genpas_cli.jobs.exact import check_stats_options, store_report
 from genpas_cli.jobs.opening import opened_store
 from genpas_cli.jobs.options import StatsOptions
 from genpas_cli.jobs.pair_sources import GenpasPairs, OtherPairs, PairBatch, PairSource
 from genpas_cli.jobs.surveys import Candidate, room_beside_figures
+from genpas_cli.jobs.verify import check_store
 from genpas_cli.machine import resolve, show_size
 from genpas_cli.places import Place
 from genpas_cli.progress import Progress
@@ -74,7 +75,7 @@ def pairs_report(
         measured = _measure(pairs, None, options, name, progress)
         return StatsReport(str(directory), None, [], _with_biases(measured, strategy), notes=(note,))
     with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
-        _check_store(opened.store, directory, manifest)
+        check_store(opened.store, directory, manifest)
         made = Candidate(parse_strategy(strategy["name"]), int(manifest["pairs"]), strategy["draw"])
         targets = _possible_targets(opened.store)
         room = _room_for_test(made, targets, opened.store.items, opened.machine.memory)
@@ -110,14 +111,6 @@ def other_pairs_report(
         expected, survey, references = store_report(opened.store, options, source, progress, illustrated=illustrated)
         facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
         return replace(expected, measured=_measure(pairs, facts, options, name, progress))
-
-
-def _check_store(store: Store, directory: Place, manifest: dict[str, Any]) -> None:
-    if (store.users, store.items) != (manifest["users"], manifest["items"]):
-        raise IntegrityError(
-            f"{store.path} is not the store of {directory}: it has {store.users:,} users and {store.items:,} items, "
-            f"the manifest says {manifest['users']:,} and {manifest['items']:,}"
-        )
 
 
 def _with_biases(figures: StrategyFigures, strategy: dict[str, Any]) -> StrategyFigures:

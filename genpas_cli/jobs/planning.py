@@ -231,7 +231,7 @@ def usable_histogram(store: Store) -> NDArray[np.int64]:
 
 def _longer_sequences(store: Store) -> str:
     """Return what gives users of a store more training interactions, other than what was asked for already."""
-    if store.meta["split"]["rule"] != "none":
+    if store.meta["split"]["rule"] != "none" and store.meta["length"]["max"] > 1:
         return "Train on all interactions: --split none."
     if store.meta["options"].get("session_gap") is not None:
         return "A longer --session-gap gives longer sequences."

@@ -25,7 +25,7 @@ from genpas_cli.logs.encodings import as_utf8, is_utf8
 from genpas_cli.logs.filters import Condition, drop_others, read_condition, text_types
 from genpas_cli.logs.headers import reject_repeated_headers
 from genpas_cli.logs.identity import decimals_to_integers
-from genpas_cli.logs.integrity import Subject, checking, is_clean
+from genpas_cli.logs.integrity import Subject, checking, is_clean, unreadable
 from genpas_cli.logs.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
 from genpas_cli.logs.missing import drop_missing
 from genpas_cli.logs.mixed_units import check_units
@@ -186,13 +186,13 @@ def _open(
 ) -> _Opened:
     options = check_options(options)
     cleaning = options if isinstance(options, CleaningOptions) else CleaningOptions()
-    plain = [unpacked(source, scratch / f"unpacked-{n}") for n, source in enumerate(originals)]
-    texts = _decoded(plain, options, scratch)
-    with _own_errors(con):
-        logs = [
-            open_log(con, text, options, scratch / f"lines-{n}", whole_rows=cleaning.dedup == "exact")
-            for n, text in enumerate(texts)
-        ]
+    plain, logs = [], []
+    for n, source in enumerate(originals):
+        with _own_errors(con), _named(source):
+            plain.append(unpacked(source, scratch / f"unpacked-{n}"))
+            text = _decoded(plain[-1], options, scratch / f"utf8-{n}")
+            whole_rows = cleaning.dedup == "exact"
+            logs.append(open_log(con, text, options, scratch / f"lines-{n}", whole_rows=whole_rows))
     if options.bad_rows == "skip":
         # Lines that are no text are bad rows then, and no reason to stop.
         logs = [
@@ -223,14 +223,21 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         con.unregister("genpas_arrow")
 
 
+@contextmanager
+def _named(source: SourceFile) -> Iterator[None]:
+    """Name the file that cannot be read; what cannot be written is named where that is tried."""
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(source.path, source.name, error) from error
+
+
 def _silent(_: str) -> None:
     """Tell nobody."""
 
 
-def _decoded(originals: Sequence[SourceFile], options: ReadingOptions, scratch: Path) -> list[SourceFile]:
-    if is_utf8(options.encoding):
-        return list(originals)
-    return [as_utf8(file, options.encoding, scratch / f"utf8-{n}") for n, file in enumerate(originals)]
+def _decoded(file: SourceFile, options: ReadingOptions, copy: Path) -> SourceFile:
+    return file if is_utf8(options.encoding) else as_utf8(file, options.encoding, copy)
 
 
 def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:

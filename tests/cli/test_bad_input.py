@@ -284,7 +284,7 @@ def test_no_user_has_two_interactions(inside: InProcess, to: tuple[str, ...]) ->
     (inside.cwd / "log.csv").write_bytes(csv("u1,i1,1", "u2,i2,2", "u3,i3,3"))
     with unchanged(inside.cwd, inside.temp_dir):
         done = inside("augment", "log.csv", *to)
-    refused(done, DATA, "no usable sequence", "3 users")
+    refused(done, DATA, "no pair can be made", "none of the 3 users has two training interactions")
 
 
 # ------------------------------------------------------------------------------------------------------------- options
@@ -444,4 +444,4 @@ def test_a_store_is_no_log(inside: InProcess, store: Path) -> None:
     [("s3://shop/x.pairs", "aws s3 sync"), ("gs://shop/x.pairs", "gcloud storage rsync --recursive")],
 )
 def test_parts_on_object_storage_are_not_merged(inside: InProcess, pairs: str, copy: str) -> None:
-    refused(inside("merge", pairs), DATA, f"{pairs} is on object storage", f"{copy} {pairs} DIR")
+    refused(inside("merge", pairs), DATA, f"{pairs} is on object storage", f"{copy} {pairs} x.pairs")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import subprocess
@@ -16,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support import Genpas, InProcess, refused, unchanged
+from genpas_cli.places import file_digest
+from tests.support import Genpas, InProcess, refused, rewrite, unchanged
 
 DATA, USAGE, MACHINE, INTEGRITY = 1, 2, 3, 4
 
@@ -27,9 +27,12 @@ def damaged(inside: InProcess, made: Path) -> Path:
     return Path(shutil.copytree(made / "log.pairs", inside.cwd / "log.pairs"))
 
 
-def rewrite(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Change the rows of a Parquet file."""
-    pq.write_table(change(pq.read_table(path)), path)
+def rewritten(pairs: Path, shard: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Change the rows of a shard, and make all digests anew, so that the rows themselves count."""
+    pq.write_table(change(pq.read_table(shard)), shard)
+    name = shard.relative_to(pairs).as_posix()
+    now = {"bytes": shard.stat().st_size, "sha256": file_digest(shard)}
+    rewrite(pairs / "manifest.json", lambda all_: [file.update(now) for file in all_["files"] if file["path"] == name])
 
 
 def with_column(name: str, values: Callable[[int], Any]) -> Callable[[pa.Table], pa.Table]:
@@ -67,7 +70,7 @@ def test_a_shard_that_is_not_as_it_was_written(
 ) -> None:
     change, words = CHANGES[what]
     for shard in (damaged / "data").iterdir():
-        rewrite(shard, change)
+        rewritten(damaged, shard, change)
     done = inside(command[0], "log.pairs", *command[1:])
     refused(done, INTEGRITY, "log.pairs/data/", words)
 
@@ -80,8 +83,7 @@ MANIFESTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("key", MANIFESTS)
 def test_a_manifest_with_a_value_of_another_kind(inside: InProcess, damaged: Path, key: str) -> None:
-    path = damaged / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), key: MANIFESTS[key]}), encoding="utf-8")
+    rewrite(damaged / "manifest.json", lambda manifest: manifest.update({key: MANIFESTS[key]}))
     for command in (("verify", "log.pairs"), ("stats", "log.pairs"), ("export", "log.pairs", "--to", "csv", "-o", "x")):
         refused(inside(*command), INTEGRITY, "log.pairs/manifest.json", "damaged", key)
 
@@ -114,6 +116,16 @@ def test_a_store_that_is_not_as_it_was_written(inside: InProcess, store: Path, s
     code, words = STORES[statement]
     for command in (("augment", "bad.store", "-o", "x.pairs"), ("stats", "bad.store")):
         refused(inside(*command), code, "bad.store", words, "genpas ingest")
+
+
+@pytest.mark.parametrize("column", ["item_num", "user_num", "time"])
+def test_a_store_with_nulls_that_is_appended_to(inside: InProcess, store: Path, column: str) -> None:
+    shutil.copy(store, inside.cwd / "bad.store")
+    with duckdb.connect(str(inside.cwd / "bad.store")) as con:
+        con.execute(f"update interactions set {column} = null")
+    (inside.cwd / "day.csv").write_text("user_id,item_id,timestamp\nu1,i1,99999\n", encoding="utf-8")
+    done = inside("ingest", "day.csv", "-o", "bad.store", "--append")
+    refused(done, INTEGRITY, "bad.store", "missing", "genpas ingest")
 
 
 def test_a_vocabulary_of_other_columns(inside: InProcess, damaged: Path, log: Path) -> None:

@@ -13,7 +13,7 @@ def cut(directory: Path, *items: str, keep: tuple[str, ...] = (), notes: str = "
     """Make pairs of a log of one user with these items."""
     rows = [f'u1,"{item}",{n},{notes if n else ""}' for n, item in enumerate(("a", "b", "c", "d", *items))]
     (directory / "log.csv").write_text("\n".join(("user_id,item_id,timestamp,note", *rows)) + "\n", encoding="utf-8")
-    kept = IngestOptions(keep=keep)
+    kept = IngestOptions(keep=keep, null_values="")  # an item called NA is an item here
     augment(directory / "log.csv", directory / "log.pairs", AugmentOptions(**options), ingest_options=kept)  # type: ignore[arg-type]
     return directory / "log.pairs"
 

@@ -213,6 +213,8 @@ def child(command: Command, case: Path, stdin: Path | None) -> None:
         os.dup2(os.open(os.devnull if stdin is None else stdin, os.O_RDONLY), 0)
         for number, name in ((1, "stdout"), (2, "stderr")):
             os.dup2(os.open(case / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        # Those of a test are others.
+        sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
         code = run_here(command)
     except BaseException:  # noqa: BLE001  # a traceback is what is looked for
         import traceback

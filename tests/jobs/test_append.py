@@ -52,7 +52,7 @@ def contents(store: Path) -> dict[str, Any]:
 OPTIONS = {
     "as it is": {},
     "by time, quantiles": {"split": "time:0.7,0.9"},
-    "by time, instants": {"split": "time:1050,1120", "eval": "last"},
+    "by time, instants": {"split": "time:1050,1090", "eval": "last"},
     "nothing held out": {"split": "none"},
     "each item of a user once": {"dedup": "user-item"},
     "filtered, a column kept": {"where": "price > 0.3", "keep": ("price",)},

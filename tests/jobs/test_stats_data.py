@@ -260,5 +260,5 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_read(options:
 
 def test_a_store_without_a_sequence_to_train_on_is_refused(tmp_path: Path) -> None:
     log = write(tmp_path / "log.csv", [Row("a", "x", 1), Row("b", "y", 2)])
-    with pytest.raises(DataError, match="no usable sequence"):
+    with pytest.raises(DataError, match="no pair can be made: none of the 2 users"):
         report_of(log, tmp_path)

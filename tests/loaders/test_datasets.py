@@ -349,10 +349,10 @@ def test_a_fresh_epoch_is_resumed(root: Path) -> None:
     [
         ({"split": "dev"}, "no split 'dev'; it has: "),
         ({"batch_size": 0}, "batch_size is 0; it takes a whole number from 1"),
-        ({"pad": "centre"}, "pad is 'centre'; it takes left, right or none"),
+        ({"pad": "centre"}, "pad is 'centre'; it takes 'left' or 'right' or 'none'"),
         ({"columns": ["price"]}, "it has: input_start, target_position, input_price"),
         ({"columns": ["input_note"]}, "a tensor holds numbers"),
-        ({"columns": "input_price"}, "it takes a list of names"),
+        ({"columns": "input_price"}, "it takes a list of texts"),
         ({"rank": 3, "world_size": 3}, "rank is 3; of 3 ranks the last is 2"),
         ({"world_size": None}, "give both or neither"),
         ({"max_input": 0}, "max_input is 0"),
@@ -385,7 +385,7 @@ def test_a_shard_that_is_missing_or_damaged(directory: Path, tmp_path: Path) -> 
 def test_no_store(tmp_path: Path, directory: Path) -> None:
     with pytest.raises(DataError, match="no such store"):
         fresh_pairs(tmp_path / "none.store")
-    with pytest.raises(DataError, match="is no store"):
+    with pytest.raises(DataError, match="is not a genpas store"):
         fresh_pairs(directory / "manifest.json")
 
 
