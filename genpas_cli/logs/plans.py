@@ -147,7 +147,9 @@ def plan_load(
     roles = tuple(
         find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)
     )
-    note = time_note(logs[0].named, roles[0], values[0]) if options.time is None else None
+    # Lines of sequence text are in order, and have no columns.
+    is_chosen = options.time is None and logs[0].format != "sequences"
+    note = time_note(logs[0].named, roles[0], values[0]) if is_chosen else None
     user_type, users = id_columns(con, logs, [role.user for role in roles])
     item_type, items = id_columns(con, logs, [role.item for role in roles])
     compared = other_values(logs, roles) if cleaning.dedup == "exact" else ()

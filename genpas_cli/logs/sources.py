@@ -106,6 +106,7 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
 
 def files_meant(argument: str) -> Iterator[tuple[Path, str]]:
     """Yield (path here, if it has one, and name) of each file that an argument means."""
+    refuse_address(argument)
     if argument == STDIN:
         yield Path(STDIN), STDIN
     elif is_remote(argument):
@@ -113,7 +114,6 @@ def files_meant(argument: str) -> Iterator[tuple[Path, str]]:
         refuse_remote_tables(file.uri for file in files)
         yield from ((Path(file.uri), file.uri) for file in files)
     else:
-        refuse_address(argument)
         refuse_tables([Path(argument)])  # an empty table holds no file that would show it
         meant = list(_paths(argument))
         refuse_tables(path for path, _ in meant)

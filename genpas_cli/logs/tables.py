@@ -16,6 +16,7 @@ from genpas_cli.errors import DataError, UsageError
 from genpas_cli.remote import files_below
 
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,3}(?P<path>[^/].*)?")
+_OBJECTS = ("s3", "gs")
 _FETCH = {
     "http": "curl -L -o {file} {uri}", "https": "curl -L -o {file} {uri}", "ftp": "curl -o {file} {uri}",
     "hdfs": "hdfs dfs -get {uri} {file}", "hf": "hf download --repo-type dataset {dataset}",
@@ -30,6 +31,8 @@ def refuse_address(argument: str) -> None:
     if match is None or Path(argument).exists():
         return
     scheme, path = match["scheme"].lower(), match["path"] or ""
+    if scheme in _OBJECTS:
+        return
     if scheme == "file":
         raise UsageError(
             f"{argument}: file:// addresses are not read",

@@ -190,7 +190,7 @@ def test_a_first_line_of_texts_among_texts_is_ambiguous(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"line 1: two readings.*alice,apple") as caught:
         read(file, user="1", item="2")
     assert "cut at ','" in caught.value.message
-    assert "--header or --no-header" in str(caught.value.tip)
+    assert "--header, or --no-header" in str(caught.value.tip)
     assert "--delimiter" in str(caught.value.tip)
     assert len(read(file, user="1", item="2", header=False).rows) == 2
     assert read(file, user="1", item="2", header=True).events == [("bob", "pear")]

@@ -72,7 +72,7 @@ def test_a_first_row_that_may_be_a_header_is_asked_about(tmp_path: Path, first: 
     file = write(tmp_path / "a.csv", f"{first}\nbob,milk,5\n")
     with pytest.raises(DataError, match=r"line 1: two readings") as caught:
         read(file, **BY_POSITION)
-    assert "--header or --no-header" in str(caught.value.tip)
+    assert "--header, or --no-header" in str(caught.value.tip)
     assert read(file, header=False, bad_rows="skip", **BY_POSITION).funnel["read"] == 2
 
 

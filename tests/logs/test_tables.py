@@ -83,6 +83,6 @@ def test_mere_headers_may_be_the_same(tmp_path: Path) -> None:
 def test_the_same_content_in_two_partitions_is_not_the_same(tmp_path: Path) -> None:
     for day in (1, 2):
         write(tmp_path / f"logs/day={day}/a.csv", "user,item\nu,i\n")
-    assert len(read(tmp_path / "logs", hive=True, time="day").rows) == 2
+    assert len(read(tmp_path / "logs", time="day").rows) == 2
     with pytest.raises(DataError, match="has the same content"):
-        read(tmp_path / "logs")
+        read(tmp_path / "logs", hive=False)
