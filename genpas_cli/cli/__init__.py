@@ -60,6 +60,9 @@ def _refuse_secrets() -> None:
     from genpas_cli.uris import looks_like_uri
 
     for argument in sys.argv[1:]:
+        # There, what stands before the @ is a container, and no secret.
+        if argument.startswith(("abfs://", "abfss://")):
+            continue
         if looks_like_uri(argument) and (shown := redacted(argument)) != argument:
             console.error(
                 f"{shown}: credentials and settings do not belong in a URI, which is recorded and shown",

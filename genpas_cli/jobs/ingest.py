@@ -25,7 +25,7 @@ from genpas_cli.jobs.log_figures import LogFigures, split_at
 from genpas_cli.jobs.log_passes import LogPasses
 from genpas_cli.jobs.options import IngestOptions
 from genpas_cli.logs import numbering
-from genpas_cli.logs.identity import check_decimals
+from genpas_cli.logs.identity import check_decimals, differing_in_blanks
 from genpas_cli.logs.rejects import foreign_in_rejects
 from genpas_cli.logs.sessions import parse_gap
 from genpas_cli.logs.split import parse_split
@@ -186,9 +186,12 @@ class _Ingest:
             numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
             for kind in numbering.KINDS
         )
-        if self.options.decimal_ids == "error":
+        if self.options.decimal_ids != "text":
+            # With `integer` too: a store that is appended to may have 1.0 where the new log has 1.
             for kind in numbering.KINDS:
                 check_decimals(self.con, kind, known[kind], staged)
+        in_blanks = [note for kind in numbering.KINDS if (note := differing_in_blanks(self.con, kind))]
+        staged = replace(staged, notes=(*staged.notes, *in_blanks))
         self.database.leave(ids * _ID_BYTES)
         self._check_room(scratch, new, self.funnel[-1].kept - before, before, len(staged.kept))
         joined = None if self.earlier is None else self.earlier.joined_with(

@@ -29,10 +29,10 @@ def reject_repeated_headers(con: duckdb.DuckDBPyConnection, loaded: Loaded, reje
     """
     for part, roles in zip(loaded.parts, loaded.plan.roles, strict=True):
         numbers = _candidates(con, part, roles)
-        header, names = [*part.log.header], part.log.header
+        header, names = [name.strip() for name in part.log.header], part.log.header
         repeated = []
         for number, record in _records(part, numbers):
-            fields = [field.removeprefix(_MARK) for field in record.fields]
+            fields = [field.removeprefix(_MARK).strip() for field in record.fields]
             if fields != header and sorted(fields) == sorted(header):
                 raise DataError(
                     f"{part.log.name}, line {record.line}: a header with the columns in another order than in the "
@@ -52,8 +52,9 @@ def _candidates(con: duckdb.DuckDBPyConnection, part: Part, roles: Roles) -> lis
     places = [log.columns.index(column) for column in (roles.user, roles.item) if column in log.columns]
     if not log.header or any(place >= len(log.header) for place in places):
         return []
-    user, item = (log.header[place].removeprefix(_MARK) for place in places)
-    either = ", ".join(literal(mark + name) for name in (user, item) for mark in ("", _MARK))
+    user, item = (log.header[place].removeprefix(_MARK).strip() for place in places)
+    texts = (f"{before}{name}{after}" for name in (user, item) for before in ("", _MARK, " ") for after in ("", " "))
+    either = ", ".join(map(literal, texts))
     query = (
         f"SELECT rowid - {part.first} FROM stage.rows WHERE rowid BETWEEN {part.first} AND "
         f"{part.first + part.staged - 1} AND user_id IN ({either}) AND item_id IN ({either}) ORDER BY rowid"

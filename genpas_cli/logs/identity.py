@@ -213,6 +213,29 @@ def check_decimals(con: duckdb.DuckDBPyConnection, kind: Kind, known: pa.Table |
         )
 
 
+def differing_in_blanks(con: duckdb.DuckDBPyConnection, kind: Kind) -> str | None:
+    """Return what to say of ids that differ from others in the blanks around them alone; None if there are none.
+
+    An id is its text, so these are different ids, but seldom meant so.
+
+    Args:
+        con: a connection with `stage.users` and `stage.items` (see `numbering.create_numbers`).
+        kind: which ids.
+    """
+    padded = f"FROM stage.{kind}s WHERE starts_with(id, ' ') OR ends_with(id, ' ')"
+    if not con.execute(f"SELECT 1 {padded} LIMIT 1").fetchall():
+        return None
+    found = con.execute(
+        f"SELECT count(*), min(id) FROM (SELECT id, trim(id) AS bare {padded}) "
+        f"WHERE bare IN (SELECT id FROM stage.{kind}s)"
+    ).fetchall()
+    count, one = found[0]
+    if not count:
+        return None
+    differ = f"{kind} ids differ" if count > 1 else f"{kind} id differs"
+    return f"{count:,} {differ} from another one in the blanks around it alone, such as {one!r}: they are two ids"
+
+
 def _place(con: duckdb.DuckDBPyConnection, kind: Kind, value: str, staged: Staged) -> str:
     """Return the name of the first file that has an id."""
     query = f"SELECT min(rowid) FROM stage.rows WHERE CAST({kind}_id AS VARCHAR) = {literal(value)}"

@@ -17,6 +17,8 @@ from genpas_cli.time_units import UNITS, Unit, UnitCounts, as_date, counts_in, s
 if TYPE_CHECKING:
     from genpas_cli.logs.columns import Column
 
+_FIRST_DATE, _LAST_DATE = 19_000_101, 21_001_231
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -61,6 +63,7 @@ def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: Earlier
     if loaded.plan.time_type not in ("BIGINT", "DOUBLE"):
         return
     new = count_units(con, "time", "stage.rows")
+    _check_dates(con, loaded, new)
     units = (new if earlier is None or earlier.times is None else new + earlier.times).mixed()
     if not units:
         return
@@ -72,6 +75,28 @@ def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: Earlier
         str(usual) if usual is not None else f"the times of {earlier.name if earlier else ''} are in {units[0].name}"
     )
     raise DataError(f"two units of time in one log: {odd}; {other}", tip=_tip(odd, units[0], is_alone=usual is None))
+
+
+def _check_dates(con: duckdb.DuckDBPyConnection, loaded: Loaded, counts: UnitCounts) -> None:
+    """Raise DataError for dates written yyyymmdd among instants: as plain numbers they would be days of 1970."""
+    if not 0 < sum(counts.in_unit) < counts.total:
+        return
+    small = f"SELECT rowid, time FROM stage.rows WHERE time BETWEEN {_FIRST_DATE} AND {_LAST_DATE}"
+    is_date = "try_strptime(CAST(CAST(time AS BIGINT) AS VARCHAR), '%Y%m%d') IS NOT NULL"
+    query = f"SELECT count(*), count(*) FILTER ({is_date}), min(rowid) FROM ({small})"
+    found, dates, row = con.execute(query).fetchall()[0]
+    others = con.execute(f"SELECT count(*) FROM stage.rows WHERE time < {UNITS[0].first}").fetchall()[0][0]
+    if not dates or dates < others or dates < found:
+        return
+    number, part = next((n, p) for n, p in enumerate(loaded.parts) if p.first <= row < p.first + p.staged)
+    column = loaded.plan.roles[number].time
+    assert column is not None  # there are times
+    value = con.execute(f"SELECT time FROM stage.rows WHERE rowid = {row}").fetchall()[0][0]
+    raise DataError(
+        f"{_place(con, part, row - part.first, column)}: {value:.0f} is a date written yyyymmdd, and other times of "
+        "the log count from 1970",
+        tip="Write all times in one way first.",
+    )
 
 
 def _tip(odd: _Found, usual: Unit, *, is_alone: bool) -> str:

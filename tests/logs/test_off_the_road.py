@@ -1,0 +1,58 @@
+"""What an adversary found beside the road: each is a variant of a kind that is tested elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genpas_cli import DataError, IngestOptions, UsageError, ingest
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file of that text."""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("row", ["2024,z,1709300000", "2024,z,1709300000.5"])
+def test_dates_written_as_integers_among_seconds(tmp_path: Path, row: str) -> None:
+    log = write(tmp_path / "log.csv", f"user,item,time\n2024,x,20240131\n2024,y,20240301\n{row}\n")
+    with pytest.raises(DataError, match=r"log\.csv, line 2: 20240131 is a date written yyyymmdd"):
+        ingest(log, tmp_path / "o.store")
+
+
+def test_a_counter_that_grows_into_the_seconds_is_none_of_dates(tmp_path: Path) -> None:
+    rows = "".join(f"u{n % 3},i{n},{n * 10_000_019}\n" for n in range(60))
+    assert ingest(write(tmp_path / "log.csv", "user,item,time\n" + rows), tmp_path / "o.store").interactions == 60
+
+
+def test_ids_that_differ_in_blanks_alone_are_noted(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.csv", "user, item, time\na, x, 1\na, y, 2\na , z,3\n")
+    report = ingest(log, tmp_path / "o.store")
+    assert report.users == 2
+    assert [note for note in report.notes if "blanks" in note] == [
+        "1 user id differs from another one in the blanks around it alone, such as 'a ': they are two ids"
+    ]
+
+
+@pytest.mark.parametrize("again", [" user, item", "user ,item ", " item, user"])
+def test_a_repeated_header_with_blanks(tmp_path: Path, again: str) -> None:
+    log = write(tmp_path / "log.csv", f"user,item\na,x\n{again}\na,y\n")
+    with pytest.raises(DataError, match="line 3"):
+        ingest(log, tmp_path / "o.store")
+
+
+def test_decimal_ids_of_a_store_that_is_appended_to(tmp_path: Path) -> None:
+    """The store has `1.0`, and the new log's `1.0` would become `1`."""
+    store = tmp_path / "o.store"
+    ingest(write(tmp_path / "a.csv", "user,item,time\n1.0,10,4\n2.0,11,5\n"), store)
+    later = write(tmp_path / "b.csv", "user,item,time\n1,12,6\n2,13,7\n")
+    for how in ("error", "integer"):
+        with pytest.raises(DataError, match="written in two ways"):
+            ingest(later, store, IngestOptions(decimal_ids=how), append=True)
+
+
+def test_an_address_with_a_container(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="abfss:// addresses are not read"):
+        ingest("abfss://c@a/x", tmp_path / "o.store")
