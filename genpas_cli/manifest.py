@@ -30,6 +30,8 @@ PART_NAME = "part.json"
 CARD = "README.md"
 """The data card."""
 
+_CONTENT = "content_sha256"
+
 FORMAT_VERSION = 1
 
 Shape = Callable[[Any], bool] | dict[str, "Shape"]
@@ -178,13 +180,18 @@ def _read(directory: Place, name: str, what: str, *, any_version: bool = False) 
     if not path.is_file():
         raise _no_manifest(directory, name, what)
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["format_version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise IntegrityError(f"{path} is damaged: {error}") from error
+        raise IntegrityError(
+            f"{path} is damaged: it is not a JSON object with the key format_version",
+            tip="Make the pairs directory again with genpas augment.",
+        ) from error
     if found != FORMAT_VERSION and not any_version:
         raise DataError(f"{path} is of format version {found}; this genpas reads version {FORMAT_VERSION}")
-    if not isinstance(manifest, dict) or not is_intact(manifest):
+    # One that was written before manifests carried a digest has none of the keys that came with it.
+    is_sealed = SEAL in manifest or _CONTENT not in manifest
+    if not is_sealed or not is_intact(manifest):
         raise IntegrityError(
             f"{path} was changed after genpas wrote it: its content does not agree with its own digest",
             tip="Make the pairs directory again with genpas augment.",

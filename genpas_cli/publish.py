@@ -55,10 +55,10 @@ def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = 
     check_local(path, option)
     if not os.path.lexists(path):
         return
-    if not force:
-        raise UsageError(f"{path} exists", tip=f"Overwrite it with --force, or choose another name with {option}.")
     with _disk_errors(path):
         found = foreign(path)
+    if not force and found is None:
+        raise UsageError(f"{path} exists", tip=f"Overwrite it with --force, or choose another name with {option}.")
     if found is not None:
         raise UsageError(
             f"{path} exists, and --force overwrites only what genpas made: {found}",

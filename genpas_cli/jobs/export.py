@@ -313,10 +313,14 @@ def _foreign_in_export(path: Path) -> str | None:
         return None
     try:
         about = json.loads((path / NAME).read_text(encoding="utf-8"))
-        listed = set(about["files"]) if is_intact(about) else None
+        listed = dict(about["files"]) if is_intact(about) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         listed = None
     if listed is None:
         return f"it has no {NAME} that genpas wrote"
-    name = foreign_entry(path, {NAME, *listed})
-    return None if name is None else f"it holds {name}, which its {NAME} does not list"
+    if (name := foreign_entry(path, {NAME, *listed})) is not None:
+        return f"it holds {name}, which its {NAME} does not list"
+    changed = (
+        name for name, size in listed.items() if (path / name).is_file() and (path / name).stat().st_size != size
+    )
+    return None if (name := next(changed, None)) is None else f"its {name} was changed after genpas wrote it"

@@ -68,8 +68,14 @@ def foreign_in_model(path: Path) -> str | None:
     if (found := _foreign_beside(path, METRICS)) is not None or not (path / METRICS).is_file():
         return found
     listed = _read(path / METRICS).get("files")
-    name = foreign_entry(path, {METRICS, *(listed if isinstance(listed, dict) else {})})
-    return None if name is None else f"it holds {name}, which its {METRICS} does not list"
+    if not isinstance(listed, dict):
+        return f"its {METRICS} lists no files"
+    if (name := foreign_entry(path, {METRICS, *listed})) is not None:
+        return f"it holds {name}, which its {METRICS} does not list"
+    changed = (
+        name for name, digest in listed.items() if (path / name).is_file() and file_digest(path / name) != digest
+    )
+    return None if (name := next(changed, None)) is None else f"its {name} was changed after genpas wrote it"
 
 
 def foreign_in_runs(path: Path, report: str) -> str | None:
@@ -84,8 +90,11 @@ def foreign_in_runs(path: Path, report: str) -> str | None:
     for each in sorted(path.iterdir()):
         if each.name not in (report, STORE, MODELS, PAIRS) or each.is_symlink():
             return f"it holds {each.name}"
+    told = (path / report).read_text(encoding="utf-8")
     for folder, look in ((path / MODELS, foreign_in_model), (path / PAIRS, foreign_in_pairs)):
         for each in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if each.name.removesuffix(".pairs") not in told:
+                return f"it holds {each.relative_to(path)}, of which its {report} says nothing"
             if (found := look(each)) is not None:
                 return f"in {each.relative_to(path)}, {found}"
     return None

@@ -158,7 +158,7 @@ def _tradeoff(report: TuneReport, canvas: Canvas) -> Html:
     if not known:
         return Html("")
     look = looks(f"γ = {exponent(gamma)}" for gamma in report.grid["gamma"])
-    base = _points(known)
+    base = _points(known, known)
     dots = base.mark_point(size=34, filled=True, opacity=0.6).encode(
         color=by_name("color", look, [each.colour for each in look.values()]),
         shape=by_name("shape", look, [each.shape for each in look.values()]),
@@ -171,7 +171,7 @@ def _tradeoff(report: TuneReport, canvas: Canvas) -> Html:
             path, size, width = signs[shape]
             meanings[text] = path
             fill = "var(--panel)" if shape == "star" else "transparent"
-            layers.append(_points(shown).mark_point(
+            layers.append(_points(shown, known).mark_point(
                 shape=path, size=size, fill=fill, stroke="var(--ink)", strokeWidth=width, opacity=1
             ))  # fmt: skip
     least = min(known, key=lambda each: each.kl)
@@ -187,14 +187,15 @@ def _tradeoff(report: TuneReport, canvas: Canvas) -> Html:
     ))  # fmt: skip
 
 
-def _points(configurations: Sequence[Configuration]) -> Any:
+def _points(configurations: Sequence[Configuration], among: Sequence[Configuration]) -> Any:
+    """Return a point for each configuration, on the axes of all: the layers of a chart have one scale."""
     import altair as alt
 
     rows = [
         {"name": f"γ = {exponent(each.gamma)}", "kl": each.kl, "ratio": each.alignment_ratio, "words": _words(each)}
         for each in configurations
     ]
-    across, up = (scale([row[key] for row in rows], 12) for key in ("kl", "ratio"))
+    across, up = scale([each.kl for each in among], 12), scale([each.alignment_ratio for each in among], 12)
     return chart(rows).encode(
         x=alt.X("kl:Q", title="KL to validation (lower is better)", scale=across, axis=alt.Axis(tickCount=6)),
         y=alt.Y("ratio:Q", title="A / D (higher is better)", scale=up, axis=alt.Axis(tickCount=6)),

@@ -330,3 +330,21 @@ def test_merge_takes_nothing_from_outside(inside: InProcess, made: Path) -> None
         refused(inside("merge", "o.pairs.part-1-of-2", "o.pairs.part-2-of-2"), INTEGRITY, "../evil.txt")
     rewrite(part, lambda found: found["files"][0].update(path=first))
     assert inside("merge", "o.pairs.part-1-of-2", "o.pairs.part-2-of-2").returncode == 0
+
+
+def test_a_manifest_without_its_digest_is_not_taken(inside: InProcess, made: Path) -> None:
+    shutil.copytree(made / "log.pairs", inside.cwd / "in.pairs")
+    manifest = inside.cwd / "in.pairs" / "manifest.json"
+    content = json.loads(manifest.read_text("utf-8"))
+    del content["sha256"]
+    manifest.write_text(json.dumps(content | {"seed": 77}), "utf-8")
+    for command in (("verify", "in.pairs"), ("export", "in.pairs", "--to", "jsonl", "-o", "x"), ("stats", "in.pairs")):
+        refused(inside(*command), INTEGRITY, "manifest.json was changed")
+
+
+def test_an_export_that_was_edited_is_kept(inside: InProcess, pairs: Path) -> None:
+    assert inside("export", pairs, "--to", "jsonl", "-o", "out").returncode == 0
+    with (inside.cwd / "out" / "test.jsonl").open("a") as file:
+        file.write("my notes\n")
+    with unchanged(inside.cwd):
+        refused(inside("export", pairs, "--to", "jsonl", "-o", "out", "--force"), USAGE, "test.jsonl was changed")
