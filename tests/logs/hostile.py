@@ -402,9 +402,21 @@ def main() -> None:
             if where in OUTSIDE and said.endswith(" rows"):
                 sys.exit(f"not refused: {where}")
             print(f"{said[:90]!r} {where[:90]!r}")  # noqa: T201  # what the test looks at
-            if (peak := resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024) > MEMORY_LIMIT:
+            if (peak := _peak()) > MEMORY_LIMIT:
                 sys.exit(f"{peak:,} bytes after {where[:200]}")
         print(f"{len(expressions)} expressions, slowest {slowest[0]:.1f} s, peak {peak:,} bytes: {slowest[1]!r}")  # noqa: T201
+
+
+def _peak() -> int:
+    """Return the most bytes of memory that this process has held.
+
+    On Linux not by getrusage: there a process begins with the peak of the one that started it.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
+    return int(peak.split()[1]) * 1024
 
 
 if __name__ == "__main__":
