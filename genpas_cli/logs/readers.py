@@ -184,6 +184,10 @@ def _arrow_reader(source: SourceFile, names: list[str] | None) -> Any:
     batches = (stream.get_batch(n) for n in range(stream.num_record_batches)) if is_file else stream
     schema = stream.schema
     if names is not None and len(set(schema.names)) == len(schema.names):
+        # DuckDB gives a column without a name one of its own.
+        if any(name not in schema.names for name in names):
+            nameless = [name for name in schema.names if name not in names] or schema.names
+            raise DataError(f"{source.name}: a column has a name that cannot be used: {', '.join(map(repr, nameless))}")
         schema = pa.schema([schema.field(name) for name in names])
         batches = (batch.select(names) for batch in batches)
     return pa.RecordBatchReader.from_batches(schema, _validated(batches))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import feather
 
 from genpas_cli import DataError, IngestOptions, UsageError, ingest
 
@@ -56,3 +58,11 @@ def test_decimal_ids_of_a_store_that_is_appended_to(tmp_path: Path) -> None:
 def test_an_address_with_a_container(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="abfss:// addresses are not read"):
         ingest("abfss://c@a/x", tmp_path / "o.store")
+
+
+def test_a_column_without_a_name(tmp_path: Path) -> None:
+    """An index that pandas left without a name: DuckDB calls it otherwise than the file does."""
+    columns = {"user_id": ["a", "a", "b"], "item_id": ["x", "y", "z"], "timestamp": [1, 2, 3], "": [0, 1, 2]}
+    feather.write_feather(pa.table(columns), tmp_path / "log.feather")
+    with pytest.raises(DataError, match=r"log\.feather: a column has a name that cannot be used: ''"):
+        ingest(tmp_path / "log.feather", tmp_path / "o.store")
