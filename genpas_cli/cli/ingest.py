@@ -114,7 +114,7 @@ def say_report(report: IngestReport) -> None:
 
 
 def say_notes(report: IngestReport) -> None:
-    """Print what may be a surprise in how the log was read and ordered; beside --json too, unless -q."""
+    """Print notes on how the log was read and ordered, to stderr, with --json too; -q suppresses them."""
     notes = list(report.notes)
     if report.ties["tied_either"] > _NOTABLE_TIES:
         notes.append(

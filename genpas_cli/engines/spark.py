@@ -278,7 +278,7 @@ def _counted(frame: Frame, step: str) -> Frame:
 
 
 def quantiles(frame: Frame, levels: Sequence[Fraction]) -> list[Any]:
-    """Return for each share the earliest time before which at least so many of all rows lie.
+    """Return, for each share, the earliest time such that at least that share of the rows lies before it.
 
     Where there is none, the time after the last one.
     """

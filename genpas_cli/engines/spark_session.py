@@ -93,7 +93,7 @@ def _sentence(text: str) -> str:
 
 
 def session() -> SparkSession:
-    """Return the session that there is, or start the one that is configured.
+    """Return the active session, or start one with the user's configuration.
 
     Raises:
         MachineError: Spark does not start.
