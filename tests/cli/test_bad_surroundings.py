@@ -169,6 +169,7 @@ def test_what_a_store_has_already_needs_no_space_for_a_sort(genpas: Genpas, tmp_
     assert "1,501,000 interactions" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_memory_limit_below_what_held_out_inputs_take_changes_no_figure(genpas: Genpas) -> None:
     """60,000 held-out inputs of 10 items take 22 MB; of 345 MB, 10 are left for them."""
     assert genpas("ingest", larger_log(genpas.cwd / "log.parquet", 60_000), "-o", "log.store").returncode == 0

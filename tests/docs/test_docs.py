@@ -26,6 +26,9 @@ from genpas_cli.machine import cores
 PAGES = shown.pages()
 NAMES = [page.relative_to(shown.ROOT).as_posix() for page in PAGES]
 
+MET_FIRST = ("README.md", "docs/tutorial.md")
+"""Pages that the fast suite runs; all the others take five minutes, and are among the slow tests."""
+
 
 def text_of(name: str) -> str:
     return (shown.ROOT / name).read_text(encoding="utf-8")
@@ -53,7 +56,9 @@ def runs(
 
 
 @pytest.mark.timeout(900)  # the page of all commands trains models, beside other pages and tests
-@pytest.mark.parametrize("page", NAMES)
+@pytest.mark.parametrize(
+    "page", [name if name in MET_FIRST else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
+)
 def test_what_a_page_shows_is_what_happens(page: str, runs: dict[str, Future[list[shown.Shown]]]) -> None:
     for output in runs[page].result():
         expected, found = shown.masked(output.lines), shown.masked(output.real)

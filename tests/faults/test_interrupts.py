@@ -76,7 +76,7 @@ def test_ctrl_c(driven: Genpas, large_log: Path, large_store: Path, tmp_path: Pa
 
 @every_signal
 def test_a_signal_while_a_log_is_hashed(driven: Genpas, log: Path, tmp_path: Path, number: int) -> None:
-    running = driven.start("--tell", tmp_path / "told", "--slow-hash", "9", "--", "ingest", log, "-o", "out.store")
+    running = driven.start("--tell", tmp_path / "told", "--slow-hash", "4", "--", "ingest", log, "-o", "out.store")
     wait_for_stage(running, tmp_path / "told", "reading")
     time.sleep(0.5)
     running.send_signal(number)

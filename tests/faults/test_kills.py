@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
@@ -16,6 +17,9 @@ from genpas_cli import AugmentOptions, IngestOptions, augment, ingest, verify
 from tests.support import Genpas, identity, small_log, snapshot
 
 Identity = Callable[[Path], dict[str, str]]
+
+KILLS = int(os.environ.get("GENPAS_KILLS", "40"))
+"""How often a run is killed at a random moment; each takes about three seconds."""
 
 
 def contents(store: Path) -> dict[str, str]:
@@ -119,19 +123,20 @@ def kill_at_random_moments(genpas: Genpas, replaced: Replaced, command: list[str
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(200 + 10 * KILLS)
 def test_augment_killed_at_random_moments(genpas: Genpas, tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text(small_log(6000, 3000), encoding="utf-8")
     ingest(tmp_path / "log.csv", tmp_path / "log.store")
     replaced, command = pairs_replaced(genpas, tmp_path / "log.store", pairs=120_000, shards=8)
-    assert "old" in kill_at_random_moments(genpas, replaced, command, 40)
+    assert "old" in kill_at_random_moments(genpas, replaced, command, KILLS)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(200 + 10 * KILLS)
 def test_ingest_killed_at_random_moments(genpas: Genpas, tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text(small_log(6000, 3000), encoding="utf-8")
     replaced, command = store_replaced(genpas, tmp_path / "log.csv")
-    assert "old" in kill_at_random_moments(genpas, replaced, command, 10)
+    assert "old" in kill_at_random_moments(genpas, replaced, command, KILLS // 4)
 
 
 @pytest.mark.slow

@@ -65,7 +65,14 @@ assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
 }
 
 
-@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS.keys())
+QUICK = ("at module level", "of workers", "in a thread that outlives the main thread")
+"""One of each kind; each script takes as long as PyTorch takes to load."""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(code, id=name, marks=() if name in QUICK else pytest.mark.slow) for name, code in SCRIPTS.items()],
+)
 def test_a_script_ends_with_an_iteration_left_open(root: Path, script: str) -> None:
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", f"{HEAD}\n{script}\nprint('end')"],
                           cwd=root, capture_output=True, text=True, timeout=60, check=False)  # fmt: skip

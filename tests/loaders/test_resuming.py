@@ -203,7 +203,7 @@ def replaced(at: Path, root: Path, **options: Any) -> None:
 
 
 @pytest.mark.parametrize("options", [{"seed": 5}, {"pairs": "700"}, {"shard_rows": 500}, {"form": "cuts"}], ids=str)
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("form", ["items", "cuts"])
 def test_a_replaced_directory_ends_the_next_epoch(
     root: Path, tmp_path: Path, workers: int, form: str, options: dict[str, Any]

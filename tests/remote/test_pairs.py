@@ -82,6 +82,7 @@ def test_pairs_there_whose_connection_is_cut_are_read_again(
     assert way.cut == 2
 
 
+@pytest.mark.slow  # it waits for the last of several tries
 def test_pairs_there_that_cannot_be_reached(
     bucket: Bucket, here: Path, genpas: Genpas, cutting: Callable[..., Cutting]
 ) -> None:
