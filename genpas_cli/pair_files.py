@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genpas_cli.arrow_errors import UNREADABLE
 from genpas_cli.checked_files import CheckedFiles
 from genpas_cli.errors import IntegrityError
 from genpas_cli.manifest import manifest_files
@@ -218,7 +219,7 @@ def readable(path: Place) -> Iterator[Place]:
         raise IntegrityError(
             f"{path} is missing; the manifest lists it", tip="Make the pairs directory again with genpas augment."
         ) from error
-    except (pa.ArrowException, KeyError, OSError) as error:  # KeyError: a column that it lacks
+    except (KeyError, *UNREADABLE) as error:  # KeyError: a column that it lacks
         raise IntegrityError(f"{path} is damaged: {error}", tip="See what else is: genpas verify PAIRS") from error
 
 

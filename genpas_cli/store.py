@@ -35,7 +35,7 @@ from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.machine import Machine
 from genpas_cli.manifest import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.sampling.user_targets import UserTargets
-from genpas_cli.sealed import content_digest
+from genpas_cli.sealed import SEAL, content_digest
 from genpas_cli.sequence_source import USERS_A_READ, Evaluated, Lengths, SequenceSource, Split, possible_targets
 from genpas_cli.sequences import Sequences, Spans
 from genpas_cli.spans import RowOrder, cut_spans
@@ -185,10 +185,17 @@ def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any], interactions: s
     """
     content = None if interactions is None else _content_digest(con, "store", interactions)
     known = {"format_version": FORMAT_VERSION, **meta, _CONTENT: content}
+    known[SEAL] = _seal(con, "store", known)
     rows = [(key, json.dumps(value)) for key, value in known.items()]
     con.executemany("insert into store.meta values (?, ?)", rows)
     con.execute("checkpoint store")
     con.execute("detach store")
+
+
+def _seal(con: duckdb.DuckDBPyConnection, name: str, meta: dict[str, Any]) -> str:
+    """Return the digest of what an attached store says of itself and of how it was made."""
+    told = [con.sql(f"from {name}.{table}").fetchall() for table in ("sources", "funnel")]
+    return content_digest([{key: value for key, value in meta.items() if key != SEAL}, *told])
 
 
 def _content_digest(con: duckdb.DuckDBPyConnection, name: str, interactions: str) -> str:
@@ -258,6 +265,14 @@ class Store(SequenceSource):
             digest = digest or TableDigest(batch.schema)
             digest.add(batch)
         return _content_digest(self.database.con, self.name, "" if digest is None else digest.hexdigest())
+
+    def check_content(self) -> None:
+        """Raise IntegrityError if the store holds something else than when it was made: a pass over all rows."""
+        if self.content_digest not in (None, self.compute_content_digest()):
+            raise IntegrityError(
+                f"{self.path} was changed after genpas wrote it: its content does not agree with its digest",
+                tip="Make it again from the logs: genpas ingest LOGS -o STORE",
+            )
 
     def rows(self, table: Literal["sources", "funnel"]) -> list[dict[str, Any]]:
         """Return a small table as dictionaries."""
@@ -368,7 +383,7 @@ class Store(SequenceSource):
         """Yield batches whose first columns, or all of them, hold no null."""
         for batch in batches:
             if any(column.null_count for column in batch.columns[:columns]):
-                raise IntegrityError(f"{self.path}: a number is missing", tip=self._again())
+                raise IntegrityError(f"{self.path}: a number or an id is missing", tip=self._again())
             yield batch
 
     def _sound(self, batches: Iterator[Any], *, first: int, has_time: bool = False) -> Iterator[Any]:
@@ -390,7 +405,8 @@ class Store(SequenceSource):
     def vocabulary(self, table: Literal["users", "items"]) -> Iterator[Any]:
         """Yield Arrow batches (number, id) in the order of numbers."""
         name = table[:-1]
-        yield from self.database.read(f"select {name}_num, {name}_id from {self.name}.{table}", _BATCH_ROWS)
+        query = f"select {name}_num, {name}_id from {self.name}.{table}"
+        yield from self._without_nulls(self.database.read(query, _BATCH_ROWS))
 
 
 @contextmanager
@@ -495,6 +511,9 @@ def _read_meta(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[st
             tip=f"Make it again with this version: genpas ingest LOGS -o {path}",
         )
     wrong = misshapen(meta, _META) or _wrong_column(con, name, meta)
+    # A store that has no digest of its content is of a version that sealed nothing.
+    if not wrong and _CONTENT in meta and meta.get(SEAL) != _seal(con, name, meta):
+        wrong = "what it says of itself and of its logs"
     if wrong:
         raise DataError(
             f"the store {path} is damaged: {wrong} is not as genpas writes it",

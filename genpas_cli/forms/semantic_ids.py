@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from genpas_cli.arrow_errors import UNREADABLE
 from genpas_cli.errors import DataError
 from genpas_cli.forms.form import Form, Tokens, list_of, replaced
 
@@ -44,14 +45,15 @@ def read_codes(path: Path) -> Codes:
     """
     try:
         table = pq.read_table(path).combine_chunks()
+        table.validate(full=True)
+        names = table.schema.names
     except FileNotFoundError as error:
         raise DataError(f"no such file: {path}") from error
-        table.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is not a Parquet file, or damaged: {error}") from error
     there = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
     lists = [field.name for field in table.schema if pa.types.is_list(field.type) or pa.types.is_large_list(field.type)]
-    if "item_id" not in table.schema.names or len(lists) != 1 or not pa.types.is_integer(
+    if "item_id" not in names or len(lists) != 1 or not pa.types.is_integer(
         table.schema.field(lists[0]).type.value_type
     ):  # fmt: skip
         raise DataError(f"{path}: it takes a column item_id and one of lists of integers; the columns are: {there}")

@@ -131,6 +131,8 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
         bad_rows = scratch / "rejects.csv"
         if earlier is not None:
             options = earlier.options(options)
+            # The digest of the new store would vouch for whatever was changed in the old one.
+            earlier.store.check_content()
         report = _Ingest(database, options, progress, earlier).run(arguments, scratch, bad_rows, new)
         if bad_rows.exists():
             shutil.move(bad_rows, rejected)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genpas_cli.arrow_errors import UNREADABLE
 from genpas_cli.errors import DataError, IntegrityError, UsageError
 from genpas_cli.forms.form import Form
 from genpas_cli.manifest import NAME, Manifest, Shape, is_count, misshapen
@@ -149,7 +150,7 @@ class StreamReader:
     def __init__(self, stream: BinaryIO) -> None:
         try:
             self._reader = pa.ipc.open_stream(stream)
-        except (pa.ArrowException, OSError) as error:
+        except UNREADABLE as error:
             raise DataError(
                 f"standard input is no Arrow stream of pairs ({error})",
                 tip="It takes what augment writes: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
@@ -184,7 +185,7 @@ class StreamReader:
                 batch.validate(full=True)
             except StopIteration:
                 break
-            except (pa.ArrowException, OSError) as error:
+            except UNREADABLE as error:
                 raise IntegrityError(f"the stream on standard input was cut after {seen:,} pairs ({error})") from error
             check_batch(batch, self.form.schema, "standard input")
             if self.manifest["ids"] == "num":
@@ -240,7 +241,7 @@ def _vocabulary_of(path: Place, table: str) -> pa.Array:
         columns = [f"{name}_num", f"{name}_id"]
         ids = read_from(path, lambda file: pq.read_table(file, columns=columns)).combine_chunks()
         ids.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is no vocabulary of genpas: {error}") from error
     if not np.array_equal(ids[f"{name}_num"].to_numpy(), np.arange(1, len(ids) + 1)):
         raise DataError(f"{path} is no vocabulary of genpas: its numbers are not 1, 2, 3, ...")

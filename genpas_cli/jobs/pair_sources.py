@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from genpas_cli.arrow_errors import UNREADABLE
 from genpas_cli.errors import DataError
 from genpas_cli.manifest import Manifest
 from genpas_cli.pair_files import PairFiles
@@ -146,7 +147,7 @@ class OtherPairs:
         for file, _ in self._files:
             try:
                 schema = pq.read_schema(file)
-            except (pa.ArrowInvalid, OSError) as error:
+            except UNREADABLE as error:
                 raise DataError(f"{file} is not a Parquet file: {error}") from error
             for name, is_list in zip(self._columns, (True, False), strict=True):
                 if name not in schema.names:

@@ -115,21 +115,12 @@ def check_store(store: Store, directory: Place, manifest: Manifest) -> None:
     elif made_from is not None and store.content_digest != made_from:
         differs = "its interactions, their order, their split or its vocabularies are others"
     else:
-        _check_content(store)
+        store.check_content()
         return
     raise IntegrityError(
         f"{store.path} is not the store of {directory}: {differs}",
         tip="Name the store that the pairs were made from; genpas augment LOGS --store PATH keeps it.",
     )
-
-
-def _check_content(store: Store) -> None:
-    """Raise IntegrityError if a store holds something else than when it was made: somebody changed it by SQL."""
-    if store.content_digest not in (None, store.compute_content_digest()):
-        raise IntegrityError(
-            f"{store.path} was changed after genpas wrote it: its content does not agree with its digest",
-            tip="Make it again from the logs: genpas ingest LOGS -o STORE",
-        )
 
 
 def _unlisted(directory: Place, files: list[ShardFile]) -> list[str]:

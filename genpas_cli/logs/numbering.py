@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from genpas_cli.arrow_errors import UNREADABLE
 from genpas_cli.errors import DataError
 
 Kind = Literal["user", "item"]
@@ -77,7 +78,7 @@ def read_known(path: str, kind: Kind) -> pa.Table:
         table = _read_numbers(file, kind, names)
         table = pa.table({"num": table.column(0).cast(pa.int32()), "id": table.column(1).cast(pa.string())})
         table.validate(full=True)
-    except (pa.ArrowException, duckdb.Error, KeyError, OSError) as error:
+    except (duckdb.Error, KeyError, *UNREADABLE) as error:
         raise DataError(f"--{kind}s {path} has no columns {names[0]}, {names[1]}", tip=tip) from error
     if table.column("num").null_count or table.column("id").null_count:
         raise DataError(f"--{kind}s {path}: a row without number or id", tip=tip)

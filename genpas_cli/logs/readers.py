@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genpas_cli.arrow_errors import UNREADABLE
 from genpas_cli.errors import DataError
 from genpas_cli.logs.columns import Column, Named
 from genpas_cli.logs.detection import Detected, detect
@@ -137,7 +138,7 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, source: SourceFile, detected: 
         described = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         # DuckDB gives the second of two equal names another one, without a word.
         schema = pq.read_schema(source.path)
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
+    except (duckdb.Error, *UNREADABLE) as error:
         if isinstance(error, duckdb.InterruptException):
             raise
         raise DataError(f"{source.name}: the Parquet file is truncated or corrupt ({first_line(error)})") from error
@@ -179,7 +180,7 @@ def _arrow_reader(source: SourceFile, names: list[str] | None) -> Any:
         is_file = mapped.read(len(_ARROW_FILE)) == _ARROW_FILE
         mapped.seek(0)
         stream = pa.ipc.open_file(mapped) if is_file else pa.ipc.open_stream(mapped)
-    except (pa.ArrowInvalid, OSError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{source.name}: the Arrow data is truncated or corrupt ({first_line(error)})") from error
     batches = (stream.get_batch(n) for n in range(stream.num_record_batches)) if is_file else stream
     schema = stream.schema

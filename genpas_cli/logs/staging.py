@@ -216,7 +216,7 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     except duckdb.Error as error:
         failure = machine_lacks(error)
         raise failure or DataError(f"the logs cannot be read ({first_line(error)})") from error
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"the Arrow data is truncated or corrupt ({first_line(error)})") from error
     finally:
         # It would keep its file open, and be a name in the caller's database.

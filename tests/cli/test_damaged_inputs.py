@@ -105,6 +105,21 @@ STORES = {
     "update interactions set item_num = 999999": (INTEGRITY, "item_num 999999"),
     "update interactions set item_num = null": (INTEGRITY, "missing"),
     "update users set train_length = null": (INTEGRITY, "missing"),
+    "update meta set value = json_merge_patch(value, '{\"dedup\": \"x\"}') where key = 'options'": (DATA, "damaged"),
+    "update meta set value = '[1, \"x\"]' where key = 'time_range'": (DATA, "damaged"),
+    "update sources set bytes = bytes + 1": (DATA, "damaged"),
+    "update funnel set dropped = dropped + 1": (DATA, "damaged"),
+    "delete from meta where key = 'sha256'": (DATA, "damaged"),
+}
+
+APPENDED_TO = {
+    "insert into interactions from interactions limit 3": "was changed",
+    "update users set user_id = user_id || 'x'": "was changed",
+    "update interactions set user_num = null": "was changed",
+    "update interactions set item_num = null": "was changed",
+    "update interactions set time = null": "was changed",
+    "create or replace table interactions as from interactions order by random()": "was changed",
+    "update meta set value = json_merge_patch(value, '{\"value\": 1}') where key = 'options'": "damaged",
 }
 
 
@@ -118,14 +133,25 @@ def test_a_store_that_is_not_as_it_was_written(inside: InProcess, store: Path, s
         refused(inside(*command), code, "bad.store", words, "genpas ingest")
 
 
-@pytest.mark.parametrize("column", ["item_num", "user_num", "time"])
-def test_a_store_with_nulls_that_is_appended_to(inside: InProcess, store: Path, column: str) -> None:
+def test_an_item_without_an_id(inside: InProcess, store: Path) -> None:
     shutil.copy(store, inside.cwd / "bad.store")
     with duckdb.connect(str(inside.cwd / "bad.store")) as con:
-        con.execute(f"update interactions set {column} = null")
-    (inside.cwd / "day.csv").write_text("user_id,item_id,timestamp\nu1,i1,99999\n", encoding="utf-8")
-    done = inside("ingest", "day.csv", "-o", "bad.store", "--append")
-    refused(done, INTEGRITY, "bad.store", "missing", "genpas ingest")
+        con.execute("update items set item_id = null where item_num = 3")
+    for form in ("items", "cuts"):
+        done = inside("augment", "bad.store", "-o", "x.pairs", "--form", form)
+        refused(done, INTEGRITY, "bad.store", "an id is missing", "genpas ingest")
+
+
+@pytest.mark.parametrize("statement", APPENDED_TO)
+def test_a_store_that_was_changed_is_not_appended_to(inside: InProcess, store: Path, statement: str) -> None:
+    shutil.copy(store, inside.cwd / "log.store")
+    with duckdb.connect(str(inside.cwd / "log.store")) as con:
+        con.execute(statement)
+    (inside.cwd / "day.csv").write_text("user_id,item_id,timestamp\nu1,i1,99999999\n", encoding="utf-8")
+    with unchanged(inside.cwd):
+        done = inside("ingest", "day.csv", "-o", "log.store", "--append")
+    assert done.returncode in (DATA, INTEGRITY)
+    refused(done, done.returncode, "log.store", APPENDED_TO[statement], "genpas ingest")
 
 
 def test_a_vocabulary_of_other_columns(inside: InProcess, damaged: Path, log: Path) -> None:
@@ -136,6 +162,16 @@ def test_a_vocabulary_of_other_columns(inside: InProcess, damaged: Path, log: Pa
     pq.write_table(pa.table({"item_id": structs, "codes": [[1], [2]]}), inside.cwd / "codes.parquet")
     done = inside("export", "log.pairs", "--to", "jsonl", "-o", "x", "--semantic-ids", "codes.parquet")
     refused(done, DATA, "codes.parquet", "item_id is a struct")
+
+
+def test_a_column_name_that_is_not_utf_8(inside: InProcess, pairs: Path) -> None:
+    shutil.copytree(pairs, inside.cwd / "log.pairs")
+    pq.write_table(pa.table({"item_id": ["a"], "codesXY": [[1]]}), inside.cwd / "codes.parquet", compression="none")
+    content = (inside.cwd / "codes.parquet").read_bytes()
+    # The schema stands there twice: Parquet's own, and Arrow's, in Base64.
+    (inside.cwd / "codes.parquet").write_bytes(content.replace(b"codesXY", b"codes\xff\xfe"))
+    done = inside("export", "log.pairs", "--to", "jsonl", "-o", "x", "--semantic-ids", "codes.parquet")
+    refused(done, DATA, "codes.parquet", "damaged")
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 200_000], ids=["arrays", "objects"])
