@@ -337,6 +337,8 @@ def main() -> None:
     asked = parser.parse_args()
     numbers = iter(range(asked.first, asked.first + asked.count))
     tally = fuzz(numbers, asked.seed, seconds=asked.seconds, only=asked.only, keep=asked.keep)
+    print(f"{tally.cases.total():,} cases: {dict(tally.cases)}")  # noqa: T201  # a script
+    print(f"exit codes {dict(tally.codes)}; slowest {tally.slowest[0]:.1f} s; {len(tally.failures)} failures")  # noqa: T201  # as above
     sys.exit(bool(tally.failures))
 
 
