@@ -16,22 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from genpas_cli.errors import (
-        CheckFailedError,
-        DataError,
-        GenpasError,
-        IntegrityError,
-        MachineError,
-        UsageError,
-    )  # fmt: skip
-    from genpas_cli.jobs.augment import AugmentReport, PairStream, augment, augment_stream, plan
-    from genpas_cli.jobs.compare import compare
-    from genpas_cli.jobs.export import ExportReport, export, export_stream
-    from genpas_cli.jobs.fresh import FreshPairs, fresh_pairs
-    from genpas_cli.jobs.ingest import IngestReport, ingest
-    from genpas_cli.jobs.ingest_plan import IngestPlan, plan_ingest
-    from genpas_cli.jobs.merge import MergeReport, merge
-    from genpas_cli.jobs.options import (
+    from genpas_cli.augment.fresh import FreshPairs, fresh_pairs
+    from genpas_cli.augment.job import AugmentReport, PairStream, augment, augment_stream, plan
+    from genpas_cli.augment.merge import MergeReport, merge
+    from genpas_cli.augment.options import (
         AugmentOptions,
         CompareOptions,
         ExportOptions,
@@ -41,31 +29,43 @@ if TYPE_CHECKING:
         TrainOptions,
         TuneOptions,
     )
-    from genpas_cli.jobs.stats import stats
-    from genpas_cli.jobs.train import TrainReport, train
-    from genpas_cli.jobs.tune import tune
-    from genpas_cli.jobs.verify import VerifyReport, verify
-    from genpas_cli.machine import MachineOptions
-    from genpas_cli.report.comparison import Compared, CompareReport, SeedRun
-    from genpas_cli.report.figures import Configuration, DataFigures, StatsReport, StrategyFigures, TuneReport
+    from genpas_cli.augment.verify import VerifyReport, verify
+    from genpas_cli.export.job import ExportReport, export, export_stream
+    from genpas_cli.figures.results import Configuration, DataFigures, StatsReport, StrategyFigures, TuneReport
+    from genpas_cli.figures.stats import stats
+    from genpas_cli.ingest.job import IngestReport, ingest
+    from genpas_cli.ingest.plan import IngestPlan, plan_ingest
+    from genpas_cli.runtime.errors import (
+        CheckFailedError,
+        DataError,
+        GenpasError,
+        IntegrityError,
+        MachineError,
+        UsageError,
+    )  # fmt: skip
+    from genpas_cli.runtime.machine import MachineOptions
     from genpas_cli.sampling.strategies import Strategy, parse_strategy
+    from genpas_cli.training.compare import compare
+    from genpas_cli.training.comparison import Compared, CompareReport, SeedRun
+    from genpas_cli.training.job import TrainReport, train
+    from genpas_cli.training.tune import tune
 
 _HOMES = {
-    "AugmentOptions": "jobs.options", "AugmentReport": "jobs.augment", "CheckFailedError": "errors",
-    "CompareOptions": "jobs.options", "CompareReport": "report.comparison", "Compared": "report.comparison",
-    "Configuration": "report.figures", "DataError": "errors", "DataFigures": "report.figures",
-    "ExportOptions": "jobs.options", "ExportReport": "jobs.export", "FreshPairs": "jobs.fresh",
-    "GenpasError": "errors", "IngestOptions": "jobs.options", "IngestPlan": "jobs.ingest_plan",
-    "IngestReport": "jobs.ingest", "IntegrityError": "errors", "MachineError": "errors", "MachineOptions": "machine",
-    "MergeReport": "jobs.merge", "PairStream": "jobs.augment",
-    "RunsOptions": "jobs.options", "SeedRun": "report.comparison", "StatsOptions": "jobs.options",
-    "StatsReport": "report.figures", "Strategy": "sampling.strategies", "StrategyFigures": "report.figures",
-    "TrainOptions": "jobs.options", "TrainReport": "jobs.train", "TuneOptions": "jobs.options",
-    "TuneReport": "report.figures", "UsageError": "errors", "VerifyReport": "jobs.verify", "augment": "jobs.augment",
-    "augment_stream": "jobs.augment", "compare": "jobs.compare", "export": "jobs.export",
-    "export_stream": "jobs.export", "fresh_pairs": "jobs.fresh", "ingest": "jobs.ingest", "merge": "jobs.merge",
-    "parse_strategy": "sampling.strategies", "plan": "jobs.augment", "plan_ingest": "jobs.ingest_plan",
-    "stats": "jobs.stats", "train": "jobs.train", "tune": "jobs.tune", "verify": "jobs.verify",
+    "AugmentOptions": "augment.options", "AugmentReport": "augment.job", "CheckFailedError": "runtime.errors",
+    "CompareOptions": "augment.options", "CompareReport": "training.comparison", "Compared": "training.comparison",
+    "Configuration": "figures.results", "DataError": "runtime.errors", "DataFigures": "figures.results",
+    "ExportOptions": "augment.options", "ExportReport": "export.job", "FreshPairs": "augment.fresh",
+    "GenpasError": "runtime.errors", "IngestOptions": "augment.options", "IngestPlan": "ingest.plan",
+    "IngestReport": "ingest.job", "IntegrityError": "runtime.errors", "MachineError": "runtime.errors",
+    "MachineOptions": "runtime.machine", "MergeReport": "augment.merge", "PairStream": "augment.job",
+    "RunsOptions": "augment.options", "SeedRun": "training.comparison", "StatsOptions": "augment.options",
+    "StatsReport": "figures.results", "Strategy": "sampling.strategies", "StrategyFigures": "figures.results",
+    "TrainOptions": "augment.options", "TrainReport": "training.job", "TuneOptions": "augment.options",
+    "TuneReport": "figures.results", "UsageError": "runtime.errors", "VerifyReport": "augment.verify",
+    "augment": "augment.job", "augment_stream": "augment.job", "compare": "training.compare", "export": "export.job",
+    "export_stream": "export.job", "fresh_pairs": "augment.fresh", "ingest": "ingest.job", "merge": "augment.merge",
+    "parse_strategy": "sampling.strategies", "plan": "augment.job", "plan_ingest": "ingest.plan",
+    "stats": "figures.stats", "train": "training.job", "tune": "training.tune", "verify": "augment.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers

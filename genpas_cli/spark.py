@@ -7,6 +7,6 @@ augment(spark.table("shop.events"), "/lake/shop.pairs", order=["event_id"])
 
 from __future__ import annotations
 
-from genpas_cli.jobs.spark import augment_by_spark as augment
+from genpas_cli.augment.spark_job import augment_by_spark as augment
 
 __all__ = ["augment"]

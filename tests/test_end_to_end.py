@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from genpas_cli import AugmentOptions, IngestOptions, augment, ingest
-from genpas_cli.engines import work
-from genpas_cli.jobs import planning
+from genpas_cli.augment import planning
+from genpas_cli.augment.engines import work
 from tests import oracle
 
 HELD_OUT = 2

@@ -56,8 +56,8 @@ def main() -> None:
 def _refuse_secrets() -> None:
     """Leave if an argument is a URI with a password in it: typer would show one that it does not expect."""
     from genpas_cli.cli import console
-    from genpas_cli.errors import redacted
-    from genpas_cli.uris import looks_like_uri
+    from genpas_cli.runtime.errors import redacted
+    from genpas_cli.runtime.object_storage.uris import looks_like_uri
 
     for argument in sys.argv[1:]:
         # There, what stands before the @ is a container, and no secret.
@@ -75,7 +75,7 @@ def load(names: Iterable[str]) -> None:
     """Give these commands their options and their work; the others stay a name, as each has dozens to build."""
     _application()
     for name in names:
-        import_module(f"genpas_cli.cli.{name}")
+        import_module(f"genpas_cli.cli.commands.{name}")
 
 
 def __getattr__(name: str) -> Any:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from genpas_cli.progress import Progress, silent
-from genpas_cli.visible import one_line, visible
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.visible import one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -15,7 +15,7 @@ import typer
 
 from genpas_cli.cli import console
 from genpas_cli.cli.leaving import give_up_stdout
-from genpas_cli.errors import (
+from genpas_cli.runtime.errors import (
     CheckFailedError,
     DataError,
     GenpasError,

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from genpas_cli.signals import ENDING, came
-from genpas_cli.visible import one_line
+from genpas_cli.runtime.signals import ENDING, came
+from genpas_cli.runtime.visible import one_line
 
 _INTERRUPTED = 128 + signal.SIGINT
 _MACHINE = 3
@@ -51,7 +51,7 @@ def leaving_requests_behind() -> Iterator[None]:
     try:
         yield
     except SystemExit as leaving:
-        calls = sys.modules.get("genpas_cli.storage_calls")
+        calls = sys.modules.get("genpas_cli.runtime.object_storage.requests")
         if calls is None or not calls.is_unanswered():
             raise
         with suppress(OSError, ValueError):

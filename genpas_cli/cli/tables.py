@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from genpas_cli.cli import console
-from genpas_cli.report.comparison import ACCURACY, CompareReport
-from genpas_cli.report.figures import BETTER, DataFigures, StatsReport, StrategyFigures, TuneReport, strategy_as_json
+from genpas_cli.figures.results import BETTER, DataFigures, StatsReport, StrategyFigures, TuneReport, strategy_as_json
 from genpas_cli.report.wording import best_places
-from genpas_cli.wording import counted, percent, time_range
+from genpas_cli.runtime.wording import counted, percent, time_range
+from genpas_cli.training.comparison import ACCURACY, CompareReport
 
 if TYPE_CHECKING:
     from rich.table import Table

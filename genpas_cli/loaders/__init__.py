@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from genpas_cli.errors import MachineError
+from genpas_cli.runtime.errors import MachineError
 
 if TYPE_CHECKING:
     from genpas_cli.loaders.in_memory import InMemoryPairDataset

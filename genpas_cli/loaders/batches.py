@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genpas_cli.errors import DataError, UsageError
-from genpas_cli.sequences import copy_ranges, windows
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.store.sequences import copy_ranges, windows
 
 Pad = Literal["left", "right", "none"]
 

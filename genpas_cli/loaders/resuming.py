@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from genpas_cli.errors import UsageError
 from genpas_cli.loaders.setting import at_least
+from genpas_cli.runtime.errors import UsageError
 
 _EPOCH, _BATCHES, _WORKERS, _RESUMED_BY, _READ_BY, _READERS, _BEGUN = range(7)
 """Places of the shared numbers; from `_BEGUN` on, one per worker: whether it has begun the resumed pass."""

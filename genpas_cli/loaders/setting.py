@@ -9,10 +9,10 @@ from typing import get_args
 
 import torch
 
-from genpas_cli.errors import UsageError
 from genpas_cli.loaders.batches import BatchForm, Pad, check_columns
 from genpas_cli.loaders.sources import PairsDirectory, PairShards
-from genpas_cli.places import StoragePlace
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.object_storage.locations import StoragePlace
 
 
 def source_of(source: PairShards | str | Path) -> PairShards:

@@ -9,11 +9,11 @@ from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
-from genpas_cli.errors import UsageError
-from genpas_cli.pair_files import PairFiles
-from genpas_cli.places import StoragePlace, place_of
-from genpas_cli.shards import ShardFile
-from genpas_cli.threads import pool
+from genpas_cli.pairs.reader import PairFiles
+from genpas_cli.pairs.shards import ShardFile
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.object_storage.locations import StoragePlace, place_of
+from genpas_cli.runtime.threads import pool
 
 _READERS = 2
 """Threads that decode a pairs directory for one reader: decoding takes twice as long as making batches."""
@@ -44,7 +44,7 @@ class PairShards(Protocol):
 
     Attributes:
         name: what it is, for messages.
-        schema: Arrow schema of the pairs (`genpas_cli.pairs.pair_schema`).
+        schema: Arrow schema of the pairs (`genpas_cli.pairs.gathering.pair_schema`).
         max_input: no input is longer; None if there is no such limit.
         identity: text that differs for pairs that differ: a state of one source is refused by another.
     """

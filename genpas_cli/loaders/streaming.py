@@ -9,8 +9,6 @@ from typing import Any
 import pyarrow as pa
 from torch.utils.data import IterableDataset, get_worker_info
 
-from genpas_cli.arguments import checked
-from genpas_cli.errors import UsageError
 from genpas_cli.loaders.batches import Pad, Window, packed_batch, window_of
 from genpas_cli.loaders.division import (
     Batching,
@@ -25,7 +23,9 @@ from genpas_cli.loaders.resuming import Position, check_state, pass_of_one, pass
 from genpas_cli.loaders.setting import at_least, batch_form, place_in_world, source_of
 from genpas_cli.loaders.sources import PairShards
 from genpas_cli.loaders.tensors import Batch, SentBatch, as_tensors
-from genpas_cli.threads import pool
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.threads import pool
 
 WINDOW_ROWS = 1 << 17
 """Rows that are shuffled together by default: those of two row groups.

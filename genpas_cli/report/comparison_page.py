@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from genpas_cli.report.comparison import ACCURACY, Compared, CompareReport
 from genpas_cli.report.curves import Looks, by_name, colours
 from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, chart, scale
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.strategies import star
 from genpas_cli.report.theme import legend, looks, swatch
 from genpas_cli.report.wording import BY_KEY, best_places, count, exponent
+from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport
 
 _METRICS = {
     "ndcg@5": "NDCG@5", "ndcg@10": "NDCG@10", "ndcg@20": "NDCG@20", "recall@5": "Recall@5", "recall@10": "Recall@10",

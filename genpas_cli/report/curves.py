@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from genpas_cli.distribution.positions import Bin
+from genpas_cli.figures.distribution.positions import Bin
+from genpas_cli.figures.drawing_data import PopularityCurve
+from genpas_cli.figures.results import StrategyFigures
 from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, Drawn, Rows, chart
-from genpas_cli.report.figures import StrategyFigures
-from genpas_cli.report.illustrations import PopularityCurve
 from genpas_cli.report.markup import Html
 from genpas_cli.report.theme import HELD_OUT, LINE, WIDE_LINE, Look, legend
 from genpas_cli.report.wording import count
-from genpas_cli.wording import percent
+from genpas_cli.runtime.wording import percent
 
 Looks = Mapping[str, Look]
 

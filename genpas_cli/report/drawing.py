@@ -9,9 +9,9 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from genpas_cli.errors import MachineError
 from genpas_cli.report import theme
 from genpas_cli.report.markup import Html, tag
+from genpas_cli.runtime.errors import MachineError
 
 Rows = Sequence[Mapping[str, Any]]
 """The data of a chart. `words` is what a point says of itself when it is pointed at."""

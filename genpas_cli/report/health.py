@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from genpas_cli.report.figures import DataFigures
+from genpas_cli.figures.results import DataFigures
 from genpas_cli.report.markup import Html, join, tag
 from genpas_cli.report.wording import count, decimals
-from genpas_cli.wording import percent, time_range
+from genpas_cli.runtime.wording import percent, time_range
 
 _MANY_TIED = 0.05
 _MANY_COLD = 0.05

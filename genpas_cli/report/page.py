@@ -9,15 +9,15 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from genpas_cli.machine import disk_error
-from genpas_cli.publish import building, refuse_existing
-from genpas_cli.report.comparison import CompareReport
+from genpas_cli.figures.results import StatsReport, TuneReport
 from genpas_cli.report.comparison_page import comparison_body
 from genpas_cli.report.drawing import Canvas, check_report_extra, runtime
-from genpas_cli.report.figures import StatsReport, TuneReport
 from genpas_cli.report.markup import Html, join, tag
 from genpas_cli.report.stats_page import stats_body
 from genpas_cli.report.tune_page import tune_body
+from genpas_cli.runtime.atomic_output import building, refuse_existing
+from genpas_cli.runtime.machine import disk_error
+from genpas_cli.training.comparison import CompareReport
 
 __all__ = ["check_page", "write_comparison_page", "write_stats_page", "write_tune_page"]
 
@@ -76,7 +76,7 @@ def check_page(path: Path) -> None:
 
 
 def _foreign_page(path: Path) -> str | None:
-    """Tell whether an existing file is one of our pages, see `genpas_cli.publish.Foreign`."""
+    """Tell whether an existing file is one of our pages, see `genpas_cli.runtime.atomic_output.Foreign`."""
     if path.is_symlink() or not path.is_file():
         return "it is not a file"
     with path.open("rb") as file:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from genpas_cli.figures.drawing_data import Illustrations
+from genpas_cli.figures.results import StatsReport, StrategyFigures
 from genpas_cli.report import curves, heatmaps
 from genpas_cli.report.drawing import Canvas, Caption
-from genpas_cli.report.figures import StatsReport, StrategyFigures
 from genpas_cli.report.health import health_panel, held_out_words
-from genpas_cli.report.illustrations import Illustrations
 from genpas_cli.report.markup import Html, join, section, tag
 from genpas_cli.report.strategies import draws, fair_draw, meanings, measured_table, strategy_table
 from genpas_cli.report.theme import looks

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from genpas_cli.figures.results import FairDrawFigures, StrategyFigures
 from genpas_cli.report.curves import Looks, colours
 from genpas_cli.report.drawing import ROW, Canvas, Caption, chart, scale
-from genpas_cli.report.figures import FairDrawFigures, StrategyFigures
 from genpas_cli.report.markup import Html, join, row, table, tag
 from genpas_cli.report.theme import mark_legend, swatch
 from genpas_cli.report.wording import BY_KEY, FIGURES, Figure, best_of, count, exponent

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
+from genpas_cli.figures.results import Configuration, TuneReport
 from genpas_cli.report import heatmaps
 from genpas_cli.report.curves import by_name
 from genpas_cli.report.drawing import Canvas, Caption, chart, scale
-from genpas_cli.report.figures import Configuration, TuneReport
 from genpas_cli.report.heatmaps import Mark, Place
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.theme import DIAMOND, DISC, STAR, legend, looks, mark_legend

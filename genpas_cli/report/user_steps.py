@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from genpas_cli.figures.drawing_data import Illustrations, StepsOfUser
 from genpas_cli.report.curves import Looks
 from genpas_cli.report.drawing import Canvas, Drawn, chart
-from genpas_cli.report.illustrations import Illustrations, StepsOfUser
 from genpas_cli.report.markup import Html, join, tag
 from genpas_cli.report.theme import Look, swatch
-from genpas_cli.wording import percent
+from genpas_cli.runtime.wording import percent
 
 _HEIGHT = 100
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from genpas_cli.report.figures import BETTER
-from genpas_cli.wording import percent
+from genpas_cli.figures.results import BETTER
+from genpas_cli.runtime.wording import percent
 
 MISSING = "–"
 

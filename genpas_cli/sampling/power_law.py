@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from genpas_cli.errors import DataError, UsageError
+from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.sampling.kernels import Floats, Ints
 
 LARGEST_EXPONENT = 50.0

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genpas_cli.arguments import checked
-from genpas_cli.errors import UsageError
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.errors import UsageError
 from genpas_cli.sampling.kernels import Ints, PositionKernel, SequenceKernel
 from genpas_cli.sampling.power_law import PowerLaw, check_exponent, show_exponent
 from genpas_cli.sampling.sequence_sampling import PairCountWeights, SequencePowerLaw

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from genpas_cli.errors import MachineError
+from genpas_cli.runtime.errors import MachineError
 
 
 def check_train_extra(what: str) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from genpas_cli.errors import IntegrityError
-from genpas_cli.machine import disk_error
+from genpas_cli.runtime.errors import IntegrityError
+from genpas_cli.runtime.machine import disk_error
 from genpas_cli.training.model import ModelShape, SASRec
 
 _FORMAT_VERSION = 2

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from genpas_cli.errors import UsageError
+from genpas_cli.runtime.errors import UsageError
 from genpas_cli.training.data import TrainingBatches
 from genpas_cli.training.model import SASRec
 

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from genpas_cli.errors import MachineError
 from genpas_cli.loaders.sources import PairShards
-from genpas_cli.progress import Progress
+from genpas_cli.runtime.errors import MachineError
+from genpas_cli.runtime.progress import Progress
 from genpas_cli.training import checkpoint
 from genpas_cli.training.data import TrainingBatches, item_occurrences
 from genpas_cli.training.evaluation import HeldOut, accuracy, ranked

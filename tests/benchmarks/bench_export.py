@@ -40,7 +40,7 @@ BATCH_ROWS = 1 << 16
 def step_export(pairs: str, to: str, output: str) -> None:
     """Time `export` of the training pairs."""
     from genpas_cli import ExportOptions, export
-    from genpas_cli.exporters import format_named
+    from genpas_cli.export.formats import format_named
 
     format_named(to)  # imported before the clock starts
     started = time.perf_counter()
@@ -93,7 +93,7 @@ def _with_ratings(log: Path, rated: Path) -> Path:
 
 def run(rounds: int, log: Path | None, pairs: int) -> list[dict[str, Any]]:
     """Measure everything; return a row a format."""
-    from genpas_cli.exporters import FORMATS
+    from genpas_cli.export.formats import FORMATS
 
     rows = []
     with tempfile.TemporaryDirectory(prefix="genpas-bench-") as name:

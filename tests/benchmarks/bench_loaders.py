@@ -43,7 +43,7 @@ def step_read(root: str, threads: str) -> None:
     """Time PyArrow reading the columns, a row group at a time on each of some threads."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from genpas_cli.shards import read_row_group, row_groups
+    from genpas_cli.pairs.shards import read_row_group, row_groups
 
     groups = [
         (path, index)

@@ -42,7 +42,7 @@ def _timed() -> Iterator[None]:
 def step_ingest(limit: str, log: str, store: str) -> None:
     """Time `ingest`."""
     from genpas_cli import IngestOptions, ingest
-    from genpas_cli.logs import staging  # noqa: F401  # imported before the clock starts, like everything of a process
+    from genpas_cli.ingest.staging import staging  # noqa: F401  # imported before the clock starts, like everything of a process
 
     with _timed():
         ingest(log, store, IngestOptions(memory_limit=limit))
@@ -59,7 +59,7 @@ def step_augment(limit: str, store: str, pairs: str) -> None:
 def step_verify(limit: str, pairs: str) -> None:
     """Time `verify`."""
     from genpas_cli import verify
-    from genpas_cli.machine import MachineOptions
+    from genpas_cli.runtime.machine import MachineOptions
 
     with _timed():
         verify(pairs, machine=MachineOptions(memory_limit=limit))

@@ -41,8 +41,8 @@ _TARGETS = {"one_kl": 0.010, "grid_kl": 2.0, "one_alignment": 1.0, "whole_tune":
 
 @contextmanager
 def _opened(store: str) -> Iterator[Any]:
-    from genpas_cli.machine import MachineOptions, resolve, scratch_directory
-    from genpas_cli.store import open_store
+    from genpas_cli.runtime.machine import MachineOptions, resolve, scratch_directory
+    from genpas_cli.store.store import open_store
 
     machine = resolve(MachineOptions())
     with scratch_directory(machine.temp_dir) as scratch, open_store(Path(store), machine, scratch) as opened:
@@ -62,9 +62,9 @@ def step_one_kl(store: str) -> float:
     """Take one target KL; the store has been read."""
     import numpy as np
 
-    from genpas_cli.distribution.divergence import kl_divergence
-    from genpas_cli.distribution.targets import TargetDistributions, TargetWeights, share, steps_of
-    from genpas_cli.jobs.surveys import targets_of
+    from genpas_cli.figures.distribution.divergence import kl_divergence
+    from genpas_cli.figures.distribution.targets import TargetDistributions, TargetWeights, share, steps_of
+    from genpas_cli.figures.store_passes import targets_of
     from genpas_cli.sampling.strategies import triple
 
     with _opened(store) as opened:
@@ -89,17 +89,17 @@ def step_one_kl(store: str) -> float:
 
 
 def _surveyor(opened: Any) -> Any:
-    from genpas_cli.jobs.surveys import Surveyor
-    from genpas_cli.progress import silent
+    from genpas_cli.figures.store_passes import Surveyor
+    from genpas_cli.runtime.progress import silent
 
     return Surveyor(opened, opened.target_histogram(), against="test", memory=1 << 33, progress=silent)
 
 
 def step_grid_kl(store: str) -> float:
     """Take the target KL of 121 (α, β)."""
-    from genpas_cli.distribution.divergence import kl_divergence
-    from genpas_cli.distribution.targets import share
-    from genpas_cli.jobs.surveys import Candidate
+    from genpas_cli.figures.distribution.divergence import kl_divergence
+    from genpas_cli.figures.distribution.targets import share
+    from genpas_cli.figures.store_passes import Candidate
     from genpas_cli.sampling.strategies import triple
 
     with _opened(store) as opened:
@@ -114,8 +114,8 @@ def step_grid_kl(store: str) -> float:
 
 def step_one_alignment(store: str) -> float:
     """Take A and D of one configuration, both passes."""
-    from genpas_cli.distribution.similarity import parse_similarity
-    from genpas_cli.jobs.surveys import Candidate
+    from genpas_cli.figures.distribution.similarity import parse_similarity
+    from genpas_cli.figures.store_passes import Candidate
     from genpas_cli.sampling.strategies import triple
 
     with _opened(store) as opened:

@@ -64,7 +64,7 @@ def floor(pairs: Path, steps: int, precision: str, threads: int) -> float:
     import torch
 
     from genpas_cli.loaders.sources import PairsDirectory
-    from genpas_cli.manifest import read_manifest
+    from genpas_cli.pairs.manifest import read_manifest
     from genpas_cli.training.data import TrainingBatches
     from genpas_cli.training.model import ModelShape, SASRec
 

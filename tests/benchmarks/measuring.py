@@ -54,8 +54,8 @@ def seconds_to_write(pairs: str, output: str) -> float:
 
     Rows are written from memory, the shards of some million at a time; reading them is not timed.
     """
-    from genpas_cli.machine import cores
-    from genpas_cli.shards import read_batches
+    from genpas_cli.pairs.shards import read_batches
+    from genpas_cli.runtime.machine import cores
 
     Path(output).mkdir(exist_ok=True)
     seconds = 0.0

@@ -92,8 +92,8 @@ def _ratio(results: Results, size: int, above: str, below: str, key: str) -> str
 
 
 def _machine() -> str:
-    from genpas_cli.machine import cores
-    from genpas_cli.manifest import library_versions
+    from genpas_cli.pairs.manifest import library_versions
+    from genpas_cli.runtime.machine import cores
 
     versions = ", ".join(f"{name} {version}" for name, version in library_versions().items())
     return f"{cores()} cores, {memory_mb() / 1024:.0f} GiB, Python {platform.python_version()}, {versions}"

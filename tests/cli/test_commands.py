@@ -19,7 +19,7 @@ import pytest
 
 import genpas_cli
 from genpas_cli import AugmentOptions, IngestOptions
-from genpas_cli.machine import MachineOptions
+from genpas_cli.runtime.machine import MachineOptions
 from tests.support import Genpas, InProcess, identity, larger_log, raw, refused, shards, unchanged
 
 COMMANDS = ("ingest", "augment", "verify")

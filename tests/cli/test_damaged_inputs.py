@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli.places import file_digest
+from genpas_cli.runtime.object_storage.locations import file_digest
 from tests.support import Genpas, InProcess, refused, rewrite, unchanged
 
 DATA, USAGE, MACHINE, INTEGRITY = 1, 2, 3, 4

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli.exporters import FORMATS
+from genpas_cli.export.formats import FORMATS
 from tests.support import Genpas, InProcess, refused, shards, snapshot, tmpfs, unchanged
 
 DATA, USAGE, MACHINE, INTEGRITY = 1, 2, 3, 4

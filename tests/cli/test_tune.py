@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from genpas_cli import TuneOptions, ingest, tune
-from genpas_cli.distribution.selection import canonical_order, front, published
+from genpas_cli.figures.distribution.selection import canonical_order, front, published
 from tests.support import InProcess, refused, unchanged
 
 DATA, USAGE = 1, 2

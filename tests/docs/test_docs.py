@@ -20,8 +20,9 @@ import pytest
 
 import genpas_cli
 from docs import generate, shown
-from genpas_cli import AugmentOptions, IngestOptions, augment, augment_stream, errors, ingest
-from genpas_cli.machine import cores
+from genpas_cli import AugmentOptions, IngestOptions, augment, augment_stream, ingest
+from genpas_cli.runtime import errors
+from genpas_cli.runtime.machine import cores
 
 PAGES = shown.pages()
 NAMES = [page.relative_to(shown.ROOT).as_posix() for page in PAGES]

@@ -23,8 +23,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from genpas_cli import cli, publish
+from genpas_cli import cli
 from genpas_cli.cli import console
+from genpas_cli.runtime import atomic_output
 
 
 def tell_stages(file: Path) -> None:
@@ -69,20 +70,20 @@ def count_steps(file: Path | None, kill_before: int | None) -> None:
 
     for name in ("fsync", "rename", "replace", "unlink", "rmdir"):
         setattr(os, name, wrapped(getattr(os, name), name))
-    publish._exchange = wrapped(publish._exchange, "exchange")
-    sync = publish._sync
+    atomic_output._exchange = wrapped(atomic_output._exchange, "exchange")
+    sync = atomic_output._sync
 
     def begin(path: Path) -> None:
         nonlocal active
         active = True
         sync(path)
 
-    publish._sync = begin
+    atomic_output._sync = begin
 
 
 def slow_hashes(seconds: float) -> None:
     """Take so long for each block of a log that is hashed."""
-    from genpas_cli.logs import integrity
+    from genpas_cli.ingest.files import integrity
 
     read = integrity._HashingFile.read
 
@@ -104,7 +105,7 @@ def main() -> None:
     parser.add_argument("arguments", nargs="+")
     asked = parser.parse_args()
     if asked.no_exchange:
-        publish._exchange = lambda a, b: False  # noqa: ARG005  # as on systems without it
+        atomic_output._exchange = lambda a, b: False  # noqa: ARG005  # as on systems without it
     if asked.tell is not None:
         tell_stages(asked.tell)
     if asked.steps is not None or asked.kill_before is not None:

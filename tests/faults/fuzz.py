@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genpas_cli.visible import one_line
+from genpas_cli.runtime.visible import one_line
 from tests.faults import mutations
 from tests.faults.originals import make_originals
 
@@ -176,7 +176,7 @@ def prepare(originals: Path, case: Path, kind: Kind, rng: random.Random) -> tupl
 
 def run_here(command: Command) -> int:
     """Run a command in this process; return its exit code."""
-    from genpas_cli.errors import GenpasError
+    from genpas_cli.runtime.errors import GenpasError
 
     try:
         if command[0] == "@loader":
@@ -318,7 +318,9 @@ def _import_all() -> None:
     from genpas_cli import cli
 
     cli.load(cli.COMMANDS)
-    from genpas_cli.jobs import augment, export, ingest, merge, stats, tune, verify  # noqa: F401
+    from genpas_cli.augment import (
+        verify,  # noqa: F401
+    )
 
     with contextlib.suppress(ImportError):
         import genpas_cli.loaders

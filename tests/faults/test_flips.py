@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from genpas_cli import AugmentOptions, ExportOptions, augment, export, merge, verify
-from genpas_cli.errors import GenpasError
+from genpas_cli.runtime.errors import GenpasError
 from tests.support import snapshot
 
 

@@ -200,7 +200,15 @@ main()
 @every_signal
 @pytest.mark.parametrize(
     "module",
-    ["typer", "rich", "genpas_cli.cli.app", "genpas_cli.cli.ingest", "genpas_cli.jobs.augment", "duckdb", "pyarrow"],
+    [
+        "typer",
+        "rich",
+        "genpas_cli.cli.app",
+        "genpas_cli.cli.commands.ingest",
+        "genpas_cli.augment.job",
+        "duckdb",
+        "pyarrow",
+    ],
 )
 def test_a_signal_while_modules_are_loaded(genpas: Genpas, module: str, number: int) -> None:
     script = INTERRUPTED_IMPORT.format(module=module, number=int(number))

@@ -81,7 +81,7 @@ def test_force_overwrites_what_genpas_made(inside: InProcess, made: Path) -> Non
 
 def test_what_is_put_there_meanwhile_is_kept(inside: InProcess, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of hours looks again before it takes the name."""
-    from genpas_cli import manifest
+    from genpas_cli.pairs import manifest
 
     assert inside("augment", made / "log.store", "-o", "out.pairs").returncode == 0
     write = manifest.write_manifest
@@ -90,7 +90,7 @@ def test_what_is_put_there_meanwhile_is_kept(inside: InProcess, made: Path, monk
         write(*arguments)  # type: ignore[arg-type]
         (inside.cwd / "out.pairs" / "thesis.tex").write_text("years of work")
 
-    monkeypatch.setattr("genpas_cli.jobs.augment.write_manifest", meanwhile)
+    monkeypatch.setattr("genpas_cli.augment.job.write_manifest", meanwhile)
     done = inside("augment", made / "log.store", "-o", "out.pairs", "--force")
     refused(done, USAGE, "thesis.tex")
     assert (inside.cwd / "out.pairs" / "thesis.tex").read_text() == "years of work"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from genpas_cli.publish import unfinished
-from genpas_cli.shards import FinishedShards
+from genpas_cli.pairs.shards import FinishedShards
+from genpas_cli.runtime.atomic_output import unfinished
 from tests.support import Genpas, fill, identity, refused, snapshot, tmpfs
 
 pytestmark = pytest.mark.slow

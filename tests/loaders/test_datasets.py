@@ -402,7 +402,7 @@ WITHOUT_TORCH = """
 import sys
 sys.modules["torch"] = None
 import genpas_cli, genpas_cli.loaders
-from genpas_cli.errors import MachineError
+from genpas_cli.runtime.errors import MachineError
 try:
     genpas_cli.loaders.PairDataset
 except MachineError as error:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from genpas_cli.jobs.augment import augment
-from genpas_cli.jobs.compare import compare
-from genpas_cli.jobs.ingest import ingest
-from genpas_cli.jobs.options import AugmentOptions, CompareOptions, TuneOptions
-from genpas_cli.jobs.stats import stats
-from genpas_cli.jobs.tune import tune
-from genpas_cli.report.comparison import CompareReport
-from genpas_cli.report.figures import StatsReport, TuneReport
+from genpas_cli.augment.job import augment
+from genpas_cli.augment.options import AugmentOptions, CompareOptions, TuneOptions
+from genpas_cli.figures.results import StatsReport, TuneReport
+from genpas_cli.figures.stats import stats
+from genpas_cli.ingest.job import ingest
+from genpas_cli.training.compare import compare
+from genpas_cli.training.comparison import CompareReport
+from genpas_cli.training.tune import tune
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from genpas_cli.errors import MachineError
-from genpas_cli.report.comparison import CompareReport
+from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
 from genpas_cli.report.drawing import check_report_extra
-from genpas_cli.report.figures import Configuration, StatsReport, TrainedConfiguration, TuneReport
 from genpas_cli.report.page import write_comparison_page, write_stats_page, write_tune_page
 from genpas_cli.report.wording import FIGURES, best_of
+from genpas_cli.runtime.errors import MachineError
+from genpas_cli.training.comparison import CompareReport
 
 pytest.importorskip("altair", reason="the extra `report` is not installed")
 

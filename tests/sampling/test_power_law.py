@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from genpas_cli.errors import DataError, UsageError
+from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.sampling.input_sampling import cut_start, draw_starts, input_pmf
 from genpas_cli.sampling.power_law import PowerLaw, accurate_cumsum, check_exponent, clip_level
 from genpas_cli.sampling.target_sampling import draw_targets, target_pmf

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpas_cli.errors import DataError
+from genpas_cli.runtime.errors import DataError
 from genpas_cli.sampling.sequence_sampling import PairCountWeights, SequencePowerLaw, scaled, sequence_pmf
 from tests import oracle
 from tests.properties.strategies import BIASES, histories

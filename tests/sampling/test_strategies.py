@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpas_cli.errors import UsageError
+from genpas_cli.runtime.errors import UsageError
 from genpas_cli.sampling.power_law import PowerLaw
 from genpas_cli.sampling.sequence_sampling import PairCountWeights, SequencePowerLaw
 from genpas_cli.sampling.strategies import NAMED, SLIDE_WINDOW, parse_strategy, triple

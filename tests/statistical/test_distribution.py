@@ -17,11 +17,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from genpas_cli.report.figures import StrategyFigures
+from genpas_cli.figures.results import StrategyFigures
 from genpas_cli.sampling.cuts import draw_shard, shard_streams
 from genpas_cli.sampling.strategies import parse_strategy
 from tests import oracle
-from tests.distribution.logs import Case
+from tests.figures.distribution.logs import Case
 from tests.properties.strategies import chunked, plan_of
 
 FALSE_ALARM = 1e-6

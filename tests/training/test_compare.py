@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from genpas_cli import CompareOptions, DataError, IntegrityError, UsageError, compare, stats, train
-from genpas_cli.jobs.compare import Gains, difference
-from genpas_cli.publish import unfinished
-from genpas_cli.report.comparison import CompareReport, SeedRun
+from genpas_cli.runtime.atomic_output import unfinished
+from genpas_cli.training.compare import Gains, difference
+from genpas_cli.training.comparison import CompareReport, SeedRun
 from genpas_cli.training.ranking import Places, metrics_by_pair
 from tests.support import small_log
 from tests.training.runs import SAMPLE, Stop
@@ -120,7 +120,7 @@ def test_a_stopped_comparison_goes_on_and_trains_nothing_twice(
         trained.append(model.name)
         return train(pairs, model, *arguments, **named)
 
-    monkeypatch.setattr("genpas_cli.jobs.runs.train", counted)
+    monkeypatch.setattr("genpas_cli.training.runs.train", counted)
     report = compare(root / "sample.store", path, QUICK, resume=True)
     assert trained == ["last-target-seed-1", "multi-target-seed-1", "0.5,0,0-seed-1"]
     assert [each.test for each in report.strategies] == [each.test for each in compared[0].strategies]

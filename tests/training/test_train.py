@@ -27,7 +27,7 @@ from genpas_cli import (
     train,
 )
 from genpas_cli.loaders.sources import PairsDirectory
-from genpas_cli.publish import unfinished
+from genpas_cli.runtime.atomic_output import unfinished
 from genpas_cli.training.checkpoint import load_model
 from genpas_cli.training.evaluation import ranked
 from genpas_cli.training.ranking import Places, metrics_by_pair

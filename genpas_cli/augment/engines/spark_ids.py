@@ -1,0 +1,97 @@
+"""Ids in Spark: their text, which of them are missing, and those that are written as 1 and as 1.0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from genpas_cli.ingest.columns.missing import BLANKS, BLANKS_END, most_bytes
+from genpas_cli.runtime.errors import DataError
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+TOLD = "genpas says: "
+"""What an error begins with that an expression raises on a worker for the user to read."""
+
+_DECIMAL = r"\A(-?[0-9]+)[.]0+\z"
+_EXACT_BELOW = {"FLOAT": 2.0**24, "DOUBLE": 2.0**53}
+_DAYS = ("0001-01-01", "9999-12-31")
+"""First and last day that all write in the same way."""
+
+
+def id_text(value: Column, kind: str, where: str, markers: Sequence[str]) -> Column:
+    """Return the text of an id, null where it is missing; a worker raises an error where it has no certain text.
+
+    Args:
+        value: the column.
+        kind: its type, see `spark_types.is_id`.
+        where: the log and the column, for the message.
+        markers: texts that mean a missing value.
+    """
+    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+
+    text = value.cast("string")
+    if kind == "DATE":
+        far = _told(f"{where} hold dates before the year 1 or after the year 9999")
+        text = F.when(value.isNull() | value.between(*(F.lit(day).cast("date") for day in _DAYS)), text).otherwise(far)
+    elif kind in _EXACT_BELOW:
+        number = value.cast("double")
+        whole = (number == F.floor(number)) & (F.abs(number) < _EXACT_BELOW[kind])
+        wrong = _told(f"{where} hold fractions, or numbers of more digits than a {kind} tells apart")
+        text = F.when(number.isNull() | F.isnan(number), None).when(whole, number.cast("bigint").cast("string"))
+        text = text.otherwise(wrong)
+    return F.when(~_is_missing(text, markers), text)
+
+
+def _told(words: str) -> Column:
+    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+
+    return F.raise_error(F.lit(f"{TOLD}{words}")).cast("string")
+
+
+def _is_missing(text: Column, markers: Sequence[str]) -> Column:
+    """Return the condition of `logs.missing.missing_sql`; null for null."""
+    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+
+    missing, trimmed = text == "", F.btrim(text, F.lit(BLANKS))
+    for marker, most in most_bytes(markers).items():
+        missing |= (trimmed == marker) & ((text < BLANKS_END) | (F.octet_length(text) <= most))
+    return missing
+
+
+def with_integers(rows: DataFrame) -> DataFrame:
+    """Return the rows with `1` for the id `1.0`, and so on."""
+    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+
+    whole = {name: F.regexp_replace(name, _DECIMAL, "$1") for name in ("user_id", "item_id")}
+    return rows.withColumns(whole)
+
+
+def check_decimals(rows: DataFrame) -> None:
+    """Raise DataError for ids that the rows have both as `1` and as `1.0`: one user would be two."""
+    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+
+    kinds = ("user", "item")
+    some = rows.agg(*(F.bool_or(F.col(f"{kind}_id").rlike(_DECIMAL)) for kind in kinds)).collect()[0]
+    for kind, has_decimals in zip(kinds, some, strict=True):
+        if has_decimals and (both := _written_twice(rows.select(F.col(f"{kind}_id").alias("id")))):
+            count, one, other = both
+            raise DataError(
+                f"{count:,} {kind} id{'s are' if count > 1 else ' is'} written in two ways: {one!r} and {other!r}; "
+                "pandas writes 1.0 for 1 where a value in the column is missing",
+                tip="If they mean the same: --decimal-ids integer; if not, keep both: --decimal-ids text",
+            )
+
+
+def _written_twice(ids: DataFrame) -> tuple[int, str, str] | None:
+    """Return how many ids are written in several ways, and two ways of the shortest one; None if none is."""
+    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+
+    # Of texts that are equal as integers, all but one have a fraction.
+    way: Any = F.struct(F.length("id").alias("size"), F.col("id"))
+    whole = ids.distinct().withColumn("whole", F.regexp_replace("id", _DECIMAL, "$1")).groupBy("whole")
+    twice = whole.agg(F.count("id").alias("ways"), F.min(way).alias("one"), F.max(way).alias("other"))
+    twice = twice.filter("ways > 1")
+    first = twice.orderBy(F.length("whole"), "whole").select("one.id", "other.id").head()
+    return None if first is None else (twice.count(), first[0], first[1])

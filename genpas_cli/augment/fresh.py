@@ -1,0 +1,130 @@
+"""`fresh_pairs`: what `augment` would write, drawn from the store while it is read, for any epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from genpas_cli.augment.engines.work import PairForm, SplitPlan, shard_batches
+from genpas_cli.augment.job import manifest_of
+from genpas_cli.augment.options import AugmentOptions, IngestOptions
+from genpas_cli.augment.planning import check_augment_options, check_room, plan_job
+from genpas_cli.augment.source import OpenedSource, opened_store
+from genpas_cli.loaders.sources import Block, Segment
+from genpas_cli.pairs.checked_files import identity_digest
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.errors import IntegrityError, UsageError
+from genpas_cli.runtime.progress import silent
+from genpas_cli.sampling.cuts import shard_row_counts
+from genpas_cli.store.store import check_is_store
+
+
+class FreshPairs:
+    """Shards that are drawn from a store whenever they are read; made by `fresh_pairs`.
+
+    It holds a plan and no open file, so it can be sent to other processes; each reading opens the store and closes it.
+    A block is a shard. Whoever reads a part of one draws all of its cuts, yet looks up only the items of its part.
+
+    Attributes:
+        name: what it is, for messages.
+        schema: Arrow schema of the pairs.
+        max_input: no input is longer; None if there is no such limit.
+        identity: digest of the store and of all options that decide the pairs.
+        pairs: rows of an epoch by split.
+    """
+
+    def __init__(
+        self, store: Path, options: AugmentOptions, form: PairForm, plans: tuple[SplitPlan, ...], identity: str
+    ) -> None:
+        self.identity = identity
+        self.name = f"store {store}"
+        self.schema: pa.Schema = form.schema
+        self.max_input = form.max_input
+        self.pairs = {plan.split: plan.sampling.pairs for plan in plans}
+        self._store, self._options, self._form = store.absolute(), options, form
+        self._plans: dict[str, SplitPlan] = {plan.split: plan for plan in plans}
+        self._version = _version(self._store)
+
+    def blocks(self, split: str, epoch: int) -> Sequence[Block]:
+        """Return the shards of an epoch.
+
+        Raises:
+            UsageError: there is no such split.
+        """
+        if split not in self._plans:
+            raise UsageError(f"{self.name} has no split {split!r}; it has: {', '.join(self._plans)}")
+        plan = self._plans[split]
+        counts = shard_row_counts(plan.sampling, _drawn(plan, epoch)).tolist()
+        return [Block(shard, 0, rows) for shard, rows in enumerate(counts)]
+
+    def read(self, split: str, epoch: int, segments: Sequence[Segment], columns: list[str]) -> Iterator[pa.RecordBatch]:
+        """Draw the shards of these segments, and yield the rows.
+
+        Raises:
+            IntegrityError: the store is not the one that was planned with.
+            DataError: it is not there any more.
+        """
+        plan = self._plans[split]
+        with _opened(self._store, self._options, self._form.kept) as opened:
+            if _version(self._store) != self._version:
+                raise IntegrityError(
+                    f"{self.name} has changed since fresh_pairs looked at it", tip="Call fresh_pairs again."
+                )
+            for segment in segments:
+                part, rows = plan.sampling.slices[segment.block.shard], slice(segment.start, segment.stop)
+                for batch in shard_batches(opened.store, plan, part, _drawn(plan, epoch), self._form, rows=rows):
+                    yield batch.select(columns)
+
+
+@checked
+def fresh_pairs(
+    store: str | Path, options: AugmentOptions | None = None, *, keep: Sequence[str] = ()
+) -> FreshPairs:  # fmt: skip
+    """Plan pairs that are drawn anew each epoch while a trainer reads them, with nothing written.
+
+    Shard by shard and row by row, epoch e is what `augment` with the same options writes as number e. With a balanced
+    draw, `options.epochs` is the number of epochs that complement each other; epochs beyond it have targets and lengths
+    as e mod `epochs` has, with inputs and an order of their own. What is enumerated has the same pairs in every epoch.
+
+    Args:
+        store: made by `ingest`.
+        options: as for `augment`; `user_ids` and `form` have no meaning here.
+        keep: kept columns of the store that pairs carry, as `input_<name>` and `target_<name>`.
+
+    Returns:
+        A source for `genpas_cli.loaders.PairDataset`; it can be pickled.
+
+    Raises:
+        UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`.
+    """
+    path, options = Path(store), replace(options or AugmentOptions(), form="items")
+    check_augment_options(options)
+    with _opened(path, options, tuple(keep)) as opened:
+        job = plan_job(opened.store, options, opened.keep, opened.machine)
+        # One reader draws one shard at a time.
+        check_room(job, replace(opened.machine, threads=1), None)
+        identity = identity_digest({**manifest_of(opened.store, job, options), "files": []})
+        return FreshPairs(path, options, job.form, job.plans, identity)
+
+
+def _drawn(plan: SplitPlan, epoch: int) -> int:
+    """Return the number that an epoch is drawn by: what is held out is the same in each."""
+    return epoch if plan.split == "train" else 0
+
+
+@contextmanager
+def _opened(store: Path, options: AugmentOptions, keep: tuple[str, ...]) -> Iterator[OpenedSource]:
+    check_is_store(store)
+    reading = IngestOptions(keep=keep)
+    with opened_store(store, options, reading, None, rejects=None, force=False, progress=silent) as opened:
+        yield opened
+
+
+def _version(store: Path) -> tuple[int, int]:
+    """Return what tells a store from another that has taken its place."""
+    found = store.stat()
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,305 @@
+"""`augment`: a store, or logs, → input–target pairs, as shards with a manifest or as a stream."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.augment.destinations import destination
+from genpas_cli.augment.engines.local import stream_shards, write_shards
+from genpas_cli.augment.engines.work import Part
+from genpas_cli.augment.options import AugmentOptions, IngestOptions
+from genpas_cli.augment.planning import Job, check_augment_options, check_room, parse_part, plan_as_json, plan_job
+from genpas_cli.augment.source import Sources, default_output, opened_store, source_names
+from genpas_cli.augment.unfinished import lasting_options
+from genpas_cli.ingest.job import IngestReport
+from genpas_cli.pairs.card import write_card
+from genpas_cli.pairs.forms.form import Change, Form, changed
+from genpas_cli.pairs.forms.ids import Plain, RawIds
+from genpas_cli.pairs.manifest import (
+    FORMAT_VERSION,
+    Manifest,
+    library_versions,
+    number_as_json,
+    run_facts,
+    write_manifest,
+)
+from genpas_cli.pairs.shards import FinishedShards, ShardFile, rows_by_split
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.machine import disk_error
+from genpas_cli.runtime.object_storage.locations import file_digest
+from genpas_cli.runtime.object_storage.remote import is_remote
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.store.sequence_source import Split
+from genpas_cli.store.store import Store
+
+Ids = Literal["num", "raw"]
+
+
+@dataclass(frozen=True)
+class AugmentReport:
+    """What `augment` wrote; `genpas augment --json` prints exactly this."""
+
+    output: str
+    """The pairs directory."""
+    strategy: str
+    """Name or triple."""
+    draw: str
+    """`balanced`, `independent` or `enumerated`."""
+    seed: int
+    pairs: dict[str, int]
+    """Rows by split; the training rows of all epochs together."""
+    epochs: int
+    part: str | None
+    """Which part of the data set this is, such as "3/8"; None for all of it."""
+    files: int
+    """Shards; those with sequences, in the form `cuts`, included."""
+    resumed: int
+    """Shards of them that a run which was stopped had finished."""
+    bytes: int
+    """Of all shards."""
+    held_out: dict[str, Any]
+    """`rule` of the split, `validation` and `test` targets, `users_in_train_only`, and `without_input` (held-out
+    interactions that are no target, as nothing came before them or `target_where` leaves them out)."""
+    log: IngestReport | None
+    """How the log was read, cleaned and split; None where the source was a store."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PairStream:
+    """Pairs on their way to a reader."""
+
+    schema: pa.Schema
+    """Its metadata holds the manifest under `genpas`, with the number of rows that a whole stream has."""
+    batches: Iterator[pa.RecordBatch]
+
+
+@checked
+def augment(  # noqa: PLR0913  # all but three by keyword
+    sources: Sources, output: str | Path | None = None, options: AugmentOptions | None = None, *,
+    ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, part: str | None = None,
+    resume: bool = False, force: bool = False, progress: Progress = silent,
+) -> AugmentReport:  # fmt: skip
+    """Cut input–target pairs from a store, or from logs, and write them as Parquet shards.
+
+    Args:
+        sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
+        output: the directory to make, here or on object storage; by default `<name of the first source>.pairs` in the
+            current directory.
+        options: which pairs, how many, in what form; by default α, β, γ = 1, 0, 0 and as many as Multi-Target has.
+        ingest_options: how logs are read; for a store only `keep` may be set.
+        keep_store: where to keep the store made from logs.
+        part: "3/8" makes the third of eight parts, as `<output>.part-3-of-8`, for `merge` to put together.
+        resume: if it is stopped, keep the shards that are finished; and go on with those of a stopped run. What is
+            there whole already is left as it is.
+        force: replace an existing output.
+        progress: told how far it is.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`; nothing is written then.
+    """
+    started, options = time.monotonic(), options or AugmentOptions()
+    chosen = None if part is None else parse_part(part)
+    place = destination(part_name(output if output is not None else default_output(sources, ".pairs"), chosen))
+    check_augment_options(options)
+    place.refuse_existing(resume=resume, force=force)
+    with opened_store(
+        sources, options, ingest_options, keep_store, rejects=_rejects_beside(Path(str(place))), force=force,
+        progress=progress,
+    ) as opened:  # fmt: skip
+        job = plan_job(opened.store, options, opened.keep, opened.machine, chosen)
+        place.check_room(job, opened.machine)
+        manifest = manifest_of(opened.store, job, options)
+        made = {file.path: file for file in place.made(manifest) or ()} if resume else {}
+        if resumed := [made[shard.name] for shard in job.shards if shard.name in made]:
+            written = resumed
+        else:
+            settings = _settings(manifest, options, part)
+            with place.building(settings, opened.machine, resume=resume, force=force) as finished:
+                resumed = list(finished.files.values())
+                files = _write(opened.store, job, finished, manifest, progress)
+                write_manifest(finished.directory, {**manifest, "run": run_facts(time.monotonic() - started)}, files)
+            written = files[: len(job.shards)]
+    return AugmentReport(
+        str(place), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(written), options.epochs,
+        part, len(written), len(resumed), sum(file.bytes for file in written), held_out_of(opened.store, job),
+        opened.log, round(time.monotonic() - started, 3),
+    )  # fmt: skip
+
+
+def part_name(output: str | Path, part: Part | None) -> str:
+    """Return where the part of an output goes: beside it."""
+    return str(output) if part is None else f"{str(output).rstrip('/')}.part-{part.number}-of-{part.of}"
+
+
+def _settings(manifest: Manifest, options: AugmentOptions, part: str | None) -> dict[str, Any]:
+    """Return everything that decides what is written, in the form of `resumable`."""
+    log = [manifest[key] for key in ("source", "ingest", "content_sha256", "users", "items", "split", "keep")]
+    digest = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
+    return {"log": digest, "options": lasting_options(options) | {"part": part}, "versions": manifest["versions"]}
+
+
+@checked
+def plan(
+    sources: Sources, options: AugmentOptions | None = None, *,
+    ingest_options: IngestOptions | None = None, part: str | None = None, progress: Progress = silent,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what `augment` would write and take, and write nothing.
+
+    Returns:
+        `strategy`, `draw`, `pairs` (by split), `epochs`, `part`, `shards` (by split), `bytes`, `memory` (estimates; as
+        the number of shards of the part), `threads`, `multi_target_pairs`.
+
+    Raises:
+        UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`.
+    """
+    options = options or AugmentOptions()
+    check_augment_options(options)
+    made = None if part is None else parse_part(part)
+    with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
+        return plan_as_json(plan_job(opened.store, options, opened.keep, opened.machine, made))
+
+
+@checked
+@contextlib.contextmanager
+def augment_stream(  # noqa: PLR0913  # all but two by keyword
+    sources: Sources, options: AugmentOptions | None = None, *,
+    ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, split: Split = "train",
+    ids: Ids = "num", progress: Progress = silent,
+) -> Iterator[PairStream]:  # fmt: skip
+    """Cut pairs as `augment` does, and give them as Arrow batches instead of files.
+
+    Args:
+        sources: as for `augment`.
+        options: as for `augment`; `form` has no meaning here.
+        ingest_options: as for `augment`.
+        keep_store: as for `augment`.
+        split: which pairs.
+        ids: `num` for dense numbers; `raw` for the log's own ids as text (`user_id`, `input_items`, `target_item`).
+        progress: told how far it is.
+
+    Raises:
+        UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`.
+    """
+    options = replace(options or AugmentOptions(), form="items")
+    check_augment_options(options)
+    place = Path("stdin") if source_names(sources)[0] == "-" else default_output(sources, ".pairs")
+    with opened_store(
+        sources, options, ingest_options, keep_store, rejects=_rejects_beside(place), force=False, progress=progress
+    ) as opened:
+        job = plan_job(opened.store, options, opened.keep, opened.machine)
+        check_room(job, opened.machine, None)
+        chosen = next((plan for plan in job.plans if plan.split == split), None)
+        if chosen is None:
+            raise UsageError(f"--split-out {split}: nothing is held out for it", tip="See --split.")
+        rows = chosen.sampling.pairs * chosen.sampling.epochs
+        manifest = {**manifest_of(opened.store, job, options), "split_out": split, "ids": ids, "rows": rows}
+        form, changes = job.form.schema, list[Change]()
+        if ids == "raw":
+            items, users = _ids(opened.store, "items"), _ids(opened.store, "users")
+            raw = RawIds(Form(form, opened.store.items, job.form.max_input), items, users)
+            changes = [raw, Plain(raw.form)]
+            form = changes[-1].form.schema
+        # Closed before the store: where its reader gives up, threads are still reading there.
+        with contextlib.closing(stream_shards(opened.store, chosen, job.form, threads=job.workers)) as batches:
+            wanted = (changed(batch, changes) for batch in batches)
+            yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), wanted)
+
+
+def _rejects_beside(output: Path) -> Path:
+    """Return where bad rows go: beside the output; of one on object storage, into the current directory."""
+    name = f"{output.name}.rejects.csv"
+    return Path(name) if is_remote(output) else output.with_name(name)
+
+
+def _write(store: Store, job: Job, finished: FinishedShards, manifest: Manifest, progress: Progress) -> list[ShardFile]:
+    """Write the shards and what stands beside them; return the files."""
+    files = write_shards(store, job.shards, job.form, finished, threads=job.workers, progress=progress)
+    files += write_companions(store, job, finished.directory, files, manifest)
+    finished.close()
+    return files
+
+
+def write_companions(
+    store: Store, job: Job, directory: Path, shards: list[ShardFile], manifest: Manifest
+) -> list[ShardFile]:  # fmt: skip
+    """Write what stands beside shards: vocabularies, where this is no part or the first; the card, where it is none.
+
+    Returns:
+        The files written.
+    """
+    files = []
+    try:
+        if job.part is None or job.part.number == 1:
+            files = [_write_vocabulary(store, directory / f"{table}.parquet", table) for table in job.vocabularies]
+        if job.part is None:
+            files.append(write_card(directory, manifest, [*shards, *files]))
+    except OSError as error:
+        raise disk_error(error, directory) from error
+    return files
+
+
+def _ids(store: Store, table: Literal["users", "items"]) -> pa.Array:
+    return pa.concat_arrays([batch.column(1) for batch in store.vocabulary(table)])
+
+
+def _write_vocabulary(store: Store, path: Path, table: Literal["users", "items"]) -> ShardFile:
+    name, rows = table[:-1], 0
+    schema = pa.schema(
+        [pa.field(f"{name}_num", pa.int32(), nullable=False), pa.field(f"{name}_id", pa.string(), nullable=False)]
+    )
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in store.vocabulary(table):
+            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+            rows += batch.num_rows
+    return ShardFile(path.name, None, rows, path.stat().st_size, file_digest(path))
+
+
+def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
+    """Return what a manifest says apart from the files and the run."""
+    strategy, sampling = job.strategy, job.train.sampling
+    biases = {name: number_as_json(getattr(strategy, name)) for name in ("alpha", "beta", "gamma")}
+    return {
+        "format_version": FORMAT_VERSION,
+        "source": sorted(store.rows("sources"), key=lambda source: str(source["name"])),
+        "ingest": {"options": store.meta["options"], "funnel": store.rows("funnel")},
+        "content_sha256": store.content_digest,
+        "users": store.users,
+        "items": store.items,
+        "split": store.meta["split"],
+        "strategy": {"name": strategy.name, **biases, "draw": sampling.draw},
+        "seed": options.seed,
+        "pairs": sampling.pairs,
+        "epochs": options.epochs,
+        "max_input": job.form.max_input,
+        "order": job.form.order,
+        "form": options.form,
+        "shard_rows": options.shard_rows,
+        "keep": list(job.form.kept),
+        "target_where": options.target_where,
+        "schema": {field.name: str(field.type) for field in job.form.schema},
+        "versions": library_versions(),
+        **({} if job.part is None else {"part": str(job.part)}),
+    }
+
+
+def held_out_of(store: Store, job: Job) -> dict[str, Any]:
+    """Return what a report says of what is held out, see `AugmentReport`."""
+    split = store.meta["split"]
+    return {key: split[key] for key in ("rule", "validation", "test", "users_in_train_only")} | {
+        "without_input": job.without_input
+    }

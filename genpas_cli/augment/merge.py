@@ -1,0 +1,208 @@
+"""`merge`: the parts that `augment --part` made on several machines → one pairs directory."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from genpas_cli.augment.engines.work import Part
+from genpas_cli.augment.planning import parse_part
+from genpas_cli.pairs.card import write_card
+from genpas_cli.pairs.manifest import (
+    Manifest,
+    foreign_in_pairs,
+    identity_of,
+    manifest_files,
+    read_part,
+    run_facts,
+    write_manifest,
+)
+from genpas_cli.pairs.shards import ShardFile, rows_by_split
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.atomic_output import building, refuse_existing
+from genpas_cli.runtime.errors import IntegrityError, UsageError
+from genpas_cli.runtime.machine import MachineOptions, check_disk, disk_error, resolve
+from genpas_cli.runtime.object_storage.locations import file_digest
+from genpas_cli.runtime.object_storage.remote import needed_here
+from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.threads import in_order, pool
+
+_SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.parquet")
+_THREADS = "genpas-merge"
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What `merge` put together; `genpas merge --json` prints exactly this."""
+
+    output: str
+    """The pairs directory."""
+    parts: int
+    pairs: dict[str, int]
+    """Rows by split; the training rows of all epochs together."""
+    files: int
+    """Shards."""
+    bytes: int
+    """Of all shards."""
+    seconds: float
+
+
+class _Found(NamedTuple):
+    """A part on disk."""
+
+    directory: Path
+    part: Part
+    manifest: Manifest
+
+    @property
+    def files(self) -> list[ShardFile]:
+        return manifest_files(self.manifest)
+
+
+@checked
+def merge(
+    parts: Sequence[str | Path], output: str | Path | None = None, machine: MachineOptions | None = None, *,
+    force: bool = False, progress: Progress = silent,
+) -> MergeReport:  # fmt: skip
+    """Put the parts of a data set together: the same bytes as if one run had made it.
+
+    The files of the parts are linked where they lie on the same file system, else copied; the parts stay.
+
+    Args:
+        parts: the directories that `augment` made with `part`, all of them, in any order.
+        output: the directory to make; by default what the parts are named after, beside the first.
+        machine: how many threads look through the files.
+        force: replace an existing output.
+        progress: told how far it is.
+
+    Raises:
+        DataError: one of them is no part.
+        UsageError: they are not parts of one data set, or the output exists.
+        IntegrityError: a part is missing or damaged.
+        MachineError: no space, or no permission.
+    """
+    started, limits = time.monotonic(), resolve(machine or MachineOptions())
+    if output is not None:
+        check_local(output, "-o")
+    found = _checked([Path(part) for part in parts])
+    path = Path(output) if output is not None else _whole_of(found[0])
+    refuse_existing(path, force=force, foreign=foreign_in_pairs)
+    files = [file for each in found for file in each.files]
+    _check_complete(files)
+    _check_digests(found, limits.threads, progress)
+    with building(path, force=force, foreign=foreign_in_pairs) as new:
+        for each in found:
+            _take(each, new)
+        identity = identity_of(found[0].manifest)
+        files.append(write_card(new, identity, files))
+        runs = {"parts": [each.manifest["run"] for each in found]}
+        write_manifest(new, {**identity, "run": run_facts(time.monotonic() - started) | runs}, files)
+    shards = [file for file in files if _SHARD.fullmatch(file.path)]
+    return MergeReport(
+        str(path), len(found), rows_by_split(shards), len(shards), sum(file.bytes for file in shards),
+        round(time.monotonic() - started, 3),
+    )  # fmt: skip
+
+
+def _checked(directories: Sequence[Path]) -> list[_Found]:
+    """Return the parts in the order of their numbers.
+
+    Raises:
+        DataError, UsageError, IntegrityError: see `merge`.
+    """
+    found = []
+    for directory in directories:
+        needed_here(directory)
+        manifest = read_part(directory)
+        found.append(_Found(directory, parse_part(manifest["part"]), manifest))
+    first = found[0]
+    for each in found[1:]:
+        _check_same(first, each)
+    by_number: dict[int, _Found] = {}
+    for each in found:
+        if (other := by_number.setdefault(each.part.number, each)) is not each:
+            raise UsageError(f"{other.directory} and {each.directory} are the same part, {each.part}", tip="Name one.")
+    missing = [number for number in range(1, first.part.of + 1) if number not in by_number]
+    if missing:
+        names = ", ".join(str(Part(number, first.part.of)) for number in missing)
+        raise IntegrityError(
+            f"{len(missing)} of {first.part.of} parts missing: {names}",
+            tip=f"Name all; what is not made yet, make as the others were, with --part {missing[0]}/{first.part.of}",
+        )
+    return [by_number[number] for number in sorted(by_number)]
+
+
+def _check_same(first: _Found, other: _Found) -> None:
+    """Raise UsageError if two parts are not of one data set."""
+    one, two = identity_of(first.manifest), identity_of(other.manifest)
+    differing = [key for key in one if one[key] != two.get(key)]
+    if first.part.of != other.part.of:
+        differing.append("number of parts")
+    if differing:
+        key = differing[0]
+        shown = f" ({one[key]} and {two.get(key)})" if not isinstance(one.get(key, []), list | dict) else ""
+        raise UsageError(
+            f"{first.directory} and {other.directory} are parts of two data sets: {key} differs{shown}",
+            tip="Make all parts by the same command, from the same log, with the same versions.",
+        )
+
+
+def _whole_of(first: _Found) -> Path:
+    suffix = f".part-{first.part.number}-of-{first.part.of}"
+    directory = first.directory if first.directory.name.endswith(suffix) else first.directory.absolute()
+    if not directory.name.endswith(suffix):
+        raise UsageError(f"{first.directory} has another name than augment gave it", tip="Name the output: -o DIR")
+    return directory.with_name(directory.name.removesuffix(suffix))
+
+
+def _check_complete(files: Sequence[ShardFile]) -> None:
+    """Raise IntegrityError if the shards of all parts are not a whole, each once: their names say of how many."""
+    indices: dict[tuple[str, str], list[int]] = {}
+    for file in files:
+        if (match := _SHARD.fullmatch(file.path)) is not None:
+            indices.setdefault((match["series"], match["count"]), []).append(int(match["index"]))
+    for (series, count), found in indices.items():
+        if sorted(found) != list(range(int(count))):
+            raise IntegrityError(f"the parts do not make up {series}-*-of-{count}: their manifests were changed")
+
+
+def _check_digests(parts: Sequence[_Found], threads: int, progress: Progress) -> None:
+    total, done = sum(file.bytes for each in parts for file in each.files), 0
+
+    def check(each: _Found, file: ShardFile) -> int:
+        path = each.directory / file.path
+        there = path.is_file()
+        if not there or file_digest(path) != file.sha256:
+            raise IntegrityError(
+                f"part {each.part} is damaged: {path} {'is not as its manifest says' if there else 'is missing'}",
+                tip=f"Make it again: --part {each.part} --force",
+            )
+        return file.bytes
+
+    calls = (lambda each=each, file=file: check(each, file) for each in parts for file in each.files)
+    with pool(threads, _THREADS) as workers:
+        for size in in_order(workers, calls, ahead=2 * threads):
+            done += size
+            progress("checking the parts", done, total)
+
+
+def _take(part: _Found, new: Path) -> None:
+    """Give the files of a part a second name in `new`; where another file system holds them, a copy."""
+    for file in part.files:
+        source, target = part.directory / file.path, new / file.path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(source.resolve(), target)
+            except OSError:
+                check_disk(target, file.bytes, what=str(target), tip="Free some space, or write elsewhere with -o.")
+                shutil.copyfile(source, target)
+        except OSError as error:
+            raise disk_error(error, target) from error

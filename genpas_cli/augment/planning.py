@@ -1,0 +1,333 @@
+"""What `augment` is going to do, decided and checked before anything is written."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genpas_cli.augment.engines.work import PairForm, Part, Shard, SplitPlan, pair_form, shards_of
+from genpas_cli.augment.estimates import (
+    FIXED_MEMORY,
+    WORKER_MEMORY,
+    disk_bytes,
+    mean_input_length,
+    row_bytes_of,
+    shard_memory,
+)
+from genpas_cli.augment.options import AugmentOptions
+from genpas_cli.augment.target_where import refuse_windows
+from genpas_cli.pairs.shards import ROW_GROUP_ROWS
+from genpas_cli.runtime.errors import DataError, MachineError, UsageError
+from genpas_cli.runtime.machine import Machine, check_disk, check_writable, show_size
+from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, plan_shards
+from genpas_cli.sampling.strategies import MULTI_TARGET, Strategy, parse_strategy, triple
+from genpas_cli.store.sequence_source import HeldOut, Split
+from genpas_cli.store.store import Store
+
+LARGEST_ENUMERATION = 20
+"""An enumeration of more than so many times Multi-Target's pairs needs --pairs all."""
+
+_SENSIBLE_ROWS = 1000
+"""Shards of fewer rows are no advice to give."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that is going to be written, and what it will take."""
+
+    strategy: Strategy
+    form: PairForm
+    plans: tuple[SplitPlan, ...]
+    multi_target_pairs: int
+    without_input: int
+    """Held-out interactions that are no target because nothing came before them."""
+    workers: int
+    memory: int
+    """Bytes, estimated."""
+    disk: int
+    """Bytes, estimated; of the part."""
+    users_beside: int
+    """Users whose sequences are written beside cuts; 0 where pairs hold their items."""
+    vocabularies: tuple[Literal["items", "users"], ...]
+    """Tables of ids that are written beside the pairs."""
+    part: Part | None
+    """Which shards are made here; None for all."""
+
+    @property
+    def train(self) -> SplitPlan:
+        """The plan of the training pairs."""
+        return self.plans[0]
+
+    @property
+    def shards(self) -> list[Shard]:
+        """What is to be written here."""
+        return shards_of(self.plans, self.part, users_beside=self.users_beside)
+
+
+def check_augment_options(options: AugmentOptions) -> Strategy:
+    """Return the strategy that the options mean.
+
+    Raises:
+        UsageError: values out of range, or options that exclude each other.
+    """
+    for name, low in (("epochs", 1), ("shard_rows", 1), ("seed", 0)):
+        if getattr(options, name) < low:
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes {low} or more")
+    parse_max_input(options.max_input)
+    strategy = _strategy(options)
+    _wanted_pairs(options, strategy, multi_target=1)
+    return strategy
+
+
+def _strategy(options: AugmentOptions) -> Strategy:
+    biases = {name: getattr(options, name) for name in ("alpha", "beta", "gamma")}
+    given = [name for name, value in biases.items() if value is not None]
+    if options.strategy is None:
+        return triple(
+            *(
+                default if biases[n] is None else biases[n]
+                for n, default in (("alpha", 1.0), ("beta", 0.0), ("gamma", 0.0))
+            )
+        )
+    if given:
+        raise UsageError(
+            f"--{given[0]} beside --strategy {options.strategy}: a strategy fixes all three biases",
+            tip="Leave out --strategy, or leave out the biases that it sets.",
+        )
+    return parse_strategy(options.strategy)
+
+
+def parse_max_input(text: str) -> int | None:
+    """Return the number that `--max-input` means, None for `none`.
+
+    Raises:
+        UsageError: neither a number from 1 nor `none`.
+    """
+    if text == "none":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--max-input is {text!r}; it takes a number from 1, or none")
+    return int(text)
+
+
+def _wanted_pairs(options: AugmentOptions, strategy: Strategy, multi_target: int) -> int | None:
+    """Return how many pairs are to be drawn, None for every pair of the strategy once."""
+    text = options.pairs
+    if text == "all" or (text is None and strategy.enumeration):
+        if strategy.enumeration is None:
+            raise UsageError(
+                f"--pairs all: the biases {strategy.name} weigh pairs, so there is no enumeration of them",
+                tip="Give a number or a multiple such as --pairs 2x, or a strategy by name.",
+            )
+        if options.epochs > 1:
+            raise UsageError(
+                "--epochs draws anew each time, and an enumeration is always the same", tip="Add --pairs 1x to sample."
+            )
+        if options.draw != "balanced":
+            raise UsageError(
+                f"--draw {options.draw}: the strategy {strategy.name} is enumerated, nothing is drawn",
+                tip="Add --pairs 1x to sample it.",
+            )
+        return None
+    return parse_pairs(text if text is not None else "1x", multi_target, or_all=", or all")
+
+
+def parse_part(text: str) -> Part:
+    """Return the part that `3/8` means.
+
+    Raises:
+        UsageError: not two numbers, the first one from 1 to the second.
+    """
+    number, _, of = text.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise UsageError(f"--part is {text!r}; it takes I/N such as 1/8: which part, and of how many")
+    return Part(int(number), int(of))
+
+
+def parse_pairs(text: str, multi_target: int, *, or_all: str = "") -> int:
+    """Return the number that `N` or `2x` means.
+
+    Args:
+        text: as the user wrote it.
+        multi_target: what 1x is.
+        or_all: what else the option takes, for the message.
+
+    Raises:
+        UsageError: not a positive number or multiple.
+    """
+    try:
+        count = round(float(text[:-1]) * multi_target) if text.endswith("x") else int(text.replace("_", ""))
+        positive = float(text[:-1]) > 0 if text.endswith("x") else count > 0
+    except (ValueError, OverflowError):
+        positive = False
+    if not positive:
+        raise UsageError(f"--pairs is {text!r}; it takes a number from 1, a multiple such as 2x{or_all}")
+    return max(count, 1)
+
+
+def plan_job(
+    store: Store, options: AugmentOptions, kept: tuple[str, ...], machine: Machine, part: Part | None = None
+) -> Job:
+    """Decide what will be written, all of it or one part, and estimate what it takes.
+
+    Raises:
+        DataError: no training sequence has two interactions, or a kept column is not in the store.
+        UsageError: an enumeration too large, without --pairs all; or a strategy that no rule for targets goes with.
+    """
+    strategy = check_augment_options(options)
+    refuse_windows(store, strategy)
+    as_cuts = options.form == "cuts"
+    form = pair_form(
+        store, _kept_columns(store, kept), parse_max_input(options.max_input), options.order, as_cuts=as_cuts
+    )
+    histogram = usable_histogram(store)
+    multi_target = int(np.arange(len(histogram)) @ histogram)
+    wanted = _wanted_pairs(options, strategy, multi_target)
+    pairs = wanted or _enumerated_pairs(strategy, histogram, multi_target, options)
+    draw: Draw = options.draw if wanted else "enumerated"
+    sampling = plan_shards(
+        strategy, draw, pairs=pairs, epochs=options.epochs, seed=options.seed, shard_rows=options.shard_rows,
+        histogram=histogram, targets=lambda first, last: _targets(store, first, last, "train"),
+    )  # fmt: skip
+    held_out = [plan for split in ("validation", "test") if (plan := _held_out_plan(store, split, options)) is not None]
+    plans = (SplitPlan("train", sampling), *held_out)
+    without_input = (
+        store.meta["split"]["validation"] + store.meta["split"]["test"] - sum(p.sampling.pairs for p in held_out)
+    )
+    # Where a rule picks targets, they stand so far apart on average.
+    spread = 1.0 if store.rule is None else max(store.meta["split"]["train"] / multi_target, 1.0)
+    row_bytes = row_bytes_of(mean_input_length(sampling, histogram, form.max_input, spread), form)
+    users_beside = store.users if as_cuts else 0
+    shards = shards_of(plans, part, users_beside=users_beside)
+    longest = len(store.train_length_histogram())
+    worker = max(shard_memory(plan.sampling, form, row_bytes, longest, spread) for plan in plans)
+    workers = min(machine.threads, max(len(shards), 1), (machine.memory - FIXED_MEMORY) // worker)
+    return Job(
+        strategy, form, plans, multi_target, without_input, int(workers), int(FIXED_MEMORY + max(workers, 1) * worker),
+        disk_bytes(shards, row_bytes, store, form), users_beside,
+        ("items", "users") if options.user_ids == "raw" else ("items",), part,
+    )  # fmt: skip
+
+
+def usable_histogram(store: Store) -> NDArray[np.int64]:
+    """Return `Store.target_histogram`.
+
+    Raises:
+        DataError: no training sequence has two interactions.
+    """
+    histogram = store.target_histogram()
+    if len(histogram) == 1:
+        who = f"none of the {store.users:,} users has" if store.users > 1 else "the only user has fewer than"
+        raise DataError(f"no pair can be made: {who} two training interactions", tip=_longer_sequences(store))
+    return histogram
+
+
+def _longer_sequences(store: Store) -> str:
+    """Return what gives users of a store more training interactions, other than what was asked for already."""
+    if store.meta["split"]["rule"] != "none" and store.meta["length"]["max"] > 1:
+        return "Train on all interactions: --split none."
+    if store.meta["options"].get("session_gap") is not None:
+        return "A longer --session-gap gives longer sequences."
+    return "Every user has one interaction: see whether --user names the right column."
+
+
+def check_room(job: Job, machine: Machine, output: Path | None) -> None:
+    """Raise MachineError if the memory limit is below one shard, or the disk below the estimate, or not writable."""
+    if job.workers < 1:
+        larger = f"--memory-limit {math.ceil(job.memory / 10**6)}MB"
+        rows = _rows_that_fit(job, machine)
+        raise MachineError(
+            f"the memory limit of {show_size(machine.memory)} is too small for one shard: "
+            f"about {show_size(job.memory)} needed",
+            tip=f"Use smaller shards (--shard-rows {rows}), or {larger}." if rows else f"Allow more with {larger}.",
+        )
+    if output is not None:
+        check_writable(output.absolute().parent)
+        check_disk(
+            output, job.disk, what=f"{output} (estimated)", tip="Draw fewer with --pairs, or write elsewhere with -o."
+        )
+
+
+def _rows_that_fit(job: Job, machine: Machine) -> int:
+    """Return a number of rows whose shard the memory limit can hold; 0 if only some hundred could be held."""
+    rows = max(part.stop - part.start for plan in job.plans for part in plan.sampling.slices)
+    spare = machine.memory - FIXED_MEMORY - WORKER_MEMORY
+    taken = job.memory - FIXED_MEMORY - WORKER_MEMORY
+    # No part of `_shard_memory` takes more a row in a smaller shard than it does when spread over one row group.
+    fitting = min(rows, ROW_GROUP_ROWS) * spare // max(taken, 1)
+    return fitting if fitting >= _SENSIBLE_ROWS else 0
+
+
+def _kept_columns(store: Store, kept: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the store's names of the columns to keep; the case of a name counts only where it must."""
+    found = []
+    for name in kept:
+        alike = [column for column in store.kept if column.lower() == name.lower()]
+        if name not in store.kept and len(alike) != 1:
+            there = ", ".join(store.kept) or "none"
+            raise DataError(
+                f"--keep {name}: the store has no such column; kept columns there: {there}",
+                tip=f"Keep it when the log is read: genpas ingest LOGS -o STORE --keep {name}",
+            )
+        found.append(name if name in store.kept else alike[0])
+    return tuple(dict.fromkeys(found))
+
+
+def _enumerated_pairs(
+    strategy: Strategy, histogram: NDArray[np.int64], multi_target: int, options: AugmentOptions
+) -> int:
+    assert strategy.enumeration is not None
+    pairs = int(strategy.enumeration.count(np.arange(len(histogram), dtype=np.int64)) @ histogram)
+    if pairs > LARGEST_ENUMERATION * multi_target and options.pairs != "all":
+        raise UsageError(
+            f"{strategy.name} has {pairs:,} pairs, {pairs / multi_target:,.0f} times Multi-Target's {multi_target:,}",
+            tip=f"Sample it: --strategy {strategy.name} --pairs 1x; or, to write them all: --pairs all",
+        )
+    return pairs
+
+
+def _targets(store: Store, first: int, last: int, split: Split) -> Iterator[NDArray[np.int64]]:
+    for chunk in store.lengths(first, last, USERS_A_CHUNK):
+        yield store.target_counts(split, first, chunk)
+        first += len(chunk.total)
+
+
+def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> SplitPlan | None:
+    """Plan the held-out pairs: each target once, in the order of users. None if the split is empty."""
+    histogram = np.zeros(1, np.int64)
+    for counts in _targets(store, 0, store.users - 1, split):
+        more = np.bincount(counts)
+        histogram = np.pad(histogram, (0, max(len(more) - len(histogram), 0)))
+        histogram[: len(more)] += more
+    pairs = int(np.arange(len(histogram)) @ histogram)
+    if pairs == 0:
+        return None
+    sampling = plan_shards(
+        MULTI_TARGET, "enumerated", pairs=pairs, epochs=1, seed=options.seed, shard_rows=options.shard_rows,
+        histogram=histogram, targets=lambda first, last: _targets(store, first, last, split),
+    )  # fmt: skip
+    return SplitPlan(split, sampling)
+
+
+def plan_as_json(job: Job) -> dict[str, Any]:
+    """Return what `--dry-run` prints."""
+    splits = Counter(shard.split for shard in job.shards)
+    return {
+        "strategy": job.strategy.name,
+        "draw": job.train.sampling.draw,
+        "pairs": {plan.split: plan.sampling.pairs for plan in job.plans},
+        "epochs": job.train.sampling.epochs,
+        "part": None if job.part is None else str(job.part),
+        "shards": {plan.split: splits[plan.split] for plan in job.plans},
+        "bytes": job.disk,
+        "memory": job.memory,
+        "threads": job.workers,
+        "multi_target_pairs": job.multi_target_pairs,
+    }

@@ -1,0 +1,123 @@
+"""SOURCE of a command: a store, or logs that are ingested first, into a temporary store."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from genpas_cli.augment.estimates import store_memory
+from genpas_cli.augment.options import IngestOptions, TargetOptions
+from genpas_cli.augment.target_where import restricted
+from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest
+from genpas_cli.pairs.manifest import is_pairs_directory
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.machine import Machine, MachineOptions, machine_options, resolve, scratch_directory
+from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.progress import Progress
+from genpas_cli.store.store import Store, is_store, open_store
+
+Sources = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class OpenedSource:
+    """A store, and what came with it."""
+
+    store: Store
+    machine: Machine
+    keep: tuple[str, ...]
+    """Kept columns wanted."""
+    log: IngestReport | None
+    """How it was made, if it was made now."""
+
+
+def source_names(sources: Sources) -> list[str]:
+    """Return the sources as a list of texts.
+
+    Raises:
+        UsageError: there is none.
+    """
+    names = [str(source) for source in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+    if not names:
+        raise UsageError("no source is given; name a store or the log's files")
+    return names
+
+
+def log_names(sources: Sources) -> list[str]:
+    """Return the sources as a list of texts.
+
+    Raises:
+        DataError: one is a pairs directory, and neither a log nor a store.
+    """
+    names = source_names(sources)
+    if made := next((name for name in names if is_pairs_directory(Path(name))), None):
+        raise DataError(
+            f"{made} is a pairs directory, not a log", tip="Give the log or the store that it was made from."
+        )
+    return names
+
+
+def default_output(sources: Sources, suffix: str) -> Path:
+    """Return the name of an output for these sources, in the current directory: `<name of the first><suffix>`.
+
+    Raises:
+        UsageError: standard input has no name.
+    """
+    first = source_names(sources)[0]
+    if first == "-":
+        raise UsageError("logs from standard input give the output no name", tip="Name it: -o DIR")
+    name = Path(first).resolve().name
+    for ending in (".gz", ".zst", ".bz2", ".xz", ".zip", ".csv", ".tsv", ".txt", ".dat", ".parquet", ".jsonl", ".json",
+                   ".arrow", ".feather", ".inter", ".ndjson", ".ipc", ".store", ".duckdb", ".log"):  # fmt: skip
+        name = name.removesuffix(ending) or name
+    return Path(f"{''.join('_' if c in '*?[]' else c for c in name)}{suffix}")
+
+
+@contextlib.contextmanager
+def opened_store(  # noqa: PLR0913  # all but four by keyword
+    sources: Sources, options: TargetOptions, ingest_options: IngestOptions | None,
+    keep_store: str | Path | None, *, rejects: Path | None, force: bool, progress: Progress,
+) -> Iterator[OpenedSource]:  # fmt: skip
+    """Open the store that the sources are, or make one of them.
+
+    Without a place for `rejects`, they go the way of the temporary store.
+    """
+    if keep_store is not None:
+        check_local(keep_store, "--store")
+    arguments = log_names(sources)
+    reading, machine, log = ingest_options or IngestOptions(), resolve(options), None
+    with scratch_directory(machine.temp_dir) as scratch:
+        if len(arguments) == 1 and is_store(Path(arguments[0])):
+            if keep_store is not None:
+                raise UsageError(f"--store {keep_store}: {arguments[0]} is a store already")
+            path = Path(arguments[0])
+            _refuse_reading_options(reading, path)
+        else:
+            reading = replace(reading, **machine_options(options))
+            check_ingest_options(reading)
+            path = scratch / "log.store" if keep_store is None else Path(keep_store)
+            log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
+            log = replace(log, store=log.store if keep_store is not None else None)
+        with open_store(path, machine, scratch, memory=store_memory(machine.memory)) as store:
+            # A log has kept what was asked for, be it by another case or by position; of a store a choice is asked for.
+            picked = restricted(store, options.target_where)
+            yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)
+
+
+def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
+    """Raise UsageError for options that came too late: a store's log was read, cleaned and split when it was made."""
+    names = (
+        {field.name for field in fields(IngestOptions)} - {field.name for field in fields(MachineOptions)} - {"keep"}
+    )
+    late = sorted(name for name in names if getattr(reading, name) != getattr(IngestOptions(), name))
+    if late:
+        flag, value = "--" + late[0].replace("_", "-"), getattr(reading, late[0])
+        given = flag if value is True else f"{flag} {shlex.quote(str(value))}"
+        raise UsageError(
+            f"{flag}: {store} is a store; its log was read, cleaned and split when the store was made",
+            tip=f"Make another store with it: genpas ingest LOGS -o STORE {given}",
+        )

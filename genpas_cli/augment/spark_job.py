@@ -1,0 +1,339 @@
+"""`augment` by Spark: the same shards as on one machine, for logs that no single machine sorts.
+
+What decides the pairs is the length of each sequence. So the driver gets the lengths from the workers, makes a store of
+them that has no interactions, plans with it as for any store, and has the workers write the shards of that plan.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.augment.engines import spark as engine
+from genpas_cli.augment.engines.spark_columns import LogTypes
+from genpas_cli.augment.engines.spark_files import find_files, read_alike, read_files
+from genpas_cli.augment.engines.spark_session import session, spark_errors
+from genpas_cli.augment.engines.spark_tasks import TASKS, USERS
+from genpas_cli.augment.job import AugmentReport, held_out_of, manifest_of, write_companions
+from genpas_cli.augment.options import AugmentOptions, IngestOptions
+from genpas_cli.augment.planning import check_augment_options, check_room, plan_job
+from genpas_cli.augment.source import log_names
+from genpas_cli.ingest.files.sources import unchanging
+from genpas_cli.ingest.job import check_ingest_options, report_of
+from genpas_cli.ingest.passes.instants import as_quantile, parse_instant
+from genpas_cli.ingest.passes.log_figures import check_parts, iso_time, split_at
+from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, SplitRule, Ties, parse_split
+from genpas_cli.ingest.staging.staging import FileReport
+from genpas_cli.pairs.manifest import foreign_in_pairs, library_versions, run_facts, write_manifest
+from genpas_cli.pairs.shards import number_order, rows_by_split
+from genpas_cli.runtime.atomic_output import building, refuse_existing
+from genpas_cli.runtime.database import Database, connect
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
+from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.options import as_json
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.store import store as stores
+from genpas_cli.store.store import is_store, open_store
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_NOT_HERE = {
+    "where": "Filter the DataFrame first.", "session_gap": "Make a user of each session in the DataFrame first.",
+    "items": "Numbers are made anew here.", "users": "Numbers are made anew here.",
+}  # fmt: skip
+"""What to do instead of some options that the Spark engine does not know."""
+
+_CUTTING = {
+    *MachineOptions.__dataclass_fields__, "strategy", "alpha", "beta", "gamma", "draw", "pairs", "epochs", "seed",
+    "max_input", "order", "shard_rows", "form", "user_ids",
+}  # fmt: skip
+_READING = {
+    *MachineOptions.__dataclass_fields__, "user", "item", "time", "rating", "keep", "format", "bad_rows", "min_rating",
+    "dedup", "min_user", "min_item", "ties", "split", "eval", "null_values", "decimal_ids",
+    "allow_duplicate_files", "hive",
+}  # fmt: skip
+"""Options that the Spark engine knows; any other that is given is refused, those of later versions too."""
+
+_ROWS_A_PARTITION, _FEWEST_PARTITIONS = 1 << 19, 4
+"""Of the first shuffle: what a worker's Python takes in at a time, whatever the log's size."""
+
+_USERS = pa.schema(
+    [
+        ("user_num", pa.int32()), ("user_id", pa.string()), ("length", pa.int32()), ("train_length", pa.int32()),
+        ("validation_length", pa.int32()),
+    ]
+)  # fmt: skip
+_TIMES = {
+    "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "TIMESTAMP": pa.timestamp("us"), "TIMESTAMP_NS": pa.timestamp("ns"),
+}  # fmt: skip
+
+
+def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
+    source: DataFrame | str | Path | Sequence[str | Path], output: str | Path, options: AugmentOptions | None = None, *,
+    ingest_options: IngestOptions | None = None, spark: SparkSession | None = None, order: Sequence[str] = (),
+    force: bool = False, progress: Progress = silent,
+) -> AugmentReport:  # fmt: skip
+    """Cut input–target pairs from a log by Spark, and write them as Parquet shards: the very ones of `augment`.
+
+    Args:
+        source: a DataFrame, or paths of Parquet files, directories or patterns that Spark can read.
+        output: the directory to make, on a file system that the driver and all workers share.
+        options: as for `augment`; `target_where` is not known here.
+        ingest_options: how the log is read; not `where`, `session_gap`, `items` and `users`.
+        spark: the session; by default the DataFrame's, or the active one, or one on this machine.
+        order: columns of a DataFrame that order rows of equal user and time, as the place in the file does otherwise.
+        force: replace an existing output.
+        progress: told how far it is.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`; nothing is published then.
+    """
+    started, options, reading = time.monotonic(), options or AugmentOptions(), ingest_options or IngestOptions()
+    engine.check_spark_extra("Spark")
+    check_local(output, "-o")
+    _check_options(options, reading)
+    path, machine = Path(output).absolute(), resolve(options)
+    refuse_existing(path, force=force, foreign=foreign_in_pairs)
+    with (
+        building(path, force=force, foreign=foreign_in_pairs) as new,
+        scratch_directory(machine.temp_dir) as scratch,
+        spark_errors(),
+        contextlib.ExitStack() as cleaning,
+    ):
+        new.mkdir()
+        with connect(machine, scratch) as database:
+            opened = _opened(source, reading, order, (database, scratch), spark, cleaning)
+            counted = _Counted(database, opened, reading, new, progress)
+            cleaning.callback(counted.frame.forget)
+            counted.make_store(scratch / "lengths.store")
+        with open_store(scratch / "lengths.store", machine, scratch) as store:
+            job = plan_job(store, options, tuple(store.kept), machine)
+            check_room(replace(job, workers=1), machine, path)
+            progress("writing pairs by Spark")
+            users = [part["users"] for part in counted.found]
+            files = engine.write_shards(counted.frame.rows, users, job.shards, job.form, new, counted.rule)
+            shutil.rmtree(new / TASKS, ignore_errors=True)
+            written = len(files)
+            manifest = manifest_of(store, job, options)
+            files += write_companions(store, job, new, files, manifest)
+            facts = run_facts(time.monotonic() - started) | {"engine": "spark"}
+            write_manifest(new, {**manifest, "run": facts}, files)
+            held_out, log = held_out_of(store, job), replace(report_of(store), store=None)
+    shards = files[:written]
+    return AugmentReport(
+        str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(shards), options.epochs,
+        None, len(shards), 0, sum(file.bytes for file in shards), held_out, log, round(time.monotonic() - started, 3),
+    )  # fmt: skip
+
+
+def _check_options(options: AugmentOptions, reading: IngestOptions) -> None:
+    check_augment_options(options)
+    check_ingest_options(reading)
+    for given, known in ((options, _CUTTING), (reading, _READING)):
+        for field in fields(given):
+            if field.name not in known and getattr(given, field.name) != field.default:
+                flag = f"--{field.name.replace('_', '-')}"
+                tip = _NOT_HERE.get(field.name, "Leave it out, or use --engine local.")
+                raise UsageError(f"{flag} is not known to the Spark engine", tip=tip)
+    if reading.format not in (None, "parquet"):
+        raise UsageError(f"--format {reading.format}: --engine spark reads Parquet alone", tip="Use --engine local.")
+    if parse_split(reading.split)[0] not in ("leave-one-out", "none", "time"):
+        raise UsageError(f"--split {reading.split} is not known to the Spark engine", tip="Use --engine local.")
+
+
+class _Counted:
+    """A log in order on Spark's workers, and what is known of its users.
+
+    Attributes:
+        frame: in order, kept on the workers.
+        rule: which rows are held out.
+        found: counts of each partition.
+    """
+
+    def __init__(
+        self, database: Database, source: _Source, reading: IngestOptions, output: Path, progress: Progress
+    ) -> None:
+        self._database, self._name, self._reading, self._users_of = database, source.name, reading, output / USERS
+        progress("reading by Spark")
+        frame = engine.prepare(source.rows, source.name, source.types, (reading, reading), reading.ties)
+        self._check_order(frame)
+        self._check_units(frame)
+        frame, self._ids = engine.number_items(frame)
+        partitions = max(-(-frame.funnel[-1].kept // _ROWS_A_PARTITION), _FEWEST_PARTITIONS)
+        frame = engine.without_repeats(frame, reading.dedup, reading.ties, partitions)
+        repeats_gone = frame
+        if reading.min_user > 1 or reading.min_item > 1:
+            frame, left = engine.k_core(frame, min_user=reading.min_user, min_item=reading.min_item)
+            self._ids = [self._ids[item] for item in left]
+        if frame.funnel[-1].kept == 0:
+            raise DataError(f"{source.name}: no interaction is left", tip="Loosen the cleaning options.")
+        self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(frame, repeats_gone), reading.eval)
+        progress("sorting by Spark")
+        self.frame = engine.kept_in_order(frame, reading.ties, partitions)
+        self.found = engine.count_users(self.frame.rows, output, self.rule)
+        ties = [part["ties"] for part in self.found]
+        self._ties = Ties(**{name: sum(each[name] for each in ties) for name in ties[0]})
+        self._check_ties(has_order=source.has_order)
+        self._check_parts()
+
+    def _check_order(self, frame: engine.Frame) -> None:
+        by_time = parse_split(self._reading.split)[0] == "time"
+        for name, needed in {"--split time": by_time, "--ties error": self._reading.ties == "error"}.items():
+            if needed and frame.time_type is None:
+                raise UsageError(
+                    f"{name} needs times, and the log has none", tip="Name their column with --time COLUMN."
+                )
+        if frame.time_type is None and not frame.order:
+            raise UsageError(
+                f"{self._name} has no time column, and a DataFrame has no order of rows", tip="Name columns by `order`."
+            )
+
+    def _check_units(self, frame: engine.Frame) -> None:
+        if frame.time_type in ("BIGINT", "DOUBLE") and (units := engine.count_units(frame).mixed()):
+            names = " and ".join(unit.name for unit in units)
+            raise DataError(
+                f"{self._name}: two units of time in one log: {names}", tip=f"Make all {units[0].name} first."
+            )
+
+    def _check_ties(self, *, has_order: bool) -> None:
+        rule = self._reading.ties
+        if self._ties.tied_events and (rule == "error" or (rule == "file" and not has_order)):
+            raise DataError(
+                f"{self._ties.tied_events:,} interactions have the time of another one of their user, and nothing "
+                "orders them",
+                tip="Name columns that do by `order`, or choose --ties item or --ties hash.",
+            )
+
+    def _check_parts(self) -> None:
+        if self.rule.bounds is None:
+            return
+        kind = str(self.frame.time_type)
+
+        def possible() -> str | None:
+            bounds = engine.possible_bounds(self.frame.rows)
+            return None if bounds is None else split_at(bounds, kind)
+
+        parts = np.sum([part["parts"] for part in self.found], axis=0)
+        check_parts(self._reading.split, parts, [*self.rule.bounds, *self._ends()], kind, possible)
+
+    def _ends(self) -> tuple[Any, Any]:
+        """Return first and last time."""
+        return min(part["low"] for part in self.found), max(part["high"] for part in self.found)
+
+    def _bounds(self, frame: engine.Frame, counted: engine.Frame) -> tuple[Any, Any] | None:
+        """Return the first times of validation and test: of the rows of `counted`, times tell their unit."""
+        bounds = parse_split(self._reading.split)[1]
+        if bounds is None:
+            return None
+        levels = [level for bound in bounds if (level := as_quantile(bound)) is not None]
+        if len(levels) == len(bounds):
+            low, high = engine.quantiles(frame, levels)
+        else:
+            kind = str(frame.time_type)
+            units = engine.count_units(counted) if kind in ("BIGINT", "DOUBLE") else None
+            low, high = (parse_instant(self._database.con, bound, kind, units) for bound in bounds)
+        if low > high:
+            raise UsageError(f"--split {self._reading.split}: the test part starts before the validation part")
+        return low, high
+
+    def make_store(self, path: Path) -> None:
+        """Make a store that has everything but interactions."""
+        frame, database, con = self.frame, self._database, self._database.con
+        stores.attach_new(con, path)
+        time_field = [] if frame.time_type is None else [pa.field("time", _TIMES[frame.time_type])]
+        kept = [pa.field(name, kind) for name, kind in frame.kept.items()]
+        columns = [("user_num", pa.int32()), ("item_num", pa.int32()), *time_field, ("split", pa.uint8()), *kept]
+        stores.write_interactions(database, pa.schema(columns), [], list(frame.kept))
+        items = pa.table(
+            {"num": np.arange(1, len(self._ids) + 1, dtype=np.int32), "id": pa.array(self._ids, pa.string())}
+        )
+        con.register("item_ids", items)
+        stores.write_items(con, "select num, id from item_ids order by num")
+        con.unregister("item_ids")
+        stores.write_counted_users(database, _USERS, self._users())
+        rows = frame.funnel[0].kept
+        stores.write_provenance(con, [FileReport(self._name, "spark", 0, "", rows)], frame.funnel)
+        stores.finish(con, self._meta(con), None)
+
+    def _users(self) -> Iterator[pa.RecordBatch]:
+        first = 1
+        for file in sorted(self._users_of.iterdir(), key=lambda file: number_order(file.name)):
+            for batch in pq.ParquetFile(file).iter_batches(1 << 17):
+                numbers = pa.array(np.arange(first, first + batch.num_rows, dtype=np.int32))
+                first += batch.num_rows
+                yield pa.RecordBatch.from_arrays([numbers, *batch.columns], schema=_USERS)
+        shutil.rmtree(self._users_of)
+
+    def _meta(self, con: Any) -> dict[str, Any]:
+        counts = np.sum([part["counts"] for part in self.found], axis=0)
+        train, validation, test = (int(counts[code]) for code in (TRAIN, VALIDATION, TEST))
+        query = "min(length), quantile_cont(length, .5), avg(length), quantile_cont(length, .99), max(length)"
+        length = con.sql(f"select {query} from store.users").fetchall()[0]
+        described = {name: kind for name, kind, *_ in con.execute("describe store.interactions").fetchall()}
+        options = as_json(self._reading)
+        for name in machine_options(self._reading):
+            del options[name]
+        bounds = None if self.rule.bounds is None else list(self.rule.bounds)
+        return {
+            "versions": library_versions(), "options": options,
+            "kept": {name: described[name] for name in self.frame.kept}, "time_type": self.frame.time_type,
+            "users": sum(part["users"] for part in self.found), "items": len(self._ids),
+            "interactions": self.frame.funnel[-1].kept, "ties": self._ties.shares(),
+            "split": {
+                "rule": self._reading.split, "eval": self._reading.eval, "bounds": bounds, "train": train,
+                "validation": validation, "test": test,
+                "users_in_train_only": sum(part["alone"] for part in self.found),
+            },
+            "time_range": None if self.frame.time_type is None else [
+                iso_time(end, self.frame.time_type) for end in self._ends()
+            ],
+            "length": dict(zip(("min", "median", "mean", "p99", "max"), length, strict=True)),
+        }  # fmt: skip
+
+
+class _Source(NamedTuple):
+    """What pairs are cut from."""
+
+    rows: DataFrame
+    """As of `canonical`."""
+    types: LogTypes
+    name: str
+    """What to call it."""
+    has_order: bool
+    """Whether something orders rows of equal user and time."""
+
+
+def _opened(
+    source: Any, reading: IngestOptions, order: Sequence[str], planning: tuple[Database, Path],
+    spark: SparkSession | None, cleaning: contextlib.ExitStack,
+) -> _Source:  # fmt: skip
+    if not isinstance(source, str | Path) and hasattr(source, "mapInArrow"):
+        cleaning.enter_context(read_alike(source.sparkSession))
+        rows, types = engine.read_frame(source, "DataFrame", reading, reading, order)
+        return _Source(rows, types, "DataFrame", bool(order))
+    names = log_names(source)
+    if order:
+        raise UsageError("order is for a DataFrame; rows of files are ordered by their place", tip="Leave it out.")
+    if store := next((name for name in names if is_store(Path(name))), None):
+        raise UsageError(f"{store} is a store, and --engine spark cuts logs", tip="Use --engine local.")
+    database, scratch = planning
+    files, spark = find_files(database, names, reading, scratch), spark or session()
+    cleaning.enter_context(unchanging(files.sources))
+    cleaning.enter_context(spark_errors())  # such as that a file is gone, which has changed then
+    cleaning.enter_context(read_alike(spark))
+    rows = read_files(spark, files, exact=reading.dedup == "exact")
+    return _Source(rows, files.types, " ".join(names), has_order=True)

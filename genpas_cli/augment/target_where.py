@@ -1,0 +1,68 @@
+"""`--target-where`: the text of a user made a rule of the store."""
+
+from __future__ import annotations
+
+import duckdb
+
+from genpas_cli.ingest.columns.columns import Column
+from genpas_cli.ingest.staging.filters import check_memory, read_condition, refused, threads_of
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.store.store import Store, quoted
+
+OPTION = "--target-where"
+
+_OF_THE_STORE = ("user_num", "item_num", "split")
+_OF_A_VALUE = (
+    "Binder Error", "Conversion Error", "Invalid Input Error", "Not implemented Error", "Out of Range Error",
+    "Syntax Error",
+)  # fmt: skip
+"""How the messages of `OF_A_VALUE` begin, which come out of a reader as other kinds."""
+
+
+def restricted(store: Store, text: str | None) -> Store:
+    """Return the store with no other targets than interactions that satisfy a condition over its kept columns.
+
+    Args:
+        store: open.
+        text: one boolean SQL expression; None for no condition.
+
+    Raises:
+        UsageError: it is none, or it fails on some value.
+        MachineError: its values may take more memory than there is.
+        DataError: no interaction that could be a target satisfies it.
+    """
+    if text is None:
+        return store
+    con = store.database.con
+    described = con.execute("describe store.interactions").fetchall()
+    columns = [
+        Column(name, quoted(name), kind, is_text=False) for name, kind, *_ in described if name not in _OF_THE_STORE
+    ]
+    try:
+        condition = read_condition(con, text, columns, option=OPTION)
+    except UsageError as error:
+        tip = f"{error.tip or ''}; keep more when the log is read: --keep COLUMN".removeprefix("; ")
+        raise UsageError(error.message, tip=tip) from error
+    rows = con.sql("select * from store.interactions")
+    check_memory(condition, rows, memory=store.database.memory, threads=threads_of(con))
+    try:
+        picked = store.restricted(text)
+    except duckdb.Error as error:
+        if any(sign in str(error) for sign in _OF_A_VALUE):
+            raise refused(text, error, columns, option=OPTION) from error
+        raise
+    assert picked.rule is not None, "made just now"
+    if not picked.rule.count["train"].any():
+        raise DataError(f"{OPTION} {text!r}: no training interaction with another before it satisfies it")
+    return picked
+
+
+def refuse_windows(store: Store, strategy: Strategy) -> None:
+    """Raise UsageError where the weight of a sequence is not decided by the number of its targets any more."""
+    if store.rule is not None and strategy.alpha is None:
+        raise UsageError(
+            f"{OPTION} beside {strategy.name}: how many windows end at the targets that are left is no matter of "
+            "their number alone",
+            tip="Give the biases that come nearest: --strategy 2,1,0",
+        )

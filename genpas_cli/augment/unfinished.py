@@ -1,0 +1,136 @@
+"""Jobs that take so long that they must be able to go on: what they have done stays beside their output until then."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from genpas_cli.runtime.atomic_output import Foreign, building, is_real_directory, unfinished
+from genpas_cli.runtime.errors import IntegrityError, UsageError
+from genpas_cli.runtime.machine import MachineOptions, disk_error, machine_options
+from genpas_cli.runtime.options import as_json
+from genpas_cli.runtime.signals import uninterrupted
+
+_SETTINGS = "settings.json"
+
+_OF_OTHERS = {
+    "vocabulary": "another vocabulary: its item numbers mean other items", "pairs": "other pairs",
+    "log": "another log, or of one that was read otherwise",
+}  # fmt: skip
+"""Settings that are digests, and what is said where they differ."""
+
+
+@contextmanager
+def resumable(
+    path: Path, settings: dict[str, Any], *, foreign: Foreign, resume: bool, force: bool, unasked: bool = True
+) -> Iterator[Path]:  # fmt: skip
+    """Give a directory to work in, and publish it as the output `path` if the block succeeds.
+
+    If the block fails or is killed, what it has done stays beside `path` for the next try, unless nothing has been done
+    yet: what cannot work at all leaves nothing behind.
+
+    Args:
+        path: the output.
+        settings: everything that decides what comes out: `options` and `versions` of libraries, by name; digests of
+            the input. A job goes on only with the same.
+        foreign: see `genpas_cli.runtime.atomic_output.refuse_existing`.
+        resume: go on with what there is.
+        force: replace an existing output, and forget what a stopped run has done.
+        unasked: what a stopped run has done is kept, and never forgotten, without a word about it. Where that would
+            cost more than it is worth, only a run that may `resume` keeps it, and any other removes what there is.
+
+    Raises:
+        UsageError: the output exists; or a stopped run has left something and nothing was said about it, or it had
+            other options.
+        IntegrityError: it was made of another input.
+        MachineError: it cannot be written there.
+    """
+    with building(path, force=force, foreign=foreign) as new:
+        work = unfinished(path)
+        _refuse_foreign(work)
+        if (force or not unasked) and not resume and work.is_dir():
+            _discard(work, new)
+        _prepare(work, path, settings, resume=resume)
+        try:
+            yield work
+        except BaseException:
+            if not (unasked or resume) or [file.name for file in work.iterdir()] == [_SETTINGS]:
+                _discard(work, new)
+            raise
+        # In this order: a directory of unfinished work without its settings would be taken for somebody else's.
+        work.rename(new)
+        (new / _SETTINGS).unlink()
+
+
+def _discard(work: Path, new: Path) -> None:
+    """Remove unfinished work: under the other name, by which the next run knows it should this one be killed."""
+    with uninterrupted():
+        work.rename(new)
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _prepare(work: Path, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
+    try:
+        if not work.is_dir():
+            work.mkdir()
+            (work / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+            return
+    except OSError as error:
+        raise disk_error(error, path) from error
+    if not resume:
+        raise UsageError(
+            f"a run that would have made {path} was stopped before its end",
+            tip="Go on with --resume, or begin again with --force.",
+        )
+    _check_same(work, settings)
+
+
+def _refuse_foreign(work: Path) -> None:
+    """Raise UsageError if what has the name of a stopped run's directory is not one: it is neither used nor removed."""
+    if not os.path.lexists(work):
+        return
+    if is_real_directory(work) and ((work / _SETTINGS).is_file() or not any(work.iterdir())):
+        return
+    raise UsageError(
+        f"{work} stands where genpas would keep unfinished work, and genpas did not make it",
+        tip="Remove it, or choose another name with -o.",
+    )
+
+
+def lasting_options(options: MachineOptions) -> dict[str, Any]:
+    """Return the options that decide what comes out: those of the machine do not."""
+    machine = machine_options(options)
+    return {name: value for name, value in as_json(options).items() if name not in machine}
+
+
+def _check_same(work: Path, settings: dict[str, Any]) -> None:
+    try:
+        before = json.loads((work / _SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise IntegrityError(f"{work} is damaged: {error}", tip="Begin again with --force.") from error
+    if not isinstance(before, dict) or any(not isinstance(before.get(key), dict) for key in ("options", "versions")):
+        raise IntegrityError(
+            f"{work} is damaged: its settings are not as genpas writes them", tip="Begin again with --force."
+        )
+    for key, meaning in _OF_OTHERS.items():
+        if before.get(key) != settings.get(key):
+            raise IntegrityError(f"what the stopped run has done is of {meaning}", tip="Begin again with --force.")
+    for name, now in settings["versions"].items():
+        if (then := before["versions"].get(name)) != now:
+            raise UsageError(f"the stopped run used {name} {then}; this is {now}", tip="Begin again with --force.")
+    for name, value in settings["options"].items():
+        had = before["options"].get(name)
+        if had != value:
+            raise UsageError(
+                f"--{name.replace('_', '-')} is {_shown(value)}; the stopped run had {_shown(had)}",
+                tip="Only with the same options it can go on; --force begins again.",
+            )
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,256 @@
+"""`verify`: a pairs directory against its manifest, and every pair against the store."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.pairs.gathering import COLUMNS, LocatedCuts, differing_rows, gather, needed_spans
+from genpas_cli.pairs.manifest import CARD, NAME, Manifest
+from genpas_cli.pairs.reader import PairFiles
+from genpas_cli.pairs.shards import ShardFile, row_count
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.errors import DataError, IntegrityError
+from genpas_cli.runtime.machine import Machine, MachineOptions, resolve, scratch_directory
+from genpas_cli.runtime.object_storage.locations import Place, files_below, place_of
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.sampling.cuts import Cuts
+from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
+from genpas_cli.store.sequence_source import Lengths
+from genpas_cli.store.store import Store, open_store
+
+_CUT_COLUMNS = ("user_num", "input_start", "target_position")
+_INPUTS, _TARGET = "input_items", "target_item"
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was checked, and agreed; `genpas verify --json` prints exactly this."""
+
+    pairs_dir: str
+    files: int
+    """Files whose digest was compared."""
+    rows: int
+    """Pairs whose numbers were checked."""
+    slices: bool
+    """Whether every pair was compared with the store."""
+    unknown: list[str]
+    """Files in the directory that the manifest does not list: nothing is known about them. In `data/` they are an
+    error, as a reader would take them for pairs."""
+
+
+@checked
+def verify(
+    pairs: str | Path,
+    *,
+    store: str | Path | None = None,
+    machine: MachineOptions | None = None,
+    progress: Progress = silent,
+) -> VerifyReport:
+    """Check a pairs directory.
+
+    Without a store: the manifest as it was written; files present, no other in `data/`, bytes, SHA-256, rows, schema,
+    nothing null, numbers within the vocabulary, positions and input lengths that fit each other. With it: the store has
+    the content that the pairs were made from, and every pair is the slice of its user's training sequence (or, held
+    out, of the whole one) that its positions say.
+
+    Args:
+        pairs: the directory, here or on object storage.
+        store: the store it was made from.
+        machine: limits.
+        progress: told how far it is.
+
+    Raises:
+        DataError: no pairs directory, or no store.
+        IntegrityError: something does not agree; the message names the file and the row.
+    """
+    directory, limits = place_of(pairs), resolve(machine or MachineOptions())
+    opened_pairs = PairFiles(directory)
+    manifest, files = opened_pairs.manifest, opened_pairs.files
+    unknown = _unlisted(directory, files)
+    opened_pairs.check_digests(files, threads=limits.threads, progress=progress)
+    _check_rows(directory, files)
+    shards = opened_pairs.shards
+    _check_counts(directory, manifest, shards)
+    with _opened(store, limits) as opened:
+        if opened is not None:
+            check_store(opened, directory, manifest)
+        rows, total = 0, sum(file.rows for file in shards)
+        for file in shards:
+            _Shard(opened_pairs, file).check(opened)
+            rows += file.rows
+            progress("checking pairs", rows, total)
+    return VerifyReport(str(directory), len(files), rows, opened is not None, unknown)
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path | None, limits: Machine) -> Any:
+    if path is None:
+        yield None
+        return
+    with (
+        scratch_directory(limits.temp_dir) as scratch,
+        open_store(Path(path), limits, scratch, memory=limits.memory // 4) as store,
+    ):
+        yield store
+
+
+def check_store(store: Store, directory: Place, manifest: Manifest) -> None:
+    """Raise IntegrityError if a store has not the content that the pairs of a directory were made from.
+
+    What the store holds now is looked at too, whatever it says of itself: a pass over all rows.
+    """
+    made_from = manifest.get("content_sha256")
+    if (store.users, store.items) != (manifest["users"], manifest["items"]):
+        differs = (
+            f"it has {store.users:,} users and {store.items:,} items, the manifest says {manifest['users']:,} and "
+            f"{manifest['items']:,}"
+        )
+    elif made_from is not None and store.content_digest != made_from:
+        differs = "its interactions, their order, their split or its vocabularies are others"
+    else:
+        store.check_content()
+        return
+    raise IntegrityError(
+        f"{store.path} is not the store of {directory}: {differs}",
+        tip="Name the store that the pairs were made from; genpas augment LOGS --store PATH keeps it.",
+    )
+
+
+def _unlisted(directory: Place, files: list[ShardFile]) -> list[str]:
+    """Return the files of a directory that its manifest does not list.
+
+    Raises:
+        IntegrityError: one of them is in data/.
+    """
+    listed = {file.path for file in files}
+    found = files_below(directory)
+    if extra := sorted(name for name in found if name.startswith("data/") and name not in listed):
+        raise IntegrityError(f"{directory / extra[0]} is not in the manifest ({len(extra)} such files)")
+    return sorted(name for name in found if name not in listed and name != NAME and not name.startswith("data/"))
+
+
+def _check_rows(directory: Place, files: list[ShardFile]) -> None:
+    """Raise IntegrityError if a file has not as many rows as the manifest says."""
+    for file in files:
+        path = directory / file.path
+        if file.path != CARD and (rows := row_count(path)) != file.rows:
+            raise IntegrityError(f"{path} has {rows:,} rows; the manifest says {file.rows:,}")
+
+
+def _check_counts(directory: Place, manifest: Manifest, shards: list[ShardFile]) -> None:
+    rows = sum(file.rows for file in shards if file.split == "train")
+    if rows != manifest["pairs"] * manifest["epochs"]:
+        raise IntegrityError(
+            f"{directory} has {rows:,} training pairs; the manifest says {manifest['pairs']:,} "
+            f"in each of {manifest['epochs']} epochs"
+        )
+
+
+class _Shard:
+    """One shard under check."""
+
+    def __init__(self, pairs: PairFiles, file: ShardFile) -> None:
+        self._pairs, self._file, self._manifest = pairs, file, pairs.manifest
+        self._path = pairs.directory / file.path
+        self._schema = pairs.schema
+        self._row = 0
+        found = pairs.schema_of(file)
+        if {field.name: str(field.type) for field in self._schema} != self._manifest["schema"]:
+            raise IntegrityError(f"{self._path} has another schema than the manifest says: {found}")
+        if not found.equals(pairs.shard_schema):
+            raise IntegrityError(f"{self._path} has another schema than the first shard: {found}")
+        if tuple(self._schema.names[: len(COLUMNS)]) != COLUMNS:
+            raise IntegrityError(f"{self._path} lacks the columns {', '.join(COLUMNS)}")
+
+    def check(self, store: Store | None) -> None:
+        """Check every row."""
+        if store is None:
+            for batch in self._pairs.batches(self._file):
+                self._check_items(batch, self._check_cuts(batch))
+                self._row += batch.num_rows
+            return
+        parts = []
+        for batch in self._pairs.batches(self._file, _CUT_COLUMNS):
+            parts.append(self._check_cuts(batch))
+            self._row += batch.num_rows
+        self._row = 0
+        if parts:
+            columns = zip(*((part.user, part.start, part.target) for part in parts), strict=True)
+            self._check_slices(store, parts, Cuts(*map(np.concatenate, columns)))
+
+    def _check_cuts(self, batch: pa.RecordBatch) -> Cuts:
+        u, j, k = (self._numbers(batch, name) for name in _CUT_COLUMNS)
+        users = self._manifest["users"]
+        self._refuse((u < 1) | (u > users), f"user_num is outside 1..{users}")
+        self._refuse((j < 1) | (j >= k), "input_start is not before target_position")
+        return Cuts(u - np.int32(1), j, k)
+
+    def _numbers(self, batch: pa.RecordBatch, name: str) -> NDArray[np.int32]:
+        """Return a column, the items of all its lists where it is one of lists."""
+        column = batch.column(name)
+        is_list = pa.types.is_list(column.type)
+        if column.null_count or (is_list and column.values.null_count):
+            raise IntegrityError(f"{self._path}: column {name} has nulls")
+        numbers: NDArray[np.int32] = (column.flatten() if is_list else column).to_numpy()
+        return numbers
+
+    def _check_items(self, batch: pa.RecordBatch, cuts: Cuts) -> None:
+        j, k, y, values = cuts.start, cuts.target, self._numbers(batch, _TARGET), self._numbers(batch, _INPUTS)
+        limit, items = self._manifest["max_input"], self._manifest["items"]
+        length = np.diff(batch.column(_INPUTS).offsets.to_numpy())
+        self._refuse((y < 1) | (y > items), f"{_TARGET} is outside 1..{items}")
+        self._refuse(
+            length != np.minimum(k - j, k if limit is None else limit),
+            "input_items has another length than its positions say",
+        )
+        wrong = (values < 1) | (values > items)
+        if wrong.any():
+            row = np.repeat(np.arange(len(length)), length)[np.flatnonzero(wrong)[0]]
+            self._refuse(np.arange(len(length)) == row, f"input_items holds a number outside 1..{items}")
+
+    def _refuse(self, wrong: NDArray[np.bool_], reason: str) -> None:
+        if wrong.any():
+            row = self._row + int(np.flatnonzero(wrong)[0])
+            raise IntegrityError(f"{self._path}, row {row} (from 0): {reason}")
+
+    def _check_slices(self, store: Store, parts: list[Cuts], cuts: Cuts) -> None:
+        """Gather every pair anew from the store, and compare."""
+        first, last = int(cuts.user.min()), int(cuts.user.max())
+        lengths = Lengths(*(np.concatenate(c) for c in zip(*store.lengths(first, last, USERS_A_CHUNK), strict=True)))
+        is_train = self._file.split == "train"
+        self._check_positions(cuts, lengths, first, store)
+        order = np.argsort(cuts.user, kind="stable")
+        limit = self._manifest["max_input"]
+        spans = needed_spans(cuts.take(order), limit)
+        whole = lengths.train if is_train else lengths.total
+        kept = list(self._manifest["keep"])
+        if missing := [name for name in kept if name not in store.kept]:
+            raise DataError(f"{store.path} has no kept column {missing[0]!r}, and the pairs have")
+        sequences = store.spans(first, whole, spans, kept, train_only=is_train)
+        for found, part in zip(self._pairs.batches(self._file), parts, strict=True):
+            self._check_items(found, part)
+            located = LocatedCuts(part, sequences.index_of(part.user, part.target))
+            (expected,) = gather(located, sequences, self._schema, max_input=limit, batch_rows=max(len(part), 1))
+            self._refuse(
+                differing_rows(expected, found),
+                "the pair is not the slice of its user's sequence that its positions say",
+            )
+            self._row += found.num_rows
+
+    def _check_positions(self, cuts: Cuts, lengths: Lengths, first: int, store: Store) -> None:
+        row, k = cuts.user - first, cuts.target
+        if self._file.split == "train":
+            self._refuse(k > lengths.train[row], "the target is held out: its position is beyond the training sequence")
+        else:
+            low, count = lengths.held_out(self._file.split, store.meta["split"]["eval"])  # type: ignore[arg-type]
+            self._refuse(
+                (k < low[row]) | (k >= (low + count)[row]), f"the target is no {self._file.split} target of its user"
+            )
+            self._refuse(cuts.start != 1, "a held-out pair's input does not start at the first interaction")

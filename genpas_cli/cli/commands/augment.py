@@ -1,0 +1,233 @@
+"""`genpas augment`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from genpas_cli.augment.options import AugmentOptions, IngestOptions
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.commands.ingest import say_notes, say_report
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.cli.stopping import told_to_resume
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.machine import show_size
+from genpas_cli.runtime.object_storage.uris import is_remote
+from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.wording import counted
+
+if TYPE_CHECKING:
+    from genpas_cli.augment.job import AugmentReport
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE",
+        help="A store that genpas ingest made; or logs, as genpas ingest takes them, read into a temporary store.",
+        show_default=False,
+    ),
+]
+
+Output = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="DIR", help="The directory to make, here or s3://...; or - for an Arrow "
+                 "stream on stdout; by default NAME.pairs in the current directory."),
+]  # fmt: skip
+KeepStore = Annotated[
+    Path | None, typer.Option("--store", metavar="PATH", help="Keep the store made from logs here.")
+]  # fmt: skip
+SplitOut = Annotated[
+    Literal["train", "validation", "test"], typer.Option("--split-out", help="With -o -: pairs of which split.")
+]
+Ids = Annotated[
+    Literal["num", "raw"], typer.Option("--ids", help="With -o -: items and users as numbers or the log's ids.")
+]
+Part = Annotated[
+    str | None,
+    typer.Option("--part", metavar="I/N", help="Make the I-th of N parts, as OUTPUT.part-I-of-N, for genpas merge to "
+                 "put together; each on any machine."),
+]  # fmt: skip
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Keep finished shards if it is stopped, and go on with those of a run that was."),
+]
+Engine = Annotated[
+    Literal["local", "spark"],
+    typer.Option("--engine", help="local: this machine; spark: a log in Parquet, by the workers of the Spark that is "
+                 "configured here, to the same shards."),
+]  # fmt: skip
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan as JSON and write nothing.")]
+
+EXAMPLES = """
+genpas augment --alpha 0.5 logs.parquet
+genpas augment logs.parquet -s slide-window --pairs 2x -o windows.pairs
+genpas augment logs.store --epochs 10 --seed 7 -o epochs.pairs
+genpas augment logs.store --part 3/8 --resume
+genpas augment logs.parquet -o - | python train.py
+"""
+
+
+@command(EXAMPLES)
+@with_options(options=AugmentOptions, reading=IngestOptions)
+def augment(  # noqa: PLR0913  # its parameters are the command's
+    sources: Sources,
+    output: Output = None,
+    *,
+    store: KeepStore = None,
+    split_out: SplitOut = "train",
+    ids: Ids = "num",
+    part: Part = None,
+    resume: Resume = False,
+    engine: Engine = "local",
+    dry_run: DryRun = False,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    options: AugmentOptions,
+    reading: IngestOptions,
+) -> None:  # fmt: skip
+    """Cut input–target pairs from a store or from logs; write them as Parquet shards.
+
+    By default it holds out the last two interactions of each user, and draws as many pairs as Multi-Target has.
+    """
+    from genpas_cli.augment import job as jobs
+
+    del quiet  # acted on by `command`
+    if output == "-":
+        _check_stream({
+            "--json": json, "--dry-run": dry_run, "--force": force, f"--part {part}": part, "--resume": resume,
+            "--engine spark": engine == "spark", "--form cuts": options.form == "cuts",
+            "--user-ids raw": options.user_ids == "raw",
+        })  # fmt: skip
+        with console.progress() as progress, jobs.augment_stream(
+            sources, options, ingest_options=reading, keep_store=store, split=split_out, ids=ids, progress=progress
+        ) as stream:  # fmt: skip
+            _send(stream)
+        return
+    if (split_out, ids) != ("train", "num"):
+        raise UsageError(
+            "--split-out and --ids go with -o -", tip="A directory holds all splits, and items.parquet the ids."
+        )
+    if engine == "spark":
+        _check_spark({"--store": store, "--part": part, "--resume": resume, "--dry-run": dry_run})
+        with console.progress() as progress:
+            report = _by_spark(sources, output, options, reading, force=force, progress=progress)
+        _tell(report, options, json=json)
+        return
+    with told_to_resume() if resume else nullcontext(), console.progress() as progress:
+        if dry_run:
+            console.print_json(jobs.plan(sources, options, ingest_options=reading, part=part, progress=progress))
+            return
+        report = jobs.augment(
+            sources, output, options, ingest_options=reading, keep_store=store, part=part, resume=resume, force=force,
+            progress=progress,
+        )  # fmt: skip
+    _tell(report, options, json=json)
+
+
+def _tell(report: AugmentReport, options: AugmentOptions, *, json: bool) -> None:
+    if json:
+        if report.log is not None:
+            say_notes(report.log)
+        console.print_json(asdict(report))
+    else:
+        _say_report(report, options)
+
+
+def _check_spark(given: dict[str, object]) -> None:
+    """Raise UsageError for options that the Spark engine has no use for, by name."""
+    if unfit := next((name for name, value in given.items() if value), None):
+        raise UsageError(f"{unfit} is not known to the Spark engine", tip="Leave it out, or use --engine local.")
+
+
+def _by_spark(
+    sources: list[str], output: str | None, options: AugmentOptions, reading: IngestOptions, *, force: bool,
+    progress: Progress,
+) -> AugmentReport:  # fmt: skip
+    from genpas_cli.augment.source import default_output
+    from genpas_cli.augment.spark_job import augment_by_spark
+
+    path = output or default_output(sources, ".pairs")
+    return augment_by_spark(sources, path, options, ingest_options=reading, force=force, progress=progress)
+
+
+def _check_stream(given: dict[str, object]) -> None:
+    """Raise UsageError for options that are for a directory, by name, and where nothing reads the stream."""
+    unfit = next((name for name, value in given.items() if value), None)
+    if unfit in ("--json", "--dry-run"):
+        raise UsageError(f"-o - puts the pairs on stdout; {unfit} wants it too", tip="Name a directory with -o.")
+    if unfit is not None:
+        raise UsageError(
+            f"-o - writes no files; {unfit} is for a directory",
+            tip="Name one with -o. For the log's own ids in the stream: --ids raw.",
+        )
+    if sys.stdout.isatty():
+        raise UsageError(
+            "-o - writes an Arrow stream, and stdout is a terminal", tip="Pipe it into a reader, or use -o DIR."
+        )
+
+
+def _send(stream: object) -> None:
+    import pyarrow as pa
+
+    # Not `with`: closing writes the end mark, by which a stream that was cut short would pass for a whole one, and
+    # waits for a reader that may have stalled.
+    stdout = console.binary_stdout()
+    writer = pa.ipc.new_stream(stdout, stream.schema)  # type: ignore[attr-defined]
+    for batch in stream.batches:  # type: ignore[attr-defined]
+        writer.write_batch(batch)
+    writer.close()
+    stdout.close()
+
+
+def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
+    if report.log is not None:
+        say_report(report.log)
+        console.say("")
+    held = report.held_out
+    no_target = "nothing came before" + ("" if options.target_where is None else ", or by --target-where")
+    counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
+    console.say(
+        f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) "
+        f"in {counted(report.files, 'shard')}{_resumed(report)}, {show_size(report.bytes)}, "
+        f"{report.seconds:.1f} s"
+    )
+    if held["rule"] == "none":
+        console.say("nothing was held out (--split none)")
+    else:
+        console.say(
+            f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions"
+            + (f" ({held['without_input']:,} no target: {no_target})" if held["without_input"] else "")
+            + (f"; {counted(held['users_in_train_only'], 'user')} with none" if held["users_in_train_only"] else "")
+            + ". To train on everything: --split none"
+        )
+    output = console.escaped(report.output)
+    if report.part is None:
+        console.say(f"wrote {output}; check it with: [bold]genpas verify {output}[/bold]")
+    else:
+        console.say(f"wrote {output}; {_next_of_part(report.output)}")
+
+
+def _next_of_part(output: str) -> str:
+    """Return what to do when all parts are there: parts on object storage must be copied here before."""
+    parts = f"{output.rpartition('.part-')[0]}.part-*"
+    if not is_remote(output):
+        return f"when all parts are there: [bold]genpas merge {console.escaped(parts)}[/bold]"
+    here = output.rstrip("/").rpartition("/")[2]
+    copy = "aws s3 sync" if output.startswith("s3:") else "gcloud storage rsync --recursive"
+    copy = console.escaped(f"{copy} {shlex.quote(output)} {shlex.quote(here)}")
+    return (
+        f"when all parts are there, copy each to this machine, as in [bold]{copy}[/bold], and  merge them: "
+        f"[bold]genpas merge {console.escaped(parts.rpartition('/')[2])}[/bold]"
+    )
+
+
+def _resumed(report: AugmentReport) -> str:
+    return f" ({report.resumed:,} of them before it was stopped)" if report.resumed else ""

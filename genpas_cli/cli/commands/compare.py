@@ -1,0 +1,82 @@
+"""`genpas compare`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genpas_cli.augment.options import CompareOptions, IngestOptions
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.commands.augment import Sources
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.cli.stopping import Resume, told_to_resume
+
+if TYPE_CHECKING:
+    from genpas_cli.training.comparison import SeedRun
+
+EXAMPLES = """
+genpas compare logs.parquet --steps 50 --seeds 1
+genpas compare logs.store -s multi-target -s 1,0,0 --steps 50 --seeds 2 --html comparison.html -o two.comparison
+genpas compare logs.store -s 0.5,0,1 --steps 50 --seeds 1 -o one.comparison --resume
+"""
+
+
+@command(EXAMPLES)
+@with_options(options=CompareOptions, reading=IngestOptions)
+def compare(  # noqa: PLR0913  # its parameters are the command's
+    sources: Sources,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="The directory to make, with pairs and models; by default "
+                     "NAME.comparison in the current directory."),
+    ] = None,
+    *,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the comparison as one HTML file with charts.")
+    ] = None,
+    resume: Resume = False,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    options: CompareOptions,
+    reading: IngestOptions,
+) -> None:  # fmt: skip
+    """Train the same model on the pairs of several cutting rules, and compare what it learns.
+
+    Every rule has the same budget of steps and the same held-out pairs. Takes rules × seeds trainings; a comparison
+    that was stopped goes on with --resume.
+    """
+    from genpas_cli.cli import tables
+    from genpas_cli.training import compare as jobs
+
+    del quiet  # acted on by `command`
+    if html is not None:
+        from genpas_cli.report.page import check_page, write_comparison_page
+
+        check_page(html)
+    with told_to_resume(), console.progress() as progress:
+        report = jobs.compare(
+            sources, output, options, ingest_options=reading, resume=resume, force=force, observe=say_run,
+            progress=progress,
+        )  # fmt: skip
+    if html is not None:
+        write_comparison_page(report, html)
+        console.say(f"wrote {console.escaped(html)}")
+    if json:
+        console.print_json(asdict(report))
+        return
+    tables.print_comparison(report)
+    console.say(f"best on the validation pairs: [bold]{console.escaped(report.winner)}[/bold]")
+    console.say(f"wrote {console.escaped(report.output)}: pairs, models, comparison.json")
+
+
+def say_run(strategy: str, run: SeedRun) -> None:
+    """Say what one run has come to."""
+    console.say(
+        f"{console.escaped(strategy)}, seed {run.seed}: validation NDCG@10 {run.validation['ndcg@10']:.4f}, best of "
+        f"{run.steps:,} steps after {run.best_step:,}, {run.seconds:,.0f} s"
+    )

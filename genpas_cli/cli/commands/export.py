@@ -1,0 +1,81 @@
+"""`genpas export`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from genpas_cli.augment.options import ExportOptions
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.wording import counted
+
+Pairs = Annotated[
+    str,
+    typer.Argument(
+        metavar="PAIRS", show_default=False,
+        help="A pairs directory, here or s3://...; or - for the Arrow stream of augment -o - on standard input.",
+    ),
+]  # fmt: skip
+
+EXAMPLES = """
+genpas export logs.pairs --to recbole -o shop
+genpas export logs.pairs --to jsonl --ids raw --split train -o train.jsonl
+genpas augment logs.parquet -o - | genpas export - --to jsonl -o - | head -n 2
+genpas export logs.pairs --to npz --pad left -o arrays
+"""
+
+
+@command(EXAMPLES)
+@with_options(options=ExportOptions)
+def export(
+    pairs: Pairs,
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="OUT", show_default=False,
+                     help="The directory to make, with --split the file; or - for stdout."),
+    ],
+    *,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    options: ExportOptions,
+) -> None:  # fmt: skip
+    """Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.
+
+    What they hold stays the same, pair by pair and in the same order.
+    """
+    from genpas_cli.export import job as jobs
+
+    del quiet  # acted on by `command`
+    if output == "-":
+        if json or force:
+            raise UsageError(
+                f"-o - puts the pairs on stdout; {'--json' if json else '--force'} is for files",
+                tip="Name a place with -o.",
+            )
+        if options.to == "arrow" and sys.stdout.isatty():
+            raise UsageError(
+                "--to arrow writes bytes, and stdout is a terminal", tip="Pipe it into a reader, or use -o FILE."
+            )
+        with console.progress() as progress:
+            stdout = console.binary_stdout()
+            jobs.export_stream(pairs, stdout, options, progress=progress)
+            stdout.close()
+        return
+    with console.progress() as progress:
+        report = jobs.export(pairs, output, options, force=force, progress=progress)
+    if json:
+        console.print_json(asdict(report))
+        return
+    counts = ", ".join(f"{counted(rows, 'pair')} for {split}" for split, rows in report.pairs.items())
+    console.say(f"{console.escaped(report.output)} ({report.format}): {counts}, in {report.seconds:.1f} s")
+    if report.dropped:
+        console.say(f"{counted(report.dropped, 'pair')} left out: their items have no semantic id")
+    for note in report.notes:
+        console.say(console.escaped(note))

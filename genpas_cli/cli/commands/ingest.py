@@ -1,0 +1,128 @@
+"""`genpas ingest`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genpas_cli.augment.options import IngestOptions
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.wording import counted, percent, time_range
+
+if TYPE_CHECKING:
+    from genpas_cli.ingest.job import IngestReport
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE",
+        help="Log files, globs, directories, s3://..., gs://..., or - for standard input.",
+        show_default=False,
+    ),
+]
+
+EXAMPLES = """
+genpas ingest logs.parquet -o logs.store
+genpas ingest tuesday.csv -o shop_days.store --append
+genpas ingest 'events/*.csv.gz' -o shop.store --user 'Customer ID' --item StockCode --min-user 5 --min-item 5
+zcat ratings.dat.gz | genpas ingest - -o ml.store --user 1 --item 2 --time 4
+"""
+
+
+@command(EXAMPLES)
+@with_options(options=IngestOptions)
+def ingest(  # noqa: PLR0913  # its parameters are the command's
+    sources: Sources,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="STORE", help="The store file to make; needed but for --dry-run.",
+                     show_default=False),
+    ] = None,
+    *,
+    append: Annotated[
+        bool,
+        typer.Option("--append", help="Take new interactions into a store that exists; it keeps its numbers, cleaning "
+                     "and split rule, and what is held out is decided anew."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print as JSON how the logs would be read and what that takes; write "
+                           "nothing.")
+    ] = False,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    options: IngestOptions,
+) -> None:  # fmt: skip
+    """Read logs, clean, order, number and split them; write one DuckDB file.
+
+    Format and columns are found from the files themselves; options overrule.
+    """
+    from genpas_cli.ingest.job import ingest as run
+    from genpas_cli.ingest.plan import plan_ingest
+
+    del quiet  # acted on by `command`
+    if output is None and (append or not dry_run):
+        raise UsageError("Missing option '-o' / '--output': the store", tip=_example(sources, append=append))
+    if dry_run:
+        console.print_json(asdict(plan_ingest(sources, options, append_to=output if append else None)))
+        return
+    assert output is not None, "asked for above"
+    with console.progress() as progress:
+        report = run(sources, output, options, append=append, force=force, progress=progress)
+    if json:
+        say_notes(report)
+        console.print_json(asdict(report))
+        return
+    say_report(report)
+    store = console.escaped(report.store)
+    console.say(f"\nwrote {store}; next: [bold]genpas augment {store}[/bold]")
+
+
+def _example(sources: list[str], *, append: bool) -> str:
+    from genpas_cli.augment.source import default_output
+
+    if append:
+        return "Name the store that they are appended to: -o STORE"
+    name = "log.store" if sources[0] == "-" else default_output(sources, ".store")
+    return f"Name it, for example: -o {name}"
+
+
+def say_report(report: IngestReport) -> None:
+    """Print the funnel, the figures and the ties of a store."""
+    width = max(len(step["step"]) for step in report.funnel)
+    console.say(f"  {'rows':<{width}} {'dropped':>14} {'left':>14}")
+    for step in report.funnel:
+        dropped = f"{-step['dropped']:>14,}" if step["dropped"] else " " * 14
+        console.say(f"  {step['step']:<{width}} {dropped} {step['kept']:>14,}")
+    length = report.length
+    console.say(
+        f"{counted(report.interactions, 'interaction')} of {counted(report.users, 'user')} "
+        f"with {counted(report.items, 'item')}; "
+        f"length {length['min']:,} to {length['max']:,}, median {length['median']:,.0f}"
+    )
+    if report.rejects:
+        console.say(f"bad rows are in {console.escaped(report.rejects)}")
+    if report.time_range:
+        console.say(f"time {time_range(report.time_range)}")
+    say_notes(report)
+
+
+def say_notes(report: IngestReport) -> None:
+    """Print notes on how the log was read and ordered, to stderr, with --json too; -q suppresses them."""
+    notes = list(report.notes)
+    if report.ties["tied_either"] > _NOTABLE_TIES:
+        notes.append(
+            f"for {percent(report.ties['tied_either'])} of users with something held out, times do not decide what: "
+            "the events on both sides of the boundary have the same time (see --ties)"
+        )
+    for note in notes:
+        console.say(f"[yellow]note:[/yellow] {console.escaped(note)}")
+
+
+_NOTABLE_TIES = 0.05

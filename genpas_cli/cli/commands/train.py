@@ -1,0 +1,94 @@
+"""`genpas train`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from genpas_cli.augment.options import TrainOptions
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.cli.stopping import Resume, told_to_resume
+from genpas_cli.runtime.wording import counted
+
+if TYPE_CHECKING:
+    from genpas_cli.training.loop import Round
+
+EXAMPLES = """
+genpas train logs.pairs --steps 200
+genpas train logs.pairs --steps 200 --fresh logs.store -o fresh.model
+genpas train logs.pairs --steps 100 --dim 32 --seen filter -o small.model --json > metrics.json
+"""
+
+
+@command(EXAMPLES)
+@with_options(options=TrainOptions)
+def train(  # noqa: PLR0913  # its parameters are the command's
+    pairs: Annotated[
+        str,
+        typer.Argument(
+            metavar="PAIRS", help="A pairs directory with held-out pairs, here or s3://...", show_default=False
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="The directory to make; by default NAME.model in the "
+                     "current directory."),
+    ] = None,
+    *,
+    resume: Resume = False,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    options: TrainOptions,
+) -> None:  # fmt: skip
+    """Train a small reference model on the pairs, and evaluate it by full ranking.
+
+    A SASRec decoder learns to predict each pair's target from its input, until validation NDCG@10 gets no better.
+    """
+    from genpas_cli.training.job import train as run
+
+    del quiet  # acted on by `command`
+    with told_to_resume(), console.progress() as progress:
+        report = run(pairs, output, options, resume=resume, force=force, observe=say_round, progress=progress)
+    if json:
+        console.print_json(report.metrics)
+        return
+    _say_accuracy(report.metrics)
+    where = console.escaped(report.output)
+    went_on = f", {report.resumed:,} of them before it was stopped" if report.resumed else ""
+    training, run_ = report.metrics["training"], report.metrics["run"]
+    console.say(
+        f"{training['steps']:,} steps{went_on}, {run_['step_milliseconds']:.0f} ms a step on {run_['device']}; best "
+        f"after {training['best_step']:,}. Wrote {where}: model.pt, metrics.json, learning_curve.csv"
+    )
+
+
+def say_round(each: Round) -> None:
+    """Say what a round of training has come to."""
+    shown = each.validation
+    console.say(
+        f"step {each.step:>6,}  loss {each.loss:.3f}  validation NDCG@10 {shown['ndcg@10']:.4f}  "
+        f"Recall@10 {shown['recall@10']:.4f}"
+    )
+
+
+def _say_accuracy(metrics: dict[str, Any]) -> None:
+    out = console.stdout()
+    seen = "seen items take part" if metrics["evaluation"]["seen"] == "keep" else "items of the input left out"
+    table = console.table("", "validation", "test", "95% of test")
+    for name in ("ndcg@5", "ndcg@10", "ndcg@20", "recall@5", "recall@10", "recall@20", "mrr"):
+        test = metrics["test"][name]
+        label = name.replace("ndcg", "NDCG").replace("recall", "Recall").replace("mrr", "MRR")
+        interval = f"{test['low']:.4f} to {test['high']:.4f}"
+        table.add_row(label, f"{metrics['validation'][name]['value']:.4f}", f"{test['value']:.4f}", interval)
+    out.print(table)
+    groups = {
+        "head items": metrics["test"]["head"], "tail items": metrics["test"]["tail"],
+        **{f"{name} items of input": group for name, group in metrics["test"]["by_history"].items()},
+    }  # fmt: skip
+    shown = (f"{name} {group['ndcg@10']:.4f}" for name, group in groups.items() if group["pairs"])
+    out.print(f"test NDCG@10 of {', '.join(shown)}")
+    out.print(f"full ranking of {counted(metrics['evaluation']['items'], 'item')}; {seen}", style="dim")

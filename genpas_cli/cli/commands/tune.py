@@ -1,0 +1,100 @@
+"""`genpas tune`."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genpas_cli.augment.options import IngestOptions, RunsOptions, TuneOptions
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.commands.augment import Sources
+from genpas_cli.cli.commands.compare import say_run
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.cli.stopping import Resume, told_to_resume
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.machine import MachineOptions
+
+EXAMPLES = """
+genpas tune logs.parquet
+genpas tune logs.store --alpha 0:1:0.25 --beta 0 --gamma 0,1,inf --html tune.html
+genpas tune logs.store --select published --json > search.json
+genpas tune logs.store --train-top 2 --seeds 1 --steps 50 -o tuned.search
+"""
+
+
+@command(EXAMPLES)
+@with_options(options=TuneOptions, training=RunsOptions, reading=IngestOptions)
+def tune(  # noqa: PLR0913  # its parameters are the command's
+    sources: Sources,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="DIR", help="With --train-top: where pairs and models go; by default "
+                     "NAME.search in the current directory."),
+    ] = None,
+    *,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the search as one HTML file with heat maps.")
+    ] = None,
+    resume: Resume = False,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    options: TuneOptions,
+    training: RunsOptions,
+    reading: IngestOptions,
+) -> None:  # fmt: skip
+    """Search α, β and γ by how near the training pairs come to the validation pairs.
+
+    Nothing is trained, unless by --train-top. The test split has no say in it.
+    """
+    from genpas_cli.cli import tables
+    from genpas_cli.training import tune as jobs
+
+    del quiet  # acted on by `command`
+    if html is not None:
+        from genpas_cli.report.page import check_page, write_tune_page
+
+        check_page(html)
+    if options.train_top is None and (given := _unused(output, training, resume=resume, force=force)):
+        raise UsageError(f"{given} goes with --train-top", tip="Without it nothing is trained, and nothing written.")
+    with nullcontext() if options.train_top is None else told_to_resume(), console.progress() as progress:
+        report = jobs.tune(
+            sources, options, ingest_options=reading, training=training, output=output, resume=resume, force=force,
+            observe=say_run, progress=progress,
+        )  # fmt: skip
+    if html is not None:
+        write_tune_page(report, html)
+        console.say(f"wrote {console.escaped(html)}")
+    if json:
+        console.print_json(asdict(report))
+        return
+    tables.print_search(report)
+    if report.undecided:
+        console.say(
+            f"γ is not decided by these figures, as A / D compares only within one γ; the first of each γ: "
+            f"{'; '.join(report.undecided)}. --train-top {len(report.undecided)} decides by training"
+        )
+    if report.trained is None:
+        console.say(f"draw by the first one: [bold]{console.escaped(report.command)}[/bold]")
+        return
+    tables.print_trained(report)
+    console.say(f"draw by the best on the validation pairs: [bold]{console.escaped(report.command)}[/bold]")
+    console.say(f"wrote {console.escaped(report.output)}: pairs, models, search.json")
+
+
+def _unused(output: str | None, training: RunsOptions, *, resume: bool, force: bool) -> str | None:
+    """Return a flag that has no meaning where nothing is trained, if one is given."""
+    machine = {field.name for field in fields(MachineOptions)}
+    given = {
+        "--output": output is not None, "--resume": resume, "--force": force,
+        **{
+            "--" + field.name.replace("_", "-"): getattr(training, field.name) != field.default
+            for field in fields(RunsOptions) if field.name not in machine
+        },
+    }  # fmt: skip
+    return next((flag for flag, is_given in given.items() if is_given), None)

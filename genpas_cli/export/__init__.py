@@ -1,0 +1,1 @@
+"""Pairs in the formats that other trainers read: the job, and one file a format."""

@@ -1,0 +1,77 @@
+"""The steps from pairs as they are to pairs as `export` is asked for them: ids, semantic ids, padding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from genpas_cli.augment.options import ExportOptions
+from genpas_cli.pairs.export_source import DirectoryReader, PairReader, read_vocabulary
+from genpas_cli.pairs.forms.form import Change
+from genpas_cli.pairs.forms.ids import Numbers, RawIds
+from genpas_cli.pairs.forms.padding import Padded
+from genpas_cli.pairs.forms.semantic_ids import Codes, SemanticIds, read_codes
+from genpas_cli.runtime.errors import UsageError
+
+
+def changes_for(reader: PairReader, options: ExportOptions) -> tuple[tuple[Change, ...], SemanticIds | None]:
+    """Return the steps, and among them the one that makes semantic ids.
+
+    Raises:
+        UsageError, DataError: they cannot be taken with these pairs.
+    """
+    form, changes, semantic = reader.form, list[Change](), None
+    has = "num" if form.largest is not None else "raw"
+    wanted = options.ids or has
+    codes = None if options.semantic_ids is None else read_codes(Path(options.semantic_ids))
+
+    def add(change: Change) -> None:
+        nonlocal form
+        changes.append(change)
+        form = change.form
+
+    items, users = _vocabularies(reader, options, needs=wanted != has or codes is not None, codes=codes)
+    if has == "raw" and (wanted == "num" or codes is not None):
+        add(Numbers(form, items, users if wanted == "num" else None))
+    if codes is not None:
+        semantic = SemanticIds(
+            form, items, codes, missing=options.missing_codes, colliding=options.colliding_codes,
+            separator=options.separator, end=options.end_token,
+        )  # fmt: skip
+        add(semantic)
+    if wanted == "raw" and form.largest is not None:
+        add(RawIds(form, None if semantic else items, users if form.user == "user_num" else None))
+    if options.pad != "none":
+        add(Padded(form, options.pad))
+    return tuple(changes), semantic
+
+
+def _vocabularies(
+    reader: PairReader, options: ExportOptions, *, needs: bool, codes: Codes | None
+) -> tuple[pa.Array | None, pa.Array | None]:
+    """Return the ids of items and of users by number, where they are needed and known."""
+    if not needs:
+        return None, None
+    if isinstance(reader, DirectoryReader):
+        items, users = reader.vocabulary("items"), reader.vocabulary("users")
+        if items is None:
+            raise UsageError("the pairs directory has no items.parquet, so the ids of its items are not known")
+        return items, users
+    if options.vocab is None:
+        if codes is not None and reader.form.largest is None:
+            return codes.ids, None
+        raise UsageError(
+            "a stream has no vocabulary of its own",
+            tip="Name a pairs directory of the same log: --vocab DIR; or let augment write ids: --ids raw.",
+        )
+    items, users = (read_vocabulary(Path(options.vocab), table) for table in ("items", "users"))
+    if items is None:
+        raise UsageError(
+            f"--vocab {options.vocab}: no items.parquet there", tip="Name a pairs directory of the same log."
+        )
+    if reader.form.largest is not None and len(items) != reader.form.largest:
+        raise UsageError(
+            f"--vocab {options.vocab} has {len(items):,} items, and the stream {reader.form.largest:,}: another log's"
+        )
+    return items, users

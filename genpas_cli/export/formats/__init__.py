@@ -1,0 +1,36 @@
+"""Formats that other trainers read: one file a format, and this table of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from genpas_cli.runtime.errors import UsageError
+
+if TYPE_CHECKING:
+    from genpas_cli.export.formats.format import Format
+
+FORMATS = {
+    "jsonl": "JSON Lines: an object a pair",
+    "csv": "CSV with a header; lists as JSON in their cell",
+    "arrow": "Arrow IPC: a file, on stdout a stream",
+    "recbole": "RecBole's benchmark files NAME.train.inter, NAME.valid.inter, NAME.test.inter",
+    "npz": "NumPy arrays: inputs as values and offsets (CSR), or a matrix with --pad",
+    "safetensors": "the same arrays as a safetensors file",
+    "grid": "TFRecords as GRID reads them, in training/, evaluation/ and testing/",
+    "hstu": "CSV as HSTU (generative-recommenders) reads it; needs kept times and ratings",
+    "sequences": "text: a user a line with the longest history that a pair of theirs has",
+}
+"""The formats by name, in the order of use."""
+
+
+def format_named(name: str) -> type[Format]:
+    """Return a format.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    if name not in FORMATS:
+        raise UsageError(f"--to {name}: no such format; there are {', '.join(FORMATS)}")
+    found: type[Format] = import_module(f"{__name__}.{name}").FORMAT
+    return found

@@ -1,0 +1,153 @@
+"""Pairs as arrays that grow on disk: values and offsets (CSR) or a matrix, targets, users, kept columns."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from abc import abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from genpas_cli.export.formats.format import Format, integers_of, is_time, missing_values, refuse_texts
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class GrowingArray:
+    """An array whose rows are appended to a file, as nobody knows how many will come."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115  # closed by `close`
+        self.shape: tuple[int, ...] = (0,)
+        self.dtype: np.dtype[Any] = np.dtype(np.int64)
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows."""
+        self.dtype = rows.dtype
+        self.shape = (self.shape[0] + len(rows), *rows.shape[1:])
+        self.file.write(np.ascontiguousarray(rows).data)
+
+    def copy_to(self, out: BinaryIO) -> None:
+        """Write all rows, in C order."""
+        self.file.seek(0)
+        shutil.copyfileobj(self.file, out, 1 << 20)
+
+    def close(self) -> None:
+        """Give the disk back."""
+        self.file.close()
+
+
+class ArrayFormat(Format):
+    """A format of named arrays.
+
+    `values` int32 and `offsets` int64 (pairs + 1,): the input of pair n is `values[offsets[n]:offsets[n + 1]]`. With
+    padding instead `inputs` int32 (pairs, L). `targets` int32 (pairs,), with semantic ids (pairs, tokens). `users`
+    int32 (pairs,). Kept columns: `input_<name>` beside `values`, or (pairs, L); `target_<name>` (pairs,); times as
+    int64 seconds.
+    """
+
+    streams = False
+
+    def held(self) -> tuple[str, ...]:
+        """Return all columns but a user's id, which is no number."""
+        return tuple(name for name in super().held() if name != "user_id")
+
+    def needed(self) -> tuple[str, ...]:
+        """Return the input and the target."""
+        return ("input_items", "target_item")
+
+    def check(self) -> None:
+        """Refuse what is no number."""
+        refuse_texts(self.form, self.name)
+        for name in self.columns:
+            kind = self.form.schema.field(name).type
+            integers_of(name, kind.value_type if pa.types.is_list(kind) else kind)
+
+    def encode(self, pairs: pa.RecordBatch) -> Arrays:
+        """Return the rows of a batch, by array; `offsets` holds lengths still."""
+        arrays: Arrays = {}
+        padding = self._padding(pairs.column("input_items"))
+        for name in self.columns:
+            column = pairs.column(name)
+            values = column.flatten() if pa.types.is_list(column.type) else column
+            is_padded = pa.types.is_list(column.type) and name != "input_items"
+            numbers = numbers_of(name, values, padding if is_padded else 0)
+            if name == "input_items":
+                if self.form.width is None:
+                    arrays |= {"values": numbers, "offsets": np.diff(column.offsets.to_numpy()).astype(np.int64)}
+                else:
+                    arrays["inputs"] = numbers.reshape(-1, self.form.width)
+            elif name == "target_item":
+                arrays["targets"] = numbers if len(numbers) == len(column) else numbers.reshape(len(column), -1)
+            elif pa.types.is_list(column.type) and self.form.width is not None:
+                arrays[name] = numbers.reshape(len(column), -1)
+            else:
+                arrays[{"user_num": "users"}.get(name, name)] = numbers
+        return arrays
+
+    def _padding(self, inputs: pa.ListArray) -> int:
+        """Return how many places of a kept column hold no interaction, but padding."""
+        form = self.form
+        if form.width is None or form.max_input is None:
+            return 0
+        items = len(inputs.values) - pc.sum(pc.equal(inputs.values, 0), min_count=0).as_py()
+        if form.tokens is not None:
+            items = (items - len(inputs) * form.tokens.length(0)) // (form.tokens.length(1) - form.tokens.length(0))
+        return int(len(inputs) * form.max_input - items)
+
+    def write(self, out: BinaryIO, parts: Iterator[Arrays]) -> None:
+        """Collect the arrays on disk, then write them one after the other."""
+        grown: dict[str, GrowingArray] = {}
+        end = np.int64(0)
+        try:
+            for arrays in parts:
+                for name, rows in arrays.items():
+                    if name not in grown:
+                        grown[name] = GrowingArray(self.shown.scratch)
+                        if name == "offsets":
+                            grown[name].append(np.zeros(1, np.int64))
+                    numbers = rows
+                    if name == "offsets":
+                        numbers = end + np.cumsum(rows)
+                        end = numbers[-1] if len(numbers) else end
+                    grown[name].append(numbers)
+            self.write_arrays(out, grown)
+        finally:
+            for array in grown.values():
+                array.close()
+
+    @abstractmethod
+    def write_arrays(self, out: BinaryIO, arrays: dict[str, GrowingArray]) -> None:
+        """Write the whole arrays."""
+
+
+def numbers_of(name: str, values: pa.Array, padding: int = 0) -> NDArray[Any]:
+    """Return values as numbers; a null among floats is NaN, and padding among others 0.
+
+    Args:
+        name: of the column.
+        values: its values.
+        padding: how many nulls are padding.
+
+    Raises:
+        DataError: a null where there is no number for it.
+    """
+    kind = values.type
+    if is_time(kind):
+        microseconds = values.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).cast(pa.int64())
+        values = pc.floor(pc.divide(microseconds.cast(pa.float64()), 1e6)).cast(pa.int64())
+    elif pa.types.is_decimal(kind):
+        values = values.cast(pa.float64())
+    elif pa.types.is_boolean(kind):
+        values = values.cast(pa.int8())
+    if padding and values.null_count == padding and not pa.types.is_floating(values.type):
+        values = values.fill_null(0)
+    if values.null_count and not pa.types.is_floating(values.type):
+        raise missing_values(name, "a format of numbers")
+    return np.asarray(values.to_numpy(zero_copy_only=False))

@@ -1,0 +1,52 @@
+"""Arrow IPC: the columns as they are; a file that can be mapped into memory, or on stdout a stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from genpas_cli.export.formats.format import Format, Shown
+from genpas_cli.pairs.forms.ids import Plain
+
+
+class Arrow(Format):
+    """Record batches with the manifest in the schema's metadata, under `genpas`."""
+
+    name = "arrow"
+    suffix = ".arrow"
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__(shown)
+        self._plain = Plain(self.form)
+        fields = [self._plain.form.schema.field(name) for name in self.columns]
+        self._schema = pa.schema(fields, metadata={"genpas": json.dumps(shown.manifest)})
+
+    @classmethod
+    def wrote(cls, path: Path) -> bool:
+        """Tell whether a file has our manifest in its schema, which stands at its beginning."""
+        with path.open("rb") as file:
+            head = file.read(1 << 20)
+        return (
+            head.startswith((b"ARROW1", b"\xff\xff\xff\xff")) and b'{"format_version": ' in head and b"genpas" in head
+        )
+
+    def encode(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the batch itself."""
+        plain = self._plain.batch(pairs)
+        return pa.RecordBatch.from_arrays([plain.column(name) for name in self.columns], schema=self._schema)
+
+    def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
+        """Write a split: a file where it can be sought in, else a stream."""
+        make = pa.ipc.new_file if out.seekable() else pa.ipc.new_stream
+        # Not `with`: closing writes the end mark, by which a stream that was cut short would pass for a whole one.
+        writer = make(out, self._schema)
+        for batch in parts:
+            writer.write_batch(batch)
+        writer.close()
+
+
+FORMAT = Arrow

@@ -1,0 +1,59 @@
+"""CSV with a header line; a list is JSON in its cell, so that any id survives and any language reads it."""
+
+from __future__ import annotations
+
+from csv import reader
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genpas_cli.export.formats.format import Shown, TextFormat, are_of_pairs, first_line
+from genpas_cli.export.formats.texts import Texts, joined, json_text, plain_text
+
+
+def _cell(values: pa.Array) -> pa.Array:
+    """Return values as cells: in quotes where they hold a quote, a comma or a line's end, or are an empty text."""
+    text = plain_text(values)
+    quoted = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
+    return pc.if_else(pc.match_substring_regex(text, '[",\r\n]|^$'), quoted, text)
+
+
+def _inside_quotes(values: pa.Array) -> pa.Array:
+    return pc.replace_substring(json_text(values), '"', '""')
+
+
+class Csv(TextFormat):
+    """`user_num,input_items,target_item` / `1,"[5,7]",9`; a null is an empty cell."""
+
+    name = "csv"
+    suffix = ".csv"
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__(shown)
+        self._cells = Texts(self.form, _cell, "")
+        self._in_lists = Texts(self.form, _inside_quotes, "null")
+
+    @classmethod
+    def wrote(cls, path: Path) -> bool:
+        """Tell whether a file has the header of pairs."""
+        return are_of_pairs(next(reader([first_line(path)]), []))
+
+    def header(self) -> bytes:
+        """Return the names of the columns."""
+        return (",".join(_cell(pa.array(self.columns)).to_pylist()) + "\n").encode()
+
+    def encode(self, pairs: pa.RecordBatch) -> memoryview:
+        """Return the lines of a batch."""
+        parts: list[pa.Array | str] = []
+        for name in self.columns:
+            column, comma = pairs.column(name), "," if parts else ""
+            if pa.types.is_list(column.type):
+                parts += [f'{comma}"[', self._in_lists.lists(name, column, ","), ']"']
+            else:
+                text = self._cells.items(column) if name == "target_item" else self._cells.values(column)
+                parts += [comma, text]
+        return joined(*parts, "\n")
+
+
+FORMAT = Csv

@@ -1,0 +1,191 @@
+"""What a format is: how a batch of pairs becomes bytes, and where these go."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+import pyarrow as pa
+
+from genpas_cli.pairs.forms.form import Form
+from genpas_cli.runtime.errors import DataError, UsageError
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is exported, apart from the pairs themselves."""
+
+    form: Form
+    name: str
+    """Name of the data set."""
+    columns: tuple[str, ...] | None
+    """Columns that are asked for; None for all that the format holds."""
+    manifest: dict[str, Any]
+    """Of the pairs."""
+    time: str | None = None
+    """The kept column that is a time, by its name or type."""
+    rating: str | None = None
+    """The kept column that is a rating by its name."""
+    scratch: Path = field(default_factory=Path)
+    """Directory for temporary files."""
+
+
+class Format(ABC):
+    """A format, for pairs of a given form.
+
+    Args:
+        shown: what is exported.
+
+    Raises:
+        UsageError, DataError: the format cannot hold it.
+    """
+
+    name: ClassVar[str]
+    suffix: ClassVar[str]
+    streams: ClassVar[bool] = True
+    """Whether a split can be written to stdout."""
+    one_file: ClassVar[bool] = True
+    """Whether a split is one file that means something without others."""
+
+    def __init__(self, shown: Shown) -> None:
+        self.shown, self.form = shown, shown.form
+        self.columns = self.chosen()
+        self.check()
+
+    def chosen(self) -> tuple[str, ...]:
+        """Return the columns that are written: those asked for, by default all.
+
+        Raises:
+            UsageError: one that there is not.
+        """
+        there = self.held()
+        asked = there if self.shown.columns is None else self.shown.columns
+        if unknown := [name for name in asked if name not in there]:
+            raise UsageError(
+                f"--columns {unknown[0]}: {self.name} has no such column of these pairs; there are {', '.join(there)}"
+            )
+        needed = self.needed()
+        return (*needed, *(name for name in asked if name not in needed)) if needed else asked
+
+    def held(self) -> tuple[str, ...]:
+        """Return the columns that the format can hold."""
+        return tuple(self.form.schema.names)
+
+    def needed(self) -> tuple[str, ...]:
+        """Return the columns that the format always has."""
+        return ()
+
+    def check(self) -> None:  # noqa: B027  # most formats hold everything
+        """Raise UsageError or DataError if the format cannot hold these pairs."""
+
+    def path(self, split: str) -> str:
+        """Return where in an output directory a split goes."""
+        return f"{split}{self.suffix}"
+
+    @classmethod
+    def wrote(cls, path: Path) -> bool:  # noqa: ARG003  # those that can tell do
+        """Tell, by what is in it, whether an existing file is one that this format writes.
+
+        False where the format leaves nothing in a file by which it could be told from somebody else's.
+        """
+        return False
+
+    @abstractmethod
+    def encode(self, pairs: pa.RecordBatch) -> Any:
+        """Return what `write` takes of a batch; called on any thread."""
+
+    @abstractmethod
+    def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
+        """Write a split."""
+
+    def write_into(self, directory: Path, split: str, parts: Iterator[Any]) -> None:
+        """Write a split into an output directory."""
+        path = directory / self.path(split)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as out:
+            self.write(out, parts)
+
+    def companions(self) -> dict[str, str]:
+        """Return the texts of further files of an output directory, by name."""
+        return {}
+
+    def notes(self) -> list[str]:
+        """Return what a person should know who uses the output."""
+        return []
+
+
+class TextFormat(Format):
+    """A format whose batches become bytes that follow each other."""
+
+    def header(self) -> bytes:
+        """Return what stands before the first row."""
+        return b""
+
+    def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
+        """Write a split."""
+        out.write(self.header())
+        out.writelines(parts)
+
+
+def are_of_pairs(names: Sequence[object]) -> bool:
+    """Tell whether these are names of columns of pairs, and of nothing else."""
+    known = {"user_num", "user_id", "input_start", "target_position"}
+    return {"input_items", "target_item"} & set(names) != set() and all(
+        isinstance(name, str) and (name in known or name.startswith(("input_", "target_"))) for name in names
+    )
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a text file, without its end; at most a megabyte of it."""
+    with path.open("rb") as file:
+        return file.readline(1 << 20).decode("utf-8", "replace").rstrip("\r\n")
+
+
+def refuse_texts(form: Form, name: str) -> None:
+    """Raise UsageError where items are ids of the log, for a format that holds numbers only."""
+    if form.largest is None:
+        raise UsageError(
+            f"--to {name} holds numbers, and these pairs have ids of the log",
+            tip="Leave out --ids raw; a stream of ids takes --ids num --vocab DIR.",
+        )
+
+
+def missing_values(column: str, what: str) -> DataError:
+    """Return the error for a column with nulls in a format (`what`) that has no value for them."""
+    return DataError(
+        f"the kept column {_kept_name(column)!r} has missing values, for which {what} has no value; choose the columns "
+        "to write without it, such as --columns input_items,target_item"
+    )
+
+
+def _kept_name(column: str) -> str:
+    return column.removeprefix("input_") if column.startswith("input_") else column.removeprefix("target_")
+
+
+def is_time(kind: pa.DataType) -> bool:
+    """Tell whether a type is an instant or a day."""
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
+def integers_of(column: str, kind: pa.DataType) -> pa.DataType:
+    """Return the type that a format of numbers gives to a kept column: times as seconds, decimals as floats.
+
+    Raises:
+        DataError: it holds no numbers.
+    """
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return kind
+    if pa.types.is_decimal(kind):
+        return pa.float64()
+    if pa.types.is_boolean(kind):
+        return pa.int8()
+    if is_time(kind):
+        return pa.int64()
+    raise DataError(
+        f"the kept column {_kept_name(column)!r} is of type {kind}, which this format cannot hold: it takes numbers "
+        "and times",
+        tip="Name the columns to write: --columns input_items,target_item",
+    )

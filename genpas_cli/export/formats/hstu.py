@@ -1,0 +1,87 @@
+"""CSV as HSTU reads it (`DatasetV2` of generative-recommenders): a line is a history whose last item is the target."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genpas_cli.export.formats.arrays import numbers_of
+from genpas_cli.export.formats.format import TextFormat, integers_of, refuse_texts
+from genpas_cli.export.formats.texts import joined
+from genpas_cli.runtime.errors import DataError, UsageError
+
+
+class Hstu(TextFormat):
+    """`user_id,sequence_item_ids,sequence_ratings,sequence_timestamps`, lists as numbers with commas in one cell."""
+
+    name = "hstu"
+    suffix = ".csv"
+
+    def needed(self) -> tuple[str, ...]:
+        """Return what the four columns are made of.
+
+        Raises:
+            UsageError: ratings or times were not kept.
+        """
+        kept = []
+        for what, name in (("ratings", self.shown.rating), ("times", self.shown.time)):
+            if name is None:
+                there = ", ".join(self.form.kept) or "none"
+                raise UsageError(
+                    f"--to hstu needs kept {what}, and no kept column is called like {what}; kept columns: {there}",
+                    tip="Keep both when pairs are cut: genpas augment LOGS --keep rating --keep timestamp",
+                )
+            kept += [f"input_{name}", f"target_{name}"]
+        return (self.form.user, "input_items", "target_item", *kept)
+
+    def held(self) -> tuple[str, ...]:
+        """Return what is needed: the format has no place for more."""
+        return self.needed()
+
+    def check(self) -> None:
+        """Refuse what HSTU does not read as a number."""
+        refuse_texts(self.form, self.name)
+        if self.form.tokens is not None or self.form.width is not None:
+            raise UsageError("--to hstu: HSTU takes an item, a rating and a time each, and pads itself",
+                             tip="Leave out --semantic-ids and --pad.")  # fmt: skip
+        if self.form.user == "user_id":
+            raise UsageError("--to hstu holds numbers, and these pairs have ids of users", tip="Leave out --ids raw.")
+        for name in (self.shown.rating, self.shown.time):
+            integers_of(str(name), self.form.schema.field(f"target_{name}").type)
+
+    def header(self) -> bytes:
+        """Return the names of the columns."""
+        return b"user_id,sequence_item_ids,sequence_ratings,sequence_timestamps\n"
+
+    def encode(self, pairs: pa.RecordBatch) -> memoryview:
+        """Return the lines of a batch."""
+        lists = [
+            pc.binary_join_element_wise(_list(name, pairs.column(f"input_{name}" if kept else "input_items")), ",",
+                                        _text(name, pairs.column(f"target_{name}" if kept else "target_item")), "")
+            for name, kept in (("item", False), (str(self.shown.rating), True), (str(self.shown.time), True))
+        ]  # fmt: skip
+        user = pairs.column(self.form.user).cast(pa.string())
+        return joined(user, ',"', lists[0], '","', lists[1], '","', lists[2], '"\n')
+
+    def notes(self) -> list[str]:
+        """Return how it is used."""
+        return ["HSTU: read train with ignore_last_n=0 too: the last item of a line is its target already"]
+
+
+def _text(name: str, values: pa.Array) -> pa.Array:
+    numbers = pa.array(numbers_of(name, values))
+    if pa.types.is_floating(numbers.type):
+        if not pc.all(pc.is_finite(numbers)).as_py():
+            raise DataError(f"the kept column {name!r} has missing values or infinities, and HSTU reads numbers only")
+        whole = pc.cast(numbers, pa.int64(), safe=False)
+        # HSTU makes integers of all of them: 4.0 as 4 is what it would read.
+        if pc.all(pc.equal(whole.cast(numbers.type), numbers)).as_py():
+            numbers = whole
+    return numbers.cast(pa.string())
+
+
+def _list(name: str, column: pa.ListArray) -> pa.Array:
+    return pc.binary_join(pa.ListArray.from_arrays(column.offsets, _text(name, column.values)), ",")
+
+
+FORMAT = Hstu

@@ -1,0 +1,45 @@
+"""JSON Lines: one object a pair."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+
+from genpas_cli.export.formats.format import Shown, TextFormat, are_of_pairs, first_line
+from genpas_cli.export.formats.texts import Texts, joined, json_text
+
+
+class JsonLines(TextFormat):
+    """`{"user_num":1,"input_items":[5,7],"target_item":9,...}`; lists stay lists, nulls and NaN are null."""
+
+    name = "jsonl"
+    suffix = ".jsonl"
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__(shown)
+        self._texts = Texts(self.form, json_text, "null")
+
+    @classmethod
+    def wrote(cls, path: Path) -> bool:
+        """Tell whether a file begins with a pair."""
+        try:
+            return are_of_pairs(list(json.loads(first_line(path))))
+        except (ValueError, TypeError, RecursionError):
+            return False
+
+    def encode(self, pairs: pa.RecordBatch) -> memoryview:
+        """Return the lines of a batch."""
+        parts: list[pa.Array | str] = []
+        for name in self.columns:
+            column, key = pairs.column(name), f"{',' if parts else '{'}{json.dumps(name, ensure_ascii=False)}:"
+            if pa.types.is_list(column.type):
+                parts += [f"{key}[", self._texts.lists(name, column, ","), "]"]
+            else:
+                text = self._texts.items(column) if name == "target_item" else self._texts.values(column)
+                parts += [key, text]
+        return joined(*parts, "}\n")
+
+
+FORMAT = JsonLines

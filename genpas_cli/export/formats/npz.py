@@ -1,0 +1,48 @@
+"""NumPy's .npz: `numpy.load` gives the arrays by name."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from genpas_cli.export.formats.arrays import ArrayFormat, GrowingArray
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class Npz(ArrayFormat):
+    """See `ArrayFormat`."""
+
+    name = "npz"
+    suffix = ".npz"
+
+    @classmethod
+    def wrote(cls, path: Path) -> bool:
+        """Tell whether a file holds arrays of pairs, with the date that they all have."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = archive.infolist()
+        except (OSError, zipfile.BadZipFile):
+            return False
+        names = {member.filename for member in members}
+        return "targets.npy" in names and all(member.date_time == _EPOCH for member in members)
+
+    def write_arrays(self, out: BinaryIO, arrays: dict[str, GrowingArray]) -> None:
+        """Write the whole arrays, without compression, as `numpy.savez` does of arrays in memory."""
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in arrays.items():
+                # A fixed date: the same pairs give the same bytes.
+                with archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w", force_zip64=True) as member:
+                    header = {
+                        "descr": np.lib.format.dtype_to_descr(array.dtype),
+                        "fortran_order": False,
+                        "shape": array.shape,
+                    }
+                    np.lib.format.write_array_header_1_0(member, header)
+                    array.copy_to(member)  # type: ignore[arg-type]  # a writable member is all it takes
+
+
+FORMAT = Npz

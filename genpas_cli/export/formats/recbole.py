@@ -1,0 +1,169 @@
+"""RecBole's benchmark files: pairs that are cut already, so RecBole cuts nothing itself. MiniOneRec reads them too.
+
+A line is `user_id  item_id_list  item_id`, tabs between, the list's tokens separated by blanks.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genpas_cli.export.formats.arrays import numbers_of
+from genpas_cli.export.formats.format import Shown, TextFormat, is_time
+from genpas_cli.export.formats.texts import Texts, joined, plain_text
+from genpas_cli.runtime.errors import DataError, UsageError
+
+_SPLITS = {"train": "train", "validation": "valid", "test": "test"}
+_NAN = "+nan"
+"""No number, to Python; a cell of `nan` alone pandas would read as an empty list."""
+
+_TIP = "Write numbers in place of ids (leave out --ids raw), and name kept columns with --columns."
+_LOST = pa.array(
+    ["#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN",
+     "None", "n/a", "nan", "null", "[PAD]"]
+)  # fmt: skip
+"""What pandas reads as a missing value by default, and RecBole's own token."""
+
+
+def token(values: pa.Array) -> pa.Array:
+    """Return values as tokens; times as seconds.
+
+    Raises:
+        DataError: one that would end its cell, its line or itself.
+    """
+    if is_time(values.type):
+        return pa.array(numbers_of("", values)).cast(pa.string())
+    text = plain_text(values)
+    bad = text.filter(pc.match_substring_regex(text, r"\s|^$"))
+    if len(bad):
+        raise DataError(
+            f"{len(bad):,} values are empty or have a blank, tab or line's end in them, such as {bad[0].as_py()!r}: "
+            "between tokens that is what separates them",
+            tip=_TIP,
+        )
+    return text
+
+
+def _field_token(values: pa.Array) -> pa.Array:
+    """Return values as tokens that RecBole finds again.
+
+    Raises:
+        DataError: one that pandas, with which RecBole reads, takes for a quotation or for nothing; or RecBole's own.
+    """
+    text = token(values)
+    if not pa.types.is_string(values.type):
+        return text
+    lost = text.filter(pc.or_(pc.starts_with(text, '"'), pc.is_in(text, _LOST)))
+    if len(lost):
+        raise DataError(
+            f"{len(lost):,} values are lost on the way into RecBole, such as {lost[0].as_py()!r}: it reads a quotation "
+            "mark at the beginning as one, NA and its like as nothing, and [PAD] is its own",
+            tip=_TIP,
+        )
+    return text
+
+
+def _number(values: pa.Array) -> pa.Array:
+    """Return numbers of lists as RecBole reads them."""
+    text = token(values)
+    return pc.if_else(pc.equal(text, "nan"), _NAN, text) if pa.types.is_floating(values.type) else text
+
+
+class RecBole(TextFormat):
+    """`NAME.train.inter`, `NAME.valid.inter`, `NAME.test.inter`, and `NAME.yaml` with the settings to use them.
+
+    Kept columns come as `<name>_list` and `<name>`: numbers as float, times as float in seconds, others as token.
+    """
+
+    name = "recbole"
+    suffix = ".inter"
+    one_file = False
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__(shown)
+        self._texts = Texts(self.form, _field_token, "")
+        # RecBole drops what is empty from a list, and what follows would belong to another item.
+        self._numbers_in_lists = Texts(self.form, _number, _NAN)
+        self._lengths: list[int] = []
+
+    def held(self) -> tuple[str, ...]:
+        """Return users, inputs, targets and kept columns; positions have no place in RecBole."""
+        return tuple(name for name in super().held() if name not in ("input_start", "target_position"))
+
+    def needed(self) -> tuple[str, ...]:
+        """Return the three columns that RecBole calls user, item list and item."""
+        return (self.form.user, "input_items", "target_item")
+
+    def check(self) -> None:
+        """Refuse what would become an item of its own in RecBole."""
+        if self.form.width is not None:
+            raise UsageError("--to recbole: RecBole pads itself, and 0 would be an item", tip="Leave out --pad.")
+        if self.form.tokens is not None:
+            raise UsageError("--to recbole: RecBole's models predict one token, and a semantic id is several",
+                             tip="Leave out --semantic-ids.")  # fmt: skip
+
+    def path(self, split: str) -> str:
+        """Return the name that RecBole makes of data set and split."""
+        return f"{self.shown.name}.{_SPLITS[split]}.inter"
+
+    def header(self) -> bytes:
+        """Return the names and types of the fields."""
+        return ("\t".join(f"{name}:{kind}" for name, kind in self._fields()) + "\n").encode()
+
+    def encode(self, pairs: pa.RecordBatch) -> memoryview:
+        """Return the lines of a batch."""
+        # Any thread may append; the settings need the greatest of them where pairs were cut to no length.
+        self._lengths.append(pc.max(pc.list_value_length(pairs.column("input_items"))).as_py() or 0)
+        parts: list[pa.Array | str] = []
+        for name, (field, kind) in zip(self.columns, self._fields(), strict=True):
+            column = pairs.column(name)
+            parts.append("\t" if parts else "")
+            if kind == "float_seq":
+                parts.append(self._numbers_in_lists.lists(name, column, " "))
+            elif pa.types.is_list(column.type):
+                if column.values.null_count:
+                    raise DataError(f"the kept column {field.removesuffix('_list')!r} has nulls, which RecBole drops "
+                                    "from a list; what follows would belong to another item", tip=_TIP)  # fmt: skip
+                parts.append(self._texts.lists(name, column, " "))
+            else:
+                parts.append(self._texts.items(column) if name == "target_item" else self._texts.values(column))
+        return joined(*parts, "\n")
+
+    def companions(self) -> dict[str, str]:
+        """Return the settings."""
+        name, names = self.shown.name, [name for name, _ in self._fields()]
+        text = f"""# Settings for RecBole: run_recbole("SASRec", "{name}", config_file_list=["{name}/{name}.yaml"])
+data_path: .   # where the directory {name} is, seen from where you run this
+benchmark_filename: [train, valid, test]
+load_col:
+  inter: [{", ".join(names)}]
+alias_of_item_id: [item_id_list]
+USER_ID_FIELD: user_id
+ITEM_ID_FIELD: item_id
+ITEM_LIST_LENGTH_FIELD: item_length
+LIST_SUFFIX: _list
+MAX_ITEM_LIST_LENGTH: {self.form.max_input or max(self._lengths, default=1)}
+seq_separator: " "
+train_neg_sample_args: ~
+"""
+        return {f"{name}.yaml": text}
+
+    def notes(self) -> list[str]:
+        """Return how it is used."""
+        name = self.shown.name
+        return [f"RecBole: dataset={name} with the settings of {name}.yaml; the directory must keep its name"]
+
+    def _fields(self) -> list[tuple[str, str]]:
+        own = {self.form.user: "user_id", "input_items": "item_id_list", "target_item": "item_id"}
+        fields = []
+        for name in self.columns:
+            kind = self.form.schema.field(name).type
+            is_list = pa.types.is_list(kind)
+            value = kind.value_type if is_list else kind
+            number = name not in own and (pa.types.is_integer(value) or pa.types.is_floating(value) or is_time(value))
+            base = own.get(name) or (f"{name.removeprefix('input_')}_list" if is_list else name.removeprefix("target_"))
+            fields.append((base, ("float" if number else "token") + ("_seq" if is_list else "")))
+        return fields
+
+
+FORMAT = RecBole

@@ -1,0 +1,106 @@
+"""Sequence text: a user a line with their items, oldest first, as SASRec-style code and `genpas ingest` read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genpas_cli.export.formats.format import Format, Shown
+from genpas_cli.export.formats.recbole import token
+from genpas_cli.export.formats.texts import Texts
+from genpas_cli.runtime.errors import UsageError
+
+
+class SequenceText(Format):
+    """`user item item ... target`: of each user the pair with the latest target, among these the longest input.
+
+    Held-out files thus have whole histories; lines stand in the order of users' numbers, under their ids where these
+    are asked for and known.
+    """
+
+    name = "sequences"
+    suffix = ".txt"
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__(shown)
+        self._texts = Texts(self.form, token, "")
+        self._user_ids: pa.Array | None = None
+
+    def held(self) -> tuple[str, ...]:
+        """Return what a line is made of."""
+        return (self.form.user, "input_items", "target_item")
+
+    def needed(self) -> tuple[str, ...]:
+        """Return what a line is made of, and what tells which is the longest."""
+        return (*self.held(), "input_start", "target_position")
+
+    def check(self) -> None:
+        """Refuse padding, which would stand in the middle of a line."""
+        if self.form.width is not None:
+            raise UsageError("--to sequences: a line is as long as the history", tip="Leave out --pad.")
+        if self.form.user == "user_id" and not pa.types.is_dictionary(self.form.schema.field("user_id").type):
+            raise UsageError(
+                "--to sequences puts users in the order of their numbers, and this stream has their ids",
+                tip="Make the stream without --ids raw; export --ids raw --vocab DIR translates its items.",
+            )
+
+    def encode(self, pairs: pa.RecordBatch) -> pa.Table:
+        """Return the best line of each user of a batch."""
+        inputs, target = pairs.column("input_items"), pairs.column("target_item")
+        is_list = pa.types.is_list(target.type)
+        last = self._texts.lists("target_item", target, " ") if is_list else self._texts.items(target)
+        user = pairs.column(self.form.user)
+        if self.form.user == "user_id":
+            # Any thread may set it: every batch has the same ids, by number.
+            user, self._user_ids = pa.array(user.indices.to_numpy() + np.int32(1)), user.dictionary
+        lines = pa.table({
+            "user": user,
+            "start": pairs.column("input_start"),
+            "position": pairs.column("target_position"),
+            "line": pc.binary_join_element_wise(self._texts.lists("input_items", inputs, " "), last, " "),
+        })  # fmt: skip
+        return _best(lines)
+
+    def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
+        """Write a line a user; lines are held until all pairs have been seen, as a later one may be longer."""
+        best: pa.Table | None = None
+        more: list[pa.Table] = []
+        for part in parts:
+            more.append(part)
+            # Only when as much has come again: else every batch would go through all users.
+            if best is None or sum(map(len, more)) > len(best):
+                best, more = _best(pa.concat_tables([*more] if best is None else [best, *more])), []
+        if best is None:
+            return
+        best = _best(pa.concat_tables([best, *more]))
+        for batch in best.to_batches(max_chunksize=1 << 16):
+            lines = pc.binary_join_element_wise(self._named(batch["user"]), " ", batch["line"], "\n", "")
+            out.write(memoryview(lines.buffers()[2]))
+
+    def _named(self, user: pa.Array) -> pa.Array:
+        if self._user_ids is None:
+            return user.cast(pa.string())
+        return token(self._user_ids.take(pa.array(user.to_numpy() - 1)))
+
+    def notes(self) -> list[str]:
+        """Return what the lines are."""
+        notes = ["a user has one line: the longest history that a pair of theirs has"]
+        if self.form.max_input is not None:
+            items = f"{self.form.max_input} item{'s' * (self.form.max_input != 1)}"
+            notes.append(f"inputs were cut to {items}; augment --max-input none keeps them whole")
+        return notes
+
+
+def _best(lines: pa.Table) -> pa.Table:
+    """Return one line of each user, in the order of users: the latest target, then the earliest start."""
+    user, start, position = (lines[name].to_numpy() for name in ("user", "start", "position"))
+    order = np.lexsort((start, -position.astype(np.int64), user))
+    first = order[np.flatnonzero(np.diff(user[order], prepend=-1))]
+    return lines.combine_chunks().take(pa.array(first))
+
+
+FORMAT = SequenceText

@@ -1,0 +1,327 @@
+"""`export`: pairs in the format of another trainer, as files or on stdout."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow.parquet as pq
+
+from genpas_cli.augment.estimates import FIXED_MEMORY
+from genpas_cli.augment.options import ExportOptions
+from genpas_cli.export.changes import changes_for
+from genpas_cli.export.formats import format_named
+from genpas_cli.export.formats.format import Format, Shown, is_time
+from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
+from genpas_cli.pairs.export_source import DirectoryReader, PairReader, StreamReader, standard_input
+from genpas_cli.pairs.forms.form import Change, Form, changed
+from genpas_cli.pairs.forms.semantic_ids import SemanticIds
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.atomic_output import building, foreign_entry, is_real_directory, refuse_existing
+from genpas_cli.runtime.errors import MachineError, UsageError
+from genpas_cli.runtime.machine import Machine, check_writable, disk_error, resolve, scratch_directory, show_size
+from genpas_cli.runtime.object_storage.locations import files_below, place_of
+from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.sealed import is_intact, sealed
+from genpas_cli.runtime.threads import in_order, pool
+
+NAME = "export.json"
+"""What an output directory is known by; it says how it was made."""
+
+TOKENS = "tokens.parquet"
+"""The tokens of each item, beside pairs of semantic ids."""
+
+_THREADS = "genpas-export"
+
+_MEMORY_OF_A_BATCH = 8
+"""Times the bytes of a batch that its numbers, their texts and what lies between take."""
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What `export` wrote; `genpas export --json` prints exactly this."""
+
+    output: str
+    """File or directory."""
+    format: str
+    pairs: dict[str, int]
+    """Pairs by split."""
+    dropped: int
+    """Pairs left out as their target or whole input has no semantic id (`--missing-codes drop`)."""
+    tokens: dict[str, Any] | None
+    """The vocabulary of semantic ids: `sizes` and `offsets` by level, `separator`, `end`, `size`."""
+    seconds: float
+    notes: list[str] = field(default_factory=list)
+    """What a person should know who uses the output."""
+
+
+@checked
+def export(
+    pairs: str | Path, output: str | Path, options: ExportOptions, *, force: bool = False, progress: Progress = silent
+) -> ExportReport:
+    """Write pairs in another format.
+
+    Args:
+        pairs: a pairs directory, here or on object storage; or `-` for an Arrow stream on standard input.
+        output: the file to make, where one split goes into one file; else the directory.
+        options: which format, which pairs, in what form.
+        force: replace an output that exists.
+        progress: told how far it is.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`; nothing is written then.
+    """
+    check_local(output, "-o")
+    started, path, machine = time.monotonic(), Path(output), resolve(options)
+    with _opened(pairs, options, machine, progress, name=path.name) as run:
+        is_file = run.is_one_file
+        foreign = partial(_foreign_file, run.format) if is_file else _foreign_in_export
+        refuse_existing(path, force=force, foreign=foreign)
+        check_writable(path.absolute().parent)
+        with building(path, force=force, foreign=foreign) as new:
+            try:
+                if is_file:
+                    with new.open("wb") as out, closing(run.parts(run.splits[0], progress)) as parts:
+                        run.format.write(out, parts)
+                else:
+                    run.write_directory(new, progress)
+            except OSError as error:
+                raise disk_error(error, path) from error
+        return run.report(str(path), time.monotonic() - started)
+
+
+@checked
+def export_stream(
+    pairs: str | Path, out: BinaryIO, options: ExportOptions, *, progress: Progress = silent
+) -> ExportReport:
+    """Write the pairs of one split to an open file, such as stdout.
+
+    Args:
+        pairs: as for `export`.
+        out: a binary file, open for writing.
+        options: as for `export`; `split` None means `train`.
+        progress: told how far it is.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see
+            `genpas_cli.runtime.errors`; some may have been written then.
+    """
+    started, machine = time.monotonic(), resolve(options)
+    with _opened(pairs, options, machine, progress, name=None) as run:
+        if not run.format.streams:
+            raise UsageError(
+                f"--to {options.to} cannot be streamed: it is several files, or not written from its beginning",
+                tip="Name a place with -o.",
+            )
+        with closing(run.parts(run.splits[0], progress)) as parts:
+            run.format.write(out, parts)
+        return run.report("-", time.monotonic() - started)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One export under way."""
+
+    reader: PairReader
+    splits: tuple[str, ...]
+    changes: tuple[Change, ...]
+    format: Format
+    options: ExportOptions
+    machine: Machine
+    semantic: SemanticIds | None
+    read: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether the output is a file: of a split that was asked for, or of a stream, which has one."""
+        has_one = self.options.split is not None or isinstance(self.reader, StreamReader)
+        return has_one and self.format.one_file
+
+    def parts(self, split: str, progress: Progress) -> Generator[Any, None, None]:
+        """Yield the encoded batches of a split, in order, while later ones are being read and encoded.
+
+        Closed early, it waits for the threads that do that.
+        """
+        self.read[split] = self.written[split] = 0
+        total = self.reader.rows(split) if self.options.limit is None else self.options.limit
+        needed = _columns_to_read(self.reader.form, self.format.columns)
+        with pool(self.machine.threads, _THREADS) as workers:
+            reads = self.reader.reads(split, needed, self.options.limit)
+            calls = (partial(self._encoded, read) for read in reads)
+            for rows_read, rows, part in in_order(workers, calls, ahead=self.machine.threads + 1):
+                self.read[split] += rows_read
+                self.written[split] += rows
+                progress(f"writing {split}", self.read[split], total)
+                yield part
+
+    def _encoded(self, read: Any) -> tuple[int, int, Any]:
+        batch = read()
+        pairs = changed(batch, self.changes)
+        return batch.num_rows, pairs.num_rows, self.format.encode(pairs)
+
+    def write_directory(self, directory: Path, progress: Progress) -> None:
+        """Write all splits, and what belongs to them."""
+        directory.mkdir()
+        for split in self.splits:
+            with closing(self.parts(split, progress)) as parts:
+                self.format.write_into(directory, split, parts)
+        for name, text in self.format.companions().items():
+            (directory / name).write_text(text, encoding="utf-8")
+        if self.semantic is not None:
+            pq.write_table(self.semantic.table(), directory / TOKENS)
+        about = {
+            "format": self.format.name,
+            "pairs": self.written,
+            "tokens": self._tokens(),
+            "of": self.reader.manifest,
+            "files": files_below(directory),
+        }
+        (directory / NAME).write_text(json.dumps(sealed(about), indent=2) + "\n", encoding="utf-8")
+
+    def report(self, output: str, seconds: float) -> ExportReport:
+        """Return what was done."""
+        dropped = sum(self.read.values()) - sum(self.written.values())
+        notes = self.format.notes()
+        if Path(output).suffix == self.format.suffix and Path(output).is_dir():
+            notes.append(f"{output} is a directory, with a file for each split; with --split train it is that file")
+        return ExportReport(output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), notes)
+
+    def _tokens(self) -> dict[str, Any] | None:
+        return None if self.semantic is None else asdict(self.semantic.tokens)
+
+
+@contextmanager
+def _opened(
+    pairs: str | Path, options: ExportOptions, machine: Machine, progress: Progress, *, name: str | None
+) -> Iterator[_Run]:
+    """Open the pairs and decide on everything, before anything is written; without a name, for a stream."""
+    kind = format_named(options.to)
+    _check(options)
+    reader = _reader(pairs, options)
+    splits = _splits(reader, options, one_split=name is None)
+    reader.check(splits, machine.threads, progress)
+    changes, semantic = changes_for(reader, options)
+    form = changes[-1].form if changes else reader.form
+    columns = None if options.columns is None else tuple(name.strip() for name in options.columns.split(","))
+    machine = replace(machine, threads=_workers(reader, machine))
+    with scratch_directory(machine.temp_dir) as scratch:
+        shown = Shown(form, name or "pairs", columns, reader.manifest, _time(form), _rating(form), scratch)
+        yield _Run(reader, splits, changes, kind(shown), options, machine, semantic)
+
+
+def _workers(reader: PairReader, machine: Machine) -> int:
+    """Return how many threads the memory limit lets work.
+
+    Raises:
+        MachineError: not even one.
+    """
+    a_batch = max(reader.batch_bytes() * _MEMORY_OF_A_BATCH, 1)
+    # One batch is being written, and one waits, beside those of the threads.
+    workers = (machine.memory - FIXED_MEMORY) // a_batch - 2
+    if workers < 1:
+        needed = FIXED_MEMORY + 3 * a_batch
+        raise MachineError(
+            f"the memory limit of {show_size(machine.memory)} is too small: about {show_size(needed)} needed",
+            tip=f"Allow more with --memory-limit {math.ceil(needed / 10**6)}MB.",
+        )
+    return min(machine.threads, workers)
+
+
+def _check(options: ExportOptions) -> None:
+    if options.limit is not None and options.limit < 1:
+        raise UsageError(f"--limit is {options.limit}; it takes 1 or more")
+    if options.semantic_ids is None:
+        given = {
+            "--missing-codes": options.missing_codes != "error",
+            "--colliding-codes": options.colliding_codes != "error",
+            "--separator": options.separator,
+            "--end-token": options.end_token,
+        }
+        if unused := next((flag for flag, is_given in given.items() if is_given), None):
+            raise UsageError(f"{unused} goes with --semantic-ids FILE")
+
+
+def _reader(pairs: str | Path, options: ExportOptions) -> PairReader:
+    if str(pairs) != "-":
+        if options.vocab is not None:
+            raise UsageError(f"--vocab is for a stream; {pairs} has its own items.parquet")
+        return DirectoryReader(place_of(pairs), options.epoch)
+    if options.epoch is not None:
+        raise UsageError("--epoch is for a pairs directory; a stream has the epochs that augment puts into it")
+    return StreamReader(standard_input())
+
+
+def _splits(reader: PairReader, options: ExportOptions, *, one_split: bool) -> tuple[str, ...]:
+    wanted: str | None = options.split
+    if wanted is None and one_split:
+        wanted = reader.splits[0]
+    if wanted is None:
+        return reader.splits
+    if wanted not in reader.splits:
+        raise UsageError(f"--split {wanted}: these pairs have {', '.join(reader.splits)}")
+    return (wanted,)
+
+
+def _rating(form: Form) -> str | None:
+    """Return the kept column that is a rating by its name."""
+    return _only([form.kept[n] for n in matches(form.kept, RATING)])
+
+
+def _time(form: Form) -> str | None:
+    """Return the kept column that is a time by its name; else the only one that is by its type."""
+    typed = [name for name in form.kept if is_time(form.schema.field(f"target_{name}").type)]
+    return _only([form.kept[n] for n in matches(form.kept, TIME)]) or _only(typed)
+
+
+def _only(names: list[str]) -> str | None:
+    return names[0] if len(names) == 1 else None
+
+
+def _columns_to_read(form: Form, columns: Sequence[str]) -> list[str]:
+    """Return the columns of the pairs as they are, of which these are made."""
+    names = {"user_id": form.user, "user_num": form.user}
+    # Inputs and targets in any case: semantic ids may drop pairs by them.
+    wanted = {names.get(name, name) for name in columns} | {"input_items", "target_item"}
+    return [name for name in form.schema.names if name in wanted]
+
+
+def _foreign_file(kind: Format, path: Path) -> str | None:
+    """Tell whether an existing file is an output of this format, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    if path.is_symlink() or not path.is_file():
+        return "it is not a file"
+    if path.stat().st_size == 0 or kind.wrote(path):
+        return None
+    return f"nothing in it says that genpas wrote it with --to {kind.name}"
+
+
+def _foreign_in_export(path: Path) -> str | None:
+    """Return what `path` holds beside an output of ours, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    if not is_real_directory(path):
+        return "it is not a directory"
+    if not any(path.iterdir()):
+        return None
+    try:
+        about = json.loads((path / NAME).read_text(encoding="utf-8"))
+        listed = dict(about["files"]) if is_intact(about) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        listed = None
+    if listed is None:
+        return f"it has no {NAME} that genpas wrote"
+    if (name := foreign_entry(path, {NAME, *listed})) is not None:
+        return f"it holds {name}, which its {NAME} does not list"
+    changed = (
+        name for name, size in listed.items() if (path / name).is_file() and (path / name).stat().st_size != size
+    )
+    return None if (name := next(changed, None)) is None else f"its {name} was changed after genpas wrote it"

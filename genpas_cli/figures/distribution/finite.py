@@ -1,0 +1,212 @@
+"""What a finite draw of N pairs gives, in expectation: figures that are not linear in p differ from those of p.
+
+Independent draws: the count of a target is binomial (N, p_y), and all figures but Gini's are sums over items, so that
+their expectations are exact sums over binomial distributions. Balanced draws: the counts follow from one uniform
+offset, over which the mean is taken at evenly spaced points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from genpas_cli.figures.distribution import divergence
+from genpas_cli.figures.distribution.target_figures import References, TargetFigures, mean_figures, target_figures
+from genpas_cli.figures.distribution.targets import Targets, TargetSteps, TargetWeights
+from genpas_cli.sampling.kernels import Floats, Ints
+
+OFFSETS = (0.125, 0.375, 0.625, 0.875)
+"""Where in [0, 1) the points of a balanced draw are laid for its mean."""
+
+_DEVIATIONS = 12
+_LEAST_REACH = 32
+_NO_CHANCE = 1e-30
+_CERTAIN = 1 - 1e-12
+_JUST_BELOW_ONE = math.nextafter(1.0, 0.0)
+_CELLS_A_CHUNK = 1 << 18
+_LARGE_VARIANCE = 4096.0
+_NORMAL_STEPS = np.linspace(-8, 8, 257)
+_NORMAL_WEIGHTS = np.exp(-(_NORMAL_STEPS**2) / 2) / np.exp(-(_NORMAL_STEPS**2) / 2).sum()
+_COUNT_BINS = 1 << 20
+
+
+class _Binomials(NamedTuple):
+    """Binomial distributions of some items, each over the counts that have any chance (beyond 10^-30)."""
+
+    item: Ints
+    """(n, 1)"""
+    drawn: Ints | Floats
+    """Counts, (n, width)."""
+    probability: Floats
+    """(n, width); rows sum to 1."""
+
+
+def _binomials(pairs: int, p: Floats) -> Iterator[_Binomials]:
+    """Yield the binomial (N, p_y) of every item with p_y > 0, items of like width together."""
+    # An only target, whose p is 1 but for rounding, is never missed: KL with ε = 0 is then finite.
+    sure = np.flatnonzero(p > _CERTAIN)
+    yield _Binomials(sure[:, None], np.full((len(sure), 1), pairs), np.ones((len(sure), 1)))
+    often = np.flatnonzero((p <= _CERTAIN) & (pairs * p * (1 - p) >= _LARGE_VARIANCE))
+    for part in np.array_split(often, len(often) * len(_NORMAL_STEPS) // _CELLS_A_CHUNK + 1):
+        yield _normals(part, pairs, p[part])
+    item = np.flatnonzero((p > 0) & (p <= _CERTAIN) & (pairs * p * (1 - p) < _LARGE_VARIANCE))
+    chance = p[item]
+    mean = pairs * chance
+    reach = _DEVIATIONS * np.sqrt(mean * (1 - chance)) + _LEAST_REACH
+    low = np.maximum(np.floor(mean - reach), 0).astype(np.int64)
+    width = np.minimum(np.ceil(mean + reach), pairs).astype(np.int64) - low + 1
+    order = np.argsort(width, kind="stable")
+    ascending, begin = width[order], 0
+    while begin < len(order):
+        # Rows of twice the first one's width at most, so that little of the rectangle is empty.
+        end = int(np.searchsorted(ascending, 2 * ascending[begin], side="right"))
+        end = min(end, begin + max(_CELLS_A_CHUNK // int(ascending[end - 1]), 1))
+        rows = order[begin:end]
+        yield _rectangle(item[rows], low[rows], int(width[rows].max()), pairs, chance[rows])
+        begin = end
+
+
+def _normals(item: Ints, pairs: int, chance: Floats) -> _Binomials:
+    """Return normal distributions in the place of binomial ones, at evenly spaced points that need not be whole.
+
+    A smooth figure is moved by about 1 / (N p)² of what the item adds to it: at most some 10^-8.
+    """
+    deviation = np.sqrt(pairs * chance * (1 - chance))
+    points = (pairs * chance)[:, None] + deviation[:, None] * _NORMAL_STEPS
+    return _Binomials(item[:, None], points, np.broadcast_to(_NORMAL_WEIGHTS, points.shape))
+
+
+def _rectangle(item: Ints, low: Ints, width: int, pairs: int, chance: Floats) -> _Binomials:
+    count = low[:, None] + np.arange(width)
+    before = count[:, 1:] - 1
+    with np.errstate(divide="ignore"):
+        # P(n + 1) / P(n) = (N − n)/(n + 1) · p/(1 − p): no factorial of N is needed.
+        steps = np.log(np.maximum(pairs - before, 0) / (before + 1)) + np.log(chance / (1 - chance))[:, None]
+    logs = np.concatenate((np.zeros((len(item), 1)), np.cumsum(steps, axis=1)), axis=1)
+    weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+    probability = weights / weights.sum(axis=1, keepdims=True)
+    return _Binomials(item[:, None], count, np.where(probability < _NO_CHANCE, 0.0, probability))
+
+
+def independent_figures(p: Floats, pairs: int, references: References) -> TargetFigures:
+    """Return the expected figures of N independent pairs.
+
+    `effective_targets` is exp of the expected entropy. `target_gini` takes the counts of two items as independent,
+    which moves it by less than 1 / items.
+    """
+    return _IndependentSums(pairs, references, p).result()
+
+
+class _IndependentSums:
+    """Expectations of sums over items."""
+
+    def __init__(self, pairs: int, references: References, p: Floats) -> None:
+        self._pairs, self._references, self._p = pairs, references, p
+        size = int(references.occurs.sum())
+        self._totals = dict.fromkeys(("test", "validation", "reverse", "js", "tv", "entropy"), 0.0)
+        # Counts beyond a million are told apart by millionths of the largest.
+        self._bin = max(pairs * float(p.max(initial=0.0)) * 1.1 / _COUNT_BINS, 1.0)
+        self._at_count = np.zeros(1)
+        self._spread = np.zeros(1)
+        for part in _binomials(pairs, p):
+            self._add(part)
+        never = references.occurs & (p == 0)
+        self._add(_Binomials(np.flatnonzero(never)[:, None], np.zeros((int(never.sum()), 1), np.int64),
+                             np.ones((int(never.sum()), 1))))  # fmt: skip
+        self._size = size
+
+    def _add(self, part: _Binomials) -> None:
+        drawn, refs = part.drawn / self._pairs, self._references
+        epsilon = refs.epsilon
+
+        def mean(values: Floats) -> float:
+            # What has no chance adds nothing, be it infinite.
+            return float((part.probability * np.where(part.probability > 0, values, 0.0)).sum())
+
+        with np.errstate(divide="ignore"):
+            logs = np.log(drawn + epsilon)
+        for name, reference in (("test", refs.test), ("validation", refs.validation)):
+            if reference is not None:
+                q = (reference + epsilon)[part.item]
+                with np.errstate(invalid="ignore"):
+                    self._totals[name] += mean(np.where(q > 0, q * (np.log(np.where(q > 0, q, 1)) - logs), 0.0))
+        if refs.test is not None:
+            q = refs.test[part.item]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                terms = (drawn + epsilon) * (logs - np.log(q + epsilon))
+            self._totals["reverse"] += mean(np.where(drawn + epsilon > 0, terms, 0.0))
+            self._totals["js"] += mean(divergence.js_terms(drawn, np.broadcast_to(q, drawn.shape)))
+            self._totals["tv"] += mean(np.abs(drawn - q)) / 2
+        self._totals["entropy"] += mean(divergence.entropy_terms(drawn))
+        self._add_counts(part)
+
+    def _add_counts(self, part: _Binomials) -> None:
+        """Add up P(n = t) and F(t)(1 − F(t)) over items, by t."""
+        place = (part.drawn / self._bin).astype(np.int64)
+        needed = int(place.max(initial=0)) + 1 - len(self._at_count)
+        if needed > 0:
+            self._at_count, self._spread = (np.pad(a, (0, needed)) for a in (self._at_count, self._spread))
+        if place.size == 0:
+            return
+        below = np.minimum(np.cumsum(part.probability, axis=1), 1.0)
+        width = np.diff(part.drawn, axis=1, append=part.drawn[:, -1:])
+        flat, first = place.ravel(), int(place.min())
+        at = np.bincount(flat - first, weights=part.probability.ravel())
+        spread = np.bincount(flat - first, weights=(below * (1 - below) * width).ravel())
+        self._at_count[first : first + len(at)] += at
+        self._spread[first : first + len(at)] += spread
+
+    def _gini(self) -> float:
+        """Σ_{i≠j} E|n_i − n_j| = 2 Σ_t [A (n − A) − Σ_i F_i (1 − F_i)] with A(t) = Σ_i F_i(t)."""
+        among = np.minimum(np.cumsum(self._at_count), self._size)
+        apart = self._bin * float((among * (self._size - among)).sum()) - float(self._spread.sum())
+        return apart / (self._size * self._pairs)
+
+    def result(self) -> TargetFigures:
+        totals, refs = self._totals, self._references
+        missed = np.exp(self._pairs * np.log1p(-np.minimum(self._p[refs.occurs], _JUST_BELOW_ONE)))
+        has_test = refs.test is not None
+        return TargetFigures(
+            totals["test"] if has_test else None,
+            totals["validation"] if refs.validation is not None else None,
+            totals["reverse"] if has_test else None,
+            totals["js"] if has_test else None,
+            totals["tv"] if has_test else None,
+            float(1 - missed.mean()),
+            math.exp(totals["entropy"]),
+            self._gini(),
+        )
+
+
+class BalancedCounts:
+    """How often each target comes in balanced draws of N pairs, at the offsets `OFFSETS`.
+
+    Args:
+        weights: p(s, k) of the strategies.
+        pairs: N by their steps.
+        items: size of the vocabulary.
+    """
+
+    def __init__(self, weights: TargetWeights, pairs: dict[TargetSteps, int], items: int) -> None:
+        self._weights, self._pairs = weights, pairs
+        self._reached = dict.fromkeys(pairs, 0.0)
+        self._counts = {steps: np.zeros((len(OFFSETS), items + 1), np.int64) for steps in pairs}
+
+    def add(self, targets: Targets) -> None:
+        """Count the points that fall on some targets; all targets must come in the order of users and positions."""
+        for steps, weight in self._weights.of(targets):
+            if steps not in self._pairs:
+                continue
+            edges = np.concatenate(([self._reached[steps]], weight)).cumsum()
+            self._reached[steps] = float(edges[-1])
+            counts = self._counts[steps]
+            for row, offset in enumerate(OFFSETS):
+                points = np.diff(np.ceil(edges * self._pairs[steps] - offset))
+                counts[row] += np.bincount(targets.item, weights=points, minlength=counts.shape[1]).astype(np.int64)
+
+    def figures(self, steps: TargetSteps, references: References) -> TargetFigures:
+        """Return the mean figures over the offsets."""
+        return mean_figures(target_figures(counts / counts.sum(), references) for counts in self._counts[steps])

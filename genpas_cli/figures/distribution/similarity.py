@@ -1,0 +1,86 @@
+"""How alike two inputs are: a registry of similarities of the sets of their last items.
+
+Alignment and discrimination have a closed form for every similarity that is a sum over shared items,
+sim(x, x') = |x ∩ x'| · a(|x|) · b(|x'|), with x the held-out input and x' the training input. The similarity that
+arXiv 2509.13648 uses is not public; `containment` of the last 10 items comes nearest to its figures.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.sampling.kernels import Floats
+
+Weight = Callable[[Floats], Floats]
+
+WIDEST = 100
+"""Most items of an input that are compared."""
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """sim(x, x') = |x ∩ x'| · a(|x|) · b(|x'|), on the sets of the last `window` items of both."""
+
+    name: str
+    formula: str
+    held_out_weight: Weight
+    """a, of the number of different items in the held-out input."""
+    training_weight: Weight
+    """b, of the number of different items in the training input."""
+    window: int = 10
+
+    def within(self, max_input: int | None) -> Similarity:
+        """Return the similarity of inputs that are cut to their last so many items (None: all): they have no more."""
+        return self if max_input is None else replace(self, window=min(self.window, max_input))
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.window}"
+
+
+def _one(size: Floats) -> Floats:
+    return np.ones_like(size)
+
+
+def _inverse(size: Floats) -> Floats:
+    return 1 / np.maximum(size, 1)
+
+
+def _inverse_root(size: Floats) -> Floats:
+    return 1 / np.sqrt(np.maximum(size, 1))
+
+
+SIMILARITIES = {
+    similarity.name: similarity
+    for similarity in (
+        Similarity("containment", "|x ∩ x'| / |x'|", _one, _inverse),
+        Similarity("recall", "|x ∩ x'| / |x|", _inverse, _one),
+        Similarity("cosine", "|x ∩ x'| / √(|x| |x'|)", _inverse_root, _inverse_root),
+        Similarity("overlap", "|x ∩ x'|", _one, _one),
+    )
+}
+"""By name; x is the held-out input, x' the training input."""
+
+
+def parse_similarity(text: str) -> Similarity:
+    """Return the similarity that `NAME` or `NAME@WINDOW` means.
+
+    Raises:
+        UsageError: no such name, or a window that is no number from 1 to 100.
+    """
+    name, _, window = text.partition("@")
+    if name not in SIMILARITIES:
+        near = difflib.get_close_matches(name, SIMILARITIES, n=1, cutoff=0)
+        raise UsageError(
+            f"unknown similarity {name!r}; there are {', '.join(SIMILARITIES)}",
+            tip=f"Did you mean --similarity {near[0] if near else 'containment'}?",
+        )
+    if not window and "@" not in text:
+        return SIMILARITIES[name]
+    if not window.isdecimal() or not 1 <= int(window) <= WIDEST:
+        raise UsageError(f"--similarity {text}: the window is a number of items from 1 to {WIDEST}, as in {name}@10")
+    return replace(SIMILARITIES[name], window=int(window))

@@ -1,0 +1,121 @@
+"""The target distribution p_train(y) = Σ_s p_α(s) Σ_k p_β(k | s) 1[s_k = y]: a weighted count over the interactions.
+
+Exact in one pass; the input step plays no part. Source: arXiv 2509.13648.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel, SequenceKernel
+from genpas_cli.sampling.sequence_sampling import sequence_pmf
+from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.sampling.user_targets import UserTargets
+from genpas_cli.store.sequences import ranges
+
+TargetSteps = tuple[SequenceKernel, PositionKernel]
+"""The two steps that decide which targets are drawn; strategies that share them share p_train."""
+
+
+class Targets(NamedTuple):
+    """Positions of some sequences that can be targets, in the order of users and positions."""
+
+    item: NDArray[np.int32]
+    position: NDArray[np.int64]
+    """k, 1-based."""
+    number: NDArray[np.int64]
+    """i, 1-based among the targets of its sequence; k − 1 where all positions but the first can be one."""
+    total: NDArray[np.int64]
+    """m, the targets of its sequence."""
+    row: NDArray[np.int64]
+    """Which of the sequences it stands in, from 0."""
+    at: NDArray[np.int64]
+    """Index of each target in the values of the sequences."""
+
+    def only(self, some: NDArray[np.bool_]) -> Targets:
+        """Return some of them."""
+        return self._replace(**{name: column[some] for name, column in self._asdict().items()})
+
+
+def targets_in(items: NDArray[np.int32], offsets: Ints, targets: UserTargets) -> Targets:
+    """Return the targets of some sequences.
+
+    Args:
+        items: values of all sequences.
+        offsets: int64 (sequences + 1,).
+        targets: where they stand.
+    """
+    some = np.flatnonzero(targets.counts > 0)
+    count = targets.counts[some]
+    number = ranges(np.ones_like(count), count)
+    row = np.repeat(some, count)
+    position = targets.position(row, number)
+    at = offsets[:-1][row] + position - 1
+    return Targets(items[at], position, number, targets.counts[row], row, at)
+
+
+def steps_of(strategy: Strategy) -> TargetSteps:
+    """Return the steps that decide a strategy's targets."""
+    return strategy.sequence, strategy.target
+
+
+class TargetWeights:
+    """p(s, k) of targets, for several strategies at once: what they share is computed once.
+
+    Args:
+        steps: sequence and target kernels.
+        histogram: int64 (M + 1,), number of training sequences by their number of possible targets m.
+    """
+
+    def __init__(self, steps: Iterable[TargetSteps], histogram: Ints) -> None:
+        self.steps = list(dict.fromkeys(steps))
+        self._sequence = {
+            sequence: sequence_pmf(sequence.weights(histogram), histogram)
+            for sequence in dict.fromkeys(sequence for sequence, _ in self.steps)
+        }
+
+    def of(self, targets: Targets) -> Iterable[tuple[TargetSteps, Floats]]:
+        """Yield p(s, k) of each target, float64 (targets,), for each of the steps."""
+        by_sequence: dict[SequenceKernel, Floats] = {}
+        by_target: dict[PositionKernel, Floats] = {}
+        for sequence, target in self.steps:
+            if sequence not in by_sequence:
+                by_sequence[sequence] = self._sequence[sequence][targets.total]
+            if target not in by_target:
+                by_target[target] = target.pmf(targets.number, targets.total)
+            yield (sequence, target), by_sequence[sequence] * by_target[target]
+
+
+class TargetDistributions:
+    """p_train(y) of several strategies, added up over parts of the sequences.
+
+    Args:
+        weights: of the strategies.
+        items: size of the vocabulary.
+    """
+
+    def __init__(self, weights: TargetWeights, items: int) -> None:
+        self._weights = weights
+        self.p: dict[TargetSteps, Floats] = {steps: np.zeros(items + 1) for steps in weights.steps}
+        """By steps: float64 (items + 1,), probability by item number; entry 0 is padding and 0."""
+
+    def add(self, targets: Targets) -> None:
+        """Count the possible targets of some training sequences."""
+        for steps, weight in self._weights.of(targets):
+            p = self.p[steps]
+            p += np.bincount(targets.item, weights=weight, minlength=len(p))
+
+
+def item_counts(targets: Targets, items: int) -> Ints:
+    """Return int64 (items + 1,): how often each item is a target."""
+    return np.bincount(targets.item, minlength=items + 1)
+
+
+def share(counts: Ints) -> Floats | None:
+    """Return counts as a distribution; None of nothing."""
+    total = int(counts.sum())
+    return counts / total if total else None

@@ -1,0 +1,167 @@
+"""Exact figures of a store: what strategies make of its training sequences, and the health of its data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import NamedTuple
+
+from genpas_cli.augment.options import StatsOptions
+from genpas_cli.augment.planning import parse_max_input, parse_pairs, usable_histogram
+from genpas_cli.augment.target_where import refuse_windows
+from genpas_cli.figures.data_health import data_figures
+from genpas_cli.figures.distribution.alignment import Alignment
+from genpas_cli.figures.distribution.divergence import entropy, popularity_deciles
+from genpas_cli.figures.distribution.finite import independent_figures
+from genpas_cli.figures.distribution.positions import binned, position_figures
+from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
+from genpas_cli.figures.distribution.target_figures import References, TargetFigures, target_figures
+from genpas_cli.figures.distribution.targets import share, steps_of
+from genpas_cli.figures.drawings import illustrate
+from genpas_cli.figures.results import DrawnFigures, StatsReport, StrategyFigures
+from genpas_cli.figures.store_passes import Candidate, Survey, Surveyor
+from genpas_cli.pairs.manifest import number_as_json
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.machine import resolve
+from genpas_cli.runtime.progress import Progress
+from genpas_cli.sampling.kernels import Ints
+from genpas_cli.sampling.strategies import NAMED, Strategy, parse_strategy
+from genpas_cli.store.store import Store
+
+DEFAULT_STRATEGIES = (*NAMED, "1,0,0")
+
+
+def check_stats_options(options: StatsOptions) -> list[Strategy]:
+    """Return the strategies that the options mean.
+
+    Raises:
+        UsageError: values that make no sense.
+    """
+    strategies = [parse_strategy(text) for text in options.strategy or DEFAULT_STRATEGIES]
+    parse_max_input(options.max_input)
+    parse_similarity(options.similarity)
+    if options.pairs is not None:
+        parse_pairs(options.pairs, 1)
+    if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
+        raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
+    names = [strategy.name for strategy in strategies]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"--strategy {twice} is given twice")
+    return strategies
+
+
+class StoreReport(NamedTuple):
+    """The report of a store, and what it was made from."""
+
+    report: StatsReport
+    survey: Survey
+    references: References
+
+
+def store_report(  # noqa: PLR0913  # all but four by keyword
+    store: Store, options: StatsOptions, source: str, progress: Progress, *, first: Candidate | None = None,
+    strategies: Sequence[Strategy] | None = None, illustrated: bool = False,
+) -> StoreReport:  # fmt: skip
+    """Return the report of an open store.
+
+    Args:
+        store: the store.
+        options: of `stats`.
+        source: what the user named.
+        progress: told how far it is.
+        first: a strategy to put before the others.
+        strategies: instead of those of the options.
+        illustrated: also compute what only the HTML report draws.
+    """
+    histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
+    chosen = check_stats_options(options) if strategies is None else strategies
+    if store.rule is not None and strategies is None and not options.strategy:
+        chosen = [strategy for strategy in chosen if strategy.alpha is not None]
+    for strategy in chosen:
+        refuse_windows(store, strategy)
+    candidates = [candidate(strategy, histogram, options.pairs) for strategy in chosen]
+    candidates = candidates if first is None else [first, *candidates]
+    max_input = parse_max_input(options.max_input)
+    surveyor = Surveyor(store, histogram, against="test", memory=resolve(options).memory, progress=progress)
+    survey = surveyor.survey(candidates, draws=True)
+    alignments = surveyor.alignments(survey, candidates, similarity.within(max_input))
+    references = references_of(survey, options.epsilon)
+    figures = [
+        strategy_figures(each, survey, references, alignment, similarity, max_input)
+        for each, alignment in zip(candidates, alignments, strict=True)
+    ]
+    report = StatsReport(
+        source, data_figures(store, survey, surveyor.room(survey)), figures, notes=tuple(_notes(store, survey)),
+        illustrations=illustrate(store, surveyor, survey, candidates, references) if illustrated else None,
+    )  # fmt: skip
+    return StoreReport(report, survey, references)
+
+
+def candidate(strategy: Strategy, histogram: Ints, pairs: str | None) -> Candidate:
+    """Return a strategy with the number of pairs that `augment` would make of it."""
+    targets = range(len(histogram))
+    multi_target = int((histogram * targets).sum())
+    if pairs is None and strategy.enumeration is not None:
+        counts = strategy.enumeration.count(histogram * 0 + targets)
+        return Candidate(strategy, int((counts * histogram).sum()), "enumerated")
+    return Candidate(strategy, parse_pairs(pairs or "1x", multi_target), "balanced")
+
+
+def references_of(survey: Survey, epsilon: float) -> References:
+    """Return what the strategies are held against."""
+    test = share(survey.targets["test"]) if "test" in survey.targets else None
+    return References(test, share(survey.targets["validation"]), survey.occurs, epsilon)
+
+
+def strategy_figures(  # what the two passes and the options give
+    each: Candidate, survey: Survey, references: References, alignment: Alignment, similarity: Similarity,
+    max_input: int | None,
+) -> StrategyFigures:  # fmt: skip
+    """Put the figures of one strategy together."""
+    strategy, steps = each.strategy, steps_of(each.strategy)
+    p = survey.p[steps]
+    if survey.positions is None:
+        positions = position_figures(strategy, survey.histogram, max_input)
+    else:
+        positions = survey.positions.spread[steps].figures(strategy.input, max_input)
+    return StrategyFigures(
+        **asdict(target_figures(p, references)),
+        name=strategy.name, alpha=number_as_json(strategy.alpha), beta=number_as_json(strategy.beta),
+        gamma=number_as_json(strategy.gamma), pairs=each.pairs,
+        alignment=alignment.alignment, discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
+        similarity=str(similarity), mean_input_length=positions.mean_input_length,
+        inputs_per_target=math.exp(positions.cell_entropy - entropy(p)),
+        input_length_histogram=binned(positions.input_lengths()),
+        target_position_histogram=positions.relative_position,
+        popularity_deciles=popularity_deciles(p[survey.occurs], survey.train[survey.occurs]),
+        sequence_mass_by_length=binned(positions.sequence_length),
+        drawn=_drawn(each, survey, references),
+    )  # fmt: skip
+
+
+def _drawn(each: Candidate, survey: Survey, references: References) -> list[DrawnFigures]:
+    steps = steps_of(each.strategy)
+    p = survey.p[steps]
+    independent = independent_figures(p, each.pairs, references)
+    other: TargetFigures
+    if each.draw == "enumerated" or survey.balanced is None:
+        other = target_figures(p, references)
+    else:
+        other = survey.balanced.figures(steps, references)
+    return [
+        DrawnFigures(**asdict(other), draw=each.draw, pairs=each.pairs),
+        DrawnFigures(**asdict(independent), draw="independent", pairs=each.pairs),
+    ]
+
+
+def _notes(store: Store, survey: Survey) -> Sequence[str]:
+    rule = store.meta["split"]["rule"]
+    notes = [
+        f"nothing is held out for {split} (--split {rule}): figures against it are missing"
+        for split, counts in survey.targets.items()
+        if counts.sum() == 0
+    ]
+    if "time" not in store.column_types():
+        notes.append("the log has no times: leaked_test and future_training are missing")
+    return notes

@@ -1,0 +1,269 @@
+"""The figures of pairs that exist: what shards hold, and whether they are a fair draw of what their manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.augment.options import StatsOptions
+from genpas_cli.augment.source import opened_store
+from genpas_cli.augment.verify import check_store
+from genpas_cli.figures.distribution.alignment import TrainedTargets, TrainingPart, alignments
+from genpas_cli.figures.distribution.divergence import popularity_deciles
+from genpas_cli.figures.distribution.fairness import DrawnCuts, FairDraw, is_fair
+from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, items_of, windows
+from genpas_cli.figures.distribution.positions import TENTHS, binned
+from genpas_cli.figures.distribution.similarity import parse_similarity
+from genpas_cli.figures.distribution.target_figures import References, target_figures
+from genpas_cli.figures.distribution.targets import share
+from genpas_cli.figures.exact import check_stats_options, store_report
+from genpas_cli.figures.results import FairDrawFigures, FairTest, StatsReport, StrategyFigures
+from genpas_cli.figures.store_passes import Candidate, room_beside_figures
+from genpas_cli.pairs.figure_source import GenpasPairs, OtherPairs, PairBatch, PairSource
+from genpas_cli.runtime.errors import DataError, MachineError, UsageError
+from genpas_cli.runtime.machine import resolve, show_size
+from genpas_cli.runtime.object_storage.locations import Place
+from genpas_cli.runtime.progress import Progress
+from genpas_cli.sampling.kernels import Ints
+from genpas_cli.sampling.strategies import parse_strategy
+from genpas_cli.sampling.user_targets import TargetNumbers
+from genpas_cli.store.sequence_source import HeldOut, Split
+from genpas_cli.store.store import Store
+
+
+@dataclass(frozen=True)
+class _StoreFacts:
+    """What the store of some pairs says of them."""
+
+    train_length: NDArray[np.int32]
+    """By user from 0."""
+    popularity: Ints
+    """Training interactions by item."""
+    occurs: NDArray[np.bool_]
+    references: References
+
+
+def pairs_report(
+    directory: Place, store: Path | None, options: StatsOptions, progress: Progress, *, illustrated: bool = False
+) -> StatsReport:  # fmt: skip
+    """Return the figures of a pairs directory; with its store, beside what they should be.
+
+    Raises:
+        DataError: no pairs directory.
+        IntegrityError: a shard is missing or was changed, or the store is another one.
+        MachineError: the test of a fair draw needs more memory than allowed.
+    """
+    pairs = GenpasPairs(directory, threads=resolve(options).threads, progress=progress)
+    manifest = pairs.manifest
+    limit = manifest["max_input"]
+    strategy = manifest["strategy"]
+    if options.target_where is not None:
+        raise UsageError(f"--target-where: {directory} says itself which interactions can be targets")
+    options = replace(
+        options, max_input="none" if limit is None else str(limit), target_where=manifest.get("target_where")
+    )
+    name = f"{strategy['name']} (these shards)"
+    if store is None:
+        note = "without the store (--store STORE) positions, popularity and the test of a fair draw are missing"
+        measured = _measure(pairs, None, options, name, progress)
+        return StatsReport(str(directory), None, [], _with_biases(measured, strategy), notes=(note,))
+    with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
+        check_store(opened.store, directory, manifest)
+        made = Candidate(parse_strategy(strategy["name"]), int(manifest["pairs"]), strategy["draw"])
+        targets = _possible_targets(opened.store)
+        room = _room_for_test(made, targets, opened.store.items, opened.machine.memory)
+        others = check_stats_options(options) if options.strategy else []
+        expected, survey, references = store_report(
+            opened.store, options, str(directory), progress, first=made, strategies=others, illustrated=illustrated
+        )
+        facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
+        measured = _with_biases(_measure(pairs, facts, options, name, progress), strategy)
+        fair = _fair_draw(pairs, made, targets, opened.store, room, progress)
+    return replace(expected, measured=measured, fair_draw=fair)
+
+
+def other_pairs_report(
+    paths: list[Path], store: Path | None, options: StatsOptions, progress: Progress, *, illustrated: bool = False
+) -> StatsReport:  # fmt: skip
+    """Return the figures of pairs that another tool has written; with a store, beside those of strategies.
+
+    Raises:
+        DataError: files or columns that cannot be used, or items that the store does not have.
+    """
+    assert options.input_column is not None, "asked for by the caller"
+    assert options.target_column is not None, "as above"
+    source, columns = " ".join(map(str, paths)), (options.input_column, options.target_column)
+    name = "these pairs"
+    if store is None:
+        note = "without a store (--store STORE) positions and popularity are missing, and items are those that occur"
+        pairs = OtherPairs(paths, *columns)
+        return StatsReport(source, None, [], _measure(pairs, None, options, name, progress), notes=(note,))
+    with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
+        vocabulary = pa.concat_arrays([batch.column(1) for batch in opened.store.vocabulary("items")])
+        pairs = OtherPairs(paths, *columns, vocabulary)
+        expected, survey, references = store_report(opened.store, options, source, progress, illustrated=illustrated)
+        facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
+        return replace(expected, measured=_measure(pairs, facts, options, name, progress))
+
+
+def _with_biases(figures: StrategyFigures, strategy: dict[str, Any]) -> StrategyFigures:
+    return replace(figures, alpha=strategy["alpha"], beta=strategy["beta"], gamma=strategy["gamma"])
+
+
+def _train_lengths(store: Store) -> NDArray[np.int32]:
+    chunks = [chunk.train.astype(np.int32) for chunk in store.lengths(0, store.users - 1, 1 << 17)]
+    return np.concatenate(chunks)
+
+
+class _Totals:
+    """Counts over the training pairs."""
+
+    def __init__(self, items: int, train_length: NDArray[np.int32] | None) -> None:
+        self.targets, self.seen = np.zeros(items + 1, np.int64), np.zeros(items + 1, bool)
+        self.lengths = np.zeros(1, np.int64)
+        self.tenths, self.sequences = np.zeros(TENTHS, np.int64), np.zeros(1, np.int64)
+        self._train_length = train_length
+
+    def add(self, batch: PairBatch) -> None:
+        self.targets += np.bincount(batch.target, minlength=len(self.targets))
+        self.seen[batch.target], self.seen[batch.values] = True, True
+        self.lengths = _added(self.lengths, batch.length)
+        if batch.cuts is not None and self._train_length is not None:
+            n = self._train_length[batch.cuts.user].astype(np.int64)
+            position = batch.cuts.target.astype(np.int64) - 1
+            inside = (position >= 1) & (position < n)
+            self.tenths += np.bincount(((TENTHS * position - 1) // np.maximum(n - 1, 1))[inside], minlength=TENTHS)
+            self.sequences = _added(self.sequences, n)
+
+
+def _added(counts: Ints, values: Ints) -> Ints:
+    more = np.bincount(values)
+    size = max(len(counts), len(more))
+    return np.pad(counts, (0, size - len(counts))) + np.pad(more, (0, size - len(more)))
+
+
+def _measure(
+    pairs: PairSource, facts: _StoreFacts | None, options: StatsOptions, name: str, progress: Progress
+) -> StrategyFigures:
+    similarity, rows = parse_similarity(options.similarity), pairs.rows("train")
+    if rows == 0:
+        raise DataError("there is no training pair", tip="Files whose names say test or validation are held out.")
+    totals = _Totals(pairs.items, None if facts is None else facts.train_length)
+    for batch in _watched(pairs, "train", "reading pairs", progress):
+        totals.add(batch)
+    p = totals.targets / rows
+    held = {split: _held_out_counts(pairs, split) for split in ("validation", "test")}
+    if facts is None:
+        occurs = totals.seen.copy()
+        for counts in held.values():
+            occurs |= counts > 0
+        references = References(share(held["test"]), share(held["validation"]), occurs, options.epsilon)
+    else:
+        occurs, references = facts.occurs, facts.references
+    room = room_beside_figures(pairs.items, 1, resolve(options).memory)
+    ((alignment,),) = alignments(
+        _PairInputs(pairs, similarity.window, progress), [TrainedTargets(p, rows)], held_out=held["test"], kernels=1,
+        similarity=similarity, memory=room,
+    )  # fmt: skip
+    lengths = totals.lengths / rows
+    placed = int(totals.tenths.sum())
+    return StrategyFigures(
+        **asdict(target_figures(p, references)), name=name, alpha=None, beta=None, gamma=None, pairs=rows,
+        alignment=alignment.alignment, discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
+        similarity=str(similarity), mean_input_length=float(lengths @ np.arange(len(lengths))), inputs_per_target=None,
+        input_length_histogram=binned(lengths),
+        target_position_histogram=(totals.tenths / placed).tolist() if placed else None,
+        popularity_deciles=None if facts is None else popularity_deciles(p[occurs], facts.popularity[occurs]),
+        sequence_mass_by_length=binned(totals.sequences / rows) if placed else None, drawn=[],
+    )  # fmt: skip
+
+
+def _held_out_counts(pairs: PairSource, split: HeldOut) -> Ints:
+    counts = np.zeros(pairs.items + 1, np.int64)
+    for batch in pairs.batches(split):
+        counts += np.bincount(batch.target, minlength=len(counts))
+    return counts
+
+
+class _PairInputs:
+    """The inputs that pairs have.
+
+    Args:
+        pairs: the pairs.
+        window: how many of the last items inputs are compared by.
+        progress: told how far it is.
+    """
+
+    def __init__(self, pairs: PairSource, window: int, progress: Progress) -> None:
+        self._pairs, self._window, self._progress = pairs, window, progress
+
+    def held_out(self, stage: str) -> Iterator[InputItems]:
+        """See `InputSource.held_out`."""
+        for batch in _watched(self._pairs, "test", stage, self._progress):
+            yield items_of(batch.target, windows(batch.values, batch.end, batch.length, self._window))
+
+    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
+        """See `InputSource.training`."""
+        rows, lengths = self._pairs.rows("train"), np.arange(1, self._window + 1)
+        for batch in _watched(self._pairs, "train", stage, self._progress):
+            some = group.has(batch.target)
+            target, end, length = batch.target[some], batch.end[some], batch.length[some]
+            certain = (lengths == np.minimum(length, self._window)[:, None]).astype(np.float64)
+            weight = np.full(len(target), 1 / rows)
+            inputs = windows(batch.values, end, length, self._window)
+            yield TrainingPart(target, inputs, [certain], [(number, weight) for number in order])
+
+
+def _watched(pairs: PairSource, split: Split, stage: str, progress: Progress) -> Iterator[PairBatch]:
+    done, rows = 0, pairs.rows(split)
+    for batch in pairs.batches(split):
+        yield batch
+        done += len(batch.target)
+        progress(stage, done, rows)
+
+
+def _possible_targets(store: Store) -> NDArray[np.int32]:
+    """Return how many possible targets every user has, from 0."""
+    return np.maximum(_train_lengths(store) - 1, 0) if store.rule is None else store.rule.count["train"]
+
+
+def _room_for_test(made: Candidate, targets: NDArray[np.int32], items: int, memory: int) -> int:
+    """Return the bytes of a limit that are left for the test of a fair draw.
+
+    Raises:
+        MachineError: too little.
+    """
+    room, needed = room_beside_figures(items, 1, memory), FairDraw.least_memory(made.strategy, made.draw, targets)
+    if needed > room:
+        raise MachineError(
+            f"the test of a fair draw takes {show_size(needed)} for {len(targets):,} users; "
+            f"the memory limit leaves {show_size(room)}",
+            tip="Raise --memory-limit, or leave --store away for the figures alone.",
+        )
+    return room
+
+
+def _fair_draw(
+    pairs: GenpasPairs, made: Candidate, targets: NDArray[np.int32], store: Store, room: int, progress: Progress
+) -> FairDrawFigures:
+    draw = FairDraw(made.strategy, made.draw, made.pairs, targets, room)
+    numbers = None if store.rule is None else TargetNumbers(store.rule.targets("train", 0, store.users))
+
+    def cuts(epoch: str) -> Iterator[DrawnCuts]:
+        progress(f"testing the draw: {epoch}")
+        for batch in pairs.batches("train", epoch):
+            assert batch.cuts is not None, "genpas's own shards have them"
+            user, start, target = (a.astype(np.int64) for a in (batch.cuts.user, batch.cuts.start, batch.cuts.target))
+            yield DrawnCuts(user, start, target, None if numbers is None else numbers.of(user, target))
+
+    for epoch in pairs.epochs():
+        draw.add_epoch(partial(cuts, epoch))
+    tests = draw.result()
+    return FairDrawFigures(is_fair(tests), made.draw, [FairTest(**test._asdict()) for test in tests])

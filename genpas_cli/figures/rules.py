@@ -1,0 +1,180 @@
+"""Rules over the figures of a report: `genpas stats --check RULES.toml`, a gate for pipelines.
+
+    [data]                          # figures of the data
+    warn = ["tied_either < 0.2", "cold_test? < 0.05"]
+    fail = ["split.test > 0"]
+
+    [every-strategy]                # figures of each strategy
+    fail = ["kl_test_train < 1.0"]
+
+    [strategy."1,0,0"]              # of one, by name
+    warn = ["target_coverage > 0.95"]
+
+    [shards]                        # of a pairs directory: what its shards hold; `fair` is 1 or 0, with --store
+    fail = ["fair == 1"]
+
+A figure that has no value (nothing is held out, say) breaks its rule, unless a `?` follows the key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import operator
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from genpas_cli.figures.results import StatsReport, StrategyFigures
+from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.object_storage.uris import check_local
+
+DEFAULT = "default"
+"""Name of the rules that come with genpas."""
+
+Level = Literal["warn", "fail"]
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
+}  # fmt: skip
+_RULE = re.compile(r"\s*([a-z0-9_.]+)(\??)\s*(<=|>=|==|<|>)\s*([-+]?[0-9._]+(?:e[-+]?\d+)?)\s*")
+_TIP = 'A rule is a key, a comparison and a number: "kl_test_train < 1.0". See docs/how-to/gate-a-pipeline.md.'
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of a rules file."""
+
+    table: str
+    """`data`, `every-strategy`, `strategy.NAME` or `shards`."""
+    level: Level
+    text: str
+    key: str
+    optional: bool
+    """Whether a figure without a value is let pass."""
+    comparison: str
+    bound: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule, held against one report."""
+
+    level: Level
+    rule: str
+    """The rule as written, with whose figure it is: `1,0,0: kl_test_train < 1.0`."""
+    value: float | None
+    held: bool
+
+
+def read_rules(path: str) -> list[Rule]:
+    """Return the rules of a TOML file, or those of genpas for `default`.
+
+    Raises:
+        DataError: no such file, no TOML, or no rule; the message says which.
+    """
+    check_local(path, "--check")
+    place = Path(__file__).with_name("default_rules.toml") if path == DEFAULT else Path(path)
+    try:
+        content = tomllib.loads(place.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"--check {path}: {error.strerror}", tip="--check default takes genpas's own rules.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is no TOML: {error}") from error
+    return list(_rules(path, content))
+
+
+def _rules(path: str, content: dict[str, Any]) -> Iterator[Rule]:
+    known = ("data", "every-strategy", "strategy", "shards")
+    for name, table in content.items():
+        if name not in known or not isinstance(table, dict):
+            raise DataError(
+                f"{path}: unknown table [{name}]; there are " + ", ".join(f"[{n}]" for n in known), tip=_TIP
+            )
+        parts = {f"strategy.{n}": part for n, part in table.items()} if name == "strategy" else {name: table}
+        for where, part in parts.items():
+            if not isinstance(part, dict) or set(part) - {"warn", "fail"}:
+                odd = min(set(part) - {"warn", "fail"}) if isinstance(part, dict) else part
+                raise DataError(f"{path}, [{where}]: {odd!r} is no level; there are warn and fail", tip=_TIP)
+            for level, texts in part.items():
+                for text in texts if isinstance(texts, list) else [texts]:
+                    yield _rule(path, where, level, str(text))
+
+
+def _rule(path: str, table: str, level: Level, text: str) -> Rule:
+    match = _RULE.fullmatch(text)
+    if match is None:
+        raise DataError(f"{path}, [{table}]: {text!r} is no rule", tip=_TIP)
+    key, optional, comparison, bound = match.groups()
+    keys = _keys(table)
+    if key not in keys:
+        near = difflib.get_close_matches(key, keys, n=1, cutoff=0)
+        raise DataError(
+            f"{path}, [{table}]: unknown key {key!r}; there are {', '.join(keys)}", tip=f"Did you mean {near[0]}?"
+        )
+    try:
+        return Rule(table, level, text.strip(), key, bool(optional), comparison, float(bound))
+    except ValueError as error:
+        raise DataError(f"{path}, [{table}]: {bound!r} in {text!r} is no number", tip=_TIP) from error
+
+
+_DATA_KEYS = (
+    "users", "items", "interactions", "density", "length.min", "length.median", "length.mean", "length.p99",
+    "length.max", "repeats", "tied_events", "tied_test", "tied_validation", "tied_either", "cold_validation",
+    "cold_test", "leaked_test", "future_training", "split.train", "split.validation", "split.test",
+)  # fmt: skip
+_STRATEGY_KEYS = (
+    "pairs", "kl_test_train", "kl_validation_train", "kl_train_test", "js_test_train", "tv_test_train", "alignment",
+    "discrimination", "alignment_ratio", "target_coverage", "effective_targets", "target_gini", "mean_input_length",
+    "inputs_per_target",
+)  # fmt: skip
+
+
+def _keys(table: str) -> tuple[str, ...]:
+    if table == "data":
+        return _DATA_KEYS
+    return (*_STRATEGY_KEYS, "fair") if table == "shards" else _STRATEGY_KEYS
+
+
+def check(report: StatsReport, rules: list[Rule]) -> list[Check]:
+    """Hold the rules against a report, in their order.
+
+    Raises:
+        DataError: a rule speaks of a strategy that the report does not have.
+    """
+    return [result for rule in rules for result in _checks(report, rule)]
+
+
+def _checks(report: StatsReport, rule: Rule) -> Iterator[Check]:
+    if rule.table == "data":
+        yield _check(rule, "data", {} if report.data is None else asdict(report.data))
+    elif rule.table == "shards":
+        values = {} if report.measured is None else asdict(report.measured)
+        if report.fair_draw is not None:
+            values["fair"] = int(report.fair_draw.fair)
+        yield _check(rule, "shards", values)
+    else:
+        for figures in _named(report, rule):
+            yield _check(rule, figures.name, asdict(figures))
+
+
+def _named(report: StatsReport, rule: Rule) -> list[StrategyFigures]:
+    if rule.table == "every-strategy":
+        return report.strategies
+    name = rule.table.removeprefix("strategy.")
+    found = [figures for figures in report.strategies if figures.name == name]
+    if not found:
+        there = ", ".join(figures.name for figures in report.strategies) or "none"
+        raise DataError(
+            f"a rule speaks of the strategy {name!r}; the report has {there}", tip=f"Add it to the report: -s {name}"
+        )
+    return found
+
+
+def _check(rule: Rule, whose: str, values: dict[str, Any]) -> Check:
+    value: Any = values
+    for part in rule.key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    held = rule.optional if value is None else _COMPARISONS[rule.comparison](float(value), rule.bound)
+    return Check(rule.level, f"{whose}: {rule.text}", value, held)

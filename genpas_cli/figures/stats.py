@@ -1,0 +1,81 @@
+"""`stats`: what a choice of α, β, γ does to the training pairs; exact from a store or logs, measured on shards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from genpas_cli.augment.options import IngestOptions, StatsOptions
+from genpas_cli.augment.source import Sources, opened_store, source_names
+from genpas_cli.figures.exact import check_stats_options, store_report
+from genpas_cli.figures.measured import other_pairs_report, pairs_report
+from genpas_cli.figures.results import StatsReport
+from genpas_cli.pairs.manifest import NAME
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.object_storage.locations import Place, files_below, place_of
+from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.progress import Progress, silent
+
+
+@checked
+def stats(  # all but two by keyword
+    sources: Sources, options: StatsOptions | None = None, *, ingest_options: IngestOptions | None = None,
+    store: str | Path | None = None, illustrated: bool = False, progress: Progress = silent,
+) -> StatsReport:  # fmt: skip
+    """Compute the training distribution of strategies, and the health of the data; no pair is drawn.
+
+    Args:
+        sources: one store; or logs (files, globs, directories, "-"), which are ingested first; or a pairs directory,
+            whose shards are measured; or, with `input_column` and `target_column`, Parquet files of another tool.
+        options: which strategies, and how they are looked at.
+        ingest_options: how logs are read; not for a store.
+        store: for pairs, the store they were made from: what they should be is shown beside what they are.
+        illustrated: also compute what only the HTML report draws.
+        progress: told how far it is.
+
+    Returns:
+        The figures; see `genpas_cli.figures.results` for each.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
+    """
+    options = options or StatsOptions()
+    check_stats_options(options)
+    if store is not None:
+        check_local(store, "--store")
+    paths = [Path(name) for name in source_names(sources)]
+    first = place_of(source_names(sources)[0])
+    pairs = _pairs_kind(first, len(paths), options)
+    if pairs is not None:
+        beside = None if store is None else Path(store)
+        if pairs == "genpas":
+            return pairs_report(first, beside, options, progress, illustrated=illustrated)
+        return other_pairs_report(paths, beside, options, progress, illustrated=illustrated)
+    if store is not None:
+        raise UsageError(f"--store {store}: it goes with pairs, and {paths[0]} is no pairs directory")
+    with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
+        source = " ".join(source_names(sources))
+        return store_report(opened.store, options, source, progress, illustrated=illustrated).report
+
+
+def _pairs_kind(first: Place, sources: int, options: StatsOptions) -> Literal["genpas", "other"] | None:
+    """Tell whether the source is pairs, and whose; None for stores and logs."""
+    columns = (options.input_column, options.target_column)
+    if any(columns):
+        if not all(columns):
+            raise UsageError("--input-column and --target-column go together")
+        return "other"
+    if not first.is_dir():
+        return None
+    if (first / NAME).is_file():
+        if sources > 1:
+            raise UsageError(f"{first} is a pairs directory, and one is looked at a time")
+        return "genpas"
+    if any(name.startswith("train-") for name in files_below(first / "data")):
+        raise DataError(
+            f"{first} has shards in data/ but no {NAME}: it is no pairs directory, or its making was cut short",
+            tip="Make it again with genpas augment; or name its columns: --input-column input_items "
+            "--target-column target_item",
+        )
+    return None

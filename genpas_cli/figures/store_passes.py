@@ -1,0 +1,260 @@
+"""The passes over a store that every exact figure of its training pairs comes from, for many strategies at once.
+
+The first counts: targets of each split, p_train. Further ones compare training inputs with held-out ones, which needs
+what the first has found. Memory: a few numbers an item and strategy, and for held-out inputs what is left.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genpas_cli.augment.estimates import LEAST_ROOM, figures_memory, limit_for_figures, strategies_at_once
+from genpas_cli.figures.distribution.alignment import Alignment, TrainedTargets, TrainingPart, alignments
+from genpas_cli.figures.distribution.finite import BalancedCounts
+from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, Windows, items_of, windows
+from genpas_cli.figures.distribution.positions import PositionSums, window_pmf
+from genpas_cli.figures.distribution.similarity import Similarity
+from genpas_cli.figures.distribution.targets import (
+    TargetDistributions,
+    Targets,
+    TargetSteps,
+    TargetWeights,
+    item_counts,
+    steps_of,
+    targets_in,
+)
+from genpas_cli.runtime.errors import MachineError
+from genpas_cli.runtime.machine import show_size
+from genpas_cli.runtime.progress import Progress
+from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
+from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.store.sequence_source import HeldOut, Lengths, Split
+from genpas_cli.store.sequences import Sequences, ranges
+from genpas_cli.store.store import Store
+
+INTERACTIONS_A_RUN = 1 << 18
+"""Interactions looked at together: what is computed for each of them stays in a processor's cache, or near it."""
+
+_COMPARED_AT_ONCE = 1 << 20
+"""Items of inputs, likewise."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A strategy, and how many pairs of it are looked at."""
+
+    strategy: Strategy
+    pairs: int
+    draw: str
+    """`enumerated` or `balanced`: how `augment` would make them."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the first pass found. Counts are int64 (items + 1,), by item number."""
+
+    histogram: Ints
+    """Training sequences by their number of possible targets."""
+    p: dict[TargetSteps, Floats]
+    """p_train by the steps that decide it."""
+    balanced: BalancedCounts | None
+    positions: PositionSums | None
+    """Where targets stand, if the lengths alone do not decide it: where a rule picks them."""
+    train: Ints
+    """Training interactions."""
+    occurs: NDArray[np.bool_]
+    """Items that occur anywhere in what was read."""
+    targets: dict[HeldOut, Ints]
+    """Targets held out, by split."""
+    repeats: int
+    """Interactions with an item that their user has had before."""
+
+
+def targets_of(store: Store, split: Split, sequences: Sequences, lengths: Lengths) -> Targets:
+    """Return the targets of a split that a run of users has."""
+    first = int(sequences.user[0]) if len(sequences.user) else 0
+    return targets_in(sequences.items, sequences.offsets, store.user_targets(split, first, lengths))
+
+
+def room_beside_figures(items: int, strategies: int, memory: int) -> int:
+    """Return the bytes of a limit that are left beside the figures of strategies.
+
+    Args:
+        items: size of the vocabulary.
+        strategies: how many differ in their targets.
+        memory: the limit.
+
+    Raises:
+        MachineError: nothing is left.
+    """
+    room = memory - figures_memory(items, strategies, memory)
+    if room < LEAST_ROOM:
+        needed = math.ceil(limit_for_figures(items, strategies) / 10**6)
+        helps = limit_for_figures(items, 1) <= memory
+        raise MachineError(
+            f"the memory limit of {show_size(memory)} is too small for the figures of {strategies:,} "
+            f"{'way' if strategies == 1 else 'ways'} to pick targets among {items:,} items: about {needed} MB needed",
+            tip=f"Allow more with --memory-limit {needed}MB{', or look at fewer strategies' if helps else ''}.",
+        )
+    return room
+
+
+class Surveyor:
+    """Passes over a store.
+
+    Args:
+        store: open for reading.
+        histogram: of `Store.target_histogram`.
+        against: the split whose pairs training inputs are compared with; nothing of a later one is read.
+        memory: bytes that may be taken.
+        progress: told how far it is.
+    """
+
+    def __init__(  # all but two by keyword
+        self, store: Store, histogram: Ints, *, against: HeldOut, memory: int, progress: Progress
+    ) -> None:
+        self.store, self.histogram, self.against = store, histogram, against
+        self._memory, self._progress = memory, progress
+
+    def batches(self, candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
+        """Yield the candidates, as many at a time as half of the memory holds the figures of.
+
+        Those that share the steps which decide their targets come together.
+        """
+        by_steps: dict[TargetSteps, list[Candidate]] = {}
+        for each in candidates:
+            by_steps.setdefault(steps_of(each.strategy), []).append(each)
+        together = list(by_steps.values())
+        at_once = strategies_at_once(self.store.items, self._memory)
+        for begin in range(0, len(together), at_once):
+            yield [each for some in together[begin : begin + at_once] for each in some]
+
+    def survey(self, candidates: Sequence[Candidate], *, draws: bool) -> Survey:
+        """Make the first pass.
+
+        Args:
+            candidates: the strategies.
+            draws: also count balanced draws of each.
+
+        Raises:
+            MachineError: so many strategies and items need more memory.
+        """
+        store, against = self.store, self.against
+        weights = TargetWeights((steps_of(c.strategy) for c in candidates), self.histogram)
+        room_beside_figures(store.items, len(weights.steps), self._memory)
+        distributions = TargetDistributions(weights, store.items)
+        longest = len(store.train_length_histogram())
+        positions = None if store.rule is None or not draws else PositionSums(weights, longest)
+        drawn = {steps_of(c.strategy): c.pairs for c in candidates if c.draw != "enumerated"}
+        balanced = BalancedCounts(weights, drawn, store.items) if draws else None
+        splits: tuple[HeldOut, ...] = ("validation", "test") if against == "test" else ("validation",)
+        counts: dict[HeldOut, Ints] = {split: np.zeros(store.items + 1, np.int64) for split in splits}
+        train, all_items, repeats = np.zeros(store.items + 1, np.int64), np.zeros(store.items + 1, np.int64), 0
+        for sequences, lengths in self.runs("reading targets", against, INTERACTIONS_A_RUN):
+            targets = targets_of(store, "train", sequences, lengths)
+            distributions.add(targets)
+            if positions is not None:
+                positions.add(targets, lengths.train)
+            if balanced is not None:
+                balanced.add(targets)
+            all_items += np.bincount(sequences.items, minlength=len(all_items))
+            train += _training_counts(sequences, lengths, store.items)
+            repeats += _repeats(sequences, store.items)
+            for split in splits:
+                counts[split] += item_counts(targets_of(store, split, sequences, lengths), store.items)
+        return Survey(
+            self.histogram, distributions.p, balanced, positions, train, all_items > 0, counts, repeats
+        )  # fmt: skip
+
+    def alignments(
+        self, survey: Survey, candidates: Sequence[Candidate], similarity: Similarity
+    ) -> list[Alignment]:  # fmt: skip
+        """Make the further passes: A and D of each candidate, in closed form."""
+        # Strategies that differ in their input step alone have their targets, and so their sums over them, in common.
+        alike = list(dict.fromkeys((steps_of(c.strategy), c.pairs) for c in candidates))
+        kernels = list(dict.fromkeys(c.strategy.input for c in candidates))
+        found = alignments(
+            _StoreInputs(self, [steps for steps, _ in alike], kernels, similarity.window),
+            [TrainedTargets(survey.p[steps], pairs) for steps, pairs in alike],
+            held_out=survey.targets[self.against], kernels=len(kernels), similarity=similarity,
+            memory=self.room(survey),
+        )  # fmt: skip
+        return [
+            found[alike.index((steps_of(c.strategy), c.pairs))][kernels.index(c.strategy.input)] for c in candidates
+        ]
+
+    def room(self, survey: Survey) -> int:
+        """Return the bytes that are left beside a survey."""
+        return room_beside_figures(self.store.items, len(survey.p), self._memory)
+
+    def runs(self, stage: str, through: Split, interactions: int) -> Iterator[tuple[Sequences, Lengths]]:
+        """Yield the sequences of all users in runs of about so many interactions."""
+        done = 0
+        for lengths, sequences in self.store.histories(through, interactions):
+            yield sequences, lengths
+            done += len(lengths.total)
+            self._progress(stage, done, self.store.users)
+
+
+class _StoreInputs:
+    """The inputs of a store.
+
+    Args:
+        surveyor: of the store.
+        steps: of each distribution of targets.
+        kernels: that draw inputs.
+        window: how many of their last items inputs are compared by.
+    """
+
+    def __init__(
+        self, surveyor: Surveyor, steps: Sequence[TargetSteps], kernels: Sequence[PositionKernel], window: int
+    ) -> None:
+        self._surveyor, self._store, self._steps, self._window = surveyor, surveyor.store, steps, window
+        longest = len(self._store.train_length_histogram()) - 1
+        self._length_pmf = [window_pmf(kernel, longest, window) for kernel in kernels]
+
+    def held_out(self, stage: str) -> Iterator[InputItems]:
+        """See `InputSource.held_out`."""
+        split = self._surveyor.against
+        for sequences, lengths in self._runs(stage, split):
+            targets = targets_of(self._store, split, sequences, lengths)
+            yield items_of(targets.item, self._windows(sequences, targets))
+
+    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
+        """See `InputSource.training`."""
+        weights = TargetWeights((self._steps[number] for number in order), self._surveyor.histogram)
+        numbers = {steps: [number for number in order if self._steps[number] == steps] for steps in weights.steps}
+        for sequences, lengths in self._runs(stage, "train"):
+            targets = targets_of(self._store, "train", sequences, lengths)
+            targets = targets.only(group.has(targets.item))
+            yield TrainingPart(
+                targets.item,
+                self._windows(sequences, targets),
+                [table[targets.position] for table in self._length_pmf],
+                ((number, weight) for steps, weight in weights.of(targets) for number in numbers[steps]),
+            )
+
+    def _runs(self, stage: str, through: Split) -> Iterator[tuple[Sequences, Lengths]]:
+        interactions = min(INTERACTIONS_A_RUN, _COMPARED_AT_ONCE // self._window)
+        return self._surveyor.runs(stage, through, interactions)
+
+    def _windows(self, sequences: Sequences, targets: Targets) -> Windows:
+        return windows(sequences.items, targets.at, targets.position - 1, self._window)
+
+
+def _training_counts(sequences: Sequences, lengths: Lengths, items: int) -> Ints:
+    """Count the training interactions of each item."""
+    some = lengths.train > 0
+    at = ranges(sequences.offsets[:-1][some], lengths.train[some])
+    return np.bincount(sequences.items[at], minlength=items + 1)
+
+
+def _repeats(sequences: Sequences, items: int) -> int:
+    row = np.repeat(np.arange(len(sequences.user)), np.diff(sequences.offsets))
+    keys = np.sort(row * (items + 1) + sequences.items)
+    return int((keys[1:] == keys[:-1]).sum())

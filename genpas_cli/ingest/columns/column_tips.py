@@ -1,0 +1,154 @@
+"""What to tell a user about columns: options that would work, and the columns whose values look like times."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from genpas_cli.ingest.columns.aliases import ROLES, TIME, matches
+from genpas_cli.ingest.columns.likely_times import likely_formats, resolution
+
+if TYPE_CHECKING:
+    from genpas_cli.ingest.columns.columns import Column, Named, Roles, Values
+    from genpas_cli.ingest.options import ReadingOptions
+
+_SMALL = re.compile(r"\d{1,3}([.]\d*)?")
+_SCALE, _FEW = 11, 30
+"""Different values of a scale of ratings at most, and values from which on it can be told from ids."""
+
+Option = tuple[str, str]
+"""Name and value of an option."""
+
+
+def corrected(named: Named, options: ReadingOptions, values: Values) -> str:
+    """Return the options with each column that is not there replaced, and the others as they were given.
+
+    Args:
+        named: the columns of a file.
+        options: as given.
+        values: gives the first values of a column.
+    """
+    asked = [(role, getattr(options, role)) for role in ROLES] + [("keep", name) for name in options.keep]
+    asked = [(role, name) for role, name in asked if name is not None]
+    taken = [column for _, name in asked if (column := named.find(name))]
+    told: list[Option] = []
+    for role, name in asked:
+        if named.find(name) is not None:
+            told.append((role, name))
+            continue
+        column = _nearest(named, [c for c in named.columns if c not in taken and not c.is_nested], role, name, values)
+        if column is not None:
+            taken.append(column)
+            told += _named(named, role, column, options, values)
+    return _example(told)
+
+
+def _nearest(named: Named, free: Sequence[Column], role: str, wrong: str, values: Values) -> Column | None:
+    """Return the column that was probably meant: of a like name, else known in that role, else by its values."""
+    if named.has_names:
+        names = [column.name.lower() for column in free]
+        if alike := difflib.get_close_matches(wrong.lower(), names, n=1):
+            return free[names.index(alike[0])]
+        if known := matches(names, ROLES[role]) if role in ROLES else ():
+            return free[known[0]]
+    return _by_values(named, free, role, values)
+
+
+def example_of(
+    named: Named, found: dict[str, Column | None], options: ReadingOptions, values: Values, *, decided: str
+) -> str:
+    """Return options that would work, to be corrected where the guess is wrong.
+
+    Args:
+        named: the columns of a file.
+        found: the column of each role that is clear.
+        options: as given.
+        values: gives the first values of a column.
+        decided: the role that is not clear.
+    """
+    guess = {role: column for role, column in found.items() if column is not None}
+    flat = [column for column in named.columns if not column.is_nested]
+    for role in ("user", "item", "time"):
+        if role not in guess and named.has_names:
+            known = matches([c.name for c in flat], ROLES[role])
+            guess |= {role: flat[known[0]]} if known else {}
+    wanted = [role for role in ("user", "item", *(("rating",) if decided == "rating" else ())) if role not in guess]
+    left = [c for c in flat if c not in guess.values()]
+    for role in (*(("time",) if "time" not in guess and len(left) > len(wanted) else ()), *wanted):
+        left = [c for c in left if c not in guess.values()]
+        if (column := _by_values(named, left, role, values)) is not None:
+            guess[role] = column
+    if not {"user", "item"} <= guess.keys():
+        return "No other column can be one; write the log with one row for each interaction first."
+    told = [option for role in ROLES if role in guess for option in _named(named, role, guess[role], options, values)]
+    told += [("rating", "COLUMN")] if decided == "rating" and "rating" not in guess else []
+    return _example([*told, *(("keep", name) for name in options.keep)])
+
+
+def _by_values(named: Named, free: Sequence[Column], role: str, values: Values) -> Column | None:
+    """Return the column whose values look like the role: ids where they look like neither times nor ratings."""
+    times = [c for c in free if _time_options(named, c, values)]
+    ratings = [c for c in free if c not in times and _looks_like_rating(values(c))]
+    others = [c for c in free if c not in times and c not in ratings]
+    if role == "time":
+        return times[-1] if times else None
+    order = [*ratings, *others] if role == "rating" else [*others, *ratings, *times]
+    return order[0] if order else None
+
+
+def _named(named: Named, role: str, column: Column, options: ReadingOptions, values: Values) -> list[Option]:
+    """Return the options that name a column, with the format of times that need one."""
+    if role == "time" and options.time_format is None and (told := _time_options(named, column, values)):
+        return told
+    return [(role, named.spelled(column))]
+
+
+def _example(options: Sequence[Option]) -> str:
+    return f"Say which, for example: {_flags(options)}"
+
+
+def _flags(options: Sequence[Option]) -> str:
+    return " ".join(f"--{name} {shlex.quote(value)}" for name, value in options)
+
+
+def _looks_like_rating(values: Sequence[str]) -> bool:
+    """Tell whether all values are numbers of a scale: some with a fraction, or few different ones."""
+    if not values or not all(_SMALL.fullmatch(value.strip()) for value in values):
+        return False
+    return any("." in value for value in values) or (len(values) > _FEW and len(set(values)) <= _SCALE)
+
+
+def _time_options(named: Named, column: Column, values: Values) -> list[Option]:
+    """Return the options that read a column as the time; none if its values do not look like times."""
+    found = values(column)
+    name = ("time", named.spelled(column))
+    if resolution(found) is not None:
+        return [name]
+    formats = likely_formats(found)
+    return [name, ("time-format", formats[0])] if formats else []
+
+
+def time_note(named: Named, roles: Roles, values: Values) -> str | None:
+    """Return what to say of the choice of the time column; None if there was none to make.
+
+    Args:
+        named: the columns of a file.
+        roles: of them.
+        values: gives the first values of a column.
+    """
+    taken = (roles.user, roles.item, roles.time, roles.rating, *roles.keep)
+    columns = [column for column in named.columns if column not in taken and not column.is_nested]
+    if roles.time is not None:
+        by_name = [column for column in columns if named.has_names or column.in_path]
+        others = [by_name[n].name for tier in TIME for n in matches([c.name for c in by_name], (tier,))]
+        return f"times are read from {roles.time.name}, not from {' or '.join(others)}" if others else None
+    ordered = "there is no time column, so interactions are in the order of the rows"
+    likely = [(named.spelled(column), told) for column in columns if (told := _time_options(named, column, values))]
+    if not likely:
+        return f"{ordered}; if there is one, name it with --time COLUMN"
+    look = "looks like a time" if len(likely) == 1 else "look like times"
+    names = " and ".join(f"column {name}" for name, _ in likely)
+    return f"{ordered}; {names} {look}: {' or '.join(_flags(told) for _, told in likely)}"

@@ -1,0 +1,176 @@
+"""Which column of a file is the user, the item, the time, the rating; and which are kept beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from genpas_cli.ingest.columns.aliases import ROLES, TIME, matches
+from genpas_cli.ingest.columns.column_tips import corrected, example_of
+from genpas_cli.ingest.columns.likely_times import DAY, likely_formats, resolution
+from genpas_cli.ingest.options import ReadingOptions
+from genpas_cli.runtime.errors import DataError
+
+Values = Callable[["Column"], Sequence[str]]
+"""Gives the first values of a column as text."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a file."""
+
+    name: str
+    sql: str
+    """Expression that reads it."""
+    type: str
+    """Its type in DuckDB; VARCHAR in text formats."""
+    is_text: bool
+    """Whether it comes from a text format, so that its values have no type of their own."""
+    samples: tuple[str, ...] = ()
+    """First values of a text column."""
+    in_path: bool = False
+    """Whether it stands in the file's path (`day=2024-01-01`) and not in the file."""
+    is_nested: bool = False
+    """Whether its values are lists or objects: of a typed column all, of JSON the first ones."""
+    is_whole: bool = False
+    """Whether it holds floating-point or decimal numbers that are all whole: known of ids."""
+    is_half: bool = False
+    """Whether it is a FLOAT of half precision in the file."""
+    json: str | None = None
+    """Expression that reads its values as JSON, where texts, numbers, lists and objects must be told apart."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the columns of a file are."""
+
+    user: Column
+    item: Column
+    time: Column | None
+    rating: Column | None
+    keep: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """The columns of a file as the user sees them."""
+
+    file: str
+    columns: tuple[Column, ...]
+    has_names: bool
+    """False for a text without a header."""
+    delimiter: str | None = None
+    """What its lines were cut at, for delimited text."""
+
+    def find(self, wanted: str) -> Column | None:
+        """Return the column of that name (its case counts only where it must), or at that position from 1."""
+        exact = [c for c in self.columns if c.name == wanted]
+        loose = [c for c in self.columns if c.name.lower() == wanted.lower()]
+        if exact or len(loose) == 1:
+            return (exact or loose)[0]
+        if wanted.isdecimal() and 1 <= int(wanted) <= len(self.columns):
+            return self.columns[int(wanted) - 1]
+        return None
+
+    def spelled(self, column: Column) -> str:
+        """Return what an option calls a column: its name, or its position where it has none."""
+        return column.name if self.has_names else str(self.columns.index(column) + 1)
+
+    def describe(self) -> str:
+        """Return the columns, with a value of each where they have no names."""
+        if self.has_names:
+            nested = " (lists or objects)"
+            return "the columns are: " + ", ".join(c.name + nested * c.is_nested for c in self.columns)
+        shown = (f"{n}: {c.samples[0][:30]!r}" if c.samples else str(n) for n, c in enumerate(self.columns, 1))
+        return "it has no header; its columns, each with a value, are: " + ", ".join(shown)
+
+
+def _samples(column: Column) -> Sequence[str]:
+    return column.samples
+
+
+def find_roles(named: Named, options: ReadingOptions, *, rating: bool, values: Values = _samples) -> Roles:
+    """Tell the columns of a file apart, by the options or by known names.
+
+    Args:
+        named: the columns.
+        options: `user`, `item`, `time`, `rating` and `keep` of it are used.
+        rating: whether a rating is needed.
+        values: gives the first values of a column; asked where names alone do not decide.
+
+    Raises:
+        DataError: a column is missing or ambiguous; the message lists the columns there are.
+    """
+    wanted = {"user": options.user, "item": options.item, "time": options.time}
+    wanted |= {"rating": options.rating} if rating else {}
+    given = {role: _given(named, role, name, options, values) for role, name in wanted.items() if name is not None}
+    found: dict[str, Column | None] = dict(given)
+    for role in wanted:
+        if role not in found:
+            found[role] = _by_name(named, role, found, options, values)
+    user, item = found["user"], found["item"]
+    assert user is not None  # only the time is optional
+    assert item is not None
+    if user.name == item.name:
+        raise DataError(f"{named.file}: column {user.name!r} is asked for both as user and as item")
+    keep = tuple(_given(named, "keep", name, options, values) for name in options.keep)
+    return Roles(user, item, found["time"], found.get("rating"), keep)
+
+
+def _given(named: Named, role: str, name: str, options: ReadingOptions, values: Values) -> Column:
+    column = named.find(name)
+    if column is None:
+        cut = f" (cut at {named.delimiter!r}; see --delimiter)" if named.delimiter else ""
+        raise DataError(
+            f"{named.file}: no column {name!r} (--{role}); {named.describe()}{cut}",
+            tip=corrected(named, options, values),
+        )
+    return column
+
+
+def _by_name(
+    named: Named, role: str, found: dict[str, Column | None], options: ReadingOptions, values: Values
+) -> Column | None:
+    # Without a header, only the columns in the path have names.
+    free = [c for c in named.columns if c not in found.values() and (named.has_names or c.in_path)]
+    if role == "time":
+        free = [c for c in free if not c.in_path or _may_be_time(c)]
+    if role == "time" and (finest := _finest(free, values)) is not None:
+        return finest
+    positions = matches([c.name for c in free], ROLES[role])
+    if len(positions) == 1:
+        return free[positions[0]]
+    if positions:
+        several = " or ".join(free[p].name for p in positions)
+        tip = example_of(named, {**found, role: free[positions[0]]}, options, values, decided=role)
+        raise DataError(f"{named.file}: the {role} may be {several}; {named.describe()}", tip=tip)
+    if role == "time":
+        return None
+    tip = example_of(named, found, options, values, decided=role)
+    raise DataError(f"{named.file}: which column is the {role}? {named.describe()}", tip=tip)
+
+
+def _may_be_time(column: Column) -> bool:
+    """Tell whether a column in the path may hold times: `time=final` is the name of a directory, not a time."""
+    present = [value for value in column.samples if value]
+    return not present or resolution(present) is not None or bool(likely_formats(present))
+
+
+def _finest(free: Sequence[Column], values: Values) -> Column | None:
+    """Return the column of times that is finer than any other one of a known name; None if names alone decide.
+
+    A timestamp wins over a date, milliseconds over seconds. Two columns of moments are not compared unless the names
+    are of the same rank: `timestamp` wins over `created_at`.
+    """
+    names = [column.name for column in free]
+    tiers = [[free[n] for n in matches(names, (tier,))] for tier in TIME]
+    first = next((tier for tier in tiers if tier), [])
+    if sum(map(len, tiers)) <= 1 or (len(first) == 1 and resolution(values(first[0])) != DAY):
+        return first[0] if len(first) == 1 else None
+    for tier in tiers:
+        ranks = [resolution(values(column)) for column in tier]
+        if None in ranks and len(tier) > 1:
+            return None  # `date` beside a `time` of day is half of the time
+        if (best := max((rank or DAY for rank in ranks), default=DAY)) > DAY:
+            return tier[ranks.index(best)] if ranks.count(best) == 1 else None
+    return None

@@ -1,0 +1,73 @@
+"""Headers that stand again among the rows, as `cat *.csv` leaves them: bad rows, not users called `user_id`."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from genpas_cli.ingest.columns.columns import Roles
+from genpas_cli.ingest.formats.records import Record
+from genpas_cli.ingest.quoting import literal
+from genpas_cli.ingest.staging.loading import Loaded, Part
+from genpas_cli.ingest.staging.rejects import BadRow, Rejects, read_again
+from genpas_cli.runtime.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_MARK = "\ufeff"
+"""Each of several files may begin with one."""
+
+
+def reject_repeated_headers(con: duckdb.DuckDBPyConnection, loaded: Loaded, rejects: Rejects) -> None:
+    """Take the rows that repeat their file's header out of `stage.rows`.
+
+    Raises:
+        DataError: there is one, and bad rows are errors; or one has the columns in another order, so that the rows
+            after it would be read wrongly.
+    """
+    for part, roles in zip(loaded.parts, loaded.plan.roles, strict=True):
+        numbers = _candidates(con, part, roles)
+        header, names = [name.strip() for name in part.log.header], part.log.header
+        repeated = []
+        for number, record in _records(part, numbers):
+            fields = [field.removeprefix(_MARK).strip() for field in record.fields]
+            if fields != header and sorted(fields) == sorted(header):
+                raise DataError(
+                    f"{part.log.name}, line {record.line}: a header with the columns in another order than in the "
+                    f"first one ({', '.join(names)}): {record.text[:200]!r}",
+                    tip="Rows after it would be read wrongly. Give the files that were joined here one by one.",
+                )
+            if fields == header:
+                rejects.add(BadRow(part.log.name, record.line, "the header again", record.text))
+                repeated.append(part.first + number)
+        if repeated:
+            con.execute("DELETE FROM stage.rows WHERE rowid IN (SELECT unnest($1::BIGINT[]))", [repeated])
+
+
+def _candidates(con: duckdb.DuckDBPyConnection, part: Part, roles: Roles) -> list[int]:
+    """Return the rows of a file, from 0, whose user and item are the names of these columns, one or the other."""
+    log = part.log
+    places = [log.columns.index(column) for column in (roles.user, roles.item) if column in log.columns]
+    if not log.header or any(place >= len(log.header) for place in places):
+        return []
+    user, item = (log.header[place].removeprefix(_MARK).strip() for place in places)
+    texts = (f"{before}{name}{after}" for name in (user, item) for before in ("", _MARK, " ") for after in ("", " "))
+    either = ", ".join(map(literal, texts))
+    query = (
+        f"SELECT rowid - {part.first} FROM stage.rows WHERE rowid BETWEEN {part.first} AND "
+        f"{part.first + part.staged - 1} AND user_id IN ({either}) AND item_id IN ({either}) ORDER BY rowid"
+    )
+    return [number for (number,) in con.execute(query).fetchall()]
+
+
+def _records(part: Part, numbers: list[int]) -> Iterator[tuple[int, Record]]:
+    """Yield the records of staged rows, by their ascending numbers in the file."""
+    good = (record for record in read_again(part.log) if not record.defect)
+    at = -1
+    for number in numbers:
+        record = next(itertools.islice(good, number - at - 1, None), None)
+        at = number
+        if record is not None:
+            yield number, record

@@ -1,0 +1,126 @@
+"""Times of two units in one log, seconds and milliseconds say: an error that says where, since no order is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from genpas_cli.ingest.earlier import EarlierLog
+from genpas_cli.ingest.quoting import identifier
+from genpas_cli.ingest.staging.loading import Loaded, Part
+from genpas_cli.ingest.staging.rejects import Reason, locate
+from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.time_units import UNITS, Unit, UnitCounts, as_date, counts_in, spans
+
+if TYPE_CHECKING:
+    from genpas_cli.ingest.columns.columns import Column
+
+_FIRST_DATE, _LAST_DATE = 19_000_101, 21_001_231
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A time, and where it stands."""
+
+    value: float
+    place: str
+    unit: Unit
+    column: Column | None = None
+
+    def __str__(self) -> str:
+        value = self.value if isinstance(self.value, int) else f"{self.value:.15g}"
+        return f"{self.place}: {value} is in {self.unit.name} ({as_date(self.value, self.unit)})"
+
+
+def count_units(con: duckdb.DuckDBPyConnection, column: str, relation: str) -> UnitCounts:
+    """Count the units of a column of numbers.
+
+    Args:
+        con: a connection.
+        column: its name.
+        relation: the table.
+    """
+    # The ends tell all of a log that has one unit, in a tenth of the time.
+    low, high, total = con.execute(f"SELECT min({column}), max({column}), count({column}) FROM {relation}").fetchall()[
+        0
+    ]
+    largest = 0.0 if total == 0 else max(float(high), -float(low))
+    one = [n for n, unit in enumerate(UNITS) if total and unit.first <= low and high <= unit.last]
+    if one or total == 0 or high < UNITS[0].first:
+        return counts_in([total if n in one else 0 for n in range(len(spans()))], total, largest)
+    counted = ", ".join(f"count(*) FILTER ({column} BETWEEN {first} AND {last})" for first, last in spans())
+    return counts_in(con.execute(f"SELECT {counted} FROM {relation}").fetchall()[0], total, largest)
+
+
+def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: EarlierLog | None) -> None:
+    """Compare the units of the staged times, and of those that they are appended to.
+
+    Raises:
+        DataError: two units; the message shows a time of either.
+    """
+    if loaded.plan.time_type not in ("BIGINT", "DOUBLE"):
+        return
+    new = count_units(con, "time", "stage.rows")
+    _check_dates(con, loaded, new)
+    units = (new if earlier is None or earlier.times is None else new + earlier.times).mixed()
+    if not units:
+        return
+    found = {unit: _first(con, loaded, unit) for unit in units}
+    seen = [place for place in found.values() if place is not None]
+    usual = found[units[0]]
+    odd = next(place for place in reversed(seen) if place.unit != units[0])
+    other = (
+        str(usual) if usual is not None else f"the times of {earlier.name if earlier else ''} are in {units[0].name}"
+    )
+    raise DataError(f"two units of time in one log: {odd}; {other}", tip=_tip(odd, units[0], is_alone=usual is None))
+
+
+def _check_dates(con: duckdb.DuckDBPyConnection, loaded: Loaded, counts: UnitCounts) -> None:
+    """Raise DataError for dates written yyyymmdd among instants: as plain numbers they would be days of 1970."""
+    if not 0 < sum(counts.in_unit) < counts.total:
+        return
+    small = f"SELECT rowid, time FROM stage.rows WHERE time BETWEEN {_FIRST_DATE} AND {_LAST_DATE}"
+    is_date = "try_strptime(CAST(CAST(time AS BIGINT) AS VARCHAR), '%Y%m%d') IS NOT NULL"
+    query = f"SELECT count(*), count(*) FILTER ({is_date}), min(rowid) FROM ({small})"
+    found, dates, row = con.execute(query).fetchall()[0]
+    others = con.execute(f"SELECT count(*) FROM stage.rows WHERE time < {UNITS[0].first}").fetchall()[0][0]
+    if not dates or dates < others or dates < found:
+        return
+    number, part = next((n, p) for n, p in enumerate(loaded.parts) if p.first <= row < p.first + p.staged)
+    column = loaded.plan.roles[number].time
+    assert column is not None  # there are times
+    value = con.execute(f"SELECT time FROM stage.rows WHERE rowid = {row}").fetchall()[0][0]
+    raise DataError(
+        f"{_place(con, part, row - part.first, column)}: {value:.0f} is a date written yyyymmdd, and other times of "
+        "the log count from 1970",
+        tip="Write all times in one way first.",
+    )
+
+
+def _tip(odd: _Found, usual: Unit, *, is_alone: bool) -> str:
+    convert = f"Convert the times in {odd.unit.name} to {usual.name} first"
+    if is_alone or odd.column is None:
+        return f"{convert}."
+    name = odd.column.name if odd.column.name.isidentifier() else identifier(odd.column.name).replace('"', '\\"')
+    low, high = usual.first, usual.last
+    return f'{convert}; or leave these rows out: --where "{name} between {low} and {high}"'
+
+
+def _first(con: duckdb.DuckDBPyConnection, loaded: Loaded, unit: Unit) -> _Found | None:
+    query = f"SELECT rowid, time FROM stage.rows WHERE time BETWEEN {unit.first} AND {unit.last} ORDER BY rowid LIMIT 1"
+    rows = con.execute(query).fetchall()
+    if not rows:
+        return None
+    row, value = rows[0]
+    number, part = next((n, p) for n, p in enumerate(loaded.parts) if p.first <= row < p.first + p.staged)
+    column = loaded.plan.roles[number].time
+    assert column is not None  # there are times
+    return _Found(value, _place(con, part, row - part.first, column), unit, column)
+
+
+def _place(con: duckdb.DuckDBPyConnection, part: Part, row: int, column: Column) -> str:
+    reason = Reason(column, lambda value: value, lambda _: "")
+    bad = next(locate(con, part.log, iter([(row, 0)]), [reason]))
+    return f"{bad.file}, {bad.unit} {bad.line}"

@@ -1,0 +1,322 @@
+"""What is read from each file of a log, so that together they make one table."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from genpas_cli.ingest.columns.column_tips import time_note
+from genpas_cli.ingest.columns.columns import Column, Roles, find_roles
+from genpas_cli.ingest.columns.identity import id_columns, id_sql, value_sql
+from genpas_cli.ingest.columns.likely_times import likely_formats
+from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
+from genpas_cli.ingest.columns.times import (
+    BIGINT,
+    INTEGERS,
+    TimeReader,
+    common_type,
+    format_reader,
+    guarded,
+    is_number,
+    number_sql,
+    text_reader,
+    typed_reader,
+)
+from genpas_cli.ingest.formats.readers import SAMPLES, LogFile, first_values, with_json_ids
+from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
+from genpas_cli.ingest.staging.rejects import read_again
+from genpas_cli.ingest.staging.row_hash import other_values
+from genpas_cli.runtime.errors import DataError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_KEPT_TYPE = re.compile(
+    r"UBIGINT|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN|VARCHAR|BLOB|DATE|TIME(_NS)?|TIMESTAMP(_MS|_NS| .*|TZ.*)?"
+)
+"""Types that pairs carry as they are, beside integers."""
+
+_KEPT_AS_ANOTHER = re.compile(r"UUID|ENUM.*|JSON|\"?NULL\"?|TIMESTAMP_S")
+"""Types that become text, and seconds, which Parquet does not have: they become microseconds."""
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A column that is staged beside user, item and time."""
+
+    name: str
+    """As the first file calls it."""
+    alias: str
+    """As the table calls it."""
+    type: str
+    """As it is staged."""
+    is_text: bool
+    """Whether its values are texts whose type is told when all are there."""
+    columns: tuple[Column, ...]
+    """The column in each file."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the files become one table."""
+
+    logs: tuple[LogFile, ...]
+    roles: tuple[Roles, ...]
+    """One a file, as `logs`."""
+    id_types: dict[str, str]
+    """BIGINT or VARCHAR, by `user_id` and `item_id`."""
+    times: tuple[TimeReader, ...]
+    """One a file; none without a time column."""
+    time_type: str | None
+    keep: tuple[Extra, ...]
+    where: tuple[Extra, ...]
+    min_rating: float | None
+    """None where no ratings are read."""
+    markers: tuple[str, ...]
+    """Texts that mean a missing value."""
+    compared: tuple[str, ...]
+    """SQL of what is compared beside user, item and time, one a file; none where rows are not compared."""
+    time_format: str | None = None
+    notes: tuple[str, ...] = ()
+    """What a user should know about the choice of columns."""
+
+    @property
+    def has_rating(self) -> bool:
+        """Whether ratings are read."""
+        return self.min_rating is not None
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns of the table and their SQL types."""
+        columns = dict(self.id_types)
+        columns |= {"time": self.time_type} if self.time_type else {}
+        columns |= {"rating": "DOUBLE"} if self.has_rating else {}
+        columns |= {"row_hash": "UBIGINT"} if self.compared else {}
+        return columns | {extra.alias: extra.type for extra in (*self.keep, *self.where)}
+
+    def definition(self) -> str:
+        """Return the columns of the table, as SQL defines them."""
+        return ", ".join(f"{name} {kind}" for name, kind in self.columns().items())
+
+    def selection(self, n: int) -> str:
+        """Return the select list that reads these columns from file `n`."""
+        roles = self.roles[n]
+        selected = [id_sql(roles.user, self.id_types["user_id"]), id_sql(roles.item, self.id_types["item_id"])]
+        if self.times:
+            time = self.times[n]
+            selected.append(time.sql if time.type == self.time_type else f"CAST({time.sql} AS {self.time_type})")
+        values = [*selected, *([self.compared[n]] if self.compared and self.compared[n] else [])]
+        if self.has_rating and roles.rating is not None:
+            column = roles.rating
+            selected.append(number_sql(guarded(column.sql) if column.type == "VARCHAR" else column.sql))
+        if self.compared:
+            selected.append(f"hash({', '.join(values)})")
+        selected += [value_sql(extra.columns[n], extra.type) for extra in (*self.keep, *self.where)]
+        return ", ".join(selected)
+
+
+def plan_load(
+    con: duckdb.DuckDBPyConnection,
+    logs: Sequence[LogFile],
+    options: ReadingOptions,
+    cleaning: CleaningOptions,
+    conditions: Sequence[str],
+) -> Plan:
+    """Decide what is read from each file.
+
+    Args:
+        con: a connection, to look at first values.
+        logs: the files.
+        options: which columns are what.
+        cleaning: what is going to be asked of them.
+        conditions: columns that `--where` needs.
+
+    Raises:
+        DataError: columns are missing, ambiguous or of a type that does not do, or the files do not fit together.
+    """
+    rating = cleaning.min_rating is not None
+    markers = parse_null_values(options.null_values)
+    values = [partial(_values_of, con, log, markers) for log in logs]
+    found = [find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)]
+    logs = [with_json_ids(log, (role.user, role.item)) for log, role in zip(logs, found, strict=True)]
+    # The same columns, as they are read now.
+    roles = tuple(
+        find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)
+    )
+    # Lines of sequence text are in order, and have no columns.
+    is_chosen = options.time is None and logs[0].format != "sequences"
+    note = time_note(logs[0].named, roles[0], values[0]) if is_chosen else None
+    user_type, users = id_columns(con, logs, [role.user for role in roles])
+    item_type, items = id_columns(con, logs, [role.item for role in roles])
+    compared = other_values(logs, roles) if cleaning.dedup == "exact" else ()
+    roles = tuple(replace(role, user=user, item=item) for role, user, item in zip(roles, users, items, strict=True))
+    times = _times(con, logs, roles, options, markers)
+    for log, role in zip(logs, roles, strict=True):
+        _check_rating(log, role)
+    keep = {role.name: n for n, role in reversed(list(enumerate(roles[0].keep)))}
+    return Plan(
+        logs=tuple(logs),
+        roles=roles,
+        id_types={"user_id": user_type, "item_id": item_type},
+        times=times,
+        time_type=common_type([time.type for time in times], [log.name for log in logs]) if times else None,
+        keep=tuple(
+            _as_it_is(_kept(name, f"keep_{position}", [role.keep[n] for role in roles]), logs)
+            for position, (name, n) in enumerate(sorted(keep.items(), key=lambda pair: pair[1]))
+        ),
+        where=tuple(_where(logs, name, position) for position, name in enumerate(conditions)),
+        min_rating=cleaning.min_rating,
+        markers=markers,
+        compared=compared,
+        time_format=options.time_format,
+        notes=(*([note] if note else []), *_calendar_notes(roles, times)),
+    )
+
+
+def _values_of(
+    con: duckdb.DuckDBPyConnection, log: LogFile, markers: Sequence[str], column: Column
+) -> Sequence[str]:  # fmt: skip
+    if column.is_text and log.format != "sequences":
+        return [value for value in column.samples if not is_missing(value, markers)]
+    return () if column.is_nested or log.format == "sequences" else first_values(con, log, column, markers) or ()
+
+
+def _calendar_notes(roles: Sequence[Roles], times: Sequence[TimeReader]) -> list[str]:
+    found = {
+        role.time.name: time.calendar for role, time in zip(roles, times, strict=False) if role.time and time.calendar
+    }
+    return [f"the integers of column {name} are read as dates written {written}" for name, written in found.items()]
+
+
+def _times(
+    con: duckdb.DuckDBPyConnection,
+    logs: Sequence[LogFile],
+    roles: Sequence[Roles],
+    options: ReadingOptions,
+    markers: Sequence[str],
+) -> tuple[TimeReader, ...]:
+    timed = [log.name for log, role in zip(logs, roles, strict=True) if role.time is not None]
+    if not timed:
+        return ()
+    readers = []
+    for log, role in zip(logs, roles, strict=True):
+        if role.time is None:
+            raise DataError(
+                f"{log.name}: no column of times, but {timed[0]} has one; {log.named.describe()}",
+                tip="Name it with --time, or read the files one by one.",
+            )
+        readers.append(_time(con, log, role.time, options, markers))
+    known = next((reader.type for reader in readers if reader), BIGINT)
+    # A file without any time has no kind of its own: all its rows are bad, or it has none.
+    return tuple(reader or TimeReader("time", known, f"CAST(NULL AS {known})") for reader in readers)
+
+
+def _time(
+    con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, options: ReadingOptions, markers: Sequence[str]
+) -> TimeReader | None:
+    if options.time_format is not None:
+        if column.type.startswith(("TIMESTAMP", "DATE")):
+            raise DataError(
+                f"{log.name}: column {column.name!r} is a {column.type} already", tip="Leave --time-format away."
+            )
+        return format_reader(column.sql, options.time_format)
+    if column.type != "VARCHAR":
+        reader = typed_reader(column.sql, column.type, _numbers(con, log, column))
+        if reader is None:
+            raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no time")
+        return reader
+    values = [value for value in column.samples if not is_missing(value, markers)]
+    values = values or _first_values(con, log, column, markers)
+    reader = text_reader(column.sql, values)
+    if reader is None and values:
+        shown = ", ".join(repr(value) for value in values[:3])
+        raise DataError(
+            f"{log.name}: column {column.name!r} holds no times that are known: {shown}", tip=_format_tip(values)
+        )
+    return reader
+
+
+def _first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]) -> list[str]:
+    found = first_values(con, log, column, markers)
+    if found is not None or column not in log.columns:
+        return found or []
+    # A malformed row stops DuckDB: those around it may be read all the same, and say what the column holds.
+    at = log.columns.index(column)
+    fields = (record.fields[at] for record in read_again(log) if not record.defect and at < len(record.fields))
+    return list(itertools.islice((value for value in fields if not is_missing(value, markers)), SAMPLES))
+
+
+def _numbers(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> Sequence[str]:
+    return first_values(con, log, column, ()) or () if is_number(column.type) else ()
+
+
+def _format_tip(values: Sequence[str]) -> str:
+    fitting = likely_formats(values)
+    shown = [f"--time-format {shlex.quote(each)}" for each in fitting[:2] or ["%d/%m/%Y %H:%M"]]
+    such_as = "" if fitting else "such as "
+    return f"Say how they are written: {such_as}{' or '.join(shown)}; or name another column with --time."
+
+
+def _check_rating(log: LogFile, role: Roles) -> None:
+    column = role.rating
+    numeric = column is None or column.type in INTEGERS or column.type.startswith(("VARCHAR", "FLOAT", "DO", "DEC"))
+    if column is not None and not numeric:
+        raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no rating")
+
+
+def _kept(name: str, alias: str, columns: Sequence[Column]) -> Extra:
+    if any(column.is_text for column in columns):
+        return Extra(name, alias, "VARCHAR", is_text=True, columns=tuple(columns))
+    return Extra(name, alias, _common({plain_type(c.type) for c in columns}), is_text=False, columns=tuple(columns))
+
+
+def _as_it_is(extra: Extra, logs: Sequence[LogFile]) -> Extra:
+    """Return a kept column with the type that it has in the log, where all files agree on it.
+
+    Raises:
+        DataError: a type that pairs cannot carry.
+    """
+    for log, column in zip(logs, extra.columns, strict=True):
+        if not (column.is_text or column.type in INTEGERS or _KEPT_TYPE.fullmatch(column.type)
+                or _KEPT_AS_ANOTHER.fullmatch(column.type)):  # fmt: skip
+            raise DataError(
+                f"{log.name}: column {column.name!r} is of type {column.type}, which cannot be kept (--keep)",
+                tip="A kept column holds one number, text, time, boolean or byte string per interaction.",
+            )
+    types = {column.type for column in extra.columns}
+    own = len(types) == 1 and not _KEPT_AS_ANOTHER.fullmatch(next(iter(types)))
+    return replace(extra, type=types.pop()) if own else extra
+
+
+def _where(logs: Sequence[LogFile], name: str, position: int) -> Extra:
+    columns = []
+    for log in logs:
+        column = log.named.find(name)
+        if column is None:
+            raise DataError(f"{log.name}: no column {name!r} (--where); {log.named.describe()}")
+        columns.append(column)
+    extra = _kept(name, f"where_{position}", columns)
+    types = {column.type for column in columns}
+    # A list or a date is itself in a condition; only where files differ must it become something they share.
+    return extra if extra.is_text or len(types) > 1 else replace(extra, type=types.pop())
+
+
+def plain_type(kind: str) -> str:
+    """Return the type that stands for all of its kind: BIGINT for any integer, and so on."""
+    if kind in INTEGERS:
+        return "BIGINT"
+    if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
+        return "DOUBLE"
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return "TIMESTAMP"
+    return "BOOLEAN" if kind == "BOOLEAN" else "VARCHAR"
+
+
+def _common(types: set[str]) -> str:
+    if len(types) == 1:
+        return next(iter(types))
+    return "DOUBLE" if types == {"BIGINT", "DOUBLE"} else "VARCHAR"

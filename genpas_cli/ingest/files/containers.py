@@ -1,0 +1,192 @@
+"""bzip2, xz and ZIP, which DuckDB does not read: decompressed into the scratch directory, every byte checked.
+
+gzip and Zstandard are read where they are (`sources.open_bytes`).
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import shlex
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from genpas_cli.ingest.files.foreign import is_tar
+from genpas_cli.ingest.files.sources import SourceFile, compression_of
+from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.machine import check_disk, disk_error
+
+_CHUNK = 1 << 20
+_MOST_TIMES, _NO_LOG_BELOW = 1000, 1 << 30
+"""Text of a log is compressed to a tenth or a fiftieth; what grows more than 1,000-fold beyond 1 GiB is no log."""
+_XZ_MEMORY = 1 << 30
+_BZIP2, _XZ = b"BZh", b"\xfd7zXZ\0"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_ENCRYPTED = 0x1
+_KNOWN_ZIPS = (
+    ("xl/", "an Excel workbook (.xlsx)"), ("word/", "a Word document (.docx)"), ("ppt/", "a PowerPoint file (.pptx)"),
+    ("META-INF/MANIFEST.MF", "a Java archive (.jar)"), ("mimetype", "an OpenDocument file (.ods, .odt)"),
+)  # fmt: skip
+_TEXT_TIP = "Save the table as CSV or Parquet first."
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+def _new_xz() -> _Decompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+
+def container_of(path: Path) -> str | None:
+    """Return `bzip2`, `xz` or `ZIP` if a file is one, by its first bytes."""
+    with path.open("rb") as stream:
+        head = stream.read(6)
+    if head.startswith(_BZIP2) and head[3:4].isdigit():
+        return "bzip2"
+    if head.startswith(_XZ):
+        return "xz"
+    return "ZIP" if head.startswith(_ZIP) else None
+
+
+def unpacked(source: SourceFile, copy: Path) -> SourceFile:
+    """Return the source as a decompressed copy, if it is bzip2, xz or ZIP; else as it is.
+
+    Args:
+        source: the file.
+        copy: where the copy goes.
+
+    Raises:
+        DataError: truncated, damaged or encrypted; a ZIP archive of several files; compressed twice.
+        MachineError: no space for the copy.
+    """
+    kind = container_of(source.path)
+    if kind is None:
+        return source
+    if kind == "ZIP":
+        _unzip(source, copy)
+    else:
+        new: Callable[[], _Decompressor] = bz2.BZ2Decompressor if kind == "bzip2" else _new_xz
+        with source.path.open("rb") as stream:
+            _write(_streams(source, stream, kind, new), source, copy)
+    _refuse_twice(source, kind, copy)
+    return replace(source, path=copy)
+
+
+def _streams(source: SourceFile, stream: BinaryIO, kind: str, new: Callable[[], _Decompressor]) -> Iterator[bytes]:
+    """Yield the bytes of all compressed streams that follow each other in a file.
+
+    Python's own readers take what follows the first stream for garbage if its beginning is damaged.
+    """
+    magic = _BZIP2 if kind == "bzip2" else _XZ
+    data, decompressor = stream.read(_CHUNK), new()
+    while data:
+        try:
+            yield decompressor.decompress(data, _CHUNK)
+            while not (decompressor.eof or decompressor.needs_input):
+                yield decompressor.decompress(b"", _CHUNK)
+        except (OSError, lzma.LZMAError, ValueError, EOFError) as error:
+            raise _damaged(source, kind, str(error)) from error
+        if not decompressor.eof:
+            data = stream.read(_CHUNK)
+            continue
+        data = decompressor.unused_data or stream.read(_CHUNK)
+        if kind == "xz":
+            while data and not (data := data.lstrip(b"\0")):  # xz pads its streams with zeros
+                data = stream.read(_CHUNK)
+        while data and len(data) < len(magic) and (more := stream.read(_CHUNK)):
+            data += more
+        if not data:
+            return
+        if not data.startswith(magic):
+            raise _damaged(source, kind, "there is something else after its end")
+        decompressor = new()
+    raise _damaged(source, kind, "it ends too early")
+
+
+def _unzip(source: SourceFile, copy: Path) -> None:
+    try:
+        with zipfile.ZipFile(source.path) as archive:
+            member = _one_member(source, archive)
+            tip = "Choose another place with --temp-dir."
+            check_disk(copy, member.file_size, what=f"a decompressed copy of {source.name}", tip=tip)
+            with archive.open(member) as stream:
+                _write(iter(lambda: stream.read(_CHUNK), b""), source, copy)
+    except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+        raise _damaged(source, "ZIP", str(error)) from error
+    except (NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{source.name}: this ZIP archive cannot be decompressed here ({error})") from error
+
+
+def _one_member(source: SourceFile, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [member for member in archive.infolist() if not member.is_dir() and not _is_litter(member.filename)]
+    names = [member.filename for member in members]
+    if not members:
+        raise DataError(f"{source.name}: a ZIP archive without a file in it")
+    for start, what in _KNOWN_ZIPS:
+        if any(name == start or (start.endswith("/") and name.startswith(start)) for name in names):
+            raise DataError(f"{source.name}: {what}, which is not read", tip=_TEXT_TIP)
+    if all(name.endswith(".npy") for name in names):
+        raise DataError(f"{source.name}: NumPy arrays (.npz), which are not read", tip=_TEXT_TIP)
+    if any(name.endswith("/data.pkl") for name in names):
+        raise DataError(f"{source.name}: a PyTorch file (.pt), which is not read", tip=_TEXT_TIP)
+    if len(members) > 1:
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004  # shown
+        pipe = f"unzip -p {shlex.quote(source.name)} {shlex.quote(names[0])} | genpas ingest - -o STORE"
+        raise DataError(
+            f"{source.name}: a ZIP archive of {len(members)} files ({shown}); one with a single file is read",
+            tip=f"Unzip it and name the files that are the log; or pipe one in: {pipe}",
+        )
+    if members[0].flag_bits & _ENCRYPTED:
+        raise DataError(f"{source.name}: {names[0]} in this ZIP archive is encrypted", tip="Decrypt it first.")
+    return members[0]
+
+
+def _is_litter(name: str) -> bool:
+    """Tell whether a member is what macOS adds to archives."""
+    return name.startswith("__MACOSX/") or name.rpartition("/")[2] in (".DS_Store", "Thumbs.db")
+
+
+def _write(chunks: Iterable[bytes], source: SourceFile, copy: Path) -> None:
+    size, written = source.path.stat().st_size, 0
+    try:
+        with copy.open("wb") as target:
+            for chunk in chunks:
+                target.write(chunk)
+                written += len(chunk)
+                if written > max(_NO_LOG_BELOW, size * _MOST_TIMES):
+                    raise DataError(
+                        f"{source.name}: its {size:,} bytes decompress to more than {written:,}, which is no log"
+                    )
+    except OSError as error:
+        if error.errno is None:
+            raise _damaged(source, "compressed", str(error)) from error
+        raise disk_error(error, copy.parent, option="--temp-dir") from error
+
+
+def _refuse_twice(source: SourceFile, kind: str, copy: Path) -> None:
+    inner = container_of(copy) or {"gzip": "gzip", "zstd": "Zstandard"}.get(compression_of(copy))
+    if inner is None:
+        with copy.open("rb") as stream:
+            inner = "a tar archive" if is_tar(stream.read(512)) else None
+    if inner is not None:
+        raise DataError(f"{source.name}: {inner} inside {kind}, which is not read", tip="Decompress it first.")
+
+
+def _damaged(source: SourceFile, kind: str, detail: str) -> DataError:
+    check = {"bzip2": "bzip2 -t", "xz": "xz -t", "ZIP": "unzip -t"}.get(kind)
+    tip = f"Check it: {check} {shlex.quote(source.name)}" if check else "Fetch or compress the file again."
+    return DataError(f"{source.name}: the {kind} data is truncated or corrupt ({detail})", tip=tip)

@@ -1,0 +1,190 @@
+"""Digest of each file and the defects DuckDB lets pass, found in a thread while DuckDB stages the same files.
+
+DuckDB reads a truncated .zst as a shorter log, does not check a .gz's sum, lets NUL bytes pass and sees invalid UTF-8
+only in the columns it reads. So every byte is read once more here; hashing and decompression release the interpreter.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from genpas_cli.ingest.files.sources import Compression, compression_of, decompressed, open_bytes
+from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.threads import Task, pool
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One file to check."""
+
+    path: Path
+    name: str
+    compression: Compression
+    is_utf8: bool
+    """Whether it is text that must be UTF-8 without NUL bytes."""
+    packed: Path | None = None
+    """The file as it was given, where `path` is a copy that was decompressed from it."""
+
+
+class Digests(NamedTuple):
+    """SHA-256, in hexadecimal."""
+
+    file: str
+    """Of the file as it was given."""
+    content: str
+    """Of its bytes, decompressed."""
+
+
+class _Stopped(Exception):  # noqa: N818  # not an error: the staging that was checked has ended
+    """The check is not wanted any more."""
+
+
+@contextmanager
+def checking(subjects: Sequence[Subject]) -> Iterator[Task[list[Digests]]]:
+    """Check files while the body runs; a defect of the file wins over the error that it caused in the body.
+
+    The task's result are the digests of each file. It raises DataError: the first defect found.
+    """
+    # Left early, it is waited for: a thread that still runs at exit makes PyArrow print of leaks.
+    with pool(1, "genpas-integrity") as thread:
+        check = thread.submit(_check_all, subjects, thread.stopping)
+        try:
+            yield check
+        except DataError as error:
+            try:
+                check.result()
+            except DataError as defect:
+                raise defect from error
+            raise
+
+
+def _check_all(subjects: Sequence[Subject], stop: threading.Event) -> list[Digests]:
+    return [_check(subject, stop) for subject in subjects]
+
+
+class _HashingFile:
+    """A file for PyArrow that hashes what is read from it, so that one pass gives both digest and decompression."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("rb")
+        self._sha256 = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._sha256.update(data)
+        return data
+
+    def rest(self) -> str:
+        """Hash what decompression left unread, and return the digest."""
+        while self.read(_CHUNK):
+            pass
+        return self._sha256.hexdigest()
+
+    @property
+    def closed(self) -> bool:
+        return self._stream.closed
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _check(subject: Subject, stop: threading.Event) -> Digests:
+    try:
+        raw = _HashingFile(subject.path)
+        content = None
+        try:
+            stream: Any = raw
+            if subject.compression != "none":
+                stream = decompressed(pa.PythonFile(raw, mode="r"), subject.compression)
+                content = hashlib.sha256()
+            _read_all(stream, subject, stop, content)
+            file = raw.rest()
+        finally:
+            raw.close()
+        if subject.packed is not None:
+            with subject.packed.open("rb") as packed:
+                return Digests(hashlib.file_digest(packed, "sha256").hexdigest(), file)
+        return Digests(file, file if content is None else content.hexdigest())
+    except OSError as error:
+        raise unreadable(subject.path, subject.name, error) from error
+
+
+def _read_all(stream: Any, subject: Subject, stop: threading.Event, content: Any) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    offset = 0
+    while chunk := stream.read(_CHUNK):
+        if stop.is_set():
+            raise _Stopped
+        if content is not None:
+            content.update(chunk)
+        if subject.is_utf8:
+            if (at := chunk.find(b"\0")) >= 0:
+                line = line_of(subject.path, subject.compression, offset + at)
+                raise DataError(f"{subject.name}, line {line}: a NUL byte; this is not a text file, or it is damaged")
+            pending = len(decoder.getstate()[0])
+            try:
+                decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                raise _not_utf8(subject, offset - pending + error.start, error) from error
+        offset += len(chunk)
+    if subject.is_utf8 and decoder.getstate()[0]:
+        raise _not_utf8(subject, offset, None)
+
+
+def _not_utf8(subject: Subject, offset: int, error: UnicodeDecodeError | None) -> DataError:
+    line = line_of(subject.path, subject.compression, offset)
+    what = f"the bytes {error.object[error.start : error.start + 4]!r}" if error else "a character cut at the end"
+    return DataError(
+        f"{subject.name}, line {line}: not UTF-8: {what}",
+        tip="Say which encoding it has, such as --encoding latin-1, --encoding cp1252 or --encoding utf-16.",
+    )
+
+
+def is_clean(path: Path, compression: Compression) -> bool:
+    """Tell whether a file is UTF-8 without NUL bytes, to its end or to where it is damaged."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with open_bytes(path, compression) as stream:
+            while chunk := stream.read(_CHUNK):
+                if b"\0" in chunk:
+                    return False
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    except OSError:
+        return True  # the check meets the same damage, and says where
+    return True
+
+
+def line_of(path: Path, compression: Compression, offset: int) -> int:
+    """Return the line, from 1, in which a byte lies; counted only when asked, since every count costs a pass."""
+    lines = 1
+    with open_bytes(path, compression) as stream:
+        while offset > 0 and (chunk := stream.read(min(_CHUNK, offset))):
+            lines += chunk.count(b"\n")
+            offset -= len(chunk)
+    return lines
+
+
+def unreadable(path: Path, name: str, error: OSError) -> DataError:
+    """Return what an OSError on reading `path` means."""
+    if error.errno:
+        return DataError(f"{name}: cannot be read: {error.strerror or error}")
+    kind = compression_of(path)
+    suffix = {"gzip": "gzip", "zstd": "zstd"}.get(kind, "file")
+    return DataError(
+        f"{name}: the {suffix} data is truncated or corrupt ({error})",
+        tip="Fetch or compress the file again." if suffix == "file" else f"Check it: {suffix} -t {name}",
+    )

@@ -1,0 +1,217 @@
+"""Which files the SOURCE arguments mean, and how their bytes are opened."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import io
+import re
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from genpas_cli.ingest.files.tables import refuse_address, refuse_remote_tables, refuse_tables
+from genpas_cli.runtime.errors import DataError, GenpasError, UsageError
+from genpas_cli.runtime.machine import disk_error
+from genpas_cli.runtime.natural_order import natural_key
+from genpas_cli.runtime.object_storage.locations import file_version
+from genpas_cli.runtime.object_storage.remote import fetched, find
+from genpas_cli.runtime.object_storage.uris import is_remote
+from genpas_cli.runtime.visible import is_unicode
+
+Compression = Literal["none", "gzip", "zstd"]
+
+STDIN = "-"
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_UNUSUAL, _ENDING = re.compile(r"[^A-Za-z0-9.]"), 40
+_MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file to read."""
+
+    path: Path
+    """What is opened: the original, or a copy in the scratch directory."""
+    name: str
+    """What errors and the manifest call it: as the user gave it; `stdin` for `-`."""
+    partitions: tuple[tuple[str, str], ...] = ()
+    """Columns in the path, `day=2024-01-01`, from the outermost directory inwards."""
+    version: tuple[int, ...] = ()
+    """What the file was before any of it was read, see `file_version`; nothing for a copy of ours."""
+
+
+@contextmanager
+def unchanging(files: Sequence[SourceFile]) -> Iterator[None]:
+    """Read files in the block, and see to it that none of them changes meanwhile.
+
+    Raises:
+        DataError: one has changed, or is gone. It is raised instead of an error that came of this.
+    """
+    try:
+        yield
+    except GenpasError as error:
+        _check_unchanged(files, error)
+        raise
+    _check_unchanged(files, None)
+
+
+def _check_unchanged(files: Sequence[SourceFile], error: GenpasError | None) -> None:
+    for file in files:
+        if file.version and _version(file.path) != file.version:
+            raise DataError(
+                f"{file.name} changed while it was read", tip="Read it again when nothing writes to it any more."
+            ) from error
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    try:
+        return file_version(path)
+    except OSError:
+        return ()
+
+
+def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile, ...]:
+    """Return the files that the arguments mean, in their order; those of a directory or a pattern in natural order.
+
+    In a directory, hidden files and those that start with `_` (`_SUCCESS`) are no logs. What can be read only once
+    (stdin, a pipe), and what lies on object storage, is copied into `scratch` first.
+
+    Raises:
+        DataError: nothing there, or it cannot be read.
+        UsageError: no argument, or one file meant twice.
+        MachineError: no space for a copy.
+    """
+    if not arguments:
+        raise UsageError("no SOURCE given", tip="Name a file, a pattern, a directory, or - for stdin.")
+    found: list[SourceFile] = []
+    seen: dict[Path, str] = {}
+    for argument in arguments:
+        for path, name in files_meant(argument):
+            key = path.resolve() if path.exists() else Path(name)
+            if key in seen:
+                raise UsageError(f"{name} is named twice among the sources (also as {seen[key]})")
+            seen[key] = name
+            found.append(_source(path, name, scratch / f"source-{len(found)}"))
+    return tuple(found)
+
+
+def files_meant(argument: str) -> Iterator[tuple[Path, str]]:
+    """Yield (path here, if it has one, and name) of each file that an argument means."""
+    refuse_address(argument)
+    if argument == STDIN:
+        yield Path(STDIN), STDIN
+    elif is_remote(argument):
+        files = find(argument)
+        refuse_remote_tables(file.uri for file in files)
+        yield from ((Path(file.uri), file.uri) for file in files)
+    else:
+        refuse_tables([Path(argument)])  # an empty table holds no file that would show it
+        meant = list(_paths(argument))
+        refuse_tables(path for path, _ in meant)
+        yield from meant
+
+
+def _paths(argument: str) -> Iterator[tuple[Path, str]]:
+    path = Path(argument)
+    try:
+        if path.is_dir():
+            inside = _in_order(p for p in path.rglob("*") if p.is_file() and not _is_hidden(p.relative_to(path)))
+            if not inside:
+                raise DataError(f"{argument}: no file in this directory")
+            yield from ((p, str(p)) for p in inside)
+        elif path.exists():
+            yield path, argument
+        elif glob.has_magic(argument):
+            matches = _in_order(Path(m) for m in glob.glob(argument, recursive=True))  # noqa: PTH207  # a whole path
+            files = [m for m in matches if m.is_file()]
+            if not files:
+                raise DataError(f"{argument}: no file matches this pattern", tip=_near(path))
+            yield from ((m, str(m)) for m in files)
+        else:
+            raise DataError(f"{argument}: no such file or directory", tip=_near(path))
+    except PermissionError as error:
+        raise DataError(f"{argument}: cannot be read: permission denied") from error
+
+
+def _in_order(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: natural_key(path.parts))
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.parts)
+
+
+def _near(path: Path) -> str:
+    parent = next(p for p in (path.parent, *path.parent.parents) if p.is_dir() or p == p.parent)
+    try:
+        names = sorted(p.name for p in parent.iterdir() if not p.name.startswith("."))
+    except OSError:
+        return f"{parent} cannot be listed."
+    close = difflib.get_close_matches(path.name, names, n=5, cutoff=0.5) or names[:5]
+    where = "this directory" if parent == Path() else str(parent)
+    return f"In {where} there is: {', '.join(close)}" if close else f"{parent} is empty."
+
+
+def _source(path: Path, name: str, spool: Path) -> SourceFile:
+    if name == STDIN:
+        return SourceFile(_spool(sys.stdin.buffer, spool), "stdin")
+    if is_remote(name):
+        # Its ending stays, as it says how the file is compressed; but nothing that has a meaning in a pattern.
+        copy = spool.with_name(f"{spool.name}-{_UNUSUAL.sub('_', name)[-_ENDING:]}")
+        return SourceFile(fetched(name, copy, option="--temp-dir"), name, tuple(_partitions(Path(name))))
+    if not stat.S_ISREG(path.stat().st_mode):
+        # A named pipe, `<(zcat ...)` for one, gives its bytes once; they are needed for detection, digest and reading.
+        with path.open("rb") as stream:
+            return SourceFile(_spool(stream, spool), name)
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+    if not is_unicode(path):
+        spool.symlink_to(path.absolute())  # DuckDB takes no path that is not UTF-8
+        path = spool
+    return SourceFile(path, name, tuple(_partitions(Path(name))), _version(path))
+
+
+def _partitions(path: Path) -> Iterator[tuple[str, str]]:
+    for part in path.parts[:-1]:
+        key, equals, value = part.partition("=")
+        if equals and key:
+            yield unquote(key), "" if value == HIVE_NULL else unquote(value)
+
+
+def _spool(stream: BinaryIO, spool: Path) -> Path:
+    try:
+        with spool.open("wb") as copy:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+    except OSError as error:
+        raise disk_error(error, spool.parent, option="--temp-dir") from error
+    return spool
+
+
+def compression_of(path: Path) -> Compression:
+    """Tell the compression by the first bytes: names lie, `curl --compressed` leaves plain text in a `.gz`."""
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "none")
+
+
+def open_bytes(path: Path, compression: Compression) -> BinaryIO:
+    """Open a file's bytes, decompressed."""
+    if compression == "none":
+        return path.open("rb")
+    return decompressed(pa.OSFile(str(path)), compression)
+
+
+def decompressed(raw: Any, compression: Compression) -> BinaryIO:
+    """Return a reader of what `raw` (a file of PyArrow) holds, which raises OSError where that is cut or damaged."""
+    return io.BufferedReader(cast("io.RawIOBase", pa.CompressedInputStream(raw, compression)), 1 << 20)

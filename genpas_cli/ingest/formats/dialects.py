@@ -1,0 +1,300 @@
+"""Which delimiter a text has and whether its first line is a header, told from its first lines."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from genpas_cli.ingest.columns.aliases import ROLES, find_roles, is_known, matches
+from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
+from genpas_cli.ingest.columns.times import is_iso
+from genpas_cli.ingest.files.sources import SourceFile
+from genpas_cli.ingest.formats.records import (
+    Dialect,
+    Record,
+    StrayTextError,
+    UnclosedQuoteError,
+    read_records,
+    split_record,
+)
+from genpas_cli.ingest.options import ReadingOptions
+from genpas_cli.runtime.errors import DataError, UsageError
+
+DELIMITERS = ("\t", "::", ",", ";", "|")
+_CLEAR = 0.9
+_RAGGED = 0.5
+_FEW = 0.05
+"""In more of the lines than that, a delimiter is no part of ids."""
+_AT_MOST = 1000
+_LONGEST_DELIMITER = 4
+_ESCAPES = {r"\t": "\t", r"\x01": "\x01", r"\u0001": "\x01", r"\001": "\x01"}
+_Options = TypeVar("_Options", bound=ReadingOptions)
+_RECBOLE = re.compile(r"[^:]+:(token|float|token_seq|float_seq)")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def check_options(options: _Options) -> _Options:
+    r"""Return the options with the delimiter that is meant: a shell passes `'\t'` as two characters.
+
+    Raises:
+        UsageError: a delimiter or a quote character that DuckDB's reader does not take.
+    """
+    tip = r"Say for example --delimiter ',' or --delimiter '\t'."
+    if options.quote is not None and (len(options.quote) > 1 or options.quote in ("\r", "\n")):
+        raise UsageError(f"--quote {options.quote!r}: it takes one character, or '' for none")
+    if options.delimiter is None:
+        return options
+    meant = options.delimiter
+    for written, character in _ESCAPES.items():
+        meant = meant.replace(written, character)
+    if not meant:
+        raise UsageError("--delimiter is empty", tip=tip)
+    if len(meant.encode()) > _LONGEST_DELIMITER or "\n" in meant or "\r" in meant or meant == options.quote:
+        raise UsageError(f"--delimiter {options.delimiter!r} cannot stand between columns", tip=tip)
+    return replace(options, delimiter=meant)
+
+
+def is_recbole(first: str, name: str, options: ReadingOptions) -> bool:
+    """Tell whether the first line is a RecBole header, `user_id:token item_id:token ...`."""
+    if options.format not in (None, "recbole"):
+        return False
+    header = bool(first) and all(_RECBOLE.fullmatch(field) for field in re.split(r"[\t,; ]", first))
+    if not header and options.format == "recbole":
+        raise DataError(f"{name}: no RecBole header in the first line, but {first[:80]!r}", tip="Leave --format away.")
+    return header
+
+
+def recbole_delimiter(first: str, options: ReadingOptions) -> str:
+    """Return the delimiter of a RecBole file, by its header."""
+    return options.delimiter or next((d for d in "\t,; " if d in first), "\t")
+
+
+def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -> str | None:
+    """Return the delimiter of a text, or None where it is sequence text.
+
+    Raises:
+        DataError: no delimiter, or more than one possible.
+    """
+    lines = [line for line in lines if line.strip()][:_AT_MOST]
+    quote = '"' if options.quote is None else options.quote
+    if options.delimiter is not None:
+        if not any(options.delimiter in line for line in lines):
+            raise DataError(
+                f"{source.name}: no line has the delimiter {options.delimiter!r}; the first is {_cut(lines[0])!r}"
+            )
+        return options.delimiter
+    first = {d: _fields(lines[0], d, quote) for d in DELIMITERS}
+    asked = asked_names(options)
+    # Who names columns of the first line has said where it is cut, if they are columns under one delimiter only.
+    if len(meant := [d for d in DELIMITERS if asked.intersection(map(str.lower, first[d]))]) == 1:
+        return meant[0]
+    shares, widths = {}, {}
+    for d in DELIMITERS:
+        shares[d], widths[d] = _share(lines, d, quote)
+    if clear := [d for d in DELIMITERS if shares[d] >= _CLEAR]:
+        # Rows with decimal commas can be cut at them too; the header above them cannot.
+        fitting = [d for d in DELIMITERS if shares[d] > _RAGGED and len(first[d]) == widths[d]]
+        also = [d for d in clear if first[d]]
+        return _one_of(source, lines, also or fitting or clear)
+    if (named := [d for d in DELIMITERS if find_roles(lines[0].split(d)).complete]) and shares[named[0]] > 0:
+        return named[0]
+    best = max(DELIMITERS[1:], key=lambda d: shares[d])
+    return best if shares[best] > _RAGGED else _blanks(source, lines, options)
+
+
+def asked_names(options: ReadingOptions) -> set[str]:
+    """Return the names of columns that the options give, in lower case; a position is no name.
+
+    `--user 1` says nothing about a first line `1,7873,1318896000`.
+    """
+    asked = (options.user, options.item, options.time, options.rating, *options.keep)
+    return {name.lower() for name in asked if name and not name.isdecimal()}
+
+
+def asked_positions(options: ReadingOptions) -> dict[str, int]:
+    """Return the columns that the options give by position, from 0, by `user`, `item`, `time` and `rating`."""
+    asked = {role: getattr(options, role) for role in ROLES}
+    return {role: int(name) - 1 for role, name in asked.items() if name and name.isdecimal()}
+
+
+def _fields(line: str, delimiter: str, quote: str) -> list[str]:
+    """Return the fields of a line under a delimiter; none where it does not cut the line."""
+    try:
+        fields = split_record(line, delimiter, quote)
+    except (StrayTextError, UnclosedQuoteError):
+        return []
+    return fields if len(fields) > 1 else []
+
+
+def _share(lines: Sequence[str], delimiter: str, quote: str) -> tuple[float, int]:
+    """Return which part of the records has the most frequent number of fields, if that is above 1; and that number."""
+    records = list(read_records(lines, Dialect(delimiter, quote, header=False, width=0)))
+    widths = Counter(len(record.fields) for record in records if not record.defect)
+    width, count = widths.most_common(1)[0] if widths else (1, 0)
+    return count / len(records) if width > 1 else 0.0, width
+
+
+def _one_of(source: SourceFile, lines: Sequence[str], clear: list[str]) -> str:
+    if len(clear) == 1:
+        return clear[0]
+    named = [d for d in clear if find_roles(lines[0].split(d)).complete]
+    suffix = Path(re.sub(r"\.(gz|zst|bz2|xz|zip)$", "", source.name.lower())).suffix
+    by_suffix = [d for d in clear if {".tsv": "\t", ".csv": ","}.get(suffix) == d]
+    if ";" in clear and by_suffix == [","]:
+        by_suffix = []  # where commas are in the numbers, semicolons part the columns, in .csv files too
+    # A tab or `::` in every line is no accident; commas and semicolons may well be part of texts and numbers.
+    for choice in (named, by_suffix, [d for d in clear if d in ("\t", "::")]):
+        if choice:
+            return choice[0]
+    flags = " or ".join(f"--delimiter {d!r}" for d in clear)
+    raise DataError(
+        f"{source.name}: two readings are possible, with {' or '.join(map(repr, clear))} between the columns: "
+        f"{_cut(lines[0])!r}",
+        tip=f"Say which: {flags}",
+    )
+
+
+def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -> str | None:
+    widths = Counter(len(line.split()) for line in lines)
+    width, count = widths.most_common(1)[0]
+    share = count / len(lines)
+    delimiter = "\t" if any("\t" in line for line in lines) else " "
+    if max(widths) == 1:
+        check_sequences(source, lines)
+        raise DataError(
+            f"{source.name}: only one column was found; the first line is {_cut(lines[0])!r}",
+            tip=r"Say what stands between the columns, such as --delimiter '|' (or '\t', ';', '::').",
+        )
+    asked = options.user or options.item or options.time or options.rating or options.keep or options.header is not None
+    # Who names columns has columns: sequences have none to choose from.
+    csv = options.format == "csv" or bool(asked) or find_roles(lines[0].split()).complete
+    if not csv:
+        check_sequences(source, lines)
+    # Pairs mean the same either way: one user, one item, a line each.
+    if csv or (widths.keys() == {2}):
+        _check_blanks(source, lines, delimiter)
+        return delimiter
+    if share <= _RAGGED:
+        return None
+    likely = f"{width} columns" if len(widths) == 1 else f"{width} columns with some malformed rows"
+    raise DataError(
+        f"{source.name}: two readings are possible: {likely}, or sequences (a user and the items, one user a line): "
+        f"{_cut(lines[0])!r}",
+        tip=f"Say which: --format csv --delimiter {delimiter!r}, or --format sequences",
+    )
+
+
+def _basket_delimiter(lines: Sequence[str]) -> str | None:
+    """Return what parts the items in some lines, if it is not blanks."""
+    present = [line for line in lines if line.strip()]
+    for delimiter in DELIMITERS[1:]:
+        if sum(delimiter in line for line in present) > _FEW * len(present):
+            return delimiter
+    tabs = [line for line in present if "\t" in line]
+    within = any(" " in field.strip() for line in tabs for field in line.split("\t"))
+    return "\t" if within and len(tabs) > _RAGGED * len(present) else None
+
+
+def check_sequences(source: SourceFile, lines: Sequence[str]) -> None:
+    """Raise DataError if sequence text may be cut at something else than blanks: names of items have blanks too."""
+    delimiter = _basket_delimiter(lines)
+    if delimiter is None:
+        return
+    shown = shlex.quote({"\t": r"\t"}.get(delimiter, delimiter))
+    numbered = shlex.quote(f'{{print NR "{delimiter}" $0}}')
+    pipe = (
+        f"awk {numbered} {shlex.quote(source.name)} | genpas ingest - -o STORE --format sequences --delimiter {shown}"
+    )
+    raise DataError(
+        f"{source.name}: two readings are possible, sequences with {delimiter!r} or with blanks between the items, and "
+        f"lines have different numbers of either: {_cut(lines[0])!r}",
+        tip=f"If a line is a user and the items: --format sequences --delimiter {shown} (or ' '); if it is a row with "
+        f"columns: --format csv --delimiter {shown}; if it has no user, number the lines: {pipe}",
+    )
+
+
+def _check_blanks(source: SourceFile, lines: Sequence[str], delimiter: str) -> None:
+    """Raise DataError if columns are parted by several blanks, or a line begins with one: fields would be shifted."""
+    odd = next(
+        (line for line in lines if delimiter == " " and len(line.rstrip().split(" ")) != len(line.split())), None
+    )
+    if odd is not None:
+        raise DataError(
+            f"{source.name}: columns are parted by several blanks, or a line begins with blanks: {_cut(odd)!r}",
+            tip="Put one delimiter between the columns first, for example by: awk -v OFS=, '{$1=$1; print}'",
+        )
+
+
+def has_header(  # one sign after another
+    source: SourceFile, records: Sequence[Record], options: ReadingOptions, delimiter: str
+) -> bool:
+    """Tell whether the first record names the columns.
+
+    It does where it holds a name that an option asks for, or known names for user and item. Else it does not where it
+    holds a number, a date or a text that means a missing value; and does where it holds any known name, or where a
+    column that is a number or a date in every further row has letters in this one. Where columns are given by position,
+    it does not where a field is like those below it; and a known name counts in its own column only.
+
+    Raises:
+        DataError: neither can be told.
+    """
+    if options.header is not None or not records:
+        return bool(options.header)
+    first, rest = records[0].fields, records[1:]
+    known = [field for field in first if is_known(field)]
+    if asked_names(options).intersection(map(str.lower, first)) or (known and find_roles(first).complete):
+        return True
+    markers = parse_null_values(options.null_values)
+    numbered = len(first) > 2 and first == [str(n) for n in range(len(first))]  # noqa: PLR2004  # 0,1 may be ids
+    if not numbered and any(_is_value(field) or field.strip() in markers for field in first):
+        return False
+    same = [record.fields for record in rest if len(record.fields) == len(first)]
+    unlike = not numbered and any(_unlike(first[n], [row[n] for row in same], markers) for n in range(len(first)))
+    positions = asked_positions(options)
+    in_place = any(at < len(first) and matches([first[at]], ROLES[role]) for role, at in positions.items())
+    if (known and (in_place or not positions)) or (unlike and not positions):
+        return True
+    if not numbered and any(_alike(first[n], [row[n] for row in same]) for n in range(len(first))):
+        return False
+    if unlike:
+        return True
+    raise DataError(
+        f"{source.name}, line {records[0].line}: two readings are possible: this line names the columns, or it is the "
+        f"first row: {_cut(records[0].text)!r}, cut at {delimiter!r}",
+        tip=f"Say which: --header{_columns(options)}, or --no-header{_columns(options)}; or what parts the columns, if "
+        f"not {delimiter!r}: --delimiter",
+    )
+
+
+def _unlike(first: str, values: Sequence[str], markers: Sequence[str]) -> bool:
+    """Tell whether a field has letters, while those below it are numbers or dates, or missing."""
+    present = [value for value in values if not is_missing(value, markers)]
+    return bool(present) and any(map(str.isalpha, first)) and all(map(_is_value, present))
+
+
+def _alike(first: str, values: Sequence[str]) -> bool:
+    """Tell whether a field is one of those below it, or is made up as all of them are: `u1` above `u2` and `u31`."""
+    shapes = {_shape(value) for value in values}
+    return first in values or ("9" in _shape(first) and shapes == {_shape(first)})
+
+
+def _shape(field: str) -> str:
+    return re.sub("a+", "a", re.sub(r"[^\W\d_]", "a", re.sub(r"\d+", "9", field)))
+
+
+def _columns(options: ReadingOptions) -> str:
+    """Return the options without which no column would be known either way."""
+    return "" if options.user and options.item else " --user 1 --item 2"
+
+
+def _is_value(field: str) -> bool:
+    return bool(_NUMBER.fullmatch(field.strip())) or is_iso(field.strip())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004  # a terminal's width

@@ -1,0 +1,182 @@
+"""Delimited text record by record, with exact lines: what DuckDB's reader does, in Python.
+
+Detection uses it on the first lines of a file. It reads whole files only where something is wrong in them: to find the
+line of a bad row, and to part good rows from bad ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from genpas_cli.ingest.files.sources import Compression, open_bytes
+
+LONGEST_LINE = 2_000_000
+"""Bytes in a line beyond which DuckDB's CSV reader gives up."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the columns of a text file are told apart."""
+
+    delimiter: str
+    quote: str
+    """Quote character, or empty for none."""
+    header: bool
+    width: int
+    """Columns in each record; 0 while that is not known."""
+    newline: str = "\n"
+    """What ends a line, `\\n` or `\\r`; a `\\r` before `\\n` belongs to it."""
+    skip: int = 0
+    """Blank lines before the first record: DuckDB takes the first one for the header."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a text file."""
+
+    line: int
+    """Line of the file, from 1, on which it starts."""
+    text: str
+    """As the file has it, without the last line's end."""
+    fields: list[str]
+    defect: str | None = None
+    """What is wrong with it."""
+
+
+class UnclosedQuoteError(ValueError):
+    """A quote is open where the text ends."""
+
+
+class StrayTextError(ValueError):
+    """There is text between a closing quote and the next delimiter."""
+
+
+def split_record(text: str, delimiter: str, quote: str) -> list[str]:
+    """Return the fields of a record.
+
+    A quote counts only where a field starts (blanks before it aside, as DuckDB has it); doubled, it stands for itself.
+
+    Raises:
+        UnclosedQuoteError: the record goes on in the next line, or its quote is never closed.
+        StrayTextError: no delimiter after a closing quote.
+    """
+    if not quote or quote not in text:
+        return text.split(delimiter)
+    opening, quoted = _patterns(quote, blanks=" " not in delimiter)
+    fields, at = [], 0
+    while True:
+        if match := quoted.match(text, at):
+            value, end = match[1].replace(quote * 2, quote), match.end()
+            if end < len(text) and not text.startswith(delimiter, end):
+                raise StrayTextError
+        elif opening.match(text, at):
+            raise UnclosedQuoteError
+        else:
+            end = text.find(delimiter, at)
+            end = len(text) if end < 0 else end
+            value = text[at:end]
+        fields.append(value)
+        if end >= len(text):
+            return fields
+        at = end + len(delimiter)
+
+
+@functools.cache
+def _patterns(quote: str, *, blanks: bool) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    q, around = re.escape(quote), " *" if blanks else ""
+    return re.compile(f"{around}{q}"), re.compile(f"{around}{q}([^{q}]*(?:{q}{q}[^{q}]*)*){q}(?!{q}){around}")
+
+
+def read_lines(path: Path, compression: Compression, newline: str = "\n") -> Iterator[str]:
+    """Yield the lines of a UTF-8 file without their ends; a byte that is no UTF-8 comes as a surrogate."""
+    bytes_ = open_bytes(path, compression)
+    with io.TextIOWrapper(bytes_, "utf-8-sig", errors="surrogateescape", newline=newline) as stream:
+        for line in stream:
+            yield line.removesuffix(newline).removesuffix("\r")
+
+
+def read_records(lines: Iterable[str], dialect: Dialect) -> Iterator[Record]:
+    """Yield the records after the header, good and bad ones, in order.
+
+    A quote that is not closed spoils the line on which it opens and no other: reading goes on with the next line, so
+    that one stray quote does not swallow the rest of the file.
+    """
+    source, ahead, number = iter(lines), deque[str](), 0
+    header = dialect.header
+    while True:
+        line = ahead.popleft() if ahead else next(source, None)
+        if line is None:
+            return
+        number += 1
+        if not line and dialect.width != 1:
+            continue
+        text, fields, following = _complete(line, ahead, source, dialect)
+        if header:
+            header = False
+        elif fields is None:
+            yield Record(number, line, [], "unterminated quote")
+            ahead.extendleft(reversed(following))
+            continue
+        else:
+            while len(fields) > dialect.width > 0 and not fields[-1]:
+                del fields[-1]  # delimiters too many at the end of a line are no fields to DuckDB
+            yield Record(number, text, fields, _defect(text, fields, dialect))
+        number += len(following)
+
+
+def not_text(text: str) -> str | None:
+    """Return what is wrong with the characters of a row of `read_lines`; None if nothing is."""
+    if "\0" in text:
+        return "a NUL byte"
+    return None if text.isascii() or readable(text) == text else "not UTF-8"
+
+
+def readable(text: str) -> str:
+    """Return a row of `read_lines` with a mark for each byte that is no UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _defect(text: str, fields: list[str], dialect: Dialect) -> str | None:
+    if dialect.width and len(fields) != dialect.width:
+        return f"{len(fields)} fields instead of {dialect.width}"
+    if len(text) > LONGEST_LINE:
+        return f"longer than {LONGEST_LINE:,} characters"
+    return None
+
+
+def _complete(
+    line: str, ahead: deque[str], source: Iterator[str], dialect: Dialect
+) -> tuple[str, list[str] | None, list[str]]:
+    """Return the record that starts with `line`, its fields (None: quote not closed), and the further lines it took."""
+    text, size, taken = [line], len(line), list[str]()
+    grown = True
+    while True:
+        try:
+            # Only a line with a quote in it can close one; trying at each line would take quadratic time.
+            if grown:
+                whole = dialect.newline.join(text)
+                return whole, split_record(whole, dialect.delimiter, dialect.quote), taken
+        except UnclosedQuoteError:
+            pass
+        except StrayTextError:
+            return line, None, taken
+        following = ahead.popleft() if ahead else next(source, None)
+        if following is None or size > LONGEST_LINE:
+            return line, None, taken if following is None else [*taken, following]
+        text.append(following)
+        taken.append(following)
+        size += len(following)
+        grown = dialect.quote in following
+
+
+def rewrite(record: Record, delimiter: str, quote: str) -> str:
+    """Return a good record as a line that reads back to the same fields with `"` as the quote."""
+    if "\r" not in record.text and (quote == '"' or '"' not in record.text):
+        return record.text
+    return delimiter.join('"' + field.replace('"', '""') + '"' for field in record.fields)

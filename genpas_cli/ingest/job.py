@@ -1,0 +1,357 @@
+"""`ingest`: logs → a store. Read, clean, order, number, split."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.augment.estimates import spilled_bytes, store_bytes
+from genpas_cli.augment.options import IngestOptions
+from genpas_cli.ingest.columns.identity import check_decimals, differing_in_blanks
+from genpas_cli.ingest.passes import numbering
+from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
+from genpas_cli.ingest.passes.log_figures import LogFigures, split_at
+from genpas_cli.ingest.passes.log_passes import LogPasses
+from genpas_cli.ingest.passes.sessions import parse_gap
+from genpas_cli.ingest.passes.split import parse_split
+from genpas_cli.ingest.staging.rejects import foreign_in_rejects
+from genpas_cli.ingest.staging.staging import FileReport, FunnelStep, Staged, stage
+from genpas_cli.pairs.manifest import library_versions
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.atomic_output import building, refuse_existing
+from genpas_cli.runtime.database import Database, connect
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.machine import check_disk, resolve, scratch_directory
+from genpas_cli.runtime.object_storage.remote import is_remote
+from genpas_cli.runtime.options import as_json
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.time_units import border_places
+from genpas_cli.store import store as stores
+
+_FILES_SHOWN = 5
+
+_OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
+"""Columns of a store, and of pairs without their `input_` or `target_`."""
+
+_ID_BYTES = 44
+"""Of a user or an item, in arrays beside the database: numbers, and lengths of sequences."""
+
+_NOTHING_LEFT = {
+    "bad rows": "No row could be read; without --bad-rows skip the first is shown, with what is wrong with it.",
+    "no user or item": "Every row lacks one of them: name other columns with --user and --item.",
+    "unknown items": "None of the log's items is known: give the --items of the same log, or --unknown-items add.",
+}
+"""What to do where this step has dropped the last row; in any other step it is an option that cleans."""
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What a store holds and how it came about; `genpas ingest --json` prints exactly this."""
+
+    users: int
+    """Users in the store, those known from --users without interactions included."""
+    items: int
+    """Items in the vocabulary."""
+    interactions: int
+    """Rows that survived cleaning."""
+    funnel: list[dict[str, Any]]
+    """`step`, `dropped`, `kept`: rows, in the order the steps ran."""
+    ties: dict[str, float]
+    """`tied_events` (share of events that share user and time with another), and of users with something held out the
+    share whose first `tied_test`, `tied_validation` event, or either, has the time of the event before it; 0..1."""
+    split: dict[str, int]
+    """Interactions in `train`, and targets held out in `validation` and `test`; `users_in_train_only`: users too short,
+    or too early, to have anything held out."""
+    time_range: list[Any] | None
+    """First and last time: numbers as in the log, timestamps as ISO 8601 in UTC; None without times."""
+    length: dict[str, float]
+    """Interactions a user, over users that have some: `min`, `median`, `mean`, `p99`, `max`."""
+    store: str | None
+    """Path of the store; None for a temporary one."""
+    rejects: str | None = None
+    """Path of the file that holds the bad rows, if there were any."""
+    notes: list[str] = field(default_factory=list)
+    """What may be a surprise in how the log was read, such as which of several columns of times was taken."""
+
+
+@checked
+def ingest(  # noqa: PLR0913  # all but three by keyword
+    sources: str | Path | Sequence[str | Path], output: str | Path, options: IngestOptions | None = None, *,
+    append: bool = False, force: bool = False, rejects: str | Path | None = None, progress: Progress = silent,
+) -> IngestReport:  # fmt: skip
+    """Read interaction logs into a store.
+
+    Args:
+        sources: files, globs, directories, or "-" for standard input.
+        output: the store file to make.
+        options: see `IngestOptions`; the defaults find format and columns, and hold out each user's last two.
+        append: the store exists, and the logs are new interactions for it. Numbers stay, new ids come after them;
+            cleaning and split are those of the store, and what is held out is decided anew.
+        force: replace an existing store.
+        rejects: where bad rows go with `bad_rows="skip"`, if there are any; by default `<output>.rejects.csv`.
+        progress: told how far it is.
+
+    Returns:
+        What the store holds.
+
+    Raises:
+        UsageError: options that make no sense, or the output exists.
+        DataError: the logs cannot be used; the message says where and why.
+        MachineError: no space, memory or permission.
+    """
+    options = options or IngestOptions()
+    arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
+    check_ingest_options(options)
+    path, machine = Path(output), resolve(options)
+    if append and force:
+        raise UsageError("--append keeps what the store has, and --force replaces it", tip="Give one of them.")
+    if append:
+        stores.check_is_store(path)
+    replace_it = force or append
+    refuse_existing(path, force=replace_it, foreign=stores.foreign_in_store)
+    rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")
+    if options.bad_rows == "skip":
+        refuse_existing(rejected, force=force, foreign=foreign_in_rejects)
+    with (
+        scratch_directory(machine.temp_dir) as scratch,
+        building(path, force=replace_it, foreign=stores.foreign_in_store) as new,
+        connect(machine, scratch) as database,
+        earlier_store(database, path) if append else nullcontext() as earlier,
+    ):
+        bad_rows = scratch / "rejects.csv"
+        if earlier is not None:
+            options = earlier.options(options)
+            # The digest of the new store would vouch for whatever was changed in the old one.
+            earlier.store.check_content()
+        report = _Ingest(database, options, progress, earlier).run(arguments, scratch, bad_rows, new)
+        if bad_rows.exists():
+            shutil.move(bad_rows, rejected)
+            report = replace(report, rejects=str(rejected))
+    return replace(report, store=str(path))
+
+
+def check_ingest_options(options: IngestOptions) -> None:
+    """Raise UsageError for values that no log can make sense of."""
+    parse_split(options.split)
+    if options.session_gap is not None:
+        parse_gap(options.session_gap)
+    for name in ("min_user", "min_item"):
+        if getattr(options, name) < 0:
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes 0 or more")
+    if options.min_rating is not None and not math.isfinite(options.min_rating):
+        raise UsageError(f"--min-rating is {options.min_rating}; it takes a number")
+    _check_kept_names({name.lower() for name in options.keep})
+
+
+def _check_kept_names(names: Iterable[str]) -> None:
+    """Raise UsageError for a name that DuckDB, to which names have no case, could not tell from another one."""
+    taken = set(_OWN)
+    for name in dict.fromkeys(names):
+        if name.lower() in taken:
+            whose = "genpas's own" if name.lower() in _OWN else "kept already"
+            raise UsageError(f"--keep {name}: a column of that name is {whose}", tip="Rename it in the log.")
+        taken.add(name.lower())
+
+
+class _Ingest:
+    """One run of `ingest`, step by step."""
+
+    def __init__(self, database: Database, options: IngestOptions, progress: Progress, earlier: Earlier | None) -> None:
+        self.database, self.options, self.progress, self.earlier = database, options, progress, earlier
+        self.con = database.con
+        self.funnel: list[FunnelStep] = [] if earlier is None else earlier.funnel()
+
+    def run(self, sources: list[str], scratch: Path, rejects: Path, new: Path) -> IngestReport:
+        known = {kind: self._known(kind) for kind in numbering.KINDS}
+        staged = stage(
+            self.con, sources, self.options, scratch=scratch, rejects=rejects, memory=self.database.memory,
+            progress=self.progress, earlier=None if self.earlier is None else self.earlier.log(),
+        )  # fmt: skip
+        _check_kept_names(staged.kept)  # by now they have the log's own names, whatever the options call them
+        before = 0 if self.earlier is None else self.earlier.rows
+        self.funnel += [FunnelStep(step.step, step.dropped, step.kept + before) for step in staged.funnel]
+        self._unknown_items(known["item"])
+        if self.funnel[-1].kept == before:
+            raise self._nothing_left()
+        self.progress("numbering users and items")
+        ids = sum(
+            numbering.create_numbers(self.con, kind, numbering.staged_ids(kind), known[kind])
+            for kind in numbering.KINDS
+        )
+        if self.options.decimal_ids != "text":
+            # With `integer` too: a store that is appended to may have 1.0 where the new log has 1.
+            for kind in numbering.KINDS:
+                check_decimals(self.con, kind, known[kind], staged)
+        in_blanks = [note for kind in numbering.KINDS if (note := differing_in_blanks(self.con, kind))]
+        staged = replace(staged, notes=(*staged.notes, *in_blanks))
+        self.database.leave(ids * _ID_BYTES)
+        self._check_room(scratch, new, self.funnel[-1].kept - before, before, len(staged.kept))
+        joined = None if self.earlier is None else self.earlier.joined_with(
+            self.database, staged, known, allow_duplicates=self.options.allow_duplicate_files
+        )  # fmt: skip
+        staged = staged if joined is None else joined.staged
+        passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, joined)
+        self.funnel += passes.prepare(self.funnel[-1].kept)
+        if self.funnel[-1].kept == 0:
+            raise self._nothing_left()
+        stores.attach_new(self.con, new)
+        users, items = joined.numbers if joined else (
+            numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive()
+        )  # fmt: skip
+        carried = (same_numbers(users), same_numbers(items)) if joined else (users, items)
+        digest = stores.write_interactions(
+            self.database, passes.schema(), passes.rows(*carried, self.funnel[-1].kept), list(staged.kept)
+        )
+        self.funnel += passes.last_steps(self.funnel[-1].kept)
+        figures = passes.figures
+        if figures.interactions == 0:
+            raise self._nothing_left()
+        if (bounds := passes.bounds()) is not None:
+            figures.check_split(self.options.split, bounds, lambda: _possible_split(self.con, staged.time_type))
+        self.progress("writing the vocabularies")
+        stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
+        lengths = figures.lengths(users.count)
+        stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
+        report = self._report(figures, lengths.column("length").to_numpy(), items.count, self._notes(staged, figures))
+        stores.write_provenance(self.con, self._sources(staged), self.funnel)
+        stores.finish(self.con, self._meta(report, staged, passes), digest)
+        return report
+
+    def _check_room(self, scratch: Path, new: Path, rows: int, before: int, kept: int) -> None:
+        """Raise MachineError before the new rows are sorted, if that or the store will not find the space."""
+        check_disk(
+            scratch.parent, spilled_bytes(rows, kept, self.database.free()), what=f"the sort of {rows:,} interactions",
+            tip="Choose another place with --temp-dir, or allow more memory with --memory-limit.",
+        )  # fmt: skip
+        check_disk(
+            new, store_bytes(before + rows, kept), what="the store",
+            tip="Write elsewhere with -o, or --temp-dir where the store is a temporary one.",
+        )  # fmt: skip
+
+    def _sources(self, staged: Staged) -> list[FileReport]:
+        return ([] if self.earlier is None else self.earlier.sources) + _relative(staged.files)
+
+    def _known(self, kind: numbering.Kind) -> pa.Table | None:
+        if self.earlier is not None:
+            return self.earlier.known(kind)
+        path = self.options.items if kind == "item" else self.options.users
+        return None if path is None else numbering.read_known(path, kind)
+
+    def _unknown_items(self, known: pa.Table | None) -> None:
+        if known is None or self.options.unknown_items == "add":
+            return
+        if self.options.unknown_items == "error":
+            whose = self.options.items if self.earlier is None else self.earlier.store.path
+            numbering.check_unknown(self.con, known, str(whose))
+        else:
+            dropped = numbering.drop_unknown(self.con, known)
+            self.funnel.append(FunnelStep("unknown items", dropped, self.funnel[-1].kept - dropped))
+
+    def _nothing_left(self) -> DataError:
+        had, before = (0, 0) if self.earlier is None else (self.earlier.steps, self.earlier.rows)
+        steps = [(s.step, s.dropped, s.kept - before) for s in self.funnel[had:]]
+        told = "; ".join(f"{step}: {dropped:,} dropped, {kept:,} kept" for step, dropped, kept in steps)
+        last = next((step for step, _, kept in steps if kept == 0), "")
+        tip = _NOTHING_LEFT.get(last, "Loosen the cleaning options.")
+        return DataError(f"no {'new ' if self.earlier else ''}interaction is left: {told}", tip=tip)
+
+    def _report(
+        self, figures: LogFigures, of_users: NDArray[np.int32], items: int, notes: Sequence[str]
+    ) -> IngestReport:
+        lengths = of_users[of_users > 0]
+        low, median, p99, high = np.quantile(lengths, [0, 0.5, 0.99, 1])
+        length = {
+            "min": int(low),
+            "median": float(median),
+            "mean": float(lengths.mean()),
+            "p99": float(p99),
+            "max": int(high),
+        }
+        return IngestReport(
+            users=len(of_users), items=items, interactions=figures.interactions,
+            funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
+            ties=figures.ties.shares(), split=figures.split_counts(), time_range=figures.time_range(),
+            length=length, store="", notes=list(notes),
+        )  # fmt: skip
+
+    def _notes(self, staged: Staged, figures: LogFigures) -> list[str]:
+        notes = list(staged.notes)
+        held_out = not figures.nothing_held_out()
+        if not held_out and self.options.split == "leave-one-out":
+            notes.append("nothing is held out: no user has three interactions (--split leave-one-out)")
+        if held_out and self.options.split.startswith("time:") and not figures.split_counts()["test"]:
+            notes.append(
+                f"the test part is empty: no interaction is as late as the second time of {self.options.split}"
+            )
+        names = ", ".join(file.name for file in staged.files[:_FILES_SHOWN])
+        names += ", ..." if len(staged.files) > _FILES_SHOWN else ""
+        if held_out and len(staged.files) > 1 and staged.time_type is None:
+            notes.append(f"the order of the files decides what is held out: {names}")
+        elif figures.ties.either and staged.overlapping and self.options.ties == "file":
+            notes.append(f"events with equal times in different files are in the order of the files: {names}")
+        return notes
+
+    def _meta(self, report: IngestReport, staged: Staged, passes: LogPasses) -> dict[str, Any]:
+        options = as_json(self.options)
+        for name in ("threads", "memory_limit", "temp_dir"):
+            del options[name]  # they decide nothing that is in the store
+        return {
+            "versions": library_versions(),
+            "options": options if self.earlier is None else self.earlier.made_with,
+            "kept": staged.kept, "where": staged.where, "time_type": staged.time_type,
+            "users": report.users, "items": report.items, "interactions": report.interactions, "ties": report.ties,
+            "split": self._split_meta(passes.bounds()) | report.split,
+            "time_range": report.time_range, "length": report.length,
+        }  # fmt: skip
+
+    def _split_meta(self, bounds: list[Any] | None) -> dict[str, Any]:
+        return {"rule": self.options.split, "eval": self.options.eval, "bounds": bounds}
+
+
+def _possible_split(con: Any, time_type: str | None) -> str | None:
+    """Return a split by time of `store.interactions` that leaves no part empty; None if there is none.
+
+    Only asked for where the one that was given does leave one empty.
+    """
+    distinct = "(select distinct time from store.interactions)"
+    times = con.sql(f"select count(*) from {distinct}").fetchall()[0][0]
+    if (places := border_places(times)) is None:
+        return None
+    number = {"TIMESTAMP": "epoch_us(time)", "TIMESTAMP_NS": "epoch_ns(time)"}.get(str(time_type), "time")
+    found = [
+        con.sql(f"select {number} from {distinct} order by time limit 1 offset {place}").fetchall()[0][0]
+        for place in places
+    ]
+    return split_at(found, str(time_type))
+
+
+def _relative(files: Sequence[FileReport]) -> list[FileReport]:
+    """Return the files named from the directory that holds them all: where that lies is nobody's business."""
+    here = [not (file.name == "stdin" or is_remote(file.name)) for file in files]
+    places = [os.path.abspath(file.name) for file, is_here in zip(files, here, strict=True) if is_here]  # noqa: PTH100  # links stay
+    top = os.path.commonpath([os.path.dirname(place) for place in places]) if places else ""  # noqa: PTH120
+    names = [
+        Path(os.path.relpath(file.name, top)).as_posix() if is_here else file.name
+        for file, is_here in zip(files, here, strict=True)
+    ]
+    return [replace(file, name=name) for file, name in zip(files, names, strict=True)]
+
+
+def report_of(store: stores.Store) -> IngestReport:
+    """Return the report that `ingest` gave when it made this store."""
+    meta = store.meta
+    counts = {key: meta["split"][key] for key in ("train", "validation", "test", "users_in_train_only")}
+    return IngestReport(
+        meta["users"], meta["items"], meta["interactions"], store.rows("funnel"), meta["ties"], counts,
+        meta["time_range"], meta["length"], str(store.path),
+    )  # fmt: skip

@@ -1,0 +1,150 @@
+"""The options that say how logs are read, cleaned, numbered and split (design: Reading logs)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genpas_cli.runtime.options import Options, option
+
+Format = Literal["csv", "parquet", "jsonl", "json", "arrow", "recbole", "sequences"]
+Ties = Literal["file", "item", "hash", "error"]
+Dedup = Literal["none", "exact", "consecutive", "user-item"]
+UnknownItems = Literal["add", "drop", "error"]
+Evaluated = Literal["first", "last", "all"]
+DecimalIds = Literal["error", "integer", "text"]
+
+NULL_VALUES = r"NA,N/A,NaN,nan,NULL,null,None,\N,<NA>,#N/A"
+"""What pandas, R, Spark, Hive and databases write for a missing value."""
+
+READING = "Reading logs"
+CLEANING = "Cleaning"
+NUMBERING = "Numbering"
+SPLIT = "Order and split"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions(Options):
+    """How files are read and which columns are what."""
+
+    user: str | None = option(
+        None, "Column of user ids: a name, or a position from 1.", metavar="COLUMN", panel=READING
+    )
+    item: str | None = option(
+        None, "Column of item ids: a name, or a position from 1.", metavar="COLUMN", panel=READING
+    )
+    time: str | None = option(
+        None, "Column of times; without one, the order of the file counts.", metavar="COLUMN", panel=READING
+    )
+    rating: str | None = option(None, "Column of ratings, for --min-rating.", metavar="COLUMN", panel=READING)
+    keep: tuple[str, ...] = option(
+        (), "Keep a further column of the log beside each interaction (repeatable).", metavar="COLUMN", panel=READING
+    )
+    format: Format | None = option(None, "Format of the files; by default told from name and content.", panel=READING)
+    delimiter: str | None = option(
+        None, r"Delimiter of text files, such as ',' or '\t' or '::'.", metavar="TEXT", panel=READING
+    )
+    header: bool | None = option(
+        None, "Whether text files have a header line; by default told from content.", panel=READING
+    )
+    quote: str | None = option(None, "Quote character of text files ('' for none).", metavar="CHAR", panel=READING)
+    encoding: str = option("utf-8", "Encoding of text files.", metavar="NAME", panel=READING)
+    time_format: str | None = option(
+        None, "strptime format of the times, such as '%d/%m/%Y %H:%M'.", metavar="FORMAT", panel=READING
+    )
+    null_values: str = option(
+        NULL_VALUES,
+        "Texts that mean a missing value, separated by commas; an empty cell always does.",
+        metavar="LIST",
+        panel=READING,
+    )
+    decimal_ids: DecimalIds = option(
+        "error",
+        "An id that the log has both as 1 and as 1.0: stop, read 1.0 as 1 (integer), or keep two ids (text).",
+        panel=READING,
+    )
+    allow_duplicate_files: bool = option(
+        False, "Read files that have the same content; without it that is an error.", panel=READING
+    )
+    hive: bool = option(
+        True,
+        "Take columns from the directories of a hive-partitioned log (day=2024-01-01/...).",
+        flags=("--hive/--no-hive",),
+        panel=READING,
+    )
+    bad_rows: Literal["error", "skip"] = option(
+        "error", "A malformed row: stop, or put it in OUTPUT.rejects.csv and count it.", panel=READING
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleaningOptions(Options):
+    """Which rows are dropped before the split."""
+
+    where: str | None = option(
+        None,
+        "Keep only rows for which this SQL expression over the log's columns is true.",
+        metavar="SQL",
+        panel=CLEANING,
+    )
+    min_rating: float | None = option(None, "Keep only rows with at least this rating.", panel=CLEANING)
+    dedup: Dedup = option(
+        "none",
+        "Drop repeats. exact: rows equal in every column; consecutive: an item right after itself; user-item: every "
+        "later event of a user with the same item.",
+        panel=CLEANING,
+    )
+    min_user: int = option(
+        0,
+        "Keep users with at least this many interactions; with --min-item repeated until both hold (k-core).",
+        metavar="N",
+        panel=CLEANING,
+    )
+    min_item: int = option(0, "Keep items with at least this many interactions.", metavar="N", panel=CLEANING)
+    session_gap: str | None = option(
+        None,
+        "Cut a user's history where it pauses longer than this, such as 30m; each session becomes a sequence.",
+        metavar="TIME",
+        panel=CLEANING,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberingOptions(Options):
+    """Where dense numbers come from."""
+
+    items: str | None = option(
+        None,
+        "Reuse the item numbers of an earlier run: its items.parquet or its store.",
+        metavar="FILE",
+        panel=NUMBERING,
+    )
+    users: str | None = option(
+        None,
+        "Reuse the user numbers of an earlier run: its users.parquet or its store.",
+        metavar="FILE",
+        panel=NUMBERING,
+    )
+    unknown_items: UnknownItems = option(
+        "add", "Items that --items does not know: append, drop their rows, or stop.", panel=NUMBERING
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions(Options):
+    """In which order a user's interactions stand, and which are held out."""
+
+    ties: Ties = option(
+        "file",
+        "Order of a user's interactions with equal times: as in the file, by item id, by a hash, or stop.",
+        panel=SPLIT,
+    )
+    split: str = option(
+        "leave-one-out",
+        "leave-one-out, none, or time:VALID,TEST (two instants, or two quantiles such as time:0.8,0.9).",
+        metavar="RULE",
+        panel=SPLIT,
+    )
+    eval: Evaluated = option(
+        "all", "Which held-out interactions of a user are targets, of those with any before them.", panel=SPLIT
+    )

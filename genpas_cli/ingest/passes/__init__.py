@@ -1,0 +1,1 @@
+"""What happens to the sorted rows: repeats, k-core, sessions, split and numbers."""

@@ -1,0 +1,229 @@
+"""`ingest --append`: what a store has takes part in the passes over a new log; only the new rows are sorted.
+
+The store that comes out is the one that all logs at once would make, with the numbers of the store that there was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from genpas_cli.augment.options import IngestOptions
+from genpas_cli.ingest.columns.mixed_units import count_units
+from genpas_cli.ingest.columns.times import INTEGERS
+from genpas_cli.ingest.earlier import EarlierLog
+from genpas_cli.ingest.passes.histories import History, history_of, whole_users
+from genpas_cli.ingest.passes.merging import merged
+from genpas_cli.ingest.passes.numbering import KINDS, Kind, Numbers, final_numbers, read_known
+from genpas_cli.ingest.staging.staging import FileReport, FunnelStep, Staged
+from genpas_cli.runtime.database import Database
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.store.store import Store, attached_store
+
+_NEED_ALL_ROWS: dict[str, dict[Any, str]] = {
+    "dedup": {
+        "exact": "what makes rows equal in every column is not kept",
+        "consecutive": "a new event may come between two of which the second was dropped",
+    },
+    "ties": {
+        "item": "what decides between equal times is not kept",
+        "hash": "what decides between equal times is not kept",
+    },
+}
+"""Values of options with which nothing can be appended to a store, and why."""
+
+_A_CORE = "a k-core of all rows needs those that were dropped"
+
+_COLUMNS = ("user", "item", "time", "rating", "time_format")
+"""Options that hold for the new log too, unless others are given."""
+
+_OF_THE_FILE = (
+    "format", "delimiter", "header", "quote", "encoding", "hive", "bad_rows", "decimal_ids",
+    "allow_duplicate_files",
+)  # fmt: skip
+"""Options of the new log itself. All others are those of the store."""
+
+
+@contextmanager
+def earlier_store(database: Database, path: Path) -> Iterator[Earlier]:
+    """Open the store that something is appended to.
+
+    Raises:
+        DataError: see `open_store`.
+    """
+    with attached_store(database, path, "earlier") as store:
+        yield Earlier(store)
+
+
+class Earlier:
+    """A store that a new log is appended to.
+
+    Args:
+        store: it, open.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.rows = int(store.meta["interactions"])
+        self.made_with: dict[str, Any] = store.meta["options"]
+        self.steps = len(self.funnel())
+        self.sources = [FileReport(**source) for source in store.rows("sources")]
+
+    def funnel(self) -> list[FunnelStep]:
+        """Return what cleaning did so far."""
+        return [FunnelStep(**step) for step in self.store.rows("funnel")]
+
+    def known(self, kind: Kind) -> pa.Table:
+        """Return the numbers that the store has given (columns num, id)."""
+        return read_known(str(self.store.path), kind)
+
+    def options(self, given: IngestOptions) -> IngestOptions:
+        """Return the options for the new log: how it is read as given, all else as when the store was made.
+
+        Raises:
+            UsageError: something else was given; or the store was made in a way that nothing can be appended to.
+        """
+        if given.items or given.users:
+            raise UsageError("--append keeps the store's own numbers; --items and --users are for a new store")
+        default, inherited = IngestOptions(), dict[str, Any]()
+        for name, made in self.made_with.items():
+            if name in _OF_THE_FILE or name in ("items", "users"):
+                continue
+            if name == "unknown_items" and (
+                given.unknown_items != default.unknown_items or not self.made_with["items"]
+            ):
+                continue  # it may become stricter; of a store that knew no items before, it decides nothing
+            value, wanted = tuple(made) if isinstance(made, list) else made, getattr(given, name)
+            if name in _COLUMNS and wanted != getattr(default, name):
+                continue
+            self._check_option(name, value, None if wanted == getattr(default, name) else wanted)
+            inherited[name] = value
+        return replace(given, **inherited)
+
+    def _check_option(self, name: str, made: Any, wanted: Any) -> None:
+        flag = f"--{name.replace('_', '-')}"
+        if wanted not in (None, made):
+            raise UsageError(
+                f"{flag} {_shown(wanted)}: {self.store.path} was made with {_shown(made)}, and that holds for what is "
+                "appended too",
+                tip="Leave the option out; or make a new store of all logs.",
+            )
+        if why := self._needs_all_rows(name, made):
+            raise UsageError(
+                f"nothing can be appended to {self.store.path}: it was made with {flag} {made}, and {why}",
+                tip=f"Make a new store of all logs: genpas ingest LOGS... -o STORE {flag} {made}",
+            )
+
+    def _needs_all_rows(self, name: str, made: Any) -> str | None:
+        if name in ("min_user", "min_item"):
+            return _A_CORE if made > 1 else None
+        if name == "session_gap":
+            return None if made is None else "a new event may belong to the last session of its user"
+        if name == "dedup" and made == "consecutive" and self.store.meta["time_type"] is None:
+            return None  # new rows come after all others
+        return _NEED_ALL_ROWS.get(name, {}).get(made)
+
+    def check(self, database: Database, staged: Staged, *, allow_duplicates: bool) -> Staged:
+        """Compare what was read with what the store has, give it the store's types, and return it with these.
+
+        Raises:
+            DataError: columns of other types, or a file that is in the store already.
+        """
+        # Stores of old know the digest of the file alone.
+        there = {source.content_sha256 or source.sha256: source.name for source in self.sources if source.rows}
+        again = next((file for file in staged.files if file.rows and file.content_sha256 in there), None)
+        if again and not allow_duplicates:
+            raise DataError(
+                f"{again.name} is in {self.store.path} already: it has the content of {there[again.content_sha256]}",
+                tip="Append what is new alone; or, if that is meant: --allow-duplicate-files",
+            )
+        wanted = {"time": self.store.meta["time_type"], **self.store.meta["kept"]}
+        found = {"time": staged.time_type, **staged.kept}
+        for column, name in {"time": "time", **{f"keep_{i}": name for i, name in enumerate(staged.kept)}}.items():
+            if not _given_type(database, column, found[name], wanted.get(name)):
+                raise DataError(
+                    f"column {name} of the new log is {found[name] or 'not there'}, and in {self.store.path} "
+                    f"{wanted.get(name) or 'not there'}",
+                    tip="Append a log of the same columns; --time, --time-format and --keep say how it is read.",
+                )
+        return replace(staged, time_type=wanted.pop("time"), kept={name: wanted[name] for name in staged.kept})
+
+    def log(self) -> EarlierLog:
+        """Return what the new log must agree with."""
+        meta, counts = self.store.meta, None
+        if meta["time_type"] in ("BIGINT", "DOUBLE"):
+            counts = count_units(self.store.database.con, "time", f"{self.store.name}.interactions")
+        return EarlierLog(str(self.store.path), counts, {**meta.get("where", {}), **meta["kept"]})
+
+    def joined_with(
+        self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None], *, allow_duplicates: bool
+    ) -> Joined:
+        """Return what puts the new rows among those of the store.
+
+        Raises:
+            DataError: they do not go together, see `check`.
+        """
+        staged = self.check(database, staged, allow_duplicates=allow_duplicates)
+        users, items = (final_numbers(database.con, kind, None, known[kind]) for kind in KINDS)
+        return Joined(self.store, (users, items), staged)
+
+
+_HOLDS = {
+    **dict.fromkeys(INTEGERS, INTEGERS),
+    "DOUBLE": {*INTEGERS, "FLOAT", "DECIMAL"},
+    "TIMESTAMP": {"DATE", "TIMESTAMP_MS"},
+}
+"""Which other types a type of the store takes without a change of values; of integers those that are in its range."""
+
+
+def _given_type(database: Database, column: str, found: str | None, wanted: str | None) -> bool:
+    """Give a staged column the type that the store has, and tell whether its values have one there."""
+    if found == wanted:
+        return True
+    if found is None or wanted is None or found.partition("(")[0] not in _HOLDS.get(wanted, ()):
+        return False
+    try:
+        database.con.execute(f"alter table stage.rows alter {column} type {wanted}")
+    except duckdb.ConversionException:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Puts the rows of a new log among those of a store."""
+
+    store: Store
+    numbers: tuple[Numbers, Numbers]
+    """Of the new log's users and items."""
+    staged: Staged
+    """The new log, with the types of the store."""
+
+    def __call__(self, new: Iterator[History]) -> Iterator[History]:
+        """Yield the store's rows with the new ones among them, by final numbers less 1."""
+        return merged(whole_users(self.store.in_order()), (_renumbered(each, *self.numbers) for each in new))
+
+
+def _renumbered(history: History, users: Numbers, items: Numbers) -> History:
+    columns = [
+        pa.array(numbers.by_provisional[provisional] - np.int32(1))
+        for numbers, provisional in ((users, history.user), (items, history.item))
+    ]
+    rest = history.rows.columns[2:]
+    return history_of([pa.RecordBatch.from_arrays([*columns, *rest], schema=history.rows.schema)])
+
+
+def same_numbers(numbers: Numbers) -> Numbers:
+    """Return the numbers of rows that carry final numbers less 1."""
+    return Numbers(np.arange(1, numbers.count + 1, dtype=np.int32), numbers.count)
+
+
+def _shown(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)

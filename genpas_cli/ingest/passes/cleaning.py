@@ -1,0 +1,61 @@
+"""Dropping repeats, and the k-core: what happens to rows once they are sorted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genpas_cli.ingest.options import Dedup
+from genpas_cli.ingest.passes.histories import History, Mask, same_as_previous
+
+
+def not_repeated(history: History, rule: Dedup) -> Mask:
+    """Return which rows stay under a dedup rule; of equal rows the first stays.
+
+    `exact`: rows equal in every column of the log. `consecutive`: an item right after itself. `user-item`: every later
+    event of a user with the same item.
+    """
+    if rule == "none":
+        return np.ones(len(history), bool)
+    if rule == "consecutive":
+        return ~same_as_previous(history.user, history.item)
+    keys: list[NDArray[np.generic]] = [history.item, history.user]
+    if rule == "exact":
+        keys = [history.rows.column("row_hash").to_numpy(), *([] if history.time is None else [history.time]), *keys]
+    # lexsort is stable: among equal keys the first row of the log comes first.
+    order = np.lexsort(keys)
+    keep = np.ones(len(history), bool)
+    keep[order[same_as_previous(*(key[order] for key in keys))]] = False
+    return keep
+
+
+def k_core(
+    histories: Callable[[], Iterable[History]], *, users: int, items: int, min_user: int, min_item: int
+) -> tuple[Mask, Mask, int]:
+    """Find the users and items that are left when too rare ones are dropped until nothing changes.
+
+    Args:
+        histories: gives all rows anew for each round.
+        users: provisional users.
+        items: provisional items.
+        min_user: fewest interactions of a user.
+        min_item: fewest interactions of an item.
+
+    Returns:
+        Masks over the provisional users and items, and the rows that are left.
+    """
+    live_users, live_items = np.ones(users, bool), np.ones(items, bool)
+    while True:
+        user_count, item_count = np.zeros(users, np.int64), np.zeros(items, np.int64)
+        for history in histories():
+            alive = live_users[history.user] & live_items[history.item]
+            user_count += np.bincount(history.user[alive], minlength=users)
+            item_count += np.bincount(history.item[alive], minlength=items)
+        next_users, next_items = live_users & (user_count >= min_user), live_items & (item_count >= min_item)
+        next_users &= user_count > 0
+        next_items &= item_count > 0
+        if np.array_equal(next_users, live_users) and np.array_equal(next_items, live_items):
+            return live_users, live_items, int(user_count.sum())
+        live_users, live_items = next_users, next_items

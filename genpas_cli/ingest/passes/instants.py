@@ -1,0 +1,67 @@
+"""Instants that a user writes on the command line, in the unit of the log's times."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+import duckdb
+
+from genpas_cli.ingest.columns.times import calendar_format
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.time_units import UnitCounts, units_a_second
+
+
+def as_number(text: str) -> int | float | None:
+    """Return the finite number that a text is, None if it is none."""
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def as_quantile(text: str) -> Fraction | None:
+    """Return the share between 0 and 1, both excluded, that a text is, exactly as written; None if it is none."""
+    try:
+        share = Fraction(Decimal(text))
+    except (ArithmeticError, ValueError):
+        return None
+    return share if 0 < share < 1 else None
+
+
+def parse_instant(con: duckdb.DuckDBPyConnection, text: str, time_type: str, counts: UnitCounts | None) -> int | float:
+    """Return the instant that a number, a date or an ISO 8601 time means.
+
+    Args:
+        con: any connection whose time zone is UTC.
+        text: as the user wrote it.
+        time_type: SQL type of the time column.
+        counts: of the log's times, if these are plain numbers; their unit follows from it.
+
+    Raises:
+        UsageError: neither a number in the unit of the times nor a date.
+    """
+    number, is_plain = as_number(text), time_type in ("BIGINT", "DOUBLE")
+    if is_plain and number is not None:
+        return int(number) if time_type == "BIGINT" and number == int(number) else number
+    query, values = "trim(?)::timestamptz", [text]
+    if number is not None:
+        # Of a log whose integers are dates: written as the log has them, 20240131.
+        query, values = "strptime(?, ?)", [text.strip(), calendar_format([text]) or "none"]
+    try:
+        micros = con.execute(f"select epoch_us({query})", values).fetchall()[0][0]
+    except (duckdb.ConversionException, duckdb.InvalidInputException):
+        micros = None
+    if micros is None:
+        also = ", or as a number in the unit of the log's times" if is_plain else ""
+        raise UsageError(
+            f"--split time: {text!r} is no date or time", tip=f"Write it like 2024-01-31 or 2024-01-31T12:00:00{also}."
+        )
+    units = units_a_second(time_type, counts)
+    return int(micros) * units // 10**6

@@ -1,0 +1,151 @@
+"""Dense numbers for users and items that do not depend on the order of files or rows.
+
+Items are numbered by the byte order of their ids, users by the order of the MD5 of theirs, so that any run of
+consecutive users is a fair sample of all. Numbers of an earlier run are kept, new ids come after them. During cleaning
+rows carry provisional numbers (0-based, in the same order); what survives is numbered from 1 at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from genpas_cli.runtime.arrow_errors import UNREADABLE
+from genpas_cli.runtime.errors import DataError
+
+Kind = Literal["user", "item"]
+KINDS: tuple[Kind, ...] = ("user", "item")
+
+_ORDER = {"item": "ids.id", "user": "md5(ids.id), ids.id"}
+
+
+def create_numbers(con: duckdb.DuckDBPyConnection, kind: Kind, ids: str, known: pa.Table | None) -> int:
+    """Create `stage.users` or `stage.items` (key, id, number in an earlier run); their rowid is the provisional number.
+
+    Args:
+        con: connection with the stage.
+        kind: which ids.
+        ids: query of the distinct ones: key (what rows carry) and id (its text).
+        known: numbers of an earlier run (columns num, id).
+
+    Returns:
+        How many there are.
+    """
+    if known is None:
+        known = pa.table({"num": pa.array([], pa.int32()), "id": pa.array([], pa.string())})
+    con.register("known_ids", known)
+    con.execute(
+        f"create table stage.{kind}s as select key, ids.id, known_ids.num as known from ({ids}) ids "
+        f"left join known_ids on known_ids.id = ids.id order by known_ids.num nulls last, {_ORDER[kind]}"
+    )
+    con.unregister("known_ids")
+    return int(con.sql(f"select count(*) from stage.{kind}s").fetchall()[0][0])
+
+
+def staged_ids(kind: Kind) -> str:
+    """Return the query of the ids that stand in the log; only the distinct ones are turned into text."""
+    return f"select {kind}_id as key, {kind}_id::varchar as id from (select distinct {kind}_id from stage.rows)"
+
+
+def drop_unknown(con: duckdb.DuckDBPyConnection, known: pa.Table) -> int:
+    """Delete the staged rows whose item the reused numbers lack; return how many."""
+    con.register("known_ids", known)
+    query = f"select key from ({staged_ids('item')}) where id not in (select id from known_ids)"
+    dropped = con.execute(f"delete from stage.rows where item_id in ({query})").fetchall()[0][0]
+    con.unregister("known_ids")
+    return int(dropped)
+
+
+def read_known(path: str, kind: Kind) -> pa.Table:
+    """Return the numbers of an earlier run (columns num int32, id string) from its Parquet file or store.
+
+    Raises:
+        DataError: no such file, or it does not hold the numbers 1..n each once.
+    """
+    file = Path(path)
+    tip = f"Give {kind}s.parquet of a pairs directory, or a store."
+    if not file.is_file():
+        raise DataError(f"--{kind}s {path}: no such file", tip=tip)
+    names = [f"{kind}_num", f"{kind}_id"]
+    try:
+        table = _read_numbers(file, kind, names)
+        table = pa.table({"num": table.column(0).cast(pa.int32()), "id": table.column(1).cast(pa.string())})
+        table.validate(full=True)
+    except (duckdb.Error, KeyError, *UNREADABLE) as error:
+        raise DataError(f"--{kind}s {path} has no columns {names[0]}, {names[1]}", tip=tip) from error
+    if table.column("num").null_count or table.column("id").null_count:
+        raise DataError(f"--{kind}s {path}: a row without number or id", tip=tip)
+    numbers = np.sort(table.column("num").to_numpy())
+    if not np.array_equal(numbers, np.arange(1, len(numbers) + 1)):
+        raise DataError(f"--{kind}s {path}: the numbers are not 1..{len(numbers)}, each once", tip=tip)
+    if len(table.column("id").unique()) != len(numbers):
+        raise DataError(f"--{kind}s {path}: an id stands there twice", tip=tip)
+    return table
+
+
+def _read_numbers(file: Path, kind: Kind, names: list[str]) -> Any:
+    with file.open("rb") as head:
+        is_duckdb = head.read(12)[8:] == b"DUCK"
+    if not is_duckdb:
+        return pq.read_table(file, columns=names)
+    with duckdb.connect(str(file), read_only=True) as con:
+        return con.sql(f"select {', '.join(names)} from {kind}s order by 1").to_arrow_table()
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Final numbers of the ids of one kind."""
+
+    by_provisional: NDArray[np.int32]
+    """Final number (from 1) by provisional number; 0 where nothing of it is left."""
+    count: int
+    """Numbers given, those of an earlier run included."""
+
+
+def final_numbers(
+    con: duckdb.DuckDBPyConnection, kind: Kind, alive: NDArray[np.bool_] | None, known: pa.Table | None
+) -> Numbers:
+    """Number what is left: known ids as before, the others after them in provisional order."""
+    if known is None:
+        alive = (
+            np.ones(int(con.sql(f"select count(*) from stage.{kind}s").fetchall()[0][0]), bool)
+            if alive is None
+            else alive
+        )
+        return Numbers(np.where(alive, np.cumsum(alive), 0).astype(np.int32), int(alive.sum()))
+    reader = con.sql(f"select coalesce(known, 0) as known from stage.{kind}s order by rowid").to_arrow_table()
+    numbers = reader.column(0).to_numpy().astype(np.int32)
+    new = (numbers == 0) if alive is None else (numbers == 0) & alive
+    numbers[new] = known.num_rows + np.arange(1, new.sum() + 1)
+    return Numbers(numbers, known.num_rows + int(new.sum()))
+
+
+def vocabulary_query(con: duckdb.DuckDBPyConnection, kind: Kind, numbers: Numbers, known: pa.Table | None) -> str:
+    """Register the final numbers and return a query of (num, id), those of an earlier run included, by num."""
+    rows = np.flatnonzero(numbers.by_provisional).astype(np.int32)
+    con.register(f"{kind}_numbers", pa.table({"num": numbers.by_provisional[rows], "row": rows}))
+    query = f"select n.num, s.id from {kind}_numbers n join stage.{kind}s s on s.rowid = n.row"
+    if known is not None:
+        con.register(f"known_{kind}s", known)
+        query = f"{query} where n.num > {known.num_rows} union all select num, id from known_{kind}s"
+    return f"select num, id from ({query}) order by num"
+
+
+def check_unknown(con: duckdb.DuckDBPyConnection, known: pa.Table, path: str) -> None:
+    """Raise DataError if the log has items that the reused numbers lack."""
+    con.register("known_ids", known)
+    query = f"select id from ({staged_ids('item')}) where id not in (select id from known_ids) order by id"
+    rows = con.sql(query).fetchall()
+    con.unregister("known_ids")
+    if rows:
+        raise DataError(
+            f"{len(rows):,} items of the log are not in {path}, such as {', '.join(repr(row[0]) for row in rows[:3])}",
+            tip="Append them with --unknown-items add, or drop their rows with --unknown-items drop.",
+        )

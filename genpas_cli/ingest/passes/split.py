@@ -1,0 +1,125 @@
+"""Which interactions are held out, and whether chance decided it: splits and ties."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genpas_cli.ingest.options import Evaluated
+from genpas_cli.ingest.passes.histories import History, same_as_previous
+from genpas_cli.runtime.errors import UsageError
+
+TRAIN, VALIDATION, TEST, UNUSED = range(4)
+"""Codes of the split column."""
+
+_LEAVE_ONE_OUT_LENGTH = 3
+"""Fewest interactions of a user for one in each split."""
+
+
+@dataclass(frozen=True)
+class SplitRule:
+    """A split, ready to apply."""
+
+    kind: str
+    """`leave-one-out`, `time` or `none`."""
+    bounds: tuple[int | float, int | float] | None = None
+    """First times of validation and of test, in the unit of the time column (kind `time`)."""
+    evaluated: Evaluated = "all"
+    """Which of a user's held-out interactions are targets."""
+
+
+def parse_split(text: str) -> tuple[str, tuple[str, str] | None]:
+    """Return the kind of a split, and the two bounds of `time:VALID,TEST` as written.
+
+    Raises:
+        UsageError: no such split.
+    """
+    if text in ("leave-one-out", "none"):
+        return text, None
+    kind, _, bounds = text.partition(":")
+    parts = tuple(part.strip() for part in bounds.split(","))
+    if kind == "time" and len(parts) == 2 and all(parts):  # noqa: PLR2004  # validation and test
+        return "time", (parts[0], parts[1])
+    raise UsageError(
+        f"unknown split {text!r}; there are leave-one-out, none and time:VALID,TEST",
+        tip="For example --split time:0.8,0.9 or --split time:2024-01-01,2024-02-01",
+    )
+
+
+def split_codes(history: History, rule: SplitRule) -> NDArray[np.uint8]:
+    """Return the split of each row, uint8 codes; in a user's order the codes never decrease but for UNUSED."""
+    codes = np.full(len(history), TRAIN, np.uint8)
+    if rule.kind == "leave-one-out":
+        starts = history.starts()
+        ends = np.append(starts[1:], len(history))
+        long = ends[ends - starts >= _LEAVE_ONE_OUT_LENGTH]
+        codes[long - 1], codes[long - 2] = TEST, VALIDATION
+    elif rule.kind == "time":
+        assert rule.bounds is not None
+        assert history.time is not None
+        codes[history.time >= rule.bounds[0]] = VALIDATION
+        codes[history.time >= rule.bounds[1]] = TEST
+    return codes
+
+
+def drop_unevaluated(history: History, codes: NDArray[np.uint8], evaluated: Evaluated) -> NDArray[np.uint8]:
+    """Return the codes with held-out interactions that are no targets marked UNUSED.
+
+    One that a user begins with is marked only where another of its split is the target: it is held out for want of a
+    training interaction before it, whatever is evaluated.
+    """
+    if evaluated == "all":
+        return codes
+    repeat = same_as_previous(history.user, codes)
+    followed = np.append(repeat[1:], np.zeros(min(len(codes), 1), bool))
+    extra = followed
+    if evaluated == "first":
+        # What a user begins with has no input, and gives way to the next of its split.
+        begins = ~same_as_previous(history.user) & followed
+        extra = begins | (repeat & ~np.append(np.zeros(min(len(codes), 1), bool), begins[:-1]))
+    return np.where(extra & (codes != TRAIN), UNUSED, codes).astype(np.uint8)
+
+
+@dataclass
+class Ties:
+    """Counts of events whose place in their user's order the times do not decide."""
+
+    events: int = 0
+    tied_events: int = 0
+    users: int = 0
+    """Users with something held out."""
+    test: int = 0
+    """Of these, users whose first test event has the time of the event before it."""
+    validation: int = 0
+    """Likewise for the first validation event."""
+    either: int = 0
+
+    def add(self, history: History, codes: NDArray[np.uint8]) -> None:
+        """Count the rows of some whole users, given their splits before any is marked UNUSED."""
+        self.events += len(history)
+        starts = history.starts()
+        held_out = np.maximum.reduceat(codes, starts) > TRAIN
+        self.users += int(held_out.sum())
+        if history.time is None:
+            return
+        same = same_as_previous(history.user, history.time)
+        self.tied_events += int((same | np.append(same[1:], np.zeros(min(len(same), 1), bool))).sum())
+        step = same & (np.diff(codes, prepend=codes[:1]) != 0)
+        test = np.logical_or.reduceat(step & (codes == TEST), starts)
+        # The boundary between train and validation; a user without validation has none.
+        validation = np.logical_or.reduceat(step & (codes == VALIDATION), starts)
+        self.test += int(test.sum())
+        self.validation += int(validation.sum())
+        self.either += int((test | validation).sum())
+
+    def shares(self) -> dict[str, float]:
+        """Return `tied_events` as a share of events, the others of users with something held out; all 0..1."""
+        users = max(self.users, 1)
+        return {
+            "tied_events": self.tied_events / max(self.events, 1),
+            "tied_test": self.test / users,
+            "tied_validation": self.validation / users,
+            "tied_either": self.either / users,
+        }

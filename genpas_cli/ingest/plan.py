@@ -1,0 +1,104 @@
+"""What `ingest` would read, and what that takes, before anything is read but the first values of each file."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genpas_cli.augment.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
+from genpas_cli.augment.options import IngestOptions
+from genpas_cli.augment.source import Sources, source_names
+from genpas_cli.ingest.columns.plans import Plan
+from genpas_cli.ingest.job import check_ingest_options
+from genpas_cli.ingest.passes.appending import earlier_store
+from genpas_cli.ingest.staging.stage_place import stage_place
+from genpas_cli.ingest.staging.staging import plan_of
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.database import BESIDE, COUNTED, connect
+from genpas_cli.runtime.machine import resolve, scratch_directory
+from genpas_cli.store.store import check_is_store
+
+
+@dataclass(frozen=True)
+class IngestPlan:
+    """How logs would be read, and what it would take; `genpas ingest --dry-run` prints exactly this.
+
+    Bytes are of all the rows: how many cleaning drops is not known before.
+    """
+
+    files: list[dict[str, Any]]
+    """`name`, `format`, `rows` (exact of Parquet, of others estimated by their size and first values)."""
+    columns: dict[str, Any]
+    """Which columns of the first file are `user`, `item`, `time` (None: the order of rows counts), and `keep`."""
+    interactions: int
+    """Rows of all files, and of the store that they are appended to."""
+    staged_in: str
+    """Where rows are before they are sorted: `memory`, or a `file` in the temporary directory."""
+    sorts: int
+    """In how many parts, runs of users, they are sorted."""
+    memory: int
+    """Bytes, estimated; users and items, which are not known before, add some 44 each."""
+    temporary: int
+    """Bytes in the temporary directory, estimated."""
+    bytes: int
+    """Of the store, estimated."""
+    threads: int
+    """That sort and read."""
+
+
+@checked
+def plan_ingest(
+    sources: Sources, options: IngestOptions | None = None, *, append_to: str | Path | None = None
+) -> IngestPlan:
+    """Return how `ingest` would read logs and what it would take, and write nothing.
+
+    Args:
+        sources: as for `ingest`; what can be read once, and what lies on object storage, is read for it.
+        options: as for `ingest`.
+        append_to: the store that they would be appended to.
+
+    Raises:
+        UsageError, DataError, MachineError: see `ingest`.
+    """
+    options = options or IngestOptions()
+    check_ingest_options(options)
+    machine = resolve(options)
+    if append_to is not None:
+        check_is_store(Path(append_to))
+    with (
+        scratch_directory(machine.temp_dir) as scratch,
+        connect(machine, scratch) as database,
+        earlier_store(database, Path(append_to)) if append_to is not None else nullcontext() as earlier,
+    ):
+        if earlier is not None:
+            options = earlier.options(options)
+        plan = plan_of(database.con, source_names(sources), options, scratch)
+        before = 0 if earlier is None else earlier.rows
+        return _planned(plan, before, database.memory, machine.threads)
+
+
+def _planned(plan: Plan, before: int, memory: int, threads: int) -> IngestPlan:
+    place, roles, kept = stage_place(plan, memory), plan.roles[0], len(plan.keep)
+    of_files = [round(rows) for rows in place.rows]
+    rows = sum(of_files)
+    held, in_file = (0, place.bytes) if place.in_file else (place.bytes, 0)
+    for_sort = memory - held
+    return IngestPlan(
+        files=[
+            {"name": log.name, "format": log.format, "rows": count}
+            for log, count in zip(plan.logs, of_files, strict=True)
+        ],
+        columns={
+            "user": roles.user.name, "item": roles.item.name, "time": None if roles.time is None else roles.time.name,
+            "keep": [extra.name for extra in plan.keep],
+        },
+        interactions=before + rows,
+        staged_in="file" if place.in_file else "memory",
+        sorts=sorts(rows, kept, for_sort),
+        memory=BESIDE + int((held + min(sort_bytes(rows, kept, for_sort), for_sort)) / COUNTED),
+        temporary=in_file + spilled_bytes(rows, kept, for_sort),
+        bytes=store_bytes(before + rows, kept),
+        threads=threads,
+    )  # fmt: skip

@@ -1,0 +1,218 @@
+"""Fills `stage.rows` from the files, and sends rows that cannot be used to the rejects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from genpas_cli.ingest.columns.plans import Plan
+from genpas_cli.ingest.columns.times import common_type
+from genpas_cli.ingest.formats.readers import LogFile, first_line
+from genpas_cli.ingest.quoting import identifier
+from genpas_cli.ingest.staging.rejects import SKIP_TIP, Reason, Reasons, Rejects, clean_copy, locate
+from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError
+
+Progress = Callable[[str], None]
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one file gave to the table."""
+
+    log: LogFile
+    first: int
+    """`rowid` of its first row."""
+    staged: int
+    rejected: int
+    """Rows left out because the text is malformed."""
+
+    @property
+    def rows(self) -> int:
+        """Rows in the file."""
+        return self.staged + self.rejected
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The table as loaded."""
+
+    plan: Plan
+    parts: tuple[Part, ...]
+
+
+def load(con: duckdb.DuckDBPyConnection, plan: Plan, scratch: Path, rejects: Rejects, progress: Progress) -> Loaded:
+    """Create `stage.rows` and fill it file by file, which keeps the order of the files at any number of threads.
+
+    Rows with a time that cannot be read are in it, with NULL. Where the values of a column turn out to be of a wider
+    kind than the first ones said (integers, then 12.5), everything is read again with that.
+
+    Raises:
+        DataError: a file cannot be read, or a row is malformed where that is an error.
+    """
+    rejected = [0] * len(plan.logs)
+    while True:
+        con.execute("DROP TABLE IF EXISTS stage.rows")
+        con.execute(f"CREATE TABLE stage.rows ({plan.definition()})")
+        parts: list[Part] = []
+        for n in range(len(plan.logs)):
+            progress(f"reading {plan.logs[n].name}")
+            first = parts[-1].first + parts[-1].staged if parts else 0
+            before = rejects.count
+            plan, staged = _insert(con, plan, n, scratch, rejects)
+            rejected[n] += rejects.count - before
+            parts.append(Part(plan.logs[n], first, staged, rejected[n]))
+        wider = _widened(con, plan, parts)
+        if wider is None:
+            return Loaded(plan, tuple(parts))
+        plan = wider
+
+
+def _insert(con: duckdb.DuckDBPyConnection, plan: Plan, n: int, scratch: Path, rejects: Rejects) -> tuple[Plan, int]:
+    log = plan.logs[n]
+    try:
+        if not log.is_suspect or log.copy:
+            return plan, _run_insert(con, plan, n)
+    except duckdb.Error as error:
+        failure = translated(log, error)
+        if not isinstance(failure, DataError) or not log.is_text or log.copy:
+            raise failure from error
+    # DuckDB has refused the text: part good rows from bad ones here, and have it read the good ones.
+    log = clean_copy(log, scratch / f"clean-{n}", rejects)
+    plan = replace(plan, logs=(*plan.logs[:n], log, *plan.logs[n + 1 :]))
+    try:
+        return plan, _run_insert(con, plan, n)
+    except duckdb.Error as error:
+        raise translated(log, error) from error
+
+
+def _run_insert(con: duckdb.DuckDBPyConnection, plan: Plan, n: int) -> int:
+    sql = f"INSERT INTO stage.rows SELECT {plan.selection(n)} FROM {plan.logs[n].relation(con)}"
+    return int(con.execute(sql).fetchall()[0][0])
+
+
+def translated(log: LogFile, error: duckdb.Error) -> GenpasError:
+    """Return what an error of DuckDB on reading a file means to the user; an interrupt is raised again as it is."""
+    text = str(error)
+    if lacking := machine_lacks(error):
+        return lacking
+    if "strptime" in text or "format specifier" in text:
+        return UsageError(
+            f"--time-format is no strptime format ({first_line(error)})", tip="For example '%d/%m/%Y %H:%M'."
+        )
+    return DataError(
+        f"{log.name}: cannot be read as {log.format}; it is malformed, truncated or corrupt ({first_line(error)})",
+        tip="If it is something else, say so with --format, --delimiter, --quote or --encoding.",
+    )
+
+
+def machine_lacks(error: duckdb.Error) -> MachineError | None:
+    """Return the error for memory or disk that ran out, if it is one; an interrupt is raised again as it is."""
+    if isinstance(error, duckdb.InterruptException) or "nterrupted" in str(error):
+        raise error
+    if "No space left" in str(error) or "max_temp_directory_size" in str(error):
+        return MachineError(
+            f"no space left on the disk for temporary files ({first_line(error)})",
+            tip="Free some space, or choose another disk with --temp-dir.",
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return MachineError(
+            f"not enough memory to read the logs ({first_line(error)})", tip="Give more: --memory-limit."
+        )
+    return None
+
+
+def _widened(con: duckdb.DuckDBPyConnection, plan: Plan, parts: list[Part]) -> Plan | None:
+    """Return the plan with the kind of time that more values fit, or None if there is no such."""
+    times = list(plan.times)
+    for n, time in enumerate(plan.times):
+        if time.wider is None or not _has_missing(con, parts[n]):
+            continue
+        fits = f"({time.sql}) IS NULL AND ({time.wider.sql}) IS NOT NULL"
+        query = f"SELECT count(*) FROM {parts[n].log.relation(con)} WHERE {fits}"
+        if con.execute(query).fetchall()[0][0]:
+            times[n] = time.wider
+    if tuple(times) == plan.times:
+        return None
+    kind = common_type([time.type for time in times], [log.name for log in plan.logs])
+    return replace(plan, times=tuple(times), time_type=kind)
+
+
+def _has_missing(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
+    within = f"rowid BETWEEN {part.first} AND {part.first + part.staged - 1}"
+    return bool(con.execute(f"SELECT 1 FROM stage.rows WHERE time IS NULL AND {within} LIMIT 1").fetchall())
+
+
+def reject_bad_values(con: duckdb.DuckDBPyConnection, loaded: Loaded, rejects: Rejects) -> None:
+    """Take the rows whose time or rating is missing or cannot be read out of `stage.rows`.
+
+    Raises:
+        DataError: there is one, and bad rows are errors.
+    """
+    plan = loaded.plan
+    tests = [f"{name} IS NULL" for name, has in (("time", bool(plan.times)), ("rating", plan.has_rating)) if has]
+    if not tests:
+        return
+    bad = " OR ".join(tests)
+    if not con.execute(f"SELECT count(*) FROM stage.rows WHERE {bad}").fetchall()[0][0]:
+        return
+    for n, part in enumerate(loaded.parts):
+        rows = _bad_rows(con, part, bad, has_time=bool(plan.times), first_only=not rejects.skip)
+        for row in locate(con, part.log, rows, _reasons(plan, n)):
+            rejects.add(row)
+    con.execute(f"DELETE FROM stage.rows WHERE {bad}")
+
+
+def _bad_rows(
+    con: duckdb.DuckDBPyConnection, part: Part, bad: str, *, has_time: bool, first_only: bool
+) -> Iterator[tuple[int, int]]:
+    within = f"rowid BETWEEN {part.first} AND {part.first + part.staged - 1}"
+    reason = "CAST(time IS NOT NULL AS INTEGER)" if has_time else "0"
+    limit = "LIMIT 1" if first_only else ""
+    query = f"SELECT rowid - {part.first}, {reason} FROM stage.rows WHERE ({bad}) AND {within} ORDER BY rowid {limit}"
+    rows, reasons = con.execute(query).fetchnumpy().values()
+    return zip(rows.tolist(), reasons.tolist(), strict=True)
+
+
+def _reasons(plan: Plan, n: int) -> Reasons:
+    reasons: Reasons = []
+    roles = plan.roles[n]
+    if plan.times and roles.time is not None:
+        kind, name = plan.times[n].kind, roles.time.name
+        reasons.append(
+            Reason(
+                roles.time,
+                lambda value: f"time {value!r} in column {name!r} is not {_article(kind)}",
+                lambda _: "If that is not how times are written there: --time-format" if plan.time_format else "",
+            )
+        )
+    if plan.has_rating and roles.rating is not None:
+        column = roles.rating.name
+        reasons.append(
+            Reason(
+                roles.rating,
+                lambda value: f"rating {value!r} in column {column!r} is not a number",
+                lambda value: _comma_hint(column, value, plan.min_rating),
+            )
+        )
+    return reasons
+
+
+def _comma_hint(column: str, value: str, least: float | None) -> str:
+    """Return the condition that reads a column of decimal commas, if it is one."""
+    if not _DECIMAL_COMMA.fullmatch(value):
+        return ""
+    name = column if column.isidentifier() else identifier(column).replace('"', '\\"')
+    condition = f"replace({name}, ',', '.')::double >= {least:g}"
+    return f'If commas are decimal there, instead of --min-rating: --where "{condition}"'
+
+
+def _article(kind: str) -> str:
+    return kind if kind.startswith(("a ", "ISO")) else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+__all__ = ["SKIP_TIP", "Loaded", "Part", "Progress", "load", "reject_bad_values", "translated"]

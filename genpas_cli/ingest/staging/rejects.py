@@ -1,0 +1,260 @@
+"""Bad rows: found with file, line and reason, then an error or a line in the rejects file.
+
+DuckDB says that a text is malformed, but counts records where a person counts lines, keeps its own rejects outside the
+memory limit, and lets one open quote swallow the rest of the file. So when it refuses a file, the file is gone through
+once more here; good rows go to a clean copy that DuckDB then reads.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from genpas_cli.ingest.columns.columns import Column
+from genpas_cli.ingest.columns.identity import json_id_defect
+from genpas_cli.ingest.formats.json_values import is_python, read_values
+from genpas_cli.ingest.formats.readers import LogFile
+from genpas_cli.ingest.formats.records import (
+    LONGEST_LINE,
+    Record,
+    not_text,
+    read_lines,
+    read_records,
+    readable,
+    rewrite,
+)
+from genpas_cli.runtime.errors import DataError, MachineError
+
+if TYPE_CHECKING:
+    import duckdb
+
+SKIP_TIP = "Correct the file; or leave malformed rows out and list them in a rejects file: --bad-rows skip"
+
+
+_HEADER = ("file", "line", "reason", "text")
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used."""
+
+    file: str
+    line: int
+    """Line of a text file, row of a binary one; from 1."""
+    reason: str
+    text: str
+    """The row as the file has it."""
+    unit: Literal["line", "row"] = "line"
+    hint: str = ""
+    """What else may be done about it."""
+
+    def error(self, tip: str = SKIP_TIP) -> DataError:
+        """Return the error that this row is by default."""
+        shown = self.text if len(self.text) <= 200 else self.text[:197] + "..."  # noqa: PLR2004  # two terminal lines
+        return DataError(f"{self.file}, {self.unit} {self.line}: {self.reason}: {shown!r}", tip=tip)
+
+
+@dataclass
+class Rejects:
+    """Where bad rows go: into a CSV file with `--bad-rows skip`, else they are errors."""
+
+    path: Path
+    skip: bool
+    count: int = 0
+    _closing: ExitStack = field(default_factory=ExitStack)
+    _writer: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.close()
+
+    def add(self, row: BadRow) -> None:
+        """Take a bad row.
+
+        Raises:
+            DataError: bad rows are errors.
+        """
+        if not self.skip:
+            quoted = " (or a quote is meant as such: --quote '')" if "quote" in row.reason else ""
+            raise row.error(SKIP_TIP + quoted + (f". {row.hint}" if row.hint else ""))
+        try:
+            if self._writer is None:
+                stream = self._closing.enter_context(self.path.open("w", encoding="utf-8", newline=""))
+                self._writer = csv.writer(stream)
+                self._writer.writerow(_HEADER)
+            self._writer.writerow([row.file, row.line, row.reason, row.text])
+        except OSError as error:
+            raise MachineError(f"{self.path}: bad rows cannot be written: {error.strerror or error}") from error
+        self.count += 1
+
+
+def foreign_in_rejects(path: Path) -> str | None:
+    """Tell whether an existing file is one of rejects, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    if path.is_symlink() or not path.is_file():
+        return "it is not a file"
+    with path.open("rb") as file:
+        head = file.readline(100)
+    return None if head.decode("ascii", "replace").strip() in ("", ",".join(_HEADER)) else "it is not a file of rejects"
+
+
+def read_again(log: LogFile) -> Iterator[Record]:
+    """Yield the rows of a text file, good and bad ones, with their lines.
+
+    A record of JSON has its values in the order of the file's columns, one of sequence text its line.
+    """
+    for record in _records(log):
+        wrong = not_text(record.text)
+        yield record if wrong is None else Record(record.line, readable(record.text), [], wrong)
+
+
+def _records(log: LogFile) -> Iterator[Record]:
+    if log.format == "json":
+        for line, text, _ in read_values(log.source.path, log.compression, log.name):
+            if text:
+                yield _json_record(line, text, log.columns)
+        return
+    newline = log.dialect.newline if log.dialect else "\n"
+    lines = read_lines(log.source.path, log.compression, newline)
+    if log.dialect and log.format not in ("jsonl", "sequences"):
+        yield from read_records(lines, log.dialect)
+        return
+    for number, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
+        if log.format == "sequences":
+            defect = (
+                f"longer than {LONGEST_LINE:,} characters"
+                if len(text.encode("utf-8", "replace")) > LONGEST_LINE
+                else None
+            )
+            yield Record(number, text, [text], defect)
+        else:
+            yield _json_record(number, text, log.columns)
+
+
+def _json_record(number: int, line: str, columns: tuple[Column, ...]) -> Record:
+    keys = list[str]()
+
+    def with_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys[:] = [key for key, _ in pairs]  # the last call is that of the outermost object
+        return dict(pairs)
+
+    try:
+        value = json.loads(line, object_pairs_hook=with_keys)
+    except (ValueError, RecursionError) as error:
+        detail = "a Python literal, not JSON" if is_python(line) else f"malformed JSON ({error})"
+        return Record(number, line, [], detail)
+    if not isinstance(value, dict):
+        return Record(number, line, [], "not a JSON object")
+    if len(value) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        return Record(number, line, [], f"the key {twice!r} stands twice in one object")
+    for column in columns:
+        if column.json is not None and (defect := json_id_defect(value.get(column.name))) is not None:
+            return Record(number, line, [], f"the value in column {column.name!r} is {defect}")
+    found = (value.get(column.name) for column in columns)
+    return Record(number, line, ["" if v is None else v if isinstance(v, str) else json.dumps(v) for v in found])
+
+
+def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
+    """Part a text file into a clean copy and rejects; return the file as read from the copy.
+
+    Raises:
+        DataError: a bad row, where these are errors.
+        MachineError: the copy cannot be written.
+    """
+    delimiter = log.dialect.delimiter if log.dialect else ""
+    quote = log.dialect.quote if log.dialect else ""
+    try:
+        with copy.open("w", encoding="utf-8", newline="") as stream:
+            for record in read_again(log):
+                if record.defect:
+                    rejects.add(BadRow(log.name, record.line, record.defect, record.text))
+                else:
+                    # A value of JSON may stand on several lines; in strings there are no line ends.
+                    is_cut = log.dialect is not None and log.format != "sequences"
+                    text = rewrite(record, delimiter, quote) if is_cut else re.sub("[\r\n]+", " ", record.text)
+                    stream.write(text + "\n")
+    except OSError as error:
+        raise MachineError(
+            f"{copy.parent}: no clean copy of {log.name} can be written: {error.strerror or error}"
+        ) from error
+    return replace(log, copy=copy)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What to say of a column's bad values."""
+
+    column: Column
+    describe: Callable[[str], str]
+    """Gives what is wrong with a value."""
+    hint: Callable[[str], str]
+    """Gives what may be done about it beside the usual; empty for nothing."""
+
+
+Reasons = list[Reason]
+"""One for each column that may be bad."""
+
+
+def locate(
+    con: duckdb.DuckDBPyConnection, log: LogFile, rows: Iterator[tuple[int, int]], reasons: Reasons
+) -> Iterator[BadRow]:
+    """Find staged rows in their file again.
+
+    Args:
+        con: a connection.
+        log: the file.
+        rows: for each bad row, ascending: its number among the staged rows of the file, from 0, and which of the
+            reasons it has.
+        reasons: the columns that may be bad.
+    """
+    values = _text_rows(log, reasons) if log.is_text else _binary_rows(con, log, reasons)
+    number = -1
+    for row, which in rows:
+        place = next(itertools.islice(values, row - number - 1, None), None)
+        number, reason = row, reasons[which]
+        if place is None:
+            # Only if our reading of a text and DuckDB's differ; better without the line than with a wrong one.
+            raise DataError(f"{log.name}: row {row + 1} has no {reason.column.name} that can be read", tip=SKIP_TIP)
+        line, text, found = place
+        value = found[which]
+        said, hint = f"no {reason.column.name}", ""
+        if value.strip():
+            said, hint = reason.describe(value), reason.hint(value)
+        yield BadRow(log.name, line, said, text, "line" if log.is_text else "row", hint)
+
+
+def _text_rows(log: LogFile, reasons: Reasons) -> Iterator[tuple[int, str, list[str]]]:
+    positions = [log.columns.index(reason.column) for reason in reasons]
+    in_path = ["".join(reason.column.samples[:1]) if reason.column.in_path else "" for reason in reasons]
+    for record in read_again(log):
+        if not record.defect:
+            in_file = len(record.fields)
+            found = [record.fields[p] if p < in_file else "" for p in positions]
+            yield record.line, record.text, [a or b for a, b in zip(found, in_path, strict=True)]
+
+
+def _binary_rows(
+    con: duckdb.DuckDBPyConnection, log: LogFile, reasons: Reasons
+) -> Iterator[tuple[int, str, list[str]]]:
+    fields = ", ".join(f"CAST({reason.column.sql} AS VARCHAR)" for reason in reasons)
+    everything = ", ".join(f"CAST({column.sql} AS VARCHAR)" for column in log.columns)
+    query = f"SELECT concat_ws(',', {everything}), {fields} FROM {log.relation(con)}"
+    line = 0
+    for batch in con.sql(query).to_arrow_reader(1 << 14):
+        for text, *values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            line += 1
+            yield line, text or "", [value or "" for value in values]

@@ -1,0 +1,105 @@
+"""The hash of a row for `--dedup exact`: of the values in its columns, whatever their order and the text around them.
+
+User, item and time count as they are read; this module is about all other columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from genpas_cli.ingest.columns.times import INTEGERS
+from genpas_cli.ingest.quoting import literal
+
+if TYPE_CHECKING:
+    from genpas_cli.ingest.columns.columns import Column, Roles
+    from genpas_cli.ingest.formats.readers import LogFile
+
+_DEPTH = 4
+"""Levels of nested JSON within which the order of keys does not matter."""
+
+_WHOLE = "'[+-]?[0-9]+[.]0+'"
+
+
+def other_values(logs: Sequence[LogFile], roles: Sequence[Roles]) -> tuple[str, ...]:
+    """Return for each file the SQL of what is hashed beside user, item and time; the same values in every file.
+
+    A column that a file lacks counts as missing values.
+
+    Args:
+        logs: the files.
+        roles: of each.
+    """
+    others = [
+        [column for column in log.columns if column not in (role.user, role.item, role.time)]
+        for log, role in zip(logs, roles, strict=True)
+    ]
+    if any(log.whole_json for log in logs):
+        return tuple(
+            _of_json(role) if log.whole_json else _named_values(columns)
+            for log, role, columns in zip(logs, roles, others, strict=True)
+        )
+    names = sorted({column.name.lower() for columns in others for column in columns})
+    found = [{column.name.lower(): column for column in columns} for columns in others]
+    types = {name: _common_type([columns[name] for columns in found if name in columns]) for name in names}
+    return tuple(", ".join(_value(columns.get(name), types[name]) for name in names) for columns in found)
+
+
+def _common_type(columns: Sequence[Column]) -> str:
+    types = {column.type for column in columns}
+    if len(types) == 1:
+        return types.pop()
+    if types <= INTEGERS:
+        return "BIGINT"
+    return "DOUBLE" if types <= {*INTEGERS, "FLOAT", "DOUBLE"} else "VARCHAR"
+
+
+def _value(column: Column | None, kind: str) -> str:
+    if column is None:
+        return "NULL"
+    value = column.sql if column.type == kind else f"CAST({column.sql} AS {kind})"
+    return _plain(value) if kind == "VARCHAR" else value
+
+
+def _plain(text: str) -> str:
+    """Return SQL of a text in which whole numbers have no fraction: pandas writes 5 as 5.0 beside a missing value."""
+    whole = f"contains({text}, '.') AND regexp_full_match({text}, {_WHOLE})"
+    return f"CASE WHEN {whole} THEN split_part({text}, '.', 1) ELSE {text} END"
+
+
+def _named_values(columns: Sequence[Column]) -> str:
+    values = (f"{literal(column.name + '=')} || {_value(column, 'VARCHAR')}" for column in columns)
+    return f"list_sort(list_filter(CAST([{', '.join(values)}] AS VARCHAR[]), lambda x: x IS NOT NULL))"
+
+
+def _of_json(roles: Roles) -> str:
+    named = [column.name for column in (roles.user, roles.item, roles.time) if column is not None]
+    keys = f"list_filter(json_keys(json), lambda k: k NOT IN ({', '.join(map(literal, named))}))"
+    value = _canonical(_member("json", "k"), _DEPTH)
+    values = f"list_transform({keys}, lambda k: k || '=' || {value})"
+    return f"list_sort(list_filter({values}, lambda x: x IS NOT NULL))"
+
+
+def _member(value: str, key: str) -> str:
+    return f"json_extract({value}, '/' || replace(replace({key}, '~', '~0'), '/', '~1'))"
+
+
+def _canonical(value: str, depth: int) -> str:
+    """Return SQL that writes JSON with its keys in order and no blanks; NULL for null."""
+    # Nested: lambdas name their parameters by depth.
+    key, each = f"k{depth}", f"e{depth}"
+    number = f"WHEN 'DOUBLE' THEN {_plain(_number(value))}"
+    scalar = f"CASE json_type({value}) WHEN 'NULL' THEN NULL {number} ELSE {value} ->> '$' END"
+    if depth == 0:
+        return scalar
+    keys = f"list_sort(json_keys({value}))"
+    members = f"list_transform({keys}, lambda {key}: {key} || '=' || {_canonical(_member(value, key), depth - 1)})"
+    elements = f"list_transform(json_extract({value}, '$[*]'), lambda {each}: {_canonical(each, depth - 1)})"
+    return (
+        f"CASE json_type({value}) WHEN 'OBJECT' THEN CAST({members} AS VARCHAR) "
+        f"WHEN 'ARRAY' THEN CAST({elements} AS VARCHAR) ELSE {scalar} END"
+    )
+
+
+def _number(value: str) -> str:
+    return f"CAST(CAST({value} ->> '$' AS DOUBLE) AS VARCHAR)"

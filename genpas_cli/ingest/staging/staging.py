@@ -1,0 +1,359 @@
+"""From SOURCE arguments to `stage.rows`, a table of DuckDB with one row an interaction.
+
+Columns of `stage.rows`: `user_id`, `item_id` (VARCHAR; BIGINT where every file has an integer column for it), `time`
+(unless the log has none), `row_hash` (for `--dedup exact`), `keep_0`, `keep_1` ... The order of `rowid` is the order of
+the files and of the rows in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from genpas_cli.ingest.columns.headers import reject_repeated_headers
+from genpas_cli.ingest.columns.identity import decimals_to_integers
+from genpas_cli.ingest.columns.missing import drop_missing
+from genpas_cli.ingest.columns.mixed_units import check_units
+from genpas_cli.ingest.columns.plans import Extra, Plan, plain_type, plan_load
+from genpas_cli.ingest.earlier import EarlierLog
+from genpas_cli.ingest.files.containers import unpacked
+from genpas_cli.ingest.files.duplicates import same_content
+from genpas_cli.ingest.files.encodings import as_utf8, is_utf8
+from genpas_cli.ingest.files.integrity import Subject, checking, is_clean, unreadable
+from genpas_cli.ingest.files.sources import SourceFile, compression_of, find_sources, unchanging
+from genpas_cli.ingest.formats.dialects import check_options
+from genpas_cli.ingest.formats.readers import LogFile, first_line, open_log
+from genpas_cli.ingest.formats.sequence_users import repeated_users
+from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
+from genpas_cli.ingest.quoting import identifier
+from genpas_cli.ingest.staging.filters import Condition, drop_others, read_condition, text_types
+from genpas_cli.ingest.staging.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
+from genpas_cli.ingest.staging.rejects import Rejects
+from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
+from genpas_cli.runtime.errors import DataError
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """A file that was read."""
+
+    name: str
+    format: str
+    bytes: int
+    sha256: str
+    rows: int
+    """Rows in the file, bad ones included."""
+    content_sha256: str = ""
+    """Digest of the decompressed bytes: that of the file, where it is not compressed."""
+
+
+@dataclass(frozen=True)
+class FunnelStep:
+    """A step of cleaning."""
+
+    step: str
+    dropped: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What is in `stage.rows`, and what is not."""
+
+    files: tuple[FileReport, ...]
+    time_type: str | None
+    """SQL type of column `time`: BIGINT, DOUBLE, TIMESTAMP (UTC) or TIMESTAMP_NS; None without such a column."""
+    kept: dict[str, str]
+    """Kept columns and their SQL types, in the order asked; they are `keep_0`, `keep_1` ..."""
+    funnel: tuple[FunnelStep, ...]
+    where: dict[str, str]
+    """Columns that `--where` refers to, and their SQL types."""
+    overlapping: bool
+    """Whether the times of one file do not all come before those of the next, so that events of two may be tied."""
+    first_rows: tuple[int, ...]
+    """`rowid` of the first row of each file in `stage.rows`, as `files`."""
+    notes: tuple[str, ...]
+    """What a user should know about how the logs were read."""
+
+
+def stage(  # noqa: PLR0913  # all but three by keyword
+    con: duckdb.DuckDBPyConnection,
+    sources: Sequence[str],
+    options: ReadingOptions,
+    *,
+    scratch: Path,
+    rejects: Path,
+    memory: int,
+    progress: Progress | None = None,
+    earlier: EarlierLog | None = None,
+) -> Staged:
+    """Read logs into `stage.rows`, without the rows that are bad, lack a user or an item, or fail a filter.
+
+    Args:
+        con: a connection, to which a database `stage` is attached; its time zone is UTC.
+        sources: files, patterns, directories, `-` for stdin.
+        options: how to read; where they are CleaningOptions too, as those of `ingest`, these say what to drop.
+        scratch: directory for copies, and for a large stage.
+        rejects: where bad rows go, with `--bad-rows skip`; written only if there are any.
+        memory: bytes that the connection may take.
+        progress: is told what is being done.
+        earlier: the log of the store that this one is appended to; units and types must agree.
+
+    Raises:
+        DataError: the logs cannot be used.
+        UsageError: an option makes no sense with them.
+        MachineError: disk or memory ran out.
+    """
+    originals = find_sources(sources, scratch=scratch)
+    with unchanging(originals):
+        return _staged(
+            con, originals, options, scratch=scratch, rejects=rejects, memory=memory, progress=progress or _silent,
+            earlier=earlier,
+        )  # fmt: skip
+
+
+def _staged(  # noqa: PLR0913  # as `stage`
+    con: duckdb.DuckDBPyConnection, originals: Sequence[SourceFile], options: ReadingOptions, *, scratch: Path,
+    rejects: Path, memory: int, progress: Progress, earlier: EarlierLog | None,
+) -> Staged:  # fmt: skip
+    opened = _open(con, originals, options, scratch)
+    subjects = [_subject(*files) for files in zip(opened.originals, opened.plain, opened.logs, strict=True)]
+    skip = options.bad_rows == "skip"
+    with checking(subjects) as check, Rejects(rejects, skip=skip) as bad, _own_errors(con):
+        plan, condition = _plan(con, opened)
+        attach_stage(con, stage_place(plan, memory), scratch)
+        loaded = load(con, plan, scratch, bad, progress)
+        notes = [*loaded.plan.notes, *(note for log in opened.logs for note in log.notes)]
+        for part in loaded.parts:
+            notes += repeated_users(con, part.log) if part.log.format == "sequences" else []
+        funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier, notes, memory=memory)
+        if options.decimal_ids == "integer":
+            decimals_to_integers(con, loaded.plan.id_types)
+        check_units(con, loaded, earlier)
+        overlapping = _overlapping(con, loaded)
+        kept = _finish(con, loaded.plan, earlier)
+        digests = check.result()
+    files = tuple(
+        FileReport(original.name, part.log.format, original.path.stat().st_size, *digest[:1], part.rows, *digest[1:])
+        for original, part, digest in zip(opened.originals, loaded.parts, digests, strict=True)
+    )
+    notes += same_content(files, opened.logs, allowed=options.allow_duplicate_files)
+    first_rows = tuple(part.first for part in loaded.parts)
+    return Staged(
+        files, loaded.plan.time_type, kept, funnel, where, overlapping=overlapping, first_rows=first_rows,
+        notes=tuple(notes),
+    )  # fmt: skip
+
+
+def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> Plan:
+    """Return how `stage` would read logs: their first values tell.
+
+    Args:
+        con: a connection.
+        sources: files, patterns, directories, `-` for stdin.
+        options: how to read, and where they are CleaningOptions too what to drop.
+        scratch: directory for copies.
+
+    Raises:
+        DataError, UsageError, MachineError: see `stage`.
+    """
+    originals = find_sources(sources, scratch=scratch)
+    with unchanging(originals):
+        opened = _open(con, originals, options, scratch)
+        with _own_errors(con):
+            return _plan(con, opened)[0]
+
+
+class _Opened(NamedTuple):
+    """The files of a log."""
+
+    originals: Sequence[SourceFile]
+    plain: Sequence[SourceFile]
+    """The same, where they are bzip2, xz or ZIP as decompressed copies."""
+    logs: list[LogFile]
+    options: ReadingOptions
+    cleaning: CleaningOptions
+
+
+def _open(
+    con: duckdb.DuckDBPyConnection, originals: Sequence[SourceFile], options: ReadingOptions, scratch: Path
+) -> _Opened:
+    options = check_options(options)
+    cleaning = options if isinstance(options, CleaningOptions) else CleaningOptions()
+    plain, logs = [], []
+    for n, source in enumerate(originals):
+        with _own_errors(con), _named(source):
+            plain.append(unpacked(source, scratch / f"unpacked-{n}"))
+            text = _decoded(plain[-1], options, scratch / f"utf8-{n}")
+            whole_rows = cleaning.dedup == "exact"
+            logs.append(open_log(con, text, options, scratch / f"lines-{n}", whole_rows=whole_rows))
+    if options.bad_rows == "skip":
+        # Lines that are no text are bad rows then, and no reason to stop.
+        logs = [
+            replace(log, is_suspect=True) if log.is_text and not is_clean(log.source.path, log.compression) else log
+            for log in logs
+        ]
+    return _Opened(originals, plain, logs, options, cleaning)
+
+
+def _plan(con: duckdb.DuckDBPyConnection, opened: _Opened) -> tuple[Plan, Condition | None]:
+    condition = _condition(con, opened.logs, opened.cleaning.where)
+    needed = condition.columns if condition else ()
+    return plan_load(con, opened.logs, opened.options, opened.cleaning, needed), condition
+
+
+@contextmanager
+def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Turn what DuckDB and PyArrow raise, and no step has named better, into errors of ours; an interrupt passes."""
+    try:
+        yield
+    except duckdb.Error as error:
+        failure = machine_lacks(error)
+        raise failure or DataError(f"the logs cannot be read ({first_line(error)})") from error
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DataError(f"the Arrow data is truncated or corrupt ({first_line(error)})") from error
+    finally:
+        # It would keep its file open, and be a name in the caller's database.
+        con.unregister("genpas_arrow")
+
+
+@contextmanager
+def _named(source: SourceFile) -> Iterator[None]:
+    """Name the file that cannot be read; what cannot be written is named where that is tried."""
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(source.path, source.name, error) from error
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
+def _decoded(file: SourceFile, options: ReadingOptions, copy: Path) -> SourceFile:
+    return file if is_utf8(options.encoding) else as_utf8(file, options.encoding, copy)
+
+
+def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:
+    # A copy that was made UTF-8 is UTF-8; the digests are those of the bytes before.
+    as_given = log.source is plain
+    whole = None if plain is original else original.path
+    is_utf8 = log.is_text and as_given and not log.is_suspect
+    return Subject(plain.path, original.name, compression_of(plain.path), is_utf8, whole)
+
+
+def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: str | None) -> Condition | None:
+    if where is None:
+        return None
+    # An empty part file has no values that say what its columns hold.
+    telling = (log for log in logs if any(column.samples or not column.is_text for column in log.columns))
+    return read_condition(con, where, next(telling, logs[0]).columns)
+
+
+def _clean(  # noqa: PLR0913, PLR0917  # what came of one step each; the last by keyword
+    con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions,
+    condition: Condition | None, earlier: EarlierLog | None, notes: list[str], *, memory: int,
+) -> tuple[tuple[FunnelStep, ...], dict[str, str]]:  # fmt: skip
+    rows = sum(part.rows for part in loaded.parts)
+    if rows == 0:
+        raise DataError(f"{', '.join(part.log.name for part in loaded.parts)}: no rows, only a header")
+    steps = [FunnelStep("read", 0, rows)]
+
+    def dropped(step: str, count: int) -> None:
+        steps.append(FunnelStep(step, count, steps[-1].kept - count))
+
+    reject_repeated_headers(con, loaded, bad)
+    reject_bad_values(con, loaded, bad)
+    if bad.count or bad.skip:
+        dropped("bad rows", bad.count)
+    dropped("no user or item", drop_missing(con, loaded.plan.id_types, loaded.plan.markers, notes))
+    where: dict[str, str] = {}
+    if condition is not None:
+        columns = loaded.parts[0].log.columns
+        types = _types(con, loaded.plan.where, earlier)
+        where = {extra.name: kind for extra, kind in zip(loaded.plan.where, types, strict=True)}
+        if earlier is not None:
+            _check_where(where, earlier)
+        selected = "".join(
+            f", CAST({extra.alias} AS {kind}) AS {identifier(extra.name)}"
+            for extra, kind in zip(loaded.plan.where, types, strict=True)
+        )
+        dropped("where", drop_others(con, condition, selected, columns, memory=memory))
+    if options.min_rating is not None:
+        dropped("min rating", _delete(con, f"rating < {options.min_rating!r}"))
+    return tuple(steps), where
+
+
+def _check_where(found: dict[str, str], earlier: EarlierLog) -> None:
+    """Raise DataError if a column of the condition is of another type than the store's log had: it may mean another."""
+    for name, kind in found.items():
+        wanted = earlier.types.get(name, kind)
+        if plain_type(kind) != plain_type(wanted):
+            raise DataError(
+                f"column {name} of the new log is {kind}, and in the log of {earlier.name} it is {wanted}: --where may "
+                "mean something else there",
+                tip="Append a log whose column has values of the same type; or make a new store of all logs.",
+            )
+
+
+def _delete(con: duckdb.DuckDBPyConnection, condition: str) -> int:
+    # Counting first is cheap; a DELETE marks every vector it visits and makes later scans slower.
+    count = int(con.execute(f"SELECT count(*) FROM stage.rows WHERE {condition}").fetchall()[0][0])
+    if count:
+        con.execute(f"DELETE FROM stage.rows WHERE {condition}")
+    return count
+
+
+def _types(con: duckdb.DuckDBPyConnection, extras: Sequence[Extra], earlier: EarlierLog | None) -> list[str]:
+    """Return the type of each column; of text columns as their values have it, and those of an earlier log."""
+    texts = [extra.alias for extra in extras if extra.is_text]
+    found = dict(zip(texts, text_types(con, texts), strict=True))
+    types = [found.get(extra.alias, extra.type) for extra in extras]
+    if earlier is None:
+        return types
+    return [
+        _as_before(con, extra, kind, earlier.types.get(extra.name, kind))
+        for extra, kind in zip(extras, types, strict=True)
+    ]
+
+
+def _as_before(con: duckdb.DuckDBPyConnection, extra: Extra, found: str, wanted: str) -> str:
+    """Return the type that all logs at once would give: fractions come of whole numbers, anything of missing values."""
+    if found == wanted or not extra.is_text:
+        return found
+    if (found, wanted) == ("BIGINT", "DOUBLE"):
+        return wanted
+    some = con.execute(f"SELECT count({extra.alias}) FROM stage.rows").fetchall()[0][0]
+    return found if some else wanted
+
+
+def _overlapping(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> bool:
+    if loaded.plan.time_type is None or len(loaded.parts) == 1:
+        return False
+    latest = None
+    for part in loaded.parts:
+        within = f"rowid BETWEEN {part.first} AND {part.first + part.staged - 1}"
+        first, last = con.execute(f"SELECT min(time), max(time) FROM stage.rows WHERE {within}").fetchall()[0]
+        if first is None:
+            continue
+        if latest is not None and first <= latest:
+            return True
+        latest = last
+    return False
+
+
+def _finish(con: duckdb.DuckDBPyConnection, plan: Plan, earlier: EarlierLog | None) -> dict[str, str]:
+    """Drop the columns that only filters needed, give the kept ones their types, and return these."""
+    for name in (*(extra.alias for extra in plan.where), *(("rating",) if plan.has_rating else ())):
+        con.execute(f"ALTER TABLE stage.rows DROP COLUMN {name}")
+    types = _types(con, plan.keep, earlier)
+    for extra, kind in zip(plan.keep, types, strict=True):
+        if kind != extra.type:
+            con.execute(f"ALTER TABLE stage.rows ALTER {extra.alias} TYPE {kind} USING CAST({extra.alias} AS {kind})")
+    return {extra.name: kind for extra, kind in zip(plan.keep, types, strict=True)}

@@ -1,1 +1,0 @@
-"""What genpas offers, as functions: options (a frozen dataclass) in, a report (a frozen dataclass) out."""

@@ -1,0 +1,109 @@
+"""The README.md of a pairs directory: a data card, with the header by which Hugging Face finds the splits."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from genpas_cli.pairs.manifest import CARD, Manifest
+from genpas_cli.pairs.shards import ShardFile, number_order, rows_by_split
+from genpas_cli.runtime.object_storage.locations import file_digest
+from genpas_cli.runtime.visible import one_line
+
+_GLOBS = {"train": "data/**/train-*.parquet", "validation": "data/validation-*.parquet", "test": "data/test-*.parquet"}
+
+
+def write_card(directory: Path, manifest: Manifest, shards: Sequence[ShardFile]) -> ShardFile:
+    """Write the card of a pairs directory, and return how its manifest lists it."""
+    path = directory / CARD
+    path.write_text(data_card(manifest, shards), encoding="utf-8")
+    return ShardFile(CARD, None, 0, path.stat().st_size, file_digest(path))
+
+
+def data_card(manifest: Manifest, shards: Iterable[ShardFile]) -> str:
+    """Return the text of the card.
+
+    Args:
+        manifest: what is known of the data set.
+        shards: its files.
+    """
+    shards = list(shards)
+    rows = rows_by_split(shards)
+    files = "".join(f"  - split: {split}\n    path: {_paths(split, manifest, shards)}\n" for split in rows)
+    strategy = manifest["strategy"]
+    biases = ", ".join(f"{name} = {strategy[name]}" for name in ("alpha", "beta", "gamma"))
+    lines = "\n".join(f"| {split} | {count:,} |" for split, count in rows.items())
+    kept = "".join(
+        f"| {_code(f'input_{name}')}, {_code(f'target_{name}')} | list, value | the log's column {_code(name)}, "
+        "beside the items |\n"
+        for name in manifest["keep"]
+    )
+    return f"""---
+configs:
+- config_name: default
+  description: pairs {_digest(shards)}
+  data_files:
+{files}---
+
+# Input–target pairs
+
+Cut from user histories by [GenPAS](https://arxiv.org/abs/2509.13648) with genpas {manifest["versions"]["genpas"]}.
+
+| split | pairs |
+|---|---|
+{lines}
+
+- strategy: {_code(strategy["name"])} ({biases}), drawn {strategy["draw"]}, seed {manifest["seed"]}
+- inputs: the most recent {manifest["max_input"] or "(all)"} items, oldest first; rows {manifest["order"]}
+- held out: {manifest["split"]["rule"]}
+- made from: {", ".join(_source(source) for source in manifest["source"])}
+
+| column | type | what |
+|---|---|---|
+| `user_num` | int32 | user, from 1 |
+| `input_items` | list of int32 | item numbers, from 1; 0 is free for padding |
+| `target_item` | int32 | the item to predict |
+| `input_start` | int32 | position, from 1, at which the input was drawn to start, before it was cut |
+| `target_position` | int32 | position of the target in the user's sequence |
+{kept}
+`items.parquet` gives the id of each item number. `manifest.json` says how this was made and holds the digest of every
+file; `genpas verify .` checks them.
+"""
+
+
+def _digest(shards: Iterable[ShardFile]) -> str:
+    """Return what tells these files from others.
+
+    Hugging Face datasets knows a directory in its cache by its name and this header alone: without a digest in it, it
+    would go on giving the pairs that a directory of that name had when it was first loaded.
+    """
+    listed = sorted(f"{file.sha256}  {file.path}\n" for file in shards)
+    return hashlib.sha256("".join(listed).encode()).hexdigest()[:16]
+
+
+def _paths(split: str, manifest: Manifest, shards: Iterable[ShardFile]) -> str:
+    """Return the patterns of a split's files, as YAML.
+
+    What matches one pattern is read in the order of its characters. So numbers with more digits than others, from 1,000
+    epochs or 100,000 shards on, have a pattern of their own.
+    """
+    named = sorted((file.path for file in shards if file.split == split), key=number_order)
+    lengths = list(dict.fromkeys(re.sub(r"[0-9](?=[0-9]*(/|-of-))", "?", name) for name in named))
+    if len(lengths) > 1:
+        return "".join(f"\n    - {re.sub('-of-.*', '-of-*.parquet', pattern)}" for pattern in lengths)
+    return _GLOBS[split] if split == "train" and manifest["epochs"] > 1 else _GLOBS[split].replace("**/", "")
+
+
+def _source(source: dict[str, Any]) -> str:
+    digest = f", SHA-256 {source['sha256'][:12]}…" if source["sha256"] else ""
+    return f"{_code(source['name'])} ({source['rows']:,} rows{digest})"
+
+
+def _code(name: str) -> str:
+    """Return a name of somebody else's as code in Markdown: it ends neither the code nor the cell of a table."""
+    shown = one_line(name).replace("|", "\\|")
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"

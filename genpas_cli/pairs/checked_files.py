@@ -1,0 +1,124 @@
+"""Files of a pairs directory that are trusted by their digest, for as long as they stay as they were."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from genpas_cli.pairs.manifest import NAME, Manifest, read_manifest
+from genpas_cli.pairs.shards import ShardFile
+from genpas_cli.runtime.errors import DataError, IntegrityError
+from genpas_cli.runtime.machine import cores
+from genpas_cli.runtime.object_storage.locations import Place, file_digest, file_version
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.threads import in_order, pool
+
+_THREADS = "genpas-digests"
+
+_AGAIN = "Make the pairs directory again with genpas augment."
+
+
+def identity_digest(manifest: Manifest) -> str:
+    """Return the SHA-256 of what a manifest says of the data set, its files' digests included, without the run."""
+    identity = {key: value for key, value in manifest.items() if key != "run"}
+    identity["files"] = sorted(manifest["files"], key=lambda file: str(file["path"]))
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+class CheckedFiles:
+    """The files of a pairs directory, each compared with its digest in the manifest once.
+
+    A file that was compared is known by its size, times and place on the disk from then on, and compared again only
+    where these have changed. A copy in another process (the object can be pickled) compares nothing twice.
+
+    Args:
+        directory: the pairs directory, here or on object storage.
+
+    Attributes:
+        manifest: of the directory.
+        identity: digest of the data set, see `identity_digest`.
+
+    Raises:
+        DataError, IntegrityError: see `read_manifest`.
+    """
+
+    def __init__(self, directory: Place) -> None:
+        self._directory = directory
+        # Taken before the file is read: a manifest that is replaced in between is then seen as another one.
+        version = _version(directory / NAME)
+        self.manifest: Manifest = read_manifest(directory)
+        self.identity = identity_digest(self.manifest)
+        self._versions = {NAME: version}
+        self._digests: dict[str, str] = {}
+
+    def check(self, files: Iterable[ShardFile], *, threads: int | None = None, progress: Progress = silent) -> None:
+        """Compare these files with their digests, those that were not compared yet.
+
+        Args:
+            files: as the manifest lists them.
+            threads: how many files are read at a time; by default one per core.
+            progress: told how far it is.
+
+        Raises:
+            IntegrityError: a file is missing or is not the one that the manifest lists; the message names it.
+        """
+        missing = [file for file in files if file.path not in self._digests]
+        done, total = 0, sum(file.bytes for file in missing)
+        threads = min(threads or cores(), max(len(missing), 1))
+        calls = (lambda file=file: self._compared(file) for file in missing)
+        with pool(threads, _THREADS) as workers:
+            for file, version in zip(missing, in_order(workers, calls, ahead=2 * threads), strict=True):
+                self._digests[file.path], self._versions[file.path] = file.sha256, version
+                done += file.bytes
+                progress("comparing digests", done, total)
+
+    def check_same_manifest(self) -> None:
+        """Raise IntegrityError if the directory has become another data set since it was opened."""
+        path = self._directory / NAME
+        if (version := _version(path)) == self._versions[NAME]:
+            return
+        try:
+            same = identity_digest(read_manifest(self._directory)) == self.identity
+        except DataError:
+            same = False
+        if not same:
+            raise IntegrityError(
+                f"{self._directory} was replaced while it was open: its manifest is another one",
+                tip="Open it again to read the new pairs.",
+            )
+        self._versions[NAME] = version
+
+    def check_same_file(self, path: str) -> None:
+        """Raise IntegrityError if a file that was compared has changed since; one that was not is left alone."""
+        place = self._directory / path
+        if path not in self._digests or (version := _version(place)) == self._versions[path]:
+            return
+        if not version or file_digest(place) != self._digests[path]:
+            raise IntegrityError(
+                f"{place} {'has changed' if version else 'has disappeared'} since {self._directory} was opened",
+                tip="Open the pairs directory again; genpas verify says whether it is whole.",
+            )
+        self._versions[path] = version
+
+    def _compared(self, file: ShardFile) -> tuple[int, ...]:
+        """Return the version of a file that has the digest of the manifest."""
+        path = self._directory / file.path
+        version = _version(path)
+        if not version:
+            raise IntegrityError(f"{path} is missing; the manifest lists it", tip=_AGAIN)
+        if version[0] != file.bytes:
+            raise IntegrityError(f"{path} has {version[0]:,} bytes; the manifest says {file.bytes:,}", tip=_AGAIN)
+        if (digest := file_digest(path)) != file.sha256:
+            raise IntegrityError(
+                f"{path} was changed: its SHA-256 is {digest}, the manifest says {file.sha256}", tip=_AGAIN
+            )
+        return version
+
+
+def _version(place: Place) -> tuple[int, ...]:
+    """Return the version of a file; nothing where it is missing."""
+    try:
+        return file_version(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()

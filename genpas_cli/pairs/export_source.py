@@ -1,0 +1,263 @@
+"""Pairs as `export` reads them: a pairs directory, or an Arrow stream of `augment -o -` on standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from pathlib import PurePosixPath
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.pairs.forms.form import Form
+from genpas_cli.pairs.manifest import NAME, Manifest, Shape, is_count, misshapen
+from genpas_cli.pairs.reader import LONG_INPUT, PairFiles
+from genpas_cli.pairs.shards import ROW_GROUP_ROWS, ShardFile
+from genpas_cli.pairs.validation import check_batch, check_numbers
+from genpas_cli.runtime.arrow_errors import UNREADABLE
+from genpas_cli.runtime.errors import DataError, IntegrityError, UsageError
+from genpas_cli.runtime.object_storage.locations import Place, read_from
+from genpas_cli.runtime.progress import Progress
+
+Read = Callable[[], pa.RecordBatch]
+"""Reads one batch, on any thread."""
+
+SPLITS = ("train", "validation", "test")
+
+_STREAM: dict[str, Shape] = {
+    "items": is_count, "users": is_count, "rows": is_count, "ids": lambda value: value in ("num", "raw"),
+    "split_out": lambda value: value in SPLITS, "max_input": lambda value: value is None or is_count(value),
+}  # fmt: skip
+"""What is read of the manifest of a stream."""
+
+
+class PairReader(Protocol):
+    """Pairs of some splits, batch by batch."""
+
+    manifest: Manifest
+    splits: tuple[str, ...]
+    """Those that have pairs."""
+
+    @property
+    def form(self) -> Form:
+        """What the pairs are; known once they were checked."""
+        ...
+
+    def check(self, splits: Sequence[str], threads: int, progress: Progress) -> None:
+        """Make sure that the pairs of these splits are whole, before any is given out.
+
+        Args:
+            splits: those that will be read.
+            threads: how many files are read at a time.
+            progress: told how far it is.
+
+        Raises:
+            IntegrityError: a file is missing or is not the one that the manifest lists; the message names it.
+        """
+        ...
+
+    def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:
+        """Yield what reads the batches of a split, in order.
+
+        Args:
+            split: one of `splits`.
+            columns: those that are needed.
+            limit: rows, at most.
+        """
+        ...
+
+    def rows(self, split: str) -> int:
+        """Return how many pairs a split has."""
+        ...
+
+    def batch_bytes(self) -> int:
+        """Return the bytes of the largest batch, about."""
+        ...
+
+
+class DirectoryReader:
+    """A pairs directory.
+
+    Args:
+        directory: the directory.
+        epoch: of several epochs, which one's training pairs; None for all, one after the other.
+
+    Raises:
+        DataError, IntegrityError: see `read_manifest`.
+        UsageError: there is no such epoch.
+    """
+
+    def __init__(self, directory: Place, epoch: int | None = None) -> None:
+        self._pairs = PairFiles(directory)
+        self.manifest, files = self._pairs.manifest, self._pairs.shards
+        if epoch is not None:
+            files = _of_epoch(files, epoch, int(self.manifest["epochs"]))
+        self._files = files
+        self.splits = tuple(split for split in SPLITS if any(file.split == split for file in files))
+
+    @cached_property
+    def form(self) -> Form:
+        """What the pairs are."""
+        return Form(self._pairs.schema, int(self.manifest["items"]), self.manifest["max_input"])
+
+    def check(self, splits: Sequence[str], threads: int, progress: Progress) -> None:
+        """Compare all files that these splits are read from with their digests."""
+        self._pairs.check_digests(
+            (file for file in self._files if file.split in splits), threads=threads, progress=progress
+        )
+
+    def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:
+        """Yield what reads the row groups of a split."""
+        left = limit
+        for file in self._files:
+            if file.split != split:
+                continue
+            for index, rows in enumerate(self._pairs.groups(file)):
+                if left == 0:
+                    return
+                wanted = rows if left is None else min(rows, left)
+                yield partial(self._first_rows_of, file, index, columns, wanted)
+                left = None if left is None else left - wanted
+
+    def rows(self, split: str) -> int:
+        """Return how many pairs a split has."""
+        return sum(file.rows for file in self._files if file.split == split)
+
+    def batch_bytes(self) -> int:
+        """Return the bytes of the largest row group, unpacked."""
+        return self._pairs.batch_bytes()
+
+    def vocabulary(self, table: str) -> pa.Array | None:
+        """Return the ids of `items` or `users` by number from 1; None if the directory has them not."""
+        path = self._pairs.vocabulary(table)
+        return None if path is None else _vocabulary_of(path, table)
+
+    def _first_rows_of(self, file: ShardFile, index: int, columns: Sequence[str], rows: int) -> pa.RecordBatch:
+        return _first_rows(self._pairs.read(file, index, columns), rows)
+
+
+class StreamReader:
+    """An Arrow stream that `genpas augment -o -` writes.
+
+    Raises:
+        DataError: it is something else, or empty.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        try:
+            self._reader = pa.ipc.open_stream(stream)
+        except UNREADABLE as error:
+            raise DataError(
+                f"standard input is no Arrow stream of pairs ({error})",
+                tip="It takes what augment writes: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
+            ) from error
+        schema = self._reader.schema
+        try:
+            self.manifest = json.loads((schema.metadata or {})[b"genpas"])
+            if wrong := misshapen(self.manifest, _STREAM):
+                raise ValueError(wrong)  # noqa: TRY301  # said below
+            self.splits: tuple[str, ...] = (self.manifest["split_out"],)
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
+            raise DataError(
+                "standard input is an Arrow stream, but not one of pairs: its schema has no manifest of genpas",
+                tip="It takes what augment writes: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
+            ) from error
+        largest = int(self.manifest["items"]) if self.manifest["ids"] == "num" else None
+        self.form = Form(schema.remove_metadata(), largest, self.manifest["max_input"])
+
+    def check(self, splits: Sequence[str], threads: int, progress: Progress) -> None:
+        """Do nothing: whether a stream is whole is known at its end."""
+
+    def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:  # noqa: ARG002  # as above
+        """Yield the batches as they come.
+
+        Raises:
+            IntegrityError: the stream ends before all its pairs have come.
+        """
+        seen = 0
+        while limit is None or seen < limit:
+            try:
+                batch = self._reader.read_next_batch()
+                batch.validate(full=True)
+            except StopIteration:
+                break
+            except UNREADABLE as error:
+                raise IntegrityError(f"the stream on standard input was cut after {seen:,} pairs ({error})") from error
+            check_batch(batch, self.form.schema, "standard input")
+            if self.manifest["ids"] == "num":
+                check_numbers(batch, self.manifest, "standard input")
+            wanted = batch.num_rows if limit is None else min(batch.num_rows, limit - seen)
+            seen += wanted
+            yield partial(_first_rows, batch.select(list(columns)), wanted)
+        if limit is None and seen != self.manifest["rows"]:
+            raise IntegrityError(
+                f"the stream on standard input was cut: {seen:,} of {self.manifest['rows']:,} pairs came",
+                tip="See what the command before it says; set -o pipefail makes the shell see it too.",
+            )
+
+    def rows(self, split: str) -> int:  # noqa: ARG002  # a stream has one
+        """Return how many pairs will come."""
+        return int(self.manifest["rows"])
+
+    def batch_bytes(self) -> int:
+        """Return the bytes of a row group of inputs of the greatest length."""
+        longest = self.form.max_input or LONG_INPUT
+        return min(ROW_GROUP_ROWS, self.rows("")) * 4 * (longest * (1 + 2 * len(self.form.kept)) + 5)
+
+
+def standard_input() -> BinaryIO:
+    """Return stdin as bytes.
+
+    Raises:
+        UsageError: it is a terminal.
+    """
+    if sys.stdin.isatty():
+        raise UsageError(
+            "- reads an Arrow stream from standard input, which is a terminal",
+            tip="Pipe pairs in: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
+        )
+    return sys.stdin.buffer
+
+
+def read_vocabulary(directory: Place, table: str) -> pa.Array | None:
+    """Return the ids of `items` or `users` of a directory, by number from 1; None if it has no such file.
+
+    Raises:
+        DataError: the file is no vocabulary.
+        IntegrityError: the file is not the one that the directory's manifest lists.
+    """
+    has_manifest = (directory / NAME).is_file()
+    path = PairFiles(directory).vocabulary(table) if has_manifest else directory / f"{table}.parquet"
+    return None if path is None or not path.is_file() else _vocabulary_of(path, table)
+
+
+def _vocabulary_of(path: Place, table: str) -> pa.Array:
+    name = table[:-1]
+    try:
+        columns = [f"{name}_num", f"{name}_id"]
+        ids = read_from(path, lambda file: pq.read_table(file, columns=columns)).combine_chunks()
+        ids.validate(full=True)
+    except UNREADABLE as error:
+        raise DataError(f"{path} is no vocabulary of genpas: {error}") from error
+    if not np.array_equal(ids[f"{name}_num"].to_numpy(), np.arange(1, len(ids) + 1)):
+        raise DataError(f"{path} is no vocabulary of genpas: its numbers are not 1, 2, 3, ...")
+    return ids[f"{name}_id"].combine_chunks()
+
+
+def _of_epoch(files: list[ShardFile], epoch: int, epochs: int) -> list[ShardFile]:
+    if not 0 <= epoch < epochs:
+        raise UsageError(f"--epoch {epoch}: the pairs have {epochs} epoch{'s' * (epochs != 1)}, from 0")
+    if epochs == 1:
+        return files
+    return [
+        file for file in files if file.split != "train" or PurePosixPath(file.path).parent.name == f"epoch-{epoch:03d}"
+    ]
+
+
+def _first_rows(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:
+    """Return the first rows, with lists that hold no more than theirs."""
+    return batch if rows == batch.num_rows else batch.take(pa.array(range(rows), pa.int64()))

@@ -1,0 +1,89 @@
+"""Inputs of equal length: item numbers filled up with 0, kept values with nulls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.pairs.forms.form import Form, list_of, replaced
+from genpas_cli.runtime.errors import UsageError
+
+Side = Literal["left", "right"]
+
+
+class Padded:
+    """Every input gets as many values as the longest may have.
+
+    Args:
+        form: of the pairs.
+        side: where the padding stands.
+
+    Raises:
+        UsageError: there is nothing to pad with, or no longest input.
+    """
+
+    def __init__(self, form: Form, side: Side) -> None:
+        if form.largest is None:
+            raise UsageError(
+                f"--pad {side}: ids of the log have no value for padding", tip="Add --ids num, or no --pad."
+            )
+        if form.max_input is None:
+            raise UsageError(
+                f"--pad {side}: the pairs were cut with --max-input none, so inputs have no greatest length",
+                tip="Cut them again: genpas augment LOGS --max-input 50",
+            )
+        self._side = side
+        self._widths = {f"input_{name}": form.max_input for name in form.kept}
+        width = form.max_input if form.tokens is None else form.tokens.length(form.max_input)
+        self._widths["input_items"] = width
+        nullable = {f"input_{name}" for name in form.kept}
+        fields = {
+            name: pa.field(name, list_of(_value_type(form, name), nullable=name in nullable), nullable=False)
+            for name in self._widths
+        }
+        self.form = replace(form, schema=replaced(form.schema, fields), width=width)
+
+    def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the pairs with inputs of one length."""
+        arrays, schema = [], self.form.schema_of(pairs)
+        for name, column, field in zip(pairs.schema.names, pairs.columns, schema, strict=True):
+            arrays.append(self._padded(column, self._widths[name], field.type) if name in self._widths else column)
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _padded(self, lists: pa.ListArray, width: int, kind: pa.DataType) -> pa.ListArray:
+        offsets = lists.offsets.to_numpy().astype(np.int64)
+        at = places(offsets, width, self._side)
+        size = (len(offsets) - 1) * width
+        values: pa.Array
+        if kind.value_field.nullable:
+            index, missing = np.zeros(size, np.int64), np.ones(size, bool)
+            index[at], missing[at] = np.arange(offsets[0], offsets[-1]), False
+            values = lists.values.take(pa.array(index, mask=missing))
+        else:
+            filled = np.zeros(size, np.int32)
+            filled[at] = lists.values.to_numpy()[offsets[0] : offsets[-1]]
+            values = pa.array(filled)
+        return pa.ListArray.from_arrays(pa.array(np.arange(0, size + 1, width).astype(np.int32)), values, type=kind)
+
+
+def _value_type(form: Form, name: str) -> pa.DataType:
+    return form.schema.field(name).type.value_type
+
+
+def places(offsets: NDArray[np.int64], width: int, side: Side) -> NDArray[np.int64]:
+    """Return where, in rows of `width` laid end to end, each value of some lists goes.
+
+    Args:
+        offsets: int64 (rows + 1,), where each list starts and ends; none is longer than `width`.
+        width: of a row.
+        side: where the padding stands.
+    """
+    lengths = np.diff(offsets)
+    begin = np.arange(len(lengths), dtype=np.int64) * width
+    if side == "left":
+        begin += width - lengths
+    return np.repeat(begin - offsets[:-1], lengths) + np.arange(offsets[0], offsets[-1])

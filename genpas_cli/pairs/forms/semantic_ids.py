@@ -1,0 +1,209 @@
+"""Semantic ids: each item becomes its codes, one token a level; what TIGER-like generative models train on.
+
+A code c of level l is the token offset_l + c, so that no token means two things: 0 pads, level 1 has the tokens from 1
+on, level 2 those after it, and so on; a separator and an end token come last (TIGER: arXiv 2305.05065).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from genpas_cli.pairs.forms.form import Form, Tokens, list_of, replaced
+from genpas_cli.runtime.arrow_errors import UNREADABLE
+from genpas_cli.runtime.errors import DataError
+
+Missing = Literal["error", "drop"]
+Colliding = Literal["error", "append", "keep"]
+
+_SHOWN = 5
+_LARGEST_CODE = 2**31 - 2
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The codes of some items."""
+
+    ids: pa.Array
+    """Item ids, as texts."""
+    codes: NDArray[np.int64]
+    """(items, levels)."""
+
+
+def read_codes(path: Path) -> Codes:
+    """Read a Parquet file of `item_id` and one column of lists of codes.
+
+    Raises:
+        DataError: no such file, other columns, lists of unequal length, nulls, or codes that are no numbers from 0.
+    """
+    try:
+        table = pq.read_table(path).combine_chunks()
+        table.validate(full=True)
+        names = table.schema.names
+    except FileNotFoundError as error:
+        raise DataError(f"no such file: {path}") from error
+    except UNREADABLE as error:
+        raise DataError(f"{path} is not a Parquet file, or damaged: {error}") from error
+    there = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
+    lists = [field.name for field in table.schema if pa.types.is_list(field.type) or pa.types.is_large_list(field.type)]
+    if "item_id" not in names or len(lists) != 1 or not pa.types.is_integer(
+        table.schema.field(lists[0]).type.value_type
+    ):  # fmt: skip
+        raise DataError(f"{path}: it takes a column item_id and one of lists of integers; the columns are: {there}")
+    try:
+        ids, codes = table["item_id"].cast(pa.string()), table[lists[0]]
+    except pa.ArrowException as error:
+        raise DataError(f"{path}: item_id is a {table['item_id'].type}; an id is a text or a number") from error
+    if table.num_rows == 0 or ids.null_count or codes.null_count:
+        raise DataError(f"{path}: " + ("it has no rows" if table.num_rows == 0 else "a row without item_id or codes"))
+    lengths = pc.list_value_length(codes)
+    levels = lengths[0].as_py()
+    if levels == 0 or not pc.all(pc.equal(lengths, levels)).as_py():
+        raise DataError(
+            f"{path}: items have from {pc.min(lengths)} to {pc.max(lengths)} codes; all need as many, from 1"
+        )
+    values = pc.list_flatten(codes).combine_chunks()
+    if values.null_count or pc.min(values).as_py() < 0 or pc.max(values).as_py() > _LARGEST_CODE:
+        raise DataError(f"{path}: a code is not a number from 0")
+    twice = pc.value_counts(ids).filter(pc.greater(pc.value_counts(ids).field("counts"), 1))
+    if len(twice):
+        raise DataError(
+            f"{path}: {len(twice):,} items stand there more than once, such as {twice[0]['values'].as_py()!r}"
+        )
+    return Codes(ids.combine_chunks(), values.to_numpy().astype(np.int64).reshape(-1, levels))
+
+
+class SemanticIds:
+    """Items become tokens: `input_items` a flat list of them, `target_item` a list too.
+
+    Args:
+        form: of the pairs, whose items are numbers.
+        items: id of each item number from 1.
+        codes: of the items.
+        missing: what is done about items without codes: an error, or these interactions are dropped, and so are pairs
+            whose target or whole input has none.
+        colliding: what is done about items that share their codes: an error; `append` a level that tells them apart
+            (0, 1, ... in the order of item numbers); or `keep` them, and tokens do not lead back to items.
+        separator: whether a token stands between two items.
+        end: whether a token ends each input and each target.
+
+    Raises:
+        DataError: items without codes, or that share theirs, where that is an error.
+    """
+
+    def __init__(  # noqa: PLR0913  # all but three by keyword
+        self, form: Form, items: pa.Array, codes: Codes, *, missing: Missing, colliding: Colliding, separator: bool,
+        end: bool,
+    ) -> None:  # fmt: skip
+        self._items = items
+        row = pc.index_in(items, value_set=codes.ids)
+        self._known = np.concatenate(([False], pc.is_valid(row).to_numpy(zero_copy_only=False)))
+        if missing == "error":
+            _refuse(items, ~self._known[1:], "have no semantic id", "--missing-codes drop leaves them out.")
+        table = codes.codes[pc.fill_null(row, 0).to_numpy()]
+        twin = np.zeros(len(table), np.int64)
+        twin[self._known[1:]] = _twins(table[self._known[1:]])
+        if colliding == "error":
+            _refuse(
+                items, twin > 0, "share their semantic id with another item",
+                "--colliding-codes append tells them apart by one more code; keep leaves them as they are.",
+            )  # fmt: skip
+        if colliding == "append":
+            table = np.column_stack((table, twin))
+        self.tokens = _vocabulary(table[self._known[1:]], separator=separator, end=end)
+        self._table = np.concatenate(
+            (np.zeros((1, table.shape[1]), np.int32), (table + self.tokens.offsets).astype(np.int32))
+        )
+        fields = {
+            "input_items": pa.field("input_items", list_of(pa.int32()), nullable=False),
+            "target_item": pa.field("target_item", list_of(pa.int32()), nullable=False),
+        }
+        schema = replaced(form.schema, fields)
+        self.form = replace(form, schema=schema, tokens=self.tokens, largest=self.tokens.size - 1)
+        self._drops = not self._known[1:].all()
+
+    def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the pairs with tokens instead of items; without those that are dropped."""
+        if self._drops:
+            pairs = self._without_unknown(pairs)
+        changed = dict(zip(pairs.schema.names, pairs.columns, strict=True))
+        inputs, targets = changed["input_items"], changed["target_item"].to_numpy()
+        offsets = inputs.offsets.to_numpy().astype(np.int64)
+        changed["input_items"] = self._tokens(inputs.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
+        changed["target_item"] = self._tokens(targets, np.arange(len(targets) + 1))
+        return pa.RecordBatch.from_arrays(list(changed.values()), schema=self.form.schema_of(pairs))
+
+    def table(self) -> pa.Table:
+        """Return `item_num`, `item_id` and `tokens` of every item that has some: the way back from tokens to items."""
+        number = np.flatnonzero(self._known)
+        levels = self._table.shape[1]
+        offsets = pa.array((np.arange(len(number) + 1) * levels).astype(np.int32))
+        tokens = pa.ListArray.from_arrays(offsets, pa.array(self._table[number].ravel()), type=list_of(pa.int32()))
+        columns = [pa.array(number.astype(np.int32)), self._items.take(pa.array(number - 1)), tokens]
+        return pa.table(columns, names=["item_num", "item_id", "tokens"])
+
+    def _tokens(self, items: NDArray[np.int32], offsets: NDArray[np.int64]) -> pa.ListArray:
+        lengths, tokens = np.diff(offsets), self.tokens
+        bounds = np.concatenate(([0], np.cumsum(tokens.length(lengths))))
+        levels, between = len(tokens.sizes), tokens.separator is not None
+        at = np.repeat(bounds[:-1], lengths) + (np.arange(len(items)) - np.repeat(offsets[:-1], lengths)) * (
+            levels + between
+        )
+        out = np.full(bounds[-1], tokens.separator or 0, np.int32)
+        for level in range(levels):
+            out[at + level] = self._table[items, level]
+        if tokens.end is not None:
+            out[bounds[1:] - 1] = tokens.end
+        return pa.ListArray.from_arrays(pa.array(bounds.astype(np.int32)), pa.array(out), type=list_of(pa.int32()))
+
+    def _without_unknown(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
+        """Drop interactions without codes from the inputs, and pairs of which no input or no target is left."""
+        inputs = pairs.column("input_items")
+        offsets = inputs.offsets.to_numpy().astype(np.int64)
+        known = self._known[inputs.values.to_numpy()]
+        left = np.concatenate(([0], np.cumsum(known)))[offsets]
+        bounds = pa.array((left - left[0]).astype(np.int32))
+        kept = pa.array(np.flatnonzero(known[offsets[0] : offsets[-1]]) + offsets[0])
+        arrays = [
+            pa.ListArray.from_arrays(bounds, column.values.take(kept), type=column.type)
+            if name.startswith("input_") and pa.types.is_list(column.type) else column
+            for name, column in zip(pairs.schema.names, pairs.columns, strict=True)
+        ]  # fmt: skip
+        whole = self._known[pairs.column("target_item").to_numpy()] & (np.diff(left) > 0)
+        return pa.RecordBatch.from_arrays(arrays, schema=pairs.schema).filter(pa.array(whole))
+
+
+def _vocabulary(table: NDArray[np.int64], *, separator: bool, end: bool) -> Tokens:
+    sizes = tuple(int(size) for size in table.max(axis=0, initial=0) + 1)
+    offsets = tuple(1 + sum(sizes[:level]) for level in range(len(sizes)))
+    first = 1 + sum(sizes)
+    return Tokens(
+        sizes, offsets, first if separator else None, first + separator if end else None, first + separator + end
+    )
+
+
+def _twins(table: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many rows before each row equal it."""
+    _, group = np.unique(table, axis=0, return_inverse=True)
+    group = group.reshape(-1)
+    order = np.argsort(group, kind="stable")
+    ordered = group[order]
+    begin = np.flatnonzero(np.diff(ordered, prepend=-1))
+    twin = np.empty(len(table), np.int64)
+    twin[order] = np.arange(len(table)) - np.repeat(begin, np.diff(np.append(begin, len(table))))
+    return twin
+
+
+def _refuse(items: pa.Array, wrong: NDArray[np.bool_], reason: str, tip: str) -> None:
+    if wrong.any():
+        count = int(wrong.sum())
+        shown = [items[int(n)].as_py() for n in np.flatnonzero(wrong)[:_SHOWN]]
+        more = ", ..." if count > _SHOWN else ""
+        raise DataError(f"{count:,} of {len(items):,} items {reason}: {', '.join(map(repr, shown))}{more}", tip=tip)

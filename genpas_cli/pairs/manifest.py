@@ -1,0 +1,260 @@
+"""The manifest of a pairs directory: what it holds, what it was made from and how. Without it, no data set.
+
+`run` is no part of the data set's identity: two directories with equal manifests but for `run` hold the same bytes.
+`sha256` is the digest of all the rest, so that a manifest that was changed is noticed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from genpas_cli.pairs.shards import ShardFile, number_order
+from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
+from genpas_cli.runtime.errors import DataError, IntegrityError
+from genpas_cli.runtime.object_storage.locations import Place, file_digest
+from genpas_cli.runtime.sealed import SEAL, is_intact, sealed
+
+NAME = "manifest.json"
+PART_NAME = "part.json"
+"""The manifest of one part of a data set, by which `merge` knows it; it has the further key `part`, such as "3/8"."""
+
+CARD = "README.md"
+"""The data card."""
+
+_CONTENT = "content_sha256"
+
+FORMAT_VERSION = 1
+
+Shape = Callable[[Any], bool] | dict[str, "Shape"]
+
+
+def is_count(value: Any) -> bool:
+    """Tell whether a value is a number of things."""
+    return type(value) is int and 0 <= value < 2**63  # a bool is no count
+
+
+def is_text(value: Any) -> bool:
+    """Tell whether a value is a text."""
+    return isinstance(value, str)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_text, value))
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_bias(value: Any) -> bool:
+    return value is None or value in ("inf", "-inf") or is_number(value)
+
+
+def _is_source(value: Any) -> bool:
+    return isinstance(value, dict) and not misshapen(value, {"name": is_text, "rows": is_count})
+
+
+_SHAPE: dict[str, Shape] = {
+    "users": is_count, "items": is_count, "pairs": is_count, "epochs": lambda value: is_count(value) and value > 0,
+    "max_input": lambda value: value is None or (is_count(value) and value > 0), "keep": _is_texts,
+    "schema": lambda value: isinstance(value, dict) and all(map(is_text, value.values())),
+    "files": lambda value: isinstance(value, list),
+    "form?": is_text, "order?": is_text, "part?": is_text, "seed?": lambda value: type(value) is int and value >= 0,
+    "shard_rows?": is_count, "target_where?": lambda value: value is None or is_text(value),
+    "source?": lambda value: isinstance(value, list) and all(map(_is_source, value)),
+    "split": {"rule": is_text, "eval": is_text},
+    "strategy": {"name": is_text, "alpha": _is_bias, "beta": _is_bias, "gamma": _is_bias, "draw": is_text},
+}  # fmt: skip
+"""What is read of a manifest; a key with `?` may be missing."""
+
+_FILE: dict[str, Shape] = {
+    "path": is_text, "split": lambda value: value in ("train", "validation", "test", None), "rows": is_count,
+    "bytes": is_count, "sha256": is_text,
+}  # fmt: skip
+
+_NEEDED = ("users", "items", "pairs", "epochs", "max_input", "keep", "schema", "files")
+"""Without these nothing can be checked."""
+
+Manifest = dict[str, Any]
+
+
+def number_as_json(value: float | None) -> float | str | None:
+    """Return a number as every genpas JSON writes it: infinities as "inf" and "-inf"."""
+    if value is None or not math.isinf(value):
+        return value
+    return "inf" if value > 0 else "-inf"
+
+
+def number_from_json(value: float | str | None) -> float | None:
+    """Return the number that `number_as_json` wrote."""
+    return None if value is None else float(value)
+
+
+def identity_of(manifest: Manifest) -> Manifest:
+    """Return what a manifest says of the data set as a whole, whichever part it is of and however it was run."""
+    return {key: value for key, value in manifest.items() if key not in ("files", "part", "run", SEAL)}
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions that decide the bytes."""
+    return {name: version(name) for name in ("genpas", "numpy", "pyarrow", "duckdb")}
+
+
+def run_facts(seconds: float) -> dict[str, Any]:
+    """Return the facts of this run that are no part of the data set's identity."""
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    host = {"system": platform.system(), "machine": platform.machine(), "python": platform.python_version()}
+    return {"created": now, "host": host, "seconds": round(seconds, 3)}
+
+
+def write_manifest(directory: Path, manifest: Manifest, files: list[ShardFile]) -> None:
+    """Write the manifest, last of all files."""
+    ordered = sorted((asdict(file) for file in files), key=lambda file: number_order(str(file["path"])))
+    content = sealed({**manifest, "files": ordered})
+    name = PART_NAME if "part" in manifest else NAME
+    (directory / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def is_pairs_directory(path: Path) -> bool:
+    """Tell whether a directory has the manifest of a data set, or of a part of one."""
+    return path.is_dir() and ((path / NAME).is_file() or (path / PART_NAME).is_file())
+
+
+def foreign_in_pairs(path: Path) -> str | None:
+    """Return what `path` holds beside a data set of ours or a part of one, see `atomic_output.Foreign`."""
+    if not is_real_directory(path):
+        return "it is not a directory"
+    name = next((name for name in (NAME, PART_NAME) if (path / name).is_file()), None)
+    if name is None:
+        return None if not any(path.iterdir()) else f"it has no {NAME}"
+    try:
+        manifest = _read(path, name, "a pairs directory", any_version=True)
+    except (DataError, IntegrityError) as error:
+        return f"its {name} is not one that genpas wrote, or was changed ({error.message})"
+    listed = {file.path: file for file in manifest_files(manifest)}
+    # A data set that was made before its card was listed has one all the same.
+    if (found := foreign_entry(path, {name, CARD, *listed})) is not None:
+        return f"it holds {found}, which its {name} does not list"
+    card = listed.get(CARD)
+    if card is not None and (path / CARD).is_file() and file_digest(path / CARD) != card.sha256:
+        return f"its {CARD} was changed after genpas wrote it"
+    return None
+
+
+def read_manifest(directory: Place) -> Manifest:
+    """Return the manifest of a pairs directory.
+
+    Raises:
+        DataError: no such directory, no manifest in it, or one of another format version.
+        IntegrityError: the manifest cannot be read.
+    """
+    if (directory / PART_NAME).is_file():
+        raise DataError(
+            f"{directory} is one part of a data set", tip="Put the parts together first: genpas merge PART..."
+        )
+    return _read(directory, NAME, "a pairs directory")
+
+
+def read_part(directory: Path) -> Manifest:
+    """Return the manifest of a part, as `augment --part` makes them.
+
+    Raises:
+        DataError: no such directory, no manifest in it, or one of another format version.
+        IntegrityError: the manifest cannot be read.
+    """
+    return _read(directory, PART_NAME, "a part")
+
+
+def _read(directory: Place, name: str, what: str, *, any_version: bool = False) -> Manifest:
+    path = directory / name
+    if not path.is_file():
+        raise _no_manifest(directory, name, what)
+    try:
+        manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = manifest["format_version"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IntegrityError(
+            f"{path} is damaged: it is not a JSON object with the key format_version",
+            tip="Make the pairs directory again with genpas augment.",
+        ) from error
+    if found != FORMAT_VERSION and not any_version:
+        raise DataError(f"{path} is of format version {found}; this genpas reads version {FORMAT_VERSION}")
+    # One that was written before manifests carried a digest has none of the keys that came with it.
+    is_sealed = SEAL in manifest or _CONTENT not in manifest
+    if not is_sealed or not is_intact(manifest):
+        raise IntegrityError(
+            f"{path} was changed after genpas wrote it: its content does not agree with its own digest",
+            tip="Make the pairs directory again with genpas augment.",
+        )
+    if missing := [key for key in _NEEDED if key not in manifest]:
+        raise IntegrityError(f"{path} is damaged: it lacks {', '.join(missing)}")
+    if wrong := misshapen(manifest, _SHAPE):
+        raise IntegrityError(f"{path} is damaged: {wrong} is not as genpas writes it")
+    if any(
+        not isinstance(file, dict) or misshapen(file, _FILE) or len(file) != len(_FILE) for file in manifest["files"]
+    ):
+        raise IntegrityError(f"{path} is damaged: its list of files is not as genpas writes it")
+    _check_inside(directory, path, [file["path"] for file in manifest["files"]])
+    return manifest
+
+
+def misshapen(content: dict[str, Any], shape: dict[str, Shape]) -> str | None:
+    """Return the first key that is missing, or whose value is of another kind; what no shape names may be anything."""
+    for key, kind in shape.items():
+        optional = key.endswith("?")
+        name = key.removesuffix("?")
+        if name not in content:
+            if not optional:
+                return name
+        elif (isinstance(kind, dict) and not isinstance(content[name], dict)) or not (
+            isinstance(kind, dict) or kind(content[name])
+        ):
+            return name
+        elif isinstance(kind, dict) and (inner := misshapen(content[name], kind)):
+            return f"{name}.{inner}"
+    return None
+
+
+def _check_inside(directory: Place, path: Place, names: list[str]) -> None:
+    """Raise IntegrityError if a listed file would lie outside the directory, by its name or by a link."""
+    for name in names:
+        plain = PurePosixPath(name)
+        if plain.is_absolute() or ".." in plain.parts or plain.as_posix() != name or name == "." or "\0" in name:
+            raise IntegrityError(f"{path} is damaged: it lists {name!r}, which is not a path below its directory")
+    if not isinstance(directory, Path):
+        return
+    top = os.path.realpath(directory)
+    # Of each directory once: there may be 100,000 shards in it.
+    folders = {(directory / name).parent for name in names}
+    links = [directory / name for name in names if (directory / name).is_symlink()]
+    for place in [*sorted(folders), *links]:
+        real = os.path.realpath(place)
+        if os.path.commonpath([top, real]) != top:
+            raise IntegrityError(f"{path} lists files in {place}, which is a link out of its directory to {real}")
+
+
+def _no_manifest(directory: Place, name: str, what: str) -> DataError:
+    """Return the error for a directory without that manifest."""
+    again = "genpas augment LOGS -o DIR" + (" --part I/N" if name == PART_NAME else "")
+    if directory.is_dir():
+        return DataError(
+            f"{directory} has no {name}: it is not {what}, or its making was cut short", tip=f"Make it again: {again}"
+        )
+    if directory.exists():
+        return DataError(f"{directory} is not a directory", tip=f"Name {what}, as genpas augment makes them.")
+    return DataError(f"no such directory: {directory}", tip=f"Make one: {again}")
+
+
+def manifest_files(manifest: Manifest) -> list[ShardFile]:
+    """Return the files that a manifest lists."""
+    return [ShardFile(**file) for file in manifest["files"]]

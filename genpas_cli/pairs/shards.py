@@ -1,0 +1,194 @@
+"""Pairs on disk: writing a shard, hashing it, reading one back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.runtime.machine import disk_error
+from genpas_cli.runtime.object_storage.locations import Place, StoragePlace, file_digest, read_from
+
+ROW_GROUP_ROWS = 1 << 16
+"""Rows of a row group: small enough for a shuffling reader to hold a few, large enough to compress and to skip.
+
+It takes part in the bytes of a shard: the chunking of what is written decides where pages end."""
+
+
+_SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """One file of a pairs directory, as its manifest lists it."""
+
+    path: str
+    """Relative to the directory."""
+    split: str | None
+    """`train`, `validation` or `test`; None for a vocabulary."""
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def shard_name(split: str, index: int, count: int, epoch: int | None = None) -> str:
+    """Return the relative path of a shard."""
+    directory = "data" if epoch is None else f"data/epoch-{epoch:03d}"
+    return f"{directory}/{split}-{index:05d}-of-{count:05d}.parquet"
+
+
+def number_order(path: str) -> list[str | int]:
+    """Return a sort key by which numbers in a path are in numeric order, also where they have more digits than others.
+
+    The files of a data set are then in the order of epoch, split and shard: `epoch-101` comes before `epoch-1000`.
+    """
+    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", path)]
+
+
+def write_shard(
+    directory: Path, name: str, split: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> ShardFile:
+    """Write a shard, one row group a batch; `FinishedShards.add` brings it to the disk.
+
+    Plain zstd pages without dictionary or statistics: item numbers in random order gain nothing from either, and a
+    dictionary costs 40% of the time.
+
+    Raises:
+        MachineError: no space, or no permission.
+    """
+    path, rows = directory / name, 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # By its path, not as an open file: through a Python file every page is copied once more, under the lock.
+        with pq.ParquetWriter(
+            path, schema, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False,
+            use_byte_stream_split=_columns_to_split(schema),
+        ) as writer:  # fmt: skip
+            for batch in batches:
+                writer.write_batch(batch, row_group_size=max(batch.num_rows, 1))
+                rows += batch.num_rows
+        return ShardFile(name, split, rows, path.stat().st_size, file_digest(path))
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+def _columns_to_split(schema: pa.Schema) -> list[str]:
+    """Return the columns whose numbers are written with their first bytes together, then their second, and so on.
+
+    Cuts and sequences are a third smaller then, and quicker to read. Pairs are written plainly: they are for trainers
+    of all kinds, and not every reader of Parquet knows that encoding for whole numbers.
+    """
+    if "input_items" in schema.names:
+        return []
+    return [
+        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
+        for field in schema
+        if pa.types.is_int32(getattr(field.type, "value_type", field.type))
+    ]
+
+
+class FinishedShards:
+    """The shards of a directory that are whole and on the disk, as a journal beside them says: a line each.
+
+    A shard is entered once its bytes are synced, so what is listed has survived whatever stopped the run.
+
+    Args:
+        directory: the pairs directory in the making.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.files = {file.path: file for file in self._listed()}
+        """By path."""
+
+    @property
+    def _journal(self) -> Path:
+        return self.directory / "shards.jsonl"
+
+    def _listed(self) -> Iterator[ShardFile]:
+        lines = self._journal.read_bytes().splitlines() if self._journal.exists() else []
+        for line in lines:
+            # A line that cannot be read is of a run that was killed as it wrote it; a file that has not the bytes that
+            # were entered was damaged since. Either is made again.
+            with contextlib.suppress(ValueError, TypeError, RecursionError, OSError):
+                file = ShardFile(**json.loads(line))
+                path = self.directory / file.path
+                if path.stat().st_size == file.bytes and file_digest(path) == file.sha256:
+                    yield file
+
+    def add(self, file: ShardFile) -> None:
+        """Wait until a shard is on the disk, and enter it.
+
+        Raises:
+            MachineError: no space, or the disk failed.
+        """
+        path = self.directory / file.path
+        try:
+            with path.open("rb") as written:
+                os.fsync(written.fileno())
+            with self._journal.open("a", encoding="utf-8") as journal:
+                journal.write("\n" + json.dumps(asdict(file)))  # the break first: it ends a line that was cut short
+        except OSError as error:
+            raise disk_error(error, path) from error
+        self.files[file.path] = file
+
+    def close(self) -> None:
+        """Remove the journal: a manifest takes its place."""
+        self._journal.unlink(missing_ok=True)
+
+
+def read_batches(path: Place, columns: list[str] | None = None) -> Iterator[Any]:
+    """Yield the Arrow record batches of a shard, a row group at a time."""
+    for index in range(len(row_groups(path))):
+        yield read_row_group(path, index, columns)
+
+
+def row_groups(path: Place) -> list[int]:
+    """Return the rows of each row group of a Parquet file."""
+    metadata = read_from(path, pq.read_metadata)
+    return [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
+
+
+def largest_row_group(path: Place) -> int:
+    """Return the bytes of the largest row group of a Parquet file, unpacked."""
+    metadata = read_from(path, pq.read_metadata)
+    return max((metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)), default=0)
+
+
+def read_row_group(path: Place, index: int, columns: list[str] | None = None) -> pa.RecordBatch:
+    """Return one row group of a shard, on this thread alone."""
+
+    def read(source: Any) -> pa.Table:
+        with pq.ParquetFile(source, pre_buffer=isinstance(path, StoragePlace)) as file:
+            return file.read_row_group(index, columns=columns, use_threads=False)
+
+    table = read_from(path, read)
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+def shard_schema(path: Place) -> pa.Schema:
+    """Return the Arrow schema of a Parquet file."""
+    return read_from(path, pq.read_schema)
+
+
+def row_count(path: Place) -> int:
+    """Return the rows of a Parquet file."""
+    return int(read_from(path, pq.read_metadata).num_rows)
+
+
+def rows_by_split(files: Iterable[ShardFile]) -> dict[str, int]:
+    """Return the rows of each split, all epochs together; in the order of the splits."""
+    rows = dict.fromkeys(_SPLITS, 0)
+    for file in files:
+        if file.split is not None:
+            rows[file.split] += file.rows
+    return {split: count for split, count in rows.items() if count}

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, options, the machine, threads, signals, output that appears whole."""

@@ -1,0 +1,200 @@
+"""One run at a time writes to a prefix on object storage: each claims the prefix first.
+
+Arrow's clients cannot write an object on condition that it is missing. So a claim needs two steps, in this order: a run
+writes its own claim, under a name that no other run has; then it lists all claims. Whoever sees another living claim
+withdraws. As a listing shows everything that was written before (S3, Google, MinIO and Ceph promise it), of two runs at
+least one sees the other.
+
+A claim lives while its run renews it, every `_BEAT_SECONDS`. A run that was killed leaves it behind; it is dead as soon
+as its process has ended, where that can be seen (on the same machine), and otherwise `_LAPSE_SECONDS` after it was last
+renewed, by the clock of the storage. A run that could not renew its claim for `_LEASE_SECONDS` writes nothing more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import platform
+import random
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from genpas_cli.runtime.errors import GenpasError, MachineError, UsageError
+from genpas_cli.runtime.object_storage.remote import RemoteFile, listed, put, removed_below, tried
+from genpas_cli.runtime.object_storage.requests import is_unanswered
+
+_RUN = ".genpas-run-"
+"""Below a prefix, all that a run has not published yet is in a directory of its own; no glob finds it, as its name
+starts with a dot and its files do not end in `.parquet`."""
+_CLAIM = "claim.json"
+
+_BEAT_SECONDS, _LEASE_SECONDS, _LAPSE_SECONDS = 10.0, 40.0, 90.0
+_ATTEMPTS = 8
+
+
+class Other(NamedTuple):
+    """What another run has below the prefix."""
+
+    name: str
+    """Of its directory."""
+    files: dict[str, RemoteFile]
+    """By name, relative to that directory."""
+
+
+class Claim:
+    """The right of this run to write below a prefix.
+
+    Args:
+        prefix: URI, without a slash at its end.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix, self.name = prefix, f"{_RUN}{uuid.uuid4().hex}"
+        self.directory = f"{prefix}/{self.name}"
+        """Where this run may write before it publishes."""
+        self._content = json.dumps({**_process(), "token": self.name}).encode()
+        self._renewed, self._now = 0.0, dt.datetime.max.replace(tzinfo=dt.UTC)
+        self._ended = threading.Event()
+
+    def acquire(self) -> list[Other]:
+        """Claim the prefix; return what dead runs have left there.
+
+        Raises:
+            UsageError: another run is writing there.
+            DataError, MachineError: the storage cannot be reached.
+        """
+        for _ in range(_ATTEMPTS):
+            self._renew()
+            others = self._others()
+            living = [other for other in others if self._is_living(other)]
+            if not living:
+                return others
+            removed_below(self.directory)
+            time.sleep(random.uniform(0.1, 1.0))  # noqa: S311  # two that begin at once must not stay in step
+        raise UsageError(
+            f"another genpas is writing {self._prefix} ({self._described(living[0])})",
+            tip=f"Wait for it to end, or choose another place with -o. If it was killed, its claim ends "
+            f"{_LAPSE_SECONDS:.0f} seconds after its last sign of life.",
+        )
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew the claim while the block runs."""
+        thread = threading.Thread(target=self._beat, name="genpas-claim", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            if not is_unanswered():
+                thread.join()
+
+    def check(self) -> None:
+        """Raise MachineError if the claim was not renewed in time: another run may have taken the prefix."""
+        if time.monotonic() - self._renewed > _LEASE_SECONDS:
+            raise MachineError(
+                f"the storage was not reached for {time.monotonic() - self._renewed:.0f} seconds, so that another run "
+                f"may be writing {self._prefix}",
+                tip="Run it again.",
+            )
+
+    def is_only_one(self) -> bool:
+        """Tell whether the claim still stands, and no other run has one that lives."""
+        there = listed(self.directory)
+        return _CLAIM in there and not any(self._is_living(other) for other in self._others())
+
+    def _renew(self) -> None:
+        put(self._content, f"{self.directory}/{_CLAIM}")
+        self._renewed = time.monotonic()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(_BEAT_SECONDS):
+            with contextlib.suppress(GenpasError):  # it is tried again; `check` tells when that was too long
+                self._renew()
+
+    def _others(self) -> list[Other]:
+        runs: dict[str, dict[str, RemoteFile]] = {}
+        for name, file in listed(self._prefix).items():
+            run, slash, rest = name.partition("/")
+            if run.startswith(_RUN) and slash:
+                runs.setdefault(run, {})[rest] = file
+        own = runs.pop(self.name, {})
+        self._now = (own[_CLAIM].modified if _CLAIM in own else None) or self._now
+        return [Other(run, files) for run, files in runs.items()]
+
+    def _is_living(self, other: Other) -> bool:
+        """Tell whether a run may still be going on."""
+        claim = other.files.get(_CLAIM)
+        if claim is None:
+            return False  # it is the first thing that a run writes
+        process = self._process_of(other)
+        if process is None:
+            return False
+        if (ended := _has_ended(process)) is not None:
+            return not ended
+        return claim.modified is None or (self._now - claim.modified).total_seconds() < _LAPSE_SECONDS
+
+    def _process_of(self, other: Other) -> dict[str, Any] | None:
+        """Return whose claim it is; None if it was withdrawn in between."""
+        try:
+            text = tried(f"{self._prefix}/{other.name}/{_CLAIM}", lambda file: bytes(file.read()))
+        except FileNotFoundError:
+            return None
+        try:
+            process = json.loads(text)
+        except ValueError:
+            return {}
+        return process if isinstance(process, dict) else {}
+
+    def _described(self, other: Other) -> str:
+        process = self._process_of(other) or {}
+        return f"process {process.get('pid', '?')} on {process.get('host', 'another machine')}"
+
+
+def own_files(name: str) -> bool:
+    """Tell whether a name below the prefix belongs to what a run has not published."""
+    return name.startswith(_RUN)
+
+
+def remove_claim(claim: Claim) -> None:
+    """Remove all that this run has in its directory."""
+    removed_below(claim.directory)
+
+
+def _process() -> dict[str, Any]:
+    """Return what this process can be known by on this machine, and by a person."""
+    pid = os.getpid()
+    return {"host": platform.node(), "pid": pid, "machine": _machine(), "started": _started(pid)}
+
+
+def _machine() -> str | None:
+    """Return what processes share that see each other's numbers: the system since it was booted, and a namespace."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{platform.node()} {boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return None
+
+
+def _started(pid: int) -> str | None:
+    """Return when a process was started, in the system's own units; None if there is none of that number."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in ("Z", "X") else fields[19]  # a zombie has ended
+
+
+def _has_ended(process: dict[str, Any]) -> bool | None:
+    """Tell whether a process has ended; None if that cannot be seen from here."""
+    if process.get("machine") is None or process["machine"] != _machine():
+        return None
+    pid = process.get("pid")
+    return not isinstance(pid, int) or _started(pid) != process.get("started")

@@ -1,0 +1,398 @@
+"""Files on object storage, `s3://bucket/key` and `gs://bucket/key`, through Arrow's file systems.
+
+Who one is, is said as everywhere: by the environment, a profile, or the machine's role. AWS_ENDPOINT_URL (and
+STORAGE_EMULATOR_HOST) names another server than Amazon's (Google's): MinIO, Ceph, R2.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError
+from genpas_cli.runtime.machine import check_disk, disk_error
+from genpas_cli.runtime.natural_order import natural_key
+from genpas_cli.runtime.object_storage.requests import (
+    ANSWER_SECONDS,
+    CLEANING_SECONDS,
+    DATA_SECONDS,
+    answered,
+    failure,
+    no_bucket,
+    system,
+)
+from genpas_cli.runtime.object_storage.uris import Uri, parse
+
+T = TypeVar("T")
+
+_BLOCK = 1 << 22
+_TRIES, _TRYING_SECONDS = 3, 20.0
+"""How often a file is begun or gone on with before it is given up, and for how long without a byte."""
+_MAGIC = re.compile(r"[*?\[]")
+
+
+class RemoteFile(NamedTuple):
+    """A file there."""
+
+    uri: str
+    size: int
+    """Bytes."""
+    modified: dt.datetime | None = None
+    """When it was written, by the storage's own clock."""
+
+
+def is_remote(name: str | Path) -> bool:
+    """Tell whether a name means object storage; not one that is malformed."""
+    try:
+        return parse(name) is not None
+    except UsageError:
+        return False
+
+
+def normal(name: str | Path) -> str:
+    """Return a URI with two slashes after its scheme and none at its end."""
+    return str(_prefix(name))
+
+
+def needed_here(directory: Path) -> None:
+    """Raise DataError if a directory is there and not on a disk here."""
+    if not is_remote(directory):
+        return
+    uri = _prefix(directory)
+    here = shlex.quote(uri.key.rpartition("/")[2] or uri.bucket)
+    copy = {"s3": "aws s3 sync", "gs": "gcloud storage rsync --recursive"}[uri.scheme]
+    raise DataError(
+        f"{uri} is on object storage, and needed on a disk here",
+        tip=f"Copy it first: {copy} {shlex.quote(str(uri))} {here}",
+    )
+
+
+def find(name: str) -> list[RemoteFile]:
+    """Return the files that a URI means, in natural order: one, or all below a prefix, or those that a pattern matches.
+
+    A key is taken as it is written, whatever characters it has. Only where there is no such object, and none below it,
+    are `*`, `?` and `[` those of a pattern. Below a prefix, hidden files and those that start with `_` are left out.
+
+    Raises:
+        DataError: there are none, or the storage cannot be reached.
+        MachineError: the credentials do not do.
+    """
+    uri = _uri(name)
+    base = _prefix(name)
+    if not uri.key.endswith("/") and (file := _file(uri)) is not None:
+        return [file]
+    chosen = [each for each in _below(base) if not _is_hidden(each.uri[len(str(base)) :])]
+    if not chosen and _MAGIC.search(uri.key):
+        fixed = _MAGIC.split(uri.key, maxsplit=1)[0].rpartition("/")[0]
+        found = _below(uri._replace(key=fixed))
+        chosen = [each for each in found if _matches(_uri(each.uri).key, uri.key)]
+    if not chosen:
+        _check_bucket(uri)
+        raise DataError(
+            f"{name}: no such file, and none below it", tip="Patterns such as s3://logs/day=*/*.parquet work."
+        )
+    for each in chosen:
+        _check_key(_uri(each.uri))
+    return sorted(chosen, key=lambda file: natural_key(file.uri.split("/")))
+
+
+def fetched(uri: str, target: Path, *, option: str) -> Path:
+    """Copy a file from there to here; a connection that is cut is taken up again where it was.
+
+    Args:
+        uri: of one file; its key is taken as it is written.
+        target: the local file to make.
+        option: the one that chooses where it goes, for messages.
+
+    Returns:
+        `target`.
+
+    Raises:
+        DataError: it could not be read to its end.
+        MachineError: no space for it.
+    """
+    file = stat(uri)
+    check_disk(target, file.size, what=f"a copy of {uri}", tip=f"Choose another place with {option}.")
+    try:
+        with target.open("wb") as copy:
+            for block in blocks(file):
+                copy.write(block)
+    except OSError as error:
+        raise disk_error(error, target, option=option) from error
+    if stat(uri) != file:
+        raise DataError(f"{uri} changed while it was read", tip="Read it again when nothing writes to it any more.")
+    return target
+
+
+def stat(uri: str) -> RemoteFile:
+    """Return the facts of the file of this very name.
+
+    Raises:
+        DataError: there is no such file, or the storage cannot be reached.
+    """
+    if (file := _file(_uri(uri))) is None:
+        _check_bucket(_uri(uri))
+        raise DataError(f"{uri}: no such file")
+    return file
+
+
+def blocks(file: RemoteFile) -> Iterator[bytes]:
+    """Yield the bytes of a file; a connection that is cut is taken up again where it was.
+
+    Raises:
+        DataError: it could not be read to its end.
+    """
+    uri, done, tries, since = _uri(file.uri), 0, 0, time.monotonic()
+    while done < file.size:
+        try:
+            for block in _blocks(uri, file.size, done):
+                done, tries, since = done + len(block), 0, time.monotonic()
+                yield block
+        except OSError as error:
+            tries += 1
+            if tries == _TRIES or time.monotonic() - since > _TRYING_SECONDS:
+                raise failure(uri, error, "read", f" after {done:,} of {file.size:,} bytes") from error
+
+
+def tried(uri: str, read: Callable[[Any], T]) -> T:
+    """Return what `read` makes of a file there, open; with a connection that is cut it begins again.
+
+    Raises:
+        FileNotFoundError: no such file.
+        DataError: it cannot be read, however often it is tried.
+    """
+    where, since = _uri(uri), time.monotonic()
+    _check_key(where)
+
+    def request() -> T:
+        with system(where).open_input_file(where.path) as file:
+            return read(file)
+
+    for tries in range(1, _TRIES + 1):
+        try:
+            return answered(request, seconds=DATA_SECONDS)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if tries == _TRIES or time.monotonic() - since > _TRYING_SECONDS:
+                raise failure(where, error, "read") from error
+    raise AssertionError("the last try returns or raises")
+
+
+def is_file(uri: str) -> bool:
+    """Tell whether there is a file of this very name.
+
+    Raises:
+        DataError: the storage cannot be reached.
+    """
+    return _file(_uri(uri)) is not None
+
+
+def file_version(uri: str) -> tuple[int, ...]:
+    """Return the size in bytes and the time of the last change of a file, in microseconds.
+
+    Raises:
+        FileNotFoundError: no such file.
+        DataError: the storage cannot be reached.
+    """
+    if (found := _file(_uri(uri))) is None:
+        raise FileNotFoundError(uri)
+    modified = 0 if found.modified is None else int(found.modified.timestamp() * 1e6)
+    return found.size, modified
+
+
+def files_below(uri: str) -> dict[str, int]:
+    """Return the files below a prefix: their bytes by their names, relative to it.
+
+    Raises:
+        DataError: there is no such bucket, or the storage cannot be reached.
+    """
+    return {name: file.size for name, file in listed(uri).items()}
+
+
+def listed(uri: str) -> dict[str, RemoteFile]:
+    """Return the files below a prefix by their names, relative to it.
+
+    Raises:
+        DataError: there is no such bucket, or the storage cannot be reached.
+    """
+    base = _prefix(uri)
+    found = _below(base)
+    if not found:
+        _check_bucket(base)
+    return {each.uri[len(str(base)) + 1 :]: each for each in found}
+
+
+def uploaded(file: Path, uri: str) -> None:
+    """Bring a file there; what stood there before stays whole until then.
+
+    Raises:
+        MachineError: it could not be brought there.
+    """
+    try:
+        source = file.open("rb")
+    except OSError as error:
+        raise disk_error(error, file) from error
+    with source:
+        _put(_uri(uri), iter(lambda: source.read(_BLOCK), b""))
+
+
+def put(content: bytes, uri: str) -> None:
+    """Write a small file there.
+
+    Raises:
+        MachineError: it could not be brought there.
+    """
+    _put(_uri(uri), iter([content]))
+
+
+def copied(source: str, target: str) -> None:
+    """Copy a file from there to there; its bytes do not come here.
+
+    Raises:
+        MachineError: it could not be copied.
+    """
+    there, uri = _uri(source), _uri(target)
+    _asked(uri, "written", lambda: system(uri).copy_file(there.path, uri.path), seconds=DATA_SECONDS)
+
+
+def removed(uri: str) -> None:
+    """Remove a file there, if it is there.
+
+    Raises:
+        MachineError: the storage cannot be reached.
+    """
+    where = _uri(uri)
+
+    def request() -> None:
+        with suppress(FileNotFoundError):
+            system(where).delete_file(where.path)
+
+    _asked(where, "removed", request, seconds=CLEANING_SECONDS, cleaning=True)
+
+
+def removed_below(uri: str) -> None:
+    """Remove all files below a prefix.
+
+    Raises:
+        MachineError: the storage cannot be reached.
+    """
+    where = _prefix(uri)
+
+    def request() -> None:
+        with suppress(FileNotFoundError):
+            system(where).delete_dir(where.path)
+
+    _asked(where, "removed", request, seconds=2 * CLEANING_SECONDS, cleaning=True)
+
+
+def _uri(name: str | Path) -> Uri:
+    uri = parse(name)
+    assert uri is not None, "asked whether it is one before"
+    return uri
+
+
+def _prefix(name: str | Path) -> Uri:
+    """Return a URI without the slash at its end."""
+    uri = _uri(name)
+    return uri._replace(key=uri.key.removesuffix("/"))
+
+
+def _check_key(uri: Uri) -> None:
+    """Raise DataError for a key that Arrow's clients would take for another one."""
+    if uri.key and any(part in ("", ".", "..") for part in uri.key.split("/")):
+        raise DataError(
+            f"{uri}: genpas cannot address a key with an empty part or one that is '.' or '..'",
+            tip="Copy the object to a key without it first.",
+        )
+
+
+def _asked(
+    uri: Uri, doing: str, request: Callable[[], T], *, other: type[GenpasError] = MachineError,
+    seconds: float = ANSWER_SECONDS, cleaning: bool = False,
+) -> T:  # fmt: skip
+    """Return what a request gives; what it raises as an error of ours."""
+    _check_key(uri)
+    try:
+        return answered(request, seconds=seconds, cleaning=cleaning)
+    except (OSError, ValueError) as error:  # ValueError: ArrowInvalid is one
+        raise failure(uri, error, doing, other=other) from error
+
+
+def _file(uri: Uri) -> RemoteFile | None:
+    """Return the facts of the file of this very name, if there is one."""
+    if not uri.key:
+        return None
+    info = _asked(uri, "read", lambda: system(uri).get_file_info(uri.path), other=DataError)
+    return RemoteFile(str(uri), info.size, info.mtime) if info.is_file else None
+
+
+def _below(base: Uri) -> list[RemoteFile]:
+    """Return all files below a prefix."""
+    from pyarrow import fs
+
+    def request() -> list[Any]:
+        selector = fs.FileSelector(base.path, allow_not_found=True, recursive=True)
+        return list(system(base).get_file_info(selector))
+
+    found = _asked(base, "read", request, other=DataError, seconds=DATA_SECONDS)
+    return [RemoteFile(f"{base.scheme}://{each.path}", each.size, each.mtime) for each in found if each.is_file]
+
+
+def _check_bucket(uri: Uri) -> None:
+    """Raise DataError if there is no such bucket; one that cannot be looked at is there."""
+    from pyarrow import fs
+
+    with suppress(OSError):
+        if answered(lambda: system(uri).get_file_info(uri.bucket)).type == fs.FileType.NotFound:
+            raise no_bucket(uri)
+
+
+def _put(uri: Uri, content: Iterator[bytes]) -> None:
+    stream = _asked(uri, "written", lambda: system(uri).open_output_stream(uri.path, compression=None))
+    for block in content:
+        _asked(uri, "written", partial(stream.write, block), seconds=DATA_SECONDS)
+    _asked(uri, "written", stream.close, seconds=DATA_SECONDS)
+
+
+def _blocks(uri: Uri, size: int, start: int) -> Iterator[bytes]:
+    """Yield the bytes of a file from `start` on.
+
+    Raises:
+        OSError: the connection was cut, or nothing has come.
+    """
+    source = answered(lambda: system(uri).open_input_file(uri.path))
+    try:
+        source.seek(start)
+        while block := answered(partial(source.read, min(_BLOCK, size - start)), seconds=DATA_SECONDS):
+            yield block
+            start += len(block)
+    finally:
+        source.close()
+    if start < size:
+        raise OSError("it ends too early")
+
+
+def _is_hidden(below: str) -> bool:
+    return any(part.startswith((".", "_")) and part not in (".", "..") for part in below.split("/"))
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Tell whether a path matches, part by part: `*` does not pass a slash; `**` is any number of parts."""
+    return _parts_match(path.split("/"), pattern.split("/"))
+
+
+def _parts_match(parts: list[str], patterns: list[str]) -> bool:
+    if not patterns:
+        return not parts
+    if patterns[0] == "**":
+        return any(_parts_match(parts[skipped:], patterns[1:]) for skipped in range(len(parts) + 1))
+    return bool(parts) and fnmatchcase(parts[0], patterns[0]) and _parts_match(parts[1:], patterns[1:])

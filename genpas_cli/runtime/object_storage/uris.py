@@ -1,0 +1,137 @@
+"""Names that are URIs: which mean object storage, which mean nothing here, and what of them may be shown.
+
+Everything here is text: no request is made. A key on object storage is taken as it is written: `%`, `+`, `#` and blanks
+have no meaning of their own in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from genpas_cli.runtime.errors import UsageError, redacted
+
+_FOREIGN = ("s3a", "s3n", "gcs", "http", "https", "hdfs", "file", "ftp", "az", "abfs", "abfss", "wasb", "wasbs", "dbfs")
+_ANY = re.compile(
+    rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<rest>.*)|(?P<known>(?i:s3|gs|{'|'.join(_FOREIGN)})):/(?P<path>[^/].*)",
+    re.DOTALL,
+)
+"""What looks like a URI. With one slash, of known schemes only: a `Path` made of a URI keeps no more than that."""
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
+_CREDENTIALS = re.compile(
+    r"[?&](access_key|secret_key|session_token|endpoint_override|AWSAccessKeyId|X-Amz-[A-Za-z-]+)=", re.IGNORECASE
+)
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_EXAMPLE = "Write it like s3://bucket/key or gs://bucket/key."
+
+
+class Uri(NamedTuple):
+    """An object, or a prefix, on object storage."""
+
+    scheme: str
+    """`s3` or `gs`."""
+    bucket: str
+    key: str
+    """Without the slash after the bucket; empty for the whole bucket."""
+
+    @property
+    def path(self) -> str:
+        """Bucket and key, as Arrow's file systems take them."""
+        return f"{self.bucket}/{self.key}" if self.key else self.bucket
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.path}"
+
+
+def looks_like_uri(name: str | Path) -> bool:
+    """Tell whether a name is written like a URI, of whatever scheme."""
+    return _ANY.fullmatch(str(name)) is not None
+
+
+def is_remote(name: str | Path) -> bool:
+    """Tell whether a name means object storage.
+
+    Raises:
+        UsageError: it is written like a URI that means nothing here: another scheme, no bucket, credentials in it.
+    """
+    return parse(name) is not None
+
+
+def parse(name: str | Path) -> Uri | None:
+    """Return the parts of a URI; None for a name that is not written like one.
+
+    Raises:
+        UsageError: see `is_remote`.
+    """
+    match = _ANY.fullmatch(str(name))
+    if match is None:
+        return None
+    scheme, rest = match["scheme"] or match["known"], match["path"] if match["rest"] is None else match["rest"]
+    if scheme not in ("s3", "gs"):
+        raise UsageError(f"{name}: genpas does not know {scheme}:// addresses", tip=_instead(scheme.lower(), rest))
+    if "@" in rest.split("/")[0] or (":" in rest.split("/")[0] and "@" in rest) or _CREDENTIALS.search(rest):
+        raise UsageError(
+            f"{name}: credentials and settings do not belong in a URI, which is recorded and shown",
+            tip="Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL in the environment, or a profile.",
+        )
+    bucket, _, key = rest.partition("/")
+    if not bucket:
+        raise UsageError(f"{name} names no bucket", tip=_EXAMPLE)
+    if _BUCKET.fullmatch(bucket) is None:
+        raise UsageError(f"{name}: {bucket!r} is not the name of a bucket", tip=_EXAMPLE)
+    return Uri(scheme, bucket, key)
+
+
+def _instead(scheme: str, rest: str) -> str:
+    known = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "gcs": "gs"}
+    if scheme in known:
+        return f"Write {known[scheme]}://{rest}"
+    if scheme == "file":
+        return f"Write the path alone: /{rest.lstrip('/')}"
+    return "It reads paths on this machine, s3:// and gs://; copy the file to one of these first."
+
+
+def check_local(name: str | Path, what: str) -> None:
+    """Raise UsageError if a name that must be a path on this machine is written like a URI.
+
+    Args:
+        name: the path.
+        what: the option or argument that it was given to, such as `--html`.
+    """
+    match = _ANY.fullmatch(str(name))
+    if match is not None:
+        shown = str(name) if match["scheme"] else f"{match['known']}://{match['path']}"
+        raise UsageError(f"{what} takes a path on this machine, not {shown}", tip="Name a local path.")
+
+
+def endpoint() -> tuple[str, str] | None:
+    """Return scheme, and host with port, of the S3 server that the environment names; None for Amazon's.
+
+    Raises:
+        UsageError: AWS_ENDPOINT_URL is no URL of a server.
+    """
+    name = next((name for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") if os.environ.get(name)), None)
+    if name is None:
+        return None
+    url = os.environ[name]
+    from urllib.parse import urlsplit
+
+    wrong = UsageError(f"{name} is {url!r}; it must be the URL of a server", tip="For example http://127.0.0.1:9000")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise wrong from error
+    if parts.username is not None or parts.password is not None:
+        raise UsageError(
+            f"{name} is {redacted(url)}; it must not hold a user name or a password",
+            tip="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead.",
+        )
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or _HOST.fullmatch(host) is None or parts.path.strip("/") or port == 0:
+        raise wrong
+    shown = f"[{host}]" if ":" in host else host
+    return parts.scheme, shown if port is None else f"{shown}:{port}"

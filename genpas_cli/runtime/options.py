@@ -1,0 +1,135 @@
+"""How an option is declared once, for the library, the command line and the reference page.
+
+A job's options are a frozen dataclass; each field carries its help in its metadata. The command line is
+generated from these fields (`cli/parameters.py`), so a default or a sentence stands in one place.
+Values are checked by the fields' types when an options object is made, so that the library refuses what the command
+line does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import numbers
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.object_storage.uris import check_local
+
+
+def option(
+    default: Any, text: str, *, flags: tuple[str, ...] = (), metavar: str | None = None, panel: str | None = None
+) -> Any:
+    """Declare a field of an options dataclass.
+
+    Args:
+        default: value when the option is not given.
+        text: its help, one or two sentences.
+        flags: spellings on the command line; by default `--field-name`, and `--field/--no-field` for booleans.
+        metavar: what stands for the value in the help.
+        panel: heading under which the help lists it.
+
+    Returns:
+        A dataclass field.
+    """
+    return dataclasses.field(
+        default=default, metadata={"help": text, "flags": flags, "metavar": metavar, "panel": panel}
+    )
+
+
+def as_json(options: Any) -> dict[str, Any]:
+    """Return every field by name, tuples as lists."""
+    return {
+        f.name: list(value) if isinstance(value := getattr(options, f.name), tuple) else value
+        for f in dataclasses.fields(options)
+    }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of the options dataclasses; its fields hold what their types say, or there is no such object."""
+
+    def __post_init__(self) -> None:
+        """Check every value, and give it the type that its field has: `pairs=5000` is `"5000"`.
+
+        Raises:
+            UsageError: a value that the option does not take.
+        """
+        own: type = type(self)
+        for name, flag, kinds, is_path in _declared(own):
+            given = getattr(self, name)
+            for kind in kinds:
+                with suppress(TypeError, OverflowError):
+                    value = _as_kind(given, kind)
+                    if is_path and value is not None:
+                        check_local(value, flag)
+                    object.__setattr__(self, name, value)
+                    break
+            else:
+                *words, last = [word for kind in kinds for word in _described(kind)]
+                takes = f"{', '.join(words)} or {last}" if words else last
+                raise UsageError(f"{flag} is {given!r}; it takes {takes}")
+
+
+@functools.cache
+def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...], bool]]:
+    """Return (name, flag, types of its value, whether it is a path) of each field of an options dataclass."""
+    hints = get_type_hints(kind)
+    declared = []
+    for field in dataclasses.fields(kind):
+        hint, flags = hints[field.name], field.metadata.get("flags")
+        flag = flags[-1].partition("/")[0] if flags else "--" + field.name.replace("_", "-")
+        kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        declared.append((field.name, flag, kinds, field.metadata.get("metavar") in _PATHS))
+    return declared
+
+
+_PATHS = ("DIR", "FILE", "PATH", "STORE")
+"""What stands for the value of an option that takes a path on this machine."""
+
+_FITTING: dict[Any, tuple[tuple[type, Callable[[Any], Any]], ...]] = {
+    int: ((numbers.Integral, int),),
+    float: ((numbers.Real, float),),
+    str: ((str, str), (os.PathLike, os.fspath), (numbers.Integral, str)),
+}
+"""What else fits a type, and how it becomes one."""
+
+
+def _as_kind(value: Any, kind: Any) -> Any:
+    """Return a value as a field of this type holds it.
+
+    Raises:
+        TypeError: it is no such value.
+    """
+    if get_origin(kind) is tuple:
+        # One text is itself a sequence, of its letters.
+        values = value if isinstance(value, tuple | list) else (value,)
+        return tuple(_as_kind(each, get_args(kind)[0]) for each in values)
+    if get_origin(kind) is Literal:
+        fits = isinstance(value, str) and value in get_args(kind)
+    elif kind in _FITTING:
+        # True is an int to Python, and no number to a person.
+        fitting = () if isinstance(value, bool) else _FITTING[kind]
+        convert = next((convert for other, convert in fitting if isinstance(value, other)), None)
+        if convert is not None:
+            return convert(value)
+        fits = False
+    else:
+        fits = isinstance(value, kind)
+    if not fits:
+        raise TypeError
+    return value
+
+
+def _described(kind: Any) -> list[str]:
+    """Return what a type takes, in words; of a choice each of them."""
+    if get_origin(kind) is Literal:
+        return list(get_args(kind))
+    if get_origin(kind) is tuple:
+        return [f"{word} for each" for word in _described(get_args(kind)[0])]
+    words = {str: ["a text"], int: ["a whole number"], float: ["a number"], bool: ["True", "False"], NoneType: ["None"]}
+    return words.get(kind, [str(kind)])

@@ -1,0 +1,166 @@
+"""`compare`: what strategies are worth to a model, trained and evaluated under one budget."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from genpas_cli.augment.options import (
+    CompareOptions,
+    FigureOptions,
+    IngestOptions,
+    ModelOptions,
+    StatsOptions,
+)
+from genpas_cli.augment.planning import parse_max_input
+from genpas_cli.augment.source import Sources, default_output, source_names
+from genpas_cli.augment.unfinished import resumable
+from genpas_cli.figures.results import StrategyFigures
+from genpas_cli.figures.stats import stats
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.atomic_output import refuse_existing
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.sealed import sealed
+from genpas_cli.sampling.strategies import MULTI_TARGET, NAMED, Strategy, parse_strategy
+from genpas_cli.training import check_train_extra
+from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
+from genpas_cli.training.job import PLACES, check_model_options
+from genpas_cli.training.model_directories import foreign_in_runs
+from genpas_cli.training.runs import Observe, Runs, mean_of, runs_settings, store_of
+
+COMPARISON = "comparison.json"
+"""What an output directory is known by."""
+
+DEFAULT_STRATEGIES = (*NAMED, "1,0,0")
+
+
+@checked
+def compare(  # noqa: PLR0913  # all but three by keyword
+    sources: Sources, output: str | Path | None = None, options: CompareOptions | None = None, *,
+    ingest_options: IngestOptions | None = None, resume: bool = False, force: bool = False,
+    observe: Observe = lambda *_: None, progress: Progress = silent,
+) -> CompareReport:  # fmt: skip
+    """Cut pairs by several strategies, train the same model on each, and compare their accuracy.
+
+    Args:
+        sources: one store; or logs (files, globs, directories), which are ingested first.
+        output: the directory to make, with all pairs and models; by default `<name of the source>.comparison`.
+        options: which strategies, how often, and the model.
+        ingest_options: how logs are read; not for a store.
+        resume: go on where a comparison with the same output and options was stopped; no run is trained twice.
+        force: replace an existing output.
+        observe: told each run that has ended.
+        progress: told how far it is.
+
+    Returns:
+        Accuracy beside the figures of the training distribution.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
+    """
+    check_train_extra("genpas compare")
+    options = options or CompareOptions()
+    strategies = check_compare_options(options)
+    path = Path(output) if output is not None else default_output(sources, ".comparison")
+    refuse_existing(path, force=force, foreign=_foreign)
+    settings = runs_settings(sources, ingest_options, options)
+    with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
+        store = store_of(sources, work, options, ingest_options, progress)
+        figures = _figures(store, strategies, options, progress)
+        runs = Runs(store, work, options, options.max_input, options.pairs, options.target_where, options.draw)
+        done = runs.run(strategies, observe, progress)
+        report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
+        (work / COMPARISON).write_text(json.dumps(sealed(asdict(report)), indent=2) + "\n", encoding="utf-8")
+    return report
+
+
+def _foreign(path: Path) -> str | None:
+    return foreign_in_runs(path, COMPARISON)
+
+
+def check_compare_options(options: CompareOptions) -> list[Strategy]:
+    """Return the strategies that the options mean.
+
+    Raises:
+        UsageError: values that make no sense.
+    """
+    check_model_options(options)
+    parse_max_input(options.max_input)
+    strategies = [parse_strategy(text) for text in options.strategy or DEFAULT_STRATEGIES]
+    names = [strategy.name for strategy in strategies]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"--strategy {twice} is given twice")
+    return strategies
+
+
+def _figures(
+    store: Path, strategies: Sequence[Strategy], options: CompareOptions, progress: Progress
+) -> list[StrategyFigures]:
+    shared = {field.name: getattr(options, field.name) for field in fields(FigureOptions)}
+    names = tuple(strategy.name for strategy in strategies)
+    pairs = None if options.pairs == "all" else options.pairs
+    return stats(store, StatsOptions(**shared, strategy=names, pairs=pairs), progress=progress).strategies
+
+
+def _report(  # what the report holds
+    source: str, path: Path, work: Path, options: CompareOptions, figures: Sequence[StrategyFigures],
+    done: dict[str, list[SeedRun]],
+) -> CompareReport:  # fmt: skip
+    names = [each.name for each in figures]
+    baseline = MULTI_TARGET.name if MULTI_TARGET.name in names else names[0]
+    gains = {name: _gains(work, runs) for name, runs in done.items()}
+    strategies = [
+        Compared(
+            each.name, each.alpha, each.beta, each.gamma, each.pairs, each.kl_validation_train, each.kl_test_train,
+            each.alignment_ratio, each.mean_input_length, mean_of([run.validation for run in done[each.name]]),
+            mean_of([run.test for run in done[each.name]]), _deviation([run.test for run in done[each.name]]),
+            None if each.name == baseline else difference(gains[each.name], gains[baseline]), done[each.name],
+        )
+        for each in figures
+    ]  # fmt: skip
+    model = {field.name: getattr(options, field.name) for field in fields(ModelOptions)}
+    return CompareReport(
+        source, str(path), baseline, max(strategies, key=lambda each: each.validation[ACCURACY]).name, model,
+        strategies, round(sum(run.seconds for runs in done.values() for run in runs), 1),
+    )  # fmt: skip
+
+
+def _deviation(runs: Sequence[dict[str, float]]) -> dict[str, float] | None:
+    return None if len(runs) == 1 else {name: statistics.stdev(run[name] for run in runs) for name in runs[0]}
+
+
+class Gains(NamedTuple):
+    """NDCG@10 of each test pair, averaged over the seeds of a strategy."""
+
+    user: NDArray[np.int32]
+    target: NDArray[np.int32]
+    gain: NDArray[np.float64]
+
+
+def _gains(work: Path, runs: Sequence[SeedRun]) -> Gains:
+    from genpas_cli.training.ranking import Places, metrics_by_pair
+
+    tables = [pq.read_table(work / run.model / PLACES) for run in runs]
+    found = []
+    for table in tables:
+        above, equal = (table[name].to_numpy() for name in ("above", "equal"))
+        found.append(metrics_by_pair(Places(above, equal), int((above + equal).max()))[ACCURACY])
+    return Gains(tables[0]["user_num"].to_numpy(), tables[0]["target_item"].to_numpy(), np.mean(found, axis=0))
+
+
+def difference(of: Gains, to: Gains) -> Difference:
+    """Return how much better one is than the other, pair by pair."""
+    from genpas_cli.training.ranking import bootstrap
+
+    assert np.array_equal(of.user, to.user), "test pairs do not depend on the strategy"
+    assert np.array_equal(of.target, to.target), "test pairs do not depend on the strategy"
+    return Difference(**vars(bootstrap(of.gain - to.gain, of.user)))

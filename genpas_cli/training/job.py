@@ -1,0 +1,286 @@
+"""`train`: the reference model learns from the pairs of a directory and is evaluated by full ranking."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.augment.fresh import fresh_pairs
+from genpas_cli.augment.options import AugmentOptions, TrainOptions
+from genpas_cli.augment.source import opened_store
+from genpas_cli.augment.unfinished import lasting_options, resumable
+from genpas_cli.augment.verify import check_store
+from genpas_cli.pairs.manifest import Manifest, manifest_files, read_manifest, run_facts
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.atomic_output import refuse_existing
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.machine import check_writable, disk_error, machine_options, resolve
+from genpas_cli.runtime.object_storage.locations import Place, place_of
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.training import check_train_extra
+from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
+
+if TYPE_CHECKING:
+    from genpas_cli.training.loop import Round
+    from genpas_cli.training.run import Outcome, RunPlan, Sources
+
+PLACES = "test_places.parquet"
+CURVE = "learning_curve.csv"
+_LONGEST_INPUT = 50
+"""Items that a model takes where the pairs have no limit."""
+
+Observe = Callable[["Round"], None]
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What `train` came to; `genpas train --json` prints its `metrics`, which are those of `metrics.json`."""
+
+    output: str
+    """The model directory."""
+    metrics: dict[str, Any]
+    """See docs/reference/formats.md."""
+    resumed: int
+    """Steps that an earlier, stopped run had taken already."""
+
+
+@checked
+def train(  # noqa: PLR0913  # all but three by keyword
+    pairs: str | Path, output: str | Path | None = None, options: TrainOptions | None = None, *,
+    resume: bool = False, force: bool = False, observe: Observe = lambda _: None, progress: Progress = silent,
+) -> TrainReport:  # fmt: skip
+    """Train the reference model on pairs, and rank all items for every held-out pair.
+
+    Args:
+        pairs: a pairs directory with validation and test pairs, here or on object storage.
+        output: the directory to make; by default `<name of the pairs>.model` in the current directory.
+        options: the model, its training, its evaluation.
+        resume: go on where a run with the same output and options was stopped.
+        force: replace an existing output, and forget a stopped run.
+        observe: told after every evaluation on the validation pairs.
+        progress: told how far it is.
+
+    Returns:
+        Where the model is, and its accuracy.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
+    """
+    check_train_extra("genpas train")
+    from genpas_cli.training.run import find_device, run
+
+    started, options, directory = time.monotonic(), options or TrainOptions(), place_of(pairs)
+    check_model_options(options)
+    if options.max_input is not None and options.max_input < 1:
+        raise UsageError(f"--max-input is {options.max_input}; it takes 1 or more")
+    device, machine = find_device(options.device), resolve(options)
+    path = Path(output) if output is not None else Path(f"{directory.absolute().name.removesuffix('.pairs')}.model")
+    refuse_existing(path, force=force, foreign=foreign_in_model)
+    manifest = _held_out_manifest(directory)
+    plan, settings = _plan(manifest, options, device.type), _settings(manifest, options)
+    sources = _sources(directory, manifest, options, plan)
+    check_writable(path.absolute().parent)
+    with resumable(path, settings, foreign=foreign_in_model, resume=resume, force=force) as work:
+        rounds: list[Round] = []
+
+        def noted(each: Round) -> None:
+            rounds.append(each)
+            observe(each)
+
+        outcome = run(
+            plan, sources, directory=work, device=device, threads=machine.threads, observe=noted, progress=progress
+        )
+        seconds = time.monotonic() - started
+        metrics = _metrics(outcome, plan, settings, directory) | {
+            "run": {**run_facts(seconds), "device": str(device), "threads": machine.threads, **_pace(outcome)}
+        }
+        metrics = _write(work, outcome, metrics)
+    resumed = outcome.rounds[-1].step if not rounds else rounds[0].step - outcome.rounds[0].step
+    return TrainReport(str(path), metrics, resumed)
+
+
+def check_model_options(options: Any) -> None:
+    """Raise UsageError for values that make no sense, in any options of a model."""
+    lowest = {
+        "dim": 1, "layers": 1, "heads": 1, "steps": 1, "round_steps": 1, "patience": 1, "batch_size": 1, "seed": 0,
+        "epochs_data": 1, "seeds": 1,
+    }  # fmt: skip
+    for name, low in lowest.items():
+        value = getattr(options, name, None)
+        if value is not None and value < low:
+            raise UsageError(f"--{name.replace('_', '-')} is {value}; it takes {low} or more")
+    if not 0 <= options.dropout < 1:
+        raise UsageError(f"--dropout is {options.dropout}; it takes a chance from 0, below 1")
+    if not (math.isfinite(options.lr) and options.lr > 0):
+        raise UsageError(f"--lr is {options.lr}; it takes a number above 0, such as 0.001")
+    if not (math.isfinite(options.weight_decay) and options.weight_decay >= 0):
+        raise UsageError(f"--weight-decay is {options.weight_decay}; it takes a number from 0")
+    if options.dim % options.heads:
+        raise UsageError(f"--heads {options.heads} does not divide --dim {options.dim}")
+
+
+def _held_out_manifest(directory: Place) -> Manifest:
+    """Return the manifest of pairs that a model can be chosen and tested with.
+
+    Raises:
+        DataError: nothing is held out, or only for one of the two.
+    """
+    manifest = read_manifest(directory)
+    held = {file["split"] for file in manifest["files"]}
+    if missing := [split for split in ("validation", "test") if split not in held]:
+        rule = manifest["split"]["rule"]
+        raise DataError(
+            f"{directory} has no {' and no '.join(missing)} pairs (--split {rule}): a model is chosen by validation "
+            "pairs and tested on test pairs",
+            tip="Hold some out: genpas augment LOGS --split leave-one-out -o DIR",
+        )
+    return manifest
+
+
+def _plan(manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
+    from genpas_cli.training.loop import Schedule
+    from genpas_cli.training.model import ModelShape
+    from genpas_cli.training.run import RunPlan
+
+    limit = manifest["max_input"] or _LONGEST_INPUT
+    shape = ModelShape(
+        manifest["items"], min(options.max_input or limit, limit), options.dim, options.layers, options.heads,
+        options.dropout,
+    )  # fmt: skip
+    bf16 = options.precision == "bf16" or (options.precision == "auto" and device == "cuda")
+    schedule = Schedule(
+        options.steps, options.round_steps, options.patience, options.lr, options.weight_decay, bf16
+    )  # fmt: skip
+    return RunPlan(shape, schedule, options.batch_size, options.seed, filter_seen=options.seen == "filter")
+
+
+def _sources(directory: Place, manifest: Manifest, options: TrainOptions, plan: RunPlan) -> Sources:
+    from genpas_cli.loaders.sources import PairsDirectory, PairShards
+    from genpas_cli.training.data import FirstEpochs
+    from genpas_cli.training.run import Sources
+
+    written = PairsDirectory(directory)
+    drawn: PairShards = written
+    if options.fresh is not None:
+        if options.epochs_data is not None:
+            raise UsageError("--epochs-data is for pairs on disk; --fresh draws new ones in every epoch")
+        draw = _drawn_as(manifest, plan, options)
+        drawn = fresh_pairs(options.fresh, draw)
+        _check_store(directory, manifest, options.fresh, draw)
+    elif options.epochs_data is not None:
+        if options.epochs_data > manifest["epochs"]:
+            raise UsageError(
+                f"--epochs-data is {options.epochs_data}; {directory} has {manifest['epochs']} "
+                f"epoch{'' if manifest['epochs'] == 1 else 's'}",
+                tip=f"Draw more: genpas augment ... --epochs {options.epochs_data}",
+            )
+        drawn = FirstEpochs(written, options.epochs_data)
+    return Sources(drawn, written, _vocabulary(manifest))
+
+
+def _drawn_as(manifest: Manifest, plan: RunPlan, options: TrainOptions) -> AugmentOptions:
+    """Return the options that draw what a manifest's pairs are a draw of, in as many epochs as a run can need."""
+    strategy = manifest["strategy"]
+    enumerated = strategy["draw"] == "enumerated"
+    epochs = -(-plan.schedule.steps * plan.batch_size // manifest["pairs"])
+    return AugmentOptions(
+        strategy=strategy["name"], draw="balanced" if enumerated else strategy["draw"],
+        pairs="all" if enumerated else str(manifest["pairs"]), epochs=1 if enumerated else epochs,
+        max_input="none" if manifest["max_input"] is None else str(manifest["max_input"]), seed=manifest["seed"],
+        shard_rows=manifest["shard_rows"], target_where=manifest.get("target_where"), **machine_options(options),
+    )  # fmt: skip
+
+
+def _vocabulary(manifest: Manifest) -> str:
+    return next(file.sha256 for file in manifest_files(manifest) if file.path == "items.parquet")
+
+
+def _check_store(directory: Place, manifest: Manifest, path: str, options: AugmentOptions) -> None:
+    """Raise IntegrityError if pairs drawn from a store do not go with the held-out pairs of a directory.
+
+    Other numbers would train for other items, and another split would train on what is held out here.
+    """
+    with opened_store(path, options, None, None, rejects=None, force=False, progress=silent) as opened:
+        if manifest.get("content_sha256") is None:
+            raise DataError(
+                f"{directory} does not say from which content it was made (the Spark engine and earlier versions of "
+                f"genpas do not note it), so {path} cannot be told from another store",
+                tip=f"Make the pairs again: genpas augment {path} -o DIR",
+            )
+        check_store(opened.store, directory, manifest)
+
+
+def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
+    """Return everything that decides what a run comes to: two runs with equal settings are the same run."""
+    identity = json.dumps({key: value for key, value in manifest.items() if key != "run"}, sort_keys=True)
+    return {
+        "pairs": hashlib.sha256(identity.encode()).hexdigest(), "vocabulary": _vocabulary(manifest),
+        "options": lasting_options(options), "versions": {"torch": version("torch")},
+    }  # fmt: skip
+
+
+def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], directory: Place) -> dict[str, Any]:
+    manifest, last = read_manifest(directory), outcome.rounds[-1]
+    return {
+        "format_version": 1,
+        "pairs": {
+            "directory": str(directory), "digest": settings["pairs"], "vocabulary": settings["vocabulary"],
+            "strategy": manifest["strategy"], "pairs": manifest["pairs"], "epochs": manifest["epochs"],
+        },
+        "model": {"name": settings["options"]["model"], **asdict(plan.shape), "parameters": outcome.parameters},
+        "options": settings["options"],
+        "training": {
+            "steps": last.step, "best_step": outcome.best.step, "epochs": last.epoch + 1,
+            "stopped_by": "steps" if last.step >= plan.schedule.steps else "patience",
+            "rounds": [asdict(each) for each in outcome.rounds],
+        },
+        "evaluation": {"ranking": "full", "items": plan.shape.items, "seen": settings["options"]["seen"]},
+        "validation": outcome.validation,
+        "test": outcome.test,
+        "versions": {"genpas": version("genpas"), **settings["versions"]},
+    }  # fmt: skip
+
+
+def _pace(outcome: Outcome) -> dict[str, float]:
+    steps = outcome.times["steps"]
+    return {
+        "training_seconds": round(steps, 3),
+        "step_milliseconds": round(1000 * steps / outcome.rounds[-1].step, 2),
+        "loader_share": round(outcome.times["loader"] / steps, 4),
+        "evaluation_seconds": round(outcome.times["evaluation"], 3),
+    }
+
+
+def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> dict[str, Any]:
+    """Write what a model directory holds beside the model; return the metrics as they are written."""
+    from genpas_cli.training.run import CHECKPOINT, MODEL
+
+    ranked = outcome.ranked_test
+    places = pa.table({
+        "user_num": ranked.user, "target_item": ranked.target, "above": ranked.places.above,
+        "equal": ranked.places.equal,
+    })  # fmt: skip
+    try:
+        pq.write_table(places, work / PLACES)
+        with (work / CURVE).open("w", encoding="utf-8", newline="") as file:
+            rows = [{"step": r.step, "epoch": r.epoch, "loss": r.loss, **r.validation} for r in outcome.rounds]
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        metrics = described(work, metrics, [MODEL, PLACES, CURVE])
+        (work / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+        (work / CHECKPOINT).unlink()
+    except OSError as error:
+        raise disk_error(error, work) from error
+    return metrics

@@ -1,0 +1,115 @@
+"""Directories that hold models: which files are in them, and whether these are as they were written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from genpas_cli.pairs.manifest import foreign_in_pairs
+from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
+from genpas_cli.runtime.errors import IntegrityError
+from genpas_cli.runtime.object_storage.locations import file_digest
+from genpas_cli.runtime.sealed import is_intact, sealed
+
+METRICS = "metrics.json"
+"""What a model directory is known by; it lists the digests of the other files."""
+
+MODELS = "models"
+PAIRS = "pairs"
+STORE = "log.store"
+"""What a directory of several runs holds beside its report."""
+
+
+def described(directory: Path, content: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return the content of `metrics.json` with the digests of the files beside it, and one of its own."""
+    return sealed({**content, "files": {name: file_digest(directory / name) for name in names}})
+
+
+def read_metrics(directory: Path) -> dict[str, Any]:
+    """Return the metrics of a finished model.
+
+    Raises:
+        IntegrityError: a file of the directory is missing, or was changed after it was written.
+    """
+    try:
+        metrics = _read(directory / METRICS)
+        files = dict(metrics["files"])
+        changed = [name for name, digest in files.items() if file_digest(directory / name) != digest]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(directory, str(error)) from error
+    if changed:
+        raise _damaged(directory, f"{changed[0]} was changed after it was written")
+    return metrics
+
+
+def _damaged(directory: Path, reason: str) -> IntegrityError:
+    return IntegrityError(f"the model {directory} is damaged: {reason}", tip=f"Remove it and train again: {directory}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a JSON object that describes a directory.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is none, or was changed.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(content, dict) or not is_intact(content):
+        raise ValueError(f"{path.name} was changed after it was written")
+    return content
+
+
+def foreign_in_model(path: Path) -> str | None:
+    """Return what `path` holds beside an output of `train`, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    if (found := _foreign_beside(path, METRICS)) is not None or not (path / METRICS).is_file():
+        return found
+    listed = _read(path / METRICS).get("files")
+    if not isinstance(listed, dict):
+        return f"its {METRICS} lists no files"
+    if (name := foreign_entry(path, {METRICS, *listed})) is not None:
+        return f"it holds {name}, which its {METRICS} does not list"
+    changed = (
+        name for name, digest in listed.items() if (path / name).is_file() and file_digest(path / name) != digest
+    )
+    return None if (name := next(changed, None)) is None else f"its {name} was changed after genpas wrote it"
+
+
+def foreign_in_runs(path: Path, report: str) -> str | None:
+    """Return what `path` holds beside an output of `compare`, or of `tune --train-top`.
+
+    Args:
+        path: the output.
+        report: name of the file that it is known by.
+    """
+    if (found := _foreign_beside(path, report)) is not None or not (path / report).is_file():
+        return found
+    for each in sorted(path.iterdir()):
+        if each.name not in (report, STORE, MODELS, PAIRS) or each.is_symlink():
+            return f"it holds {each.name}"
+    told = (path / report).read_text(encoding="utf-8")
+    for folder, look in ((path / MODELS, foreign_in_model), (path / PAIRS, foreign_in_pairs)):
+        for each in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if each.name.removesuffix(".pairs") not in told:
+                return f"it holds {each.relative_to(path)}, of which its {report} says nothing"
+            if (found := look(each)) is not None:
+                return f"in {each.relative_to(path)}, {found}"
+    return None
+
+
+def _foreign_beside(path: Path, name: str) -> str | None:
+    """Return what is wrong with a directory that should be empty, or have this file of ours in it."""
+    if not is_real_directory(path):
+        return "it is not a directory"
+    if not any(path.iterdir()):
+        return None
+    try:
+        found = _read(path / name)
+    except FileNotFoundError:
+        return f"it has no {name}"
+    except (OSError, ValueError) as error:
+        return f"its {name} is not one that genpas wrote ({error})"
+    return None if "sha256" in found else f"its {name} is not one that genpas wrote"

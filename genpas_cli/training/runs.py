@@ -1,0 +1,160 @@
+"""Runs: the same model trained on several strategies and seeds, in one directory; what is there is not made again."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from genpas_cli.augment.job import augment
+from genpas_cli.augment.options import AugmentOptions, IngestOptions, ModelOptions, RunsOptions, TrainOptions
+from genpas_cli.augment.source import Sources, log_names, source_names
+from genpas_cli.augment.unfinished import lasting_options
+from genpas_cli.ingest.files.sources import files_meant
+from genpas_cli.ingest.job import ingest
+from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
+from genpas_cli.runtime.object_storage.locations import file_digest, place_of
+from genpas_cli.runtime.object_storage.remote import is_remote
+from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.sealed import content_digest
+from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.store.store import is_store, open_store
+from genpas_cli.training.comparison import ACCURACY, SeedRun
+from genpas_cli.training.job import train
+from genpas_cli.training.model_directories import MODELS, PAIRS, STORE, read_metrics
+
+Observe = Callable[[str, SeedRun], None]
+"""Told each run that has ended, and its strategy."""
+
+
+def runs_settings(sources: Sources, reading: IngestOptions | None, *options: MachineOptions) -> dict[str, Any]:
+    """Return what decides the results of runs; see `genpas_cli.augment.unfinished.resumable`."""
+    names = log_names(sources)
+    log = [names, [_content(name, options[0]) for name in names], lasting_options(reading or IngestOptions())]
+    lasting = {name: value for each in options for name, value in lasting_options(each).items()}
+    return {"log": content_digest(log), "options": lasting, "versions": {"torch": version("torch")}}
+
+
+def _content(name: str, options: MachineOptions) -> list[str | None]:
+    """Return what tells the content of a source from another: of a store its digest, of logs those of the files.
+
+    Raises:
+        DataError: it is not there, or cannot be read.
+    """
+    if is_store(Path(name)):
+        machine = resolve(options)
+        with scratch_directory(machine.temp_dir) as scratch, open_store(Path(name), machine, scratch) as store:
+            return [store.content_digest]
+    return [_digest(path, found) for path, found in files_meant(name)]
+
+
+def _digest(path: Path, name: str) -> str | None:
+    if is_remote(name):
+        return file_digest(place_of(name))
+    if not path.is_file():  # stdin, or a pipe: it can be read once
+        return None
+    try:
+        return file_digest(path)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+def store_of(
+    sources: Sources, work: Path, options: RunsOptions, reading: IngestOptions | None, progress: Progress
+) -> Path:
+    """Return the store that the source is, or that was made of it at an earlier try, or is made of it now."""
+    names = source_names(sources)
+    if len(names) == 1 and is_store(Path(names[0])):
+        return Path(names[0]).absolute()
+    store = work / STORE
+    if not store.exists():
+        ingest(names, store, replace(reading or IngestOptions(), **machine_options(options)), progress=progress)
+    return store
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Pairs and models of several strategies and seeds, in one directory; what is there already is taken as it is."""
+
+    store: Path
+    directory: Path
+    options: RunsOptions
+    max_input: str
+    pairs: str | None
+    target_where: str | None
+    draw: Literal["balanced", "independent"] = "balanced"
+
+    def run(self, strategies: Sequence[Strategy], observe: Observe, progress: Progress) -> dict[str, list[SeedRun]]:
+        """Return the runs of each strategy, by name; every strategy gets its first seed before any gets its second."""
+        done: dict[str, list[SeedRun]] = {strategy.name: [] for strategy in strategies}
+        plan = [(seed, strategy) for seed in range(self.options.seeds) for strategy in strategies]
+        for number, (seed, strategy) in enumerate(plan, 1):
+            title = f"{strategy.name}, seed {seed} ({number} of {len(plan)})"
+            run = self._run(strategy, seed, _titled(progress, title))
+            done[strategy.name].append(run)
+            observe(strategy.name, run)
+        return done
+
+    def _run(self, strategy: Strategy, seed: int, progress: Progress) -> SeedRun:
+        model = self.directory / MODELS / f"{strategy.name}-seed-{seed}"
+        if not os.path.lexists(model):
+            train(self._pairs(strategy, progress), model, self._train_options(strategy, seed), resume=True,
+                  progress=progress)  # fmt: skip
+        return _seed_run(model, seed, read_metrics(model))
+
+    def _pairs(self, strategy: Strategy, progress: Progress) -> Path:
+        pairs = self.directory / PAIRS / f"{strategy.name}.pairs"
+        if not pairs.exists():
+            cut = AugmentOptions(
+                strategy=strategy.name, pairs=self.pairs, draw=self.draw if self._is_sampled(strategy) else "balanced",
+                max_input=self.max_input, target_where=self.target_where, **machine_options(self.options),
+            )  # fmt: skip
+            augment(self.store, pairs, cut, progress=progress)
+        return pairs
+
+    def _is_sampled(self, strategy: Strategy) -> bool:
+        return strategy.enumeration is None or self.pairs not in (None, "all")
+
+    def _train_options(self, strategy: Strategy, seed: int) -> TrainOptions:
+        fresh = str(self.store) if self._is_sampled(strategy) and self.options.draws == "fresh" else None
+        model = {field.name: getattr(self.options, field.name) for field in fields(ModelOptions)}
+        return TrainOptions(**model, seed=seed, fresh=fresh)
+
+
+def _titled(progress: Progress, title: str) -> Progress:
+    def tell(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
+        progress(f"{title}: {stage}", done, total, note)
+
+    return tell
+
+
+def _seed_run(model: Path, seed: int, metrics: dict[str, Any]) -> SeedRun:
+    training = metrics["training"]
+    means = {
+        split: {
+            name: found["value"]
+            for name, found in metrics[split].items()
+            if isinstance(found, dict) and "value" in found
+        }
+        for split in ("validation", "test")
+    }
+    curve = [(each["step"], each["validation"][ACCURACY]) for each in training["rounds"]]
+    return SeedRun(
+        seed, str(Path(*model.parts[-2:])), training["steps"], training["best_step"], curve, means["validation"],
+        means["test"], metrics["run"]["seconds"],
+    )  # fmt: skip
+
+
+def _means(accuracy: dict[str, Any]) -> dict[str, float]:
+    """Return the mean of each metric over all pairs, without intervals and groups."""
+    return {name: found["value"] for name, found in accuracy.items() if isinstance(found, dict) and "value" in found}
+
+
+def mean_of(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each metric over runs."""
+    return {name: statistics.fmean(run[name] for run in runs) for name in runs[0]}

@@ -1,0 +1,276 @@
+"""`tune`: search α, β, γ by the distribution of the training pairs, and train the best of them if that is asked for."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from genpas_cli.augment.options import IngestOptions, RunsOptions, TuneOptions
+from genpas_cli.augment.planning import parse_max_input, parse_pairs, usable_histogram
+from genpas_cli.augment.source import Sources, default_output, opened_store, source_names
+from genpas_cli.augment.unfinished import resumable
+from genpas_cli.figures.distribution.divergence import kl_divergence
+from genpas_cli.figures.distribution.selection import canonical_order, front, published
+from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
+from genpas_cli.figures.distribution.targets import steps_of
+from genpas_cli.figures.exact import references_of
+from genpas_cli.figures.results import Configuration, TrainedConfiguration, TuneReport
+from genpas_cli.figures.store_passes import Candidate, Surveyor
+from genpas_cli.pairs.manifest import number_as_json
+from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.atomic_output import refuse_existing
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.machine import resolve
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.sealed import sealed
+from genpas_cli.sampling.power_law import check_exponent, show_exponent
+from genpas_cli.sampling.strategies import Strategy, triple
+from genpas_cli.store.store import Store
+from genpas_cli.training import check_train_extra
+from genpas_cli.training.comparison import ACCURACY, SeedRun
+from genpas_cli.training.job import check_model_options
+from genpas_cli.training.model_directories import foreign_in_runs
+from genpas_cli.training.runs import Observe, Runs, mean_of, runs_settings, store_of
+
+SEARCH = "search.json"
+"""What an output directory is known by."""
+
+_MOST_CONFIGURATIONS = 10_000
+_BIASES = ("alpha", "beta", "gamma")
+
+
+@checked
+def tune(  # noqa: PLR0913  # all but two by keyword
+    sources: Sources, options: TuneOptions | None = None, *, ingest_options: IngestOptions | None = None,
+    training: RunsOptions | None = None, output: str | Path | None = None, resume: bool = False, force: bool = False,
+    observe: Observe = lambda *_: None, progress: Progress = silent,
+) -> TuneReport:  # fmt: skip
+    """Rank every (α, β, γ) of a grid by how near the training pairs come to the validation pairs.
+
+    With `train_top`, a model is trained on the pairs of each of the first configurations, and the best by validation
+    accuracy wins. No test pair has a say in either.
+
+    Args:
+        sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
+        options: the grid, and how one is chosen.
+        ingest_options: how logs are read; not for a store.
+        training: the model, and how it is trained and evaluated.
+        output: where the models of `train_top` go; by default `<name of the source>.search`.
+        resume: go on where a search with the same output and options was stopped while training.
+        force: replace an existing output.
+        observe: told each run that has ended.
+        progress: told how far it is.
+
+    Returns:
+        All configurations, the winner's `genpas augment` command with them.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
+    """
+    options = options or TuneOptions()
+    grid = check_tune_options(options)
+    if options.train_top is None:
+        return _searched(sources, options, grid, ingest_options, progress)
+    check_train_extra("--train-top")
+    training = training or RunsOptions()
+    check_model_options(training)
+    path = Path(output) if output is not None else default_output(sources, ".search")
+    refuse_existing(path, force=force, foreign=_foreign)
+    settings = runs_settings(sources, ingest_options, options, training)
+    with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
+        store = store_of(sources, work, training, ingest_options, progress)
+        found = replace(
+            _searched(store, options, grid, None, progress), source=" ".join(source_names(sources)), output=str(path)
+        )
+        runs = Runs(store, work, training, options.max_input, options.pairs, options.target_where)
+        done = runs.run([_strategy(each) for each in found.configurations[: options.train_top]], observe, progress)
+        report = _trained(found, options, done)
+        (work / SEARCH).write_text(json.dumps(sealed(asdict(report)), indent=2) + "\n", encoding="utf-8")
+    return report
+
+
+def _foreign(path: Path) -> str | None:
+    return foreign_in_runs(path, SEARCH)
+
+
+def _searched(
+    sources: Sources, options: TuneOptions, grid: dict[str, list[float]], reading: IngestOptions | None,
+    progress: Progress,
+) -> TuneReport:  # fmt: skip
+    with opened_store(sources, options, reading, None, rejects=None, force=False, progress=progress) as opened:
+        return _search(opened.store, options, grid, " ".join(source_names(sources)), progress)
+
+
+def _biases(configuration: Configuration) -> tuple[float, float, float]:
+    return float(configuration.alpha), float(configuration.beta), float(configuration.gamma)
+
+
+def _strategy(configuration: Configuration) -> Strategy:
+    return triple(*_biases(configuration))
+
+
+def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[SeedRun]]) -> TuneReport:
+    """Return the report of a search whose winner is the one of these runs with the best validation accuracy."""
+    trained = [
+        TrainedConfiguration(
+            name, mean_of([run.validation for run in runs])[ACCURACY], [run.validation[ACCURACY] for run in runs],
+            [run.model for run in runs],
+        )
+        for name, runs in done.items()
+    ]  # fmt: skip
+    best = max(trained, key=lambda each: each.validation).name
+    winner = next(each for each in report.configurations if each.name == best)
+    return replace(report, winner=best, command=_command(report.source, winner, options), trained=trained, undecided=[])
+
+
+def _command(source: str, winner: Configuration, options: TuneOptions) -> str:
+    biases = " ".join(f"--{name}={show_exponent(float(getattr(winner, name)))}" for name in _BIASES)
+    given = {"--pairs": options.pairs, "--max-input": options.max_input, "--target-where": options.target_where}
+    usual = {"--pairs": TuneOptions.pairs, "--max-input": TuneOptions.max_input, "--target-where": None}
+    others = "".join(f" {flag} {shlex.quote(str(given[flag]))}" for flag in given if given[flag] != usual[flag])
+    return f"genpas augment {shlex.quote(source)} {biases}{others}"
+
+
+def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
+    """Return the values of each bias that the grid has.
+
+    Raises:
+        UsageError: values that make no sense.
+    """
+    grid = {name: parse_values(getattr(options, name), name) for name in _BIASES}
+    count = math.prod(map(len, grid.values()))
+    if count > _MOST_CONFIGURATIONS:
+        raise UsageError(f"the grid has {count:,} configurations; at most {_MOST_CONFIGURATIONS:,} are searched")
+    if not 0 < options.keep_share <= 1:
+        raise UsageError(f"--keep-share is {options.keep_share}; it takes a share above 0, up to 1")
+    for name in ("top", "train_top"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name.replace('_', '-')} is {value}; it takes 1 or more")
+    if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
+        raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
+    parse_max_input(options.max_input)
+    parse_similarity(options.similarity)
+    parse_pairs(options.pairs, 1)
+    return grid
+
+
+def parse_values(text: str, name: str) -> list[float]:
+    """Return the numbers that `0,0.5,inf` or `FROM:TO:STEP` (both ends included) mean, each once, in ascending order.
+
+    Raises:
+        UsageError: neither, or a bias out of range.
+    """
+    try:
+        values = [value for part in text.split(",") for value in _range(part)]
+    except ValueError as error:
+        raise UsageError(
+            f"--{name} is {text!r}; it takes numbers, such as 0,0.5,1, or FROM:TO:STEP, such as 0:2:0.2"
+        ) from error
+    # Sorted, and −0 as 0: no result depends on the order or the spelling of a list.
+    return sorted({check_exponent(value, name) + 0.0 for value in values})
+
+
+def _range(text: str) -> list[float]:
+    if ":" not in text:
+        return [float(text)]
+    low, high, step = (float(number) for number in text.split(":"))
+    if not (step > 0 and math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ValueError(text)
+    count = min(int((high - low) / step + 1e-9) + 1, _MOST_CONFIGURATIONS)
+    # Rounded, so that 0:2:0.2 has 0.6 and not 0.6000000000000001.
+    return [round(low + step * n, 12) for n in range(count)]
+
+
+def _search(
+    store: Store, options: TuneOptions, grid: dict[str, list[float]], source: str, progress: Progress
+) -> TuneReport:  # fmt: skip
+    if store.meta["split"]["validation"] == 0:
+        rule = store.meta["split"]["rule"]
+        raise DataError(
+            f"nothing is held out for validation (--split {rule}), and the search compares with validation pairs",
+            tip="It takes users with three interactions or more." if rule == "leave-one-out" else
+            "Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
+        )  # fmt: skip
+    histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
+    max_input = parse_max_input(options.max_input)
+    pairs = parse_pairs(options.pairs, int((histogram * range(len(histogram))).sum()))
+    candidates = [Candidate(triple(*biases), pairs, "balanced") for biases in itertools.product(*grid.values())]
+    surveyor = Surveyor(store, histogram, against="validation", memory=resolve(options).memory, progress=progress)
+    rows = [
+        row
+        for batch in surveyor.batches(candidates)
+        for row in _configurations(surveyor, batch, similarity.within(max_input), options.epsilon)
+    ]
+    rows.sort(key=lambda row: canonical_order(_biases(row)))
+    return _report(source, options, grid, pairs, str(similarity), rows)
+
+
+def _configurations(
+    surveyor: Surveyor, candidates: Sequence[Candidate], similarity: Similarity, epsilon: float
+) -> list[Configuration]:  # fmt: skip
+    survey = surveyor.survey(candidates, draws=True)
+    references = references_of(survey, epsilon)
+    assert references.validation is not None, "checked before"
+    assert survey.balanced is not None, "asked for"
+    exact = {steps: kl_divergence(references.validation, p, epsilon) for steps, p in survey.p.items()}
+    drawn = {steps: survey.balanced.figures(steps, references).kl_validation_train for steps in survey.p}
+    alignments = surveyor.alignments(survey, candidates, similarity)
+    return [
+        Configuration(
+            name=each.strategy.name, alpha=_as_json(each.strategy.alpha), beta=_as_json(each.strategy.beta),
+            gamma=_as_json(each.strategy.gamma), kl=exact[steps_of(each.strategy)],
+            kl_drawn=drawn[steps_of(each.strategy)] or 0.0, alignment=alignment.alignment,
+            discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
+            published_rank=None, front_rank=None,
+        )
+        for each, alignment in zip(candidates, alignments, strict=True)
+    ]  # fmt: skip
+
+
+def _first_of_each_gamma(chosen: Sequence[Configuration]) -> list[str]:
+    """Return the first configuration of each γ; nothing where there is one γ."""
+    first: dict[float | str, str] = {}
+    for each in chosen:
+        first.setdefault(each.gamma, each.name)
+    return list(first.values()) if len(first) > 1 else []
+
+
+def _as_json(bias: float | None) -> float | str:
+    value = number_as_json(bias)
+    assert value is not None, "a triple has all three"
+    return value
+
+
+def _report(  # what the report holds
+    source: str, options: TuneOptions, grid: dict[str, list[float]], pairs: int, similarity: str,
+    rows: Sequence[Configuration],
+) -> TuneReport:  # fmt: skip
+    exact, drawn = np.array([row.kl for row in rows]), np.array([row.kl_drawn for row in rows])
+    ratio = np.array([math.nan if row.alignment_ratio is None else row.alignment_ratio for row in rows])
+    orders = {
+        "published": published(exact, ratio, share=options.keep_share, top=options.top),
+        "front": front(drawn, ratio, [row.gamma for row in rows]),
+    }
+    places = {select: {index: place for place, index in enumerate(order, 1)} for select, order in orders.items()}
+    ranked = [
+        Configuration(**vars(row) | {f"{select}_rank": its.get(index) for select, its in places.items()})
+        for index, row in enumerate(rows)
+    ]
+    chosen = orders[options.select]
+    by_kl = np.argsort(exact if options.select == "published" else drawn, kind="stable")
+    rest = [int(index) for index in by_kl if index not in places[options.select]]
+    winner = rows[chosen[0]]
+    return TuneReport(
+        source, options.select, winner.name, _command(source, winner, options), pairs, similarity,
+        {name: [_as_json(value) for value in values] for name, values in grid.items()},
+        [ranked[index] for index in (*chosen, *rest)],
+        undecided=_first_of_each_gamma([rows[index] for index in chosen]) if options.select == "front" else [],
+    )  # fmt: skip

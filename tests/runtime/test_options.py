@@ -1,0 +1,78 @@
+"""Options made in Python: a value is what its field's type says, or it is refused by the option's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from genpas_cli import AugmentOptions, IngestOptions, MachineOptions, UsageError, ingest
+from genpas_cli.ingest.options import Format
+from tests.support import small_log
+
+REFUSED: list[tuple[type, str, Any, str]] = [
+    (IngestOptions, "dedup", "exactly", "--dedup is 'exactly'; it takes none, exact, consecutive or user-item"),
+    (IngestOptions, "dedup", None, "--dedup is None; it takes none, exact, consecutive or user-item"),
+    (IngestOptions, "eval", "frist", "--eval is 'frist'; it takes first, last or all"),
+    (IngestOptions, "bad_rows", "drop", "--bad-rows is 'drop'; it takes error or skip"),
+    (IngestOptions, "unknown_items", "stop", "--unknown-items is 'stop'; it takes add, drop or error"),
+    (IngestOptions, "format", "tsv", f"--format is 'tsv'; it takes {', '.join(get_args(Format))} or None"),
+    (IngestOptions, "ties", "files", "--ties is 'files'; it takes file, item, hash or error"),
+    (IngestOptions, "min_user", "5", "--min-user is '5'; it takes a whole number"),
+    (IngestOptions, "hive", "yes", "--hive is 'yes'; it takes True or False"),
+    (IngestOptions, "header", 1, "--header is 1; it takes True, False or None"),
+    (IngestOptions, "user", 1.0, "--user is 1.0; it takes a text or None"),
+    (IngestOptions, "keep", (1.5,), r"--keep is (1.5,); it takes a text for each"),
+    (IngestOptions, "keep", None, "--keep is None; it takes a text for each"),
+    (AugmentOptions, "order", "users", "--order is 'users'; it takes shuffled or user"),
+    (AugmentOptions, "user_ids", "yes", "--user-ids is 'yes'; it takes none or raw"),
+    (AugmentOptions, "draw", "balance", "--draw is 'balance'; it takes balanced or independent"),
+    (AugmentOptions, "strategy", (1, 0, 0), "--strategy is (1, 0, 0); it takes a text or None"),
+    (AugmentOptions, "alpha", "0.5", "--alpha is '0.5'; it takes a number or None"),
+    (AugmentOptions, "seed", 1.5, "--seed is 1.5; it takes a whole number"),
+    (AugmentOptions, "seed", True, "--seed is True; it takes a whole number"),
+    (MachineOptions, "threads", "2", "--threads is '2'; it takes a whole number or None"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "name", "value", "said"), REFUSED, ids=lambda part: str(part)[:20])
+def test_a_value_of_the_wrong_kind_is_refused_by_the_name_of_the_option(
+    kind: type, name: str, value: object, said: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        kind(**{name: value})
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "held"),
+    [
+        (AugmentOptions, "pairs", 5000, "5000"),
+        (AugmentOptions, "max_input", np.int64(20), "20"),
+        (AugmentOptions, "alpha", 1, 1.0),
+        (AugmentOptions, "alpha", np.float32(0.5), 0.5),
+        (AugmentOptions, "seed", np.int64(3), 3),
+        (AugmentOptions, "temp_dir", Path("/tmp"), "/tmp"),  # noqa: S108  # nothing is made there
+        (IngestOptions, "user", 1, "1"),
+        (IngestOptions, "header", False, False),
+        (IngestOptions, "keep", "ts", ("ts",)),
+        (IngestOptions, "keep", ["ts", 2], ("ts", "2")),
+        (IngestOptions, "format", None, None),
+    ],
+    ids=lambda part: str(part)[:20],
+)
+def test_a_value_of_a_near_kind_becomes_what_the_field_holds(
+    kind: type, name: str, value: object, held: object
+) -> None:
+    found = getattr(kind(**{name: value}), name)
+    assert (found, type(found)) == (held, type(held))
+
+
+def test_columns_by_number_are_positions(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(small_log(9), encoding="utf-8")
+    by_name = ingest(tmp_path / "log.csv", tmp_path / "a.store", IngestOptions(keep="timestamp"))  # type: ignore[arg-type]
+    options = IngestOptions(user=1, item=2, time=3, keep=["timestamp"])  # type: ignore[arg-type]
+    by_position = ingest(tmp_path / "log.csv", tmp_path / "b.store", options)
+    assert (by_name.interactions, by_name.time_range) == (by_position.interactions, by_position.time_range)
