@@ -13,7 +13,9 @@ The library offers what the commands do:
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from genpas_cli.runtime.lazy import lazily
 
 if TYPE_CHECKING:
     from genpas_cli.augment.fresh import FreshPairs, fresh_pairs
@@ -78,9 +80,10 @@ __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to t
     "plan_ingest", "stats", "train", "tune", "verify",
 ]  # fmt: skip
 
+# These rooms have the names of functions. Python enters a package into its parent when it is first imported, and not
+# again: that is done here, and undone, so that the name always means the function. Nothing heavy is loaded.
+for _room in ("augment", "export", "ingest"):
+    import_module(f"{__name__}.{_room}")
+    del globals()[_room]
 
-def __getattr__(name: str) -> Any:
-    """Import what is asked for, and no more: DuckDB and PyArrow cost 150 ms."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazily(__name__, _HOMES)

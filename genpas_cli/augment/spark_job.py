@@ -38,6 +38,7 @@ from genpas_cli.pairs.shards import number_order, rows_by_split
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import as_json
@@ -103,7 +104,7 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
         UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`; nothing is published then.
     """
     started, options, reading = time.monotonic(), options or AugmentOptions(), ingest_options or IngestOptions()
-    engine.check_spark_extra("Spark")
+    check_extra("Spark", "spark")
     check_local(output, "-o")
     _check_options(options, reading)
     path, machine = Path(output).absolute(), resolve(options)

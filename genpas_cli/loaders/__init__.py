@@ -10,18 +10,18 @@ PyTorch is an extra (`pip install 'genpas[train]'`), imported with the first of 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from genpas_cli.runtime.errors import MachineError
+from genpas_cli.runtime.extras import check_extra
+from genpas_cli.runtime.lazy import lazily
 
 if TYPE_CHECKING:
     from genpas_cli.loaders.in_memory import InMemoryPairDataset
     from genpas_cli.loaders.streaming import PairDataset
 
-_HOMES = {"InMemoryPairDataset": "in_memory", "PairDataset": "streaming"}
-
 __all__ = ["InMemoryPairDataset", "PairDataset"]
+
+_attribute = lazily(__name__, {"InMemoryPairDataset": "in_memory", "PairDataset": "streaming"})
 
 
 def __getattr__(name: str) -> Any:
@@ -30,13 +30,6 @@ def __getattr__(name: str) -> Any:
     Raises:
         MachineError: PyTorch is not installed.
     """
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "torch":
-            raise
-        raise MachineError(
-            f"{name} needs PyTorch, which is not installed", tip="Install it: pip install 'genpas[train]'"
-        ) from error
+    if name in __all__:
+        check_extra(name, "train")
+    return _attribute(name)

@@ -6,12 +6,10 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from genpas_cli.report import theme
 from genpas_cli.report.markup import Html, tag
-from genpas_cli.runtime.errors import MachineError
 
 Rows = Sequence[Mapping[str, Any]]
 """The data of a chart. `words` is what a point says of itself when it is pointed at."""
@@ -22,13 +20,6 @@ Drawn = Any
 HEIGHT = 260
 ROW = 34
 """Of a chart whose rows are strategies."""
-
-
-def check_report_extra() -> None:
-    """Raise MachineError if the extra `report` is not installed; for commands to call before their work."""
-    missing = [name for name in ("altair", "vl_convert") if find_spec(name) is None]
-    if missing:
-        raise MachineError("an HTML report needs Altair, with vl-convert-python", tip="pip install 'genpas[report]'")
 
 
 @cache

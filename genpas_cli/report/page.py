@@ -11,11 +11,12 @@ from pathlib import Path
 
 from genpas_cli.figures.results import StatsReport, TuneReport
 from genpas_cli.report.comparison_page import comparison_body
-from genpas_cli.report.drawing import Canvas, check_report_extra, runtime
+from genpas_cli.report.drawing import Canvas, runtime
 from genpas_cli.report.markup import Html, join, tag
 from genpas_cli.report.stats_page import stats_body
 from genpas_cli.report.tune_page import tune_body
 from genpas_cli.runtime.atomic_output import building, refuse_existing
+from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.training.comparison import CompareReport
 
@@ -54,7 +55,7 @@ def write_comparison_page(report: CompareReport, path: Path) -> None:
 
 
 def _write(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
-    check_report_extra()
+    check_extra("an HTML report", "report")
     canvas = Canvas()
     page = _page(title, body(canvas), canvas)
     with building(path, force=True, foreign=_foreign_page, option="--html") as new:
@@ -71,7 +72,7 @@ def check_page(path: Path) -> None:
         MachineError: the extra `report` is missing.
         UsageError: something else has this name.
     """
-    check_report_extra()
+    check_extra("an HTML report", "report")
     refuse_existing(path, force=True, foreign=_foreign_page, option="--html")
 
 

@@ -28,10 +28,10 @@ from genpas_cli.figures.stats import stats
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.sealed import sealed
 from genpas_cli.sampling.strategies import MULTI_TARGET, NAMED, Strategy, parse_strategy
-from genpas_cli.training import check_train_extra
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
 from genpas_cli.training.job import PLACES, check_model_options
 from genpas_cli.training.model_directories import foreign_in_runs
@@ -67,7 +67,7 @@ def compare(  # noqa: PLR0913  # all but three by keyword
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
-    check_train_extra("genpas compare")
+    check_extra("genpas compare", "train")
     options = options or CompareOptions()
     strategies = check_compare_options(options)
     path = Path(output) if output is not None else default_output(sources, ".comparison")

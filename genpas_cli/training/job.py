@@ -25,10 +25,10 @@ from genpas_cli.pairs.manifest import Manifest, manifest_files, read_manifest, r
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import check_writable, disk_error, machine_options, resolve
 from genpas_cli.runtime.object_storage.locations import Place, place_of
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.training import check_train_extra
 from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def train(  # noqa: PLR0913  # all but three by keyword
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
-    check_train_extra("genpas train")
+    check_extra("genpas train", "train")
     from genpas_cli.training.run import find_device, run
 
     started, options, directory = time.monotonic(), options or TrainOptions(), place_of(pairs)

@@ -27,13 +27,13 @@ from genpas_cli.pairs.manifest import number_as_json
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.sealed import sealed
 from genpas_cli.sampling.power_law import check_exponent, show_exponent
 from genpas_cli.sampling.strategies import Strategy, triple
 from genpas_cli.store.store import Store
-from genpas_cli.training import check_train_extra
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import check_model_options
 from genpas_cli.training.model_directories import foreign_in_runs
@@ -78,7 +78,7 @@ def tune(  # noqa: PLR0913  # all but two by keyword
     grid = check_tune_options(options)
     if options.train_top is None:
         return _searched(sources, options, grid, ingest_options, progress)
-    check_train_extra("--train-top")
+    check_extra("--train-top", "train")
     training = training or RunsOptions()
     check_model_options(training)
     path = Path(output) if output is not None else default_output(sources, ".search")

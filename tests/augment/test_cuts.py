@@ -28,6 +28,7 @@ from genpas_cli import (
     stats,
     verify,
 )
+from genpas_cli.augment.engines import work
 from genpas_cli.loaders.sources import PairsDirectory, Segment
 from genpas_cli.pairs.manifest import NAME
 from genpas_cli.pairs.reader import PairFiles
@@ -144,8 +145,8 @@ def test_parts_of_cuts_merge(store: Path, tmp_path: Path) -> None:
 def test_sequences_of_many_users_go_into_several_files(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genpas_cli.augment.engines.work._USERS_A_FILE", 23)
-    monkeypatch.setattr("genpas_cli.augment.engines.work._INTERACTIONS_A_GROUP", 40)
+    monkeypatch.setattr(work, "_USERS_A_FILE", 23)
+    monkeypatch.setattr(work, "_INTERACTIONS_A_GROUP", 40)
     items, cuts = both(store, tmp_path, shard_rows=50)
     assert len(list((cuts / "sequences").iterdir())) == 3
     assert {path: table.to_pylist() for path, table in rows(items).items()} == {

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpas_cli import AugmentOptions, IngestOptions, augment, ingest, merge, stats, verify
+from genpas_cli.augment import job
 from genpas_cli.runtime.atomic_output import unfinished
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.machine import MachineOptions, resolve
@@ -89,7 +90,7 @@ def test_a_stopped_run_does_not_go_on_with_another_store(
 ) -> None:
     output = tmp_path / "out.pairs"
     with monkeypatch.context() as patch:
-        patch.setattr("genpas_cli.augment.job.write_companions", _fails)
+        patch.setattr(job, "write_companions", _fails)
         with pytest.raises(RuntimeError):
             augment(stores["one"], output, resume=True)
     assert unfinished(output).is_dir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 from pathlib import Path
@@ -25,6 +26,7 @@ from genpas_cli import (
     plan,
     verify,
 )
+from genpas_cli.augment import job
 from genpas_cli.augment.engines import local
 from genpas_cli.pairs.shards import FinishedShards, ShardFile, write_shard
 from genpas_cli.runtime.atomic_output import unfinished
@@ -97,7 +99,7 @@ def test_parts_on_another_file_system_are_copied(store: Path, tmp_path: Path, mo
     def no_link(source: Path, target: Path) -> None:
         raise OSError(18, "Invalid cross-device link", source, None, target)
 
-    monkeypatch.setattr("genpas_cli.augment.merge.os.link", no_link)
+    monkeypatch.setattr(os, "link", no_link)
     merge(parts, tmp_path / "copied.pairs")
     assert identity(tmp_path / "copied.pairs") == identity(tmp_path / "linked.pairs")
     assert not (tmp_path / "copied.pairs" / "items.parquet").samefile(tmp_path / "linked.pairs" / "items.parquet")
@@ -249,7 +251,7 @@ def test_what_is_kept_is_of_the_same_log_and_options(
     (tmp_path / "log.csv").write_text(small_log(60, seed=1), encoding="utf-8")
     with pytest.raises(IntegrityError, match="of another log"):
         augment(tmp_path / "log.csv", output, OPTIONS, resume=True)
-    monkeypatch.setattr("genpas_cli.augment.job.library_versions", lambda: {"genpas": "0", "numpy": "1"})
+    monkeypatch.setattr(job, "library_versions", lambda: {"genpas": "0", "numpy": "1"})
     with pytest.raises(UsageError, match="the stopped run used genpas"):
         augment(store, output, OPTIONS, resume=True)
     assert unfinished(output).is_dir()

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from genpas_cli.augment import job
 from tests.support import InProcess, refused, rewrite, snapshot, unchanged
 
 USAGE, INTEGRITY = 2, 4
@@ -90,7 +91,7 @@ def test_what_is_put_there_meanwhile_is_kept(inside: InProcess, made: Path, monk
         write(*arguments)  # type: ignore[arg-type]
         (inside.cwd / "out.pairs" / "thesis.tex").write_text("years of work")
 
-    monkeypatch.setattr("genpas_cli.augment.job.write_manifest", meanwhile)
+    monkeypatch.setattr(job, "write_manifest", meanwhile)
     done = inside("augment", made / "log.store", "-o", "out.pairs", "--force")
     refused(done, USAGE, "thesis.tex")
     assert (inside.cwd / "out.pairs" / "thesis.tex").read_text() == "years of work"

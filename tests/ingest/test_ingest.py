@@ -15,6 +15,8 @@ import pytest
 
 from genpas_cli import DataError, IngestOptions, IngestReport, UsageError, ingest
 from genpas_cli.augment.estimates import sorts, spilled_bytes
+from genpas_cli.ingest.passes import log_passes
+from genpas_cli.ingest.staging import stage_place
 
 
 class Row(NamedTuple):
@@ -128,8 +130,8 @@ def test_a_log_staged_in_a_file_and_sorted_in_parts_gives_the_same_store(
 ) -> None:
     log = write(tmp_path / "log.csv", random_log(3))
     usual = stored(log, tmp_path / "usual.store", **options)
-    monkeypatch.setattr("genpas_cli.ingest.passes.log_passes.sorts", lambda *_: parts)
-    monkeypatch.setattr("genpas_cli.ingest.staging.stage_place._SHARE", 0)
+    monkeypatch.setattr(log_passes, "sorts", lambda *_: parts)
+    monkeypatch.setattr(stage_place, "_SHARE", 0)
     found = stored(log, tmp_path / "other.store", **options)
     assert found._replace(report=usual.report) == usual
     assert dataclasses.replace(found.report, store=usual.report.store) == usual.report

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
-from genpas_cli.report.drawing import check_report_extra
 from genpas_cli.report.page import write_comparison_page, write_stats_page, write_tune_page
 from genpas_cli.report.wording import FIGURES, best_of
 from genpas_cli.runtime.errors import MachineError
@@ -248,14 +247,12 @@ def test_without_the_extra_the_error_says_what_to_install(
     missing: str, write: Callable[[object, Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "genpas_cli.report.drawing.find_spec", lambda name: None if name == missing else find_spec(name)
+        "genpas_cli.runtime.extras.find_spec", lambda name: None if name == missing else find_spec(name)
     )
     report = StatsReport("logs", None, []) if write is write_stats_page else None
     with pytest.raises(MachineError, match="needs Altair") as caught:
         write(report or TuneReport("", "front", "", "", 0, "", {}, []), tmp_path / "report.html")
-    assert caught.value.tip == "pip install 'genpas[report]'"
-    with pytest.raises(MachineError):
-        check_report_extra()
+    assert caught.value.tip == "Install it: pip install 'genpas[report]'"
     assert list(tmp_path.iterdir()) == []
 
 

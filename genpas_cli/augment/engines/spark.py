@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,7 @@ from genpas_cli.ingest.options import CleaningOptions, Dedup, ReadingOptions, Ti
 from genpas_cli.ingest.passes.split import SplitRule
 from genpas_cli.ingest.staging.staging import FunnelStep
 from genpas_cli.pairs.shards import ShardFile
-from genpas_cli.runtime.errors import DataError, MachineError
+from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.time_units import UnitCounts, border_places, counts_in, spans, time_after
 
 if TYPE_CHECKING:
@@ -74,14 +73,6 @@ class Frame:
         """Give the workers' copies back."""
         for rows in self.held:
             rows.unpersist()
-
-
-def check_spark_extra(what: str) -> None:
-    """Raise MachineError if pyspark is not installed."""
-    if find_spec("pyspark") is None or find_spec("pandas") is None:
-        raise MachineError(
-            f"{what} needs pyspark, which is not installed", tip="Install it: pip install 'genpas[spark]'; and Java 17."
-        )
 
 
 def read_frame(  # the log, how it is read, and what orders it

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from genpas_cli.export.formats.arrays import numbers_of
 from genpas_cli.export.formats.format import Format, Shown, integers_of, missing_values
-from genpas_cli.runtime.errors import DataError, MachineError, UsageError
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.extras import check_extra
 
 _FOLDERS = {"train": "training", "validation": "evaluation", "test": "testing"}
 _LENGTH_DELIMITED, _FIXED = 2, {"bytes": 1, "float": 2, "int64": 3}
@@ -42,10 +43,9 @@ class Grid(Format):
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
-        try:
-            from google_crc32c import value
-        except ImportError as error:
-            raise MachineError("--to grid needs google-crc32c", tip="pip install 'genpas[grid]'") from error
+        check_extra("--to grid", "grid")
+        from google_crc32c import value
+
         self._crc32c = value
         largest = self.form.largest
         self._items = None if largest is None else _varints(np.arange(largest + 1))

@@ -19,6 +19,7 @@ import pytest
 
 from genpas_cli import AugmentOptions, DataError, IngestOptions, MachineError, UsageError, verify
 from genpas_cli import augment as augment_here
+from genpas_cli.augment.engines import spark as engine
 from genpas_cli.augment.engines.spark_tasks import WriteShards
 from genpas_cli.spark import augment
 from tests.support import InProcess, refused, snapshot
@@ -185,7 +186,7 @@ def test_a_worker_that_cannot_write(spark: Any, log: Path, tmp_path: Path, monke
         del directory
         return WriteShards(Path("/proc/nowhere"), *arguments)
 
-    monkeypatch.setattr("genpas_cli.augment.engines.spark.WriteShards", elsewhere)
+    monkeypatch.setattr(engine, "WriteShards", elsewhere)
     with pytest.raises(MachineError, match=r"Spark gave up: .*cannot write to /proc/nowhere"):
         augment(log, tmp_path / "out.pairs", spark=spark)
     assert list(tmp_path.iterdir()) == []
@@ -203,6 +204,6 @@ def test_the_command(spark: Any, log: Path, inside: InProcess) -> None:
 
 
 def test_without_pyspark(inside: InProcess, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genpas_cli.augment.engines.spark.find_spec", lambda _: None)
+    monkeypatch.setattr("genpas_cli.runtime.extras.find_spec", lambda _: None)
     done = inside("augment", log, "--engine", "spark")
     refused(done, 3, "needs pyspark", "pip install 'genpas[spark]'")
