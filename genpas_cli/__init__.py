@@ -21,21 +21,15 @@ if TYPE_CHECKING:
     from genpas_cli.augment.fresh import FreshPairs, fresh_pairs
     from genpas_cli.augment.job import AugmentReport, PairStream, augment, augment_stream, plan
     from genpas_cli.augment.merge import MergeReport, merge
-    from genpas_cli.augment.options import (
-        AugmentOptions,
-        CompareOptions,
-        ExportOptions,
-        IngestOptions,
-        RunsOptions,
-        StatsOptions,
-        TrainOptions,
-        TuneOptions,
-    )
+    from genpas_cli.augment.options import AugmentOptions
     from genpas_cli.augment.verify import VerifyReport, verify
     from genpas_cli.export.job import ExportReport, export, export_stream
+    from genpas_cli.export.options import ExportOptions
+    from genpas_cli.figures.options import StatsOptions
     from genpas_cli.figures.results import Configuration, DataFigures, StatsReport, StrategyFigures, TuneReport
     from genpas_cli.figures.stats import stats
     from genpas_cli.ingest.job import IngestReport, ingest
+    from genpas_cli.ingest.options import IngestOptions
     from genpas_cli.ingest.plan import IngestPlan, plan_ingest
     from genpas_cli.runtime.errors import (
         CheckFailedError,
@@ -50,19 +44,20 @@ if TYPE_CHECKING:
     from genpas_cli.training.compare import compare
     from genpas_cli.training.comparison import Compared, CompareReport, SeedRun
     from genpas_cli.training.job import TrainReport, train
+    from genpas_cli.training.options import CompareOptions, RunsOptions, TrainOptions, TuneOptions
     from genpas_cli.training.tune import tune
 
 _HOMES = {
     "AugmentOptions": "augment.options", "AugmentReport": "augment.job", "CheckFailedError": "runtime.errors",
-    "CompareOptions": "augment.options", "CompareReport": "training.comparison", "Compared": "training.comparison",
+    "CompareOptions": "training.options", "CompareReport": "training.comparison", "Compared": "training.comparison",
     "Configuration": "figures.results", "DataError": "runtime.errors", "DataFigures": "figures.results",
-    "ExportOptions": "augment.options", "ExportReport": "export.job", "FreshPairs": "augment.fresh",
-    "GenpasError": "runtime.errors", "IngestOptions": "augment.options", "IngestPlan": "ingest.plan",
+    "ExportOptions": "export.options", "ExportReport": "export.job", "FreshPairs": "augment.fresh",
+    "GenpasError": "runtime.errors", "IngestOptions": "ingest.options", "IngestPlan": "ingest.plan",
     "IngestReport": "ingest.job", "IntegrityError": "runtime.errors", "MachineError": "runtime.errors",
     "MachineOptions": "runtime.machine", "MergeReport": "augment.merge", "PairStream": "augment.job",
-    "RunsOptions": "augment.options", "SeedRun": "training.comparison", "StatsOptions": "augment.options",
+    "RunsOptions": "training.options", "SeedRun": "training.comparison", "StatsOptions": "figures.options",
     "StatsReport": "figures.results", "Strategy": "sampling.strategies", "StrategyFigures": "figures.results",
-    "TrainOptions": "augment.options", "TrainReport": "training.job", "TuneOptions": "augment.options",
+    "TrainOptions": "training.options", "TrainReport": "training.job", "TuneOptions": "training.options",
     "TuneReport": "figures.results", "UsageError": "runtime.errors", "VerifyReport": "augment.verify",
     "augment": "augment.job", "augment_stream": "augment.job", "compare": "training.compare", "export": "export.job",
     "export_stream": "export.job", "fresh_pairs": "augment.fresh", "ingest": "ingest.job", "merge": "augment.merge",

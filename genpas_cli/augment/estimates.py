@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,83 +14,16 @@ from genpas_cli.sampling.shard_plan import SamplingPlan
 from genpas_cli.sampling.target_sampling import draw_targets
 from genpas_cli.store.store import Store
 
-FIXED_MEMORY = 160 * 2**20
-"""Bytes that the interpreter, the libraries and DuckDB's buffers take whatever is done."""
-
-_STORE_MEMORY = 64 * 2**20
-
-_FIGURES_MEMORY = 300 * 2**20
-"""Bytes that `stats` and `tune` take whatever the store: `FIXED_MEMORY`, and what is computed of a run of sequences."""
-
-LEAST_ROOM = 8 * 2**20
-"""Bytes for the held-out inputs of a group of targets at least: each group is two passes."""
-
 WORKER_MEMORY = 24 * 2**20
 """Bytes that a worker takes whatever the size of its shard."""
 
-_ITEM_BYTES, _TARGET_BYTES = 80, 50
-"""Of an item in `stats` and `tune`: what is counted once, and for each strategy that differs in its targets."""
 
 _CUT_BYTES = 5
 """Of a pair on disk in the form `cuts`, in random order."""
 
-_SORTED_BYTES, _SPILLED_BYTES, _KEPT_BYTES, _STORED_BYTES = 32, 50, 16, 6
-"""Of an interaction in a sort in memory, and in one that spills, in memory and on disk; of a kept value in either; of
-an interaction in a store. Measured at 150 million."""
-
-_MOST_SORTS = 8
-"""Each reads all that is staged: more of them would take longer than sorts that spill."""
 
 _ESTIMATED_CUTS = 1 << 14
 _R2 = (0.7548776662466927, 0.5698402909980532)
-
-
-def store_memory(memory: int) -> int:
-    """Return the bytes that DuckDB may take of a limit to read a store; `FIXED_MEMORY` has its least."""
-    return max(memory // 4, _STORE_MEMORY)
-
-
-def figures_memory(items: int, strategies: int, memory: int) -> int:
-    """Return the bytes that figures of so many strategies' targets take, of a limit."""
-    return _FIGURES_MEMORY + store_memory(memory) - _STORE_MEMORY + items * (_ITEM_BYTES + strategies * _TARGET_BYTES)
-
-
-def limit_for_figures(items: int, strategies: int) -> int:
-    """Return the least memory limit under which they leave `LEAST_ROOM`: three quarters of what is more are theirs."""
-    return math.ceil((figures_memory(items, strategies, 0) + LEAST_ROOM - _STORE_MEMORY) * 4 / 3)
-
-
-def strategies_at_once(items: int, memory: int) -> int:
-    """Return how many strategies' targets half of the memory holds the figures of; 1 at least."""
-    return max((memory - figures_memory(items, 0, memory)) // 2 // (items * _TARGET_BYTES), 1)
-
-
-def sorts(rows: int, kept: int, memory: int) -> int:
-    """Return in how many parts to sort a log, so that none spills, or as few as possible do.
-
-    Args:
-        rows: of the log.
-        kept: kept columns.
-        memory: bytes for a sort.
-    """
-    return min(math.ceil(rows * (_SORTED_BYTES + _KEPT_BYTES * kept) / max(memory, 1)), _MOST_SORTS) or 1
-
-
-def sort_bytes(rows: int, kept: int, memory: int) -> int:
-    """Return the bytes that sorting a log in these parts takes, in memory that is not spared."""
-    return math.ceil(rows / sorts(rows, kept, memory) * (_SORTED_BYTES + _KEPT_BYTES * kept))
-
-
-def spilled_bytes(rows: int, kept: int, memory: int) -> int:
-    """Return the bytes that sorting a log in these parts spills."""
-    part = rows / sorts(rows, kept, memory)
-    spilling = sort_bytes(rows, kept, memory) > memory
-    return math.ceil(part * (_SPILLED_BYTES + _KEPT_BYTES * kept)) - memory if spilling else 0
-
-
-def store_bytes(rows: int, kept: int) -> int:
-    """Return the bytes of a store's interactions, kept values at their least."""
-    return rows * (_STORED_BYTES + kept)
 
 
 def row_bytes_of(input_length: float, form: PairForm) -> float:

@@ -11,9 +11,10 @@ import pyarrow as pa
 
 from genpas_cli.augment.engines.work import PairForm, SplitPlan, shard_batches
 from genpas_cli.augment.job import manifest_of
-from genpas_cli.augment.options import AugmentOptions, IngestOptions
+from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.planning import check_augment_options, check_room, plan_job
 from genpas_cli.augment.source import OpenedSource, opened_store
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.loaders.sources import Block, Segment
 from genpas_cli.pairs.checked_files import identity_digest
 from genpas_cli.runtime.arguments import checked

@@ -17,11 +17,12 @@ import pyarrow.parquet as pq
 from genpas_cli.augment.destinations import destination
 from genpas_cli.augment.engines.local import stream_shards, write_shards
 from genpas_cli.augment.engines.work import Part
-from genpas_cli.augment.options import AugmentOptions, IngestOptions
+from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.planning import Job, check_augment_options, check_room, parse_part, plan_as_json, plan_job
-from genpas_cli.augment.source import Sources, default_output, opened_store, source_names
+from genpas_cli.augment.source import default_output, opened_store
 from genpas_cli.augment.unfinished import lasting_options
 from genpas_cli.ingest.job import IngestReport
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.card import write_card
 from genpas_cli.pairs.forms.form import Change, Form, changed
 from genpas_cli.pairs.forms.ids import Plain, RawIds
@@ -34,7 +35,7 @@ from genpas_cli.pairs.manifest import (
     write_manifest,
 )
 from genpas_cli.pairs.shards import FinishedShards, ShardFile, rows_by_split
-from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.object_storage.locations import file_digest

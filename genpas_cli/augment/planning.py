@@ -13,19 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genpas_cli.augment.engines.work import PairForm, Part, Shard, SplitPlan, pair_form, shards_of
-from genpas_cli.augment.estimates import (
-    FIXED_MEMORY,
-    WORKER_MEMORY,
-    disk_bytes,
-    mean_input_length,
-    row_bytes_of,
-    shard_memory,
-)
+from genpas_cli.augment.estimates import WORKER_MEMORY, disk_bytes, mean_input_length, row_bytes_of, shard_memory
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.target_where import refuse_windows
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
-from genpas_cli.runtime.machine import Machine, check_disk, check_writable, show_size
+from genpas_cli.runtime.machine import FIXED_MEMORY, Machine, check_disk, check_writable, show_size
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, plan_shards
 from genpas_cli.sampling.strategies import MULTI_TARGET, Strategy, parse_strategy, triple
 from genpas_cli.store.sequence_source import HeldOut, Split

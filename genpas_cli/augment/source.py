@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from genpas_cli.augment.estimates import store_memory
-from genpas_cli.augment.options import IngestOptions, TargetOptions
+from genpas_cli.augment.options import TargetOptions
 from genpas_cli.augment.target_where import restricted
 from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import is_pairs_directory
+from genpas_cli.runtime.arguments import Sources, source_names
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine, MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress
-from genpas_cli.store.store import Store, is_store, open_store
-
-Sources = str | Path | Sequence[str | Path]
+from genpas_cli.store.store import Store, is_store, open_store, store_memory
 
 
 @dataclass(frozen=True)
@@ -33,18 +31,6 @@ class OpenedSource:
     """Kept columns wanted."""
     log: IngestReport | None
     """How it was made, if it was made now."""
-
-
-def source_names(sources: Sources) -> list[str]:
-    """Return the sources as a list of texts.
-
-    Raises:
-        UsageError: there is none.
-    """
-    names = [str(source) for source in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
-    if not names:
-        raise UsageError("no source is given; name a store or the log's files")
-    return names
 
 
 def log_names(sources: Sources) -> list[str]:

@@ -24,11 +24,12 @@ from genpas_cli.augment.engines.spark_files import find_files, read_alike, read_
 from genpas_cli.augment.engines.spark_session import session, spark_errors
 from genpas_cli.augment.engines.spark_tasks import TASKS, USERS
 from genpas_cli.augment.job import AugmentReport, held_out_of, manifest_of, write_companions
-from genpas_cli.augment.options import AugmentOptions, IngestOptions
+from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.planning import check_augment_options, check_room, plan_job
 from genpas_cli.augment.source import log_names
 from genpas_cli.ingest.files.sources import unchanging
 from genpas_cli.ingest.job import check_ingest_options, report_of
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.instants import as_quantile, parse_instant
 from genpas_cli.ingest.passes.log_figures import check_parts, iso_time, split_at
 from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, SplitRule, Ties, parse_split

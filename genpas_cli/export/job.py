@@ -14,11 +14,10 @@ from typing import Any, BinaryIO
 
 import pyarrow.parquet as pq
 
-from genpas_cli.augment.estimates import FIXED_MEMORY
-from genpas_cli.augment.options import ExportOptions
 from genpas_cli.export.changes import changes_for
 from genpas_cli.export.formats import format_named
 from genpas_cli.export.formats.format import Format, Shown, is_time
+from genpas_cli.export.options import ExportOptions
 from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
 from genpas_cli.pairs.export_source import DirectoryReader, PairReader, StreamReader, standard_input
 from genpas_cli.pairs.forms.form import Change, Form, changed
@@ -26,7 +25,15 @@ from genpas_cli.pairs.forms.semantic_ids import SemanticIds
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import building, foreign_entry, is_real_directory, refuse_existing
 from genpas_cli.runtime.errors import MachineError, UsageError
-from genpas_cli.runtime.machine import Machine, check_writable, disk_error, resolve, scratch_directory, show_size
+from genpas_cli.runtime.machine import (
+    FIXED_MEMORY,
+    Machine,
+    check_writable,
+    disk_error,
+    resolve,
+    scratch_directory,
+    show_size,
+)
 from genpas_cli.runtime.object_storage.locations import files_below, place_of
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent

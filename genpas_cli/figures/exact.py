@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
-from genpas_cli.augment.options import StatsOptions
 from genpas_cli.augment.planning import parse_max_input, parse_pairs, usable_histogram
 from genpas_cli.augment.target_where import refuse_windows
 from genpas_cli.figures.data_health import data_figures
@@ -19,6 +18,7 @@ from genpas_cli.figures.distribution.similarity import Similarity, parse_similar
 from genpas_cli.figures.distribution.target_figures import References, TargetFigures, target_figures
 from genpas_cli.figures.distribution.targets import share, steps_of
 from genpas_cli.figures.drawings import illustrate
+from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import DrawnFigures, StatsReport, StrategyFigures
 from genpas_cli.figures.store_passes import Candidate, Survey, Surveyor
 from genpas_cli.pairs.manifest import number_as_json

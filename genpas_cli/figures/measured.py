@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.augment.options import StatsOptions
 from genpas_cli.augment.source import opened_store
 from genpas_cli.augment.verify import check_store
 from genpas_cli.figures.distribution.alignment import TrainedTargets, TrainingPart, alignments
@@ -24,6 +23,7 @@ from genpas_cli.figures.distribution.similarity import parse_similarity
 from genpas_cli.figures.distribution.target_figures import References, target_figures
 from genpas_cli.figures.distribution.targets import share
 from genpas_cli.figures.exact import check_stats_options, store_report
+from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import FairDrawFigures, FairTest, StatsReport, StrategyFigures
 from genpas_cli.figures.store_passes import Candidate, room_beside_figures
 from genpas_cli.pairs.figure_source import GenpasPairs, OtherPairs, PairBatch, PairSource

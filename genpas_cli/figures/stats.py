@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from genpas_cli.augment.options import IngestOptions, StatsOptions
-from genpas_cli.augment.source import Sources, opened_store, source_names
+from genpas_cli.augment.source import opened_store
 from genpas_cli.figures.exact import check_stats_options, store_report
 from genpas_cli.figures.measured import other_pairs_report, pairs_report
+from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import StatsReport
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import NAME
-from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.object_storage.locations import Place, files_below, place_of
 from genpas_cli.runtime.object_storage.uris import check_local

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.augment.estimates import LEAST_ROOM, figures_memory, limit_for_figures, strategies_at_once
 from genpas_cli.figures.distribution.alignment import Alignment, TrainedTargets, TrainingPart, alignments
 from genpas_cli.figures.distribution.finite import BalancedCounts
 from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, Windows, items_of, windows
@@ -28,6 +27,7 @@ from genpas_cli.figures.distribution.targets import (
     steps_of,
     targets_in,
 )
+from genpas_cli.figures.memory import LEAST_ROOM, figures_memory, limit_for_figures, strategies_at_once
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.progress import Progress

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.augment.estimates import spilled_bytes, store_bytes
-from genpas_cli.augment.options import IngestOptions
 from genpas_cli.ingest.columns.identity import check_decimals, differing_in_blanks
+from genpas_cli.ingest.estimates import spilled_bytes, store_bytes
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
 from genpas_cli.ingest.passes.log_figures import LogFigures, split_at

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import Options, option
 
 Format = Literal["csv", "parquet", "jsonl", "json", "arrow", "recbole", "sequences"]
@@ -148,3 +149,13 @@ class SplitOptions(Options):
     eval: Evaluated = option(
         "all", "Which held-out interactions of a user are targets, of those with any before them.", panel=SPLIT
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassOptions(CleaningOptions, SplitOptions):
+    """The options that the passes look at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestOptions(ReadingOptions, PassOptions, NumberingOptions, MachineOptions):
+    """All options of `ingest`."""

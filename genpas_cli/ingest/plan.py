@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genpas_cli.augment.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
-from genpas_cli.augment.options import IngestOptions
-from genpas_cli.augment.source import Sources, source_names
 from genpas_cli.ingest.columns.plans import Plan
+from genpas_cli.ingest.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
 from genpas_cli.ingest.job import check_ingest_options
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.appending import earlier_store
 from genpas_cli.ingest.staging.stage_place import stage_place
 from genpas_cli.ingest.staging.staging import plan_of
-from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.database import BESIDE, COUNTED, connect
 from genpas_cli.runtime.machine import resolve, scratch_directory
 from genpas_cli.store.store import check_is_store

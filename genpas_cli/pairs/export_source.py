@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.pairs.forms.form import Form
-from genpas_cli.pairs.manifest import NAME, Manifest, Shape, is_count, misshapen
+from genpas_cli.pairs.manifest import NAME, Manifest
 from genpas_cli.pairs.reader import LONG_INPUT, PairFiles
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS, ShardFile
 from genpas_cli.pairs.validation import check_batch, check_numbers
@@ -22,6 +22,7 @@ from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError, IntegrityError, UsageError
 from genpas_cli.runtime.object_storage.locations import Place, read_from
 from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.shapes import Shape, is_count, misshapen
 
 Read = Callable[[], pa.RecordBatch]
 """Reads one batch, on any thread."""

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -22,6 +21,7 @@ from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
 from genpas_cli.runtime.errors import DataError, IntegrityError
 from genpas_cli.runtime.object_storage.locations import Place, file_digest
 from genpas_cli.runtime.sealed import SEAL, is_intact, sealed
+from genpas_cli.runtime.shapes import Shape, is_count, is_number, is_text, misshapen
 
 NAME = "manifest.json"
 PART_NAME = "part.json"
@@ -34,26 +34,9 @@ _CONTENT = "content_sha256"
 
 FORMAT_VERSION = 1
 
-Shape = Callable[[Any], bool] | dict[str, "Shape"]
-
-
-def is_count(value: Any) -> bool:
-    """Tell whether a value is a number of things."""
-    return type(value) is int and 0 <= value < 2**63  # a bool is no count
-
-
-def is_text(value: Any) -> bool:
-    """Tell whether a value is a text."""
-    return isinstance(value, str)
-
 
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(map(is_text, value))
-
-
-def is_number(value: Any) -> bool:
-    """Tell whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_bias(value: Any) -> bool:
@@ -206,23 +189,6 @@ def _read(directory: Place, name: str, what: str, *, any_version: bool = False) 
         raise IntegrityError(f"{path} is damaged: its list of files is not as genpas writes it")
     _check_inside(directory, path, [file["path"] for file in manifest["files"]])
     return manifest
-
-
-def misshapen(content: dict[str, Any], shape: dict[str, Shape]) -> str | None:
-    """Return the first key that is missing, or whose value is of another kind; what no shape names may be anything."""
-    for key, kind in shape.items():
-        optional = key.endswith("?")
-        name = key.removesuffix("?")
-        if name not in content:
-            if not optional:
-                return name
-        elif (isinstance(kind, dict) and not isinstance(content[name], dict)) or not (
-            isinstance(kind, dict) or kind(content[name])
-        ):
-            return name
-        elif isinstance(kind, dict) and (inner := misshapen(content[name], kind)):
-            return f"{name}.{inner}"
-    return None
 
 
 def _check_inside(directory: Place, path: Place, names: list[str]) -> None:

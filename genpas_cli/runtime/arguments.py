@@ -106,3 +106,19 @@ def _shown(value: Any) -> str:
         return repr(value)
     name = type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+
+
+Sources = str | Path | Sequence[str | Path]
+"""What the library takes for SOURCE: one path or several."""
+
+
+def source_names(sources: Sources) -> list[str]:
+    """Return the sources as a list of texts.
+
+    Raises:
+        UsageError: there is none.
+    """
+    names = [str(source) for source in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+    if not names:
+        raise UsageError("no source is given; name a store or the log's files")
+    return names

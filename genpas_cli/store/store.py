@@ -30,12 +30,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.pairs.manifest import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError, IntegrityError, UsageError
 from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.sealed import SEAL, content_digest
+from genpas_cli.runtime.shapes import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.runtime.visible import is_unicode, visible
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.row_order import RowOrder, cut_spans
@@ -51,6 +51,9 @@ SPLITS = ("train", "validation", "test", "unused")
 it still stands in the inputs of later targets."""
 
 _BATCH_ROWS = 1 << 18
+
+LEAST_STORE_MEMORY = 64 * 2**20
+"""Bytes that DuckDB takes at least to read a store."""
 
 _CONTENT = "content_sha256"
 
@@ -407,6 +410,11 @@ class Store(SequenceSource):
         name = table[:-1]
         query = f"select {name}_num, {name}_id from {self.name}.{table}"
         yield from self._without_nulls(self.database.read(query, _BATCH_ROWS))
+
+
+def store_memory(memory: int) -> int:
+    """Return the bytes that DuckDB may take of a limit to read a store; `FIXED_MEMORY` has its least."""
+    return max(memory // 4, LEAST_STORE_MEMORY)
 
 
 @contextmanager

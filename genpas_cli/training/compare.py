@@ -13,19 +13,14 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from genpas_cli.augment.options import (
-    CompareOptions,
-    FigureOptions,
-    IngestOptions,
-    ModelOptions,
-    StatsOptions,
-)
 from genpas_cli.augment.planning import parse_max_input
-from genpas_cli.augment.source import Sources, default_output, source_names
+from genpas_cli.augment.source import default_output
 from genpas_cli.augment.unfinished import resumable
+from genpas_cli.figures.options import FigureOptions, StatsOptions
 from genpas_cli.figures.results import StrategyFigures
 from genpas_cli.figures.stats import stats
-from genpas_cli.runtime.arguments import checked
+from genpas_cli.ingest.options import IngestOptions
+from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.extras import check_extra
@@ -35,6 +30,7 @@ from genpas_cli.sampling.strategies import MULTI_TARGET, NAMED, Strategy, parse_
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
 from genpas_cli.training.job import PLACES, check_model_options
 from genpas_cli.training.model_directories import foreign_in_runs
+from genpas_cli.training.options import CompareOptions, ModelOptions
 from genpas_cli.training.runs import Observe, Runs, mean_of, runs_settings, store_of
 
 COMPARISON = "comparison.json"

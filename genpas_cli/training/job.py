@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.augment.fresh import fresh_pairs
-from genpas_cli.augment.options import AugmentOptions, TrainOptions
+from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.source import opened_store
 from genpas_cli.augment.unfinished import lasting_options, resumable
 from genpas_cli.augment.verify import check_store
@@ -30,6 +30,7 @@ from genpas_cli.runtime.machine import check_writable, disk_error, machine_optio
 from genpas_cli.runtime.object_storage.locations import Place, place_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
+from genpas_cli.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from genpas_cli.training.loop import Round

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genpas_cli.augment.job import augment
-from genpas_cli.augment.options import AugmentOptions, IngestOptions, ModelOptions, RunsOptions, TrainOptions
-from genpas_cli.augment.source import Sources, log_names, source_names
+from genpas_cli.augment.options import AugmentOptions
+from genpas_cli.augment.source import log_names
 from genpas_cli.augment.unfinished import lasting_options
 from genpas_cli.ingest.files.sources import files_meant
 from genpas_cli.ingest.job import ingest
+from genpas_cli.ingest.options import IngestOptions
+from genpas_cli.runtime.arguments import Sources, source_names
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import file_digest, place_of
@@ -27,6 +29,7 @@ from genpas_cli.store.store import is_store, open_store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import train
 from genpas_cli.training.model_directories import MODELS, PAIRS, STORE, read_metrics
+from genpas_cli.training.options import ModelOptions, RunsOptions, TrainOptions
 
 Observe = Callable[[str, SeedRun], None]
 """Told each run that has ended, and its strategy."""

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from genpas_cli.augment.options import IngestOptions, RunsOptions, TuneOptions
 from genpas_cli.augment.planning import parse_max_input, parse_pairs, usable_histogram
-from genpas_cli.augment.source import Sources, default_output, opened_store, source_names
+from genpas_cli.augment.source import default_output, opened_store
 from genpas_cli.augment.unfinished import resumable
 from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.selection import canonical_order, front, published
@@ -23,8 +22,9 @@ from genpas_cli.figures.distribution.targets import steps_of
 from genpas_cli.figures.exact import references_of
 from genpas_cli.figures.results import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.figures.store_passes import Candidate, Surveyor
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import number_as_json
-from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
@@ -37,6 +37,7 @@ from genpas_cli.store.store import Store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import check_model_options
 from genpas_cli.training.model_directories import foreign_in_runs
+from genpas_cli.training.options import RunsOptions, TuneOptions
 from genpas_cli.training.runs import Observe, Runs, mean_of, runs_settings, store_of
 
 SEARCH = "search.json"

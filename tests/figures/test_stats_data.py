@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from genpas_cli import DataError, IngestOptions, UsageError, ingest
-from genpas_cli.augment.options import StatsOptions
 from genpas_cli.figures import data_health, store_passes
+from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import DataFigures, StatsReport
 from genpas_cli.figures.stats import stats
 from genpas_cli.store import store

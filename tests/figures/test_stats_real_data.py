@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from genpas_cli import IngestOptions, ingest
-from genpas_cli.augment.options import StatsOptions
 from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.similarity import parse_similarity
 from genpas_cli.figures.distribution.targets import share, steps_of
+from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import StatsReport, StrategyFigures
 from genpas_cli.figures.stats import stats
 from genpas_cli.figures.store_passes import Candidate, Surveyor

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli.augment.options import IngestOptions
 from genpas_cli.ingest.job import ingest
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.numbering import read_known
 from genpas_cli.runtime.errors import DataError
 from tests.ingest.support import read, write

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from genpas_cli import DataError, IngestOptions, IngestReport, UsageError, ingest
-from genpas_cli.augment.estimates import sorts, spilled_bytes
+from genpas_cli.ingest.estimates import sorts, spilled_bytes
 from genpas_cli.ingest.passes import log_passes
 from genpas_cli.ingest.staging import stage_place
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from genpas_cli.augment.job import augment
-from genpas_cli.augment.options import AugmentOptions, CompareOptions, TuneOptions
+from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.figures.results import StatsReport, TuneReport
 from genpas_cli.figures.stats import stats
 from genpas_cli.ingest.job import ingest
 from genpas_cli.training.compare import compare
 from genpas_cli.training.comparison import CompareReport
+from genpas_cli.training.options import CompareOptions, TuneOptions
 from genpas_cli.training.tune import tune
 
 ROOT = Path(__file__).resolve().parents[2]

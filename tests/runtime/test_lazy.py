@@ -1,4 +1,4 @@
-"""What the package offers is there under its name, whatever was imported before, and loads nothing before it is used."""
+"""What the package offers is there under its name whatever was imported before, and loads nothing until it is used."""
 
 from __future__ import annotations
 

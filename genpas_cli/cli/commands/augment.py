@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from genpas_cli.augment.options import AugmentOptions, IngestOptions
+from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.commands.ingest import say_notes, say_report
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.cli.stopping import told_to_resume
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.object_storage.uris import is_remote

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genpas_cli.augment.options import IngestOptions
 from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.wording import counted, percent, time_range
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from genpas_cli.augment.options import IngestOptions, StatsOptions
 from genpas_cli.cli import console
 from genpas_cli.cli.app import Json, Quiet, command
 from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.parameters import with_options
+from genpas_cli.figures.options import StatsOptions
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import CheckFailedError, UsageError
 from genpas_cli.runtime.wording import counted
 

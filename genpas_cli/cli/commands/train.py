@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genpas_cli.augment.options import TrainOptions
 from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.cli.stopping import Resume, told_to_resume
 from genpas_cli.runtime.wording import counted
+from genpas_cli.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from genpas_cli.training.loop import Round

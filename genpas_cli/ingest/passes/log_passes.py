@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from genpas_cli.augment.estimates import sorts
-from genpas_cli.augment.options import PassOptions
 from genpas_cli.ingest.columns.mixed_units import count_units
-from genpas_cli.ingest.options import Dedup
+from genpas_cli.ingest.estimates import sorts
+from genpas_cli.ingest.options import Dedup, PassOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.cleaning import k_core, not_repeated
 from genpas_cli.ingest.passes.histories import History, Mask, same_as_previous, whole_users
