@@ -40,7 +40,8 @@ if TYPE_CHECKING:
         UsageError,
     )  # fmt: skip
     from genpas_cli.runtime.machine import MachineOptions
-    from genpas_cli.sampling.strategies import Strategy, parse_strategy
+    from genpas_cli.sampling.strategies import parse_strategy
+    from genpas_cli.sampling.strategy import Strategy
     from genpas_cli.training.compare import compare
     from genpas_cli.training.comparison import Compared, CompareReport, SeedRun
     from genpas_cli.training.job import TrainReport, train
@@ -56,7 +57,7 @@ _HOMES = {
     "IngestReport": "ingest.job", "IntegrityError": "runtime.errors", "MachineError": "runtime.errors",
     "MachineOptions": "runtime.machine", "MergeReport": "augment.merge", "PairStream": "augment.job",
     "RunsOptions": "training.options", "SeedRun": "training.comparison", "StatsOptions": "figures.options",
-    "StatsReport": "figures.results", "Strategy": "sampling.strategies", "StrategyFigures": "figures.results",
+    "StatsReport": "figures.results", "Strategy": "sampling.strategy", "StrategyFigures": "figures.results",
     "TrainOptions": "training.options", "TrainReport": "training.job", "TuneOptions": "training.options",
     "TuneReport": "figures.results", "UsageError": "runtime.errors", "VerifyReport": "augment.verify",
     "augment": "augment.job", "augment_stream": "augment.job", "compare": "training.compare", "export": "export.job",

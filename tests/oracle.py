@@ -35,9 +35,18 @@ def power(base: int, exponent: float) -> Fraction:
     return Fraction(_CONTEXT.power(Decimal(base), Decimal(exponent)))
 
 
+Law = float | tuple[str, float]
+"""A distribution over the positions 1..m: the exponent of a power law, or another one by name with its parameter."""
+
+
 @lru_cache(maxsize=4096)
-def pmf(exponent: float, count: int) -> tuple[Fraction, ...]:
-    """Return p(i) ∝ i^exponent for i = 1..count."""
+def pmf(law: Law, count: int) -> tuple[Fraction, ...]:
+    """Return p(i) for i = 1..count: ∝ i^exponent, or as the law says."""
+    if isinstance(law, tuple):
+        name, parameter = law
+        weights = [OTHER_LAWS[name](i, count, Fraction(parameter)) for i in range(1, count + 1)]
+        return tuple(weight / sum(weights) for weight in weights)
+    exponent = law
     if exponent == math.inf:
         return tuple(Fraction(int(i == count)) for i in range(1, count + 1))
     if exponent == -math.inf:
@@ -47,16 +56,23 @@ def pmf(exponent: float, count: int) -> tuple[Fraction, ...]:
     return tuple(weight / total for weight in weights)
 
 
+OTHER_LAWS: dict[str, Callable[[int, int, Fraction], Fraction]] = {
+    "recency": lambda i, count, keep: keep ** (count - i),
+    "last of": lambda i, count, width: Fraction(int(i == max(count - width + 1, 1))),
+}
+"""Of a law that is no power: (position i, m, parameter) → its weight."""
+
+
 @lru_cache(maxsize=4096)
-def cdf(exponent: float, count: int) -> tuple[Fraction, ...]:
+def cdf(law: Law, count: int) -> tuple[Fraction, ...]:
     """Return P(i ≤ position) for position = 1..count."""
-    return tuple(accumulate(pmf(exponent, count)))
+    return tuple(accumulate(pmf(law, count)))
 
 
-def quantile(exponent: float, count: int, level: Fraction | float) -> int:
+def quantile(law: Law, count: int, level: Fraction | float) -> int:
     """Return the first position whose cdf exceeds the level."""
     exact = Fraction(level)
-    for position, below in enumerate(cdf(exponent, count), start=1):
+    for position, below in enumerate(cdf(law, count), start=1):
         if below > exact:
             return position
     raise AssertionError(level)
@@ -67,8 +83,22 @@ class Rule:
     """What is drawn: the biases; `alpha` is None where a sequence weighs its number of contiguous pairs."""
 
     alpha: float | None
-    beta: float
-    gamma: float
+    beta: Law
+    gamma: Law
+
+
+def rule_of(strategy: str) -> Rule:
+    """Return what a strategy draws, as a user writes it."""
+    name, _, text = strategy.partition(":")
+    given = {key: float(value) for key, _, value in (part.partition("=") for part in text.split(",") if part)}
+    rules: dict[str, Callable[[], Rule]] = {
+        "last-target": lambda: Rule(0, math.inf, -math.inf),
+        "multi-target": lambda: Rule(1, 0, -math.inf),
+        "slide-window": lambda: Rule(None, 1, 0),
+        "recency": lambda: Rule(given.get("alpha", 0), ("recency", given["keep"]), given.get("gamma", -math.inf)),
+        "windows": lambda: Rule(1, 0, ("last of", given["width"])),
+    }
+    return rules[name]() if name in rules else Rule(*map(float, strategy.split(",")))
 
 
 def sequence_masses(alpha: float | None, lengths: Sequence[int]) -> list[Fraction]:
@@ -97,12 +127,15 @@ def cell_masses(rule: Rule, lengths: Sequence[int]) -> dict[tuple[int, int], Fra
 
 
 def enumerate_pairs(name: str, lengths: Sequence[int]) -> list[Cut]:
-    """Return every pair of a named strategy, in the order of users, targets and starts."""
+    """Return every pair of a strategy that enumerates, in the order of users, targets and starts."""
     pairs = []
     for user, length in enumerate(lengths):
         for k in range(2, length + 1):
             for j in range(1, k):
-                is_one = {"last-target": k == length and j == 1, "multi-target": j == 1, "slide-window": True}[name]
+                is_one = {
+                    "last-target": k == length and j == 1, "multi-target": j == 1, "slide-window": True,
+                    "windows": pmf(rule_of(name).gamma, k - 1)[j - 1] == 1,
+                }[name.partition(":")[0]]  # fmt: skip
                 pairs += [(user, k, j)] if is_one else []
     return pairs
 

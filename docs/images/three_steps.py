@@ -11,7 +11,6 @@ import numpy as np
 from genpas_cli.sampling.input_sampling import input_pmf
 from genpas_cli.sampling.power_law import PowerLaw
 from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
-from genpas_cli.sampling.target_sampling import target_pmf
 
 ALPHA, BETA, GAMMA = 1.0, 1.0, -1.0
 LENGTHS = (3, 5, 8)
@@ -50,7 +49,7 @@ def _sequence_chances() -> list[float]:
 
 def _target_chances() -> list[float]:
     positions = np.arange(1, LENGTHS[CHOSEN] + 1)
-    return [float(p) for p in target_pmf(PowerLaw(BETA), positions, np.int64(LENGTHS[CHOSEN]))]  # type: ignore[arg-type]
+    return [float(p) for p in PowerLaw(BETA).pmf(positions - 1, np.int64(LENGTHS[CHOSEN] - 1))]  # type: ignore[arg-type]
 
 
 def _start_chances() -> list[float]:

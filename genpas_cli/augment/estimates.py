@@ -11,7 +11,6 @@ from genpas_cli.augment.engines.work import PairForm, PairShard, Shard
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS
 from genpas_cli.sampling.input_sampling import cut_start, draw_starts
 from genpas_cli.sampling.shard_plan import SamplingPlan
-from genpas_cli.sampling.target_sampling import draw_targets
 from genpas_cli.store.store import Store
 
 WORKER_MEMORY = 24 * 2**20
@@ -41,8 +40,8 @@ def mean_input_length(
     point = np.arange(0.5, _ESTIMATED_CUTS, dtype=np.float64)
     of_sequence, of_target, of_start = point / _ESTIMATED_CUTS, point * _R2[0] % 1, point * _R2[1] % 1
     mass = np.cumsum(sampling.weights * histogram)
-    length = np.searchsorted(mass, of_sequence * mass[-1], side="right") + 1
-    number = draw_targets(sampling.strategy.target, of_target, length) - 1
+    count = np.searchsorted(mass, of_sequence * mass[-1], side="right")
+    number = sampling.strategy.target.quantile(of_target, count)
     target = np.ceil(number * spread).astype(np.int64) + 1
     start = draw_starts(sampling.strategy.input, of_start, target)
     return float(np.mean(target - cut_start(start, target, max_input)))

@@ -274,6 +274,8 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
     """Return what a manifest says apart from the files and the run."""
     strategy, sampling = job.strategy, job.train.sampling
     biases = {name: number_as_json(getattr(strategy, name)) for name in ("alpha", "beta", "gamma")}
+    given = {name: number_as_json(value) for name, value in strategy.parameters}
+    parameters = {"parameters": given} if given else {}
     return {
         "format_version": FORMAT_VERSION,
         "source": sorted(store.rows("sources"), key=lambda source: str(source["name"])),
@@ -282,7 +284,7 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
         "users": store.users,
         "items": store.items,
         "split": store.meta["split"],
-        "strategy": {"name": strategy.name, **biases, "draw": sampling.draw},
+        "strategy": {"name": strategy.name, **biases, **parameters, "draw": sampling.draw},
         "seed": options.seed,
         "pairs": sampling.pairs,
         "epochs": options.epochs,

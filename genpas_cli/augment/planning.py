@@ -20,7 +20,8 @@ from genpas_cli.pairs.shards import ROW_GROUP_ROWS
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.machine import FIXED_MEMORY, Machine, check_disk, check_writable, show_size
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, plan_shards
-from genpas_cli.sampling.strategies import MULTI_TARGET, Strategy, parse_strategy, triple
+from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.sequence_source import HeldOut, Split
 from genpas_cli.store.store import Store
 

@@ -7,7 +7,7 @@ import duckdb
 from genpas_cli.ingest.columns.columns import Column
 from genpas_cli.ingest.staging.filters import check_memory, read_condition, refused, threads_of
 from genpas_cli.runtime.errors import DataError, UsageError
-from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store, quoted
 
 OPTION = "--target-where"
@@ -60,7 +60,7 @@ def restricted(store: Store, text: str | None) -> Store:
 
 def refuse_windows(store: Store, strategy: Strategy) -> None:
     """Raise UsageError where the weight of a sequence is not decided by the number of its targets any more."""
-    if store.rule is not None and strategy.alpha is None:
+    if store.rule is not None and not strategy.sequence.follows_targets:
         raise UsageError(
             f"{OPTION} beside {strategy.name}: how many windows end at the targets that are left is no matter of "
             "their number alone",

@@ -15,7 +15,8 @@ from genpas_cli.figures.store_passes import Candidate, Survey, Surveyor
 from genpas_cli.sampling.input_sampling import input_pmf
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
-from genpas_cli.sampling.strategies import Strategy, triple
+from genpas_cli.sampling.strategies import triple
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.sequence_source import Lengths
 from genpas_cli.store.sequences import Spans
 from genpas_cli.store.store import Store

@@ -26,10 +26,9 @@ from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.kernels import Ints
-from genpas_cli.sampling.strategies import NAMED, Strategy, parse_strategy
+from genpas_cli.sampling.strategies import COMPARED, parse_strategy
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
-
-DEFAULT_STRATEGIES = (*NAMED, "1,0,0")
 
 
 def check_stats_options(options: StatsOptions) -> list[Strategy]:
@@ -38,7 +37,7 @@ def check_stats_options(options: StatsOptions) -> list[Strategy]:
     Raises:
         UsageError: values that make no sense.
     """
-    strategies = [parse_strategy(text) for text in options.strategy or DEFAULT_STRATEGIES]
+    strategies = [parse_strategy(text) for text in options.strategy or COMPARED]
     parse_max_input(options.max_input)
     parse_similarity(options.similarity)
     if options.pairs is not None:
@@ -77,7 +76,7 @@ def store_report(  # noqa: PLR0913  # all but four by keyword
     histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
     chosen = check_stats_options(options) if strategies is None else strategies
     if store.rule is not None and strategies is None and not options.strategy:
-        chosen = [strategy for strategy in chosen if strategy.alpha is not None]
+        chosen = [strategy for strategy in chosen if strategy.sequence.follows_targets]
     for strategy in chosen:
         refuse_windows(store, strategy)
     candidates = [candidate(strategy, histogram, options.pairs) for strategy in chosen]

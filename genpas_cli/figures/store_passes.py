@@ -32,7 +32,7 @@ from genpas_cli.runtime.errors import MachineError
 from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
-from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.sequence_source import HeldOut, Lengths, Split
 from genpas_cli.store.sequences import Sequences, ranges
 from genpas_cli.store.store import Store

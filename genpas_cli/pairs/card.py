@@ -34,7 +34,8 @@ def data_card(manifest: Manifest, shards: Iterable[ShardFile]) -> str:
     rows = rows_by_split(shards)
     files = "".join(f"  - split: {split}\n    path: {_paths(split, manifest, shards)}\n" for split in rows)
     strategy = manifest["strategy"]
-    biases = ", ".join(f"{name} = {strategy[name]}" for name in ("alpha", "beta", "gamma"))
+    biases = {name: strategy[name] for name in ("alpha", "beta", "gamma")}
+    settings = ", ".join(f"{name} = {value}" for name, value in strategy.get("parameters", biases).items())
     lines = "\n".join(f"| {split} | {count:,} |" for split, count in rows.items())
     kept = "".join(
         f"| {_code(f'input_{name}')}, {_code(f'target_{name}')} | list, value | the log's column {_code(name)}, "
@@ -56,7 +57,7 @@ Cut from user histories by [GenPAS](https://arxiv.org/abs/2509.13648) with genpa
 |---|---|
 {lines}
 
-- strategy: {_code(strategy["name"])} ({biases}), drawn {strategy["draw"]}, seed {manifest["seed"]}
+- strategy: {_code(strategy["name"])} ({settings}), drawn {strategy["draw"]}, seed {manifest["seed"]}
 - inputs: the most recent {manifest["max_input"] or "(all)"} items, oldest first; rows {manifest["order"]}
 - held out: {manifest["split"]["rule"]}
 - made from: {", ".join(_source(source) for source in manifest["source"])}

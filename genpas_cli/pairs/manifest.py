@@ -56,7 +56,9 @@ _SHAPE: dict[str, Shape] = {
     "shard_rows?": is_count, "target_where?": lambda value: value is None or is_text(value),
     "source?": lambda value: isinstance(value, list) and all(map(_is_source, value)),
     "split": {"rule": is_text, "eval": is_text},
-    "strategy": {"name": is_text, "alpha": _is_bias, "beta": _is_bias, "gamma": _is_bias, "draw": is_text},
+    "strategy": {"name": is_text, "alpha": _is_bias, "beta": _is_bias, "gamma": _is_bias, "draw": is_text,
+        "parameters?": lambda value: isinstance(value, dict) and all(map(_is_bias, value.values())),
+    },
 }  # fmt: skip
 """What is read of a manifest; a key with `?` may be missing."""
 

@@ -16,7 +16,6 @@ from genpas_cli.sampling.input_sampling import draw_starts
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.power_law import accurate_cumsum, clip_level
 from genpas_cli.sampling.shard_plan import SamplingPlan, Slice
-from genpas_cli.sampling.target_sampling import draw_targets
 
 # First element of every spawn key: what the stream is for.
 _OFFSET, _ROWS, _SHARD = 0, 1, 2
@@ -146,7 +145,7 @@ def _balanced(
         edges = chunk.edges * scale - offset
         user, points, point = _points(chunk, part, point, np.ceil(edges[1:]).astype(np.int64))
         level = clip_level((points - edges[user]) / (chunk.mass * scale)[user])
-        k = position(chunk.row + user, draw_targets(plan.strategy.target, level, chunk.targets[user] + 1) - 1)
+        k = position(chunk.row + user, plan.strategy.target.quantile(level, chunk.targets[user]))
         yield chunk.row + user, draw_starts(plan.strategy.input, streams.starts.random(len(k)), k), k
 
 
@@ -159,8 +158,9 @@ def _enumerated(
     for chunk in chunks:
         edges = chunk.edges.astype(np.int64)
         user, points, point = _points(chunk, part, point, edges[1:])
-        k, j = plan.strategy.enumeration.unrank(points - edges[user], chunk.targets[user])
-        yield chunk.row + user, j, position(chunk.row + user, k - 1)
+        number, index = plan.strategy.enumeration.unrank(points - edges[user], chunk.targets[user])
+        k = position(chunk.row + user, number)
+        yield chunk.row + user, plan.strategy.enumeration.start(index, k), k
 
 
 def _independent(
@@ -182,5 +182,5 @@ def _independent(
         rows, mass_left = rows - count, mass_left - mass
         user = np.repeat(possible, counts)
         level = clip_level(low[user] + (high - low)[user] * streams.targets.random(len(user)))
-        k = position(chunk.row + user, draw_targets(plan.strategy.target, level, chunk.targets[user] + 1) - 1)
+        k = position(chunk.row + user, plan.strategy.target.quantile(level, chunk.targets[user]))
         yield chunk.row + user, draw_starts(plan.strategy.input, streams.starts.random(len(k)), k), k

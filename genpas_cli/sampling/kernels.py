@@ -33,6 +33,14 @@ class PositionKernel(Protocol):
 class SequenceKernel(Protocol):
     """The weight of a sequence as a function of how many targets it offers."""
 
+    @property
+    def follows_targets(self) -> bool:
+        """Whether the weight still means the same where a condition picks some interactions as targets.
+
+        False for a weight that counts pairs: how many end at the targets that are left is not decided by their number.
+        """
+        ...
+
     def weights(self, histogram: Ints) -> Floats:
         """Unnormalised weight of one sequence, by its number of possible targets m = |s| − 1.
 

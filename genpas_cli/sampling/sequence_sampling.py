@@ -21,6 +21,8 @@ class SequencePowerLaw:
     alpha: float
     """−50..50; +inf is uniform over the longest sequences, −inf over the shortest."""
 
+    follows_targets = True
+
     def weights(self, histogram: Ints) -> Floats:
         """Return the weight of a sequence by m; see `SequenceKernel.weights`."""
         present = np.flatnonzero(histogram[1:]) + 1
@@ -32,16 +34,6 @@ class SequencePowerLaw:
             return weights
         weights[present] = powers(present, self.alpha)
         return scaled(weights)
-
-
-@dataclass(frozen=True)
-class PairCountWeights:
-    """Sequences weigh their number of contiguous input–target pairs, m(m + 1)/2: Slide-Window's exact weight."""
-
-    def weights(self, histogram: Ints) -> Floats:
-        """Return the weight of a sequence by m; see `SequenceKernel.weights`."""
-        m = np.arange(len(histogram), dtype=np.float64)
-        return scaled(np.where(histogram > 0, m * (m + 1) / 2, 0.0))
 
 
 def scaled(weights: Floats) -> Floats:

@@ -15,7 +15,7 @@ import numpy as np
 
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.power_law import accurate_cumsum
-from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.sampling.strategy import Strategy
 
 Draw = Literal["balanced", "independent", "enumerated"]
 

@@ -1,4 +1,4 @@
-"""The named cutting rules and the (α, β, γ) triples: what a user writes becomes three kernels.
+"""The registry of cutting rules: what a user writes becomes a strategy.
 
 | strategy           | α | β  | γ  | pairs when enumerated (m = |s| − 1) |
 |--------------------|---|----|----|-------------------------------------|
@@ -6,98 +6,28 @@
 | Multi-Target (MT)  | 1 | 0  | −∞ | m                                   |
 | Slide-Window (SW)  |   | 1  | 0  | m(m + 1)/2                          |
 
-LT and MT are exact triples. No α gives SW's weight, so SW carries its own sequence kernel and no α; (2, 1, 0) is the
-paper's approximation of it and stays available as a triple. Source: arXiv 2509.13648.
+Source: arXiv 2509.13648. To add a rule: write its file, and enter its `RULE` in `RULES`.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
 
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.sampling.kernels import Ints, PositionKernel, SequenceKernel
+from genpas_cli.sampling import last_target, multi_target, recency, slide_window, windows
 from genpas_cli.sampling.power_law import PowerLaw, check_exponent, show_exponent
-from genpas_cli.sampling.sequence_sampling import PairCountWeights, SequencePowerLaw
+from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
+from genpas_cli.sampling.strategy import NamedRule, Strategy
 
+RULES = {module.RULE.name: module.RULE for module in (last_target, multi_target, slide_window, recency, windows)}
+"""The rules that have a name, by it."""
 
-@dataclass(frozen=True)
-class Enumeration:
-    """Every pair of a rule exactly once, in the order of users, then targets, then starts."""
+MULTI_TARGET = RULES["multi-target"].strategy()
+"""Its pairs, one for each possible target, are what multiples such as `2x` are multiples of."""
 
-    count: Callable[[Ints], Ints]
-    """Pairs of a sequence by its number of possible targets m; 0 at m = 0."""
-    unrank: Callable[[Ints, Ints], tuple[Ints, Ints]]
-    """(rank from 0, m) → (target position k, input start j), both 1-based."""
-    rank: Callable[[Ints, Ints, Ints], Ints]
-    """(k, j, m) → rank: the inverse of `unrank`; any number for a pair that is not listed."""
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """One cutting rule: a kernel a step, and how to enumerate it where that is possible."""
-
-    name: str
-    """`last-target`, `multi-target`, `slide-window`, or the triple as `A,B,G`."""
-    alpha: float | None
-    """Sequence bias; None where no power is exact."""
-    beta: float
-    """Target bias."""
-    gamma: float
-    """Input bias."""
-    sequence: SequenceKernel
-    target: PositionKernel
-    input: PositionKernel
-    enumeration: Enumeration | None = None
-
-
-# Named functions, as what is planned is sent to other processes, and a lambda cannot be.
-
-
-def _count_last(targets: Ints) -> Ints:
-    return np.minimum(targets, 1)
-
-
-def _count_prefix(targets: Ints) -> Ints:
-    return targets
-
-
-def _count_window(targets: Ints) -> Ints:
-    return targets * (targets + 1) // 2
-
-
-def _rank_last(target: Ints, start: Ints, targets: Ints) -> Ints:  # noqa: ARG001  # one signature for all rules
-    return np.zeros_like(target)
-
-
-def _rank_prefix(target: Ints, start: Ints, targets: Ints) -> Ints:  # noqa: ARG001  # one signature for all rules
-    return target - 2
-
-
-def _unrank_last(rank: Ints, targets: Ints) -> tuple[Ints, Ints]:
-    return targets + 1, np.ones_like(rank)
-
-
-def _unrank_prefix(rank: Ints, targets: Ints) -> tuple[Ints, Ints]:  # noqa: ARG001  # one signature for all rules
-    return rank + 2, np.ones_like(rank)
-
-
-def _unrank_window(rank: Ints, targets: Ints) -> tuple[Ints, Ints]:  # noqa: ARG001  # one signature for all rules
-    """Invert rank = t(t − 1)/2 + (j − 1) with t = k − 1: t is a triangular root."""
-    root = ((1 + np.sqrt(1 + 8 * rank.astype(np.float64))) / 2).astype(np.int64)
-    # The float root may be off by one where 8·rank is near a square beyond 2^53.
-    root -= root * (root - 1) // 2 > rank
-    root += root * (root + 1) // 2 <= rank
-    return root + 1, rank - root * (root - 1) // 2 + 1
-
-
-def _rank_window(target: Ints, start: Ints, targets: Ints) -> Ints:  # noqa: ARG001  # one signature for all rules
-    return (target - 1) * (target - 2) // 2 + start - 1
+COMPARED = ("last-target", "multi-target", "slide-window", "1,0,0")
+"""What `stats` and `compare` compare where nothing else is asked for; a new rule does not change it."""
 
 
 def triple(alpha: float, beta: float, gamma: float) -> Strategy:
@@ -109,35 +39,20 @@ def triple(alpha: float, beta: float, gamma: float) -> Strategy:
     for name, value in (("alpha", alpha), ("beta", beta), ("gamma", gamma)):
         check_exponent(value, name)
     name = ",".join(map(show_exponent, (alpha, beta, gamma)))
-    return Strategy(name, alpha, beta, gamma, SequencePowerLaw(alpha), PowerLaw(beta), PowerLaw(gamma))
-
-
-LAST_TARGET = Strategy(
-    "last-target", 0.0, math.inf, -math.inf, SequencePowerLaw(0.0), PowerLaw(math.inf), PowerLaw(-math.inf),
-    Enumeration(_count_last, _unrank_last, _rank_last),
-)  # fmt: skip
-MULTI_TARGET = Strategy(
-    "multi-target", 1.0, 0.0, -math.inf, SequencePowerLaw(1.0), PowerLaw(0.0), PowerLaw(-math.inf),
-    Enumeration(_count_prefix, _unrank_prefix, _rank_prefix),
-)  # fmt: skip
-SLIDE_WINDOW = Strategy(
-    "slide-window", None, 1.0, 0.0, PairCountWeights(), PowerLaw(1.0), PowerLaw(0.0),
-    Enumeration(_count_window, _unrank_window, _rank_window),
-)  # fmt: skip
-
-NAMED = {strategy.name: strategy for strategy in (LAST_TARGET, MULTI_TARGET, SLIDE_WINDOW)}
-"""The strategies that have a name, by it."""
+    return Strategy(name, SequencePowerLaw(alpha), PowerLaw(beta), PowerLaw(gamma))
 
 
 @checked
 def parse_strategy(text: str) -> Strategy:
-    """Return the strategy that `NAME` or `A,B,G` means.
+    """Return the strategy that `NAME`, `NAME:key=value,...` or `A,B,G` means.
 
     Raises:
-        UsageError: neither a known name (the nearest is suggested) nor three numbers.
+        UsageError: neither a known name (the nearest is suggested) nor three numbers; or a parameter is unknown,
+            missing or out of range.
     """
-    if text in NAMED:
-        return NAMED[text]
+    name, _, parameters = text.partition(":")
+    if rule := RULES.get(name):
+        return _with_parameters(rule, parameters, text)
     if text.count(",") == 2:  # noqa: PLR2004  # a triple has two commas
         try:
             alpha, beta, gamma = (float(part) for part in text.split(","))
@@ -145,8 +60,28 @@ def parse_strategy(text: str) -> Strategy:
             pass
         else:
             return triple(alpha, beta, gamma)
-    near = difflib.get_close_matches(text.lower(), NAMED, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.lower(), RULES, n=1, cutoff=0.5)
     raise UsageError(
-        f"unknown strategy {text!r}; there are {', '.join(NAMED)}, and triples such as 1,0,0",
-        tip=f"Did you mean --strategy {near[0] if near else '1,0,0'}?",
+        f"unknown strategy {text!r}; there are {', '.join(rule.usage for rule in RULES.values())}, and triples such as "
+        "1,0,0",
+        tip=f"Did you mean --strategy {RULES[near[0]].usage if near else '1,0,0'}?",
     )
+
+
+def _with_parameters(rule: NamedRule, text: str, whole: str) -> Strategy:
+    """Return the strategy of a rule and of its parameters as they are written."""
+    tip = f"Write it like --strategy {rule.usage}"
+    given: dict[str, float] = {}
+    for part in text.split(",") if text else []:
+        key, equals, value = (word.strip() for word in part.partition("="))
+        if key not in rule.parameters or not equals:
+            takes = ", ".join(rule.parameters) or "no parameters"
+            raise UsageError(
+                f"--strategy {whole}: {rule.name} has no parameter {part.strip()!r}; it takes {takes}", tip=tip
+            )
+        if key in given:
+            raise UsageError(f"--strategy {whole}: {key} is given twice", tip=tip)
+        given[key] = rule.parameters[key].read(value, f"{rule.name}:{key}")
+    if missing := [key for key, each in rule.parameters.items() if each.default is None and key not in given]:
+        raise UsageError(f"--strategy {whole}: {rule.name} needs {', '.join(missing)}", tip=tip)
+    return rule.strategy(**given)

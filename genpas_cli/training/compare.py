@@ -26,7 +26,8 @@ from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.sealed import sealed
-from genpas_cli.sampling.strategies import MULTI_TARGET, NAMED, Strategy, parse_strategy
+from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET, parse_strategy
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
 from genpas_cli.training.job import PLACES, check_model_options
 from genpas_cli.training.model_directories import foreign_in_runs
@@ -35,8 +36,6 @@ from genpas_cli.training.runs import Observe, Runs, mean_of, runs_settings, stor
 
 COMPARISON = "comparison.json"
 """What an output directory is known by."""
-
-DEFAULT_STRATEGIES = (*NAMED, "1,0,0")
 
 
 @checked
@@ -91,7 +90,7 @@ def check_compare_options(options: CompareOptions) -> list[Strategy]:
     """
     check_model_options(options)
     parse_max_input(options.max_input)
-    strategies = [parse_strategy(text) for text in options.strategy or DEFAULT_STRATEGIES]
+    strategies = [parse_strategy(text) for text in options.strategy or COMPARED]
     names = [strategy.name for strategy in strategies]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"--strategy {twice} is given twice")

@@ -32,7 +32,8 @@ from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.sealed import sealed
 from genpas_cli.sampling.power_law import check_exponent, show_exponent
-from genpas_cli.sampling.strategies import Strategy, triple
+from genpas_cli.sampling.strategies import triple
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import check_model_options

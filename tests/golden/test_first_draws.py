@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from genpas_cli import AugmentOptions, augment
 from genpas_cli.sampling.shard_plan import Draw
-from genpas_cli.sampling.strategies import MULTI_TARGET, SLIDE_WINDOW, triple
-from tests.properties.strategies import drawn, plan_of
+from genpas_cli.sampling.strategies import MULTI_TARGET, triple
+from tests.properties.strategies import SLIDE_WINDOW, drawn, plan_of
 
 HERE = Path(__file__).parent
 DRAWS, PAIRS = HERE / "first_draws.json", HERE / "pairs.json"

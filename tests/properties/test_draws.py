@@ -13,10 +13,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from genpas_cli.sampling.cuts import shard_row_counts
+from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
 from genpas_cli.sampling.shard_plan import Draw, SamplingPlan
-from genpas_cli.sampling.strategies import NAMED, SLIDE_WINDOW, Strategy, triple
+from genpas_cli.sampling.strategies import triple
+from genpas_cli.sampling.strategy import Strategy
 from tests import oracle
-from tests.properties.strategies import biases, drawn, histories, plan_of, targets_of
+from tests.properties.strategies import ENUMERATED, NAMED, biases, drawn, histories, plan_of, targets_of
 
 Cell = tuple[int, int]
 
@@ -32,8 +34,8 @@ class Case:
 
     @property
     def rule(self) -> oracle.Rule:
-        """The biases, for the oracle."""
-        return oracle.Rule(self.strategy.alpha, self.strategy.beta, self.strategy.gamma)
+        """What the oracle draws."""
+        return oracle.rule_of(self.strategy.name)
 
     def plan(self, draw: Draw, *, chunk: int | None = None, shard_rows: int | None = None) -> SamplingPlan:
         """Plan it."""
@@ -52,7 +54,7 @@ class Case:
 def cases(draw: st.DrawFn) -> Case:
     """Give draws of at most 200 pairs in at most some 20 shards."""
     lengths = draw(histories())
-    strategy = draw(st.builds(triple, biases(), biases(), biases()) | st.just(SLIDE_WINDOW))
+    strategy = draw(st.builds(triple, biases(), biases(), biases()) | st.sampled_from(list(NAMED.values())))
     multi_target = sum(max(n - 1, 0) for n in lengths)
     pairs = draw(st.integers(1, 200) | st.just(min(multi_target, 200)))
     shard_rows = draw(st.integers(max(pairs // 20, 1), 200))
@@ -63,7 +65,7 @@ def cases(draw: st.DrawFn) -> Case:
 @st.composite
 def enumerations(draw: st.DrawFn) -> Case:
     """Give enumerations in at most some 40 shards."""
-    strategy, lengths = draw(st.sampled_from(list(NAMED.values()))), draw(histories(longest=25))
+    strategy, lengths = draw(st.sampled_from(list(ENUMERATED.values()))), draw(histories(longest=25))
     pairs = len(oracle.enumerate_pairs(strategy.name, lengths))
     shard_rows = draw(st.integers(max(pairs // 40, 1), pairs + 1))
     return Case(
@@ -237,7 +239,7 @@ def test_infinite_biases_draw_their_one_outcome(case: Case, draw: Draw) -> None:
 def test_infinite_alpha_draws_the_longest_or_the_shortest(case: Case, draw: Draw) -> None:
     taking_part = [n for n in case.lengths if n > 1]
     for alpha, length in ((math.inf, max(taking_part)), (-math.inf, min(taking_part))):
-        fixed = Case(case.lengths, triple(alpha, case.rule.beta, case.rule.gamma), case.draw, case.chunk)
+        fixed = Case(case.lengths, replace(case.strategy, sequence=SequencePowerLaw(alpha)), case.draw, case.chunk)
         users = {cut[0] for shard in fixed.shards(fixed.plan(draw)) for cut in shard}
         assert {case.lengths[user] for user in users} == {length}
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.sampling.input_sampling import cut_start, draw_starts, input_pmf
 from genpas_cli.sampling.power_law import PowerLaw, accurate_cumsum, check_exponent, clip_level
-from genpas_cli.sampling.target_sampling import draw_targets, target_pmf
 from tests import oracle
 
 EXPONENTS = [-math.inf, -50.0, -2.0, -0.5, 0.0, 0.5, 1.0, 2.0, 50.0, math.inf]
@@ -67,10 +66,9 @@ def test_pmf_and_cdf_equal_enumeration(exponent: float, count: int) -> None:
 
 
 @pytest.mark.parametrize("exponent", EXPONENTS)
-def test_the_steps_see_the_power_law_at_their_positions(exponent: float) -> None:
+def test_the_input_step_sees_the_power_law_at_its_positions(exponent: float) -> None:
     law, length = PowerLaw(exponent), np.array(13)
     expected = [0.0, *(float(p) for p in oracle.pmf(exponent, 12)), 0.0]
-    np.testing.assert_allclose(target_pmf(law, np.arange(1, 15), length), expected, rtol=RELATIVE)
     np.testing.assert_allclose(input_pmf(law, np.arange(14), length), expected, rtol=RELATIVE)
 
 
@@ -166,13 +164,12 @@ def test_no_bias_needs_no_search_and_gives_what_the_search_would() -> None:
     assert np.array_equal(PowerLaw(0.0).quantile(level, count), searched)
 
 
-@pytest.mark.parametrize("draw", [PowerLaw.quantile, draw_starts, draw_targets])
+@pytest.mark.parametrize("draw", [PowerLaw.quantile, draw_starts])
 def test_infinite_biases_draw_their_one_outcome(draw: Draw) -> None:
     level, n = np.array([0.0, 0.3, 0.999, math.nextafter(1, 0)]), np.array([2, 3, 50, LONGEST])
     outcomes: dict[Draw, tuple[Ints, list[int]]] = {
         PowerLaw.quantile: (n, [1] * 4),  # n positions: the last, the first
         draw_starts: (n - 1, [1] * 4),  # before target n: one item, the whole prefix
-        draw_targets: (n, [2] * 4),  # in a sequence of n: its last, its second
     }
     last, first = outcomes[draw]
     for exponent, expected in ((math.inf, last), (-math.inf, first)):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.power_law import PowerLaw
-from genpas_cli.sampling.sequence_sampling import PairCountWeights, SequencePowerLaw
-from genpas_cli.sampling.strategies import NAMED, SLIDE_WINDOW, parse_strategy, triple
+from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
+from genpas_cli.sampling.slide_window import PairCountWeights
+from genpas_cli.sampling.strategies import COMPARED, RULES, parse_strategy, triple
+from genpas_cli.sampling.strategy import Enumeration
 from tests import oracle
+from tests.properties.strategies import ENUMERATED, SLIDE_WINDOW
 
 
 @pytest.mark.parametrize(
@@ -88,7 +94,80 @@ def test_triples_of_whole_numbers_are_named_alike() -> None:
     assert triple(1, 0, 0).name == triple(1.0, 0.0, 0.0).name == triple(np.float64(1), 0, 0).name == "1,0,0"
 
 
+# ------------------------------------------------------------------------------------------------ rules with parameters
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("recency:keep=0.8", "recency:keep=0.8"),
+        ("recency: keep = .80 ", "recency:keep=0.8"),
+        ("recency:gamma=-inf,keep=0.8,alpha=0", "recency:keep=0.8"),
+        ("recency:gamma=0,keep=8e-1,alpha=1", "recency:keep=0.8,alpha=1,gamma=0"),
+        ("recency:keep=1", "recency:keep=1"),
+        ("windows:width=20", "windows:width=20"),
+        ("windows:width=2e1", "windows:width=20"),
+    ],
+)
+def test_one_setting_has_one_name(text: str, name: str) -> None:
+    found = parse_strategy(text)
+    assert found.name == name
+    assert parse_strategy(found.name) == found
+    assert dict(found.parameters) == dict(parse_strategy(name).parameters)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("recency", "recency needs keep"),
+        ("recency:", "recency needs keep"),
+        ("recency:alpha=1", "recency needs keep"),
+        ("recency:keep", "no parameter 'keep'; it takes keep, alpha, gamma"),
+        ("recency:kep=0.8", "no parameter 'kep=0.8'"),
+        ("recency:keep=0.8,keep=0.9", "keep is given twice"),
+        ("recency:keep=0.8,", "no parameter ''"),
+        ("recency:keep=x", "recency:keep is 'x'; it takes a number from 1e-06 to 1"),
+        ("recency:keep=0", "recency:keep is '0'"),
+        ("recency:keep=1.1", "recency:keep is '1.1'"),
+        ("recency:keep=nan", "recency:keep is 'nan'"),
+        ("recency:keep=0.8,alpha=51", "alpha is 51"),
+        ("windows:width=0", "windows:width is '0'; it takes a whole number from 1"),
+        ("windows:width=2.5", "windows:width is '2.5'"),
+        ("windows:width=inf", "windows:width is 'inf'"),
+        ("multi-target:keep=1", "multi-target has no parameter 'keep=1'; it takes no parameters"),
+    ],
+)
+def test_a_parameter_that_makes_no_sense_is_named(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_strategy(text)
+    assert message in caught.value.message
+
+
+def test_a_new_rule_changes_no_default_list() -> None:
+    assert COMPARED == ("last-target", "multi-target", "slide-window", "1,0,0")
+
+
+def test_every_rule_is_registered_and_described() -> None:
+    from genpas_cli import sampling
+
+    files = {
+        path.stem for path in Path(sampling.__file__).parent.glob("*.py") if "\nRULE = " in path.read_text("utf-8")
+    }
+    assert files == {name.replace("-", "_") for name in RULES}
+    for rule in RULES.values():
+        made = parse_strategy(rule.usage)
+        assert rule.summary.endswith(".")
+        assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301  # our own
+        assert [key for key, _ in made.parameters] == list(rule.parameters)
+
+
 # ------------------------------------------------------------------------------------------------------- enumeration
+
+
+def unranked(enumeration: Enumeration, rank: Ints, targets: Ints) -> tuple[Ints, Ints]:
+    """Return the target position k and the input start j of pairs, where every position but the first is a target."""
+    number, index = enumeration.unrank(rank, targets)
+    return number + 1, enumeration.start(index, number + 1)
 
 
 @pytest.mark.parametrize(
@@ -97,47 +176,48 @@ def test_triples_of_whole_numbers_are_named_alike() -> None:
         pytest.param("last-target", lambda n: n // n, id="1"),
         pytest.param("multi-target", lambda n: n - 1, id="n - 1"),
         pytest.param("slide-window", lambda n: n * (n - 1) // 2, id="n(n - 1)/2"),
+        pytest.param("windows:width=20", lambda n: n - 1, id="as multi-target"),
     ],
 )
 def test_counts(name: str, count: object) -> None:
-    enumeration = NAMED[name].enumeration
+    enumeration = ENUMERATED[name].enumeration
     assert enumeration is not None
     n = [2, 3, 10, 1000, 10**6]
     assert enumeration.count(np.array(n) - 1).tolist() == [count(k) for k in n]  # type: ignore[operator]
     assert enumeration.count(np.array([0])).tolist() == [0]
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", ENUMERATED)
 @pytest.mark.parametrize("length", [2, 3, 4, 9, 60])
 def test_unranking_gives_every_pair_once_and_in_order(name: str, length: int) -> None:
-    enumeration = NAMED[name].enumeration
+    enumeration = ENUMERATED[name].enumeration
     assert enumeration is not None
     expected = [(k, j) for _, k, j in oracle.enumerate_pairs(name, [length])]
     count = int(enumeration.count(np.array([length - 1]))[0])
-    k, j = enumeration.unrank(np.arange(count), np.full(count, length - 1))
+    k, j = unranked(enumeration, np.arange(count), np.full(count, length - 1))
     assert list(zip(k.tolist(), j.tolist(), strict=True)) == expected
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", ENUMERATED)
 @given(length=st.integers(2, 40))
 def test_rank_is_the_inverse_of_unrank(name: str, length: int) -> None:
-    enumeration = NAMED[name].enumeration
+    enumeration = ENUMERATED[name].enumeration
     assert enumeration is not None
     pairs = oracle.enumerate_pairs(name, [length])
     k, j, m = (np.array(column) for column in zip(*((k, j, length - 1) for _, k, j in pairs), strict=True))
-    assert enumeration.rank(k, j, m).tolist() == list(range(len(pairs)))
+    assert enumeration.rank(k - 1, j, m).tolist() == list(range(len(pairs)))
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", ENUMERATED)
 @given(m=st.integers(1, 2**31 - 2), data=st.data())
 def test_rank_undoes_unrank_in_sequences_of_any_length(name: str, m: int, data: st.DataObject) -> None:
-    enumeration = NAMED[name].enumeration
+    enumeration = ENUMERATED[name].enumeration
     assert enumeration is not None
     targets = np.array([m])
     rank = np.array([data.draw(st.integers(0, int(enumeration.count(targets)[0]) - 1))])
-    k, j = enumeration.unrank(rank, targets)
+    k, j = unranked(enumeration, rank, targets)
     assert 1 <= j[0] < k[0] <= m + 1
-    assert enumeration.rank(k, j, targets).tolist() == rank.tolist()
+    assert enumeration.rank(k - 1, j, targets).tolist() == rank.tolist()
 
 
 LARGEST_RANK = 3_037_000_499 * 3_037_000_498 // 2 + 3_037_000_498
@@ -152,7 +232,7 @@ def test_unranking_is_exact_beside_triangular_numbers(t: int, beside: int) -> No
     """Also where ranks leave the whole numbers that a float holds: 8·rank = 2^53 is at t = 67,108,864."""
     rank = min(max(t * (t - 1) // 2 + beside, 0), LARGEST_RANK)
     assert SLIDE_WINDOW.enumeration is not None
-    k, j = (int(a[0]) for a in SLIDE_WINDOW.enumeration.unrank(np.array([rank]), np.array([t])))
+    k, j = (int(a[0]) for a in unranked(SLIDE_WINDOW.enumeration, np.array([rank]), np.array([t])))
     assert 1 <= j < k
     assert (k - 1) * (k - 2) // 2 + j - 1 == rank
 
@@ -160,6 +240,6 @@ def test_unranking_is_exact_beside_triangular_numbers(t: int, beside: int) -> No
 def test_the_largest_ranks_unrank() -> None:
     rank = np.array([LARGEST_RANK, 2**61, 2**61 - 1])
     assert SLIDE_WINDOW.enumeration is not None
-    k, j = (a.tolist() for a in SLIDE_WINDOW.enumeration.unrank(rank, rank))
+    k, j = (a.tolist() for a in unranked(SLIDE_WINDOW.enumeration, rank, rank))
     assert [(a - 1) * (a - 2) // 2 + b - 1 for a, b in zip(k, j, strict=True)] == rank.tolist()
     assert (k[0], j[0]) == (3_037_000_500, 3_037_000_499)

@@ -46,7 +46,7 @@ _CAUSES = (
     (_DRIVER_ENDED, "its driver ended before the job did",
      "It may have run out of memory: see spark.driver.memory."),
 )  # fmt: skip
-_NAMED = re.compile(r"genpas_cli\.errors\.(\w+Error): (.*)")
+_NAMED = re.compile(r"genpas_cli\.runtime\.errors\.(\w+Error): (.*)")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
-from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.sequences import longest_run, ranges
 
 BINS = 100
@@ -172,11 +172,11 @@ class FairDraw:
             self._wrong += int(outside.sum())
             self._add_levels(*(a[~outside] for a in (user, start, target, number, m)))
         counted = ~outside & (user >= users.start) & (user < users.stop)
-        user, start, number, m = (a[counted] for a in (user, start, number, m))
+        user, start, target, number, m = (a[counted] for a in (user, start, target, number, m))
         if self._draw == "balanced":
             np.add.at(counts, self._cell_edges[user] - self._cell_edges[users.start] + number - 1, 1)
         elif self._draw == "enumerated":
-            self._count_enumerated(user, start, number, m, users, counts)
+            self._count_enumerated(DrawnCuts(user, start, target, number), m, users, counts)
 
     def _add_levels(self, user: Ints, start: Ints, target: Ints, number: Ints, m: Ints) -> None:
         if self._draw == "enumerated":
@@ -190,15 +190,14 @@ class FairDraw:
         kernel = self._strategy.input
         self._levels["input"].add(kernel.cdf(start - 1, target - 1), kernel.pmf(start, target - 1), part[3])
 
-    def _count_enumerated(
-        self, user: Ints, start: Ints, number: Ints, m: Ints, users: range, counts: NDArray[np.uint32]
-    ) -> None:
+    def _count_enumerated(self, cuts: DrawnCuts, m: Ints, users: range, counts: NDArray[np.uint32]) -> None:
+        user, start, target, number = cuts
+        assert number is not None, "given above"
         rule = self._strategy.enumeration
         assert rule is not None, "checked when made"
-        # As if no position were left out between the targets: the rules that go without that have all starts at 1.
-        rank = rule.rank(number + 1, start, m)
-        k, j = rule.unrank(rank, m)
-        listed = (k == number + 1) & (j == start) & (rank >= 0) & (rank < rule.count(m))
+        rank = rule.rank(number, start, m)
+        i, index = rule.unrank(rank, m)
+        listed = (i == number) & (rule.start(index, target) == start) & (rank >= 0) & (rank < rule.count(m))
         self._wrong += int((~listed).sum())
         np.add.at(counts, self._cell_edges[user[listed]] - self._cell_edges[users.start] + rank[listed], 1)
 

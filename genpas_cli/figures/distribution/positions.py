@@ -17,7 +17,7 @@ from genpas_cli.figures.distribution.divergence import entropy_terms
 from genpas_cli.figures.distribution.targets import Targets, TargetWeights
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
-from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.sequences import ranges
 
 TENTHS = 10

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel, SequenceKernel
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
-from genpas_cli.sampling.strategies import Strategy
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.sequences import ranges
 

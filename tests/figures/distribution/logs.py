@@ -17,12 +17,13 @@ from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import StatsReport, StrategyFigures
 from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.sampling.strategies import NAMED, Strategy, triple
+from genpas_cli.sampling.strategies import triple
+from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.sequence_source import Lengths, Split
 from genpas_cli.store.sequences import Sequences
 from genpas_cli.store.store import Store
 from tests import oracle
-from tests.properties.strategies import biases
+from tests.properties.strategies import NAMED, biases
 
 WHOLE = 1 << 17
 """More users than any log here has: all of them in one run."""
@@ -93,8 +94,8 @@ class Case:
 
     @property
     def rule(self) -> oracle.Rule:
-        """The biases, for the oracle."""
-        return oracle.Rule(self.strategy.alpha, self.strategy.beta, self.strategy.gamma)
+        """What the oracle draws."""
+        return oracle.rule_of(self.strategy.name)
 
     def report(
         self, *more: Strategy, users_a_run: int = WHOLE, epsilon: float = 1e-10, progress: Progress = silent

@@ -22,18 +22,11 @@ from genpas_cli.figures.distribution.similarity import SIMILARITIES
 from genpas_cli.figures.distribution.targets import steps_of
 from genpas_cli.figures.store_passes import Candidate, Surveyor
 from genpas_cli.runtime.progress import silent
-from genpas_cli.sampling.strategies import (
-    LAST_TARGET,
-    MULTI_TARGET,
-    NAMED,
-    SLIDE_WINDOW,
-    Strategy,
-    parse_strategy,
-    triple,
-)
+from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
+from genpas_cli.sampling.strategy import Strategy
 from tests import oracle
 from tests.figures.distribution.logs import Case, cases, logs, memory_store, strategies
-from tests.properties.strategies import targets_of
+from tests.properties.strategies import LAST_TARGET, NAMED, SLIDE_WINDOW, targets_of
 from tests.support import EXACT, approximately, exactly
 
 
@@ -299,5 +292,5 @@ def test_the_input_step_moves_no_target() -> None:
 def test_named_strategies_have_the_pairs_of_their_enumeration() -> None:
     found = Case(RICH, LAST_TARGET).report(MULTI_TARGET, SLIDE_WINDOW, triple(2, 1, 0)).strategies
     lengths = RICH.train
-    expected = [len(oracle.enumerate_pairs(name, lengths)) for name in NAMED]
+    expected = [len(oracle.enumerate_pairs(name, lengths)) for name in ("last-target", "multi-target", "slide-window")]
     assert [each.pairs for each in found] == [*expected, RICH.possible_targets]

@@ -31,9 +31,10 @@ from genpas_cli.figures.distribution.fairness import (
 from genpas_cli.sampling.cuts import draw_shard, shard_streams
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.shard_plan import Draw
-from genpas_cli.sampling.strategies import LAST_TARGET, MULTI_TARGET, NAMED, SLIDE_WINDOW, Strategy, triple
+from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
+from genpas_cli.sampling.strategy import Strategy
 from tests import oracle
-from tests.properties.strategies import chunked, plan_of, targets_of
+from tests.properties.strategies import ENUMERATED, LAST_TARGET, SLIDE_WINDOW, chunked, plan_of, targets_of
 
 LENGTHS = np.random.default_rng(20250913).integers(0, 41, 300).tolist()
 """Three hundred users with up to 40 interactions; some take no part."""
@@ -118,6 +119,7 @@ def rejected_steps(tests: list[StepTest]) -> set[str]:
 TRIPLES = [
     triple(1, 0, 0), triple(0.5, -0.5, -1), triple(-0.5, 1, 2), triple(0, math.inf, -math.inf),
     triple(math.inf, -math.inf, math.inf), SLIDE_WINDOW, LAST_TARGET,
+    parse_strategy("recency:keep=0.8"), parse_strategy("windows:width=3"),
 ]  # fmt: skip
 
 
@@ -134,7 +136,7 @@ def test_fair_draws_pass(strategy: Strategy, draw: Draw, pairs: int) -> None:
     assert [test.step for test in tests] == steps
 
 
-@pytest.mark.parametrize("strategy", NAMED.values(), ids=NAMED)
+@pytest.mark.parametrize("strategy", ENUMERATED.values(), ids=ENUMERATED)
 def test_an_enumeration_passes_in_any_order(strategy: Strategy) -> None:
     cuts = enumerated(strategy)
     order = np.random.default_rng(0).permutation(len(cuts.user))
@@ -152,31 +154,31 @@ def level_shares(below: Floats, right: Floats, wrong: Floats) -> Floats:
     return np.asarray(share)
 
 
-def conditional(right: float, wrong: float, count: int) -> Floats:
+def conditional(right: oracle.Law, wrong: oracle.Law, count: int) -> Floats:
     """Return the shares of the levels of a position step with so many positions."""
-    p, q = (np.array([float(x) for x in oracle.pmf(exponent, count)]) for exponent in (right, wrong))
+    p, q = (np.array([float(x) for x in oracle.pmf(law, count)]) for law in (right, wrong))
     return level_shares(np.cumsum(p) - p, p, q)
 
 
 def power(right: Strategy, wrong: Strategy, step: str) -> float:
     """Return the chance that the test of a step rejects N pairs of another strategy: from the noncentral chi-square."""
-    rule = oracle.Rule(wrong.alpha, wrong.beta, wrong.gamma)
+    ours, rule = oracle.rule_of(right.name), oracle.rule_of(wrong.name)
     shares = np.zeros(fairness.BINS)
     if step == "sequence length":
         sizes = sorted({length for length in LENGTHS if length > 1})
         p, q = (
             np.array([sum(float(masses[u]) for u, n in enumerate(LENGTHS) if n == size) for size in sizes])
-            for masses in (oracle.sequence_masses(alpha, LENGTHS) for alpha in (right.alpha, wrong.alpha))
+            for masses in (oracle.sequence_masses(alpha, LENGTHS) for alpha in (ours.alpha, rule.alpha))
         )
         shares = level_shares(np.cumsum(p) - p, p, q)
     elif step == "target":
-        for user, mass in enumerate(oracle.sequence_masses(wrong.alpha, LENGTHS)):
+        for user, mass in enumerate(oracle.sequence_masses(rule.alpha, LENGTHS)):
             if mass > 0:
-                shares += float(mass) * conditional(right.beta, wrong.beta, LENGTHS[user] - 1)
+                shares += float(mass) * conditional(ours.beta, rule.beta, LENGTHS[user] - 1)
     else:
         by_k = oracle.marginal(oracle.pair_masses(rule, LENGTHS), lambda cut: cut[1])
         for k, mass in by_k.items():
-            shares += float(mass) * conditional(right.gamma, wrong.gamma, k - 1)
+            shares += float(mass) * conditional(ours.gamma, rule.gamma, k - 1)
     shift = N * float(((shares - 1 / fairness.BINS) ** 2).sum()) * fairness.BINS
     critical = stats.chi2.isf(FALSE_ALARM / 4, fairness.BINS - 1) * 1.02  # the far tail is taken as too large
     return float(stats.ncx2.sf(critical, fairness.BINS - 1, shift))
@@ -248,7 +250,7 @@ def test_one_pair_that_cannot_be_is_enough() -> None:
 
 @given(st.data())
 def test_one_pair_moved_doubled_or_missing_is_found_in_an_enumeration(data: st.DataObject) -> None:
-    strategy = data.draw(st.sampled_from(list(NAMED.values())))
+    strategy = data.draw(st.sampled_from(list(ENUMERATED.values())))
     cuts = enumerated(strategy)
     pairs = len(cuts.user)
     row, other = data.draw(st.integers(0, pairs - 1)), data.draw(st.integers(0, pairs - 1))

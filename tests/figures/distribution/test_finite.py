@@ -18,7 +18,8 @@ from genpas_cli.figures.distribution.target_figures import References, TargetFig
 from genpas_cli.figures.distribution.targets import TargetDistributions, TargetWeights, steps_of
 from genpas_cli.figures.store_passes import targets_of
 from genpas_cli.sampling.kernels import Floats
-from genpas_cli.sampling.strategies import MULTI_TARGET, Strategy, parse_strategy, triple
+from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
+from genpas_cli.sampling.strategy import Strategy
 from tests import oracle
 from tests.figures.distribution.logs import Case, cases, memory_store, strategies
 

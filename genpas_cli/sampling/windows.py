@@ -1,0 +1,57 @@
+"""Fixed windows: each target with the `width` items before it as input, or all of them where they are fewer.
+
+The input starts at j = max(1, k − width) (Caser, Tang and Wang, WSDM 2018, and many loaders); targets as in
+Multi-Target.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.multi_target import count_targets, rank_target, unrank_target
+from genpas_cli.sampling.power_law import PowerLaw
+from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
+from genpas_cli.sampling.strategy import Enumeration, NamedRule, Parameter, Strategy
+
+
+@dataclass(frozen=True)
+class LastOf:
+    """All mass on the position max(1, m − width + 1) of {1..m}, for every m (a `PositionKernel`)."""
+
+    width: int
+    """1 or more."""
+
+    def pmf(self, position: Ints, count: Ints) -> Floats:
+        """Return 1 at the only position, else 0."""
+        return np.where((position == self._only(count)) & (count >= 1), 1.0, 0.0)
+
+    def cdf(self, position: Ints, count: Ints) -> Floats:
+        """Return 1 from the only position on, before it 0."""
+        return np.where(position >= self._only(count), 1.0, 0.0)
+
+    def quantile(self, level: Floats, count: Ints) -> Ints:
+        """Return the only position, whatever the level; int64."""
+        return np.array(np.broadcast_arrays(level, self._only(count))[1], np.int64)
+
+    def start(self, index: Ints, target: Ints) -> Ints:  # noqa: ARG002  # one signature for all rules
+        """Return where the input of a target position starts; see `Enumeration.start`."""
+        return self._only(target - 1)
+
+    def _only(self, count: Ints) -> Ints:
+        return np.maximum(count - self.width + 1, 1)
+
+
+def _make(name: str, width: float) -> Strategy:
+    window = LastOf(int(width))
+    enumeration = Enumeration(count_targets, unrank_target, window.start, rank_target)
+    return Strategy(name, SequencePowerLaw(1.0), PowerLaw(0.0), window, enumeration, (("width", width),))
+
+
+RULE = NamedRule(
+    "windows", "Each item but the first, with the width items before it as input.", _make,
+    {"width": Parameter("most items of an input", 1, math.inf, whole=True)}, example="width=20",
+)  # fmt: skip
