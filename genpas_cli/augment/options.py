@@ -11,6 +11,11 @@ from genpas_cli.runtime.options import option
 SAMPLING = "Sampling"
 OUTPUT = "Output"
 
+STRATEGIES = "last-target, multi-target, slide-window, recency:keep=0.8, windows:width=20, or the biases as A,B,G"
+"""What `--strategy` takes, for help: a copy of what the registry holds, as that loads NumPy. A test compares them."""
+
+STRATEGY = "NAME[:KEY=VALUE,...]|A,B,G"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TargetOptions(MachineOptions):
@@ -27,8 +32,7 @@ class AugmentOptions(TargetOptions):
     """All options of `augment` that do not concern the reading of logs."""
 
     strategy: str | None = option(
-        None, "Cutting rule: last-target, multi-target, slide-window, or the biases as A,B,G.",
-        flags=("-s", "--strategy"), metavar="NAME|A,B,G", panel=SAMPLING,
+        None, f"Cutting rule: {STRATEGIES}.", flags=("-s", "--strategy"), metavar=STRATEGY, panel=SAMPLING,
     )  # fmt: skip
     alpha: float | None = option(
         None,

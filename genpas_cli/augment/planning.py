@@ -117,8 +117,8 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy, multi_target: int
     if text == "all" or (text is None and strategy.enumeration):
         if strategy.enumeration is None:
             raise UsageError(
-                f"--pairs all: the biases {strategy.name} weigh pairs, so there is no enumeration of them",
-                tip="Give a number or a multiple such as --pairs 2x, or a strategy by name.",
+                f"--pairs all: the strategy {strategy.name} gives each pair a probability and lists none",
+                tip="Give a number or a multiple, such as --pairs 2x.",
             )
         if options.epochs > 1:
             raise UsageError(

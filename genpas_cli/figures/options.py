@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genpas_cli.augment.options import TargetOptions
+from genpas_cli.augment.options import STRATEGIES, STRATEGY, TargetOptions
 from genpas_cli.runtime.options import option
 
 FIGURES = "Figures"
@@ -30,8 +30,9 @@ class StatsOptions(FigureOptions):
     """All options of `stats` that do not concern the reading of logs."""
 
     strategy: tuple[str, ...] = option(
-        (), "Cutting rule: last-target, multi-target, slide-window, or the biases as A,B,G; again for more. "
-        "(default: the three names and 1,0,0)", flags=("-s", "--strategy"), metavar="NAME|A,B,G", panel=FIGURES,
+        (), f"Cutting rule: {STRATEGIES}; give it again for more. "
+        "(default: last-target, multi-target, slide-window and 1,0,0)", flags=("-s", "--strategy"),
+        metavar=STRATEGY, panel=FIGURES,
     )  # fmt: skip
     pairs: str | None = option(
         None, "How many pairs the figures of a finite draw are for: a number, or a multiple such as 2x of "

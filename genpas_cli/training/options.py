@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genpas_cli.augment.options import SAMPLING
+from genpas_cli.augment.options import SAMPLING, STRATEGIES, STRATEGY
 from genpas_cli.figures.options import FigureOptions
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import option
@@ -83,8 +83,9 @@ class CompareOptions(RunsOptions, FigureOptions):
     """All options of `compare` that do not concern the reading of logs."""
 
     strategy: tuple[str, ...] = option(
-        (), "Cutting rule: last-target, multi-target, slide-window, or the biases as A,B,G; again for more. "
-        "(default: the three names and 1,0,0)", flags=("-s", "--strategy"), metavar="NAME|A,B,G", panel=SAMPLING,
+        (), f"Cutting rule: {STRATEGIES}; give it again for more. "
+        "(default: last-target, multi-target, slide-window and 1,0,0)", flags=("-s", "--strategy"),
+        metavar=STRATEGY, panel=SAMPLING,
     )  # fmt: skip
     pairs: str | None = option(
         None, "Training pairs of an epoch, as of augment; by default 1x, and a named strategy is enumerated.",
