@@ -14,6 +14,7 @@ from typing import NamedTuple
 from genpas_cli.augment.engines.work import Part
 from genpas_cli.augment.planning import parse_part
 from genpas_cli.pairs.card import write_card
+from genpas_cli.pairs.checked_files import CheckedFiles
 from genpas_cli.pairs.manifest import (
     Manifest,
     foreign_in_pairs,
@@ -28,14 +29,11 @@ from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.machine import MachineOptions, check_disk, disk_error, resolve
-from genpas_cli.runtime.object_storage.locations import file_digest
 from genpas_cli.runtime.object_storage.remote import needed_here
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.threads import in_order, pool
 
 _SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.parquet")
-_THREADS = "genpas-merge"
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,11 @@ class _Found(NamedTuple):
 
     directory: Path
     part: Part
-    manifest: Manifest
+    checked: CheckedFiles
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.checked.manifest
 
     @property
     def files(self) -> list[ShardFile]:
@@ -120,8 +122,8 @@ def _checked(directories: Sequence[Path]) -> list[_Found]:
     found = []
     for directory in directories:
         needed_here(directory)
-        manifest = read_part(directory)
-        found.append(_Found(directory, parse_part(manifest["part"]), manifest))
+        part = CheckedFiles(directory, read_part)
+        found.append(_Found(directory, parse_part(part.manifest["part"]), part))
     first = found[0]
     for each in found[1:]:
         _check_same(first, each)
@@ -174,23 +176,14 @@ def _check_complete(files: Sequence[ShardFile]) -> None:
 
 
 def _check_digests(parts: Sequence[_Found], threads: int, progress: Progress) -> None:
-    total, done = sum(file.bytes for each in parts for file in each.files), 0
-
-    def check(each: _Found, file: ShardFile) -> int:
-        path = each.directory / file.path
-        there = path.is_file()
-        if not there or file_digest(path) != file.sha256:
+    """Raise IntegrityError if a file of a part is missing, or is not the one that the part's manifest lists."""
+    for each in parts:
+        try:
+            each.checked.check(each.files, threads=threads, progress=progress)
+        except IntegrityError as error:
             raise IntegrityError(
-                f"part {each.part} is damaged: {path} {'is not as its manifest says' if there else 'is missing'}",
-                tip=f"Make it again: --part {each.part} --force",
-            )
-        return file.bytes
-
-    calls = (lambda each=each, file=file: check(each, file) for each in parts for file in each.files)
-    with pool(threads, _THREADS) as workers:
-        for size in in_order(workers, calls, ahead=2 * threads):
-            done += size
-            progress("checking the parts", done, total)
+                f"part {each.part} is damaged: {error.message}", tip=f"Make it again: --part {each.part} --force"
+            ) from error
 
 
 def _take(part: _Found, new: Path) -> None:

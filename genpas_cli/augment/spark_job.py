@@ -35,12 +35,13 @@ from genpas_cli.ingest.passes.log_figures import check_parts, iso_time, split_at
 from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, SplitRule, Ties, parse_split
 from genpas_cli.ingest.staging.staging import FileReport
 from genpas_cli.pairs.manifest import foreign_in_pairs, library_versions, run_facts, write_manifest
-from genpas_cli.pairs.shards import number_order, rows_by_split
+from genpas_cli.pairs.shards import rows_by_split
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
+from genpas_cli.runtime.natural_order import path_order
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
@@ -273,7 +274,7 @@ class _Counted:
 
     def _users(self) -> Iterator[pa.RecordBatch]:
         first = 1
-        for file in sorted(self._users_of.iterdir(), key=lambda file: number_order(file.name)):
+        for file in sorted(self._users_of.iterdir(), key=lambda file: path_order(file.name)):
             for batch in pq.ParquetFile(file).iter_batches(1 << 17):
                 numbers = pa.array(np.arange(first, first + batch.num_rows, dtype=np.int32))
                 first += batch.num_rows

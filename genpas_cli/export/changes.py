@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from genpas_cli.export.options import ExportOptions
-from genpas_cli.pairs.export_source import DirectoryReader, PairReader, read_vocabulary
+from genpas_cli.export.source import DirectoryReader, PairReader, read_vocabulary
 from genpas_cli.pairs.forms.form import Change
 from genpas_cli.pairs.forms.ids import Numbers, RawIds
 from genpas_cli.pairs.forms.padding import Padded

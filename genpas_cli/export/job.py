@@ -18,8 +18,8 @@ from genpas_cli.export.changes import changes_for
 from genpas_cli.export.formats import format_named
 from genpas_cli.export.formats.format import Format, Shown, is_time
 from genpas_cli.export.options import ExportOptions
+from genpas_cli.export.source import DirectoryReader, PairReader, StreamReader, standard_input
 from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
-from genpas_cli.pairs.export_source import DirectoryReader, PairReader, StreamReader, standard_input
 from genpas_cli.pairs.forms.form import Change, Form, changed
 from genpas_cli.pairs.forms.semantic_ids import SemanticIds
 from genpas_cli.runtime.arguments import checked

@@ -256,14 +256,14 @@ def _fair_draw(
     draw = FairDraw(made.strategy, made.draw, made.pairs, targets, room)
     numbers = None if store.rule is None else TargetNumbers(store.rule.targets("train", 0, store.users))
 
-    def cuts(epoch: str) -> Iterator[DrawnCuts]:
-        progress(f"testing the draw: {epoch}")
+    def cuts(epoch: int) -> Iterator[DrawnCuts]:
+        progress(f"testing the draw of epoch {epoch}" if pairs.epochs() > 1 else "testing the draw")
         for batch in pairs.batches("train", epoch):
             assert batch.cuts is not None, "genpas's own shards have them"
             user, start, target = (a.astype(np.int64) for a in (batch.cuts.user, batch.cuts.start, batch.cuts.target))
             yield DrawnCuts(user, start, target, None if numbers is None else numbers.of(user, target))
 
-    for epoch in pairs.epochs():
+    for epoch in range(pairs.epochs()):
         draw.add_epoch(partial(cuts, epoch))
     tests = draw.result()
     return FairDrawFigures(is_fair(tests), made.draw, [FairTest(**test._asdict()) for test in tests])

@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 import pyarrow as pa
 
 from genpas_cli.pairs.reader import PairFiles
-from genpas_cli.pairs.shards import ShardFile
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.object_storage.locations import StoragePlace, place_of
 from genpas_cli.runtime.threads import pool
@@ -91,10 +90,7 @@ class PairsDirectory:
         self.max_input: int | None = self._pairs.manifest["max_input"]
         self.identity = self._pairs.identity
         self._pairs.check_digests(())  # the sequences of cuts, which all splits read
-        self._shards: dict[str, list[list[ShardFile]]] = {}
         self._blocks: dict[tuple[str, int], list[Block]] = {}
-        for file in self._pairs.shards:
-            _add_shard(self._shards.setdefault(str(file.split), []), file)
 
     @property
     def schema(self) -> pa.Schema:
@@ -108,15 +104,16 @@ class PairsDirectory:
             UsageError: there is no such split.
             IntegrityError: a shard of the split, of any epoch, is missing or is not as the manifest says.
         """
-        if split not in self._shards:
-            raise UsageError(f"{self.name} has no split {split!r}; it has: {', '.join(self._shards)}")
-        drawn = epoch % len(self._shards[split])
+        epochs = self._pairs.epochs(split)
+        if not epochs:
+            raise UsageError(f"{self.name} has no split {split!r}; it has: {', '.join(self._pairs.splits)}")
+        drawn = epoch % len(epochs)
         if (split, drawn) not in self._blocks:
             # All epochs of the split, and here: the workers of a DataLoader know then that it was done.
-            self._pairs.check_digests(file for epoch in self._shards[split] for file in epoch)
+            self._pairs.check_digests(file for files in epochs for file in files)
             self._blocks[split, drawn] = [
                 Block(shard, group, rows)
-                for shard, file in enumerate(self._shards[split][drawn])
+                for shard, file in enumerate(epochs[drawn])
                 for group, rows in enumerate(self._pairs.groups(file))
             ]
         return self._blocks[split, drawn]
@@ -128,7 +125,8 @@ class PairsDirectory:
             IntegrityError: the directory or a shard has changed since it was opened.
         """
         self._pairs.check_same()
-        files = self._shards[split][epoch % len(self._shards[split])]
+        epochs = self._pairs.epochs(split)
+        files = epochs[epoch % len(epochs)]
 
         def decoded(segment: Segment) -> pa.RecordBatch:
             batch = self._pairs.read(files[segment.block.shard], segment.block.group, columns)
@@ -141,10 +139,3 @@ class PairsDirectory:
                 if ahead is not None:
                     tasks.append(readers.submit(decoded, ahead))
                 yield batch
-
-
-def _add_shard(epochs: list[list[ShardFile]], file: ShardFile) -> None:
-    """Put a shard beside those of its epoch; files come in the order of epochs."""
-    if not epochs or Path(epochs[-1][0].path).parent != Path(file.path).parent:
-        epochs.append([])
-    epochs[-1].append(file)

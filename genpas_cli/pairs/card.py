@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from genpas_cli.pairs.manifest import CARD, Manifest
-from genpas_cli.pairs.shards import ShardFile, number_order, rows_by_split
+from genpas_cli.pairs.shards import ShardFile, rows_by_split
+from genpas_cli.runtime.natural_order import path_order
 from genpas_cli.runtime.object_storage.locations import file_digest
 from genpas_cli.runtime.visible import one_line
 
@@ -91,7 +92,7 @@ def _paths(split: str, manifest: Manifest, shards: Iterable[ShardFile]) -> str:
     What matches one pattern is read in the order of its characters. So numbers with more digits than others, from 1,000
     epochs or 100,000 shards on, have a pattern of their own.
     """
-    named = sorted((file.path for file in shards if file.split == split), key=number_order)
+    named = sorted((file.path for file in shards if file.split == split), key=path_order)
     lengths = list(dict.fromkeys(re.sub(r"[0-9](?=[0-9]*(/|-of-))", "?", name) for name in named))
     if len(lengths) > 1:
         return "".join(f"\n    - {re.sub('-of-.*', '-of-*.parquet', pattern)}" for pattern in lengths)

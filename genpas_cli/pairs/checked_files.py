@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from genpas_cli.pairs.manifest import NAME, Manifest, read_manifest
 from genpas_cli.pairs.shards import ShardFile
@@ -34,6 +35,7 @@ class CheckedFiles:
 
     Args:
         directory: the pairs directory, here or on object storage.
+        read: reads its manifest; of one part of a data set, `read_part`.
 
     Attributes:
         manifest: of the directory.
@@ -43,11 +45,11 @@ class CheckedFiles:
         DataError, IntegrityError: see `read_manifest`.
     """
 
-    def __init__(self, directory: Place) -> None:
+    def __init__(self, directory: Place, read: Callable[[Any], Manifest] = read_manifest) -> None:
         self._directory = directory
         # Taken before the file is read: a manifest that is replaced in between is then seen as another one.
         version = _version(directory / NAME)
-        self.manifest: Manifest = read_manifest(directory)
+        self.manifest = read(directory)
         self.identity = identity_digest(self.manifest)
         self._versions = {NAME: version}
         self._digests: dict[str, str] = {}

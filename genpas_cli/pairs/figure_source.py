@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 
 from genpas_cli.pairs.manifest import Manifest
 from genpas_cli.pairs.reader import PairFiles
-from genpas_cli.pairs.shards import number_order, read_batches
+from genpas_cli.pairs.shards import read_batches
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.natural_order import path_order
 from genpas_cli.runtime.object_storage.locations import Place
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
@@ -53,11 +55,11 @@ class PairSource(Protocol):
         """Return how many pairs a split has, all epochs together."""
         ...
 
-    def epochs(self) -> list[str]:
-        """Return the names of the data sets that the training pairs are: one, or one an epoch."""
+    def epochs(self) -> int:
+        """Return how many data sets the training pairs are: one for each epoch."""
         ...
 
-    def batches(self, split: Split, epoch: str | None = None) -> Iterator[PairBatch]:
+    def batches(self, split: Split, epoch: int | None = None) -> Iterator[PairBatch]:
         """Yield the pairs of a split, or of one epoch of it."""
         ...
 
@@ -83,21 +85,21 @@ class GenpasPairs:
 
     def rows(self, split: Split) -> int:
         """Return how many pairs a split has."""
-        return sum(file.rows for file in self._pairs.shards if file.split == split)
+        return self._pairs.rows(split)
 
-    def epochs(self) -> list[str]:
-        """Return the directories that hold the training shards, in order."""
-        return list(dict.fromkeys(str(Path(file.path).parent) for file in self._pairs.shards if file.split == "train"))
+    def epochs(self) -> int:
+        """Return how many epochs of training pairs there are."""
+        return len(self._pairs.epochs("train"))
 
-    def batches(self, split: Split, epoch: str | None = None) -> Iterator[PairBatch]:
+    def batches(self, split: Split, epoch: int | None = None) -> Iterator[PairBatch]:
         """Yield the pairs of a split."""
         columns = ["user_num", "input_items", "target_item", "input_start", "target_position"]
-        for file in self._pairs.shards:
-            if file.split == split and epoch in (None, str(Path(file.path).parent)):
-                for batch in self._pairs.batches(file, columns):
-                    user, inputs, target, start, position = (batch.column(name) for name in columns)
-                    cuts = Cuts(user.to_numpy() - np.int32(1), start.to_numpy(), position.to_numpy())
-                    yield _pair_batch(target.to_numpy(), inputs, inputs.values.to_numpy(), cuts)
+        epochs = self._pairs.epochs(split)
+        for file in chain(*(epochs if epoch is None else epochs[epoch : epoch + 1])):
+            for batch in self._pairs.batches(file, columns):
+                user, inputs, target, start, position = (batch.column(name) for name in columns)
+                cuts = Cuts(user.to_numpy() - np.int32(1), start.to_numpy(), position.to_numpy())
+                yield _pair_batch(target.to_numpy(), inputs, inputs.values.to_numpy(), cuts)
 
 
 class OtherPairs:
@@ -131,11 +133,11 @@ class OtherPairs:
         """Return how many pairs a split has."""
         return self._rows.get(split, 0)
 
-    def epochs(self) -> list[str]:
-        """Return one name: what epochs other tools write is not known."""
-        return ["all"]
+    def epochs(self) -> int:
+        """Return one: what epochs other tools write is not known."""
+        return 1
 
-    def batches(self, split: Split, epoch: str | None = None) -> Iterator[PairBatch]:  # noqa: ARG002  # see `epochs`
+    def batches(self, split: Split, epoch: int | None = None) -> Iterator[PairBatch]:  # noqa: ARG002  # see `epochs`
         """Yield the pairs of a split."""
         for file, its_split in self._files:
             if its_split != split:
@@ -193,7 +195,7 @@ def _parquet_files(path: Path) -> list[Path]:
         return [path]
     if not path.exists():
         raise DataError(f"no such file or directory: {path}")
-    files = sorted(path.rglob("*.parquet"), key=lambda file: number_order(str(file)))
+    files = sorted(path.rglob("*.parquet"), key=lambda file: path_order(str(file)))
     if not files:
         raise DataError(f"{path} has no Parquet file")
     return files

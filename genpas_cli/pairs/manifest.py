@@ -16,9 +16,10 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from genpas_cli.pairs.shards import ShardFile, number_order
+from genpas_cli.pairs.shards import ShardFile
 from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
 from genpas_cli.runtime.errors import DataError, IntegrityError
+from genpas_cli.runtime.natural_order import path_order
 from genpas_cli.runtime.object_storage.locations import Place, file_digest
 from genpas_cli.runtime.sealed import SEAL, is_intact, sealed
 from genpas_cli.runtime.shapes import Shape, is_count, is_number, is_text, misshapen
@@ -104,7 +105,7 @@ def run_facts(seconds: float) -> dict[str, Any]:
 
 def write_manifest(directory: Path, manifest: Manifest, files: list[ShardFile]) -> None:
     """Write the manifest, last of all files."""
-    ordered = sorted((asdict(file) for file in files), key=lambda file: number_order(str(file["path"])))
+    ordered = sorted((asdict(file) for file in files), key=lambda file: path_order(str(file["path"])))
     content = sealed({**manifest, "files": ordered})
     name = PART_NAME if "part" in manifest else NAME
     (directory / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

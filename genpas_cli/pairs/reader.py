@@ -16,10 +16,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from genpas_cli.pairs.checked_files import CheckedFiles
@@ -27,17 +29,18 @@ from genpas_cli.pairs.gathering import LocatedCuts, cut_schema, gather, pair_sch
 from genpas_cli.pairs.manifest import manifest_files
 from genpas_cli.pairs.shards import (
     ROW_GROUP_ROWS,
+    SPLITS,
     ShardFile,
     largest_row_group,
-    number_order,
     read_row_group,
     row_groups,
     shard_schema,
 )
 from genpas_cli.pairs.validation import check_batch, check_numbers, check_pair_schema, check_schema
 from genpas_cli.runtime.arrow_errors import UNREADABLE
-from genpas_cli.runtime.errors import IntegrityError
-from genpas_cli.runtime.object_storage.locations import Place
+from genpas_cli.runtime.errors import DataError, IntegrityError
+from genpas_cli.runtime.natural_order import path_order
+from genpas_cli.runtime.object_storage.locations import Place, read_from
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.store.sequences import Sequences
@@ -62,7 +65,7 @@ class PairFiles:
         manifest: what it says of itself.
         identity: digest of the data set: of the manifest without its run, the digests of all files included.
         files: all that the manifest lists.
-        shards: those with pairs, in the order of epochs and shards.
+        shards: those with pairs, in the order of the numbers of epochs and shards, however many digits these have.
 
     Raises:
         DataError, IntegrityError: see `read_manifest`.
@@ -72,10 +75,32 @@ class PairFiles:
         self.directory = directory
         self._checked = CheckedFiles(directory)
         self.manifest, self.identity = self._checked.manifest, self._checked.identity
-        self.files = sorted(manifest_files(self.manifest), key=lambda file: number_order(file.path))
+        self.files = sorted(manifest_files(self.manifest), key=lambda file: path_order(file.path))
         self.shards = [file for file in self.files if file.split is not None]
         if not self.shards:
             raise IntegrityError(f"{directory} is damaged: its manifest lists no shard")
+
+    @cached_property
+    def _by_epoch(self) -> dict[str, list[list[ShardFile]]]:
+        """The shards of each split, by epoch: each epoch has a directory of its own."""
+        found: dict[str, dict[PurePosixPath, list[ShardFile]]] = {}
+        for file in self.shards:
+            found.setdefault(str(file.split), {}).setdefault(PurePosixPath(file.path).parent, []).append(file)
+        order = [*(split for split in SPLITS if split in found), *(split for split in found if split not in SPLITS)]
+        return {split: list(found[split].values()) for split in order}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that have shards, in the order of time."""
+        return tuple(self._by_epoch)
+
+    def epochs(self, split: str) -> list[list[ShardFile]]:
+        """Return the shards of each epoch of a split, in order; held-out splits have one."""
+        return self._by_epoch.get(split, [])
+
+    def rows(self, split: str) -> int:
+        """Return how many pairs a split has, all epochs together."""
+        return sum(file.rows for files in self.epochs(split) for file in files)
 
     def check_digests(
         self, files: Iterable[ShardFile], *, threads: int | None = None, progress: Progress = silent
@@ -99,13 +124,18 @@ class PairFiles:
         """Raise IntegrityError if the directory has become another data set since it was opened."""
         self._checked.check_same_manifest()
 
-    def vocabulary(self, table: str) -> Place | None:
-        """Return the file with the ids of `items` or `users`, compared with its digest; None if there is none."""
+    def ids(self, table: str) -> pa.Array | None:
+        """Return the ids of `items` or `users`, by number from 1; None if the directory has none.
+
+        Raises:
+            IntegrityError: the file is not the one that the manifest lists.
+            DataError: it is no vocabulary.
+        """
         file = next((file for file in self.files if file.path == f"{table}.parquet"), None)
         if file is None:
             return None
         self._checked.check([file])
-        return self.directory / file.path
+        return read_ids(self.directory / file.path, table)
 
     def _sequence_files(self) -> list[ShardFile]:
         return [file for file in self.files if file.path.startswith(SEQUENCES)] if self._has_cuts else []
@@ -204,6 +234,24 @@ class PairFiles:
             with readable(self.directory / file.path) as path:
                 largest = max(largest, largest_row_group(path))
         return largest
+
+
+def read_ids(path: Place, table: str) -> pa.Array:
+    """Return the ids in a file of `items` or `users`, by number from 1.
+
+    Raises:
+        DataError: it is no vocabulary.
+    """
+    name = table[:-1]
+    try:
+        columns = [f"{name}_num", f"{name}_id"]
+        ids = read_from(path, lambda file: pq.read_table(file, columns=columns)).combine_chunks()
+        ids.validate(full=True)
+    except UNREADABLE as error:
+        raise DataError(f"{path} is no vocabulary of genpas: {error}") from error
+    if not np.array_equal(ids[f"{name}_num"].to_numpy(), np.arange(1, len(ids) + 1)):
+        raise DataError(f"{path} is no vocabulary of genpas: its numbers are not 1, 2, 3, ...")
+    return ids[f"{name}_id"].combine_chunks()
 
 
 @contextmanager

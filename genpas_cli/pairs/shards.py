@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +22,8 @@ ROW_GROUP_ROWS = 1 << 16
 It takes part in the bytes of a shard: the chunking of what is written decides where pages end."""
 
 
-_SPLITS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
+"""The splits that pairs can be of, in the order of time."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,6 @@ def shard_name(split: str, index: int, count: int, epoch: int | None = None) -> 
     """Return the relative path of a shard."""
     directory = "data" if epoch is None else f"data/epoch-{epoch:03d}"
     return f"{directory}/{split}-{index:05d}-of-{count:05d}.parquet"
-
-
-def number_order(path: str) -> list[str | int]:
-    """Return a sort key by which numbers in a path are in numeric order, also where they have more digits than others.
-
-    The files of a data set are then in the order of epoch, split and shard: `epoch-101` comes before `epoch-1000`.
-    """
-    return [int(part) if part.isdecimal() else part for part in re.split(r"([0-9]+)", path)]
 
 
 def write_shard(
@@ -187,7 +179,7 @@ def row_count(path: Place) -> int:
 
 def rows_by_split(files: Iterable[ShardFile]) -> dict[str, int]:
     """Return the rows of each split, all epochs together; in the order of the splits."""
-    rows = dict.fromkeys(_SPLITS, 0)
+    rows = dict.fromkeys(SPLITS, 0)
     for file in files:
         if file.split is not None:
             rows[file.split] += file.rows

@@ -12,3 +12,11 @@ def natural_key(parts: Sequence[str]) -> tuple[list[list[str | int]], Sequence[s
     """Return what the parts of a path are sorted by; equal numbers of different length by the text."""
     # Texts and numbers take turns, so that a number is compared with numbers alone.
     return [[int(each) if n % 2 else each for n, each in enumerate(_DIGITS.split(part))] for part in parts], parts
+
+
+def path_order(path: str) -> tuple[list[list[str | int]], Sequence[str]]:
+    """Return the sort key of a path that is written with slashes.
+
+    The shards of a data set are then in the order of epoch, split and number: `epoch-101` comes before `epoch-1000`.
+    """
+    return natural_key(path.split("/"))

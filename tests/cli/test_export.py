@@ -149,11 +149,10 @@ def test_a_format_that_there_is_not(inside: InProcess, pairs: Path) -> None:
         refused(inside("export", pairs, "--to", "tfrecords", "-o", "out"), USAGE, "tfrecords", *FORMATS)
 
 
-def test_an_extra_that_is_missing(genpas: Genpas, pairs: Path) -> None:
-    (genpas.temp_dir / "google_crc32c.py").write_text("raise ImportError\n")
-    lacking = genpas.with_env(PYTHONPATH=f"{genpas.temp_dir}:{genpas.environment['PYTHONPATH']}")
-    with unchanged(genpas.cwd):
-        refused(lacking("export", pairs, "--to", "grid", "-o", "out"), MACHINE, "pip install 'genpas[grid]'")
+def test_an_extra_that_is_missing(inside: InProcess, pairs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genpas_cli.runtime.extras.find_spec", lambda _: None)
+    with unchanged(inside.cwd):
+        refused(inside("export", pairs, "--to", "grid", "-o", "out"), MACHINE, "pip install 'genpas[grid]'")
 
 
 @pytest.mark.parametrize("to", ["jsonl", "recbole"])

@@ -6,28 +6,24 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
-from pathlib import PurePosixPath
+from itertools import chain
 from typing import BinaryIO, Protocol
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from genpas_cli.pairs.forms.form import Form
 from genpas_cli.pairs.manifest import NAME, Manifest
-from genpas_cli.pairs.reader import LONG_INPUT, PairFiles
-from genpas_cli.pairs.shards import ROW_GROUP_ROWS, ShardFile
+from genpas_cli.pairs.reader import LONG_INPUT, PairFiles, read_ids
+from genpas_cli.pairs.shards import ROW_GROUP_ROWS, SPLITS, ShardFile
 from genpas_cli.pairs.validation import check_batch, check_numbers
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError, IntegrityError, UsageError
-from genpas_cli.runtime.object_storage.locations import Place, read_from
+from genpas_cli.runtime.object_storage.locations import Place
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.shapes import Shape, is_count, misshapen
 
 Read = Callable[[], pa.RecordBatch]
 """Reads one batch, on any thread."""
-
-SPLITS = ("train", "validation", "test")
 
 _STREAM: dict[str, Shape] = {
     "items": is_count, "users": is_count, "rows": is_count, "ids": lambda value: value in ("num", "raw"),
@@ -94,11 +90,11 @@ class DirectoryReader:
 
     def __init__(self, directory: Place, epoch: int | None = None) -> None:
         self._pairs = PairFiles(directory)
-        self.manifest, files = self._pairs.manifest, self._pairs.shards
-        if epoch is not None:
-            files = _of_epoch(files, epoch, int(self.manifest["epochs"]))
-        self._files = files
-        self.splits = tuple(split for split in SPLITS if any(file.split == split for file in files))
+        self.manifest, self.splits = self._pairs.manifest, self._pairs.splits
+        epochs = len(self._pairs.epochs("train"))
+        if epoch is not None and not 0 <= epoch < epochs:
+            raise UsageError(f"--epoch {epoch}: the pairs have {epochs} epoch{'s' * (epochs != 1)}, from 0")
+        self._epoch = epoch
 
     @cached_property
     def form(self) -> Form:
@@ -107,16 +103,13 @@ class DirectoryReader:
 
     def check(self, splits: Sequence[str], threads: int, progress: Progress) -> None:
         """Compare all files that these splits are read from with their digests."""
-        self._pairs.check_digests(
-            (file for file in self._files if file.split in splits), threads=threads, progress=progress
-        )
+        files = [file for split in splits for file in self._files(split)]
+        self._pairs.check_digests(files, threads=threads, progress=progress)
 
     def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:
         """Yield what reads the row groups of a split."""
         left = limit
-        for file in self._files:
-            if file.split != split:
-                continue
+        for file in self._files(split):
             for index, rows in enumerate(self._pairs.groups(file)):
                 if left == 0:
                     return
@@ -126,7 +119,7 @@ class DirectoryReader:
 
     def rows(self, split: str) -> int:
         """Return how many pairs a split has."""
-        return sum(file.rows for file in self._files if file.split == split)
+        return sum(file.rows for file in self._files(split))
 
     def batch_bytes(self) -> int:
         """Return the bytes of the largest row group, unpacked."""
@@ -134,8 +127,11 @@ class DirectoryReader:
 
     def vocabulary(self, table: str) -> pa.Array | None:
         """Return the ids of `items` or `users` by number from 1; None if the directory has them not."""
-        path = self._pairs.vocabulary(table)
-        return None if path is None else _vocabulary_of(path, table)
+        return self._pairs.ids(table)
+
+    def _files(self, split: str) -> list[ShardFile]:
+        epochs = self._pairs.epochs(split)
+        return epochs[self._epoch] if split == "train" and self._epoch is not None else list(chain(*epochs))
 
     def _first_rows_of(self, file: ShardFile, index: int, columns: Sequence[str], rows: int) -> pa.RecordBatch:
         return _first_rows(self._pairs.read(file, index, columns), rows)
@@ -231,32 +227,10 @@ def read_vocabulary(directory: Place, table: str) -> pa.Array | None:
         DataError: the file is no vocabulary.
         IntegrityError: the file is not the one that the directory's manifest lists.
     """
-    has_manifest = (directory / NAME).is_file()
-    path = PairFiles(directory).vocabulary(table) if has_manifest else directory / f"{table}.parquet"
-    return None if path is None or not path.is_file() else _vocabulary_of(path, table)
-
-
-def _vocabulary_of(path: Place, table: str) -> pa.Array:
-    name = table[:-1]
-    try:
-        columns = [f"{name}_num", f"{name}_id"]
-        ids = read_from(path, lambda file: pq.read_table(file, columns=columns)).combine_chunks()
-        ids.validate(full=True)
-    except UNREADABLE as error:
-        raise DataError(f"{path} is no vocabulary of genpas: {error}") from error
-    if not np.array_equal(ids[f"{name}_num"].to_numpy(), np.arange(1, len(ids) + 1)):
-        raise DataError(f"{path} is no vocabulary of genpas: its numbers are not 1, 2, 3, ...")
-    return ids[f"{name}_id"].combine_chunks()
-
-
-def _of_epoch(files: list[ShardFile], epoch: int, epochs: int) -> list[ShardFile]:
-    if not 0 <= epoch < epochs:
-        raise UsageError(f"--epoch {epoch}: the pairs have {epochs} epoch{'s' * (epochs != 1)}, from 0")
-    if epochs == 1:
-        return files
-    return [
-        file for file in files if file.split != "train" or PurePosixPath(file.path).parent.name == f"epoch-{epoch:03d}"
-    ]
+    if (directory / NAME).is_file():
+        return PairFiles(directory).ids(table)
+    path = directory / f"{table}.parquet"
+    return read_ids(path, table) if path.is_file() else None
 
 
 def _first_rows(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:
