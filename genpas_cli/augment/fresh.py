@@ -12,7 +12,7 @@ import pyarrow as pa
 from genpas_cli.augment.engines.work import PairForm, SplitPlan, shard_batches
 from genpas_cli.augment.job import manifest_of
 from genpas_cli.augment.options import AugmentOptions
-from genpas_cli.augment.planning import check_augment_options, check_room, plan_job
+from genpas_cli.augment.planning import check_room, plan_job, resolve_options
 from genpas_cli.augment.source import OpenedSource, opened_store
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.loaders.sources import Block, Segment
@@ -103,9 +103,9 @@ def fresh_pairs(
         UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`.
     """
     path, options = Path(store), replace(options or AugmentOptions(), form="items")
-    check_augment_options(options)
+    resolved = resolve_options(options)
     with _opened(path, options, tuple(keep)) as opened:
-        job = plan_job(opened.store, options, opened.keep, opened.machine)
+        job = plan_job(opened.store, resolved, opened.keep, opened.machine)
         # One reader draws one shard at a time.
         check_room(job, replace(opened.machine, threads=1), None)
         identity = identity_digest({**manifest_of(opened.store, job, options), "files": []})

@@ -18,7 +18,7 @@ from genpas_cli.augment.destinations import destination
 from genpas_cli.augment.engines.local import stream_shards, write_shards
 from genpas_cli.augment.engines.work import Part
 from genpas_cli.augment.options import AugmentOptions
-from genpas_cli.augment.planning import Job, check_augment_options, check_room, parse_part, plan_as_json, plan_job
+from genpas_cli.augment.planning import Job, check_room, plan_as_json, plan_job, resolve_options
 from genpas_cli.augment.source import default_output, opened_store
 from genpas_cli.augment.unfinished import lasting_options
 from genpas_cli.ingest.job import IngestReport
@@ -114,15 +114,14 @@ def augment(  # noqa: PLR0913  # all but three by keyword
         UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`; nothing is written then.
     """
     started, options = time.monotonic(), options or AugmentOptions()
-    chosen = None if part is None else parse_part(part)
-    place = destination(part_name(output if output is not None else default_output(sources, ".pairs"), chosen))
-    check_augment_options(options)
+    resolved = resolve_options(options, part)
+    place = destination(part_name(output if output is not None else default_output(sources, ".pairs"), resolved.part))
     place.refuse_existing(resume=resume, force=force)
     with opened_store(
         sources, options, ingest_options, keep_store, rejects=_rejects_beside(Path(str(place))), force=force,
         progress=progress,
     ) as opened:  # fmt: skip
-        job = plan_job(opened.store, options, opened.keep, opened.machine, chosen)
+        job = plan_job(opened.store, resolved, opened.keep, opened.machine)
         place.check_room(job, opened.machine)
         manifest = manifest_of(opened.store, job, options)
         made = {file.path: file for file in place.made(manifest) or ()} if resume else {}
@@ -169,10 +168,9 @@ def plan(
         UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`.
     """
     options = options or AugmentOptions()
-    check_augment_options(options)
-    made = None if part is None else parse_part(part)
+    resolved = resolve_options(options, part)
     with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
-        return plan_as_json(plan_job(opened.store, options, opened.keep, opened.machine, made))
+        return plan_as_json(plan_job(opened.store, resolved, opened.keep, opened.machine))
 
 
 @checked
@@ -197,12 +195,12 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
         UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`.
     """
     options = replace(options or AugmentOptions(), form="items")
-    check_augment_options(options)
+    resolved = resolve_options(options)
     place = Path("stdin") if source_names(sources)[0] == "-" else default_output(sources, ".pairs")
     with opened_store(
         sources, options, ingest_options, keep_store, rejects=_rejects_beside(place), force=False, progress=progress
     ) as opened:
-        job = plan_job(opened.store, options, opened.keep, opened.machine)
+        job = plan_job(opened.store, resolved, opened.keep, opened.machine)
         check_room(job, opened.machine, None)
         chosen = next((plan for plan in job.plans if plan.split == split), None)
         if chosen is None:

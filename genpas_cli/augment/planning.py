@@ -65,8 +65,36 @@ class Job:
         return shards_of(self.plans, self.part, users_beside=self.users_beside)
 
 
-def check_augment_options(options: AugmentOptions) -> Strategy:
-    """Return the strategy that the options mean.
+@dataclass(frozen=True)
+class PairCount:
+    """A number of pairs, as `--pairs` takes it: a number, or a multiple of Multi-Target's."""
+
+    number: int = 0
+    multiple: float = 0.0
+
+    def of(self, multi_target: int) -> int:
+        """Return the number, 1 at least, given how many pairs Multi-Target has."""
+        return max(self.number or round(self.multiple * multi_target), 1)
+
+
+@dataclass(frozen=True)
+class ResolvedOptions:
+    """The options of `augment`, each parsed and checked once; see `resolve_options`."""
+
+    given: AugmentOptions
+    strategy: Strategy
+    pairs: PairCount | None
+    """None: every pair of the strategy once."""
+    max_input: int | None
+    part: Part | None
+
+
+def resolve_options(options: AugmentOptions, part: str | None = None) -> ResolvedOptions:
+    """Parse and check what can be checked before a store is there.
+
+    Args:
+        options: of `augment`.
+        part: `3/8` for the third of eight parts.
 
     Raises:
         UsageError: values out of range, or options that exclude each other.
@@ -74,10 +102,9 @@ def check_augment_options(options: AugmentOptions) -> Strategy:
     for name, low in (("epochs", 1), ("shard_rows", 1), ("seed", 0)):
         if getattr(options, name) < low:
             raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes {low} or more")
-    parse_max_input(options.max_input)
-    strategy = _strategy(options)
-    _wanted_pairs(options, strategy, multi_target=1)
-    return strategy
+    max_input, strategy = parse_max_input(options.max_input), _strategy(options)
+    pairs = _wanted_pairs(options, strategy)
+    return ResolvedOptions(options, strategy, pairs, max_input, None if part is None else parse_part(part))
 
 
 def _strategy(options: AugmentOptions) -> Strategy:
@@ -111,7 +138,7 @@ def parse_max_input(text: str) -> int | None:
     return int(text)
 
 
-def _wanted_pairs(options: AugmentOptions, strategy: Strategy, multi_target: int) -> int | None:
+def _wanted_pairs(options: AugmentOptions, strategy: Strategy) -> PairCount | None:
     """Return how many pairs are to be drawn, None for every pair of the strategy once."""
     text = options.pairs
     if text == "all" or (text is None and strategy.enumeration):
@@ -130,7 +157,7 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy, multi_target: int
                 tip="Add --pairs 1x to sample it.",
             )
         return None
-    return parse_pairs(text if text is not None else "1x", multi_target, or_all=", or all")
+    return parse_pair_count(text if text is not None else "1x", or_all=", or all")
 
 
 def parse_part(text: str) -> Part:
@@ -145,47 +172,43 @@ def parse_part(text: str) -> Part:
     return Part(int(number), int(of))
 
 
-def parse_pairs(text: str, multi_target: int, *, or_all: str = "") -> int:
-    """Return the number that `N` or `2x` means.
+def parse_pair_count(text: str, *, or_all: str = "") -> PairCount:
+    """Return the number of pairs that `N` or `2x` means.
 
     Args:
         text: as the user wrote it.
-        multi_target: what 1x is.
         or_all: what else the option takes, for the message.
 
     Raises:
         UsageError: not a positive number or multiple.
     """
     try:
-        count = round(float(text[:-1]) * multi_target) if text.endswith("x") else int(text.replace("_", ""))
-        positive = float(text[:-1]) > 0 if text.endswith("x") else count > 0
-    except (ValueError, OverflowError):
-        positive = False
-    if not positive:
+        count = PairCount(multiple=float(text[:-1])) if text.endswith("x") else PairCount(int(text.replace("_", "")))
+    except ValueError:
+        count = PairCount()
+    if not 0 < count.number + count.multiple < math.inf:
         raise UsageError(f"--pairs is {text!r}; it takes a number from 1, a multiple such as 2x{or_all}")
-    return max(count, 1)
+    return count
 
 
-def plan_job(
-    store: Store, options: AugmentOptions, kept: tuple[str, ...], machine: Machine, part: Part | None = None
-) -> Job:
+def plan_job(store: Store, resolved: ResolvedOptions, kept: tuple[str, ...], machine: Machine) -> Job:
     """Decide what will be written, all of it or one part, and estimate what it takes.
 
     Raises:
         DataError: no training sequence has two interactions, or a kept column is not in the store.
         UsageError: an enumeration too large, without --pairs all; or a strategy that no rule for targets goes with.
     """
-    strategy = check_augment_options(options)
+    options, strategy, part = resolved.given, resolved.strategy, resolved.part
     refuse_windows(store, strategy)
     as_cuts = options.form == "cuts"
-    form = pair_form(
-        store, _kept_columns(store, kept), parse_max_input(options.max_input), options.order, as_cuts=as_cuts
-    )
+    form = pair_form(store, _kept_columns(store, kept), resolved.max_input, options.order, as_cuts=as_cuts)
     histogram = usable_histogram(store)
     multi_target = int(np.arange(len(histogram)) @ histogram)
-    wanted = _wanted_pairs(options, strategy, multi_target)
-    pairs = wanted or _enumerated_pairs(strategy, histogram, multi_target, options)
-    draw: Draw = options.draw if wanted else "enumerated"
+    pairs = (
+        _enumerated_pairs(strategy, histogram, multi_target, options)
+        if resolved.pairs is None else resolved.pairs.of(multi_target)
+    )  # fmt: skip
+    draw: Draw = "enumerated" if resolved.pairs is None else options.draw
     sampling = plan_shards(
         strategy, draw, pairs=pairs, epochs=options.epochs, seed=options.seed, shard_rows=options.shard_rows,
         histogram=histogram, targets=lambda first, last: _targets(store, first, last, "train"),

@@ -25,7 +25,7 @@ from genpas_cli.augment.engines.spark_session import session, spark_errors
 from genpas_cli.augment.engines.spark_tasks import TASKS, USERS
 from genpas_cli.augment.job import AugmentReport, held_out_of, manifest_of, write_companions
 from genpas_cli.augment.options import AugmentOptions
-from genpas_cli.augment.planning import check_augment_options, check_room, plan_job
+from genpas_cli.augment.planning import ResolvedOptions, check_room, plan_job, resolve_options
 from genpas_cli.augment.source import log_names
 from genpas_cli.ingest.files.sources import unchanging
 from genpas_cli.ingest.job import check_ingest_options, report_of
@@ -108,7 +108,7 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
     started, options, reading = time.monotonic(), options or AugmentOptions(), ingest_options or IngestOptions()
     check_extra("Spark", "spark")
     check_local(output, "-o")
-    _check_options(options, reading)
+    resolved = _resolve_options(options, reading)
     path, machine = Path(output).absolute(), resolve(options)
     refuse_existing(path, force=force, foreign=foreign_in_pairs)
     with (
@@ -124,7 +124,7 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
             cleaning.callback(counted.frame.forget)
             counted.make_store(scratch / "lengths.store")
         with open_store(scratch / "lengths.store", machine, scratch) as store:
-            job = plan_job(store, options, tuple(store.kept), machine)
+            job = plan_job(store, resolved, tuple(store.kept), machine)
             check_room(replace(job, workers=1), machine, path)
             progress("writing pairs by Spark")
             users = [part["users"] for part in counted.found]
@@ -143,8 +143,8 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
     )  # fmt: skip
 
 
-def _check_options(options: AugmentOptions, reading: IngestOptions) -> None:
-    check_augment_options(options)
+def _resolve_options(options: AugmentOptions, reading: IngestOptions) -> ResolvedOptions:
+    resolved = resolve_options(options)
     check_ingest_options(reading)
     for given, known in ((options, _CUTTING), (reading, _READING)):
         for field in fields(given):
@@ -156,6 +156,7 @@ def _check_options(options: AugmentOptions, reading: IngestOptions) -> None:
         raise UsageError(f"--format {reading.format}: --engine spark reads Parquet alone", tip="Use --engine local.")
     if parse_split(reading.split)[0] not in ("leave-one-out", "none", "time"):
         raise UsageError(f"--split {reading.split} is not known to the Spark engine", tip="Use --engine local.")
+    return resolved
 
 
 class _Counted:

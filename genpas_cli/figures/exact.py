@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
-from genpas_cli.augment.planning import parse_max_input, parse_pairs, usable_histogram
+from genpas_cli.augment.planning import parse_max_input, parse_pair_count, usable_histogram
 from genpas_cli.augment.target_where import refuse_windows
 from genpas_cli.figures.data_health import data_figures
 from genpas_cli.figures.distribution.alignment import Alignment
@@ -41,7 +41,7 @@ def check_stats_options(options: StatsOptions) -> list[Strategy]:
     parse_max_input(options.max_input)
     parse_similarity(options.similarity)
     if options.pairs is not None:
-        parse_pairs(options.pairs, 1)
+        parse_pair_count(options.pairs)
     if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
         raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
     names = [strategy.name for strategy in strategies]
@@ -104,7 +104,7 @@ def candidate(strategy: Strategy, histogram: Ints, pairs: str | None) -> Candida
     if pairs is None and strategy.enumeration is not None:
         counts = strategy.enumeration.count(histogram * 0 + targets)
         return Candidate(strategy, int((counts * histogram).sum()), "enumerated")
-    return Candidate(strategy, parse_pairs(pairs or "1x", multi_target), "balanced")
+    return Candidate(strategy, parse_pair_count(pairs or "1x").of(multi_target), "balanced")
 
 
 def references_of(survey: Survey, epsilon: float) -> References:

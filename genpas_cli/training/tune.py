@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genpas_cli.augment.planning import parse_max_input, parse_pairs, usable_histogram
+from genpas_cli.augment.planning import parse_max_input, parse_pair_count, usable_histogram
 from genpas_cli.augment.source import default_output, opened_store
 from genpas_cli.augment.unfinished import resumable
 from genpas_cli.figures.distribution.divergence import kl_divergence
@@ -160,7 +160,7 @@ def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
         raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
     parse_max_input(options.max_input)
     parse_similarity(options.similarity)
-    parse_pairs(options.pairs, 1)
+    parse_pair_count(options.pairs)
     return grid
 
 
@@ -203,7 +203,7 @@ def _search(
         )  # fmt: skip
     histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
     max_input = parse_max_input(options.max_input)
-    pairs = parse_pairs(options.pairs, int((histogram * range(len(histogram))).sum()))
+    pairs = parse_pair_count(options.pairs).of(int((histogram * range(len(histogram))).sum()))
     candidates = [Candidate(triple(*biases), pairs, "balanced") for biases in itertools.product(*grid.values())]
     surveyor = Surveyor(store, histogram, against="validation", memory=resolve(options).memory, progress=progress)
     rows = [
