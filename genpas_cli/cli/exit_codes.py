@@ -23,6 +23,7 @@ from genpas_cli.runtime.errors import (
     MachineError,
     UsageError,
 )  # fmt: skip
+from genpas_cli.signals import came
 
 
 class ExitCode(enum.IntEnum):
@@ -85,6 +86,8 @@ def handled() -> Iterator[None]:
         give_up_stdout()
         raise typer.Exit(ExitCode.OK) from error
     except Exception as error:
+        if came:
+            raise KeyboardInterrupt from error  # a library has made an error of its own of it
         code, message, tip = _described(error)
         if code == ExitCode.MACHINE:
             give_up_stdout()  # it may be what has no space left

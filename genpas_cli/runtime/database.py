@@ -186,8 +186,9 @@ def _interruptible(database: Database) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Whatever goes wrong after Ctrl-C goes wrong because of it. DuckDB may notice it before the watcher does.
-        by_duckdb = isinstance(error, (duckdb.Error, RuntimeError)) and "nterrupted" in str(error)
+        # Whatever goes wrong after Ctrl-C goes wrong because of it. DuckDB may notice it before the watcher does: it
+        # says "Interrupted", or "KeyboardInterrupt" where the signal came as it called Python.
+        by_duckdb = isinstance(error, (duckdb.Error, RuntimeError)) and "nterrupt" in str(error)
         if seen.is_set() or by_duckdb:
             raise KeyboardInterrupt from error
         raise

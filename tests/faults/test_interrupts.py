@@ -10,8 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from genpas_cli.database import connect
+from genpas_cli.machine import MachineOptions, resolve
 from tests.support import Genpas, identity, snapshot
 
 PROMPT_SECONDS = 2.0
@@ -72,6 +75,13 @@ def test_ctrl_c(driven: Genpas, large_log: Path, large_store: Path, tmp_path: Pa
     assert (running.returncode, said) == (130, INTERRUPTED)
     assert took < PROMPT_SECONDS
     assert snapshot(driven.cwd) == snapshot(driven.temp_dir) == {}
+
+
+@pytest.mark.parametrize("said", ["Interrupted!", "reading the schema of the object failed: KeyboardInterrupt: "])
+def test_an_interrupt_that_duckdb_has_made_an_error_of(tmp_path: Path, said: str) -> None:
+    machine = resolve(MachineOptions(memory_limit="200MB"))
+    with pytest.raises(KeyboardInterrupt), connect(machine, tmp_path):
+        raise duckdb.InvalidInputException(said)
 
 
 @every_signal
