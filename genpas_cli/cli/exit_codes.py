@@ -23,7 +23,7 @@ from genpas_cli.runtime.errors import (
     MachineError,
     UsageError,
 )  # fmt: skip
-from genpas_cli.signals import came
+from genpas_cli.runtime.signals import came
 
 
 class ExitCode(enum.IntEnum):
