@@ -21,7 +21,7 @@ from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.progress import silent
 from genpas_cli.sampling.cuts import shard_row_counts
-from genpas_cli.store.store import check_is_store
+from genpas_cli.store.opening import check_is_store
 
 
 class FreshPairs:

@@ -45,8 +45,9 @@ from genpas_cli.runtime.natural_order import path_order
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.store import store as stores
-from genpas_cli.store.store import is_store, open_store
+from genpas_cli.store import writing
+from genpas_cli.store.opening import open_store
+from genpas_cli.store.schema import is_store
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -257,21 +258,21 @@ class _Counted:
     def make_store(self, path: Path) -> None:
         """Make a store that has everything but interactions."""
         frame, database, con = self.frame, self._database, self._database.con
-        stores.attach_new(con, path)
+        writing.attach_new(con, path)
         time_field = [] if frame.time_type is None else [pa.field("time", _TIMES[frame.time_type])]
         kept = [pa.field(name, kind) for name, kind in frame.kept.items()]
         columns = [("user_num", pa.int32()), ("item_num", pa.int32()), *time_field, ("split", pa.uint8()), *kept]
-        stores.write_interactions(database, pa.schema(columns), [], list(frame.kept))
+        writing.write_interactions(database, pa.schema(columns), [], list(frame.kept))
         items = pa.table(
             {"num": np.arange(1, len(self._ids) + 1, dtype=np.int32), "id": pa.array(self._ids, pa.string())}
         )
         con.register("item_ids", items)
-        stores.write_items(con, "select num, id from item_ids order by num")
+        writing.write_items(con, "select num, id from item_ids order by num")
         con.unregister("item_ids")
-        stores.write_counted_users(database, _USERS, self._users())
+        writing.write_counted_users(database, _USERS, self._users())
         rows = frame.funnel[0].kept
-        stores.write_provenance(con, [FileReport(self._name, "spark", 0, "", rows)], frame.funnel)
-        stores.finish(con, self._meta(con), None)
+        writing.write_provenance(con, [FileReport(self._name, "spark", 0, "", rows)], frame.funnel)
+        writing.finish(con, self._meta(con), None)
 
     def _users(self) -> Iterator[pa.RecordBatch]:
         first = 1

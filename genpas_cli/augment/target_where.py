@@ -8,7 +8,8 @@ from genpas_cli.ingest.columns.columns import Column
 from genpas_cli.ingest.staging.filters import check_memory, read_condition, refused, threads_of
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.sampling.strategy import Strategy
-from genpas_cli.store.store import Store, quoted
+from genpas_cli.store.schema import quoted
+from genpas_cli.store.store import Store
 
 OPTION = "--target-where"
 

@@ -22,8 +22,9 @@ from genpas_cli.runtime.object_storage.locations import Place, files_below, plac
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
+from genpas_cli.store.opening import open_store
 from genpas_cli.store.sequence_source import Lengths
-from genpas_cli.store.store import Store, open_store
+from genpas_cli.store.store import Store
 
 _CUT_COLUMNS = ("user_num", "input_start", "target_position")
 _INPUTS, _TARGET = "input_items", "target_item"

@@ -36,7 +36,10 @@ from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.time_units import border_places
-from genpas_cli.store import store as stores
+from genpas_cli.store import writing
+from genpas_cli.store.opening import check_is_store
+from genpas_cli.store.schema import foreign_in_store
+from genpas_cli.store.store import Store
 
 _FILES_SHOWN = 5
 
@@ -116,15 +119,15 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
     if append and force:
         raise UsageError("--append keeps what the store has, and --force replaces it", tip="Give one of them.")
     if append:
-        stores.check_is_store(path)
+        check_is_store(path)
     replace_it = force or append
-    refuse_existing(path, force=replace_it, foreign=stores.foreign_in_store)
+    refuse_existing(path, force=replace_it, foreign=foreign_in_store)
     rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")
     if options.bad_rows == "skip":
         refuse_existing(rejected, force=force, foreign=foreign_in_rejects)
     with (
         scratch_directory(machine.temp_dir) as scratch,
-        building(path, force=replace_it, foreign=stores.foreign_in_store) as new,
+        building(path, force=replace_it, foreign=foreign_in_store) as new,
         connect(machine, scratch) as database,
         earlier_store(database, path) if append else nullcontext() as earlier,
     ):
@@ -204,12 +207,12 @@ class _Ingest:
         self.funnel += passes.prepare(self.funnel[-1].kept)
         if self.funnel[-1].kept == 0:
             raise self._nothing_left()
-        stores.attach_new(self.con, new)
+        writing.attach_new(self.con, new)
         users, items = joined.numbers if joined else (
             numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive()
         )  # fmt: skip
         carried = (same_numbers(users), same_numbers(items)) if joined else (users, items)
-        digest = stores.write_interactions(
+        digest = writing.write_interactions(
             self.database, passes.schema(), passes.rows(*carried, self.funnel[-1].kept), list(staged.kept)
         )
         self.funnel += passes.last_steps(self.funnel[-1].kept)
@@ -219,12 +222,12 @@ class _Ingest:
         if (bounds := passes.bounds()) is not None:
             figures.check_split(self.options.split, bounds, lambda: _possible_split(self.con, staged.time_type))
         self.progress("writing the vocabularies")
-        stores.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
+        writing.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
         lengths = figures.lengths(users.count)
-        stores.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
+        writing.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
         report = self._report(figures, lengths.column("length").to_numpy(), items.count, self._notes(staged, figures))
-        stores.write_provenance(self.con, self._sources(staged), self.funnel)
-        stores.finish(self.con, self._meta(report, staged, passes), digest)
+        writing.write_provenance(self.con, self._sources(staged), self.funnel)
+        writing.finish(self.con, self._meta(report, staged, passes), digest)
         return report
 
     def _check_room(self, scratch: Path, new: Path, rows: int, before: int, kept: int) -> None:
@@ -347,7 +350,7 @@ def _relative(files: Sequence[FileReport]) -> list[FileReport]:
     return [replace(file, name=name) for file, name in zip(files, names, strict=True)]
 
 
-def report_of(store: stores.Store) -> IngestReport:
+def report_of(store: Store) -> IngestReport:
     """Return the report that `ingest` gave when it made this store."""
     meta = store.meta
     counts = {key: meta["split"][key] for key in ("train", "validation", "test", "users_in_train_only")}

@@ -25,7 +25,8 @@ from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.sealed import content_digest
 from genpas_cli.sampling.strategy import Strategy
-from genpas_cli.store.store import is_store, open_store
+from genpas_cli.store.opening import open_store
+from genpas_cli.store.schema import is_store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import train
 from genpas_cli.training.model_directories import MODELS, PAIRS, STORE, read_metrics

@@ -133,7 +133,7 @@ def test_counts_against_a_plain_reading(tmp_path: Path, seed: int, split: str, e
 def test_leakage_against_every_pair_of_interactions(
     tmp_path: Path, seed: int, kind: str, a_part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "_BATCH_ROWS", a_part)
+    monkeypatch.setattr(store, "BATCH_ROWS", a_part)
     monkeypatch.setattr(data_health, "_TIME_BYTES", (1 << 50) // a_part)
     rows = random_log(seed)
     found = plain(rows, LEAVE_ONE_OUT)

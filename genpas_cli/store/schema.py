@@ -1,0 +1,106 @@
+"""The schema of a store: one DuckDB file with a cleaned, ordered, numbered and split log.
+
+Tables (documented for users in docs/reference/formats.md):
+
+    interactions  user_num INTEGER, item_num INTEGER, [time], split ENUM, [kept columns]; in the order of
+                  (user_num, time, tie rule, row of the log)
+    users         user_num INTEGER, user_id VARCHAR, length INTEGER, train_length INTEGER, validation_length INTEGER;
+                  in the order of user_num; training interactions come first, then validation, then test
+    items         item_num INTEGER, item_id VARCHAR; in the order of item_num
+    sources       name, format, bytes, sha256, rows, content_sha256: the files it was made from
+    funnel        step, dropped, kept: what cleaning did, in order
+    meta          key, value (JSON): format version, versions, options, counts, digest of the content
+
+The digest of the content is what a store is known by: it covers all rows of `interactions`, `users` and `items` in
+their order, so two stores of the same files in another order, or with other item numbers, are told apart.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from genpas_cli.runtime.sealed import SEAL, content_digest
+from genpas_cli.store.table_digest import TableDigest
+
+FORMAT_VERSION = 1
+
+
+SPLITS = ("train", "validation", "test", "unused")
+"""Values of interactions.split, in the order of their codes. `unused`: held out, but no target (--eval first, last);
+it still stands in the inputs of later targets."""
+
+
+BATCH_ROWS = 1 << 18
+
+
+CONTENT = "content_sha256"
+
+
+TABLES = frozenset({"interactions", "users", "items", "sources", "funnel", "meta"})
+
+
+def is_store(path: Path) -> bool:
+    """Tell whether a file is a DuckDB database: by its magic bytes, as `duckdb.connect('x.csv')` succeeds."""
+    try:
+        with path.open("rb") as file:
+            return file.read(12)[8:] == b"DUCK"
+    except OSError:
+        return False
+
+
+def foreign_in_store(path: Path) -> str | None:
+    """Return what `path` is, or holds beside a store of ours, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    if path.is_symlink() or not path.is_file():
+        return "it is not a file"
+    if path.stat().st_size == 0:
+        return None
+    if not is_store(path):
+        return "it is not a store"
+    try:
+        with duckdb.connect(config={"threads": "1"}) as con:
+            con.execute(f"attach {literal(path)} as found (read_only)")
+            listed = con.sql(
+                "select table_name from duckdb_tables() where database_name = 'found' union all "
+                "select view_name from duckdb_views() where database_name = 'found' and not internal"
+            )
+            names = {name for (name,) in listed.fetchall()}
+            ours = names >= TABLES and con.sql("select key from found.meta where key = 'format_version'").fetchall()
+    except duckdb.Error as error:
+        return f"it cannot be opened as a store ({(str(error).splitlines() or [''])[0]})"
+    if not ours:
+        return "it is a DuckDB database, but not a store of genpas"
+    more = sorted(names - TABLES)
+    return f"it holds {more[0]}, which is no table of a store" if more else None
+
+
+def quoted(name: str) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(path: Path) -> str:
+    """Return a path as an SQL text."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def seal(con: duckdb.DuckDBPyConnection, name: str, meta: dict[str, Any]) -> str:
+    """Return the digest of what an attached store says of itself and of how it was made."""
+    told = [con.sql(f"from {name}.{table}").fetchall() for table in ("sources", "funnel")]
+    return content_digest([{key: value for key, value in meta.items() if key != SEAL}, *told])
+
+
+def content_digest_of(con: duckdb.DuckDBPyConnection, name: str, interactions: str) -> str:
+    """Return the digest of the content of an attached store, given that of its interactions."""
+    parts = [interactions]
+    for table in ("users", "items"):
+        cursor = con.cursor()
+        reader = cursor.sql(f"select * from {name}.{table}").to_arrow_reader(BATCH_ROWS)
+        digest = TableDigest(reader.schema)
+        for batch in reader:
+            digest.add(batch)
+        parts.append(digest.hexdigest())
+        cursor.close()
+    return content_digest(parts)

@@ -1,0 +1,108 @@
+"""Writing a store: its tables one after the other, and last what it says of itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from genpas_cli.runtime.database import Database
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.sealed import SEAL
+from genpas_cli.runtime.visible import is_unicode, visible
+from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, SPLITS, content_digest_of, literal, quoted, seal
+from genpas_cli.store.table_digest import TableDigest
+
+
+def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Create an empty store file and attach it as `store`.
+
+    Raises:
+        UsageError: its path is not UTF-8.
+    """
+    if not is_unicode(path):
+        raise UsageError(f"the path of the store is not UTF-8: {path}", tip="Name another store with -o or --store.")
+    con.execute(f"attach {literal(path)} as store")
+    con.execute("create type store.split_kind as enum " + str(SPLITS))
+    con.execute(
+        "create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint, "
+        "content_sha256 varchar)"
+    )
+    con.execute("create table store.funnel (step varchar, dropped bigint, kept bigint)")
+    con.execute("create table store.meta (key varchar primary key, value varchar)")
+
+
+def write_interactions(
+    database: Database, schema: pa.Schema, parts: Iterable[Iterable[pa.RecordBatch]], kept: list[str]
+) -> str:
+    """Create `interactions` from batches with columns user_num, item_num, [time], split (code), kept...
+
+    Returns:
+        The digest of all rows.
+    """
+    digest = TableDigest(schema)
+    time = "time, " if "time" in schema.names else ""
+    more = "".join(f", {quoted(name)}" for name in kept)
+    names = "[" + ", ".join(f"'{name}'" for name in SPLITS) + "]"
+    select = f"select user_num, item_num, {time}{names}[split + 1]::store.split_kind as split{more} from feed"
+    database.create("store.interactions", select, schema, (_digested(part, digest) for part in parts))
+    return digest.hexdigest()
+
+
+def _digested(batches: Iterable[pa.RecordBatch], digest: TableDigest) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        digest.add(batch)
+        yield batch
+
+
+def write_items(con: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Create `items` from a query of (num, id) in the order of numbers."""
+    con.execute(f"create table store.items as select num::integer as item_num, id as item_id from ({query})")
+
+
+def write_users(con: duckdb.DuckDBPyConnection, query: str, lengths: pa.Table) -> None:
+    """Create `users` from a query of (num, id), and their lengths by num."""
+    con.register("lengths", lengths)
+    con.execute(
+        "create table store.users as select ids.num::integer as user_num, ids.id as user_id, length, train_length, "
+        f"validation_length from ({query}) ids join lengths on lengths.num = ids.num order by ids.num"
+    )
+    con.unregister("lengths")
+
+
+def write_counted_users(database: Database, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Create `users` from batches with its columns, in the order of numbers."""
+    database.feed("create table store.users as select * from feed", schema, batches)
+
+
+def write_provenance(con: duckdb.DuckDBPyConnection, sources: Sequence[Any], funnel: Sequence[Any]) -> None:
+    """Fill `sources` and `funnel` from dataclasses with the fields of their columns."""
+    con.executemany("insert into store.sources values (?, ?, ?, ?, ?, ?)", [_texts(asdict(s)) for s in sources])
+    con.executemany("insert into store.funnel values (?, ?, ?)", [list(asdict(step).values()) for step in funnel])
+
+
+def _texts(fields: dict[str, Any]) -> list[Any]:
+    """Return the values of a row; bytes of a file's name that are not UTF-8 are written out."""
+    return [visible(value) if isinstance(value, str) else value for value in fields.values()]
+
+
+def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any], interactions: str | None) -> None:
+    """Write `meta`, and leave one file that needs no write-ahead log beside it.
+
+    Args:
+        con: the store is attached there as `store`, with all other tables written.
+        meta: what the store says of itself.
+        interactions: digest of the rows of `interactions`; None for a store that has none of its own.
+    """
+    content = None if interactions is None else content_digest_of(con, "store", interactions)
+    known = {"format_version": FORMAT_VERSION, **meta, CONTENT: content}
+    known[SEAL] = seal(con, "store", known)
+    rows = [(key, json.dumps(value)) for key, value in known.items()]
+    con.executemany("insert into store.meta values (?, ?)", rows)
+    con.execute("checkpoint store")
+    con.execute("detach store")
