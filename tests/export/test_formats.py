@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
-from genpas_cli import ExportOptions, IngestOptions, export, ingest
+from genpas_cli import ExportOptions, IngestOptions, augment, export, ingest
 from genpas_cli.export.formats import FORMATS
 from tests.support import shards
 
@@ -342,3 +342,15 @@ def test_columns_are_written_in_the_order_asked_for(plain_pairs: Path, tmp_path:
         assert text == f'{{"target_item":"{target}","input_items":{compact}}}\n'
     else:
         assert text == "target_item,input_items\n" + target + ',"' + compact.replace('"', '""') + '"\n'
+
+
+@pytest.mark.parametrize("item", ["a\rb", "a\nb", "a\r\nb", 'a"b', "a,b", ""])
+def test_a_csv_cell_holds_any_text(tmp_path: Path, item: str) -> None:
+    rows = [{"user_id": "u", "item_id": each, "timestamp": n} for n, each in enumerate(("x", "y", item or "z", "w"))]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "log.parquet")
+    augment(tmp_path / "log.parquet", tmp_path / "log.pairs", ingest_options=IngestOptions(split="none"))
+    export(tmp_path / "log.pairs", tmp_path / "out.csv", ExportOptions(to="csv", ids="raw", split="train"))
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        read = list(csv.DictReader(file))
+    assert {item or "z"} <= {row["target_item"] for row in read}
+    assert [len(row) for row in read] == [len(read[0])] * len(read)

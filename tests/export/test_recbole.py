@@ -52,3 +52,15 @@ def test_the_settings_have_room_for_the_longest_input(tmp_path: Path) -> None:
     pairs = cut(tmp_path, *(f"i{n}" for n in range(60)), max_input="none")
     export(pairs, tmp_path / "out", ExportOptions(to="recbole"))
     assert "MAX_ITEM_LIST_LENGTH: 63\n" in (tmp_path / "out" / "out.yaml").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN",
+        "None", "n/a", "nan", "null", "[PAD]",
+    ],
+)  # fmt: skip
+def test_every_word_that_it_loses_is_refused(tmp_path: Path, word: str) -> None:
+    with pytest.raises(DataError, match="lost on the way into RecBole"):
+        export(cut(tmp_path, word), tmp_path / "out", ExportOptions(to="recbole", ids="raw"))

@@ -73,7 +73,7 @@ def figures(report: IngestReport) -> list[Any]:
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     parts=st.lists(ROWS, min_size=2, max_size=3), has_time=st.booleans(),
     form=st.sampled_from(["csv", "jsonl", "parquet"]),

@@ -74,7 +74,7 @@ def test_malformed_values_of_an_array_are_bad_rows_with_their_lines(tmp_path: Pa
     assert log.funnel == {"read": 8, "bad rows": 6, "no user or item": 0}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.dictionaries(

@@ -21,7 +21,7 @@ from genpas_cli.ingest.formats.records import Dialect, read_lines, read_records
 from genpas_cli.ingest.options import NULL_VALUES
 from tests.ingest.support import read
 
-SETTINGS = settings(max_examples=20, deadline=None)
+SETTINGS = settings(max_examples=20)
 # Characters that have a meaning in CSV or might be stripped or taken for a number.
 NASTY = st.text(st.sampled_from(list(" ,;\t|\"'\\\n0179.-+eéß漢\u2028x:#")), min_size=1, max_size=8)
 IDS = st.one_of(NASTY, st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=6))
@@ -76,7 +76,7 @@ def test_what_python_writes_as_csv_is_read_back(rows: list[list[str]]) -> None:
         assert read(path).events == [(row[0], row[1]) for row in rows]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(st.sampled_from('ab,"\n '), max_size=40), st.sampled_from(['"', ""]))
 @example('a,"b\nc"\n"d""e",f', '"')
 @example(BLANKS_AND_QUOTES[0], '"')

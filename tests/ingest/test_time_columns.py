@@ -187,7 +187,7 @@ def test_a_bound_that_is_no_time(tmp_path: Path, bound: str) -> None:
 # ----------------------------------------------------------------------------------------------------------- quantiles
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     times=st.lists(st.integers(0, 9), min_size=3, max_size=40), levels=st.tuples(*[st.integers(1, 99)] * 2).map(sorted),
     scale=st.sampled_from([1, 0.1]),

@@ -103,3 +103,17 @@ def test_pairs_of_one_user_are_drawn_together() -> None:
     alone = bootstrap(of_user, np.arange(500, dtype=np.int32))
     # Twenty equal pairs a user tell no more than one.
     assert (together.low, together.high) == pytest.approx((alone.low, alone.high), abs=1e-9)
+
+
+def test_interval_is_of_means_over_pairs_where_users_differ_in_them() -> None:
+    """A drawn user brings all of their pairs: the mean is over as many pairs as came, not over users."""
+    rng = np.random.default_rng(3)
+    user = np.concatenate((np.arange(30), np.repeat(np.arange(30, 40), 20))).astype(np.int32)
+    values = rng.random(len(user)) + (user >= 30)
+    found = bootstrap(values, user, draws=200, seed=4)
+    stream, means = np.random.default_rng(np.random.SeedSequence(4, spawn_key=(5,))), []
+    for _ in range(200):
+        pairs = [value for drawn in stream.integers(0, 40, 40) for value in values[user == drawn]]
+        means.append(sum(pairs) / len(pairs))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, (0.025, 0.975))), rel=1e-12)
+    assert found.value == pytest.approx(values.mean())

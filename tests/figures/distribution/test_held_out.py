@@ -105,3 +105,12 @@ def test_each_group_is_compared_by_itself(monkeypatch: pytest.MonkeyPatch) -> No
     ]
     expected = oracle.alignment(case.rule, log, oracle.Comparison("containment", 2, figures.pairs))
     assert (figures.alignment, figures.discrimination) == exactly(expected)
+
+
+@given(cases(), st.integers(1, 30), st.integers(1, 3))
+def test_groups_over_several_runs_of_users_do_not_matter(case: Case, items: int, users: int) -> None:
+    whole = case.report().strategies[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alignment, "target_groups", groups_of(items))
+        parts = case.report(users_a_run=users).strategies[0]
+    assert asdict(replace(parts, alignment_ratio=None)) == approximately(asdict(replace(whole, alignment_ratio=None)))
