@@ -7,12 +7,13 @@ from typing import Literal
 
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import option
+from genpas_cli.sampling.rules import USAGES
 
 SAMPLING = "Sampling"
 OUTPUT = "Output"
 
-STRATEGIES = "last-target, multi-target, slide-window, recency:keep=0.8, windows:width=20, or the biases as A,B,G"
-"""What `--strategy` takes, for help: a copy of what the registry holds, as that loads NumPy. A test compares them."""
+STRATEGIES = f"{', '.join(USAGES.values())}, or the biases as A,B,G"
+"""What `--strategy` takes, for help."""
 
 STRATEGY = "NAME[:KEY=VALUE,...]|A,B,G"
 

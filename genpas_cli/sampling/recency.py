@@ -74,5 +74,4 @@ RULE = NamedRule(
         "alpha": Parameter("sequence bias", -math.inf, math.inf, default=0.0),
         "gamma": Parameter("input bias", -math.inf, math.inf, default=-math.inf),
     },
-    example="keep=0.8",
 )  # fmt: skip

@@ -6,21 +6,24 @@
 | Multi-Target (MT)  | 1 | 0  | −∞ | m                                   |
 | Slide-Window (SW)  |   | 1  | 0  | m(m + 1)/2                          |
 
-Source: arXiv 2509.13648. To add a rule: write its file, and enter its `RULE` in `RULES`.
+Source: arXiv 2509.13648. To add a rule: write its file, and enter its name in `rules.py`.
 """
 
 from __future__ import annotations
 
 import difflib
+from importlib import import_module
 
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.sampling import last_target, multi_target, recency, slide_window, windows
 from genpas_cli.sampling.power_law import PowerLaw, check_exponent, show_exponent
+from genpas_cli.sampling.rules import USAGES
 from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
 from genpas_cli.sampling.strategy import NamedRule, Strategy
 
-RULES = {module.RULE.name: module.RULE for module in (last_target, multi_target, slide_window, recency, windows)}
+RULES: dict[str, NamedRule] = {
+    name: import_module(f"genpas_cli.sampling.{name.replace('-', '_')}").RULE for name in USAGES
+}
 """The rules that have a name, by it."""
 
 MULTI_TARGET = RULES["multi-target"].strategy()
@@ -62,15 +65,14 @@ def parse_strategy(text: str) -> Strategy:
             return triple(alpha, beta, gamma)
     near = difflib.get_close_matches(name.lower(), RULES, n=1, cutoff=0.5)
     raise UsageError(
-        f"unknown strategy {text!r}; there are {', '.join(rule.usage for rule in RULES.values())}, and triples such as "
-        "1,0,0",
-        tip=f"Did you mean --strategy {RULES[near[0]].usage if near else '1,0,0'}?",
+        f"unknown strategy {text!r}; there are {', '.join(USAGES.values())}, and triples such as 1,0,0",
+        tip=f"Did you mean --strategy {USAGES[near[0]] if near else '1,0,0'}?",
     )
 
 
 def _with_parameters(rule: NamedRule, text: str, whole: str) -> Strategy:
     """Return the strategy of a rule and of its parameters as they are written."""
-    tip = f"Write it like --strategy {rule.usage}"
+    tip = f"Write it like --strategy {USAGES[rule.name]}"
     given: dict[str, float] = {}
     for part in text.split(",") if text else []:
         key, equals, value = (word.strip() for word in part.partition("="))

@@ -1,6 +1,6 @@
 """What a cutting rule is: a kernel for each of the three steps, a name, and a list of its pairs where there is one.
 
-A rule that has a name stands in a file of its own, which ends with its `NamedRule`; `strategies.py` lists these.
+A rule that has a name stands in a file of its own, which ends with its `NamedRule`; `rules.py` lists these.
 """
 
 from __future__ import annotations
@@ -100,17 +100,10 @@ class NamedRule:
 
     name: str
     summary: str
-    """What it does, in one sentence for help and docs."""
+    """What it does, in one sentence."""
     make: Callable[..., Strategy]
     """Takes the strategy's name and parameters, the latter by keyword."""
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    example: str = ""
-    """Parameters that make sense, as a user writes them: `keep=0.8`."""
-
-    @property
-    def usage(self) -> str:
-        """The rule as a user may write it: `recency:keep=0.8`."""
-        return f"{self.name}:{self.example}" if self.example else self.name
 
     def strategy(self, **given: float) -> Strategy:
         """Return the strategy with these parameters, and with defaults for the others.

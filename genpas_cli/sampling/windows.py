@@ -37,21 +37,28 @@ class LastOf:
         """Return the only position, whatever the level; int64."""
         return np.array(np.broadcast_arrays(level, self._only(count))[1], np.int64)
 
-    def start(self, index: Ints, target: Ints) -> Ints:  # noqa: ARG002  # one signature for all rules
-        """Return where the input of a target position starts; see `Enumeration.start`."""
-        return self._only(target - 1)
-
     def _only(self, count: Ints) -> Ints:
         return np.maximum(count - self.width + 1, 1)
 
 
+@dataclass(frozen=True)
+class WindowStart:
+    """Where a window that ends before a target starts; see `Enumeration.start`. Two of one width are equal."""
+
+    width: int
+
+    def __call__(self, index: Ints, target: Ints) -> Ints:  # noqa: ARG002  # one signature for all rules
+        """Return the input start j of target positions k."""
+        return np.maximum(target - self.width, 1)
+
+
 def _make(name: str, width: float) -> Strategy:
-    window = LastOf(int(width))
-    enumeration = Enumeration(count_targets, unrank_target, window.start, rank_target)
-    return Strategy(name, SequencePowerLaw(1.0), PowerLaw(0.0), window, enumeration, (("width", width),))
+    enumeration = Enumeration(count_targets, unrank_target, WindowStart(int(width)), rank_target)
+    kernels = SequencePowerLaw(1.0), PowerLaw(0.0), LastOf(int(width))
+    return Strategy(name, *kernels, enumeration, (("width", width),))
 
 
 RULE = NamedRule(
     "windows", "Each item but the first, with the width items before it as input.", _make,
-    {"width": Parameter("most items of an input", 1, math.inf, whole=True)}, example="width=20",
+    {"width": Parameter("most items of an input", 1, math.inf, whole=True)},
 )  # fmt: skip

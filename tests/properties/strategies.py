@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from genpas_cli.sampling.cuts import draw_shard, shard_streams
+from genpas_cli.sampling.rules import USAGES
 from genpas_cli.sampling.shard_plan import Draw, SamplingPlan, plan_shards
-from genpas_cli.sampling.strategies import RULES, parse_strategy
+from genpas_cli.sampling.strategies import parse_strategy
 from genpas_cli.sampling.strategy import Strategy
 from tests.oracle import Cut
 
 BIASES = [-math.inf, -50.0, -2.0, -0.5, 0.0, 0.5, 1.0, 2.0, 50.0, math.inf]
 """The exponents at which every formula is checked."""
 
-NAMED = {rule.usage: parse_strategy(rule.usage) for rule in RULES.values()}
+NAMED = {usage: parse_strategy(usage) for usage in USAGES.values()}
 """A strategy of each rule of the registry, by its name: what is checked of one is checked of every rule."""
 
 ENUMERATED = {name: strategy for name, strategy in NAMED.items() if strategy.enumeration is not None}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.power_law import PowerLaw
+from genpas_cli.sampling.rules import USAGES
 from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
 from genpas_cli.sampling.slide_window import PairCountWeights
 from genpas_cli.sampling.strategies import COMPARED, RULES, parse_strategy, triple
@@ -154,8 +155,9 @@ def test_every_rule_is_registered_and_described() -> None:
         path.stem for path in Path(sampling.__file__).parent.glob("*.py") if "\nRULE = " in path.read_text("utf-8")
     }
     assert files == {name.replace("-", "_") for name in RULES}
-    for rule in RULES.values():
-        made = parse_strategy(rule.usage)
+    for name, rule in RULES.items():
+        assert rule.name == name
+        made = parse_strategy(USAGES[name])
         assert rule.summary.endswith(".")
         assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301  # our own
         assert [key for key, _ in made.parameters] == list(rule.parameters)
