@@ -34,7 +34,6 @@ _AT_MOST = 1000
 _LONGEST_DELIMITER = 4
 _ESCAPES = {r"\t": "\t", r"\x01": "\x01", r"\u0001": "\x01", r"\001": "\x01"}
 _Options = TypeVar("_Options", bound=ReadingOptions)
-_RECBOLE = re.compile(r"[^:]+:(token|float|token_seq|float_seq)")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -57,21 +56,6 @@ def check_options(options: _Options) -> _Options:
     if len(meant.encode()) > _LONGEST_DELIMITER or "\n" in meant or "\r" in meant or meant == options.quote:
         raise UsageError(f"--delimiter {options.delimiter!r} cannot stand between columns", tip=tip)
     return replace(options, delimiter=meant)
-
-
-def is_recbole(first: str, name: str, options: ReadingOptions) -> bool:
-    """Tell whether the first line is a RecBole header, `user_id:token item_id:token ...`."""
-    if options.format not in (None, "recbole"):
-        return False
-    header = bool(first) and all(_RECBOLE.fullmatch(field) for field in re.split(r"[\t,; ]", first))
-    if not header and options.format == "recbole":
-        raise DataError(f"{name}: no RecBole header in the first line, but {first[:80]!r}", tip="Leave --format away.")
-    return header
-
-
-def recbole_delimiter(first: str, options: ReadingOptions) -> str:
-    """Return the delimiter of a RecBole file, by its header."""
-    return options.delimiter or next((d for d in "\t,; " if d in first), "\t")
 
 
 def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -> str | None:

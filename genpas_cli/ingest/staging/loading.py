@@ -11,7 +11,7 @@ import duckdb
 
 from genpas_cli.ingest.columns.plans import Plan
 from genpas_cli.ingest.columns.times import common_type
-from genpas_cli.ingest.formats.readers import LogFile, first_line
+from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.quoting import identifier
 from genpas_cli.ingest.staging.rejects import SKIP_TIP, Reason, Reasons, Rejects, clean_copy, locate
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError

@@ -27,9 +27,9 @@ from genpas_cli.ingest.files.duplicates import same_content
 from genpas_cli.ingest.files.encodings import as_utf8, is_utf8
 from genpas_cli.ingest.files.integrity import Subject, checking, is_clean, unreadable
 from genpas_cli.ingest.files.sources import SourceFile, compression_of, find_sources, unchanging
+from genpas_cli.ingest.formats.detection import is_binary, open_log
 from genpas_cli.ingest.formats.dialects import check_options
-from genpas_cli.ingest.formats.readers import LogFile, first_line, open_log
-from genpas_cli.ingest.formats.sequence_users import repeated_users
+from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.quoting import identifier
 from genpas_cli.ingest.staging.filters import Condition, drop_others, read_condition, text_types
@@ -131,7 +131,7 @@ def _staged(  # noqa: PLR0913  # as `stage`
         loaded = load(con, plan, scratch, bad, progress)
         notes = [*loaded.plan.notes, *(note for log in opened.logs for note in log.notes)]
         for part in loaded.parts:
-            notes += repeated_users(con, part.log) if part.log.format == "sequences" else []
+            notes += part.log.notes_of_rows(con)
         funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier, notes, memory=memory)
         if options.decimal_ids == "integer":
             decimals_to_integers(con, loaded.plan.id_types)
@@ -217,7 +217,7 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         failure = machine_lacks(error)
         raise failure or DataError(f"the logs cannot be read ({first_line(error)})") from error
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"the Arrow data is truncated or corrupt ({first_line(error)})") from error
+        raise DataError(f"a file of the log is truncated or corrupt ({first_line(error)})") from error
     finally:
         # It would keep its file open, and be a name in the caller's database.
         con.unregister("genpas_arrow")
@@ -237,7 +237,7 @@ def _silent(_: str) -> None:
 
 
 def _decoded(file: SourceFile, options: ReadingOptions, copy: Path) -> SourceFile:
-    return file if is_utf8(options.encoding) else as_utf8(file, options.encoding, copy)
+    return file if is_utf8(options.encoding) or is_binary(file) else as_utf8(file, options.encoding, copy)
 
 
 def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:
