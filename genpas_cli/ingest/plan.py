@@ -28,7 +28,7 @@ class IngestPlan:
     """
 
     files: list[dict[str, Any]]
-    """`name`, `format`, `rows` (exact of Parquet, of others estimated by their size and first values)."""
+    """`name`, `format`, `rows` (exact for Parquet and ORC, estimated by size and first values for other formats)."""
     columns: dict[str, Any]
     """Which columns of the first file are `user`, `item`, `time` (None: the order of rows counts), and `keep`."""
     interactions: int
