@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
-from genpas_cli.ingest.columns.plans import Plan, plan_load
+from genpas_cli.ingest.columns.load_plan import LoadPlan, plan_load
 from genpas_cli.ingest.files.sources import find_sources
 from genpas_cli.ingest.formats.detection import open_log
 from genpas_cli.ingest.options import CleaningOptions
@@ -61,7 +61,7 @@ WRITERS: dict[str, Callable[[Path, pa.Table], object]] = {
 }
 
 
-def planned(con: duckdb.DuckDBPyConnection, path: Path) -> Plan:
+def planned(con: duckdb.DuckDBPyConnection, path: Path) -> LoadPlan:
     options = Options(format="sequences" if path.suffix == ".txt" else None)
     (source,) = find_sources([str(path)], scratch=path.parent)
     log = open_log(con, source, options, path.parent / "lines", whole_rows=False)

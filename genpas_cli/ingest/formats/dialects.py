@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from genpas_cli.ingest.columns.aliases import ROLES, find_roles, is_known, matches
+from genpas_cli.ingest.columns.aliases import ROLES, is_known, known_roles, matches
 from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
 from genpas_cli.ingest.columns.times import is_iso
 from genpas_cli.ingest.files.sources import SourceFile
@@ -85,7 +85,7 @@ def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOpt
         fitting = [d for d in DELIMITERS if shares[d] > _RAGGED and len(first[d]) == widths[d]]
         also = [d for d in clear if first[d]]
         return _one_of(source, lines, also or fitting or clear)
-    if (named := [d for d in DELIMITERS if find_roles(lines[0].split(d)).complete]) and shares[named[0]] > 0:
+    if (named := [d for d in DELIMITERS if known_roles(lines[0].split(d)).complete]) and shares[named[0]] > 0:
         return named[0]
     best = max(DELIMITERS[1:], key=lambda d: shares[d])
     return best if shares[best] > _RAGGED else _blanks(source, lines, options)
@@ -126,7 +126,7 @@ def _share(lines: Sequence[str], delimiter: str, quote: str) -> tuple[float, int
 def _one_of(source: SourceFile, lines: Sequence[str], clear: list[str]) -> str:
     if len(clear) == 1:
         return clear[0]
-    named = [d for d in clear if find_roles(lines[0].split(d)).complete]
+    named = [d for d in clear if known_roles(lines[0].split(d)).complete]
     suffix = Path(re.sub(r"\.(gz|zst|bz2|xz|zip)$", "", source.name.lower())).suffix
     by_suffix = [d for d in clear if {".tsv": "\t", ".csv": ","}.get(suffix) == d]
     if ";" in clear and by_suffix == [","]:
@@ -156,7 +156,7 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
         )
     asked = options.user or options.item or options.time or options.rating or options.keep or options.header is not None
     # Who names columns has columns: sequences have none to choose from.
-    csv = options.format == "csv" or bool(asked) or find_roles(lines[0].split()).complete
+    csv = options.format == "csv" or bool(asked) or known_roles(lines[0].split()).complete
     if not csv:
         check_sequences(source, lines)
     # Pairs mean the same either way: one user, one item, a line each.
@@ -231,7 +231,7 @@ def has_header(  # one sign after another
         return bool(options.header)
     first, rest = records[0].fields, records[1:]
     known = [field for field in first if is_known(field)]
-    if asked_names(options).intersection(map(str.lower, first)) or (known and find_roles(first).complete):
+    if asked_names(options).intersection(map(str.lower, first)) or (known and known_roles(first).complete):
         return True
     markers = parse_null_values(options.null_values)
     numbered = len(first) > 2 and first == [str(n) for n in range(len(first))]  # noqa: PLR2004  # 0,1 may be ids

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli.ingest.passes.histories import History
-from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, Ties
+from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, TieCounts
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.wording import times
 
@@ -28,7 +28,7 @@ class RowFigures:
     """Rows by the code of their split."""
     parts: NDArray[np.int64]
     """Likewise, before any was marked UNUSED."""
-    ties: Ties
+    ties: TieCounts
     times: tuple[Any, Any]
     """First and last one, in the unit of the column; infinite without."""
 
@@ -39,7 +39,7 @@ class RowFigures:
             (math.inf, -math.inf) if history.time is None else (history.time.min().item(), history.time.max().item())
         )
         counts = [np.bincount(each, minlength=4) for each in (targets, codes)]
-        return cls(len(history), counts[0], counts[1], Ties.of(history, codes), times)
+        return cls(len(history), counts[0], counts[1], TieCounts.of(history, codes), times)
 
     @classmethod
     def total(cls, each: Sequence[RowFigures]) -> RowFigures:
@@ -47,7 +47,7 @@ class RowFigures:
         none = np.zeros(4, np.int64)
         targets, parts = sum((one.targets for one in each), none), sum((one.parts for one in each), none)
         first, last = zip(*(one.times for one in each), strict=True) if each else ((math.inf,), (-math.inf,))
-        ties = Ties.total([one.ties for one in each])
+        ties = TieCounts.total([one.ties for one in each])
         return cls(sum(one.rows for one in each), targets, parts, ties, (min(first), max(last)))
 
 

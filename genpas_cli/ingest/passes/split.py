@@ -84,7 +84,7 @@ def drop_unevaluated(history: History, codes: NDArray[np.uint8], evaluated: Eval
 
 
 @dataclass
-class Ties:
+class TieCounts:
     """Counts of events whose place in their user's order the times do not decide."""
 
     events: int = 0
@@ -116,14 +116,14 @@ class Ties:
         self.either += int((test | validation).sum())
 
     @classmethod
-    def of(cls, history: History, codes: NDArray[np.uint8]) -> Ties:
+    def of(cls, history: History, codes: NDArray[np.uint8]) -> TieCounts:
         """Count the rows of some whole users, see `add`."""
         ties = cls()
         ties.add(history, codes)
         return ties
 
     @classmethod
-    def total(cls, each: Sequence[Ties]) -> Ties:
+    def total(cls, each: Sequence[TieCounts]) -> TieCounts:
         """Return the counts of all."""
         return cls(*(sum(getattr(one, field.name) for one in each) for field in fields(cls)))
 

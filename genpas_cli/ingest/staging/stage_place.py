@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from genpas_cli.ingest.columns.plans import Plan
+from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.quoting import literal
 from genpas_cli.runtime.machine import check_disk
 
@@ -29,7 +29,7 @@ class StagePlace(NamedTuple):
     """Of each file, see `LogFile.estimated_rows`."""
 
 
-def stage_place(plan: Plan, memory: int) -> StagePlace:
+def stage_place(plan: LoadPlan, memory: int) -> StagePlace:
     """Return where rows are staged: in memory, or in a file if so much would spill.
 
     A file has a third of the bytes that the same rows take in memory or spilled, but takes three times as long to fill.

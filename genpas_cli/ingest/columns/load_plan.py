@@ -62,7 +62,7 @@ class Extra:
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoadPlan:
     """How the files become one table."""
 
     logs: tuple[LogFile, ...]
@@ -125,7 +125,7 @@ def plan_load(
     options: ReadingOptions,
     cleaning: CleaningOptions,
     conditions: Sequence[str],
-) -> Plan:
+) -> LoadPlan:
     """Decide what is read from each file.
 
     Args:
@@ -157,7 +157,7 @@ def plan_load(
     for log, role in zip(logs, roles, strict=True):
         _check_rating(log, role)
     keep = {role.name: n for n, role in reversed(list(enumerate(roles[0].keep)))}
-    return Plan(
+    return LoadPlan(
         logs=tuple(logs),
         roles=roles,
         id_types={"user_id": user_type, "item_id": item_type},
