@@ -10,6 +10,7 @@ from pathlib import Path
 
 from genpas_cli.augment.options import TargetOptions
 from genpas_cli.augment.target_where import restricted
+from genpas_cli.ingest.formats import without_endings
 from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import is_pairs_directory
@@ -59,9 +60,7 @@ def default_output(sources: Sources, suffix: str) -> Path:
     if first == "-":
         raise UsageError("logs from standard input give the output no name", tip="Name it: -o DIR")
     name = Path(first).resolve().name
-    for ending in (".gz", ".zst", ".bz2", ".xz", ".zip", ".csv", ".tsv", ".txt", ".dat", ".parquet", ".jsonl", ".json",
-                   ".arrow", ".feather", ".inter", ".ndjson", ".ipc", ".store", ".duckdb", ".log"):  # fmt: skip
-        name = name.removesuffix(ending) or name
+    name = without_endings(name, ".store", ".duckdb", ".log")
     return Path(f"{''.join('_' if c in '*?[]' else c for c in name)}{suffix}")
 
 

@@ -32,7 +32,7 @@ from genpas_cli.ingest.job import check_ingest_options, report_of
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.instants import as_quantile, parse_instant
 from genpas_cli.ingest.passes.log_figures import check_parts, iso_time, split_at
-from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, SplitRule, Ties, parse_split
+from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, SplitRule, TieCounts, parse_split
 from genpas_cli.ingest.staging.staging import FileReport
 from genpas_cli.pairs.manifest import foreign_in_pairs, library_versions, run_facts, write_manifest
 from genpas_cli.pairs.shards import rows_by_split
@@ -191,7 +191,7 @@ class _Counted:
         self.frame = engine.kept_in_order(frame, reading.ties, partitions)
         self.found = engine.count_users(self.frame.rows, output, self.rule)
         ties = [part["ties"] for part in self.found]
-        self._ties = Ties(**{name: sum(each[name] for each in ties) for name in ties[0]})
+        self._ties = TieCounts(**{name: sum(each[name] for each in ties) for name in ties[0]})
         self._check_ties(has_order=source.has_order)
         self._check_parts()
 

@@ -20,10 +20,11 @@ from genpas_cli.ingest.estimates import spilled_bytes, store_bytes
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
+from genpas_cli.ingest.passes.histories import Mask
 from genpas_cli.ingest.passes.log_figures import LogFigures, split_at
-from genpas_cli.ingest.passes.log_passes import LogPasses
+from genpas_cli.ingest.passes.log_passes import LogPasses, repeats
 from genpas_cli.ingest.passes.sessions import parse_gap
-from genpas_cli.ingest.passes.split import parse_split
+from genpas_cli.ingest.passes.split import SplitRule, parse_split
 from genpas_cli.ingest.staging.rejects import foreign_in_rejects
 from genpas_cli.ingest.staging.staging import FileReport, FunnelStep, Staged, stage
 from genpas_cli.pairs.manifest import library_versions
@@ -204,30 +205,30 @@ class _Ingest:
         )  # fmt: skip
         staged = staged if joined is None else joined.staged
         passes = LogPasses(self.database, self.options, staged, known["user"], self.progress, joined)
-        self.funnel += passes.prepare(self.funnel[-1].kept)
-        if self.funnel[-1].kept == 0:
+        cleaned = passes.clean(self.funnel[-1].kept)
+        self.funnel += cleaned.steps
+        if (left := self.funnel[-1].kept) == 0:
             raise self._nothing_left()
         writing.attach_new(self.con, new)
+        alive: dict[numbering.Kind, Mask | None] = {"user": cleaned.log.users, "item": cleaned.log.items}
         users, items = joined.numbers if joined else (
-            numbering.final_numbers(self.con, kind, alive, known[kind]) for kind, alive in passes.alive()
+            numbering.final_numbers(self.con, kind, alive[kind], known[kind]) for kind in numbering.KINDS
         )  # fmt: skip
         carried = (same_numbers(users), same_numbers(items)) if joined else (users, items)
-        digest = writing.write_interactions(
-            self.database, passes.schema(), passes.rows(*carried, self.funnel[-1].kept), list(staged.kept)
-        )
-        self.funnel += passes.last_steps(self.funnel[-1].kept)
-        figures = passes.figures
-        if figures.interactions == 0:
+        digest, figures = passes.write(cleaned, *carried, left)
+        if cleaned.log.dedup != "none":
+            self.funnel += repeats(self.options, left, figures.rows.rows)
+        if figures.rows.rows == 0:
             raise self._nothing_left()
-        if (bounds := passes.bounds()) is not None:
+        if (bounds := cleaned.rule.bounds) is not None:
             figures.check_split(self.options.split, bounds, lambda: _possible_split(self.con, staged.time_type))
         self.progress("writing the vocabularies")
         writing.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
-        lengths = figures.lengths(users.count)
+        lengths = figures.lengths()
         writing.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
         report = self._report(figures, lengths.column("length").to_numpy(), items.count, self._notes(staged, figures))
         writing.write_provenance(self.con, self._sources(staged), self.funnel)
-        writing.finish(self.con, self._meta(report, staged, passes), digest)
+        writing.finish(self.con, self._meta(report, staged, cleaned.rule), digest)
         return report
 
     def _check_room(self, scratch: Path, new: Path, rows: int, before: int, kept: int) -> None:
@@ -281,9 +282,9 @@ class _Ingest:
             "max": int(high),
         }
         return IngestReport(
-            users=len(of_users), items=items, interactions=figures.interactions,
+            users=len(of_users), items=items, interactions=figures.rows.rows,
             funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
-            ties=figures.ties.shares(), split=figures.split_counts(), time_range=figures.time_range(),
+            ties=figures.rows.ties.shares(), split=figures.split_counts(), time_range=figures.time_range(),
             length=length, store="", notes=list(notes),
         )  # fmt: skip
 
@@ -300,11 +301,11 @@ class _Ingest:
         names += ", ..." if len(staged.files) > _FILES_SHOWN else ""
         if held_out and len(staged.files) > 1 and staged.time_type is None:
             notes.append(f"the order of the files decides what is held out: {names}")
-        elif figures.ties.either and staged.overlapping and self.options.ties == "file":
+        elif figures.rows.ties.either and staged.overlapping and self.options.ties == "file":
             notes.append(f"events with equal times in different files are in the order of the files: {names}")
         return notes
 
-    def _meta(self, report: IngestReport, staged: Staged, passes: LogPasses) -> dict[str, Any]:
+    def _meta(self, report: IngestReport, staged: Staged, rule: SplitRule) -> dict[str, Any]:
         options = as_json(self.options)
         for name in ("threads", "memory_limit", "temp_dir"):
             del options[name]  # they decide nothing that is in the store
@@ -313,11 +314,11 @@ class _Ingest:
             "options": options if self.earlier is None else self.earlier.made_with,
             "kept": staged.kept, "where": staged.where, "time_type": staged.time_type,
             "users": report.users, "items": report.items, "interactions": report.interactions, "ties": report.ties,
-            "split": self._split_meta(passes.bounds()) | report.split,
+            "split": self._split_meta(rule.bounds) | report.split,
             "time_range": report.time_range, "length": report.length,
         }  # fmt: skip
 
-    def _split_meta(self, bounds: list[Any] | None) -> dict[str, Any]:
+    def _split_meta(self, bounds: tuple[Any, Any] | None) -> dict[str, Any]:
         return {"rule": self.options.split, "eval": self.options.eval, "bounds": bounds}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from genpas_cli.ingest.formats import LogFormat
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import Options, option
 
-Format = Literal["csv", "parquet", "jsonl", "json", "arrow", "recbole", "sequences"]
 Ties = Literal["file", "item", "hash", "error"]
 Dedup = Literal["none", "exact", "consecutive", "user-item"]
 UnknownItems = Literal["add", "drop", "error"]
@@ -41,7 +41,9 @@ class ReadingOptions(Options):
     keep: tuple[str, ...] = option(
         (), "Keep a further column of the log beside each interaction (repeatable).", metavar="COLUMN", panel=READING
     )
-    format: Format | None = option(None, "Format of the files; by default told from name and content.", panel=READING)
+    format: LogFormat | None = option(
+        None, "Format of the files; by default told from name and content.", panel=READING
+    )
     delimiter: str | None = option(
         None, r"Delimiter of text files, such as ',' or '\t' or '::'.", metavar="TEXT", panel=READING
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genpas_cli.ingest.columns.plans import Plan
+from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
 from genpas_cli.ingest.job import check_ingest_options
 from genpas_cli.ingest.options import IngestOptions
@@ -28,7 +28,7 @@ class IngestPlan:
     """
 
     files: list[dict[str, Any]]
-    """`name`, `format`, `rows` (exact of Parquet, of others estimated by their size and first values)."""
+    """`name`, `format`, `rows` (exact for Parquet and ORC, estimated by size and first values for other formats)."""
     columns: dict[str, Any]
     """Which columns of the first file are `user`, `item`, `time` (None: the order of rows counts), and `keep`."""
     interactions: int
@@ -78,7 +78,7 @@ def plan_ingest(
         return _planned(plan, before, database.memory, machine.threads)
 
 
-def _planned(plan: Plan, before: int, memory: int, threads: int) -> IngestPlan:
+def _planned(plan: LoadPlan, before: int, memory: int, threads: int) -> IngestPlan:
     place, roles, kept = stage_place(plan, memory), plan.roles[0], len(plan.keep)
     of_files = [round(rows) for rows in place.rows]
     rows = sum(of_files)

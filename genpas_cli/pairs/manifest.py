@@ -81,11 +81,6 @@ def number_as_json(value: float | None) -> float | str | None:
     return "inf" if value > 0 else "-inf"
 
 
-def number_from_json(value: float | str | None) -> float | None:
-    """Return the number that `number_as_json` wrote."""
-    return None if value is None else float(value)
-
-
 def identity_of(manifest: Manifest) -> Manifest:
     """Return what a manifest says of the data set as a whole, whichever part it is of and however it was run."""
     return {key: value for key, value in manifest.items() if key not in ("files", "part", "run", SEAL)}

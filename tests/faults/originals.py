@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyarrow import feather
+from pyarrow import feather, orc
 
 from tests.support import ROOT
 
@@ -47,6 +47,8 @@ def make_originals(root: Path) -> None:
     pq.write_table(table, logs / "log.parquet", row_group_size=40)
     tags = pa.array([[f"t{n % 3}", None] for n in range(len(rows))])
     pq.write_table(table.append_column("tags", tags), logs / "nested.parquet", compression="zstd")
+    orc.write_table(table, str(logs / "log.orc"), stripe_size=1 << 12)
+    orc.write_table(table, str(logs / "packed.orc"), compression="zlib")
     feather.write_feather(table, str(logs / "log.feather"), compression="lz4")
     with pa.ipc.new_file(str(logs / "log.arrow"), table.schema) as file:
         file.write_table(table, max_chunksize=60)

@@ -199,6 +199,17 @@ def test_logs_that_do_not_fit(days: tuple[Path, Path], tmp_path: Path) -> None:
     assert snapshot(tmp_path) == before
 
 
+@pytest.mark.parametrize("split", ["leave-one-out", "time:0.5,0.8"])
+@pytest.mark.parametrize("user", ["u1", "new"])
+def test_a_tie_in_what_is_appended_names_its_user(tmp_path: Path, user: str, split: str) -> None:
+    rows = [f"u{n % 3},i{n},{n}" for n in range(12)]
+    (tmp_path / "old.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows, ""]))
+    (tmp_path / "new.csv").write_text(f"user_id,item_id,timestamp\nu0,x,20\n{user},y,10\n{user},z,10\n")
+    ingest(tmp_path / "old.csv", tmp_path / "log.store", IngestOptions(ties="error", split=split))
+    with pytest.raises(DataError, match=f"--ties error: user '{user}' has interactions with equal times"):
+        ingest(tmp_path / "new.csv", tmp_path / "log.store", append=True)
+
+
 # ------------------------------------------------------------------------------------------------------------- merging
 
 

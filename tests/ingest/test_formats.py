@@ -244,7 +244,7 @@ def test_a_log_without_rows_is_refused_but_an_empty_part_is_not(tmp_path: Path) 
         (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
         (b"Rar!\x1a\x07\0", "a RAR archive"),
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
-        (b"ORC", "an ORC file"),
+        (b"ORC", "the ORC file is truncated or corrupt"),
         (b"Obj\x01", "an Avro file"),
         (b"%PDF-1.7", "a PDF document"),
         (b"\x93NUMPY", "a NumPy array"),

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
-from genpas_cli.ingest.columns.plans import Plan, plan_load
+from genpas_cli.ingest.columns.load_plan import LoadPlan, plan_load
 from genpas_cli.ingest.files.sources import find_sources
-from genpas_cli.ingest.formats.readers import open_log
+from genpas_cli.ingest.formats.detection import open_log
 from genpas_cli.ingest.options import CleaningOptions
-from genpas_cli.ingest.staging.stage_place import attach_stage, rows_of, stage_place
+from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
 from genpas_cli.runtime.errors import MachineError
 from tests.ingest.support import Options, write
 from tests.support import tmpfs
@@ -61,7 +61,7 @@ WRITERS: dict[str, Callable[[Path, pa.Table], object]] = {
 }
 
 
-def planned(con: duckdb.DuckDBPyConnection, path: Path) -> Plan:
+def planned(con: duckdb.DuckDBPyConnection, path: Path) -> LoadPlan:
     options = Options(format="sequences" if path.suffix == ".txt" else None)
     (source,) = find_sources([str(path)], scratch=path.parent)
     log = open_log(con, source, options, path.parent / "lines", whole_rows=False)
@@ -74,7 +74,7 @@ def test_the_rows_of_a_file_are_estimated(tmp_path: Path, name: str, review: str
     WRITERS[name](tmp_path / name, table(review))
     with duckdb.connect() as con:
         (log,) = planned(con, tmp_path / name).logs
-    found = rows_of(log)
+    found = log.estimated_rows()
     if name == "log.parquet":
         assert found == ROWS
     elif not (review and name in ("log.arrow", "log.csv.gz")):  # how well it packs, or how long it is, is not known

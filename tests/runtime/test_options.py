@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genpas_cli import AugmentOptions, IngestOptions, MachineOptions, UsageError, ingest
-from genpas_cli.ingest.options import Format
+from genpas_cli.ingest.formats import LogFormat
 from tests.support import small_log
 
 REFUSED: list[tuple[type, str, Any, str]] = [
@@ -18,7 +18,7 @@ REFUSED: list[tuple[type, str, Any, str]] = [
     (IngestOptions, "eval", "frist", "--eval is 'frist'; it takes first, last or all"),
     (IngestOptions, "bad_rows", "drop", "--bad-rows is 'drop'; it takes error or skip"),
     (IngestOptions, "unknown_items", "stop", "--unknown-items is 'stop'; it takes add, drop or error"),
-    (IngestOptions, "format", "tsv", f"--format is 'tsv'; it takes {', '.join(get_args(Format))} or None"),
+    (IngestOptions, "format", "tsv", f"--format is 'tsv'; it takes {', '.join(get_args(LogFormat))} or None"),
     (IngestOptions, "ties", "files", "--ties is 'files'; it takes file, item, hash or error"),
     (IngestOptions, "min_user", "5", "--min-user is '5'; it takes a whole number"),
     (IngestOptions, "hive", "yes", "--hive is 'yes'; it takes True or False"),

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from genpas_cli.augment.engines.spark_columns import FILE, ROW, LogColumns, LogTypes, canonical, check_columns
 from genpas_cli.augment.engines.spark_types import spark_type, time_type
 from genpas_cli.ingest.columns.columns import Column, Roles
-from genpas_cli.ingest.columns.plans import Plan
+from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.columns.times import TIMESTAMP, TIMESTAMP_NS, TimeReader
 from genpas_cli.ingest.files.duplicates import same_content
 from genpas_cli.ingest.files.sources import SourceFile
@@ -85,7 +85,7 @@ def find_files(database: Database, sources: Sequence[str], reading: ReadingOptio
     return LogFiles(found, tuple(source.path.resolve() for source in found), columns, types)
 
 
-def _check_files(plan: Plan, scratch: Path) -> None:
+def _check_files(plan: LoadPlan, scratch: Path) -> None:
     """Raise UsageError for files that Spark's workers cannot read."""
     for log in plan.logs:
         if log.format != "parquet":
@@ -111,7 +111,7 @@ def _check_times(columns: LogColumns, reader: TimeReader, common: str) -> None:
         raise DataError(f"{columns.name}: its times have another precision than those of other files", tip=_LOCAL)
 
 
-def _columns(plan: Plan, n: int, *, exact: bool) -> LogColumns:
+def _columns(plan: LoadPlan, n: int, *, exact: bool) -> LogColumns:
     log, roles = plan.logs[n], plan.roles[n]
     # Whole rows are compared with their columns in the path.
     for column in log.columns if exact else _used(roles):
@@ -138,7 +138,7 @@ def _used(roles: Roles) -> list[Column]:
     return [each for each in (roles.user, roles.item, roles.time, roles.rating, *roles.keep) if each is not None]
 
 
-def _check_contents(plan: Plan, *, allowed: bool) -> None:
+def _check_contents(plan: LoadPlan, *, allowed: bool) -> None:
     """Raise DataError if two files have the same content; only those of equal size are looked into."""
     by_size = defaultdict(list)
     for log in plan.logs:

@@ -28,7 +28,7 @@ from genpas_cli.augment.engines.work import PairForm, Shard
 from genpas_cli.ingest.options import Dedup
 from genpas_cli.ingest.passes.cleaning import not_repeated
 from genpas_cli.ingest.passes.histories import History, same_as_previous, whole_users
-from genpas_cli.ingest.passes.split import TRAIN, VALIDATION, SplitRule, Ties, drop_unevaluated, split_codes
+from genpas_cli.ingest.passes.split import TRAIN, VALIDATION, SplitRule, TieCounts, drop_unevaluated, split_codes
 from genpas_cli.pairs.shards import ShardFile, write_shard
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.sampling.kernels import Ints
@@ -121,7 +121,7 @@ class CountUsers:
 
     def __call__(self, batches: Batches) -> Batches:
         """Run on a partition: one row, its number and the counts as JSON."""
-        users, ties, (counts, parts) = _Users(), Ties(), np.zeros((2, 4), np.int64)
+        users, ties, (counts, parts) = _Users(), TieCounts(), np.zeros((2, 4), np.int64)
         lengths: list[tuple[Ints, ...]] = []
         low, high, alone = math.inf, -math.inf, 0
         for history in users.histories(batches):

@@ -62,7 +62,7 @@ _KNOWN = frozenset[str]().union(*(tier for tiers in ROLES.values() for tier in t
 
 
 @dataclass(frozen=True)
-class Found:
+class KnownRoles:
     """Positions of the columns that may be meant by each role; more than one is ambiguous."""
 
     user: tuple[int, ...]
@@ -93,6 +93,6 @@ def matches(names: Sequence[str], tiers: Tiers) -> tuple[int, ...]:
     return ()
 
 
-def find_roles(names: Sequence[str]) -> Found:
+def known_roles(names: Sequence[str]) -> KnownRoles:
     """Return which of the names may be the user and which the item."""
-    return Found(matches(names, USER), matches(names, ITEM))
+    return KnownRoles(matches(names, USER), matches(names, ITEM))

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from genpas_cli.ingest.columns.columns import Column
 from genpas_cli.ingest.columns.times import INTEGERS
-from genpas_cli.ingest.formats.readers import LogFile
+from genpas_cli.ingest.formats.log_file import LogFile
 from genpas_cli.ingest.quoting import literal
 from genpas_cli.runtime.errors import DataError
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genpas_cli.ingest.quoting import literal
-from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.errors import DataError
 
 BIGINT, DOUBLE, TIMESTAMP, TIMESTAMP_NS = "BIGINT", "DOUBLE", "TIMESTAMP", "TIMESTAMP_NS"
 INTEGERS = frozenset("TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER".split())  # noqa: SIM905  # a list
@@ -161,14 +161,6 @@ def common_type(types: Sequence[str], names: Sequence[str]) -> str:
             tip="Convert one of the files first.",
         )
     return next(t for t in (DOUBLE, BIGINT, TIMESTAMP_NS, TIMESTAMP) if t in found)
-
-
-def check_format(time_format: str, error: Exception) -> UsageError:
-    """Return the error for a format that DuckDB does not take."""
-    return UsageError(
-        f"--time-format {time_format!r} is no strptime format: {error}",
-        tip="For example --time-format '%d/%m/%Y %H:%M'.",
-    )
 
 
 def _integer(column: str) -> TimeReader:

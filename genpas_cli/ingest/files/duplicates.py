@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from genpas_cli.runtime.errors import DataError
 
 if TYPE_CHECKING:
-    from genpas_cli.ingest.formats.readers import LogFile
+    from genpas_cli.ingest.formats.log_file import LogFile
     from genpas_cli.ingest.staging.staging import FileReport
 
 

@@ -11,7 +11,6 @@ from genpas_cli.ingest.files.integrity import unreadable
 from genpas_cli.ingest.files.sources import SourceFile, compression_of, open_bytes
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 
-_BINARY = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 _CHUNK = 1 << 20
 
 
@@ -30,20 +29,13 @@ def is_utf8(encoding: str) -> bool:
 
 
 def as_utf8(source: SourceFile, encoding: str, copy: Path) -> SourceFile:
-    """Return the source as a UTF-8 copy; binary formats as they are.
+    """Return a text as a UTF-8 copy.
 
     Raises:
         DataError: the text is not of this encoding.
         MachineError: the copy cannot be written.
     """
-    compression = compression_of(source.path)
-    try:
-        with open_bytes(source.path, compression) as raw:
-            if raw.read(8).startswith(_BINARY):
-                return source
-    except OSError as error:
-        raise unreadable(source.path, source.name, error) from error
-    line = 1
+    compression, line = compression_of(source.path), 1
     try:
         with (
             io.TextIOWrapper(open_bytes(source.path, compression), encoding, newline="") as text,

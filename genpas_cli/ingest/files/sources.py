@@ -29,6 +29,9 @@ from genpas_cli.runtime.visible import is_unicode
 
 Compression = Literal["none", "gzip", "zstd"]
 
+COMPRESSED_ENDINGS = (".gz", ".zst", ".bz2", ".xz", ".zip")
+"""What the names of compressed files end with."""
+
 STDIN = "-"
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _UNUSUAL, _ENDING = re.compile(r"[^A-Za-z0-9.]"), 40

@@ -1,1 +1,36 @@
-"""What a file is, told by its content, and how it becomes a relation with named columns."""
+"""The formats of logs: one file per format, and this table of them.
+
+The module of a format's name has its class, a `LogFile` (`log_file.py`), as `FORMAT`. The choices of `--format`,
+detection, the plan, the names of outputs and the messages that list formats all ask this table.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from genpas_cli.ingest.formats.log_file import LogFile
+
+LogFormat = Literal["parquet", "arrow", "orc", "json", "jsonl", "recbole", "csv", "sequences"]
+"""The formats by name. A file is tried as each of them in this order, so a format that takes any text stands last."""
+
+
+def all_formats() -> tuple[type[LogFile], ...]:
+    """Return the class of each format, in the order of the table."""
+    return tuple(import_module(f"{__name__}.{name}").FORMAT for name in get_args(LogFormat))
+
+
+def without_endings(name: str, *further: str) -> str:
+    """Return a file's name without what it ends with for its format and compression, `log` for `log.csv.gz`.
+
+    Args:
+        name: the name, without directories.
+        further: more endings to remove.
+    """
+    from genpas_cli.ingest.files.sources import COMPRESSED_ENDINGS
+
+    endings = (*COMPRESSED_ENDINGS, *further, *(ending for each in all_formats() for ending in each.endings))
+    while shorter := next((name.removesuffix(end) for end in endings if name.endswith(end) and name != end), None):
+        name = shorter
+    return name

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from genpas_cli.ingest.columns.aliases import ROLES, find_roles, is_known, matches
+from genpas_cli.ingest.columns.aliases import ROLES, is_known, known_roles, matches
 from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
 from genpas_cli.ingest.columns.times import is_iso
 from genpas_cli.ingest.files.sources import SourceFile
@@ -34,7 +34,6 @@ _AT_MOST = 1000
 _LONGEST_DELIMITER = 4
 _ESCAPES = {r"\t": "\t", r"\x01": "\x01", r"\u0001": "\x01", r"\001": "\x01"}
 _Options = TypeVar("_Options", bound=ReadingOptions)
-_RECBOLE = re.compile(r"[^:]+:(token|float|token_seq|float_seq)")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -57,21 +56,6 @@ def check_options(options: _Options) -> _Options:
     if len(meant.encode()) > _LONGEST_DELIMITER or "\n" in meant or "\r" in meant or meant == options.quote:
         raise UsageError(f"--delimiter {options.delimiter!r} cannot stand between columns", tip=tip)
     return replace(options, delimiter=meant)
-
-
-def is_recbole(first: str, name: str, options: ReadingOptions) -> bool:
-    """Tell whether the first line is a RecBole header, `user_id:token item_id:token ...`."""
-    if options.format not in (None, "recbole"):
-        return False
-    header = bool(first) and all(_RECBOLE.fullmatch(field) for field in re.split(r"[\t,; ]", first))
-    if not header and options.format == "recbole":
-        raise DataError(f"{name}: no RecBole header in the first line, but {first[:80]!r}", tip="Leave --format away.")
-    return header
-
-
-def recbole_delimiter(first: str, options: ReadingOptions) -> str:
-    """Return the delimiter of a RecBole file, by its header."""
-    return options.delimiter or next((d for d in "\t,; " if d in first), "\t")
 
 
 def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -> str | None:
@@ -101,7 +85,7 @@ def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOpt
         fitting = [d for d in DELIMITERS if shares[d] > _RAGGED and len(first[d]) == widths[d]]
         also = [d for d in clear if first[d]]
         return _one_of(source, lines, also or fitting or clear)
-    if (named := [d for d in DELIMITERS if find_roles(lines[0].split(d)).complete]) and shares[named[0]] > 0:
+    if (named := [d for d in DELIMITERS if known_roles(lines[0].split(d)).complete]) and shares[named[0]] > 0:
         return named[0]
     best = max(DELIMITERS[1:], key=lambda d: shares[d])
     return best if shares[best] > _RAGGED else _blanks(source, lines, options)
@@ -142,7 +126,7 @@ def _share(lines: Sequence[str], delimiter: str, quote: str) -> tuple[float, int
 def _one_of(source: SourceFile, lines: Sequence[str], clear: list[str]) -> str:
     if len(clear) == 1:
         return clear[0]
-    named = [d for d in clear if find_roles(lines[0].split(d)).complete]
+    named = [d for d in clear if known_roles(lines[0].split(d)).complete]
     suffix = Path(re.sub(r"\.(gz|zst|bz2|xz|zip)$", "", source.name.lower())).suffix
     by_suffix = [d for d in clear if {".tsv": "\t", ".csv": ","}.get(suffix) == d]
     if ";" in clear and by_suffix == [","]:
@@ -172,7 +156,7 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
         )
     asked = options.user or options.item or options.time or options.rating or options.keep or options.header is not None
     # Who names columns has columns: sequences have none to choose from.
-    csv = options.format == "csv" or bool(asked) or find_roles(lines[0].split()).complete
+    csv = options.format == "csv" or bool(asked) or known_roles(lines[0].split()).complete
     if not csv:
         check_sequences(source, lines)
     # Pairs mean the same either way: one user, one item, a line each.
@@ -247,7 +231,7 @@ def has_header(  # one sign after another
         return bool(options.header)
     first, rest = records[0].fields, records[1:]
     known = [field for field in first if is_known(field)]
-    if asked_names(options).intersection(map(str.lower, first)) or (known and find_roles(first).complete):
+    if asked_names(options).intersection(map(str.lower, first)) or (known and known_roles(first).complete):
         return True
     markers = parse_null_values(options.null_values)
     numbered = len(first) > 2 and first == [str(n) for n in range(len(first))]  # noqa: PLR2004  # 0,1 may be ids

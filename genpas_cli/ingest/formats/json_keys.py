@@ -12,15 +12,12 @@ from typing import Any, NamedTuple
 import duckdb
 
 from genpas_cli.ingest.columns.aliases import ROLES, matches
-from genpas_cli.ingest.files.integrity import unreadable
-from genpas_cli.ingest.files.sources import Compression, SourceFile, compression_of
-from genpas_cli.ingest.formats.json_values import as_lines
+from genpas_cli.ingest.files.sources import compression_of
+from genpas_cli.ingest.formats.json_values import FIRST_LINES
 from genpas_cli.ingest.formats.records import read_lines
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.quoting import literal
 from genpas_cli.runtime.errors import DataError
-
-_SAMPLES = 1000
 
 
 class Keys(NamedTuple):
@@ -37,23 +34,6 @@ class Keys(NamedTuple):
         return len({key.lower() for key in self.values}) < len(self.values)
 
 
-def converted(source: SourceFile, compression: Compression, lines: Path) -> tuple[str, ...]:
-    """Write JSON that is not one object a line as JSON Lines, and return the first of them.
-
-    Raises:
-        DataError: the file is damaged, an array is not closed or empty.
-    """
-    try:
-        as_lines(source, compression, lines)
-    except OSError as error:
-        raise unreadable(source.path, source.name, error) from error
-    with lines.open(encoding="utf-8") as stream:
-        first = tuple(line.rstrip("\n") for line in itertools.islice(stream, _SAMPLES))
-    if not first:
-        raise DataError(f"{source.name}: no rows, only an empty JSON array")
-    return first
-
-
 def first_keys(name: str, lines: Sequence[str]) -> Keys:
     """Return the keys of the first lines of JSON Lines.
 
@@ -61,7 +41,7 @@ def first_keys(name: str, lines: Sequence[str]) -> Keys:
         DataError: none of them is a JSON object.
     """
     values: dict[str, list[Any]] = {}
-    for line in lines[:_SAMPLES]:
+    for line in lines[:FIRST_LINES]:
         for key, value in _object(line).items():
             values.setdefault(key, []).extend([] if value is None else [value])
     if not values:

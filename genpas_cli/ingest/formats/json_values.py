@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from genpas_cli.ingest.files.integrity import unreadable
 from genpas_cli.ingest.files.sources import Compression, SourceFile, open_bytes
 from genpas_cli.ingest.formats.records import not_text
 from genpas_cli.runtime.errors import DataError
@@ -23,6 +24,8 @@ LARGEST_VALUE = 1 << 24
 """Characters of a value beyond which DuckDB gives up."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{},]', re.DOTALL)
+FIRST_LINES = 1000
+"""Lines that tell which keys objects have."""
 _MALFORMED = "{"
 """What stands in the copy for a malformed value, so that DuckDB refuses it too."""
 _DECODER = json.JSONDecoder()
@@ -201,15 +204,24 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def as_lines(source: SourceFile, compression: Compression, copy: Path) -> None:
-    """Write the values of a file as JSON Lines, one a line.
+def written_as_lines(source: SourceFile, compression: Compression, copy: Path) -> tuple[str, ...]:
+    """Write the values of a file as JSON Lines, one a line, and return the first lines.
 
     Raises:
-        DataError: see `read_values`.
-        OSError: the file cannot be read, or the copy cannot be written.
+        DataError: see `read_values`; or there is no value.
     """
-    with copy.open("w", encoding="utf-8", newline="") as lines:
-        for value in read_values(source.path, compression, source.name):
-            # In valid JSON a string holds no line end, so those that are there stand between tokens.
-            is_valid = value.is_valid and not_text(value.text) is None
-            lines.write((re.sub(r"[\r\n]+", " ", value.text) if is_valid else _MALFORMED) + "\n")
+    first = list[str]()
+    try:
+        with copy.open("w", encoding="utf-8", newline="") as lines:
+            for value in read_values(source.path, compression, source.name):
+                # In valid JSON a string holds no line end, so those that are there stand between tokens.
+                is_valid = value.is_valid and not_text(value.text) is None
+                line = re.sub(r"[\r\n]+", " ", value.text) if is_valid else _MALFORMED
+                lines.write(line + "\n")
+                if len(first) < FIRST_LINES:
+                    first.append(line)
+    except OSError as error:
+        raise unreadable(source.path, source.name, error) from error
+    if not first:
+        raise DataError(f"{source.name}: no rows, only an empty JSON array")
+    return tuple(first)

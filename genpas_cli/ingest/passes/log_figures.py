@@ -4,73 +4,81 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.ingest.passes.histories import History, Mask
-from genpas_cli.ingest.passes.numbering import Numbers
-from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, Ties
+from genpas_cli.ingest.passes.histories import History
+from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, TieCounts
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.wording import times
 
 _TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
 
 
+@dataclass(frozen=True)
+class RowFigures:
+    """Counts of some rows, of whole users."""
+
+    rows: int
+    targets: NDArray[np.int64]
+    """Rows by the code of their split."""
+    parts: NDArray[np.int64]
+    """Likewise, before any was marked UNUSED."""
+    ties: TieCounts
+    times: tuple[Any, Any]
+    """First and last one, in the unit of the column; infinite without."""
+
+    @classmethod
+    def of(cls, history: History, codes: NDArray[np.uint8], targets: NDArray[np.uint8]) -> RowFigures:
+        """Count rows, given their splits before and after any is marked UNUSED."""
+        times = (
+            (math.inf, -math.inf) if history.time is None else (history.time.min().item(), history.time.max().item())
+        )
+        counts = [np.bincount(each, minlength=4) for each in (targets, codes)]
+        return cls(len(history), counts[0], counts[1], TieCounts.of(history, codes), times)
+
+    @classmethod
+    def total(cls, each: Sequence[RowFigures]) -> RowFigures:
+        """Return the counts of all."""
+        none = np.zeros(4, np.int64)
+        targets, parts = sum((one.targets for one in each), none), sum((one.parts for one in each), none)
+        first, last = zip(*(one.times for one in each), strict=True) if each else ((math.inf,), (-math.inf,))
+        ties = TieCounts.total([one.ties for one in each])
+        return cls(sum(one.rows for one in each), targets, parts, ties, (min(first), max(last)))
+
+
+def user_lengths(history: History, codes: NDArray[np.uint8]) -> tuple[NDArray[np.int32], ...]:
+    """Return of each user the rows, those of train and those of validation."""
+    starts = history.starts()
+    train, validation = (np.add.reduceat(codes == code, starts, dtype=np.int32) for code in (TRAIN, VALIDATION))
+    return np.diff(np.append(starts, len(history))).astype(np.int32), train, validation
+
+
+@dataclass(frozen=True)
 class LogFigures:
-    """Figures of the rows that are added.
+    """Figures of a log."""
 
-    Args:
-        time_type: SQL type of their times; None without.
+    time_type: str | None
+    """SQL type of its times; None without."""
+    by_user: NDArray[np.int32]
+    """Rows, those of train and those of validation (3, users), by final number less 1; 0 for a user without any."""
+    rows: RowFigures
 
-    Attributes:
-        ties: events whose place their times do not decide.
-        interactions: rows.
-    """
-
-    def __init__(self, time_type: str | None) -> None:
-        self._time_type = time_type
-        self._lengths: list[tuple[NDArray[np.int32], ...]] = []
-        self._counts, self._parts = np.zeros((2, 4), np.int64)
-        self._low, self._high = math.inf, -math.inf
-        self._alone = 0
-        self.ties = Ties()
-        self.interactions = 0
-
-    def add(self, history: History, codes: NDArray[np.uint8], targets: NDArray[np.uint8], users: Numbers) -> None:
-        """Count the rows of some whole users, given their splits, before and after any is marked UNUSED."""
-        self.ties.add(history, codes)
-        starts = history.starts()
-
-        def per_user(mask: Mask) -> NDArray[np.int32]:
-            return np.add.reduceat(mask, starts, dtype=np.int32)
-
-        train, total = per_user(codes == TRAIN), np.diff(np.append(starts, len(history))).astype(np.int32)
-        number = users.by_provisional[history.user[starts]]
-        self._lengths.append((number, total, train, per_user(codes == VALIDATION)))
-        self._counts += np.bincount(targets, minlength=4)
-        self._parts += np.bincount(codes, minlength=4)
-        self._alone += int((train == total).sum())
-        self.interactions += len(history)
-        if history.time is not None:
-            self._low = min(self._low, history.time.min().item())
-            self._high = max(self._high, history.time.max().item())
-
-    def lengths(self, users: int) -> pa.Table:
-        """Hand out, once, (num, length, train_length, validation_length) of users 1..`users`, int32, 0 for none."""
-        table = np.zeros((3, users), np.int32)
-        while self._lengths:  # given back as they are entered: they are as large as the table
-            number, *values = self._lengths.pop()
-            table[:, number - 1] = values
+    def lengths(self) -> pa.Table:
+        """Return (num, length, train_length, validation_length) of each user, int32."""
         names = ("length", "train_length", "validation_length")
-        return pa.table({"num": np.arange(1, users + 1, dtype=np.int32), **dict(zip(names, table, strict=True))})
+        numbers = np.arange(1, self.by_user.shape[1] + 1, dtype=np.int32)
+        return pa.table({"num": numbers, **dict(zip(names, self.by_user, strict=True))})
 
     def split_counts(self) -> dict[str, int]:
         """Return interactions in train, targets in validation and test, and users without anything held out."""
-        train, validation, test = (int(self._counts[code]) for code in (TRAIN, VALIDATION, TEST))
-        return {"train": train, "validation": validation, "test": test, "users_in_train_only": self._alone}
+        train, validation, test = (int(self.rows.targets[code]) for code in (TRAIN, VALIDATION, TEST))
+        alone = int(((self.by_user[0] == self.by_user[1]) & (self.by_user[0] > 0)).sum())
+        return {"train": train, "validation": validation, "test": test, "users_in_train_only": alone}
 
     def check_split(self, split: str, bounds: Sequence[Any], possible: Callable[[], str | None]) -> None:
         """Raise DataError if a split by time leaves one of the three parts empty.
@@ -80,18 +88,16 @@ class LogFigures:
             bounds: first times of validation and of test.
             possible: gives a split that would leave none empty; None if the log has too few different times.
         """
-        if self._time_type is not None:
-            check_parts(split, self._parts, [*bounds, self._low, self._high], self._time_type, possible)
+        if self.time_type is not None:
+            check_parts(split, self.rows.parts, [*bounds, *self.rows.times], self.time_type, possible)
 
     def nothing_held_out(self) -> bool:
         """Tell whether all interactions are for training."""
-        return self.interactions == int(self._parts[TRAIN])
+        return self.rows.rows == int(self.rows.parts[TRAIN])
 
     def time_range(self) -> list[Any] | None:
         """Return first and last time as JSON holds them: numbers, or ISO 8601 in UTC."""
-        if self._time_type is None:
-            return None
-        return [iso_time(end, self._time_type) for end in (self._low, self._high)]
+        return None if self.time_type is None else [iso_time(end, self.time_type) for end in self.rows.times]
 
 
 def iso_time(time: Any, time_type: str) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,7 @@ def drop_unevaluated(history: History, codes: NDArray[np.uint8], evaluated: Eval
 
 
 @dataclass
-class Ties:
+class TieCounts:
     """Counts of events whose place in their user's order the times do not decide."""
 
     events: int = 0
@@ -113,6 +114,18 @@ class Ties:
         self.test += int(test.sum())
         self.validation += int(validation.sum())
         self.either += int((test | validation).sum())
+
+    @classmethod
+    def of(cls, history: History, codes: NDArray[np.uint8]) -> TieCounts:
+        """Count the rows of some whole users, see `add`."""
+        ties = cls()
+        ties.add(history, codes)
+        return ties
+
+    @classmethod
+    def total(cls, each: Sequence[TieCounts]) -> TieCounts:
+        """Return the counts of all."""
+        return cls(*(sum(getattr(one, field.name) for one in each) for field in fields(cls)))
 
     def shares(self) -> dict[str, float]:
         """Return `tied_events` as a share of events, the others of users with something held out; all 0..1."""

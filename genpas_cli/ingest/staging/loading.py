@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
-from genpas_cli.ingest.columns.plans import Plan
+from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.columns.times import common_type
-from genpas_cli.ingest.formats.readers import LogFile, first_line
+from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.quoting import identifier
-from genpas_cli.ingest.staging.rejects import SKIP_TIP, Reason, Reasons, Rejects, clean_copy, locate
+from genpas_cli.ingest.staging.rejects import Reason, Reasons, Rejects, clean_copy, locate
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError
+from genpas_cli.runtime.progress import Progress
 
-Progress = Callable[[str], None]
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
@@ -41,11 +41,11 @@ class Part:
 class Loaded:
     """The table as loaded."""
 
-    plan: Plan
+    plan: LoadPlan
     parts: tuple[Part, ...]
 
 
-def load(con: duckdb.DuckDBPyConnection, plan: Plan, scratch: Path, rejects: Rejects, progress: Progress) -> Loaded:
+def load(con: duckdb.DuckDBPyConnection, plan: LoadPlan, scratch: Path, rejects: Rejects, progress: Progress) -> Loaded:
     """Create `stage.rows` and fill it file by file, which keeps the order of the files at any number of threads.
 
     Rows with a time that cannot be read are in it, with NULL. Where the values of a column turn out to be of a wider
@@ -72,7 +72,9 @@ def load(con: duckdb.DuckDBPyConnection, plan: Plan, scratch: Path, rejects: Rej
         plan = wider
 
 
-def _insert(con: duckdb.DuckDBPyConnection, plan: Plan, n: int, scratch: Path, rejects: Rejects) -> tuple[Plan, int]:
+def _insert(
+    con: duckdb.DuckDBPyConnection, plan: LoadPlan, n: int, scratch: Path, rejects: Rejects
+) -> tuple[LoadPlan, int]:
     log = plan.logs[n]
     try:
         if not log.is_suspect or log.copy:
@@ -90,7 +92,7 @@ def _insert(con: duckdb.DuckDBPyConnection, plan: Plan, n: int, scratch: Path, r
         raise translated(log, error) from error
 
 
-def _run_insert(con: duckdb.DuckDBPyConnection, plan: Plan, n: int) -> int:
+def _run_insert(con: duckdb.DuckDBPyConnection, plan: LoadPlan, n: int) -> int:
     sql = f"INSERT INTO stage.rows SELECT {plan.selection(n)} FROM {plan.logs[n].relation(con)}"
     return int(con.execute(sql).fetchall()[0][0])
 
@@ -126,7 +128,7 @@ def machine_lacks(error: duckdb.Error) -> MachineError | None:
     return None
 
 
-def _widened(con: duckdb.DuckDBPyConnection, plan: Plan, parts: list[Part]) -> Plan | None:
+def _widened(con: duckdb.DuckDBPyConnection, plan: LoadPlan, parts: list[Part]) -> LoadPlan | None:
     """Return the plan with the kind of time that more values fit, or None if there is no such."""
     times = list(plan.times)
     for n, time in enumerate(plan.times):
@@ -178,7 +180,7 @@ def _bad_rows(
     return zip(rows.tolist(), reasons.tolist(), strict=True)
 
 
-def _reasons(plan: Plan, n: int) -> Reasons:
+def _reasons(plan: LoadPlan, n: int) -> Reasons:
     reasons: Reasons = []
     roles = plan.roles[n]
     if plan.times and roles.time is not None:
@@ -213,6 +215,3 @@ def _comma_hint(column: str, value: str, least: float | None) -> str:
 
 def _article(kind: str) -> str:
     return kind if kind.startswith(("a ", "ISO")) else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-
-
-__all__ = ["SKIP_TIP", "Loaded", "Part", "Progress", "load", "reject_bad_values", "translated"]

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -19,18 +17,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from genpas_cli.ingest.columns.columns import Column
-from genpas_cli.ingest.columns.identity import json_id_defect
-from genpas_cli.ingest.formats.json_values import is_python, read_values
-from genpas_cli.ingest.formats.readers import LogFile
-from genpas_cli.ingest.formats.records import (
-    LONGEST_LINE,
-    Record,
-    not_text,
-    read_lines,
-    read_records,
-    readable,
-    rewrite,
-)
+from genpas_cli.ingest.formats.log_file import LogFile
+from genpas_cli.ingest.formats.records import Record, not_text, readable
 from genpas_cli.runtime.errors import DataError, MachineError
 
 if TYPE_CHECKING:
@@ -112,60 +100,11 @@ def foreign_in_rejects(path: Path) -> str | None:
 def read_again(log: LogFile) -> Iterator[Record]:
     """Yield the rows of a text file, good and bad ones, with their lines.
 
-    A record of JSON has its values in the order of the file's columns, one of sequence text its line.
+    See `LogFile.records`.
     """
-    for record in _records(log):
+    for record in log.records():
         wrong = not_text(record.text)
         yield record if wrong is None else Record(record.line, readable(record.text), [], wrong)
-
-
-def _records(log: LogFile) -> Iterator[Record]:
-    if log.format == "json":
-        for line, text, _ in read_values(log.source.path, log.compression, log.name):
-            if text:
-                yield _json_record(line, text, log.columns)
-        return
-    newline = log.dialect.newline if log.dialect else "\n"
-    lines = read_lines(log.source.path, log.compression, newline)
-    if log.dialect and log.format not in ("jsonl", "sequences"):
-        yield from read_records(lines, log.dialect)
-        return
-    for number, text in enumerate(lines, 1):
-        if not text.strip():
-            continue
-        if log.format == "sequences":
-            defect = (
-                f"longer than {LONGEST_LINE:,} characters"
-                if len(text.encode("utf-8", "replace")) > LONGEST_LINE
-                else None
-            )
-            yield Record(number, text, [text], defect)
-        else:
-            yield _json_record(number, text, log.columns)
-
-
-def _json_record(number: int, line: str, columns: tuple[Column, ...]) -> Record:
-    keys = list[str]()
-
-    def with_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys[:] = [key for key, _ in pairs]  # the last call is that of the outermost object
-        return dict(pairs)
-
-    try:
-        value = json.loads(line, object_pairs_hook=with_keys)
-    except (ValueError, RecursionError) as error:
-        detail = "a Python literal, not JSON" if is_python(line) else f"malformed JSON ({error})"
-        return Record(number, line, [], detail)
-    if not isinstance(value, dict):
-        return Record(number, line, [], "not a JSON object")
-    if len(value) < len(keys):
-        twice = next(key for key in keys if keys.count(key) > 1)
-        return Record(number, line, [], f"the key {twice!r} stands twice in one object")
-    for column in columns:
-        if column.json is not None and (defect := json_id_defect(value.get(column.name))) is not None:
-            return Record(number, line, [], f"the value in column {column.name!r} is {defect}")
-    found = (value.get(column.name) for column in columns)
-    return Record(number, line, ["" if v is None else v if isinstance(v, str) else json.dumps(v) for v in found])
 
 
 def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
@@ -175,18 +114,13 @@ def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
         DataError: a bad row, where these are errors.
         MachineError: the copy cannot be written.
     """
-    delimiter = log.dialect.delimiter if log.dialect else ""
-    quote = log.dialect.quote if log.dialect else ""
     try:
         with copy.open("w", encoding="utf-8", newline="") as stream:
             for record in read_again(log):
                 if record.defect:
                     rejects.add(BadRow(log.name, record.line, record.defect, record.text))
                 else:
-                    # A value of JSON may stand on several lines; in strings there are no line ends.
-                    is_cut = log.dialect is not None and log.format != "sequences"
-                    text = rewrite(record, delimiter, quote) if is_cut else re.sub("[\r\n]+", " ", record.text)
-                    stream.write(text + "\n")
+                    stream.write(log.clean_line(record) + "\n")
     except OSError as error:
         raise MachineError(
             f"{copy.parent}: no clean copy of {log.name} can be written: {error.strerror or error}"

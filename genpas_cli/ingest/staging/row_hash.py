@@ -13,7 +13,7 @@ from genpas_cli.ingest.quoting import literal
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.columns.columns import Column, Roles
-    from genpas_cli.ingest.formats.readers import LogFile
+    from genpas_cli.ingest.formats.log_file import LogFile
 
 _DEPTH = 4
 """Levels of nested JSON within which the order of keys does not matter."""

@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-import pyarrow.parquet as pq
 
-from genpas_cli.ingest.columns.columns import Column
-from genpas_cli.ingest.columns.plans import Plan
-from genpas_cli.ingest.formats.readers import LogFile
+from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.quoting import literal
 from genpas_cli.runtime.machine import check_disk
 
@@ -21,12 +18,6 @@ _SHARE = 0.5
 _IN_MEMORY, _IN_FILE = 12, 4
 """Bytes of a value in memory, and in a file, which is compressed. Measured at 150 million rows of text ids."""
 
-_UNPACKED = 4
-"""Bytes of text for one of compressed text."""
-
-_ARROW_VALUE, _ITEM = 8, 8
-"""Bytes of a value in an Arrow file, and of an item in a line of a sequence, about."""
-
 
 class StagePlace(NamedTuple):
     """Where rows are staged."""
@@ -35,10 +26,10 @@ class StagePlace(NamedTuple):
     bytes: int
     """Of the rows, about: in memory, or in the file."""
     rows: tuple[float, ...]
-    """Of each file, see `rows_of`."""
+    """Of each file, see `LogFile.estimated_rows`."""
 
 
-def stage_place(plan: Plan, memory: int) -> StagePlace:
+def stage_place(plan: LoadPlan, memory: int) -> StagePlace:
     """Return where rows are staged: in memory, or in a file if so much would spill.
 
     A file has a third of the bytes that the same rows take in memory or spilled, but takes three times as long to fill.
@@ -47,7 +38,7 @@ def stage_place(plan: Plan, memory: int) -> StagePlace:
         plan: what is going to be staged.
         memory: bytes that the connection may take.
     """
-    rows = tuple(map(rows_of, plan.logs))
+    rows = tuple(log.estimated_rows() for log in plan.logs)
     values = sum(rows) * len(plan.columns())
     in_file = values * _IN_MEMORY > memory * _SHARE
     return StagePlace(in_file, math.ceil(values * (_IN_FILE if in_file else _IN_MEMORY)), rows)
@@ -65,22 +56,3 @@ def attach_stage(con: duckdb.DuckDBPyConnection, place: StagePlace, scratch: Pat
             tip="Choose another place with --temp-dir, or allow more memory with --memory-limit.",
         )  # fmt: skip
     con.execute(f"ATTACH {literal(str(scratch / 'stage') if place.in_file else ':memory:')} AS stage")
-
-
-def rows_of(log: LogFile) -> float:
-    """Return how many rows a file has: of Parquet exactly, of others estimated by its size and its first values."""
-    path = log.path
-    if log.format == "parquet":
-        return int(pq.read_metadata(path).num_rows)
-    is_packed = log.compression != "none" and path == log.source.path
-    size = path.stat().st_size * (_UNPACKED if is_packed else 1)
-    if log.format == "sequences":
-        return size / _ITEM
-    return size / max(sum(_bytes_of(column, log) for column in log.columns if not column.in_path), 1)
-
-
-def _bytes_of(column: Column, log: LogFile) -> float:
-    if log.format == "arrow":
-        return _ARROW_VALUE
-    around = len(column.name) + len('"": "", ') if log.is_json else 1
-    return around + sum(map(len, column.samples)) / max(len(column.samples), 1)

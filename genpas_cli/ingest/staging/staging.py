@@ -18,25 +18,26 @@ import pyarrow as pa
 
 from genpas_cli.ingest.columns.headers import reject_repeated_headers
 from genpas_cli.ingest.columns.identity import decimals_to_integers
+from genpas_cli.ingest.columns.load_plan import Extra, LoadPlan, plain_type, plan_load
 from genpas_cli.ingest.columns.missing import drop_missing
 from genpas_cli.ingest.columns.mixed_units import check_units
-from genpas_cli.ingest.columns.plans import Extra, Plan, plain_type, plan_load
 from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.files.containers import unpacked
 from genpas_cli.ingest.files.duplicates import same_content
 from genpas_cli.ingest.files.encodings import as_utf8, is_utf8
 from genpas_cli.ingest.files.integrity import Subject, checking, is_clean, unreadable
 from genpas_cli.ingest.files.sources import SourceFile, compression_of, find_sources, unchanging
+from genpas_cli.ingest.formats.detection import is_binary, open_log
 from genpas_cli.ingest.formats.dialects import check_options
-from genpas_cli.ingest.formats.readers import LogFile, first_line, open_log
-from genpas_cli.ingest.formats.sequence_users import repeated_users
+from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.quoting import identifier
 from genpas_cli.ingest.staging.filters import Condition, drop_others, read_condition, text_types
-from genpas_cli.ingest.staging.loading import Loaded, Progress, load, machine_lacks, reject_bad_values
+from genpas_cli.ingest.staging.loading import Loaded, load, machine_lacks, reject_bad_values
 from genpas_cli.ingest.staging.rejects import Rejects
 from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
     scratch: Path,
     rejects: Path,
     memory: int,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     earlier: EarlierLog | None = None,
 ) -> Staged:
     """Read logs into `stage.rows`, without the rows that are bad, lack a user or an item, or fail a filter.
@@ -113,7 +114,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
     originals = find_sources(sources, scratch=scratch)
     with unchanging(originals):
         return _staged(
-            con, originals, options, scratch=scratch, rejects=rejects, memory=memory, progress=progress or _silent,
+            con, originals, options, scratch=scratch, rejects=rejects, memory=memory, progress=progress,
             earlier=earlier,
         )  # fmt: skip
 
@@ -131,7 +132,7 @@ def _staged(  # noqa: PLR0913  # as `stage`
         loaded = load(con, plan, scratch, bad, progress)
         notes = [*loaded.plan.notes, *(note for log in opened.logs for note in log.notes)]
         for part in loaded.parts:
-            notes += repeated_users(con, part.log) if part.log.format == "sequences" else []
+            notes += part.log.notes_of_rows(con)
         funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier, notes, memory=memory)
         if options.decimal_ids == "integer":
             decimals_to_integers(con, loaded.plan.id_types)
@@ -151,7 +152,7 @@ def _staged(  # noqa: PLR0913  # as `stage`
     )  # fmt: skip
 
 
-def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> Plan:
+def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> LoadPlan:
     """Return how `stage` would read logs: their first values tell.
 
     Args:
@@ -202,7 +203,7 @@ def _open(
     return _Opened(originals, plain, logs, options, cleaning)
 
 
-def _plan(con: duckdb.DuckDBPyConnection, opened: _Opened) -> tuple[Plan, Condition | None]:
+def _plan(con: duckdb.DuckDBPyConnection, opened: _Opened) -> tuple[LoadPlan, Condition | None]:
     condition = _condition(con, opened.logs, opened.cleaning.where)
     needed = condition.columns if condition else ()
     return plan_load(con, opened.logs, opened.options, opened.cleaning, needed), condition
@@ -217,7 +218,7 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         failure = machine_lacks(error)
         raise failure or DataError(f"the logs cannot be read ({first_line(error)})") from error
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"the Arrow data is truncated or corrupt ({first_line(error)})") from error
+        raise DataError(f"a file of the log is truncated or corrupt ({first_line(error)})") from error
     finally:
         # It would keep its file open, and be a name in the caller's database.
         con.unregister("genpas_arrow")
@@ -232,12 +233,8 @@ def _named(source: SourceFile) -> Iterator[None]:
         raise unreadable(source.path, source.name, error) from error
 
 
-def _silent(_: str) -> None:
-    """Tell nobody."""
-
-
 def _decoded(file: SourceFile, options: ReadingOptions, copy: Path) -> SourceFile:
-    return file if is_utf8(options.encoding) else as_utf8(file, options.encoding, copy)
+    return file if is_utf8(options.encoding) or is_binary(file) else as_utf8(file, options.encoding, copy)
 
 
 def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:
@@ -348,7 +345,7 @@ def _overlapping(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> bool:
     return False
 
 
-def _finish(con: duckdb.DuckDBPyConnection, plan: Plan, earlier: EarlierLog | None) -> dict[str, str]:
+def _finish(con: duckdb.DuckDBPyConnection, plan: LoadPlan, earlier: EarlierLog | None) -> dict[str, str]:
     """Drop the columns that only filters needed, give the kept ones their types, and return these."""
     for name in (*(extra.alias for extra in plan.where), *(("rating",) if plan.has_rating else ())):
         con.execute(f"ALTER TABLE stage.rows DROP COLUMN {name}")

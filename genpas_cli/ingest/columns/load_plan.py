@@ -27,7 +27,7 @@ from genpas_cli.ingest.columns.times import (
     text_reader,
     typed_reader,
 )
-from genpas_cli.ingest.formats.readers import SAMPLES, LogFile, first_values, with_json_ids
+from genpas_cli.ingest.formats.log_file import SAMPLES, LogFile, first_values
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.rejects import read_again
 from genpas_cli.ingest.staging.row_hash import other_values
@@ -62,7 +62,7 @@ class Extra:
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoadPlan:
     """How the files become one table."""
 
     logs: tuple[LogFile, ...]
@@ -125,7 +125,7 @@ def plan_load(
     options: ReadingOptions,
     cleaning: CleaningOptions,
     conditions: Sequence[str],
-) -> Plan:
+) -> LoadPlan:
     """Decide what is read from each file.
 
     Args:
@@ -142,13 +142,12 @@ def plan_load(
     markers = parse_null_values(options.null_values)
     values = [partial(_values_of, con, log, markers) for log in logs]
     found = [find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)]
-    logs = [with_json_ids(log, (role.user, role.item)) for log, role in zip(logs, found, strict=True)]
+    logs = [log.with_exact_ids((role.user, role.item)) for log, role in zip(logs, found, strict=True)]
     # The same columns, as they are read now.
     roles = tuple(
         find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)
     )
-    # Lines of sequence text are in order, and have no columns.
-    is_chosen = options.time is None and logs[0].format != "sequences"
+    is_chosen = options.time is None and not logs[0].has_fixed_columns
     note = time_note(logs[0].named, roles[0], values[0]) if is_chosen else None
     user_type, users = id_columns(con, logs, [role.user for role in roles])
     item_type, items = id_columns(con, logs, [role.item for role in roles])
@@ -158,7 +157,7 @@ def plan_load(
     for log, role in zip(logs, roles, strict=True):
         _check_rating(log, role)
     keep = {role.name: n for n, role in reversed(list(enumerate(roles[0].keep)))}
-    return Plan(
+    return LoadPlan(
         logs=tuple(logs),
         roles=roles,
         id_types={"user_id": user_type, "item_id": item_type},
@@ -180,9 +179,11 @@ def plan_load(
 def _values_of(
     con: duckdb.DuckDBPyConnection, log: LogFile, markers: Sequence[str], column: Column
 ) -> Sequence[str]:  # fmt: skip
-    if column.is_text and log.format != "sequences":
+    if log.has_fixed_columns:
+        return ()
+    if column.is_text:
         return [value for value in column.samples if not is_missing(value, markers)]
-    return () if column.is_nested or log.format == "sequences" else first_values(con, log, column, markers) or ()
+    return () if column.is_nested else first_values(con, log, column, markers) or ()
 
 
 def _calendar_notes(roles: Sequence[Roles], times: Sequence[TimeReader]) -> list[str]:

@@ -1,0 +1,99 @@
+"""Arrow IPC: files (Feather) and streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
+
+import duckdb
+import pyarrow as pa
+
+from genpas_cli.ingest.formats import LogFormat
+from genpas_cli.ingest.formats.log_file import BinaryLog, Start, typed_columns
+from genpas_cli.runtime.arrow_errors import UNREADABLE
+from genpas_cli.runtime.errors import DataError
+
+STREAM = "genpas_arrow"
+"""What a stream of rows is called in DuckDB while it is read."""
+
+_FILE, _MESSAGE = b"ARROW1", b"\xff\xff\xff\xff"
+_VALUE = 8
+"""Bytes of a value in an Arrow file, about."""
+
+_ROWS_WITHOUT_BYTES = 1 << 20
+"""Rows of an Arrow batch that may have less than a bit of data each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrowLog(BinaryLog):
+    """A file or a stream of Arrow IPC, mapped into memory; DuckDB gets one batch after another."""
+
+    format: ClassVar[LogFormat] = "arrow"
+    title: ClassVar[str] = "Arrow"
+    endings: ClassVar[tuple[str, ...]] = (".arrow", ".feather", ".ipc")
+    magic: ClassVar[tuple[bytes, ...]] = (_FILE, _MESSAGE)
+
+    @classmethod
+    def opened(cls, start: Start) -> Self | None:
+        """Return a file as it is read."""
+        log = cls(source=start.source, compression=start.compression, columns=())
+        stream = log._stream()
+        start.con.register(STREAM, stream)
+        try:
+            described = start.con.execute(f"DESCRIBE SELECT * FROM {STREAM}").fetchall()
+        finally:
+            start.con.unregister(STREAM)
+        columns, names = typed_columns(start.source, described), stream.schema.names
+        # DuckDB gives a column without a name one of its own.
+        unknown = [name for name in names if name not in [column.name for column in columns]]
+        if unknown and len(set(names)) == len(names):
+            shown = ", ".join(map(repr, unknown))
+            raise DataError(f"{log.name}: a column has a name that cannot be used: {shown}")
+        return replace(log, columns=columns)
+
+    def relation(self, con: duckdb.DuckDBPyConnection) -> str:
+        """Return the name of a stream of the rows, which can be read once."""
+        con.register(STREAM, self._stream())
+        return STREAM
+
+    def estimated_rows(self) -> float:
+        """Return about how many rows there are, by the size of the file."""
+        return self.path.stat().st_size / max(_VALUE * len(self.own_columns), 1)
+
+    def batches(self) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
+        """Return the schema of the file, and its batches.
+
+        Raises:
+            ArrowException, UnicodeDecodeError, OSError: the file is damaged.
+        """
+        mapped = pa.memory_map(str(self.path))
+        is_file = mapped.read(len(_FILE)) == _FILE
+        mapped.seek(0)
+        if not is_file:
+            stream = pa.ipc.open_stream(mapped)
+            return stream.schema, stream
+        file = pa.ipc.open_file(mapped)
+        return file.schema, (file.get_batch(n) for n in range(file.num_record_batches))
+
+    def _stream(self) -> pa.RecordBatchReader:
+        try:
+            schema, batches = self.batches()
+        except UNREADABLE as error:
+            raise self.damaged(error) from error
+        return pa.RecordBatchReader.from_batches(schema, _validated(batches))
+
+
+def _validated(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield record batches of a file, each checked before DuckDB follows its offsets: a wrong one ends the process.
+
+    Columns of nulls or runs take no bytes per row, so a damaged length of them would keep DuckDB busy for ever.
+    """
+    for batch in batches:
+        batch.validate(full=True)
+        if batch.num_rows > max(8 * batch.get_total_buffer_size(), _ROWS_WITHOUT_BYTES):
+            raise pa.ArrowInvalid(f"a batch of {batch.num_rows:,} rows in {batch.get_total_buffer_size():,} bytes")
+        yield batch
+
+
+FORMAT = ArrowLog

@@ -1,0 +1,51 @@
+"""RecBole's atomic files: delimited text with a header of names and types, `user_id:token item_id:token ...`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from genpas_cli.ingest.columns.columns import Named
+from genpas_cli.ingest.formats.csv import DelimitedLog
+from genpas_cli.ingest.formats.log_file import Start
+from genpas_cli.ingest.formats.records import Record
+from genpas_cli.runtime.errors import DataError
+
+_FIELD = re.compile(r"[^:]+:(token|float|token_seq|float_seq)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecBoleLog(DelimitedLog):
+    """A file of rows below a header of RecBole."""
+
+    format = "recbole"
+    title = "RecBole"
+    endings = (".inter",)
+
+    @classmethod
+    def opened(cls, start: Start) -> Self | None:
+        """Return a file as it is read; None if its first line is no header of RecBole."""
+        first = start.first
+        if all(_FIELD.fullmatch(field) for field in re.split(r"[\t,; ]", first)):
+            delimiter = start.options.delimiter or next((d for d in "\t,; " if d in first), "\t")
+            return cls.cut_at(start, delimiter, quote="")
+        if start.options.format is None:
+            return None
+        raise DataError(
+            f"{start.source.name}: no RecBole header in the first line, but {first[:80]!r}", tip="Leave --format away."
+        )
+
+    @classmethod
+    def given_names(cls, start: Start, records: Sequence[Record], delimiter: str) -> list[str] | None:  # noqa: ARG003  # as a header has it
+        """Return the names before the types."""
+        return [field.rsplit(":", 1)[0] for field in records[0].fields]
+
+    @property
+    def named(self) -> Named:
+        """Its columns as the user sees them; the header has said what cuts them."""
+        return replace(super().named, delimiter=None)
+
+
+FORMAT = RecBoleLog

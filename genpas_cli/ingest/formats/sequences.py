@@ -1,0 +1,124 @@
+"""Sequence text: a user and their items on each line, in order."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import duckdb
+
+from genpas_cli.ingest.columns.columns import Column
+from genpas_cli.ingest.files.sources import SourceFile
+from genpas_cli.ingest.formats.dialects import check_sequences
+from genpas_cli.ingest.formats.log_file import Start, TextLog
+from genpas_cli.ingest.formats.records import LONGEST_LINE, Record, read_lines
+from genpas_cli.ingest.quoting import identifier, literal
+from genpas_cli.runtime.errors import DataError
+
+_FEWEST = 3
+"""Lines that tell a rule from chance."""
+
+_ITEM = 8
+"""Bytes of an item in a line, about."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceLog(TextLog):
+    """A file of histories, cut at blanks or at a delimiter."""
+
+    format = "sequences"
+    title = "sequence text"
+    endings = ()
+    has_fixed_columns = True
+
+    delimiter: str | None
+    """None for any number of blanks."""
+    newline: str
+
+    @classmethod
+    def opened(cls, start: Start) -> Self | None:
+        """Return a file as it is read."""
+        delimiter = start.options.delimiter
+        if start.options.format is None:
+            _check_counts(start.source, start.lines)
+        elif delimiter is None:
+            check_sequences(start.source, start.lines)
+        return cls(
+            source=start.source, compression=start.compression,
+            columns=tuple(Column(n, identifier(n), "VARCHAR", is_text=True) for n in ("user_id", "item_id")),
+            delimiter=None if delimiter == " " else delimiter, newline=start.newline,
+        )  # fmt: skip
+
+    def relation(self, con: duckdb.DuckDBPyConnection) -> str:  # noqa: ARG002  # nothing to register
+        """Return a query that gives a row per item."""
+        # A user without items is a row without an item: counted as such, not lost.
+        items = "unnest(CASE WHEN len(parts) > 1 THEN parts[2:] ELSE [NULL] END)"
+        return f"(SELECT parts[1] AS user_id, {items} AS item_id FROM {self._lines()})"
+
+    def _lines(self) -> str:
+        lines = self.read_csv(["line"], delimiter="\x01", quote="")
+        if self.delimiter:
+            parts = f"string_split(line, {literal(self.delimiter)})"
+        else:
+            parts = "regexp_split_to_array(trim(line, ' \t'), '[ \t]+')"
+        return f"(SELECT {parts} AS parts FROM {lines} WHERE trim(line, ' \t') <> '')"
+
+    def row_bytes(self) -> float:
+        """Return the bytes of an item, about."""
+        return _ITEM
+
+    def records(self) -> Iterator[Record]:
+        """Yield the lines, each as one field."""
+        for number, text in enumerate(read_lines(self.source.path, self.compression, self.newline), 1):
+            if text.strip():
+                is_longer = len(text.encode("utf-8", "replace")) > LONGEST_LINE
+                yield Record(number, text, [text], f"longer than {LONGEST_LINE:,} characters" if is_longer else None)
+
+    def notes_of_rows(self, con: duckdb.DuckDBPyConnection) -> list[str]:
+        """Return a note if users stand on several lines; it names the first two such lines."""
+        users = f"(SELECT parts[1] AS user_id FROM {self._lines()})"
+        counted = con.execute(f"SELECT count(*), count(DISTINCT user_id) FROM {users}").fetchall()[0]
+        if counted[0] == counted[1]:
+            return []
+        query = f"SELECT count(*) FROM (SELECT 1 FROM {users} GROUP BY user_id HAVING count(*) > 1)"
+        several = int(con.execute(query).fetchall()[0][0])
+        user, first, second = self._first_repeated()
+        more = "" if several == 1 else f", and {several - 1:,} more {'is' if several == 2 else 'are'} on several lines"  # noqa: PLR2004  # one more
+        note = f"user {user!r} is on lines {first} and {second}{more}; the items of a user's lines are joined"
+        return [f"{self.name}: {note}"]
+
+    def _first_repeated(self) -> tuple[str, int, int]:
+        first_line: dict[str, int] = {}
+        for number, line in enumerate(read_lines(self.source.path, self.compression, self.newline), 1):
+            if line.strip():
+                user = line.split(self.delimiter, 1)[0]
+                if first_line.setdefault(user, number) != number:
+                    return user, first_line[user], number
+        raise AssertionError("a user was counted twice")
+
+
+def _check_counts(source: SourceFile, lines: Sequence[str]) -> None:
+    """Raise DataError if each line seems to begin with the number of its items, and some of these stand there twice.
+
+    CiteULike's lists are written so: read as users, all lines of one length would be one user.
+    """
+    parts = [fields for line in lines if (fields := line.split())]
+    counts = [fields[0] for fields in parts]
+    if len(parts) < _FEWEST or len(set(counts)) == len(counts):
+        return
+    if all(first == str(len(fields) - 1) for first, fields in zip(counts, parts, strict=True)):
+        number, _ = Counter(counts).most_common(1)[0]
+        first, second = [n for n, line in enumerate(lines, 1) if line.split()[:1] == [number]][:2]
+        name = shlex.quote(source.name)
+        raise DataError(
+            f"{source.name}: every line begins with the number of items that follow, and lines {first} and {second} "
+            f"both begin with {number}: these are counts, not users",
+            tip=f"If a line is a user, number the lines: awk '{{$1=NR; print}}' {name} | genpas ingest - -o STORE "
+            "--format sequences; if they are users all the same: --format sequences",
+        )
+
+
+FORMAT = SequenceLog
