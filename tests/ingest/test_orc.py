@@ -153,15 +153,15 @@ def test_a_part_of_a_stripe_is_in_memory_and_no_column_that_is_not_read(
     write(tmp_path / "log.orc", content(rows, compression="zstd"))
     assert orc.ORCFile(tmp_path / "log.orc").nstripes == 1
     before, held, names = pa.total_allocated_bytes(), list[int](), list[list[str]]()
-    batches: Any = OrcLog.batches
+    batches = OrcLog.batches
 
     def watched(log: OrcLog, needed: Sequence[str]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         def measured() -> Iterator[pa.RecordBatch]:
-            for batch in given:
+            for batch in decoded:
                 held.append(pa.total_allocated_bytes() - before)
                 yield batch
 
-        schema, given = batches(log, needed)
+        schema, decoded = batches(log, needed)
         names.append(schema.names)
         return schema, measured()
 
