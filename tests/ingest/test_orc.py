@@ -1,4 +1,4 @@
-"""ORC files give the rows that Parquet files of the same table give, stripe by stripe; a damaged one is refused."""
+"""ORC files give the rows that Parquet files of the same table give, in bounded memory; a damaged one is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import io
 import lzma
 import random
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from pyarrow import orc
 
 from genpas_cli import ingest, plan_ingest
+from genpas_cli.ingest.formats import orc as orc_format
+from genpas_cli.ingest.formats.orc import OrcLog
 from genpas_cli.runtime.errors import DataError
 from tests.ingest.support import Log, read, write
 
@@ -143,22 +145,32 @@ def test_the_plan_has_the_rows_of_the_footer(tmp_path: Path, rows: int) -> None:
     ]
 
 
-def test_one_stripe_at_a_time_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = table(300_000, review=pa.array([f"{n:0100}" for n in range(300_000)]))
-    write(tmp_path / "log.orc", content(rows, stripe_size=1 << 20, dictionary_key_size_threshold=0.0))
-    before, held, stripes = pa.total_allocated_bytes(), [], []
+def test_a_part_of_a_stripe_is_in_memory_and_no_column_that_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = table(100_000, review=pa.array(["It does what it says. " * 9] * 100_000), other=pa.array([0] * 100_000))
+    write(tmp_path / "log.orc", content(rows, compression="zstd"))
+    assert orc.ORCFile(tmp_path / "log.orc").nstripes == 1
+    before, held, names = pa.total_allocated_bytes(), list[int](), list[list[str]]()
+    batches = OrcLog.batches
 
-    class Watched(orc.ORCFile):  # type: ignore[misc]
-        def read_stripe(self, n: int, columns: Any = None) -> Any:
-            stripes.append(n)
-            held.append(pa.total_allocated_bytes() - before)
-            return super().read_stripe(n, columns)
+    def watched(log: OrcLog, needed: Sequence[str]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        def measured() -> Iterator[pa.RecordBatch]:
+            for batch in decoded:
+                held.append(pa.total_allocated_bytes() - before)
+                yield batch
 
-    monkeypatch.setattr(orc, "ORCFile", Watched)
-    log = read(tmp_path / "log.orc")
-    assert len(log.rows) == 300_000
-    assert max(stripes) >= 10
-    assert max(held) < rows.nbytes / 4
+        schema, decoded = batches(log, needed)
+        names.append(schema.names)
+        return schema, measured()
+
+    monkeypatch.setattr(OrcLog, "batches", watched)
+    monkeypatch.setattr(orc_format, "_BATCH_ROWS", 4096)
+    assert len(read(tmp_path / "log.orc", keep=("review",)).rows) == 100_000
+    assert len(held) >= 15
+    assert max(held) < rows.nbytes / 3
+    assert names[0] == rows.column_names
+    assert sorted(names[-1]) == ["item_id", "review", "timestamp", "user_id"]
 
 
 def test_a_file_that_is_cut_is_refused(tmp_path: Path) -> None:

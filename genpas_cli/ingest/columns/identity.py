@@ -99,7 +99,7 @@ def _numbers(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> _N
     finite = "true" if column.type.startswith("DECIMAL") else f"isfinite({value})"
     query = (
         f"SELECT max(abs({value})) FILTER ({finite}), count(*) FILTER (NOT {finite} AND NOT isnan({value}::DOUBLE)), "
-        f"min({value}) FILTER ({finite} AND {value} <> trunc({value})) FROM {log.relation(con)}"
+        f"min({value}) FILTER ({finite} AND {value} <> trunc({value})) FROM {log.relation(con, [column])}"
     )
     return _Numbers(*con.execute(query).fetchall()[0])
 

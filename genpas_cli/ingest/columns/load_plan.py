@@ -98,6 +98,14 @@ class LoadPlan:
         columns |= {"row_hash": "UBIGINT"} if self.compared else {}
         return columns | {extra.alias: extra.type for extra in (*self.keep, *self.where)}
 
+    def needed(self, n: int) -> list[Column]:
+        """Return the columns of file `n` that `selection` names; none where it may name any."""
+        if self.compared:
+            return []
+        roles = self.roles[n]
+        extras = (extra.columns[n] for extra in (*self.keep, *self.where))
+        return [column for column in (roles.user, roles.item, roles.time, roles.rating, *extras) if column is not None]
+
     def definition(self) -> str:
         """Return the columns of the table, as SQL defines them."""
         return ", ".join(f"{name} {kind}" for name, kind in self.columns().items())

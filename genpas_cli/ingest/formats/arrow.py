@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import duckdb
 import pyarrow as pa
 
+from genpas_cli.ingest.columns.columns import Column
 from genpas_cli.ingest.formats import LogFormat
 from genpas_cli.ingest.formats.log_file import BinaryLog, Start, typed_columns
 from genpas_cli.runtime.arrow_errors import UNREADABLE
@@ -52,17 +53,20 @@ class ArrowLog(BinaryLog):
             raise DataError(f"{log.name}: a column has a name that cannot be used: {shown}")
         return replace(log, columns=columns)
 
-    def relation(self, con: duckdb.DuckDBPyConnection) -> str:
+    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
         """Return the name of a stream of the rows, which can be read once."""
-        con.register(STREAM, self._stream())
+        con.register(STREAM, self._stream([column.name for column in needed if not column.in_path]))
         return STREAM
 
     def estimated_rows(self) -> float:
         """Return about how many rows there are, by the size of the file."""
         return self.path.stat().st_size / max(_VALUE * len(self.own_columns), 1)
 
-    def batches(self) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
+    def batches(self, names: Sequence[str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:  # noqa: ARG002  # mapped
         """Return the schema of the file, and its batches.
+
+        Args:
+            names: the columns that are needed; none for all. Others may be among them.
 
         Raises:
             ArrowException, UnicodeDecodeError, OSError: the file is damaged.
@@ -76,9 +80,9 @@ class ArrowLog(BinaryLog):
         file = pa.ipc.open_file(mapped)
         return file.schema, (file.get_batch(n) for n in range(file.num_record_batches))
 
-    def _stream(self) -> pa.RecordBatchReader:
+    def _stream(self, names: Sequence[str] = ()) -> pa.RecordBatchReader:
         try:
-            schema, batches = self.batches()
+            schema, batches = self.batches(names)
         except UNREADABLE as error:
             raise self.damaged(error) from error
         return pa.RecordBatchReader.from_batches(schema, _validated(batches))

@@ -80,7 +80,7 @@ class DelimitedLog(TextLog):
         """Its columns as the user sees them."""
         return Named(self.name, self.columns, self.dialect.header, self.dialect.delimiter)
 
-    def relation(self, con: duckdb.DuckDBPyConnection) -> str:  # noqa: ARG002  # nothing to register
+    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's own
         """Return DuckDB's own reader, with all of the dialect given."""
         # A clean copy has neither header nor blank lines.
         dialect = replace(self.dialect, quote='"', header=False, skip=0) if self.copy else self.dialect

@@ -78,7 +78,7 @@ class JsonLinesLog(TextLog):
         )
         return replace(self, columns=columns)
 
-    def relation(self, con: duckdb.DuckDBPyConnection) -> str:  # noqa: ARG002  # nothing to register
+    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's own
         """Return DuckDB's own reader, of whole objects or of their keys."""
         path, kind = literal(str(self.path)), f"compression = {self.sql_compression}"
         if self.whole_json:

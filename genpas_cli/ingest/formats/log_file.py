@@ -107,8 +107,13 @@ class LogFile(ABC):
         """
 
     @abstractmethod
-    def relation(self, con: duckdb.DuckDBPyConnection) -> str:
-        """Return what stands after FROM to read the rows in order; a stream of Arrow can be read once."""
+    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
+        """Return what stands after FROM to read the rows in order; a stream of Arrow can be read once.
+
+        Args:
+            con: the connection that reads.
+            needed: the columns that the query names, where they are known: others need not be decoded.
+        """
 
     @abstractmethod
     def estimated_rows(self) -> float:
@@ -235,7 +240,7 @@ def first_values(
     """Return the first values of a column that are not missing, as text; None where DuckDB refuses the file before."""
     missing = ", ".join(map(literal, ("", *markers)))
     value = f"CAST({column.sql} AS VARCHAR)"
-    query = f"SELECT {value} FROM {log.relation(con)} WHERE trim({value}) NOT IN ({missing}) LIMIT {SAMPLES}"
+    query = f"SELECT {value} FROM {log.relation(con, [column])} WHERE trim({value}) NOT IN ({missing}) LIMIT {SAMPLES}"
     try:
         return [value for (value,) in con.execute(query).fetchall()]
     except duckdb.InterruptException:

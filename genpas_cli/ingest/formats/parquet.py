@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -9,6 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genpas_cli.ingest.columns.columns import Column
 from genpas_cli.ingest.formats.log_file import BinaryLog, Start, refuse_equal_names, typed_columns
 from genpas_cli.ingest.quoting import literal
 from genpas_cli.runtime.arrow_errors import UNREADABLE
@@ -39,7 +41,7 @@ class ParquetLog(BinaryLog):
         halves = frozenset(field.name for field in schema if pa.types.is_float16(field.type))
         return replace(log, columns=typed_columns(start.source, described, halves))
 
-    def relation(self, con: duckdb.DuckDBPyConnection) -> str:  # noqa: ARG002  # nothing to register
+    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's own
         """Return DuckDB's own reader."""
         return f"read_parquet({literal(str(self.path))}, hive_partitioning = false)"
 

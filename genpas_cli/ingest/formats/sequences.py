@@ -52,7 +52,7 @@ class SequenceLog(TextLog):
             delimiter=None if delimiter == " " else delimiter, newline=start.newline,
         )  # fmt: skip
 
-    def relation(self, con: duckdb.DuckDBPyConnection) -> str:  # noqa: ARG002  # nothing to register
+    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's own
         """Return a query that gives a row per item."""
         # A user without items is a row without an item: counted as such, not lost.
         items = "unnest(CASE WHEN len(parts) > 1 THEN parts[2:] ELSE [NULL] END)"

@@ -93,7 +93,7 @@ def _insert(
 
 
 def _run_insert(con: duckdb.DuckDBPyConnection, plan: LoadPlan, n: int) -> int:
-    sql = f"INSERT INTO stage.rows SELECT {plan.selection(n)} FROM {plan.logs[n].relation(con)}"
+    sql = f"INSERT INTO stage.rows SELECT {plan.selection(n)} FROM {plan.logs[n].relation(con, plan.needed(n))}"
     return int(con.execute(sql).fetchall()[0][0])
 
 
@@ -135,7 +135,7 @@ def _widened(con: duckdb.DuckDBPyConnection, plan: LoadPlan, parts: list[Part]) 
         if time.wider is None or not _has_missing(con, parts[n]):
             continue
         fits = f"({time.sql}) IS NULL AND ({time.wider.sql}) IS NOT NULL"
-        query = f"SELECT count(*) FROM {parts[n].log.relation(con)} WHERE {fits}"
+        query = f"SELECT count(*) FROM {parts[n].log.relation(con, plan.needed(n))} WHERE {fits}"
         if con.execute(query).fetchall()[0][0]:
             times[n] = time.wider
     if tuple(times) == plan.times:
