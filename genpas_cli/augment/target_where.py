@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from genpas_cli.ingest.columns.columns import Column
+from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.staging.filters import check_memory, read_condition, refused, threads_of
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.sampling.strategy import Strategy

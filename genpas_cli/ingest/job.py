@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.ingest.columns.identity import check_decimals, differing_in_blanks
 from genpas_cli.ingest.estimates import spilled_bytes, store_bytes
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
@@ -25,8 +24,10 @@ from genpas_cli.ingest.passes.log_figures import LogFigures, split_at
 from genpas_cli.ingest.passes.log_passes import LogPasses, repeats
 from genpas_cli.ingest.passes.sessions import parse_gap
 from genpas_cli.ingest.passes.split import SplitRule, parse_split
+from genpas_cli.ingest.staging.like_ids import check_decimals, differing_in_blanks
 from genpas_cli.ingest.staging.rejects import foreign_in_rejects
-from genpas_cli.ingest.staging.staging import FileReport, FunnelStep, Staged, stage
+from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
+from genpas_cli.ingest.staging.staging import stage
 from genpas_cli.pairs.manifest import library_versions
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import building, refuse_existing

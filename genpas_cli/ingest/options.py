@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genpas_cli.ingest.formats import LogFormat
+from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import Options, option
 

@@ -20,8 +20,9 @@ from pyarrow import feather, orc
 from genpas_cli import IngestOptions, UsageError, plan_ingest
 from genpas_cli.augment.source import default_output
 from genpas_cli.ingest.files.sources import COMPRESSED_ENDINGS
-from genpas_cli.ingest.formats import LogFormat, all_formats, without_endings
+from genpas_cli.ingest.formats import all_formats, without_endings
 from genpas_cli.ingest.formats.log_file import LogFile
+from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.runtime.errors import DataError
 from tests.ingest.support import read, write
 from tests.support import ROOT, InProcess

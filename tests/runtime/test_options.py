@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from genpas_cli import AugmentOptions, IngestOptions, MachineOptions, UsageError, ingest
-from genpas_cli.ingest.formats import LogFormat
+from genpas_cli.ingest.formats.names import LogFormat
 from tests.support import small_log
 
 REFUSED: list[tuple[type, str, Any, str]] = [

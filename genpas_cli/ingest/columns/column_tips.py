@@ -12,7 +12,7 @@ from genpas_cli.ingest.columns.aliases import ROLES, TIME, matches
 from genpas_cli.ingest.columns.likely_times import likely_formats, resolution
 
 if TYPE_CHECKING:
-    from genpas_cli.ingest.columns.columns import Column, Named, Roles, Values
+    from genpas_cli.ingest.columns.roles import Column, Named, Roles, Values
     from genpas_cli.ingest.options import ReadingOptions
 
 _SMALL = re.compile(r"\d{1,3}([.]\d*)?")

@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from genpas_cli.ingest.columns.columns import Roles
+from genpas_cli.ingest.columns.roles import Roles
 from genpas_cli.ingest.formats.records import Record
 from genpas_cli.ingest.quoting import literal
-from genpas_cli.ingest.staging.loading import Loaded, Part
 from genpas_cli.ingest.staging.rejects import BadRow, Rejects, read_again
+from genpas_cli.ingest.staging.staged import Loaded, Part
 from genpas_cli.runtime.errors import DataError
 
 if TYPE_CHECKING:

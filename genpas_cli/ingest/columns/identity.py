@@ -7,16 +7,12 @@ JSON, where each value has its own type, so it is for each whole number.
 
 from __future__ import annotations
 
-import bisect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from genpas_cli.ingest.columns.columns import Column
+from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.columns.times import INTEGERS
 from genpas_cli.ingest.formats.log_file import LogFile
 from genpas_cli.ingest.quoting import literal
@@ -25,14 +21,11 @@ from genpas_cli.runtime.errors import DataError
 if TYPE_CHECKING:
     import duckdb
 
-    from genpas_cli.ingest.passes.numbering import Kind
-    from genpas_cli.ingest.staging.staging import Staged
 
 _EXACT_BELOW = {"DOUBLE": 2**53, "FLOAT": 2**24}
 _HALF_EXACT_BELOW = 2**11
 NESTED_ID = "a list or an object; an id is a text or a number"
 LOST_DIGITS = "a number of more digits than a floating-point number holds"
-_DECIMAL = "^(-?[0-9]+)[.]0+$"
 
 
 class _Numbers(NamedTuple):
@@ -168,78 +161,3 @@ def value_sql(column: Column, kind: str) -> str:
     if column.type == "BLOB" and kind == "VARCHAR":
         return f"decode({column.sql})"
     return column.sql if column.type == kind else f"CAST({column.sql} AS {kind})"
-
-
-def decimals_to_integers(con: duckdb.DuckDBPyConnection, id_types: Mapping[str, str]) -> None:
-    """Make `1` of the staged id `1.0`, and so on."""
-    for column, kind in id_types.items():
-        if kind == "VARCHAR":
-            con.execute(
-                f"UPDATE stage.rows SET {column} = regexp_replace({column}, '{_DECIMAL}', '\\1') "
-                f"WHERE contains({column}, '.0') AND regexp_matches({column}, '{_DECIMAL}')"
-            )
-
-
-def check_decimals(con: duckdb.DuckDBPyConnection, kind: Kind, known: pa.Table | None, staged: Staged) -> None:
-    """Raise DataError for ids that stand there both as `1` and as `1.0`: one user would be two.
-
-    Args:
-        con: a connection with `stage.users` and `stage.items` (see `numbering.create_numbers`).
-        kind: which ids.
-        known: the numbers of an earlier run (columns num, id).
-        staged: the files.
-    """
-    known_decimals = known is not None and pc.any(pc.match_substring_regex(known["id"], _DECIMAL)).as_py()
-    test = f"contains(id, '.0') AND regexp_matches(id, '{_DECIMAL}')"
-    if not known_decimals and not con.execute(f"SELECT 1 FROM stage.{kind}s WHERE {test} LIMIT 1").fetchall():
-        return
-    con.register("known_ids", pa.table({"id": pa.array([], pa.string())}) if known is None else known.select(["id"]))
-    both = con.execute(
-        f"WITH ids AS (SELECT id, known IS NULL AS is_new FROM stage.{kind}s UNION ALL "
-        f"SELECT id, false FROM known_ids), decimals AS (SELECT id, regexp_extract(id, '{_DECIMAL}', 1) AS whole, "
-        f"is_new FROM ids WHERE {test}) SELECT whole, min(id ORDER BY length(id), id), max(id ORDER BY length(id), id) "
-        "FROM (FROM decimals UNION ALL SELECT id, id, is_new FROM ids WHERE id IN (SELECT whole FROM decimals)) "
-        "GROUP BY whole HAVING count(DISTINCT id) > 1 AND bool_or(is_new) ORDER BY length(whole), whole"
-    ).fetchall()
-    con.unregister("known_ids")
-    if both:
-        _, one, other = both[0]
-        same = "make a new store of all logs with --decimal-ids integer" if known_decimals else "--decimal-ids integer"
-        raise DataError(
-            f"{len(both):,} {kind} id{'s are' if len(both) > 1 else ' is'} written in two ways: {one!r} "
-            f"({_place(con, kind, one, staged)}) and {other!r} ({_place(con, kind, other, staged)}); pandas writes 1.0 "
-            "for 1 where a value in the column is missing",
-            tip=f"If they mean the same: {same}; if not, keep both: --decimal-ids text",
-        )
-
-
-def differing_in_blanks(con: duckdb.DuckDBPyConnection, kind: Kind) -> str | None:
-    """Return what to say of ids that differ from others in the blanks around them alone; None if there are none.
-
-    An id is its text, so these are different ids, but seldom meant so.
-
-    Args:
-        con: a connection with `stage.users` and `stage.items` (see `numbering.create_numbers`).
-        kind: which ids.
-    """
-    padded = f"FROM stage.{kind}s WHERE starts_with(id, ' ') OR ends_with(id, ' ')"
-    if not con.execute(f"SELECT 1 {padded} LIMIT 1").fetchall():
-        return None
-    found = con.execute(
-        f"SELECT count(*), min(id) FROM (SELECT id, trim(id) AS bare {padded}) "
-        f"WHERE bare IN (SELECT id FROM stage.{kind}s)"
-    ).fetchall()
-    count, one = found[0]
-    if not count:
-        return None
-    differ = f"{kind} ids differ" if count > 1 else f"{kind} id differs"
-    return f"{count:,} {differ} from another one in the blanks around it alone, such as {one!r}: they are two ids"
-
-
-def _place(con: duckdb.DuckDBPyConnection, kind: Kind, value: str, staged: Staged) -> str:
-    """Return the name of the first file that has an id."""
-    query = f"SELECT min(rowid) FROM stage.rows WHERE CAST({kind}_id AS VARCHAR) = {literal(value)}"
-    row = con.execute(query).fetchall()[0][0]
-    if row is None:
-        return "known already"
-    return staged.files[bisect.bisect_right(staged.first_rows, row) - 1].name

@@ -11,10 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from genpas_cli.ingest.columns.column_tips import time_note
-from genpas_cli.ingest.columns.columns import Column, Roles, find_roles
+from genpas_cli.ingest.columns.columns import find_roles
 from genpas_cli.ingest.columns.identity import id_columns, id_sql, value_sql
 from genpas_cli.ingest.columns.likely_times import likely_formats
 from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
+from genpas_cli.ingest.columns.roles import Column, Roles
 from genpas_cli.ingest.columns.times import (
     BIGINT,
     INTEGERS,

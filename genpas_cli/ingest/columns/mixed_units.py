@@ -9,13 +9,13 @@ import duckdb
 
 from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.quoting import identifier
-from genpas_cli.ingest.staging.loading import Loaded, Part
 from genpas_cli.ingest.staging.rejects import Reason, locate
+from genpas_cli.ingest.staging.staged import Loaded, Part
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.time_units import UNITS, Unit, UnitCounts, as_date, counts_in, spans
 
 if TYPE_CHECKING:
-    from genpas_cli.ingest.columns.columns import Column
+    from genpas_cli.ingest.columns.roles import Column
 
 _FIRST_DATE, _LAST_DATE = 19_000_101, 21_001_231
 

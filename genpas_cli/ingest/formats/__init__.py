@@ -9,11 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, get_args
 
+from genpas_cli.ingest.formats.names import LogFormat
+
 if TYPE_CHECKING:
     from genpas_cli.ingest.formats.log_file import LogFile
-
-LogFormat = Literal["parquet", "arrow", "orc", "json", "jsonl", "recbole", "csv", "sequences"]
-"""The formats by name. A file is tried as each of them in this order, so a format that takes any text stands last."""
 
 
 def all_formats() -> tuple[type[LogFile], ...]:

@@ -9,9 +9,9 @@ from typing import ClassVar, Self
 import duckdb
 import pyarrow as pa
 
-from genpas_cli.ingest.columns.columns import Column
-from genpas_cli.ingest.formats import LogFormat
+from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.formats.log_file import BinaryLog, Start, typed_columns
+from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError
 

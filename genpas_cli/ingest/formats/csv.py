@@ -10,11 +10,11 @@ from typing import ClassVar, Self
 
 import duckdb
 
-from genpas_cli.ingest.columns.columns import Column, Named
+from genpas_cli.ingest.columns.roles import Column, Named
 from genpas_cli.ingest.files.sources import SourceFile
-from genpas_cli.ingest.formats import LogFormat
 from genpas_cli.ingest.formats.dialects import asked_positions, find_delimiter, has_header
 from genpas_cli.ingest.formats.log_file import SAMPLES, Start, TextLog
+from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Dialect, Record, read_lines, read_records, rewrite
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.ingest.quoting import identifier

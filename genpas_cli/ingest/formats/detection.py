@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from genpas_cli.ingest.columns.columns import Column
+from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.files.foreign import foreign, is_utf16
 from genpas_cli.ingest.files.integrity import line_of, unreadable
 from genpas_cli.ingest.files.sources import COMPRESSED_ENDINGS, Compression, SourceFile, compression_of, open_bytes

@@ -11,12 +11,12 @@ from typing import Any, ClassVar, Self
 
 import duckdb
 
-from genpas_cli.ingest.columns.columns import Column
 from genpas_cli.ingest.columns.identity import json_id_defect
-from genpas_cli.ingest.formats import LogFormat
+from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.formats.json_keys import all_keys, first_keys, json_field, suffice
 from genpas_cli.ingest.formats.json_values import is_python
 from genpas_cli.ingest.formats.log_file import Start, TextLog
+from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Record, read_lines
 from genpas_cli.ingest.quoting import identifier, literal
 from genpas_cli.runtime.errors import DataError

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Self
 
 import duckdb
 
-from genpas_cli.ingest.columns.columns import Column, Named
+from genpas_cli.ingest.columns.roles import Column, Named
 from genpas_cli.ingest.files.sources import Compression, SourceFile
-from genpas_cli.ingest.formats import LogFormat
+from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Record
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.ingest.quoting import identifier, literal

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.ingest.columns.columns import Column
+from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.formats.log_file import BinaryLog, Start, refuse_equal_names, typed_columns
 from genpas_cli.ingest.quoting import literal
 from genpas_cli.runtime.arrow_errors import UNREADABLE

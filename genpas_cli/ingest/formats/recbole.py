@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from genpas_cli.ingest.columns.columns import Named
+from genpas_cli.ingest.columns.roles import Named
 from genpas_cli.ingest.formats.csv import DelimitedLog
 from genpas_cli.ingest.formats.log_file import Start
 from genpas_cli.ingest.formats.records import Record

@@ -10,7 +10,7 @@ from typing import Self
 
 import duckdb
 
-from genpas_cli.ingest.columns.columns import Column
+from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.files.sources import SourceFile
 from genpas_cli.ingest.formats.dialects import check_sequences
 from genpas_cli.ingest.formats.log_file import Start, TextLog

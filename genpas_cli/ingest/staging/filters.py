@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from genpas_cli.ingest.columns.columns import Column
+from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.quoting import identifier, literal
 from genpas_cli.ingest.staging.expressions import MOST_CHARACTERS, MOST_LEVELS, Node, Refusal, Size, all_nodes, size_of
 from genpas_cli.runtime.errors import MachineError, UsageError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -14,35 +14,11 @@ from genpas_cli.ingest.columns.times import common_type
 from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.quoting import identifier
 from genpas_cli.ingest.staging.rejects import Reason, Reasons, Rejects, clean_copy, locate
+from genpas_cli.ingest.staging.staged import Loaded, Part
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError
 from genpas_cli.runtime.progress import Progress
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one file gave to the table."""
-
-    log: LogFile
-    first: int
-    """`rowid` of its first row."""
-    staged: int
-    rejected: int
-    """Rows left out because the text is malformed."""
-
-    @property
-    def rows(self) -> int:
-        """Rows in the file."""
-        return self.staged + self.rejected
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """The table as loaded."""
-
-    plan: LoadPlan
-    parts: tuple[Part, ...]
 
 
 def load(con: duckdb.DuckDBPyConnection, plan: LoadPlan, scratch: Path, rejects: Rejects, progress: Progress) -> Loaded:

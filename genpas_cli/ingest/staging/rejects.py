@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from genpas_cli.ingest.columns.columns import Column
+from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.formats.log_file import LogFile
 from genpas_cli.ingest.formats.records import Record, not_text, readable
 from genpas_cli.runtime.errors import DataError, MachineError

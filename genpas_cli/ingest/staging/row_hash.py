@@ -12,7 +12,7 @@ from genpas_cli.ingest.columns.times import INTEGERS
 from genpas_cli.ingest.quoting import literal
 
 if TYPE_CHECKING:
-    from genpas_cli.ingest.columns.columns import Column, Roles
+    from genpas_cli.ingest.columns.roles import Column, Roles
     from genpas_cli.ingest.formats.log_file import LogFile
 
 _DEPTH = 4
