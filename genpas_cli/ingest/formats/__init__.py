@@ -7,7 +7,7 @@ detection, the plan, the names of outputs and the messages that list formats all
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 from genpas_cli.ingest.formats.names import LogFormat
 
