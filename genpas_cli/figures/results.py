@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from genpas_cli.figures.distribution.positions import Bin
 from genpas_cli.figures.distribution.target_figures import TargetFigures
-from genpas_cli.figures.drawing_data import Illustrations
+from genpas_cli.figures.illustrations import Illustrations
 
 BETTER: dict[str, Literal["lower", "higher"]] = {
     "kl_test_train": "lower", "kl_validation_train": "lower", "kl_train_test": "lower", "js_test_train": "lower",

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from genpas_cli.augment.source import opened_store
-from genpas_cli.figures.exact import check_stats_options, store_report
-from genpas_cli.figures.measured import other_pairs_report, pairs_report
 from genpas_cli.figures.options import StatsOptions
+from genpas_cli.figures.pairs_report import other_pairs_report, pairs_report
 from genpas_cli.figures.results import StatsReport
+from genpas_cli.figures.store_report import check_stats_options, store_report
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import NAME
 from genpas_cli.runtime.arguments import Sources, checked, source_names

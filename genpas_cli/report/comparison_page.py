@@ -8,7 +8,7 @@ from typing import Any
 from genpas_cli.report.curves import Looks, by_name, colours
 from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, chart, scale
 from genpas_cli.report.markup import Html, join, row, section, table, tag
-from genpas_cli.report.strategies import star
+from genpas_cli.report.strategy_tables import star
 from genpas_cli.report.theme import legend, looks, swatch
 from genpas_cli.report.wording import BY_KEY, best_places, count, exponent
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport

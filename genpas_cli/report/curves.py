@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genpas_cli.figures.distribution.positions import Bin
-from genpas_cli.figures.drawing_data import PopularityCurve
+from genpas_cli.figures.illustrations import PopularityCurve
 from genpas_cli.figures.results import StrategyFigures
 from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, Drawn, Rows, chart
 from genpas_cli.report.markup import Html

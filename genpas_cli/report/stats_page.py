@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from genpas_cli.figures.drawing_data import Illustrations
+from genpas_cli.figures.illustrations import Illustrations
 from genpas_cli.figures.results import StatsReport, StrategyFigures
 from genpas_cli.report import curves, heatmaps
 from genpas_cli.report.drawing import Canvas, Caption
 from genpas_cli.report.health import health_panel, held_out_words
 from genpas_cli.report.markup import Html, join, section, tag
-from genpas_cli.report.strategies import draws, fair_draw, meanings, measured_table, strategy_table
+from genpas_cli.report.strategy_tables import draws, fair_draw, meanings, measured_table, strategy_table
 from genpas_cli.report.theme import looks
 from genpas_cli.report.user_steps import user_steps
 from genpas_cli.report.wording import BY_KEY, best_of, decimals

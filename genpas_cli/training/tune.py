@@ -19,9 +19,9 @@ from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.selection import canonical_order, front, published
 from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.figures.distribution.targets import steps_of
-from genpas_cli.figures.exact import references_of
 from genpas_cli.figures.results import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.figures.store_passes import Candidate, Surveyor
+from genpas_cli.figures.store_report import references_of
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import number_as_json
 from genpas_cli.runtime.arguments import Sources, checked, source_names

@@ -17,7 +17,7 @@ from genpas_cli.figures.distribution.positions import binned, position_figures
 from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.figures.distribution.target_figures import References, TargetFigures, target_figures
 from genpas_cli.figures.distribution.targets import share, steps_of
-from genpas_cli.figures.drawings import illustrate
+from genpas_cli.figures.illustrate import illustrate
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import DrawnFigures, StatsReport, StrategyFigures
 from genpas_cli.figures.store_passes import Candidate, Survey, Surveyor

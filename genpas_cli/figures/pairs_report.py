@@ -22,10 +22,10 @@ from genpas_cli.figures.distribution.positions import TENTHS, binned
 from genpas_cli.figures.distribution.similarity import parse_similarity
 from genpas_cli.figures.distribution.target_figures import References, target_figures
 from genpas_cli.figures.distribution.targets import share
-from genpas_cli.figures.exact import check_stats_options, store_report
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import FairDrawFigures, FairTest, StatsReport, StrategyFigures
 from genpas_cli.figures.store_passes import Candidate, room_beside_figures
+from genpas_cli.figures.store_report import check_stats_options, store_report
 from genpas_cli.pairs.figure_source import GenpasPairs, OtherPairs, PairBatch, PairSource
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.machine import resolve, show_size

@@ -10,7 +10,7 @@ import numpy as np
 from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.target_figures import References
 from genpas_cli.figures.distribution.targets import steps_of
-from genpas_cli.figures.drawing_data import Illustrations, MapPoint, PopularityCurve, StepsOfUser
+from genpas_cli.figures.illustrations import Illustrations, MapPoint, PopularityCurve, StepsOfUser
 from genpas_cli.figures.store_passes import Candidate, Survey, Surveyor
 from genpas_cli.sampling.input_sampling import input_pmf
 from genpas_cli.sampling.kernels import Floats, Ints
