@@ -1,9 +1,9 @@
-"""The figures of pairs that exist: what shards hold, and whether they are a fair draw of what their manifest says."""
+"""The report of pairs that exist: what they hold, and whether shards are a fair draw by their manifest's strategy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 from genpas_cli.augment.source import opened_store
 from genpas_cli.augment.verify import check_store
 from genpas_cli.figures.distribution.alignment import TrainedTargets, TrainingPart, alignments
-from genpas_cli.figures.distribution.divergence import popularity_deciles
 from genpas_cli.figures.distribution.fairness import DrawnCuts, FairDraw, is_fair
-from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, items_of, windows
-from genpas_cli.figures.distribution.positions import TENTHS, binned
+from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, items_of, last_items
+from genpas_cli.figures.distribution.positions import TENTHS
 from genpas_cli.figures.distribution.similarity import parse_similarity
-from genpas_cli.figures.distribution.target_figures import References, target_figures
+from genpas_cli.figures.distribution.target_formulas import References
 from genpas_cli.figures.distribution.targets import share
+from genpas_cli.figures.figure import computed
+from genpas_cli.figures.gathered import GatheredPairs
 from genpas_cli.figures.options import StatsOptions
-from genpas_cli.figures.results import FairDrawFigures, FairTest, StatsReport, StrategyFigures
+from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.store_passes import Candidate, room_beside_figures
 from genpas_cli.figures.store_report import check_stats_options, store_report
+from genpas_cli.figures.table import FairDrawFigures, StrategyFigures
 from genpas_cli.pairs.figure_source import GenpasPairs, OtherPairs, PairBatch, PairSource
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.machine import resolve, show_size
@@ -46,7 +48,6 @@ class _StoreFacts:
     """By user from 0."""
     popularity: Ints
     """Training interactions by item."""
-    occurs: NDArray[np.bool_]
     references: References
 
 
@@ -80,10 +81,10 @@ def pairs_report(
         targets = _possible_targets(opened.store)
         room = _room_for_test(made, targets, opened.store.items, opened.machine.memory)
         others = check_stats_options(options) if options.strategy else []
-        expected, survey, references = store_report(
+        expected, counted, references = store_report(
             opened.store, options, str(directory), progress, first=made, strategies=others, illustrated=illustrated
         )
-        facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
+        facts = _StoreFacts(_train_lengths(opened.store), counted.train, references)
         measured = _with_biases(_measure(pairs, facts, options, name, progress), strategy)
         fair = _fair_draw(pairs, made, targets, opened.store, room, progress)
     return replace(expected, measured=measured, fair_draw=fair)
@@ -108,8 +109,8 @@ def other_pairs_report(
     with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
         vocabulary = pa.concat_arrays([batch.column(1) for batch in opened.store.vocabulary("items")])
         pairs = OtherPairs(paths, *columns, vocabulary)
-        expected, survey, references = store_report(opened.store, options, source, progress, illustrated=illustrated)
-        facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
+        expected, counted, references = store_report(opened.store, options, source, progress, illustrated=illustrated)
+        facts = _StoreFacts(_train_lengths(opened.store), counted.train, references)
         return replace(expected, measured=_measure(pairs, facts, options, name, progress))
 
 
@@ -166,7 +167,7 @@ def _measure(
             occurs |= counts > 0
         references = References(share(held["test"]), share(held["validation"]), occurs, options.epsilon)
     else:
-        occurs, references = facts.occurs, facts.references
+        references = facts.references
     room = room_beside_figures(pairs.items, 1, resolve(options).memory)
     ((alignment,),) = alignments(
         _PairInputs(pairs, similarity.window, progress), [TrainedTargets(p, rows)], held_out=held["test"], kernels=1,
@@ -174,14 +175,15 @@ def _measure(
     )  # fmt: skip
     lengths = totals.lengths / rows
     placed = int(totals.tenths.sum())
-    return StrategyFigures(
-        **asdict(target_figures(p, references)), name=name, alpha=None, beta=None, gamma=None, pairs=rows,
-        alignment=alignment.alignment, discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
-        similarity=str(similarity), mean_input_length=float(lengths @ np.arange(len(lengths))), inputs_per_target=None,
-        input_length_histogram=binned(lengths),
-        target_position_histogram=(totals.tenths / placed).tolist() if placed else None,
-        popularity_deciles=None if facts is None else popularity_deciles(p[occurs], facts.popularity[occurs]),
-        sequence_mass_by_length=binned(totals.sequences / rows) if placed else None, drawn=[],
+    gathered = GatheredPairs(
+        p=p, references=references, popularity=None if facts is None else facts.popularity, alignment=alignment,
+        mean_input_length=float(lengths @ np.arange(len(lengths))), input_lengths=lengths, cell_entropy=None,
+        target_tenths=(totals.tenths / placed).tolist() if placed else None,
+        sequence_lengths=totals.sequences / rows if placed else None,
+    )  # fmt: skip
+    biases = dict.fromkeys(("alpha", "beta", "gamma"))
+    return computed(
+        StrategyFigures, gathered, name=name, **biases, pairs=rows, similarity=str(similarity), drawn=[]
     )  # fmt: skip
 
 
@@ -207,7 +209,7 @@ class _PairInputs:
     def held_out(self, stage: str) -> Iterator[InputItems]:
         """See `InputSource.held_out`."""
         for batch in _watched(self._pairs, "test", stage, self._progress):
-            yield items_of(batch.target, windows(batch.values, batch.end, batch.length, self._window))
+            yield items_of(batch.target, last_items(batch.values, batch.end, batch.length, self._window))
 
     def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
         """See `InputSource.training`."""
@@ -217,7 +219,7 @@ class _PairInputs:
             target, end, length = batch.target[some], batch.end[some], batch.length[some]
             certain = (lengths == np.minimum(length, self._window)[:, None]).astype(np.float64)
             weight = np.full(len(target), 1 / rows)
-            inputs = windows(batch.values, end, length, self._window)
+            inputs = last_items(batch.values, end, length, self._window)
             yield TrainingPart(target, inputs, [certain], [(number, weight) for number in order])
 
 
@@ -266,4 +268,4 @@ def _fair_draw(
     for epoch in pairs.epochs():
         draw.add_epoch(partial(cuts, epoch))
     tests = draw.result()
-    return FairDrawFigures(is_fair(tests), made.draw, [FairTest(**test._asdict()) for test in tests])
+    return FairDrawFigures(is_fair(tests), made.draw, tests)

@@ -27,7 +27,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from genpas_cli.figures.results import StatsReport, StrategyFigures
+from genpas_cli.figures.figure import checked_keys
+from genpas_cli.figures.results import StatsReport
+from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.object_storage.uris import check_local
 
@@ -119,22 +121,10 @@ def _rule(path: str, table: str, level: Level, text: str) -> Rule:
         raise DataError(f"{path}, [{table}]: {bound!r} in {text!r} is no number", tip=_TIP) from error
 
 
-_DATA_KEYS = (
-    "users", "items", "interactions", "density", "length.min", "length.median", "length.mean", "length.p99",
-    "length.max", "repeats", "tied_events", "tied_test", "tied_validation", "tied_either", "cold_validation",
-    "cold_test", "leaked_test", "future_training", "split.train", "split.validation", "split.test",
-)  # fmt: skip
-_STRATEGY_KEYS = (
-    "pairs", "kl_test_train", "kl_validation_train", "kl_train_test", "js_test_train", "tv_test_train", "alignment",
-    "discrimination", "alignment_ratio", "target_coverage", "effective_targets", "target_gini", "mean_input_length",
-    "inputs_per_target",
-)  # fmt: skip
-
-
-def _keys(table: str) -> tuple[str, ...]:
+def _keys(table: str) -> list[str]:
     if table == "data":
-        return _DATA_KEYS
-    return (*_STRATEGY_KEYS, "fair") if table == "shards" else _STRATEGY_KEYS
+        return checked_keys(DataFigures)
+    return checked_keys(StrategyFigures) + (checked_keys(FairDrawFigures) if table == "shards" else [])
 
 
 def check(report: StatsReport, rules: list[Rule]) -> list[Check]:
@@ -151,9 +141,8 @@ def _checks(report: StatsReport, rule: Rule) -> Iterator[Check]:
         yield _check(rule, "data", {} if report.data is None else asdict(report.data))
     elif rule.table == "shards":
         values = {} if report.measured is None else asdict(report.measured)
-        if report.fair_draw is not None:
-            values["fair"] = int(report.fair_draw.fair)
-        yield _check(rule, "shards", values)
+        fair_draw = {} if report.fair_draw is None else asdict(report.fair_draw)
+        yield _check(rule, "shards", fair_draw | values)
     else:
         for figures in _named(report, rule):
             yield _check(rule, figures.name, asdict(figures))
@@ -176,5 +165,6 @@ def _check(rule: Rule, whose: str, values: dict[str, Any]) -> Check:
     value: Any = values
     for part in rule.key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
+    value = int(value) if isinstance(value, bool) else value
     held = rule.optional if value is None else _COMPARISONS[rule.comparison](float(value), rule.bound)
     return Check(rule.level, f"{whose}: {rule.text}", value, held)

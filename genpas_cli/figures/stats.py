@@ -36,7 +36,7 @@ def stats(  # all but two by keyword
         progress: told how far it is.
 
     Returns:
-        The figures; see `genpas_cli.figures.results` for each.
+        The figures; see `genpas_cli.figures.table` for each.
 
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.

@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from genpas_cli.figures.distribution.held_out import (
     HeldOutInputs,
     InputItems,
+    LastItems,
     MeanInputs,
     TargetGroup,
-    Windows,
     target_groups,
 )
 from genpas_cli.figures.distribution.similarity import Similarity
@@ -57,7 +57,7 @@ class TrainingPart(NamedTuple):
     """Some training targets."""
 
     target: NDArray[np.int32]
-    inputs: Windows
+    inputs: LastItems
     """Before them."""
     lengths: Sequence[Floats]
     """By input kernel: chances of the lengths 1.. in the window, (targets, window)."""
@@ -88,7 +88,7 @@ class TrainingInputs:
     """
 
     def __init__(
-        self, held_out: HeldOutInputs, target: NDArray[np.int32], inputs: Windows, similarity: Similarity
+        self, held_out: HeldOutInputs, target: NDArray[np.int32], inputs: LastItems, similarity: Similarity
     ) -> None:
         self._item = inputs.item
         sizes = np.arange(inputs.item.shape[1] + 1, dtype=np.float64)

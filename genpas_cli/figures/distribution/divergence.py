@@ -34,13 +34,8 @@ def kl_divergence(p: Floats, q: Floats, epsilon: float = EPSILON) -> float:
     return without_noise(float(terms.sum()))
 
 
-def js_divergence(p: Floats, q: Floats) -> float:
-    """Return the Jensen–Shannon divergence ½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q)/2, in nats: 0..ln 2."""
-    return float(js_terms(p, q).sum())
-
-
 def js_terms(p: Floats, q: Floats) -> Floats:
-    """Return what each item adds to the Jensen–Shannon divergence."""
+    """Return what each item adds to the Jensen–Shannon divergence ½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q)/2: 0..ln 2."""
     middle = (p + q) / 2
     return (_relative(p, middle) + _relative(q, middle)) / 2
 
@@ -50,9 +45,9 @@ def _relative(p: Floats, q: Floats) -> Floats:
         return np.where(p > 0, p * np.log(p / q), 0.0)
 
 
-def total_variation(p: Floats, q: Floats) -> float:
-    """Return ½ Σ |p − q|: 0..1, the mass that would have to move."""
-    return float(np.abs(p - q).sum()) / 2
+def tv_terms(p: Floats, q: Floats) -> Floats:
+    """Return what each item adds to the total variation ½ Σ |p − q|: 0..1, the mass that would have to move."""
+    return np.abs(p - q) / 2
 
 
 def entropy(p: Floats) -> float:

@@ -1,0 +1,169 @@
+"""How figures of a target distribution are computed: of p itself, and in expectation of N independently drawn pairs.
+
+Most figures are sums over items. The expectation of such a sum is exact, so that one function of an item's share serves
+both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genpas_cli.figures.distribution import divergence
+from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.store.sequence_source import HeldOut
+
+
+@dataclass(frozen=True)
+class References:
+    """What a training distribution is held against; arrays float64 (items + 1,) by item number."""
+
+    test: Floats | None
+    """Distribution of the test targets; None if there are none."""
+    validation: Floats | None
+    """Distribution of the validation targets; None if there are none."""
+    occurs: NDArray[np.bool_]
+    """Items that occur anywhere in the data: what coverage and Gini are taken over."""
+    epsilon: float = divergence.EPSILON
+    """Added to every probability in a KL divergence."""
+
+    def has(self, split: HeldOut) -> bool:
+        """Tell whether a split has targets."""
+        return getattr(self, split) is not None
+
+    def held_out(self, split: HeldOut) -> Floats:
+        """Return the distribution of a split's targets, where there are any."""
+        q = self.test if split == "test" else self.validation
+        assert q is not None, "formulas that need a split are left out without its targets"
+        return q
+
+
+@dataclass(frozen=True)
+class DrawnShares:
+    """Shares of the pairs that some items may have in a draw."""
+
+    item: Ints
+    """(n, 1)"""
+    share: Floats
+    """(n, width): possible counts of the item, divided by N."""
+    references: References
+
+    @cached_property
+    def log_share(self) -> Floats:
+        """Return ln(share + ε)."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.share + self.references.epsilon)
+
+    def held_out(self, split: HeldOut) -> Floats:
+        """Return float64 (n, 1): the items' shares of a split's targets."""
+        return self.references.held_out(split)[self.item]
+
+
+class IndependentDraws(Protocol):
+    """What is known of N independent draws from p besides sums over items."""
+
+    def coverage(self) -> float:
+        """Return the expected share of the items that are drawn at all."""
+        ...
+
+    def gini(self) -> float:
+        """Return the expected Gini coefficient, the counts of two items taken as independent."""
+        ...
+
+
+class TargetDistribution(Protocol):
+    """What has targets."""
+
+    @property
+    def p(self) -> Floats:
+        """float64 (items + 1,): the distribution of the training targets."""
+
+    @property
+    def references(self) -> References:
+        """The held-out targets."""
+
+
+@dataclass(frozen=True)
+class TargetFormula:
+    """The formula of one figure of a target distribution."""
+
+    exact: Callable[[Floats, References], float]
+    """Of p."""
+    against: HeldOut | None = None
+    """The split whose targets p is compared with: without targets there is no figure."""
+    terms: Callable[[DrawnShares], Floats] | None = None
+    """What an item adds to the sum, given its share of a draw, if the figure is made of a sum over items."""
+    expected: Callable[[float, IndependentDraws], float] | None = None
+    """The figure of N independent pairs, given the expectation of the sum; without it the figure has none."""
+
+    def has(self, references: References) -> bool:
+        """Tell whether the figure can be computed."""
+        return self.against is None or references.has(self.against)
+
+    def __call__(self, of: TargetDistribution) -> float | None:
+        """Return the figure of a distribution."""
+        return self.exact(of.p, of.references) if self.has(of.references) else None
+
+
+def item_sum(
+    terms: Callable[..., Floats], *, against: HeldOut | None = None, finish: Callable[[float], float] = float
+) -> TargetFormula:
+    """Return the formula of a sum over items.
+
+    Args:
+        terms: of the items' shares of the training targets and, if `against` is given, of those of that split.
+        against: see `TargetFormula`.
+        finish: makes the figure of the sum.
+    """
+
+    def exact(p: Floats, references: References) -> float:
+        return finish(float((terms(p) if against is None else terms(p, references.held_out(against))).sum()))
+
+    def drawn(of: DrawnShares) -> Floats:
+        if against is None:
+            return terms(of.share)
+        return terms(of.share, np.broadcast_to(of.held_out(against), of.share.shape))
+
+    return TargetFormula(exact, against, drawn, lambda total, _: finish(total))
+
+
+def kl_of_held_out(against: HeldOut) -> TargetFormula:
+    """Return the formula of KL(held-out ‖ train)."""
+
+    def exact(p: Floats, references: References) -> float:
+        return divergence.kl_divergence(references.held_out(against), p, references.epsilon)
+
+    def terms(of: DrawnShares) -> Floats:
+        q = of.held_out(against) + of.references.epsilon
+        with np.errstate(invalid="ignore"):
+            return np.where(q > 0, q * (np.log(np.where(q > 0, q, 1)) - of.log_share), 0.0)
+
+    return TargetFormula(exact, against, terms, lambda total, _: total)
+
+
+def kl_to_held_out(against: HeldOut) -> TargetFormula:
+    """Return the formula of KL(train ‖ held-out)."""
+
+    def exact(p: Floats, references: References) -> float:
+        return divergence.kl_divergence(p, references.held_out(against), references.epsilon)
+
+    def terms(of: DrawnShares) -> Floats:
+        q, share = of.held_out(against) + of.references.epsilon, of.share + of.references.epsilon
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = share * (of.log_share - np.log(q))
+        return np.where(share > 0, terms, 0.0)
+
+    return TargetFormula(exact, against, terms, lambda total, _: total)
+
+
+COVERAGE = TargetFormula(
+    lambda p, references: float((p[references.occurs] > 0).mean()), expected=lambda _, draws: draws.coverage()
+)
+GINI = TargetFormula(
+    lambda p, references: divergence.gini(p[references.occurs]), expected=lambda _, draws: draws.gini()
+)
