@@ -26,7 +26,6 @@ class GatheredPairs:
     p: Floats
     """float64 by item: the probability that a pair has this target."""
     references: References
-    """The held-out targets."""
     popularity: Ints | None
     """int64 by item: training interactions; None without a store."""
     alignment: Alignment

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,14 +107,14 @@ def target_figures(p: Floats, references: References) -> TargetFigures:
 def _mean_figures(several: Iterable[TargetFigures]) -> TargetFigures:
     rows = list(several)
     mean: dict[str, Any] = {}
-    for name in (field.name for field in fields(TargetFigures)):
-        values = [getattr(row, name) for row in rows]
-        mean[name] = None if None in values else float(np.mean(values))
+    for key in figures_in(TargetFigures):
+        values = [getattr(row, key) for row in rows]
+        mean[key] = None if None in values else float(np.mean(values))
     return TargetFigures(**mean)
 
 
 def independent_figures(p: Floats, pairs: int, references: References) -> TargetFigures:
-    """Return the expected figures of N independent pairs; None for a figure whose formula has no expectation.
+    """Return the expected figures of N independent pairs.
 
     `effective_targets` is exp of the expected entropy. `target_gini` takes the counts of two items as independent,
     which moves it by less than 1 / items.
@@ -182,8 +181,7 @@ class _IndependentSums:
 
     def figures(self) -> TargetFigures:
         values: dict[str, Any] = dict.fromkeys(figures_in(TargetFigures))
-        for key, formula in self._formulas.items():
-            values[key] = None if formula.expected is None else formula.expected(self._totals[key], self)
+        values |= {key: formula.expected(self._totals[key], self) for key, formula in self._formulas.items()}
         return TargetFigures(**values)
 
 

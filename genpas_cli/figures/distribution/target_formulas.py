@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.figures.distribution import divergence
+from genpas_cli.figures.distribution.divergence import EPSILON, gini, kl_divergence
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.store.sequence_source import HeldOut
 
@@ -29,7 +29,7 @@ class References:
     """Distribution of the validation targets; None if there are none."""
     occurs: NDArray[np.bool_]
     """Items that occur anywhere in the data: what coverage and Gini are taken over."""
-    epsilon: float = divergence.EPSILON
+    epsilon: float = EPSILON
     """Added to every probability in a KL divergence."""
 
     def has(self, split: HeldOut) -> bool:
@@ -76,18 +76,6 @@ class IndependentDraws(Protocol):
         ...
 
 
-class TargetDistribution(Protocol):
-    """What has targets."""
-
-    @property
-    def p(self) -> Floats:
-        """float64 (items + 1,): the distribution of the training targets."""
-
-    @property
-    def references(self) -> References:
-        """The held-out targets."""
-
-
 @dataclass(frozen=True)
 class TargetFormula:
     """The formula of one figure of a target distribution."""
@@ -98,15 +86,15 @@ class TargetFormula:
     """The split whose targets p is compared with: without targets there is no figure."""
     terms: Callable[[DrawnShares], Floats] | None = None
     """What an item adds to the sum, given its share of a draw, if the figure is made of a sum over items."""
-    expected: Callable[[float, IndependentDraws], float] | None = None
-    """The figure of N independent pairs, given the expectation of the sum; without it the figure has none."""
+    expected: Callable[[float, IndependentDraws], float] = lambda total, _: total
+    """The figure of N independent pairs, given the expectation of the sum."""
 
     def has(self, references: References) -> bool:
         """Tell whether the figure can be computed."""
         return self.against is None or references.has(self.against)
 
-    def __call__(self, of: TargetDistribution) -> float | None:
-        """Return the figure of a distribution."""
+    def __call__(self, of: Any) -> float | None:
+        """Return the figure of what has a distribution `p` and `references`."""
         return self.exact(of.p, of.references) if self.has(of.references) else None
 
 
@@ -135,35 +123,26 @@ def item_sum(
 def kl_of_held_out(against: HeldOut) -> TargetFormula:
     """Return the formula of KL(held-out ‖ train)."""
 
-    def exact(p: Floats, references: References) -> float:
-        return divergence.kl_divergence(references.held_out(against), p, references.epsilon)
-
     def terms(of: DrawnShares) -> Floats:
         q = of.held_out(against) + of.references.epsilon
         with np.errstate(invalid="ignore"):
             return np.where(q > 0, q * (np.log(np.where(q > 0, q, 1)) - of.log_share), 0.0)
 
-    return TargetFormula(exact, against, terms, lambda total, _: total)
+    return TargetFormula(lambda p, refs: kl_divergence(refs.held_out(against), p, refs.epsilon), against, terms)
 
 
 def kl_to_held_out(against: HeldOut) -> TargetFormula:
     """Return the formula of KL(train ‖ held-out)."""
 
-    def exact(p: Floats, references: References) -> float:
-        return divergence.kl_divergence(p, references.held_out(against), references.epsilon)
-
     def terms(of: DrawnShares) -> Floats:
         q, share = of.held_out(against) + of.references.epsilon, of.share + of.references.epsilon
         with np.errstate(divide="ignore", invalid="ignore"):
-            terms = share * (of.log_share - np.log(q))
-        return np.where(share > 0, terms, 0.0)
+            return np.where(share > 0, share * (of.log_share - np.log(q)), 0.0)
 
-    return TargetFormula(exact, against, terms, lambda total, _: total)
+    return TargetFormula(lambda p, refs: kl_divergence(p, refs.held_out(against), refs.epsilon), against, terms)
 
 
 COVERAGE = TargetFormula(
     lambda p, references: float((p[references.occurs] > 0).mean()), expected=lambda _, draws: draws.coverage()
 )
-GINI = TargetFormula(
-    lambda p, references: divergence.gini(p[references.occurs]), expected=lambda _, draws: draws.gini()
-)
+GINI = TargetFormula(lambda p, references: gini(p[references.occurs]), expected=lambda _, draws: draws.gini())
