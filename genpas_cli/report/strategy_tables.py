@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from genpas_cli.figures.figure import Figure, Shown, shown_in
+from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.table import PAIRS, FairDrawFigures, StrategyFigures, TargetFigures
 from genpas_cli.report.curves import Looks, colours
 from genpas_cli.report.drawing import ROW, Canvas, Caption, chart, scale
@@ -19,7 +19,8 @@ _DRAWS = {
     "enumerated": "M-.8,-.8H.8V.8H-.8Z",
     "independent": "M0,-1L1,.8H-1Z",
 }
-_ROWS = shown_in(StrategyFigures, Shown.PAGE)
+_GROUPS = list(dict.fromkeys(figure.group for figure in figures_in(StrategyFigures).values()))
+_ROWS = sorted(shown_in(StrategyFigures, Shown.PAGE), key=lambda figure: _GROUPS.index(figure.group))
 
 
 def strategy_table(strategies: Sequence[StrategyFigures], looks: Looks) -> Html:
