@@ -319,7 +319,7 @@ def figures_page(text: str) -> str:
     """Return explanation/figures.md with the table of each group as `genpas_cli.figures.table` has it now.
 
     Raises:
-        SystemExit: the page has no place for a group of figures, or one for a group that does not exist.
+        ValueError: the page has no place for a group of figures, or one for a group that does not exist.
     """
     from genpas_cli.figures.figure import figures_in
     from genpas_cli.figures.table import REPORTS, DrawnFigures, TargetFigures
@@ -337,7 +337,7 @@ def figures_page(text: str) -> str:
             row = (figure.label, name, what, figure.formula, span, figure.better or "", ", ".join(places))
             groups.setdefault(figure.group, []).append(row)
     if set(groups) != {found[2] for found in _FIGURES.finditer(text)}:
-        raise SystemExit(f"explanation/figures.md needs `<!-- figures: GROUP -->` for each of: {', '.join(groups)}")
+        raise ValueError(f"explanation/figures.md needs `<!-- figures: GROUP -->` for each of: {', '.join(groups)}")
     head = "| figure | key | what it is | formula | range | better | besides JSON in |"
     return _FIGURES.sub(lambda found: found[1] + _table(head, groups[found[2]]) + found[3], text)
 

@@ -1,4 +1,4 @@
-"""What only the HTML report draws: popularity curves, the (α, β) map, the three steps of one real user."""
+"""Computes what only the HTML report draws: popularity curves, the (α, β) map, the three steps of one real user."""
 
 from __future__ import annotations
 

@@ -1,19 +1,7 @@
 """Rules over the figures of a report: `genpas stats --check RULES.toml`, a gate for pipelines.
 
-    [data]                          # figures of the data
-    warn = ["tied_either < 0.2", "cold_test? < 0.05"]
-    fail = ["split.test > 0"]
-
-    [every-strategy]                # figures of each strategy
-    fail = ["kl_test_train < 1.0"]
-
-    [strategy."1,0,0"]              # of one, by name
-    warn = ["target_coverage > 0.95"]
-
-    [shards]                        # of a pairs directory: what its shards hold; `fair` is 1 or 0, with --store
-    fail = ["fair == 1"]
-
-A figure that has no value (nothing is held out, say) breaks its rule, unless a `?` follows the key.
+The form of the file is in docs/how-to/gate-a-pipeline.md, and in `default_rules.toml` beside this module. A figure
+without a value (nothing is held out, for example) breaks its rule, unless a `?` follows the key.
 """
 
 from __future__ import annotations
@@ -54,7 +42,7 @@ class Rule:
     text: str
     key: str
     optional: bool
-    """Whether a figure without a value is let pass."""
+    """Whether a figure without a value keeps the rule."""
     comparison: str
     bound: float
 
@@ -65,7 +53,7 @@ class Check:
 
     level: Level
     rule: str
-    """The rule as written, with whose figure it is: `1,0,0: kl_test_train < 1.0`."""
+    """The rule as written, after the name of its strategy: `1,0,0: kl_test_train < 1.0`."""
     value: float | None
     held: bool
 
@@ -128,7 +116,7 @@ def _keys(table: str) -> list[str]:
 
 
 def check(report: StatsReport, rules: list[Rule]) -> list[Check]:
-    """Hold the rules against a report, in their order.
+    """Check a report by rules, in their order.
 
     Raises:
         DataError: a rule speaks of a strategy that the report does not have.

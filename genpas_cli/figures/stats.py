@@ -1,4 +1,4 @@
-"""`stats`: what a choice of α, β, γ does to the training pairs; exact from a store or logs, measured on shards."""
+"""The job of `genpas stats`: finds out what the source is, and makes the report of a store, logs or pairs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stats(  # all but two by keyword
     Args:
         sources: one store; or logs (files, globs, directories, "-"), which are ingested first; or a pairs directory,
             whose shards are measured; or, with `input_column` and `target_column`, Parquet files of another tool.
-        options: which strategies, and how they are looked at.
+        options: the strategies, and how figures are computed.
         ingest_options: how logs are read; not for a store.
         store: for pairs, the store they were made from: what they should be is shown beside what they are.
         illustrated: also compute what only the HTML report draws.

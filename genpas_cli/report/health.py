@@ -1,4 +1,4 @@
-"""The health of the data in a report: numbers with what they mean, and what to look at before any strategy."""
+"""The panel about the data on the HTML page: warnings, and numbers with their meaning."""
 
 from __future__ import annotations
 

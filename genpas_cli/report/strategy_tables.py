@@ -1,4 +1,4 @@
-"""Strategies side by side in a report: the table of their figures, exact and drawn figures, shards and their tests."""
+"""Tables of strategies on the HTML page: figures side by side, finite draws, shards and the tests of a fair draw."""
 
 from __future__ import annotations
 
