@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from genpas_cli.figures.distribution.alignment import Alignment
-from genpas_cli.figures.distribution.divergence import entropy, popularity_deciles
-from genpas_cli.figures.distribution.target_formulas import References
+from genpas_cli.figures.distribution.divergence import References, entropy, popularity_deciles
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.store.sequence_source import HeldOut
 

@@ -7,8 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from genpas_cli.figures.distribution.divergence import kl_divergence
-from genpas_cli.figures.distribution.target_formulas import References
+from genpas_cli.figures.distribution.divergence import References, kl_divergence
 from genpas_cli.figures.distribution.targets import steps_of
 from genpas_cli.figures.illustrations import Illustrations, MapPoint, PopularityCurve, StepsOfUser
 from genpas_cli.figures.store_passes import Candidate, StoreCounts, StorePasses

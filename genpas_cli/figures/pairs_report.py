@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from genpas_cli.augment.source import opened_store
 from genpas_cli.augment.verify import check_store
 from genpas_cli.figures.distribution.alignment import TrainedTargets, TrainingPart, alignments
+from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.fairness import DrawnCuts, FairDraw, is_fair
 from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, items_of, last_items
 from genpas_cli.figures.distribution.positions import TENTHS
 from genpas_cli.figures.distribution.similarity import parse_similarity
-from genpas_cli.figures.distribution.target_formulas import References
 from genpas_cli.figures.distribution.targets import share
 from genpas_cli.figures.figure import computed
 from genpas_cli.figures.gathered import GatheredPairs

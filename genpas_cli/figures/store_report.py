@@ -11,10 +11,10 @@ from genpas_cli.augment.planning import parse_max_input, parse_pairs, usable_his
 from genpas_cli.augment.target_where import refuse_windows
 from genpas_cli.figures.data_health import data_figures
 from genpas_cli.figures.distribution.alignment import Alignment
+from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.finite import independent_figures, target_figures
 from genpas_cli.figures.distribution.positions import position_figures
 from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
-from genpas_cli.figures.distribution.target_formulas import References
 from genpas_cli.figures.distribution.targets import share, steps_of
 from genpas_cli.figures.figure import computed
 from genpas_cli.figures.gathered import GatheredPairs

@@ -12,10 +12,19 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
-from genpas_cli.figures.distribution.divergence import entropy_terms, js_terms, tv_terms, without_noise
+from genpas_cli.figures.distribution.divergence import (
+    COVERAGE,
+    GINI,
+    entropy_terms,
+    item_sum,
+    js_terms,
+    kl_of_held_out,
+    kl_to_held_out,
+    tv_terms,
+    without_noise,
+)
 from genpas_cli.figures.distribution.fairness import StepTest
 from genpas_cli.figures.distribution.positions import Bin, binned
-from genpas_cli.figures.distribution.target_formulas import COVERAGE, GINI, item_sum, kl_of_held_out, kl_to_held_out
 from genpas_cli.figures.figure import NUMBER, Shown, figure
 from genpas_cli.figures.gathered import GatheredData, GatheredPairs
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genpas_cli.figures.distribution.target_formulas import DrawnShares, References, TargetFormula
+from genpas_cli.figures.distribution.divergence import DrawnShares, References, TargetFormula
 from genpas_cli.figures.distribution.targets import Targets, TargetSteps, TargetWeights
 from genpas_cli.figures.figure import computed, figures_in
 from genpas_cli.figures.table import TargetFigures
@@ -119,10 +119,10 @@ def independent_figures(p: Floats, pairs: int, references: References) -> Target
     `effective_targets` is exp of the expected entropy. `target_gini` takes the counts of two items as independent,
     which moves it by less than 1 / items.
     """
-    return _IndependentSums(pairs, references, p).figures()
+    return IndependentSums(pairs, references, p).figures()
 
 
-class _IndependentSums:
+class IndependentSums:
     """Expectations of sums over items."""
 
     def __init__(self, pairs: int, references: References, p: Floats) -> None:
@@ -169,7 +169,7 @@ class _IndependentSums:
         self._spread[first : first + len(at)] += spread
 
     def coverage(self) -> float:
-        """See `IndependentDraws.coverage`."""
+        """Return the expected share of the items that are drawn at all."""
         missed = np.exp(self._pairs * np.log1p(-np.minimum(self._p[self._references.occurs], _JUST_BELOW_ONE)))
         return float(1 - missed.mean())
 
@@ -180,6 +180,7 @@ class _IndependentSums:
         return apart / (self._size * self._pairs)
 
     def figures(self) -> TargetFigures:
+        """Return the figures; None where nothing is held out to compare with."""
         values: dict[str, Any] = dict.fromkeys(figures_in(TargetFigures))
         values |= {key: formula.expected(self._totals[key], self) for key, formula in self._formulas.items()}
         return TargetFigures(**values)

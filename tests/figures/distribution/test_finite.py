@@ -13,8 +13,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from genpas_cli.figures.distribution import finite
+from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.finite import OFFSETS, independent_figures, target_figures
-from genpas_cli.figures.distribution.target_formulas import References
 from genpas_cli.figures.distribution.targets import TargetDistributions, TargetWeights, steps_of
 from genpas_cli.figures.figure import figures_in
 from genpas_cli.figures.store_passes import targets_of
