@@ -282,6 +282,9 @@ def _field_table(kind: type) -> str:
     documented: dict[str, str] = {}
     for owner in reversed(kind.__mro__[:-1]):
         documented |= _field_docstrings(owner)
+    for field in dataclasses.fields(kind):
+        if figure := field.metadata.get("figure"):
+            documented[field.name] = figure.meaning
     rows = [(f"`{f.name}`", f"`{f.type}`", documented.get(f.name, "")) for f in dataclasses.fields(kind)]
     return _table("| field | type | what it is |", rows)
 
@@ -306,6 +309,39 @@ def _error_table() -> str:
     return lead + _table("| class | base | when |", rows)
 
 
+# ----------------------------------------------------------------------------------------------------------- figures
+
+_FIGURES = re.compile(r"(<!-- figures: (.+?) -->\n\n).*?(\n\n<!-- end of figures -->)", re.DOTALL)
+_PLACES = {"terminal": "TERMINAL", "CSV": "CSV", "page": "PAGE", "`--check`": "CHECK"}
+
+
+def figures_page(text: str) -> str:
+    """Return explanation/figures.md with the table of each group as `genpas_cli.figures.table` has it now.
+
+    Raises:
+        ValueError: the page has no place for a group of figures, or one for a group that does not exist.
+    """
+    from genpas_cli.figures.figure import figures_in
+    from genpas_cli.figures.table import REPORTS, DrawnFigures, TargetFigures
+
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for kind in REPORTS:
+        for key, figure in figures_in(kind).items():
+            if kind is DrawnFigures and key in figures_in(TargetFigures):
+                continue  # the same figures, of what is drawn
+            name = f"`{'drawn.' if kind is DrawnFigures else ''}{key}`"
+            what = figure.meaning
+            what += f" Keys: {', '.join(f'`{key}.{part}`' for part in figure.parts)}." if figure.parts else ""
+            span = ", ".join(filter(None, (figure.range, figure.unit)))
+            places = [place for place, flag in _PLACES.items() if any(flag in str(each.name) for each in figure.shown)]
+            row = (figure.label, name, what, figure.formula, span, figure.better or "", ", ".join(places))
+            groups.setdefault(figure.group, []).append(row)
+    if set(groups) != {found[2] for found in _FIGURES.finditer(text)}:
+        raise ValueError(f"explanation/figures.md needs `<!-- figures: GROUP -->` for each of: {', '.join(groups)}")
+    head = "| figure | key | what it is | formula | range | better | besides JSON in |"
+    return _FIGURES.sub(lambda found: found[1] + _table(head, groups[found[2]]) + found[3], text)
+
+
 # ----------------------------------------------------------------------------------------------------------- writing
 
 
@@ -321,7 +357,9 @@ def generated() -> dict[str, str]:
     """Return the text of every generated file, by its path below docs/."""
     from docs.images.three_steps import picture
 
+    figures = "explanation/figures.md"
     return {
+        figures: figures_page((ROOT / "docs" / figures).read_text(encoding="utf-8")),
         "reference/cli.md": cli_page(),
         "reference/exit-codes.md": exit_codes_page(),
         "reference/python-api.md": api_page(),

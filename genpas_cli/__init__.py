@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from genpas_cli.export.job import ExportReport, export, export_stream
     from genpas_cli.export.options import ExportOptions
     from genpas_cli.figures.options import StatsOptions
-    from genpas_cli.figures.results import Configuration, DataFigures, StatsReport, StrategyFigures, TuneReport
+    from genpas_cli.figures.results import Configuration, StatsReport, TuneReport
     from genpas_cli.figures.stats import stats
+    from genpas_cli.figures.table import DataFigures, StrategyFigures
     from genpas_cli.ingest.job import IngestReport, ingest
     from genpas_cli.ingest.options import IngestOptions
     from genpas_cli.ingest.plan import IngestPlan, plan_ingest
@@ -51,13 +52,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "AugmentOptions": "augment.options", "AugmentReport": "augment.job", "CheckFailedError": "runtime.errors",
     "CompareOptions": "training.options", "CompareReport": "training.comparison", "Compared": "training.comparison",
-    "Configuration": "figures.results", "DataError": "runtime.errors", "DataFigures": "figures.results",
+    "Configuration": "figures.results", "DataError": "runtime.errors", "DataFigures": "figures.table",
     "ExportOptions": "export.options", "ExportReport": "export.job", "FreshPairs": "augment.fresh",
     "GenpasError": "runtime.errors", "IngestOptions": "ingest.options", "IngestPlan": "ingest.plan",
     "IngestReport": "ingest.job", "IntegrityError": "runtime.errors", "MachineError": "runtime.errors",
     "MachineOptions": "runtime.machine", "MergeReport": "augment.merge", "PairStream": "augment.job",
     "RunsOptions": "training.options", "SeedRun": "training.comparison", "StatsOptions": "figures.options",
-    "StatsReport": "figures.results", "Strategy": "sampling.strategy", "StrategyFigures": "figures.results",
+    "StatsReport": "figures.results", "Strategy": "sampling.strategy", "StrategyFigures": "figures.table",
     "TrainOptions": "training.options", "TrainReport": "training.job", "TuneOptions": "training.options",
     "TuneReport": "figures.results", "UsageError": "runtime.errors", "VerifyReport": "augment.verify",
     "augment": "augment.job", "augment_stream": "augment.job", "compare": "training.compare", "export": "export.job",

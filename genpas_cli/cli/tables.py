@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genpas_cli.cli import console
-from genpas_cli.figures.results import BETTER, DataFigures, StatsReport, StrategyFigures, TuneReport, strategy_as_json
+from genpas_cli.figures.figure import Figure, Shown, shown_in
+from genpas_cli.figures.results import StatsReport, TuneReport
+from genpas_cli.figures.table import DataFigures, StrategyFigures
 from genpas_cli.report.wording import best_places
 from genpas_cli.runtime.wording import counted, percent, time_range
 from genpas_cli.training.comparison import ACCURACY, CompareReport
@@ -19,26 +21,6 @@ if TYPE_CHECKING:
 MARK = "*"
 """Stands behind the better figure: seen without colour, and by who hears the table read."""
 
-_FIGURES = {
-    "pairs": "pairs",
-    "kl_test_train": "KL(test ‖ train)",
-    "kl_validation_train": "KL(validation ‖ train)",
-    "kl_train_test": "KL(train ‖ test)",
-    "js_test_train": "Jensen–Shannon, test",
-    "tv_test_train": "total variation, test",
-    "target_coverage": "target coverage",
-    "effective_targets": "effective targets",
-    "target_gini": "target Gini",
-    "alignment": "alignment A",
-    "discrimination": "discrimination D",
-    "alignment_ratio": "A / D",
-    "mean_input_length": "mean input length",
-    "inputs_per_target": "inputs per target",
-}
-_OF_DRAWS = ("kl_test_train", "target_coverage")
-"""Figures shown for a finite draw too; all of them are in the JSON."""
-
-_AS_SHARE = ("target_coverage",)
 _FOUR_DIGITS = 1000
 
 
@@ -71,34 +53,29 @@ def _data_lines(data: DataFigures) -> list[str]:
     ]
     if data.time_range is not None:
         lines.append(f"time {time_range(data.time_range)}")
-    shares = {
-        "repeats": data.repeats, "tied events": data.tied_events, "held out by a tie": data.tied_either,
-        "cold validation": data.cold_validation, "cold test": data.cold_test, "leaked test": data.leaked_test,
-        "training later than test": data.future_training,
-    }  # fmt: skip
-    lines.append(", ".join(f"{name} {percent(value)}" for name, value in shares.items() if value is not None))
+    shares = [(figure, getattr(data, figure.key)) for figure in shown_in(DataFigures, Shown.TERMINAL)]
+    lines.append(", ".join(f"{each.label} {_written(each, value)}" for each, value in shares if value is not None))
     return lines
 
 
 def _table(columns: Sequence[StrategyFigures], *, compared: bool) -> Table:
     table = console.table("", *(figures.name for figures in columns))
-    values = [strategy_as_json(figures) for figures in columns]
-    for key, label in _FIGURES.items():
-        row = [value[key] for value in values]
+    for figure in shown_in(StrategyFigures, Shown.TERMINAL):
+        row = [getattr(each, figure.key) for each in columns]
         if all(value is None for value in row):
             continue
-        table.add_row(label, *_marked(key, row, compared=compared))
-        if key in _OF_DRAWS:
+        table.add_row(figure.label, *_marked(figure, row, compared=compared))
+        if Shown.TERMINAL_DRAWS in figure.shown:
             for index, kind in enumerate(("as augment draws", "independent")):
-                drawn = [value["drawn"][index][key] if value["drawn"] else None for value in values]
+                drawn = [getattr(each.drawn[index], figure.key) if each.drawn else None for each in columns]
                 if any(value is not None for value in drawn):
-                    table.add_row(f"  {kind}", *_marked(key, drawn, compared=compared))
+                    table.add_row(f"  {kind}", *_marked(figure, drawn, compared=compared))
     return table
 
 
-def _marked(key: str, row: Sequence[float | None], *, compared: bool) -> list[str]:
-    texts = [_shown(key, value) for value in row]
-    return _with_marks(texts, row, BETTER[key]) if compared and key in BETTER else texts
+def _marked(figure: Figure, row: Sequence[float | None], *, compared: bool) -> list[str]:
+    texts = [_written(figure, value) for value in row]
+    return _with_marks(texts, row, figure.better) if compared and figure.better else texts
 
 
 def _with_marks(texts: Sequence[str], values: Sequence[float | None], better: str) -> list[str]:
@@ -106,27 +83,25 @@ def _with_marks(texts: Sequence[str], values: Sequence[float | None], better: st
     return [text + (MARK if at in best else " ") for at, text in enumerate(texts)]
 
 
-def _shown(key: str, value: float | None) -> str:
+def _written(figure: Figure, value: float | None) -> str:
+    return percent(value, figure.digits) if figure.is_share and value is not None else _number(value)
+
+
+def _number(value: float | None) -> str:
     if value is None:
         return "–"
-    if key in _AS_SHARE:
-        return percent(value)
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.0f}" if abs(value) >= _FOUR_DIGITS else f"{value:z#.4g}"
 
 
 def print_csv(report: StatsReport) -> None:
-    """Print one row a strategy, the figures that are numbers or texts, on stdout."""
+    """Print one row per strategy, the figures that are numbers or texts, on stdout."""
     columns = ([] if report.measured is None else [report.measured]) + report.strategies
-    rows: list[dict[str, Any]] = [
-        {key: value for key, value in strategy_as_json(figures).items() if not isinstance(value, list)}
-        for figures in columns
-    ]
-    keys = [key for key in rows[0] if key != "drawn" and not key.endswith(("histogram", "deciles", "by_length"))]
-    writer = csv.DictWriter(sys.stdout, keys, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    keys = [figure.key for figure in shown_in(StrategyFigures, Shown.CSV)]
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(keys)
+    writer.writerows([getattr(each, key) for key in keys] for each in columns)
 
 
 def print_comparison(report: CompareReport) -> None:
@@ -140,7 +115,7 @@ def print_comparison(report: CompareReport) -> None:
             each.name, test, "–" if each.test_deviation is None else f"{each.test_deviation[ACCURACY]:.4f}",
             f"{each.test['recall@10']:.4f}",
             "–" if gap is None else f"{gap.value:+z.4f} ({gap.low:+z.4f} to {gap.high:+z.4f})",
-            f"{each.validation[ACCURACY]:.4f}", _shown("", each.kl_validation_train), _shown("", each.alignment_ratio),
+            f"{each.validation[ACCURACY]:.4f}", _number(each.kl_validation_train), _number(each.alignment_ratio),
         )  # fmt: skip
     out.print(table)
     out.print(
@@ -165,7 +140,7 @@ def print_search(report: TuneReport) -> None:
     for row in shown:
         figures = (row.kl, row.kl_drawn, row.alignment, row.discrimination, row.alignment_ratio)
         ranks = ("–" if rank is None else str(rank) for rank in (row.front_rank, row.published_rank))
-        table.add_row(row.name, *(_shown("", value) for value in figures), *ranks)
+        table.add_row(row.name, *(_number(value) for value in figures), *ranks)
     out.print(table)
     left = len(report.configurations) - len(shown)
     more = f"; {left:,} more in --json and --html" if left else ""

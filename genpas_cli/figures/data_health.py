@@ -1,4 +1,4 @@
-"""The health of a log: what its store knows, and what one pass found."""
+"""The figures of the data itself: what its store knows, what one pass counted, and how its times overlap."""
 
 from __future__ import annotations
 
@@ -6,40 +6,31 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from genpas_cli.figures.distribution.divergence import popularity_deciles
-from genpas_cli.figures.distribution.targets import share
-from genpas_cli.figures.results import DataFigures
-from genpas_cli.figures.store_passes import Survey
-from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.figures.figure import computed
+from genpas_cli.figures.gathered import GatheredData
+from genpas_cli.figures.store_passes import StoreCounts
+from genpas_cli.figures.table import DataFigures
+from genpas_cli.sampling.kernels import Floats
 from genpas_cli.store.store import Store
 
 _TIME_BYTES = 24
 """Of a test interaction while the times of a part of them are sorted."""
 
 
-def data_figures(store: Store, survey: Survey, memory: int) -> DataFigures:
-    """Return the figures of the data, of a survey that went through the test split; some bytes of memory are free."""
-    meta, items = store.meta, int(survey.occurs.sum())
+def data_figures(store: Store, counts: StoreCounts, memory: int) -> DataFigures:
+    """Return the figures of the data.
+
+    Args:
+        store: the store.
+        counts: of a pass that went through the test split.
+        memory: bytes that may be taken.
+    """
     leaked, future = _leakage(store, memory)
-    test = share(survey.targets["test"])
-    return DataFigures(
-        users=meta["users"], items=items, interactions=meta["interactions"],
-        density=meta["interactions"] / (meta["users"] * items), length=meta["length"], time_range=meta["time_range"],
-        repeats=survey.repeats / meta["interactions"],
-        tied_events=meta["ties"]["tied_events"], tied_test=meta["ties"]["tied_test"],
-        tied_validation=meta["ties"]["tied_validation"], tied_either=meta["ties"]["tied_either"],
-        cold_validation=_cold(survey.targets["validation"], survey.train),
-        cold_test=_cold(survey.targets["test"], survey.train), leaked_test=leaked, future_training=future,
-        split={"train": meta["split"]["train"]} | {name: int(c.sum()) for name, c in survey.targets.items()},
-        test_popularity_deciles=(
-            None if test is None else popularity_deciles(test[survey.occurs], survey.train[survey.occurs])
-        ),
+    gathered = GatheredData(
+        meta=store.meta, occurs=counts.occurs, train=counts.train, targets=counts.targets, repeats=counts.repeats,
+        leaked_test=leaked, future_training=future,
     )  # fmt: skip
-
-
-def _cold(targets: Ints, train: Ints) -> float | None:
-    total = int(targets.sum())
-    return float(targets[train == 0].sum() / total) if total else None
+    return computed(DataFigures, gathered)
 
 
 def _leakage(store: Store, memory: int) -> tuple[float | None, float | None]:

@@ -1,4 +1,4 @@
-"""What figures take of a memory limit, and which limit they need."""
+"""How much memory figures take, and the smallest memory limit that they need."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import math
 from genpas_cli.store.opening import LEAST_STORE_MEMORY, store_memory
 
 _FIGURES_MEMORY = 300 * 2**20
-"""Bytes that `stats` and `tune` take whatever the store: `FIXED_MEMORY`, and what is computed of a run of sequences."""
+"""Bytes that `stats` and `tune` take for every store: the interpreter, the libraries, and one run of sequences."""
 
 LEAST_ROOM = 8 * 2**20
-"""Bytes for the held-out inputs of a group of targets at least: each group is two passes."""
+"""Smallest number of bytes for the held-out inputs of one group of targets; each group takes two passes."""
 
 _ITEM_BYTES, _TARGET_BYTES = 80, 50
-"""Of an item in `stats` and `tune`: what is counted once, and for each strategy that differs in its targets."""
+"""Bytes per item: those counted once, and those for each strategy with targets of its own."""
 
 
 def figures_memory(items: int, strategies: int, memory: int) -> int:
-    """Return the bytes that figures of so many strategies' targets take, of a limit."""
+    """Return the bytes that the figures of a number of strategies take under a memory limit."""
     duckdb = store_memory(memory) - LEAST_STORE_MEMORY
     return _FIGURES_MEMORY + duckdb + items * (_ITEM_BYTES + strategies * _TARGET_BYTES)
 
 
 def limit_for_figures(items: int, strategies: int) -> int:
-    """Return the least memory limit under which they leave `LEAST_ROOM`: three quarters of what is more are theirs."""
+    """Return the smallest limit that leaves `LEAST_ROOM` beside the figures; DuckDB takes a quarter of all above it."""
     return math.ceil((figures_memory(items, strategies, 0) + LEAST_ROOM - LEAST_STORE_MEMORY) * 4 / 3)
 
 
 def strategies_at_once(items: int, memory: int) -> int:
-    """Return how many strategies' targets half of the memory holds the figures of; 1 at least."""
+    """Return the number of strategies whose figures fit into half of the memory; at least 1."""
     return max((memory - figures_memory(items, 0, memory)) // 2 // (items * _TARGET_BYTES), 1)

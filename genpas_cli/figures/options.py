@@ -1,4 +1,4 @@
-"""The options of figures: of `stats`, and of every job that takes figures of pairs."""
+"""The options of `stats`, and those of every job that computes figures of pairs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ FIGURES = "Figures"
 
 @dataclass(frozen=True, kw_only=True)
 class FigureOptions(TargetOptions):
-    """How figures of pairs are taken."""
+    """How figures of pairs are computed."""
 
     max_input: str = option(
-        "50", "Inputs are cut to their most recent so many items; none keeps all.", metavar="L|none", panel=FIGURES
+        "50", "Keep at most the L most recent items of an input; none: no limit.", metavar="L|none", panel=FIGURES
     )
     similarity: str = option(
         "containment@10",
-        "How inputs are compared for alignment: containment, recall, cosine or overlap, of the last so many items.",
+        "How inputs are compared for alignment: containment, recall, cosine or overlap of their last N items.",
         metavar="NAME[@N]", panel=FIGURES,
     )  # fmt: skip
     epsilon: float = option(1e-10, "Added to every item's probability in KL divergences.", metavar="E", panel=FIGURES)
@@ -35,10 +35,12 @@ class StatsOptions(FigureOptions):
         metavar=STRATEGY, panel=FIGURES,
     )  # fmt: skip
     pairs: str | None = option(
-        None, "How many pairs the figures of a finite draw are for: a number, or a multiple such as 2x of "
-        "Multi-Target's count. (default: 1x; for a name as many as it enumerates)", metavar="N|2x", panel=FIGURES,
+        None, "Number of pairs of the finite draws: a number, or a multiple such as 2x of Multi-Target's number. "
+        "(default: 1x; for a name, the number that it enumerates)", metavar="N|2x", panel=FIGURES,
     )  # fmt: skip
     input_column: str | None = option(
-        None, "SOURCE is Parquet of another tool: its column of input lists.", metavar="NAME", panel=FIGURES
+        None, "For Parquet files of another tool: the column of input lists.", metavar="NAME", panel=FIGURES
     )
-    target_column: str | None = option(None, "Likewise: its column of targets.", metavar="NAME", panel=FIGURES)
+    target_column: str | None = option(
+        None, "For Parquet files of another tool: the column of targets.", metavar="NAME", panel=FIGURES
+    )

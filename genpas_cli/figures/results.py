@@ -1,136 +1,15 @@
-"""The figures of a report, as `--json` prints them. Each is documented here: unit, range, direction; shares are 0..1.
+"""The reports of `stats` and `tune`, as the library returns them and `--json` prints them.
 
-`BETTER` says which way is better where one is; the marks in tables and the winners of `tune` follow it.
+The figures in them are declared in `genpas_cli.figures.table`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from genpas_cli.figures.distribution.positions import Bin
-from genpas_cli.figures.distribution.target_figures import TargetFigures
-from genpas_cli.figures.drawing_data import Illustrations
-
-BETTER: dict[str, Literal["lower", "higher"]] = {
-    "kl_test_train": "lower", "kl_validation_train": "lower", "kl_train_test": "lower", "js_test_train": "lower",
-    "tv_test_train": "lower", "alignment": "higher", "discrimination": "lower", "alignment_ratio": "higher",
-    "target_coverage": "higher", "effective_targets": "higher",
-}  # fmt: skip
-"""Figures of a strategy that have a better side; the others describe."""
-
-
-@dataclass(frozen=True)
-class DataFigures:
-    """The health of the data itself, whatever is drawn from it."""
-
-    users: int
-    """Users in the store."""
-    items: int
-    """Items that occur."""
-    interactions: int
-    density: float
-    """interactions / (users · items); above 1 where users repeat themselves much."""
-    length: dict[str, float]
-    """Interactions a user: `min`, `median`, `mean`, `p99`, `max`."""
-    time_range: list[Any] | None
-    """First and last time; None without times."""
-    repeats: float
-    """Share of interactions with an item that their user has had before."""
-    tied_events: float
-    """Share of interactions that share user and time with another: their order is the log's, or the tie rule's."""
-    tied_test: float
-    """Share of users with something held out whose first test event has the time of the event before it."""
-    tied_validation: float
-    """Likewise for their first validation event."""
-    tied_either: float
-    """Either of the two: what is held out there was decided by the tie rule and not by time."""
-    cold_validation: float | None
-    """Share of validation targets whose item does not occur in training: no model can have learned it."""
-    cold_test: float | None
-    """Share of test targets whose item does not occur in training."""
-    leaked_test: float | None
-    """Share of test interactions that precede some training interaction in global time: training then knows something
-    of what was the future. Close to 1 under leave-one-out, 0 under a split by time. None without times or test."""
-    future_training: float | None
-    """How much so: the chance that a training interaction is later than a test interaction, both taken at random."""
-    split: dict[str, int]
-    """Interactions in `train`, and targets in `validation` and `test`."""
-    test_popularity_deciles: list[float] | None
-    """Share of test targets on each tenth of the items, the most popular in training first."""
-
-
-@dataclass(frozen=True)
-class DrawnFigures(TargetFigures):
-    """What a finite draw of so many pairs gives, in expectation: figures that are not linear in p."""
-
-    draw: str
-    """`independent`: expectation; `balanced`: mean over four offsets; `enumerated`: the pairs themselves."""
-    pairs: int
-
-
-@dataclass(frozen=True)
-class StrategyFigures(TargetFigures):
-    """The training pairs of one strategy: exact figures of p(x, y), no pair drawn; or those that shards hold."""
-
-    name: str
-    """`last-target`, `multi-target`, `slide-window`, or the triple as given."""
-    alpha: float | str | None
-    """Sequence bias; null where no power is exact. Infinities are "inf" and "-inf"."""
-    beta: float | str | None
-    """Target bias."""
-    gamma: float | str | None
-    """Input bias."""
-    pairs: int
-    """Pairs N: as many as Multi-Target has for a triple, those of the enumeration for a name, unless `--pairs`."""
-    alignment: float | None
-    """Mean similarity of held-out and training inputs of the same target; higher is better. None without test pairs."""
-    discrimination: float | None
-    """Mean similarity of held-out and training inputs of different targets; lower is better."""
-    alignment_ratio: float | None
-    """alignment / discrimination; higher is better."""
-    similarity: str
-    """What alikeness of inputs is: a name, @, and how many of the last items are looked at."""
-    mean_input_length: float
-    """Mean length of an input, cut to `--max-input`."""
-    inputs_per_target: float | None
-    """Effective number of inputs a target comes with: exp of the entropy of the input given the target; 1 or more. None
-    where only shards are at hand."""
-    input_length_histogram: list[Bin]
-    """Share of pairs by input length, cut to `--max-input`."""
-    target_position_histogram: list[float] | None
-    """Share of pairs by (k − 1) / (|s| − 1) in tenths, the earliest targets first. None for shards without a store."""
-    popularity_deciles: list[float] | None
-    """Share of targets on each tenth of the items, the most popular in training first. None for shards without a
-    store."""
-    sequence_mass_by_length: list[Bin] | None
-    """Share of pairs by the length |s| of their training sequence. None for shards without a store."""
-    drawn: list[DrawnFigures]
-    """What N pairs give, by kind of draw."""
-
-
-@dataclass(frozen=True)
-class FairTest:
-    """One test whether shards are a fair draw; see `genpas_cli.figures.distribution.fairness`."""
-
-    step: str
-    """`sequence length`, `sequence`, `target`, `input`, `counts` or `pairs`."""
-    test: str
-    """`chi-square`, `floor or ceiling`, or `each once`."""
-    statistic: float
-    """Chi-square with 99 degrees of freedom, fewer below 10,000 pairs; for exact tests, how many are wrong."""
-    p_value: float
-    """Chance of a statistic so large if the draw is fair; exact tests have 1 or 0."""
-
-
-@dataclass(frozen=True)
-class FairDrawFigures:
-    """Whether shards are a fair draw of their manifest's strategy."""
-
-    fair: bool
-    """No test rejects it; a fair draw is rejected with a chance below 10^-6."""
-    draw: str
-    tests: list[FairTest]
+from genpas_cli.figures.illustrations import Illustrations
+from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 
 
 @dataclass(frozen=True)
@@ -151,27 +30,17 @@ class StatsReport:
     """What only the HTML report shows."""
 
 
-_TARGET_KEYS = [field.name for field in fields(TargetFigures)]
-
-
-def strategy_as_json(figures: StrategyFigures) -> dict[str, Any]:
-    """Return a strategy's figures in the order of their declaration, its name first."""
-    values = asdict(figures)
-    own = [key for key in values if key not in _TARGET_KEYS]
-    return {key: values[key] for key in (*own[:5], *_TARGET_KEYS, *own[5:])}
-
-
 def report_as_json(report: StatsReport) -> dict[str, Any]:
-    """Return what `genpas stats --json` prints; keys of a kind of source that this is not are left out."""
+    """Return what `genpas stats --json` prints; keys that another kind of source would have are left out."""
     optional = {
-        "measured": None if report.measured is None else strategy_as_json(report.measured),
+        "measured": None if report.measured is None else asdict(report.measured),
         "fair_draw": None if report.fair_draw is None else asdict(report.fair_draw),
         "notes": list(report.notes),
     }
     return {
         "source": report.source,
         "data": None if report.data is None else asdict(report.data),
-        "strategies": [strategy_as_json(figures) for figures in report.strategies],
+        "strategies": [asdict(figures) for figures in report.strategies],
         **{key: value for key, value in optional.items() if value},
     }
 

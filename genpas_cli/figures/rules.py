@@ -1,19 +1,7 @@
 """Rules over the figures of a report: `genpas stats --check RULES.toml`, a gate for pipelines.
 
-    [data]                          # figures of the data
-    warn = ["tied_either < 0.2", "cold_test? < 0.05"]
-    fail = ["split.test > 0"]
-
-    [every-strategy]                # figures of each strategy
-    fail = ["kl_test_train < 1.0"]
-
-    [strategy."1,0,0"]              # of one, by name
-    warn = ["target_coverage > 0.95"]
-
-    [shards]                        # of a pairs directory: what its shards hold; `fair` is 1 or 0, with --store
-    fail = ["fair == 1"]
-
-A figure that has no value (nothing is held out, say) breaks its rule, unless a `?` follows the key.
+The form of the file is in docs/how-to/gate-a-pipeline.md, and in `default_rules.toml` beside this module. A figure
+without a value (nothing is held out, for example) breaks its rule, unless a `?` follows the key.
 """
 
 from __future__ import annotations
@@ -27,7 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from genpas_cli.figures.results import StatsReport, StrategyFigures
+from genpas_cli.figures.figure import checked_keys
+from genpas_cli.figures.results import StatsReport
+from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.object_storage.uris import check_local
 
@@ -52,7 +42,7 @@ class Rule:
     text: str
     key: str
     optional: bool
-    """Whether a figure without a value is let pass."""
+    """Whether a figure without a value keeps the rule."""
     comparison: str
     bound: float
 
@@ -63,7 +53,7 @@ class Check:
 
     level: Level
     rule: str
-    """The rule as written, with whose figure it is: `1,0,0: kl_test_train < 1.0`."""
+    """The rule as written, after the name of its strategy: `1,0,0: kl_test_train < 1.0`."""
     value: float | None
     held: bool
 
@@ -119,26 +109,14 @@ def _rule(path: str, table: str, level: Level, text: str) -> Rule:
         raise DataError(f"{path}, [{table}]: {bound!r} in {text!r} is no number", tip=_TIP) from error
 
 
-_DATA_KEYS = (
-    "users", "items", "interactions", "density", "length.min", "length.median", "length.mean", "length.p99",
-    "length.max", "repeats", "tied_events", "tied_test", "tied_validation", "tied_either", "cold_validation",
-    "cold_test", "leaked_test", "future_training", "split.train", "split.validation", "split.test",
-)  # fmt: skip
-_STRATEGY_KEYS = (
-    "pairs", "kl_test_train", "kl_validation_train", "kl_train_test", "js_test_train", "tv_test_train", "alignment",
-    "discrimination", "alignment_ratio", "target_coverage", "effective_targets", "target_gini", "mean_input_length",
-    "inputs_per_target",
-)  # fmt: skip
-
-
-def _keys(table: str) -> tuple[str, ...]:
+def _keys(table: str) -> list[str]:
     if table == "data":
-        return _DATA_KEYS
-    return (*_STRATEGY_KEYS, "fair") if table == "shards" else _STRATEGY_KEYS
+        return checked_keys(DataFigures)
+    return checked_keys(StrategyFigures) + (checked_keys(FairDrawFigures) if table == "shards" else [])
 
 
 def check(report: StatsReport, rules: list[Rule]) -> list[Check]:
-    """Hold the rules against a report, in their order.
+    """Check a report by rules, in their order.
 
     Raises:
         DataError: a rule speaks of a strategy that the report does not have.
@@ -151,9 +129,8 @@ def _checks(report: StatsReport, rule: Rule) -> Iterator[Check]:
         yield _check(rule, "data", {} if report.data is None else asdict(report.data))
     elif rule.table == "shards":
         values = {} if report.measured is None else asdict(report.measured)
-        if report.fair_draw is not None:
-            values["fair"] = int(report.fair_draw.fair)
-        yield _check(rule, "shards", values)
+        fair_draw = {} if report.fair_draw is None else asdict(report.fair_draw)
+        yield _check(rule, "shards", fair_draw | values)
     else:
         for figures in _named(report, rule):
             yield _check(rule, figures.name, asdict(figures))
@@ -176,5 +153,6 @@ def _check(rule: Rule, whose: str, values: dict[str, Any]) -> Check:
     value: Any = values
     for part in rule.key.split("."):
         value = value.get(part) if isinstance(value, dict) else None
+    value = int(value) if isinstance(value, bool) else value
     held = rule.optional if value is None else _COMPARISONS[rule.comparison](float(value), rule.bound)
     return Check(rule.level, f"{whose}: {rule.text}", value, held)

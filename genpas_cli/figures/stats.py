@@ -1,4 +1,4 @@
-"""`stats`: what a choice of α, β, γ does to the training pairs; exact from a store or logs, measured on shards."""
+"""The job of `genpas stats`: finds out what the source is, and makes the report of a store, logs or pairs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from genpas_cli.augment.source import opened_store
-from genpas_cli.figures.exact import check_stats_options, store_report
-from genpas_cli.figures.measured import other_pairs_report, pairs_report
 from genpas_cli.figures.options import StatsOptions
+from genpas_cli.figures.pairs_report import other_pairs_report, pairs_report
 from genpas_cli.figures.results import StatsReport
+from genpas_cli.figures.store_report import check_stats_options, store_report
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import NAME
 from genpas_cli.runtime.arguments import Sources, checked, source_names
@@ -29,14 +29,14 @@ def stats(  # all but two by keyword
     Args:
         sources: one store; or logs (files, globs, directories, "-"), which are ingested first; or a pairs directory,
             whose shards are measured; or, with `input_column` and `target_column`, Parquet files of another tool.
-        options: which strategies, and how they are looked at.
+        options: the strategies, and how figures are computed.
         ingest_options: how logs are read; not for a store.
         store: for pairs, the store they were made from: what they should be is shown beside what they are.
         illustrated: also compute what only the HTML report draws.
         progress: told how far it is.
 
     Returns:
-        The figures; see `genpas_cli.figures.results` for each.
+        The figures; see `genpas_cli.figures.table` for each.
 
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.

@@ -1,7 +1,8 @@
 """The passes over a store that every exact figure of its training pairs comes from, for many strategies at once.
 
-The first counts: targets of each split, p_train. Further ones compare training inputs with held-out ones, which needs
-what the first has found. Memory: a few numbers an item and strategy, and for held-out inputs what is left.
+The first pass counts the targets of each split and computes p_train. Further passes compare training inputs with
+held-out inputs, which needs the counts. Memory: about 50 bytes per item and strategy; held-out inputs get the rest of
+the limit.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.figures.distribution.alignment import Alignment, TrainedTargets, TrainingPart, alignments
 from genpas_cli.figures.distribution.finite import BalancedCounts
-from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, Windows, items_of, windows
+from genpas_cli.figures.distribution.held_out import InputItems, LastItems, TargetGroup, items_of, last_items
 from genpas_cli.figures.distribution.positions import PositionSums, window_pmf
 from genpas_cli.figures.distribution.similarity import Similarity
 from genpas_cli.figures.distribution.targets import (
@@ -55,8 +56,8 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What the first pass found. Counts are int64 (items + 1,), by item number."""
+class StoreCounts:
+    """What the first pass has counted. Counts are int64 (items + 1,), by item number."""
 
     histogram: Ints
     """Training sequences by their number of possible targets."""
@@ -104,7 +105,7 @@ def room_beside_figures(items: int, strategies: int, memory: int) -> int:
     return room
 
 
-class Surveyor:
+class StorePasses:
     """Passes over a store.
 
     Args:
@@ -134,7 +135,7 @@ class Surveyor:
         for begin in range(0, len(together), at_once):
             yield [each for some in together[begin : begin + at_once] for each in some]
 
-    def survey(self, candidates: Sequence[Candidate], *, draws: bool) -> Survey:
+    def count(self, candidates: Sequence[Candidate], *, draws: bool) -> StoreCounts:
         """Make the first pass.
 
         Args:
@@ -167,12 +168,12 @@ class Surveyor:
             repeats += _repeats(sequences, store.items)
             for split in splits:
                 counts[split] += item_counts(targets_of(store, split, sequences, lengths), store.items)
-        return Survey(
+        return StoreCounts(
             self.histogram, distributions.p, balanced, positions, train, all_items > 0, counts, repeats
         )  # fmt: skip
 
     def alignments(
-        self, survey: Survey, candidates: Sequence[Candidate], similarity: Similarity
+        self, counted: StoreCounts, candidates: Sequence[Candidate], similarity: Similarity
     ) -> list[Alignment]:  # fmt: skip
         """Make the further passes: A and D of each candidate, in closed form."""
         # Strategies that differ in their input step alone have their targets, and so their sums over them, in common.
@@ -180,17 +181,17 @@ class Surveyor:
         kernels = list(dict.fromkeys(c.strategy.input for c in candidates))
         found = alignments(
             _StoreInputs(self, [steps for steps, _ in alike], kernels, similarity.window),
-            [TrainedTargets(survey.p[steps], pairs) for steps, pairs in alike],
-            held_out=survey.targets[self.against], kernels=len(kernels), similarity=similarity,
-            memory=self.room(survey),
+            [TrainedTargets(counted.p[steps], pairs) for steps, pairs in alike],
+            held_out=counted.targets[self.against], kernels=len(kernels), similarity=similarity,
+            memory=self.room(counted),
         )  # fmt: skip
         return [
             found[alike.index((steps_of(c.strategy), c.pairs))][kernels.index(c.strategy.input)] for c in candidates
         ]
 
-    def room(self, survey: Survey) -> int:
-        """Return the bytes that are left beside a survey."""
-        return room_beside_figures(self.store.items, len(survey.p), self._memory)
+    def room(self, counted: StoreCounts) -> int:
+        """Return the bytes that are left beside what a pass has counted."""
+        return room_beside_figures(self.store.items, len(counted.p), self._memory)
 
     def runs(self, stage: str, through: Split, interactions: int) -> Iterator[tuple[Sequences, Lengths]]:
         """Yield the sequences of all users in runs of about so many interactions."""
@@ -205,46 +206,46 @@ class _StoreInputs:
     """The inputs of a store.
 
     Args:
-        surveyor: of the store.
+        passes: of the store.
         steps: of each distribution of targets.
         kernels: that draw inputs.
         window: how many of their last items inputs are compared by.
     """
 
     def __init__(
-        self, surveyor: Surveyor, steps: Sequence[TargetSteps], kernels: Sequence[PositionKernel], window: int
+        self, passes: StorePasses, steps: Sequence[TargetSteps], kernels: Sequence[PositionKernel], window: int
     ) -> None:
-        self._surveyor, self._store, self._steps, self._window = surveyor, surveyor.store, steps, window
+        self._passes, self._store, self._steps, self._window = passes, passes.store, steps, window
         longest = len(self._store.train_length_histogram()) - 1
         self._length_pmf = [window_pmf(kernel, longest, window) for kernel in kernels]
 
     def held_out(self, stage: str) -> Iterator[InputItems]:
         """See `InputSource.held_out`."""
-        split = self._surveyor.against
+        split = self._passes.against
         for sequences, lengths in self._runs(stage, split):
             targets = targets_of(self._store, split, sequences, lengths)
-            yield items_of(targets.item, self._windows(sequences, targets))
+            yield items_of(targets.item, self._last_items(sequences, targets))
 
     def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
         """See `InputSource.training`."""
-        weights = TargetWeights((self._steps[number] for number in order), self._surveyor.histogram)
+        weights = TargetWeights((self._steps[number] for number in order), self._passes.histogram)
         numbers = {steps: [number for number in order if self._steps[number] == steps] for steps in weights.steps}
         for sequences, lengths in self._runs(stage, "train"):
             targets = targets_of(self._store, "train", sequences, lengths)
             targets = targets.only(group.has(targets.item))
             yield TrainingPart(
                 targets.item,
-                self._windows(sequences, targets),
+                self._last_items(sequences, targets),
                 [table[targets.position] for table in self._length_pmf],
                 ((number, weight) for steps, weight in weights.of(targets) for number in numbers[steps]),
             )
 
     def _runs(self, stage: str, through: Split) -> Iterator[tuple[Sequences, Lengths]]:
         interactions = min(INTERACTIONS_A_RUN, _COMPARED_AT_ONCE // self._window)
-        return self._surveyor.runs(stage, through, interactions)
+        return self._passes.runs(stage, through, interactions)
 
-    def _windows(self, sequences: Sequences, targets: Targets) -> Windows:
-        return windows(sequences.items, targets.at, targets.position - 1, self._window)
+    def _last_items(self, sequences: Sequences, targets: Targets) -> LastItems:
+        return last_items(sequences.items, targets.at, targets.position - 1, self._window)
 
 
 def _training_counts(sequences: Sequences, lengths: Lengths, items: int) -> Ints:

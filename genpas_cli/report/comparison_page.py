@@ -8,9 +8,9 @@ from typing import Any
 from genpas_cli.report.curves import Looks, by_name, colours
 from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, chart, scale
 from genpas_cli.report.markup import Html, join, row, section, table, tag
-from genpas_cli.report.strategies import star
+from genpas_cli.report.strategy_tables import star
 from genpas_cli.report.theme import legend, looks, swatch
-from genpas_cli.report.wording import BY_KEY, best_places, count, exponent
+from genpas_cli.report.wording import STRATEGY, best_places, count, exponent, written
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport
 
 _METRICS = {
@@ -130,7 +130,7 @@ def _distribution(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
     rows: list[tuple[str, Callable[[Any], str]]] = [
         ("α, β, γ", lambda each: f"{exponent(each.alpha)}, {exponent(each.beta)}, {exponent(each.gamma)}"),
         ("Pairs", lambda each: count(each.pairs)),
-        *((BY_KEY[key].title, lambda each, key=key: BY_KEY[key].show(getattr(each, key))) for key in _FIGURES),
+        *((STRATEGY[key].title, lambda each, key=key: written(STRATEGY[key], getattr(each, key))) for key in _FIGURES),
     ]
     head = ["figure", *(join([swatch(look[each.name]), tag("span", each.name)]) for each in report.strategies)]
     body = [row(title, *(write(each) for each in report.strategies)) for title, write in rows]
@@ -143,11 +143,11 @@ def _distribution(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
 def _against(report: CompareReport, key: str, canvas: Canvas, look: Looks) -> Html:
     import altair as alt
 
-    figure = BY_KEY[key]
+    figure = STRATEGY[key]
     rows = [
-        {"x": getattr(each, key), "y": each.test[ACCURACY], "name": each.name,
-         "words": f"{each.name}: {figure.title} {figure.show(getattr(each, key))}, NDCG@10 {each.test[ACCURACY]:.4f}"}
-        for each in report.strategies
+        {"x": value, "y": each.test[ACCURACY], "name": each.name,
+         "words": f"{each.name}: {figure.title} {written(figure, value)}, NDCG@10 {each.test[ACCURACY]:.4f}"}
+        for each in report.strategies for value in (getattr(each, key),)
     ]  # fmt: skip
     drawn = chart(rows).mark_point(size=110, filled=True, opacity=1).encode(
         x=alt.X("x:Q", title=figure.title, scale=scale([each["x"] for each in rows], 14), axis=alt.Axis(tickCount=5)),

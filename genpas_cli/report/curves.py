@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genpas_cli.figures.distribution.positions import Bin
-from genpas_cli.figures.drawing_data import PopularityCurve
-from genpas_cli.figures.results import StrategyFigures
+from genpas_cli.figures.illustrations import PopularityCurve
+from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, Drawn, Rows, chart
 from genpas_cli.report.markup import Html
 from genpas_cli.report.theme import HELD_OUT, LINE, WIDE_LINE, Look, legend
@@ -175,7 +175,7 @@ def colours(looks: Looks, channel: str = "color") -> Any:
     return by_name(channel, looks, [look.colour for look in looks.values()])
 
 
-def popularity_deciles(
+def popularity_tenths(
     canvas: Canvas, held_out: Sequence[float] | None, series: Sequence[StrategyFigures], looks: Looks
 ) -> Html:
     """Draw the share of targets on each tenth of the items: test as bars, strategies as their shapes side by side."""

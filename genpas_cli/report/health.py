@@ -1,13 +1,14 @@
-"""The health of the data in a report: numbers with what they mean, and what to look at before any strategy."""
+"""The panel about the data on the HTML page: warnings, and numbers with their meaning."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any
 
-from genpas_cli.figures.results import DataFigures
+from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
+from genpas_cli.figures.table import HELD_OUT, DataFigures
 from genpas_cli.report.markup import Html, join, tag
-from genpas_cli.report.wording import count, decimals
+from genpas_cli.report.wording import count, written
 from genpas_cli.runtime.wording import percent, time_range
 
 _MANY_TIED = 0.05
@@ -17,66 +18,42 @@ _LONG = 14
 """Characters of a value from where it is written smaller."""
 
 
-class _Fact(NamedTuple):
-    title: str
-    value: str
-    meaning: str
-
-
 def health_panel(data: DataFigures) -> Html:
     """Return the warnings and the numbers."""
     warnings = [tag("li", tag("strong", "⚠ Look at this: "), text) for text in _warnings(data)]
     facts = [
         tag(
             "div",
-            tag("dt", fact.title),
-            tag("dd", fact.value, class_="number long" if len(fact.value) > _LONG else "number"),
-            tag("dd", fact.meaning),
+            tag("dt", figure.title),
+            tag("dd", value, class_="number long" if len(value) > _LONG else "number"),
+            tag("dd", meaning),
         )
-        for fact in (*_size(data), *_held_out(data))
+        for figure, value, meaning in _facts(data)
     ]
     return join([tag("ul", *warnings, class_="warnings") if warnings else "", tag("dl", *facts, class_="facts")])
 
 
-def _size(data: DataFigures) -> Iterator[_Fact]:
-    length = data.length
-    yield _Fact("Users", count(data.users), f"with {count(data.interactions)} interactions in all.")
-    yield _Fact(
-        "Items", count(data.items), f"that occur; {percent(data.density, 4)} of all user–item pairs are interactions."
-    )
-    yield _Fact(
-        "Median length", decimals(0)(length["median"]),
-        f"interactions a user; from {count(length['min'])} to {count(length['max'])}, mean {length['mean']:.1f}, "
-        f"99% have at most {count(length['p99'])}.",
-    )  # fmt: skip
-    yield _Fact("Repeats", percent(data.repeats), "of interactions are with an item that their user has had before.")
-    if data.time_range is not None:
-        yield _Fact("First and last time", time_range(data.time_range), "in UTC, where the times of the log are dates.")
-    yield _Fact(
-        "Tied events", percent(data.tied_events),
-        "of interactions share user and time with another: their order is the log's, or the rule for ties.",
-    )  # fmt: skip
+def _facts(data: DataFigures) -> Iterator[tuple[Figure, str, str]]:
+    """Yield each figure of the panel with its value and what follows it; what is held out, only if anything is."""
+    values = {
+        key: _written(figure, getattr(data, key)) for key, figure in figures_in(DataFigures).items()
+        if figure.shown & (Shown.PAGE | Shown.CHECK)
+    }  # fmt: skip
+    held_out = data.split.get("validation") or data.split.get("test")
+    for figure in shown_in(DataFigures, Shown.PAGE):
+        if getattr(data, figure.key) is not None and (held_out or figure.group != HELD_OUT):
+            value = values[figure.key]
+            number = value["median"] if isinstance(value, dict) else value
+            yield figure, number, figure.fact.format_map(values)
 
 
-def _held_out(data: DataFigures) -> Iterator[_Fact]:
-    if data.split.get("validation") or data.split.get("test"):
-        yield _Fact(
-            "Decided by the tie rule", percent(data.tied_either),
-            f"of users with something held out: time did not decide what (test {percent(data.tied_test)}, "
-            f"validation {percent(data.tied_validation)}).",
-        )  # fmt: skip
-    for name, cold in (("test", data.cold_test), ("validation", data.cold_validation)):
-        if cold is not None:
-            meaning = f"of {name} targets are items that training never has: no model can have learned them."
-            yield _Fact(f"Cold {name} items", percent(cold), meaning)
-    if data.leaked_test is not None:
-        meaning = (
-            "of test interactions come before some training interaction: training then knows some of their future."
-        )
-        yield _Fact("Leaked test interactions", percent(data.leaked_test), meaning)
-    if data.future_training is not None:
-        meaning = "is the chance that a training interaction is later than a test one, both taken at random."
-        yield _Fact("Training from the future", percent(data.future_training), meaning)
+def _written(figure: Figure, value: Any) -> Any:
+    """Return a figure as the panel writes it; the numbers of an object by their keys."""
+    if isinstance(value, dict):
+        return {part: f"{number:.1f}" if part == "mean" else count(number) for part, number in value.items()}
+    if isinstance(value, list):
+        return time_range(value)
+    return written(figure, value)
 
 
 def _warnings(data: DataFigures) -> Iterator[str]:

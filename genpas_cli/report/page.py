@@ -28,33 +28,26 @@ _MARK = f'<meta name="generator" content="{_GENERATOR}">'.encode()
 
 
 def write_stats_page(report: StatsReport, path: Path) -> None:
-    """Write the page of `genpas stats`; a file of that name is replaced once the new one is whole.
-
-    Raises:
-        MachineError: the extra `report` is missing, or the file cannot be written.
-    """
+    """Write the page of `genpas stats`; for errors see `_write`."""
     _write(path, f"{report.source}: training distribution", lambda canvas: stats_body(report, canvas))
 
 
 def write_tune_page(report: TuneReport, path: Path) -> None:
-    """Write the page of `genpas tune`; a file of that name is replaced once the new one is whole.
-
-    Raises:
-        MachineError: the extra `report` is missing, or the file cannot be written.
-    """
+    """Write the page of `genpas tune`; for errors see `_write`."""
     _write(path, f"{report.source}: biases", lambda canvas: tune_body(report, canvas))
 
 
 def write_comparison_page(report: CompareReport, path: Path) -> None:
-    """Write the page of `genpas compare`; a file of that name is replaced once the new one is whole.
-
-    Raises:
-        MachineError: the extra `report` is missing, or the file cannot be written.
-    """
+    """Write the page of `genpas compare`; for errors see `_write`."""
     _write(path, f"{report.source}: cutting rules compared", lambda canvas: comparison_body(report, canvas))
 
 
 def _write(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
+    """Write a page; a file of that name is replaced when the new one is complete.
+
+    Raises:
+        MachineError: the extra `report` is missing, or the file cannot be written.
+    """
     check_extra("an HTML report", "report")
     canvas = Canvas()
     page = _page(title, body(canvas), canvas)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from genpas_cli.figures.drawing_data import Illustrations
-from genpas_cli.figures.results import StatsReport, StrategyFigures
+from genpas_cli.figures.illustrations import Illustrations
+from genpas_cli.figures.results import StatsReport
+from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.report import curves, heatmaps
 from genpas_cli.report.drawing import Canvas, Caption
 from genpas_cli.report.health import health_panel, held_out_words
 from genpas_cli.report.markup import Html, join, section, tag
-from genpas_cli.report.strategies import draws, fair_draw, meanings, measured_table, strategy_table
+from genpas_cli.report.strategy_tables import draws, fair_draw, meanings, measured_table, strategy_table
 from genpas_cli.report.theme import looks
 from genpas_cli.report.user_steps import user_steps
-from genpas_cli.report.wording import BY_KEY, best_of, decimals
+from genpas_cli.report.wording import STRATEGY, best_of, decimals, written
 
 
 def stats_body(report: StatsReport, canvas: Canvas) -> Html:
@@ -53,10 +54,10 @@ def _in_short(report: StatsReport) -> Iterator[Html]:
     }
     for key, claim in claims.items():
         values = [getattr(each, key) for each in report.strategies]
-        best = sorted(best_of(key, values))
+        best = sorted(best_of(STRATEGY[key], values))
         if best:
             names = " and ".join(report.strategies[at].name for at in best)
-            figure = f"{BY_KEY[key].title} {BY_KEY[key].show(values[best[0]])}"
+            figure = f"{STRATEGY[key].title} {written(STRATEGY[key], values[best[0]])}"
             yield join(
                 [tag("strong", names), f" {claim if len(best) == 1 else claim.replace('has', 'have', 1)} ({figure})."]
             )
@@ -121,7 +122,7 @@ def _target_charts(
         yield curves.popularity_differences(canvas, drawn.curves, look)
     if any(each.popularity_deciles for each in series):
         held_out = None if report.data is None else report.data.test_popularity_deciles
-        yield curves.popularity_deciles(canvas, held_out, series, look)
+        yield curves.popularity_tenths(canvas, held_out, series, look)
     if drawn is not None and drawn.map:
         yield _map(drawn, report.strategies, canvas)
 

@@ -12,7 +12,7 @@ from genpas_cli.report.drawing import Canvas, Caption, chart, scale
 from genpas_cli.report.heatmaps import Mark, Place
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.theme import DIAMOND, DISC, STAR, legend, looks, mark_legend
-from genpas_cli.report.wording import BY_KEY, count, decimals, exponent
+from genpas_cli.report.wording import STRATEGY, count, decimals, exponent, written
 
 _SHOWN = 30
 _SELECTIONS = {
@@ -217,9 +217,9 @@ _COLUMNS: dict[str, Callable[[Configuration], str]] = {
     "γ": lambda each: exponent(each.gamma),
     "KL to validation": lambda each: f"{each.kl:.4f}",
     "KL of a draw": lambda each: f"{each.kl_drawn:.4f}",
-    "A": lambda each: BY_KEY["alignment"].show(each.alignment),
-    "D": lambda each: BY_KEY["discrimination"].show(each.discrimination),
-    "A / D": lambda each: BY_KEY["alignment_ratio"].show(each.alignment_ratio),
+    "A": lambda each: written(STRATEGY["alignment"], each.alignment),
+    "D": lambda each: written(STRATEGY["discrimination"], each.discrimination),
+    "A / D": lambda each: written(STRATEGY["alignment_ratio"], each.alignment_ratio),
     "published": lambda each: "–" if each.published_rank is None else str(each.published_rank),
     "front": lambda each: "–" if each.front_rank is None else str(each.front_rank),
 }

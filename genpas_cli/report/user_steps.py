@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genpas_cli.figures.drawing_data import Illustrations, StepsOfUser
+from genpas_cli.figures.illustrations import Illustrations, StepsOfUser
 from genpas_cli.report.curves import Looks
 from genpas_cli.report.drawing import Canvas, Drawn, chart
 from genpas_cli.report.markup import Html, join, tag

@@ -17,8 +17,8 @@ from genpas_cli.augment.planning import parse_max_input
 from genpas_cli.augment.source import default_output
 from genpas_cli.augment.unfinished import resumable
 from genpas_cli.figures.options import FigureOptions, StatsOptions
-from genpas_cli.figures.results import StrategyFigures
 from genpas_cli.figures.stats import stats
+from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing

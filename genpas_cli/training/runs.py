@@ -154,11 +154,6 @@ def _seed_run(model: Path, seed: int, metrics: dict[str, Any]) -> SeedRun:
     )  # fmt: skip
 
 
-def _means(accuracy: dict[str, Any]) -> dict[str, float]:
-    """Return the mean of each metric over all pairs, without intervals and groups."""
-    return {name: found["value"] for name, found in accuracy.items() if isinstance(found, dict) and "value" in found}
-
-
 def mean_of(runs: Sequence[dict[str, float]]) -> dict[str, float]:
     """Return the mean of each metric over runs."""
     return {name: statistics.fmean(run[name] for run in runs) for name in runs[0]}

@@ -19,9 +19,9 @@ from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.selection import canonical_order, front, published
 from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.figures.distribution.targets import steps_of
-from genpas_cli.figures.exact import references_of
 from genpas_cli.figures.results import Configuration, TrainedConfiguration, TuneReport
-from genpas_cli.figures.store_passes import Candidate, Surveyor
+from genpas_cli.figures.store_passes import Candidate, StorePasses
+from genpas_cli.figures.store_report import references_of
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import number_as_json
 from genpas_cli.runtime.arguments import Sources, checked, source_names
@@ -205,26 +205,26 @@ def _search(
     max_input = parse_max_input(options.max_input)
     pairs = parse_pair_count(options.pairs).of(int((histogram * range(len(histogram))).sum()))
     candidates = [Candidate(triple(*biases), pairs, "balanced") for biases in itertools.product(*grid.values())]
-    surveyor = Surveyor(store, histogram, against="validation", memory=resolve(options).memory, progress=progress)
+    passes = StorePasses(store, histogram, against="validation", memory=resolve(options).memory, progress=progress)
     rows = [
         row
-        for batch in surveyor.batches(candidates)
-        for row in _configurations(surveyor, batch, similarity.within(max_input), options.epsilon)
+        for batch in passes.batches(candidates)
+        for row in _configurations(passes, batch, similarity.within(max_input), options.epsilon)
     ]
     rows.sort(key=lambda row: canonical_order(_biases(row)))
     return _report(source, options, grid, pairs, str(similarity), rows)
 
 
 def _configurations(
-    surveyor: Surveyor, candidates: Sequence[Candidate], similarity: Similarity, epsilon: float
+    passes: StorePasses, candidates: Sequence[Candidate], similarity: Similarity, epsilon: float
 ) -> list[Configuration]:  # fmt: skip
-    survey = surveyor.survey(candidates, draws=True)
-    references = references_of(survey, epsilon)
+    counted = passes.count(candidates, draws=True)
+    references = references_of(counted, epsilon)
     assert references.validation is not None, "checked before"
-    assert survey.balanced is not None, "asked for"
-    exact = {steps: kl_divergence(references.validation, p, epsilon) for steps, p in survey.p.items()}
-    drawn = {steps: survey.balanced.figures(steps, references).kl_validation_train for steps in survey.p}
-    alignments = surveyor.alignments(survey, candidates, similarity)
+    assert counted.balanced is not None, "asked for"
+    exact = {steps: kl_divergence(references.validation, p, epsilon) for steps, p in counted.p.items()}
+    drawn = {steps: counted.balanced.figures(steps, references).kl_validation_train for steps in counted.p}
+    alignments = passes.alignments(counted, candidates, similarity)
     return [
         Configuration(
             name=each.strategy.name, alpha=_as_json(each.strategy.alpha), beta=_as_json(each.strategy.beta),

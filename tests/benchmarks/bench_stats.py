@@ -88,11 +88,11 @@ def step_one_kl(store: str) -> float:
     return statistics.median(seconds)
 
 
-def _surveyor(opened: Any) -> Any:
-    from genpas_cli.figures.store_passes import Surveyor
+def _passes(opened: Any) -> Any:
+    from genpas_cli.figures.store_passes import StorePasses
     from genpas_cli.runtime.progress import silent
 
-    return Surveyor(opened, opened.target_histogram(), against="test", memory=1 << 33, progress=silent)
+    return StorePasses(opened, opened.target_histogram(), against="test", memory=1 << 33, progress=silent)
 
 
 def step_grid_kl(store: str) -> float:
@@ -105,10 +105,10 @@ def step_grid_kl(store: str) -> float:
     with _opened(store) as opened:
         started = time.perf_counter()
         grid = [Candidate(triple(alpha, beta, 0.0), 1, "balanced") for alpha in GRID for beta in GRID]
-        survey = _surveyor(opened).survey(grid, draws=False)
-        test = share(survey.targets["test"])
+        counted = _passes(opened).count(grid, draws=False)
+        test = share(counted.targets["test"])
         assert test is not None
-        assert len([kl_divergence(test, p) for p in survey.p.values()]) == len(grid)
+        assert len([kl_divergence(test, p) for p in counted.p.values()]) == len(grid)
         return time.perf_counter() - started
 
 
@@ -120,8 +120,8 @@ def step_one_alignment(store: str) -> float:
 
     with _opened(store) as opened:
         started = time.perf_counter()
-        surveyor, one = _surveyor(opened), [Candidate(triple(1.0, 0.0, 0.0), 480_000, "balanced")]
-        surveyor.alignments(surveyor.survey(one, draws=False), one, parse_similarity("containment"))
+        passes, one = _passes(opened), [Candidate(triple(1.0, 0.0, 0.0), 480_000, "balanced")]
+        passes.alignments(passes.count(one, draws=False), one, parse_similarity("containment"))
         return time.perf_counter() - started
 
 

@@ -15,8 +15,9 @@ import pytest
 from genpas_cli import DataError, IngestOptions, UsageError, ingest
 from genpas_cli.figures import data_health, store_passes
 from genpas_cli.figures.options import StatsOptions
-from genpas_cli.figures.results import DataFigures, StatsReport
+from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.stats import stats
+from genpas_cli.figures.table import DataFigures
 from genpas_cli.store import store
 from tests import oracle
 

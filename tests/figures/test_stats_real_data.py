@@ -17,9 +17,10 @@ from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.similarity import parse_similarity
 from genpas_cli.figures.distribution.targets import share, steps_of
 from genpas_cli.figures.options import StatsOptions
-from genpas_cli.figures.results import StatsReport, StrategyFigures
+from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.stats import stats
-from genpas_cli.figures.store_passes import Candidate, Surveyor
+from genpas_cli.figures.store_passes import Candidate, StorePasses
+from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.runtime.machine import MachineOptions, resolve
 from genpas_cli.runtime.progress import silent
 from genpas_cli.sampling.strategies import parse_strategy
@@ -99,9 +100,9 @@ def test_target_kl_is_the_published_one(reports: dict[str, StatsReport], log: st
 def test_alignment_ratio_is_as_measured_before(stores: Path, log: str) -> None:
     candidates = [Candidate(parse_strategy(name), ENOUGH, "balanced") for name in RATIO]
     with open_store(stores / f"{log}.store", resolve(MachineOptions()), stores) as store:
-        surveyor = Surveyor(store, store.target_histogram(), against="test", memory=1 << 33, progress=silent)
-        survey = surveyor.survey(candidates, draws=False)
-        found = surveyor.alignments(survey, candidates, parse_similarity("containment@10"))
+        passes = StorePasses(store, store.target_histogram(), against="test", memory=1 << 33, progress=silent)
+        counted = passes.count(candidates, draws=False)
+        found = passes.alignments(counted, candidates, parse_similarity("containment@10"))
     for expected, each in zip(RATIO.values(), found, strict=True):
         assert each.ratio == pytest.approx(expected[list(LOGS).index(log)], abs=0.06)
 
@@ -155,9 +156,9 @@ def test_the_expected_kl_is_the_mean_of_simulated_draws(stores: Path, multiple: 
     """Multinomial counts of numpy: within 6 standard errors, a chance of 2·10^-9 each to fail for nothing."""
     machine, strategy = resolve(MachineOptions()), parse_strategy("1,0,0")
     with open_store(stores / "beauty.store", machine, stores) as store:
-        surveyor = Surveyor(store, store.target_histogram(), against="test", memory=1 << 33, progress=silent)
-        survey = surveyor.survey([Candidate(strategy, 1, "balanced")], draws=False)
-    p, test = survey.p[steps_of(strategy)], share(survey.targets["test"])
+        passes = StorePasses(store, store.target_histogram(), against="test", memory=1 << 33, progress=silent)
+        counted = passes.count([Candidate(strategy, 1, "balanced")], draws=False)
+    p, test = counted.p[steps_of(strategy)], share(counted.targets["test"])
     assert test is not None
     expected = at_pairs(stores, f"{multiple}x")
     rng = np.random.default_rng(multiple)

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from genpas_cli.figures.figure import Shown, shown_in
 from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
+from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.report.page import write_comparison_page, write_stats_page, write_tune_page
-from genpas_cli.report.wording import FIGURES, best_of
+from genpas_cli.report.wording import best_of, written
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.training.comparison import CompareReport
 
@@ -102,11 +104,11 @@ def test_nothing_is_loaded_from_elsewhere(name: str, request: pytest.FixtureRequ
 
 def test_values_are_those_of_the_report(stats_page: Page, stats_report: StatsReport) -> None:
     assert stats_page.cells("figure") == [each.name for each in stats_report.strategies]
-    for figure in (figure for group in FIGURES.values() for figure in group):
+    for figure in shown_in(StrategyFigures, Shown.PAGE):
         values = [getattr(each, figure.key) for each in stats_report.strategies]
         cells = stats_page.cells(figure.title)
-        best = best_of(figure.key, values)
-        assert [cell.removeprefix("★ best: ") for cell in cells] == [figure.show(value) for value in values]
+        best = best_of(figure, values)
+        assert [cell.removeprefix("★ best: ") for cell in cells] == [written(figure, value) for value in values]
         assert {at for at, cell in enumerate(cells) if cell.startswith("★")} == best
     assert stats_report.data is not None
     assert f"{stats_report.data.tied_either:.1%}" in stats_page.text
@@ -146,7 +148,7 @@ def test_a_comparison_shows_accuracy_differences_and_figures(
         if each.difference is not None:
             low, high = (f"{value:+.4f}" for value in (each.difference.low, each.difference.high))
             assert [each.name, f"{each.difference.value:+.4f}", f"{low} to {high}"] in comparison_page.rows
-    assert rows["KL to validation"] == [f"{each.kl_validation_train or 0:.4f}" for each in comparison.strategies]
+    assert rows["KL(validation ‖ train)"] == [f"{each.kl_validation_train or 0:.4f}" for each in comparison.strategies]
     assert f"★ {comparison.winner}" in comparison_page.text
 
 
@@ -157,7 +159,7 @@ def test_shards_stand_beside_what_they_should_be(shards_report: StatsReport, tmp
     assert measured is not None
     assert fair is not None
     drawn = next(each for each in should.drawn if each.draw == fair.draw)
-    assert page.cells("KL to test") == [f"{each.kl_test_train:.4f}" for each in (measured, drawn, should)]
+    assert page.cells("KL(test ‖ train)") == [f"{each.kl_test_train:.4f}" for each in (measured, drawn, should)]
     assert "✓ The shards are a fair draw" in page.text
     for test in fair.tests:
         assert any(row[:2] == [test.step, test.test] for row in page.rows)

@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from genpas_cli.figures.results import StrategyFigures
+from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.sampling.cuts import draw_shard, shard_streams
 from genpas_cli.sampling.strategies import parse_strategy
 from tests import oracle

@@ -26,16 +26,16 @@ from numpy.typing import NDArray
 from genpas_cli.figures.distribution.held_out import (
     HeldOutInputs,
     InputItems,
+    LastItems,
     MeanInputs,
     TargetGroup,
-    Windows,
     target_groups,
 )
 from genpas_cli.figures.distribution.similarity import Similarity
 from genpas_cli.sampling.kernels import Floats, Ints
 
 OCCURS = 0.5
-"""A target occurs in training if it is expected at least so often among the pairs; p > 0 would do so in any tail."""
+"""A target occurs in training if its expected number of pairs is at least this; p > 0 alone would include any tail."""
 
 _ROUNDING = 1e-12
 
@@ -57,7 +57,7 @@ class TrainingPart(NamedTuple):
     """Some training targets."""
 
     target: NDArray[np.int32]
-    inputs: Windows
+    inputs: LastItems
     """Before them."""
     lengths: Sequence[Floats]
     """By input kernel: chances of the lengths 1.. in the window, (targets, window)."""
@@ -66,7 +66,7 @@ class TrainingPart(NamedTuple):
 
 
 class InputSource(Protocol):
-    """Where inputs come from: what both methods give is gone through more than once."""
+    """Where inputs come from. Both methods are called more than once."""
 
     def held_out(self, stage: str) -> Iterator[InputItems]:
         """Yield the items of all held-out inputs, in parts; `stage` says what for."""
@@ -83,12 +83,12 @@ class TrainingInputs:
     Args:
         held_out: the held-out pairs.
         target: int32 (n,), training targets.
-        inputs: the windows before them.
+        inputs: the last items before them.
         similarity: how inputs are compared.
     """
 
     def __init__(
-        self, held_out: HeldOutInputs, target: NDArray[np.int32], inputs: Windows, similarity: Similarity
+        self, held_out: HeldOutInputs, target: NDArray[np.int32], inputs: LastItems, similarity: Similarity
     ) -> None:
         self._item = inputs.item
         sizes = np.arange(inputs.item.shape[1] + 1, dtype=np.float64)
@@ -166,7 +166,7 @@ class AlignmentSums:
             target: their items.
             weight: p(s, k) or 1/N of each.
             weighted: what each input kernel makes of their inputs.
-            again: they were added before, with another part of the held-out inputs of the same targets.
+            again: True from the second chunk of a group on; sums that do not depend on the chunk are left alone.
         """
         v = np.divide(weight, self._p[target], out=np.zeros(len(target)), where=self._common[target])
         own = v / np.maximum(self._held_out[target], 1)

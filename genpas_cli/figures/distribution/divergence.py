@@ -1,13 +1,23 @@
-"""Figures of one or two distributions over items; natural logarithms throughout.
+"""Figures of a distribution over items, and of two; and how figures of targets are computed by them.
 
-Every function takes float64 arrays by item. Items that neither distribution holds add nothing to any of them.
+A figure of targets is computed of p itself, and in expectation of N independently drawn pairs. Most are sums over
+items; the expectation of such a sum is exact, so that one function of an item's share serves both.
+
+Arrays are float64 by item; logarithms are natural. Items that neither distribution holds add nothing to any figure.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.store.sequence_source import HeldOut
 
 EPSILON = 1e-10
 """Added to every item's probability in both distributions of a KL divergence: the convention of arXiv 2509.13648."""
@@ -34,13 +44,8 @@ def kl_divergence(p: Floats, q: Floats, epsilon: float = EPSILON) -> float:
     return without_noise(float(terms.sum()))
 
 
-def js_divergence(p: Floats, q: Floats) -> float:
-    """Return the Jensen–Shannon divergence ½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q)/2, in nats: 0..ln 2."""
-    return float(js_terms(p, q).sum())
-
-
 def js_terms(p: Floats, q: Floats) -> Floats:
-    """Return what each item adds to the Jensen–Shannon divergence."""
+    """Return what each item adds to the Jensen–Shannon divergence ½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q)/2: 0..ln 2."""
     middle = (p + q) / 2
     return (_relative(p, middle) + _relative(q, middle)) / 2
 
@@ -50,9 +55,9 @@ def _relative(p: Floats, q: Floats) -> Floats:
         return np.where(p > 0, p * np.log(p / q), 0.0)
 
 
-def total_variation(p: Floats, q: Floats) -> float:
-    """Return ½ Σ |p − q|: 0..1, the mass that would have to move."""
-    return float(np.abs(p - q).sum()) / 2
+def tv_terms(p: Floats, q: Floats) -> Floats:
+    """Return what each item adds to the total variation ½ Σ |p − q|: 0..1, the mass that would have to move."""
+    return np.abs(p - q) / 2
 
 
 def entropy(p: Floats) -> float:
@@ -85,3 +90,120 @@ def popularity_deciles(p: Floats, popularity: Ints) -> list[float]:
     """
     by_popularity = p[np.argsort(-popularity, kind="stable")]
     return [float(part.sum()) for part in np.array_split(by_popularity, DECILES)]
+
+
+@dataclass(frozen=True)
+class References:
+    """What a training distribution is held against; arrays float64 (items + 1,) by item number."""
+
+    test: Floats | None
+    """Distribution of the test targets; None if there are none."""
+    validation: Floats | None
+    """Distribution of the validation targets; None if there are none."""
+    occurs: NDArray[np.bool_]
+    """Items that occur anywhere in the data: what coverage and Gini are taken over."""
+    epsilon: float = EPSILON
+    """Added to every probability in a KL divergence."""
+
+    def has(self, split: HeldOut) -> bool:
+        """Tell whether a split has targets."""
+        return getattr(self, split) is not None
+
+    def held_out(self, split: HeldOut) -> Floats:
+        """Return the distribution of a split's targets, where there are any."""
+        q = self.test if split == "test" else self.validation
+        assert q is not None, "formulas that need a split are left out without its targets"
+        return q
+
+
+@dataclass(frozen=True)
+class DrawnShares:
+    """Shares of the pairs that some items may have in a draw."""
+
+    item: Ints
+    """(n, 1)"""
+    share: Floats
+    """(n, width): possible counts of the item, divided by N."""
+    references: References
+
+    @cached_property
+    def log_share(self) -> Floats:
+        """Return ln(share + ε)."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.share + self.references.epsilon)
+
+    def held_out(self, split: HeldOut) -> Floats:
+        """Return float64 (n, 1): the items' shares of a split's targets."""
+        return self.references.held_out(split)[self.item]
+
+
+@dataclass(frozen=True)
+class TargetFormula:
+    """The formula of one figure of a target distribution."""
+
+    exact: Callable[[Floats, References], float]
+    """Of p."""
+    against: HeldOut | None = None
+    """The split whose targets p is compared with: without targets there is no figure."""
+    terms: Callable[[DrawnShares], Floats] | None = None
+    """What an item adds to the sum, given its share of a draw, if the figure is made of a sum over items."""
+    expected: Callable[[float, Any], float] = lambda total, _: total
+    """The figure of N independent pairs, given the expectation of the sum and the `finite.IndependentSums` it is of."""
+
+    def has(self, references: References) -> bool:
+        """Tell whether the figure can be computed."""
+        return self.against is None or references.has(self.against)
+
+    def __call__(self, of: Any) -> float | None:
+        """Return the figure of what has a distribution `p` and `references`."""
+        return self.exact(of.p, of.references) if self.has(of.references) else None
+
+
+def item_sum(
+    terms: Callable[..., Floats], *, against: HeldOut | None = None, finish: Callable[[float], float] = float
+) -> TargetFormula:
+    """Return the formula of a sum over items.
+
+    Args:
+        terms: of the items' shares of the training targets and, if `against` is given, of those of that split.
+        against: see `TargetFormula`.
+        finish: makes the figure of the sum.
+    """
+
+    def exact(p: Floats, references: References) -> float:
+        return finish(float((terms(p) if against is None else terms(p, references.held_out(against))).sum()))
+
+    def drawn(of: DrawnShares) -> Floats:
+        if against is None:
+            return terms(of.share)
+        return terms(of.share, np.broadcast_to(of.held_out(against), of.share.shape))
+
+    return TargetFormula(exact, against, drawn, lambda total, _: finish(total))
+
+
+def kl_of_held_out(against: HeldOut) -> TargetFormula:
+    """Return the formula of KL(held-out ‖ train)."""
+
+    def terms(of: DrawnShares) -> Floats:
+        q = of.held_out(against) + of.references.epsilon
+        with np.errstate(invalid="ignore"):
+            return np.where(q > 0, q * (np.log(np.where(q > 0, q, 1)) - of.log_share), 0.0)
+
+    return TargetFormula(lambda p, refs: kl_divergence(refs.held_out(against), p, refs.epsilon), against, terms)
+
+
+def kl_to_held_out(against: HeldOut) -> TargetFormula:
+    """Return the formula of KL(train ‖ held-out)."""
+
+    def terms(of: DrawnShares) -> Floats:
+        q, share = of.held_out(against) + of.references.epsilon, of.share + of.references.epsilon
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(share > 0, share * (of.log_share - np.log(q)), 0.0)
+
+    return TargetFormula(lambda p, refs: kl_divergence(p, refs.held_out(against), refs.epsilon), against, terms)
+
+
+COVERAGE = TargetFormula(
+    lambda p, references: float((p[references.occurs] > 0).mean()), expected=lambda _, sums: sums.coverage()
+)
+GINI = TargetFormula(lambda p, references: gini(p[references.occurs]), expected=lambda _, sums: sums.gini())

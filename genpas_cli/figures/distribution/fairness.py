@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +43,8 @@ _USER_BYTES, _COUNT_BYTES = 12, 4
 _USERS_AT_ONCE = 1 << 16
 
 
-class StepTest(NamedTuple):
+@dataclass(frozen=True)
+class StepTest:
     """One test of one step."""
 
     step: str
@@ -221,7 +222,7 @@ class FairDraw:
         if self._draw == "balanced":
             return [StepTest("counts", "floor or ceiling", *exact), self._levels["input"].result("input")]
         tests = [levels.result(step) for step, levels in self._levels.items()]
-        return [test if not self._wrong else test._replace(p_value=0.0) for test in tests]
+        return [test if not self._wrong else replace(test, p_value=0.0) for test in tests]
 
 
 def is_fair(tests: list[StepTest]) -> bool:

@@ -1,21 +1,22 @@
 """What a finite draw of N pairs gives, in expectation: figures that are not linear in p differ from those of p.
 
-Independent draws: the count of a target is binomial (N, p_y), and all figures but Gini's are sums over items, so that
-their expectations are exact sums over binomial distributions. Balanced draws: the counts follow from one uniform
-offset, over which the mean is taken at evenly spaced points.
+Independent draws: the count of a target is binomial (N, p_y), and most figures are sums over items, so that their
+expectations are exact sums over binomial distributions. Balanced draws: the counts follow from one uniform offset, over
+which the mean is taken at evenly spaced points.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from genpas_cli.figures.distribution import divergence
-from genpas_cli.figures.distribution.target_figures import References, TargetFigures, mean_figures, target_figures
+from genpas_cli.figures.distribution.divergence import DrawnShares, References, TargetFormula
 from genpas_cli.figures.distribution.targets import Targets, TargetSteps, TargetWeights
+from genpas_cli.figures.figure import computed, figures_in
+from genpas_cli.figures.table import TargetFigures
 from genpas_cli.sampling.kernels import Floats, Ints
 
 OFFSETS = (0.125, 0.375, 0.625, 0.875)
@@ -91,56 +92,64 @@ def _rectangle(item: Ints, low: Ints, width: int, pairs: int, chance: Floats) ->
     return _Binomials(item[:, None], count, np.where(probability < _NO_CHANCE, 0.0, probability))
 
 
+class _Targets(NamedTuple):
+    """A distribution over targets, as formulas take it."""
+
+    p: Floats
+    references: References
+
+
+def target_figures(p: Floats, references: References) -> TargetFigures:
+    """Return the figures of a distribution over targets, float64 (items + 1,)."""
+    return computed(TargetFigures, _Targets(p, references))
+
+
+def _mean_figures(several: Iterable[TargetFigures]) -> TargetFigures:
+    rows = list(several)
+    mean: dict[str, Any] = {}
+    for key in figures_in(TargetFigures):
+        values = [getattr(row, key) for row in rows]
+        mean[key] = None if None in values else float(np.mean(values))
+    return TargetFigures(**mean)
+
+
 def independent_figures(p: Floats, pairs: int, references: References) -> TargetFigures:
     """Return the expected figures of N independent pairs.
 
     `effective_targets` is exp of the expected entropy. `target_gini` takes the counts of two items as independent,
     which moves it by less than 1 / items.
     """
-    return _IndependentSums(pairs, references, p).result()
+    return IndependentSums(pairs, references, p).figures()
 
 
-class _IndependentSums:
+class IndependentSums:
     """Expectations of sums over items."""
 
     def __init__(self, pairs: int, references: References, p: Floats) -> None:
         self._pairs, self._references, self._p = pairs, references, p
-        size = int(references.occurs.sum())
-        self._totals = dict.fromkeys(("test", "validation", "reverse", "js", "tv", "entropy"), 0.0)
+        self._size = int(references.occurs.sum())
+        self._formulas: dict[str, TargetFormula] = {
+            key: figure.compute
+            for key, figure in figures_in(TargetFigures).items()
+            if isinstance(figure.compute, TargetFormula) and figure.compute.has(references)
+        }
+        self._totals = dict.fromkeys(self._formulas, 0.0)
         # Counts beyond a million are told apart by millionths of the largest.
         self._bin = max(pairs * float(p.max(initial=0.0)) * 1.1 / _COUNT_BINS, 1.0)
         self._at_count = np.zeros(1)
         self._spread = np.zeros(1)
         for part in _binomials(pairs, p):
             self._add(part)
-        never = references.occurs & (p == 0)
-        self._add(_Binomials(np.flatnonzero(never)[:, None], np.zeros((int(never.sum()), 1), np.int64),
-                             np.ones((int(never.sum()), 1))))  # fmt: skip
-        self._size = size
+        never = np.flatnonzero(references.occurs & (p == 0))
+        self._add(_Binomials(never[:, None], np.zeros((len(never), 1), np.int64), np.ones((len(never), 1))))
 
     def _add(self, part: _Binomials) -> None:
-        drawn, refs = part.drawn / self._pairs, self._references
-        epsilon = refs.epsilon
-
-        def mean(values: Floats) -> float:
-            # What has no chance adds nothing, be it infinite.
-            return float((part.probability * np.where(part.probability > 0, values, 0.0)).sum())
-
-        with np.errstate(divide="ignore"):
-            logs = np.log(drawn + epsilon)
-        for name, reference in (("test", refs.test), ("validation", refs.validation)):
-            if reference is not None:
-                q = (reference + epsilon)[part.item]
-                with np.errstate(invalid="ignore"):
-                    self._totals[name] += mean(np.where(q > 0, q * (np.log(np.where(q > 0, q, 1)) - logs), 0.0))
-        if refs.test is not None:
-            q = refs.test[part.item]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                terms = (drawn + epsilon) * (logs - np.log(q + epsilon))
-            self._totals["reverse"] += mean(np.where(drawn + epsilon > 0, terms, 0.0))
-            self._totals["js"] += mean(divergence.js_terms(drawn, np.broadcast_to(q, drawn.shape)))
-            self._totals["tv"] += mean(np.abs(drawn - q)) / 2
-        self._totals["entropy"] += mean(divergence.entropy_terms(drawn))
+        shares = DrawnShares(part.item, part.drawn / self._pairs, self._references)
+        for key, formula in self._formulas.items():
+            if formula.terms is not None:
+                # What has no chance adds nothing, even if it is infinite.
+                terms = np.where(part.probability > 0, formula.terms(shares), 0.0)
+                self._totals[key] += float((part.probability * terms).sum())
         self._add_counts(part)
 
     def _add_counts(self, part: _Binomials) -> None:
@@ -159,26 +168,22 @@ class _IndependentSums:
         self._at_count[first : first + len(at)] += at
         self._spread[first : first + len(at)] += spread
 
-    def _gini(self) -> float:
+    def coverage(self) -> float:
+        """Return the expected share of the items that are drawn at all."""
+        missed = np.exp(self._pairs * np.log1p(-np.minimum(self._p[self._references.occurs], _JUST_BELOW_ONE)))
+        return float(1 - missed.mean())
+
+    def gini(self) -> float:
         """Σ_{i≠j} E|n_i − n_j| = 2 Σ_t [A (n − A) − Σ_i F_i (1 − F_i)] with A(t) = Σ_i F_i(t)."""
         among = np.minimum(np.cumsum(self._at_count), self._size)
         apart = self._bin * float((among * (self._size - among)).sum()) - float(self._spread.sum())
         return apart / (self._size * self._pairs)
 
-    def result(self) -> TargetFigures:
-        totals, refs = self._totals, self._references
-        missed = np.exp(self._pairs * np.log1p(-np.minimum(self._p[refs.occurs], _JUST_BELOW_ONE)))
-        has_test = refs.test is not None
-        return TargetFigures(
-            totals["test"] if has_test else None,
-            totals["validation"] if refs.validation is not None else None,
-            totals["reverse"] if has_test else None,
-            totals["js"] if has_test else None,
-            totals["tv"] if has_test else None,
-            float(1 - missed.mean()),
-            math.exp(totals["entropy"]),
-            self._gini(),
-        )
+    def figures(self) -> TargetFigures:
+        """Return the figures; None where nothing is held out to compare with."""
+        values: dict[str, Any] = dict.fromkeys(figures_in(TargetFigures))
+        values |= {key: formula.expected(self._totals[key], self) for key, formula in self._formulas.items()}
+        return TargetFigures(**values)
 
 
 class BalancedCounts:
@@ -209,4 +214,4 @@ class BalancedCounts:
 
     def figures(self, steps: TargetSteps, references: References) -> TargetFigures:
         """Return the mean figures over the offsets."""
-        return mean_figures(target_figures(counts / counts.sum(), references) for counts in self._counts[steps])
+        return _mean_figures(target_figures(counts / counts.sum(), references) for counts in self._counts[steps])

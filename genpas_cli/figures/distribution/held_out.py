@@ -14,7 +14,7 @@ from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.store.sequences import longest_run
 
 
-class Windows(NamedTuple):
+class LastItems(NamedTuple):
     """The last items before some targets; arrays (targets, window), most recent first."""
 
     item: NDArray[np.int32]
@@ -23,7 +23,7 @@ class Windows(NamedTuple):
     """Number of different items among the last d."""
 
 
-def windows(values: NDArray[np.int32], end: Ints, available: Ints, window: int) -> Windows:
+def last_items(values: NDArray[np.int32], end: Ints, available: Ints, window: int) -> LastItems:
     """Return the last items before index `end` of the values.
 
     Args:
@@ -38,7 +38,7 @@ def windows(values: NDArray[np.int32], end: Ints, available: Ints, window: int) 
         for nearer in range(d - 1):
             column[column == item[:, nearer]] = 0
         item[:, d - 1] = column
-    return Windows(item, np.cumsum(item > 0, axis=1, dtype=np.uint8))
+    return LastItems(item, np.cumsum(item > 0, axis=1, dtype=np.uint8))
 
 
 class InputItems(NamedTuple):
@@ -50,7 +50,7 @@ class InputItems(NamedTuple):
     """Different items of the input that it stands in."""
 
 
-def items_of(target: NDArray[np.int32], inputs: Windows) -> InputItems:
+def items_of(target: NDArray[np.int32], inputs: LastItems) -> InputItems:
     """Return the items of inputs before these targets."""
     row, column = np.nonzero(inputs.item)
     size = inputs.distinct[:, -1]

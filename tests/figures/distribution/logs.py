@@ -12,9 +12,10 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from genpas_cli.figures.exact import store_report
 from genpas_cli.figures.options import StatsOptions
-from genpas_cli.figures.results import StatsReport, StrategyFigures
+from genpas_cli.figures.results import StatsReport
+from genpas_cli.figures.store_report import store_report
+from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.strategies import triple

@@ -20,7 +20,7 @@ from genpas_cli.figures.distribution import positions
 from genpas_cli.figures.distribution.positions import Bin, binned, position_figures
 from genpas_cli.figures.distribution.similarity import SIMILARITIES
 from genpas_cli.figures.distribution.targets import steps_of
-from genpas_cli.figures.store_passes import Candidate, Surveyor
+from genpas_cli.figures.store_passes import Candidate, StorePasses
 from genpas_cli.runtime.progress import silent
 from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy
@@ -44,9 +44,9 @@ def test_targets_have_the_probability_of_their_places(case: Case) -> None:
     """To a relative error of 10^-12, however small they are."""
     store = memory_store(case.log)
     histogram = store.target_histogram()
-    surveyor = Surveyor(store, histogram, against="test", memory=1 << 30, progress=silent)
-    survey = surveyor.survey([Candidate(case.strategy, 1, "balanced")], draws=False)
-    found = survey.p[steps_of(case.strategy)]
+    passes = StorePasses(store, histogram, against="test", memory=1 << 30, progress=silent)
+    counted = passes.count([Candidate(case.strategy, 1, "balanced")], draws=False)
+    found = counted.p[steps_of(case.strategy)]
     expected = oracle.target_distribution(case.rule, case.log)
     assert {item: float(found[item]) for item in np.flatnonzero(found)} == pytest.approx(
         {item: float(mass) for item, mass in expected.items()}, rel=EXACT, abs=0

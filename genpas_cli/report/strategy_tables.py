@@ -1,16 +1,17 @@
-"""Strategies side by side in a report: the table of their figures, exact and drawn figures, shards and their tests."""
+"""Tables of strategies on the HTML page: figures side by side, finite draws, shards and the tests of a fair draw."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from genpas_cli.figures.results import FairDrawFigures, StrategyFigures
+from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
+from genpas_cli.figures.table import PAIRS, FairDrawFigures, StrategyFigures, TargetFigures
 from genpas_cli.report.curves import Looks, colours
 from genpas_cli.report.drawing import ROW, Canvas, Caption, chart, scale
 from genpas_cli.report.markup import Html, join, row, table, tag
 from genpas_cli.report.theme import mark_legend, swatch
-from genpas_cli.report.wording import BY_KEY, FIGURES, Figure, best_of, count, exponent
+from genpas_cli.report.wording import best_of, count, exponent, written
 
 _DRAWS = {
     "p itself": "M0,-1.1L1.1,0L0,1.1L-1.1,0Z",
@@ -18,26 +19,29 @@ _DRAWS = {
     "enumerated": "M-.8,-.8H.8V.8H-.8Z",
     "independent": "M0,-1L1,.8H-1Z",
 }
-_OF_DRAWS = ("kl_test_train", "kl_validation_train", "target_coverage", "effective_targets")
+_GROUPS = list(dict.fromkeys(figure.group for figure in figures_in(StrategyFigures).values()))
+_ROWS = sorted(shown_in(StrategyFigures, Shown.PAGE), key=lambda figure: _GROUPS.index(figure.group))
 
 
 def strategy_table(strategies: Sequence[StrategyFigures], looks: Looks) -> Html:
     """Return all figures, a strategy a column, the better one of each marked by a star and bold."""
     head = ["figure", *(join([swatch(looks[each.name]), tag("span", each.name)]) for each in strategies)]
     biases = (f"{exponent(each.alpha)}, {exponent(each.beta)}, {exponent(each.gamma)}" for each in strategies)
-    body = [row("α, β, γ", *biases), row("Pairs", *(count(each.pairs) for each in strategies))]
-    for group, figures in FIGURES.items():
-        shown = [figure for figure in figures if any(getattr(each, figure.key) is not None for each in strategies)]
-        if shown:
-            heading = tag("th", group, colspan=str(len(strategies) + 1), scope="colgroup")
-            body += [tag("tr", heading, class_="group"), *(_figure_row(figure, strategies) for figure in shown)]
+    body, group = [row("α, β, γ", *biases)], PAIRS
+    for figure in _ROWS:
+        if any(getattr(each, figure.key) is not None for each in strategies):
+            if figure.group != group:
+                group = figure.group
+                heading = tag("th", group, colspan=str(len(strategies) + 1), scope="colgroup")
+                body.append(tag("tr", heading, class_="group"))
+            body.append(_figure_row(figure, strategies))
     caption = "Exact figures of the training pairs; ★ marks the better one where one is"
     return join([table(head, body, caption), meanings(strategies[0].similarity)])
 
 
 def meanings(similarity: str) -> Html:
     """Return what each figure means, folded away."""
-    listed = (tag("dt", figure.title) + tag("dd", figure.meaning) for group in FIGURES.values() for figure in group)
+    listed = (tag("dt", figure.title) + tag("dd", figure.meaning) for figure in _ROWS if figure.group != PAIRS)
     return tag(
         "details", tag("summary", "What each figure means"), tag("dl", *map(Html, listed), class_="meanings"),
         tag("p", f"Alikeness of inputs: {similarity}, that is by name and how many of the last items are looked at. "
@@ -47,10 +51,10 @@ def meanings(similarity: str) -> Html:
 
 def _figure_row(figure: Figure, strategies: Sequence[StrategyFigures]) -> Html:
     values = [getattr(each, figure.key) for each in strategies]
-    best = best_of(figure.key, values)
+    best = best_of(figure, values)
     cells = [
-        tag("td", tag("strong", star(), figure.show(value)), class_="best") if at in best
-        else tag("td", figure.show(value))
+        tag("td", tag("strong", star(), written(figure, value)), class_="best") if at in best
+        else tag("td", written(figure, value))
         for at, value in enumerate(values)
     ]  # fmt: skip
     return row(titled(figure), *cells)
@@ -68,7 +72,10 @@ def star() -> Html:
 
 def draws(canvas: Canvas, strategies: Sequence[StrategyFigures], looks: Looks) -> Html:
     """Draw what a finite draw gives beside p itself: a chart a figure."""
-    figures = [BY_KEY[key] for key in _OF_DRAWS if all(getattr(each, key) is not None for each in strategies)]
+    figures = [
+        figure for figure in shown_in(TargetFigures, Shown.PAGE_DRAWS)
+        if all(getattr(each, figure.key) is not None for each in strategies)
+    ]  # fmt: skip
     kinds = {name: path for name, path in _DRAWS.items()
              if name == "p itself" or any(each.draw == name for of in strategies for each in of.drawn)}  # fmt: skip
     shown = [_draw_chart(canvas, figure, strategies, looks, kinds) for figure in figures]
@@ -85,11 +92,11 @@ def _draw_chart(
         drawn = [("p itself", each, ""), *((draw.draw, draw, f" {count(draw.pairs)} pairs") for draw in each.drawn)]
         for kind, of, pairs in drawn:
             value = getattr(of, figure.key)
-            words = f"{each.name}, {kind}{pairs}: {figure.title} {figure.show(value)}"
+            words = f"{each.name}, {kind}{pairs}: {figure.title} {written(figure, value)}"
             rows.append({"name": each.name, "kind": kind, "value": value, "words": words})
     names = [each.name for each in strategies]
     base = chart(rows).encode(y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=110)))
-    axis = alt.Axis(tickCount=4, format="~%" if figure.key == "target_coverage" else ",.3~r")
+    axis = alt.Axis(tickCount=4, format="~%" if figure.is_share else ",.3~r")
     x = alt.X("value:Q", title=figure.title, scale=scale([row["value"] for row in rows], 10), axis=axis)
     lines = base.mark_rule(color="var(--line)", strokeWidth=3).encode(x=alt.X("min(value):Q"), x2="max(value):Q")
     shape = alt.Shape("kind:N", legend=None, scale=alt.Scale(domain=list(kinds), range=list(kinds.values())))
@@ -114,11 +121,11 @@ def measured_table(measured: StrategyFigures, should: StrategyFigures | None, dr
     drawn = None
     if should is not None:
         drawn = next((each for each in should.drawn if each.draw == draw), should.drawn[0] if should.drawn else None)
-    body = [row("Pairs", count(measured.pairs), *([] if should is None else [count(should.pairs)] * 2))]
-    for figure in BY_KEY.values():
+    body = []
+    for figure in _ROWS:
         values = [getattr(each, figure.key, None) for each in (measured, drawn, should) if each is not None]
         if any(value is not None for value in values):
-            body.append(row(titled(figure), *map(figure.show, values)))
+            body.append(row(titled(figure), *(written(figure, value) for value in values)))
     head = ["figure", "measured on the shards"]
     if should is not None:
         head += ([] if drawn is None else [f"expected of a draw ({drawn.draw})"]) + ["p itself"]

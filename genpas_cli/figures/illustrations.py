@@ -1,4 +1,4 @@
-"""What the HTML report draws beside the figures: data only, no chart library."""
+"""The data of what the HTML report draws besides the figures; no chart library is imported here."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class StepsOfUser:
 
 @dataclass(frozen=True)
 class Illustrations:
-    """Everything that is drawn and is not a figure of the report."""
+    """All data that is drawn and is not a figure of the table."""
 
     curves: list[PopularityCurve]
     """Of each strategy, and of the test targets first."""
     map_against: str
-    """`test` or `validation`: what the map's KL is taken to."""
+    """`test` or `validation`: the split whose targets the KL of the map compares with."""
     map: list[MapPoint]
     """Over a grid of α and β; γ never moves the target KL."""
     user_items: list[int]
     """Item numbers of a user of median length, oldest first; training only."""
     user_steps: list[StepsOfUser]
-    """One a strategy."""
+    """One per strategy."""

@@ -1,4 +1,4 @@
-"""What only the HTML report draws: popularity curves, the (α, β) map, the three steps of one real user."""
+"""Computes what only the HTML report draws: popularity curves, the (α, β) map, the three steps of one real user."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from itertools import product
 
 import numpy as np
 
-from genpas_cli.figures.distribution.divergence import kl_divergence
-from genpas_cli.figures.distribution.target_figures import References
+from genpas_cli.figures.distribution.divergence import References, kl_divergence
 from genpas_cli.figures.distribution.targets import steps_of
-from genpas_cli.figures.drawing_data import Illustrations, MapPoint, PopularityCurve, StepsOfUser
-from genpas_cli.figures.store_passes import Candidate, Survey, Surveyor
+from genpas_cli.figures.illustrations import Illustrations, MapPoint, PopularityCurve, StepsOfUser
+from genpas_cli.figures.store_passes import Candidate, StoreCounts, StorePasses
 from genpas_cli.sampling.input_sampling import input_pmf
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
@@ -29,29 +28,29 @@ _LONGEST_SHOWN = 40
 
 
 def illustrate(
-    store: Store, surveyor: Surveyor, survey: Survey, candidates: Sequence[Candidate], references: References
+    store: Store, passes: StorePasses, counted: StoreCounts, candidates: Sequence[Candidate], references: References
 ) -> Illustrations:
     """Compute the illustrations of a report; one more pass over the store."""
     against = "test" if references.test is not None else "validation"
     held_out = references.test if references.test is not None else references.validation
-    points = [] if held_out is None else _map(surveyor, held_out, references.epsilon)
-    by_popularity = np.flatnonzero(survey.occurs)
-    by_popularity = by_popularity[np.argsort(-survey.train[by_popularity], kind="stable")]
+    points = [] if held_out is None else _map(passes, held_out, references.epsilon)
+    by_popularity = np.flatnonzero(counted.occurs)
+    by_popularity = by_popularity[np.argsort(-counted.train[by_popularity], kind="stable")]
     shown = {} if held_out is None else {against: held_out}
-    shown |= {each.strategy.name: survey.p[steps_of(each.strategy)] for each in candidates}
-    items, targets = _typical_sequence(store, survey.histogram)
-    steps = [_steps(each.strategy, len(items), targets, survey.histogram) for each in candidates]
+    shown |= {each.strategy.name: counted.p[steps_of(each.strategy)] for each in candidates}
+    items, targets = _typical_sequence(store, counted.histogram)
+    steps = [_steps(each.strategy, len(items), targets, counted.histogram) for each in candidates]
     return Illustrations(
         [_curve(name, p[by_popularity]) for name, p in shown.items()], against, points, items.tolist(), steps
     )
 
 
-def _map(surveyor: Surveyor, held_out: Floats, epsilon: float) -> list[MapPoint]:
+def _map(passes: StorePasses, held_out: Floats, epsilon: float) -> list[MapPoint]:
     grid = list(product(GRID, GRID))
     divergences = [
         kl_divergence(held_out, p, epsilon)
-        for batch in surveyor.batches([Candidate(triple(alpha, beta, 0.0), 1, "balanced") for alpha, beta in grid])
-        for p in surveyor.survey(batch, draws=False).p.values()
+        for batch in passes.batches([Candidate(triple(alpha, beta, 0.0), 1, "balanced") for alpha, beta in grid])
+        for p in passes.count(batch, draws=False).p.values()
     ]
     return [MapPoint(*biases, divergence) for biases, divergence in zip(grid, divergences, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Exact figures of a store: what strategies make of its training sequences, and the health of its data."""
+"""The report of a store: exact figures of what strategies make of its training sequences, and of the data itself."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from genpas_cli.augment.planning import parse_max_input, parse_pair_count, usabl
 from genpas_cli.augment.target_where import refuse_windows
 from genpas_cli.figures.data_health import data_figures
 from genpas_cli.figures.distribution.alignment import Alignment
-from genpas_cli.figures.distribution.divergence import entropy, popularity_deciles
-from genpas_cli.figures.distribution.finite import independent_figures
-from genpas_cli.figures.distribution.positions import binned, position_figures
+from genpas_cli.figures.distribution.divergence import References
+from genpas_cli.figures.distribution.finite import independent_figures, target_figures
+from genpas_cli.figures.distribution.positions import position_figures
 from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
-from genpas_cli.figures.distribution.target_figures import References, TargetFigures, target_figures
 from genpas_cli.figures.distribution.targets import share, steps_of
-from genpas_cli.figures.drawings import illustrate
+from genpas_cli.figures.figure import computed
+from genpas_cli.figures.gathered import GatheredPairs
+from genpas_cli.figures.illustrate import illustrate
 from genpas_cli.figures.options import StatsOptions
-from genpas_cli.figures.results import DrawnFigures, StatsReport, StrategyFigures
-from genpas_cli.figures.store_passes import Candidate, Survey, Surveyor
+from genpas_cli.figures.results import StatsReport
+from genpas_cli.figures.store_passes import Candidate, StoreCounts, StorePasses
+from genpas_cli.figures.table import DrawnFigures, StrategyFigures
 from genpas_cli.pairs.manifest import number_as_json
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import resolve
@@ -54,7 +56,7 @@ class StoreReport(NamedTuple):
     """The report of a store, and what it was made from."""
 
     report: StatsReport
-    survey: Survey
+    counted: StoreCounts
     references: References
 
 
@@ -82,19 +84,19 @@ def store_report(  # noqa: PLR0913  # all but four by keyword
     candidates = [candidate(strategy, histogram, options.pairs) for strategy in chosen]
     candidates = candidates if first is None else [first, *candidates]
     max_input = parse_max_input(options.max_input)
-    surveyor = Surveyor(store, histogram, against="test", memory=resolve(options).memory, progress=progress)
-    survey = surveyor.survey(candidates, draws=True)
-    alignments = surveyor.alignments(survey, candidates, similarity.within(max_input))
-    references = references_of(survey, options.epsilon)
+    passes = StorePasses(store, histogram, against="test", memory=resolve(options).memory, progress=progress)
+    counted = passes.count(candidates, draws=True)
+    alignments = passes.alignments(counted, candidates, similarity.within(max_input))
+    references = references_of(counted, options.epsilon)
     figures = [
-        strategy_figures(each, survey, references, alignment, similarity, max_input)
+        strategy_figures(each, counted, references, alignment, similarity, max_input)
         for each, alignment in zip(candidates, alignments, strict=True)
     ]
     report = StatsReport(
-        source, data_figures(store, survey, surveyor.room(survey)), figures, notes=tuple(_notes(store, survey)),
-        illustrations=illustrate(store, surveyor, survey, candidates, references) if illustrated else None,
+        source, data_figures(store, counted, passes.room(counted)), figures, notes=tuple(_notes(store, counted)),
+        illustrations=illustrate(store, passes, counted, candidates, references) if illustrated else None,
     )  # fmt: skip
-    return StoreReport(report, survey, references)
+    return StoreReport(report, counted, references)
 
 
 def candidate(strategy: Strategy, histogram: Ints, pairs: str | None) -> Candidate:
@@ -107,58 +109,53 @@ def candidate(strategy: Strategy, histogram: Ints, pairs: str | None) -> Candida
     return Candidate(strategy, parse_pair_count(pairs or "1x").of(multi_target), "balanced")
 
 
-def references_of(survey: Survey, epsilon: float) -> References:
+def references_of(counted: StoreCounts, epsilon: float) -> References:
     """Return what the strategies are held against."""
-    test = share(survey.targets["test"]) if "test" in survey.targets else None
-    return References(test, share(survey.targets["validation"]), survey.occurs, epsilon)
+    test = share(counted.targets["test"]) if "test" in counted.targets else None
+    return References(test, share(counted.targets["validation"]), counted.occurs, epsilon)
 
 
 def strategy_figures(  # what the two passes and the options give
-    each: Candidate, survey: Survey, references: References, alignment: Alignment, similarity: Similarity,
+    each: Candidate, counted: StoreCounts, references: References, alignment: Alignment, similarity: Similarity,
     max_input: int | None,
 ) -> StrategyFigures:  # fmt: skip
-    """Put the figures of one strategy together."""
+    """Compute the figures of one strategy."""
     strategy, steps = each.strategy, steps_of(each.strategy)
-    p = survey.p[steps]
-    if survey.positions is None:
-        positions = position_figures(strategy, survey.histogram, max_input)
+    if counted.positions is None:
+        positions = position_figures(strategy, counted.histogram, max_input)
     else:
-        positions = survey.positions.spread[steps].figures(strategy.input, max_input)
-    return StrategyFigures(
-        **asdict(target_figures(p, references)),
-        name=strategy.name, alpha=number_as_json(strategy.alpha), beta=number_as_json(strategy.beta),
-        gamma=number_as_json(strategy.gamma), pairs=each.pairs,
-        alignment=alignment.alignment, discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
-        similarity=str(similarity), mean_input_length=positions.mean_input_length,
-        inputs_per_target=math.exp(positions.cell_entropy - entropy(p)),
-        input_length_histogram=binned(positions.input_lengths()),
-        target_position_histogram=positions.relative_position,
-        popularity_deciles=popularity_deciles(p[survey.occurs], survey.train[survey.occurs]),
-        sequence_mass_by_length=binned(positions.sequence_length),
-        drawn=_drawn(each, survey, references),
+        positions = counted.positions.spread[steps].figures(strategy.input, max_input)
+    gathered = GatheredPairs(
+        p=counted.p[steps], references=references, popularity=counted.train, alignment=alignment,
+        mean_input_length=positions.mean_input_length, input_lengths=positions.input_lengths(),
+        cell_entropy=positions.cell_entropy, target_tenths=positions.relative_position,
+        sequence_lengths=positions.sequence_length,
+    )  # fmt: skip
+    return computed(
+        StrategyFigures, gathered, name=strategy.name, alpha=number_as_json(strategy.alpha),
+        beta=number_as_json(strategy.beta), gamma=number_as_json(strategy.gamma), pairs=each.pairs,
+        similarity=str(similarity), drawn=_drawn(each, counted, references),
     )  # fmt: skip
 
 
-def _drawn(each: Candidate, survey: Survey, references: References) -> list[DrawnFigures]:
-    steps = steps_of(each.strategy)
-    p = survey.p[steps]
-    independent = independent_figures(p, each.pairs, references)
-    other: TargetFigures
-    if each.draw == "enumerated" or survey.balanced is None:
-        other = target_figures(p, references)
+def _drawn(each: Candidate, counted: StoreCounts, references: References) -> list[DrawnFigures]:
+    p = counted.p[steps_of(each.strategy)]
+    if each.draw == "enumerated" or counted.balanced is None:
+        as_augment_draws = target_figures(p, references)
     else:
-        other = survey.balanced.figures(steps, references)
+        as_augment_draws = counted.balanced.figures(steps_of(each.strategy), references)
+    independent = independent_figures(p, each.pairs, references)
     return [
-        DrawnFigures(**asdict(other), draw=each.draw, pairs=each.pairs),
-        DrawnFigures(**asdict(independent), draw="independent", pairs=each.pairs),
+        DrawnFigures(**asdict(figures), draw=draw, pairs=each.pairs)
+        for draw, figures in ((each.draw, as_augment_draws), ("independent", independent))
     ]
 
 
-def _notes(store: Store, survey: Survey) -> Sequence[str]:
+def _notes(store: Store, counted: StoreCounts) -> Sequence[str]:
     rule = store.meta["split"]["rule"]
     notes = [
         f"nothing is held out for {split} (--split {rule}): figures against it are missing"
-        for split, counts in survey.targets.items()
+        for split, counts in counted.targets.items()
         if counts.sum() == 0
     ]
     if "time" not in store.column_types():

@@ -1,9 +1,9 @@
-"""The figures of pairs that exist: what shards hold, and whether they are a fair draw of what their manifest says."""
+"""The report of pairs that exist: what they hold, and whether shards are a fair draw by their manifest's strategy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,19 @@ from numpy.typing import NDArray
 from genpas_cli.augment.source import opened_store
 from genpas_cli.augment.verify import check_store
 from genpas_cli.figures.distribution.alignment import TrainedTargets, TrainingPart, alignments
-from genpas_cli.figures.distribution.divergence import popularity_deciles
+from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.fairness import DrawnCuts, FairDraw, is_fair
-from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, items_of, windows
-from genpas_cli.figures.distribution.positions import TENTHS, binned
+from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, items_of, last_items
+from genpas_cli.figures.distribution.positions import TENTHS
 from genpas_cli.figures.distribution.similarity import parse_similarity
-from genpas_cli.figures.distribution.target_figures import References, target_figures
 from genpas_cli.figures.distribution.targets import share
-from genpas_cli.figures.exact import check_stats_options, store_report
+from genpas_cli.figures.figure import computed
+from genpas_cli.figures.gathered import GatheredPairs
 from genpas_cli.figures.options import StatsOptions
-from genpas_cli.figures.results import FairDrawFigures, FairTest, StatsReport, StrategyFigures
+from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.store_passes import Candidate, room_beside_figures
+from genpas_cli.figures.store_report import StoreReport, check_stats_options, store_report
+from genpas_cli.figures.table import FairDrawFigures, StrategyFigures
 from genpas_cli.pairs.figure_source import GenpasPairs, OtherPairs, PairBatch, PairSource
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.machine import resolve, show_size
@@ -36,18 +38,6 @@ from genpas_cli.sampling.strategies import parse_strategy
 from genpas_cli.sampling.user_targets import TargetNumbers
 from genpas_cli.store.sequence_source import HeldOut, Split
 from genpas_cli.store.store import Store
-
-
-@dataclass(frozen=True)
-class _StoreFacts:
-    """What the store of some pairs says of them."""
-
-    train_length: NDArray[np.int32]
-    """By user from 0."""
-    popularity: Ints
-    """Training interactions by item."""
-    occurs: NDArray[np.bool_]
-    references: References
 
 
 def pairs_report(
@@ -69,24 +59,22 @@ def pairs_report(
     options = replace(
         options, max_input="none" if limit is None else str(limit), target_where=manifest.get("target_where")
     )
-    name = f"{strategy['name']} (these shards)"
+    which = {key: strategy[key] for key in ("alpha", "beta", "gamma")} | {"name": f"{strategy['name']} (these shards)"}
     if store is None:
         note = "without the store (--store STORE) positions, popularity and the test of a fair draw are missing"
-        measured = _measure(pairs, None, options, name, progress)
-        return StatsReport(str(directory), None, [], _with_biases(measured, strategy), notes=(note,))
+        return StatsReport(str(directory), None, [], _measure(pairs, None, options, which, progress), notes=(note,))
     with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
         check_store(opened.store, directory, manifest)
         made = Candidate(parse_strategy(strategy["name"]), int(manifest["pairs"]), strategy["draw"])
         targets = _possible_targets(opened.store)
         room = _room_for_test(made, targets, opened.store.items, opened.machine.memory)
         others = check_stats_options(options) if options.strategy else []
-        expected, survey, references = store_report(
+        expected = store_report(
             opened.store, options, str(directory), progress, first=made, strategies=others, illustrated=illustrated
         )
-        facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
-        measured = _with_biases(_measure(pairs, facts, options, name, progress), strategy)
+        measured = _measure(pairs, (expected, _train_lengths(opened.store)), options, which, progress)
         fair = _fair_draw(pairs, made, targets, opened.store, room, progress)
-    return replace(expected, measured=measured, fair_draw=fair)
+    return replace(expected.report, measured=measured, fair_draw=fair)
 
 
 def other_pairs_report(
@@ -100,21 +88,17 @@ def other_pairs_report(
     assert options.input_column is not None, "asked for by the caller"
     assert options.target_column is not None, "as above"
     source, columns = " ".join(map(str, paths)), (options.input_column, options.target_column)
-    name = "these pairs"
+    which = {"name": "these pairs", "alpha": None, "beta": None, "gamma": None}
     if store is None:
         note = "without a store (--store STORE) positions and popularity are missing, and items are those that occur"
         pairs = OtherPairs(paths, *columns)
-        return StatsReport(source, None, [], _measure(pairs, None, options, name, progress), notes=(note,))
+        return StatsReport(source, None, [], _measure(pairs, None, options, which, progress), notes=(note,))
     with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
         vocabulary = pa.concat_arrays([batch.column(1) for batch in opened.store.vocabulary("items")])
         pairs = OtherPairs(paths, *columns, vocabulary)
-        expected, survey, references = store_report(opened.store, options, source, progress, illustrated=illustrated)
-        facts = _StoreFacts(_train_lengths(opened.store), survey.train, survey.occurs, references)
-        return replace(expected, measured=_measure(pairs, facts, options, name, progress))
-
-
-def _with_biases(figures: StrategyFigures, strategy: dict[str, Any]) -> StrategyFigures:
-    return replace(figures, alpha=strategy["alpha"], beta=strategy["beta"], gamma=strategy["gamma"])
+        expected = store_report(opened.store, options, source, progress, illustrated=illustrated)
+        measured = _measure(pairs, (expected, _train_lengths(opened.store)), options, which, progress)
+        return replace(expected.report, measured=measured)
 
 
 def _train_lengths(store: Store) -> NDArray[np.int32]:
@@ -150,23 +134,26 @@ def _added(counts: Ints, values: Ints) -> Ints:
 
 
 def _measure(
-    pairs: PairSource, facts: _StoreFacts | None, options: StatsOptions, name: str, progress: Progress
-) -> StrategyFigures:
+    pairs: PairSource, stored: tuple[StoreReport, NDArray[np.int32]] | None, options: StatsOptions,
+    which: dict[str, Any], progress: Progress,
+) -> StrategyFigures:  # fmt: skip
+    """Return the figures of pairs; with the report of their store and the training length of every user, all."""
+    store, train_length = stored or (None, None)
     similarity, rows = parse_similarity(options.similarity), pairs.rows("train")
     if rows == 0:
         raise DataError("there is no training pair", tip="Files whose names say test or validation are held out.")
-    totals = _Totals(pairs.items, None if facts is None else facts.train_length)
+    totals = _Totals(pairs.items, train_length)
     for batch in _watched(pairs, "train", "reading pairs", progress):
         totals.add(batch)
     p = totals.targets / rows
     held = {split: _held_out_counts(pairs, split) for split in ("validation", "test")}
-    if facts is None:
+    if store is None:
         occurs = totals.seen.copy()
         for counts in held.values():
             occurs |= counts > 0
         references = References(share(held["test"]), share(held["validation"]), occurs, options.epsilon)
     else:
-        occurs, references = facts.occurs, facts.references
+        references = store.references
     room = room_beside_figures(pairs.items, 1, resolve(options).memory)
     ((alignment,),) = alignments(
         _PairInputs(pairs, similarity.window, progress), [TrainedTargets(p, rows)], held_out=held["test"], kernels=1,
@@ -174,15 +161,13 @@ def _measure(
     )  # fmt: skip
     lengths = totals.lengths / rows
     placed = int(totals.tenths.sum())
-    return StrategyFigures(
-        **asdict(target_figures(p, references)), name=name, alpha=None, beta=None, gamma=None, pairs=rows,
-        alignment=alignment.alignment, discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
-        similarity=str(similarity), mean_input_length=float(lengths @ np.arange(len(lengths))), inputs_per_target=None,
-        input_length_histogram=binned(lengths),
-        target_position_histogram=(totals.tenths / placed).tolist() if placed else None,
-        popularity_deciles=None if facts is None else popularity_deciles(p[occurs], facts.popularity[occurs]),
-        sequence_mass_by_length=binned(totals.sequences / rows) if placed else None, drawn=[],
+    gathered = GatheredPairs(
+        p=p, references=references, popularity=None if store is None else store.counted.train, alignment=alignment,
+        mean_input_length=float(lengths @ np.arange(len(lengths))), input_lengths=lengths, cell_entropy=None,
+        target_tenths=(totals.tenths / placed).tolist() if placed else None,
+        sequence_lengths=totals.sequences / rows if placed else None,
     )  # fmt: skip
+    return computed(StrategyFigures, gathered, **which, pairs=rows, similarity=str(similarity), drawn=[])
 
 
 def _held_out_counts(pairs: PairSource, split: HeldOut) -> Ints:
@@ -207,7 +192,7 @@ class _PairInputs:
     def held_out(self, stage: str) -> Iterator[InputItems]:
         """See `InputSource.held_out`."""
         for batch in _watched(self._pairs, "test", stage, self._progress):
-            yield items_of(batch.target, windows(batch.values, batch.end, batch.length, self._window))
+            yield items_of(batch.target, last_items(batch.values, batch.end, batch.length, self._window))
 
     def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
         """See `InputSource.training`."""
@@ -217,7 +202,7 @@ class _PairInputs:
             target, end, length = batch.target[some], batch.end[some], batch.length[some]
             certain = (lengths == np.minimum(length, self._window)[:, None]).astype(np.float64)
             weight = np.full(len(target), 1 / rows)
-            inputs = windows(batch.values, end, length, self._window)
+            inputs = last_items(batch.values, end, length, self._window)
             yield TrainingPart(target, inputs, [certain], [(number, weight) for number in order])
 
 
@@ -266,4 +251,4 @@ def _fair_draw(
     for epoch in range(pairs.epochs()):
         draw.add_epoch(partial(cuts, epoch))
     tests = draw.result()
-    return FairDrawFigures(is_fair(tests), made.draw, [FairTest(**test._asdict()) for test in tests])
+    return FairDrawFigures(is_fair(tests), made.draw, tests)

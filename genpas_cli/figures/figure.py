@@ -1,0 +1,114 @@
+"""How a figure is declared: once, as a field of a report, with everything that is said about it anywhere.
+
+JSON, the terminal's tables, CSV, the HTML page, the rules of `--check` and docs/explanation/figures.md all read these
+declarations. The figures themselves are in `genpas_cli.figures.table`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from enum import Flag, auto
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
+
+
+class Shown(Flag):
+    """Where a figure is shown besides JSON, which has all of them."""
+
+    TERMINAL = auto()
+    """In the table of strategies in the terminal; figures of the data in the line of shares."""
+    TERMINAL_DRAWS = auto()
+    """Below its row of that table, for finite draws."""
+    TERMINAL_TEXT = auto()
+    """Elsewhere in the terminal, in text that `cli/tables.py` writes."""
+    CSV = auto()
+    PAGE = auto()
+    """In the tables of the HTML page; figures of the data in the panel."""
+    PAGE_DRAWS = auto()
+    """In a chart of the HTML page that compares p with finite draws."""
+    PAGE_TEXT = auto()
+    """Elsewhere on the HTML page, in text or a chart that `report/` writes."""
+    CHECK = auto()
+    """Rules of `--check` may use it."""
+
+
+NUMBER = Shown.TERMINAL | Shown.CSV | Shown.PAGE | Shown.CHECK
+"""Where a number is shown, unless its declaration says otherwise."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Figure:
+    """Everything that is said about one figure."""
+
+    key: str = ""
+    """Its key in JSON, which is the name of the field."""
+    compute: Callable[[Any], Any] | None
+    """Computes it from what the passes have gathered; None if the caller of `computed` gives it."""
+    label: str
+    """Its name in tables, a few words."""
+    meaning: str
+    """What it is, one or two sentences."""
+    group: str
+    """The heading that it stands under, on the HTML page and in the documentation."""
+    formula: str = ""
+    """Its formula in Markdown, for the documentation."""
+    range: str = ""
+    """The least and the greatest value."""
+    unit: str = ""
+    better: Literal["lower", "higher"] | None = None
+    """Which side is better; None for a figure that only describes."""
+    is_share: bool = False
+    """Whether it is a share, written as a percentage."""
+    digits: int = 4
+    """Decimals on the HTML page, or of the percentage."""
+    parts: tuple[str, ...] = ()
+    """Keys of its own numbers, if it is an object; rules name them as `key.part`."""
+    fact: str = ""
+    """What follows the number on the page's panel of data; `{key}` stands for another figure, as it is written."""
+    shown: Shown = NUMBER
+
+    @property
+    def title(self) -> str:
+        """Return the label as a heading."""
+        return self.label[:1].upper() + self.label[1:]
+
+    @property
+    def direction(self) -> str | None:
+        """Return which side is better, in words."""
+        return None if self.better is None else f"{self.better} is better"
+
+
+def figure(compute: Callable[[Any], Any] | None, label: str, meaning: str, group: str, **rest: Any) -> Any:
+    """Declare a figure as a field of a report's dataclass; for the arguments see `Figure`."""
+    declared = Figure(compute=compute, label=label, meaning=meaning, group=group, **rest)
+    return dataclasses.field(metadata={"figure": declared})
+
+
+def figures_in(kind: type) -> dict[str, Figure]:
+    """Return the figures of a report's dataclass by key, in the order of the JSON.
+
+    Raises:
+        KeyError: a field is not declared as a figure.
+    """
+    return {f.name: dataclasses.replace(f.metadata["figure"], key=f.name) for f in dataclasses.fields(kind)}
+
+
+def shown_in(kind: type, where: Shown) -> list[Figure]:
+    """Return the figures of a dataclass that are shown in one place."""
+    return [each for each in figures_in(kind).values() if where in each.shown]
+
+
+def checked_keys(kind: type) -> list[str]:
+    """Return the keys that rules of `--check` may use."""
+    return [
+        f"{each.key}.{part}" if part else each.key
+        for each in shown_in(kind, Shown.CHECK) for part in each.parts or ("",)
+    ]  # fmt: skip
+
+
+def computed(kind: type[T], gathered: Any, **given: Any) -> T:
+    """Return a dataclass of figures, each computed from what was gathered, or as given."""
+    figures = figures_in(kind).items()
+    return kind(**{key: given[key] if each.compute is None else each.compute(gathered) for key, each in figures})

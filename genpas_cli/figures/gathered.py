@@ -1,0 +1,91 @@
+"""What the passes over a store or over pairs leave behind: the figures of the table are computed from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from genpas_cli.figures.distribution.alignment import Alignment
+from genpas_cli.figures.distribution.divergence import References, entropy, popularity_deciles
+from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.store.sequence_source import HeldOut
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatheredPairs:
+    """The training pairs of one strategy, or those that shards hold. Arrays "by item" have items + 1 entries."""
+
+    p: Floats
+    """float64 by item: the probability that a pair has this target."""
+    references: References
+    popularity: Ints | None
+    """int64 by item: training interactions; None without a store."""
+    alignment: Alignment
+    mean_input_length: float
+    input_lengths: Floats
+    """float64 (L + 1,): share of the pairs whose input has ℓ = 0..L items."""
+    cell_entropy: float | None
+    """Entropy of (s, k, j), inputs cut to L, in nats; None for pairs that exist."""
+    target_tenths: list[float] | None
+    """Share of the targets by (k − 1) / (|s| − 1), in tenths; None without a store."""
+    sequence_lengths: Floats | None
+    """float64: share of the pairs by the length |s| of their sequence; None without a store."""
+
+    @property
+    def inputs_per_target(self) -> float | None:
+        """Return exp(H(x, y) − H(y))."""
+        return None if self.cell_entropy is None else math.exp(self.cell_entropy - entropy(self.p))
+
+    def deciles(self) -> list[float] | None:
+        """Return the share of targets on each tenth of the items by popularity."""
+        return None if self.popularity is None else _deciles(self.p, self.popularity, self.references.occurs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatheredData:
+    """The interactions of a store. Counts are int64 by item, with items + 1 entries."""
+
+    meta: dict[str, Any]
+    """What the store says about itself."""
+    occurs: NDArray[np.bool_]
+    """Items that occur."""
+    train: Ints
+    """Training interactions of each item."""
+    targets: Mapping[HeldOut, Ints]
+    """Held-out targets of each item, by split."""
+    repeats: int
+    """Interactions with an item that their user has had before."""
+    leaked_test: float | None
+    future_training: float | None
+    """These two as the figures of the same names."""
+
+    @property
+    def items(self) -> int:
+        """Return the number of items that occur."""
+        return int(self.occurs.sum())
+
+    def cold(self, split: HeldOut) -> float | None:
+        """Return the share of held-out targets whose item is not in training; None if there is no target."""
+        targets = self.targets[split]
+        total = int(targets.sum())
+        return float(targets[self.train == 0].sum() / total) if total else None
+
+    def split(self) -> dict[str, int]:
+        """Return training interactions, and targets by split."""
+        return {"train": self.meta["split"]["train"]} | {name: int(c.sum()) for name, c in self.targets.items()}
+
+    def test_deciles(self) -> list[float] | None:
+        """Return the share of test targets on each tenth of the items by popularity; None if there is no target."""
+        total = int(self.targets["test"].sum())
+        return _deciles(self.targets["test"] / total, self.train, self.occurs) if total else None
+
+
+def _deciles(p: Floats, popularity: Ints, occurs: NDArray[np.bool_]) -> list[float]:
+    return popularity_deciles(p[occurs], popularity[occurs])
