@@ -6,7 +6,7 @@
 | Multi-Target (MT)  | 1 | 0  | −∞ | m                                   |
 | Slide-Window (SW)  |   | 1  | 0  | m(m + 1)/2                          |
 
-Source: arXiv 2509.13648. To add a rule: write its file, and enter its name in `rules.py`.
+Source: arXiv 2509.13648. To add a rule: write its file, and enter its name in `rules/__init__.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
 from genpas_cli.sampling.strategy import NamedRule, Strategy
 
 RULES: dict[str, NamedRule] = {
-    name: import_module(f"genpas_cli.sampling.{name.replace('-', '_')}").RULE for name in USAGES
+    name: import_module(f"genpas_cli.sampling.rules.{name.replace('-', '_')}").RULE for name in USAGES
 }
 """The rules that have a name, by it."""
 

@@ -1,6 +1,6 @@
 """What a cutting rule is: a kernel for each of the three steps, a name, and a list of its pairs where there is one.
 
-A rule that has a name stands in a file of its own, which ends with its `NamedRule`; `rules.py` lists these.
+A rule that has a name stands in a file of its own, which ends with its `NamedRule`; `rules/` lists these.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpas_cli.sampling.kernels import PositionKernel
-from genpas_cli.sampling.recency import Recency
-from genpas_cli.sampling.windows import LastOf
+from genpas_cli.sampling.rules.recency import Recency
+from genpas_cli.sampling.rules.windows import LastOf
 from tests import oracle
 
 KERNELS: dict[str, tuple[PositionKernel, oracle.Law]] = {

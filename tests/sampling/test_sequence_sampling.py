@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.sampling.rules.slide_window import PairCountWeights
 from genpas_cli.sampling.sequence_sampling import SequencePowerLaw, scaled, sequence_pmf
-from genpas_cli.sampling.slide_window import PairCountWeights
 from tests import oracle
 from tests.properties.strategies import BIASES, histories
 

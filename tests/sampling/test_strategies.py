@@ -15,8 +15,8 @@ from genpas_cli.runtime.errors import UsageError
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.power_law import PowerLaw
 from genpas_cli.sampling.rules import USAGES
+from genpas_cli.sampling.rules.slide_window import PairCountWeights
 from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
-from genpas_cli.sampling.slide_window import PairCountWeights
 from genpas_cli.sampling.strategies import COMPARED, RULES, parse_strategy, triple
 from genpas_cli.sampling.strategy import Enumeration
 from tests import oracle
@@ -149,11 +149,9 @@ def test_a_new_rule_changes_no_default_list() -> None:
 
 
 def test_every_rule_is_registered_and_described() -> None:
-    from genpas_cli import sampling
+    from genpas_cli.sampling import rules
 
-    files = {
-        path.stem for path in Path(sampling.__file__).parent.glob("*.py") if "\nRULE = " in path.read_text("utf-8")
-    }
+    files = {path.stem for path in Path(rules.__file__).parent.glob("*.py") if "\nRULE = " in path.read_text("utf-8")}
     assert files == {name.replace("-", "_") for name in RULES}
     for name, rule in RULES.items():
         assert rule.name == name

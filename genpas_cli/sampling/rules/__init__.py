@@ -9,4 +9,4 @@ USAGES = {
     "recency": "recency:keep=0.8",
     "windows": "windows:width=20",
 }
-"""By name, how a user may write it. Its `RULE` stands in the module of that name, with `_` for `-`."""
+"""By name, how a user may write it. Its `RULE` stands in the module of that name, with `_` for `-`, in this folder."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from genpas_cli.sampling.kernels import Floats, Ints
-from genpas_cli.sampling.multi_target import count_targets, rank_target, unrank_target
 from genpas_cli.sampling.power_law import PowerLaw
+from genpas_cli.sampling.rules.multi_target import count_targets, rank_target, unrank_target
 from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
 from genpas_cli.sampling.strategy import Enumeration, NamedRule, Parameter, Strategy
 
