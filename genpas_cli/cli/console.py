@@ -32,11 +32,6 @@ def set_quiet(*, quiet: bool) -> None:
     _quiet = quiet
 
 
-def is_quiet() -> bool:
-    """Tell whether only errors are said."""
-    return _quiet
-
-
 def _visible_console() -> type[Console]:
     """Return the class of consoles that make visible whatever is printed on them, cells of tables included."""
     from rich.console import Console
