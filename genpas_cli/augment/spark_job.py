@@ -33,7 +33,7 @@ from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.instants import as_quantile, parse_instant
 from genpas_cli.ingest.passes.log_figures import check_parts, iso_time, split_at
 from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, SplitRule, TieCounts, parse_split
-from genpas_cli.ingest.staging.staging import FileReport
+from genpas_cli.ingest.staging.staged import FileReport
 from genpas_cli.pairs.manifest import foreign_in_pairs, library_versions, run_facts, write_manifest
 from genpas_cli.pairs.shards import number_order, rows_by_split
 from genpas_cli.runtime.atomic_output import building, refuse_existing

@@ -14,7 +14,8 @@ import duckdb
 import pyarrow as pa
 
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
-from genpas_cli.ingest.staging.staging import Staged, stage
+from genpas_cli.ingest.staging.staged import Staged
+from genpas_cli.ingest.staging.staging import stage
 
 
 @dataclass(frozen=True, kw_only=True)

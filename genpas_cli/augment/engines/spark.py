@@ -38,7 +38,7 @@ from genpas_cli.ingest.columns.columns import Column, Named, find_roles
 from genpas_cli.ingest.columns.missing import BLANKS, parse_null_values
 from genpas_cli.ingest.options import CleaningOptions, Dedup, ReadingOptions, Ties
 from genpas_cli.ingest.passes.split import SplitRule
-from genpas_cli.ingest.staging.staging import FunnelStep
+from genpas_cli.ingest.staging.staged import FunnelStep
 from genpas_cli.pairs.shards import ShardFile
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.time_units import UnitCounts, border_places, counts_in, spans, time_after

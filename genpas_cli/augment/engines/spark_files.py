@@ -20,7 +20,8 @@ from genpas_cli.ingest.columns.times import TIMESTAMP, TIMESTAMP_NS, TimeReader
 from genpas_cli.ingest.files.duplicates import same_content
 from genpas_cli.ingest.files.sources import SourceFile
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
-from genpas_cli.ingest.staging.staging import FileReport, plan_of
+from genpas_cli.ingest.staging.staged import FileReport
+from genpas_cli.ingest.staging.staging import plan_of
 from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.object_storage.locations import file_digest

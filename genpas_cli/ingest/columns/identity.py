@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from genpas_cli.ingest.passes.numbering import Kind
-    from genpas_cli.ingest.staging.staging import Staged
+    from genpas_cli.ingest.staging.staged import Staged
 
 _EXACT_BELOW = {"DOUBLE": 2**53, "FLOAT": 2**24}
 _HALF_EXACT_BELOW = 2**11

@@ -9,7 +9,7 @@ from genpas_cli.runtime.errors import DataError
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.formats.log_file import LogFile
-    from genpas_cli.ingest.staging.staging import FileReport
+    from genpas_cli.ingest.staging.staged import FileReport
 
 
 def same_content(files: Sequence[FileReport], logs: Sequence[LogFile], *, allowed: bool) -> list[str]:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
 
+from genpas_cli.ingest.columns.extra_columns import Extra, plain_type
 from genpas_cli.ingest.columns.headers import reject_repeated_headers
 from genpas_cli.ingest.columns.identity import decimals_to_integers
-from genpas_cli.ingest.columns.load_plan import Extra, LoadPlan, plain_type, plan_load
+from genpas_cli.ingest.columns.load_plan import LoadPlan, plan_load
 from genpas_cli.ingest.columns.missing import drop_missing
 from genpas_cli.ingest.columns.mixed_units import check_units
 from genpas_cli.ingest.earlier import EarlierLog
@@ -36,51 +37,9 @@ from genpas_cli.ingest.staging.filters import Condition, drop_others, read_condi
 from genpas_cli.ingest.staging.loading import Loaded, load, machine_lacks, reject_bad_values
 from genpas_cli.ingest.staging.rejects import Rejects
 from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
+from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.progress import Progress, silent
-
-
-@dataclass(frozen=True)
-class FileReport:
-    """A file that was read."""
-
-    name: str
-    format: str
-    bytes: int
-    sha256: str
-    rows: int
-    """Rows in the file, bad ones included."""
-    content_sha256: str = ""
-    """Digest of the decompressed bytes: that of the file, where it is not compressed."""
-
-
-@dataclass(frozen=True)
-class FunnelStep:
-    """A step of cleaning."""
-
-    step: str
-    dropped: int
-    kept: int
-
-
-@dataclass(frozen=True)
-class Staged:
-    """What is in `stage.rows`, and what is not."""
-
-    files: tuple[FileReport, ...]
-    time_type: str | None
-    """SQL type of column `time`: BIGINT, DOUBLE, TIMESTAMP (UTC) or TIMESTAMP_NS; None without such a column."""
-    kept: dict[str, str]
-    """Kept columns and their SQL types, in the order asked; they are `keep_0`, `keep_1` ..."""
-    funnel: tuple[FunnelStep, ...]
-    where: dict[str, str]
-    """Columns that `--where` refers to, and their SQL types."""
-    overlapping: bool
-    """Whether the times of one file do not all come before those of the next, so that events of two may be tied."""
-    first_rows: tuple[int, ...]
-    """`rowid` of the first row of each file in `stage.rows`, as `files`."""
-    notes: tuple[str, ...]
-    """What a user should know about how the logs were read."""
 
 
 def stage(  # noqa: PLR0913  # all but three by keyword
