@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -20,13 +19,13 @@ from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
 from genpas_cli.ingest.passes.histories import Mask
-from genpas_cli.ingest.passes.log_figures import LogFigures, split_at
+from genpas_cli.ingest.passes.log_figures import LogFigures, possible_split
 from genpas_cli.ingest.passes.log_passes import LogPasses, repeats
 from genpas_cli.ingest.passes.sessions import parse_gap
 from genpas_cli.ingest.passes.split import SplitRule, parse_split
 from genpas_cli.ingest.staging.like_ids import check_decimals, differing_in_blanks
 from genpas_cli.ingest.staging.rejects import foreign_in_rejects
-from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
+from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged, relative_names
 from genpas_cli.ingest.staging.staging import stage
 from genpas_cli.pairs.manifest import library_versions
 from genpas_cli.runtime.arguments import checked
@@ -34,10 +33,8 @@ from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import check_disk, resolve, scratch_directory
-from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.time_units import border_places
 from genpas_cli.store import writing
 from genpas_cli.store.opening import check_is_store
 from genpas_cli.store.schema import foreign_in_store
@@ -222,7 +219,7 @@ class _Ingest:
         if figures.rows.rows == 0:
             raise self._nothing_left()
         if (bounds := cleaned.rule.bounds) is not None:
-            figures.check_split(self.options.split, bounds, lambda: _possible_split(self.con, staged.time_type))
+            figures.check_split(self.options.split, bounds, lambda: possible_split(self.con, staged.time_type))
         self.progress("writing the vocabularies")
         writing.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
         lengths = figures.lengths()
@@ -244,7 +241,7 @@ class _Ingest:
         )  # fmt: skip
 
     def _sources(self, staged: Staged) -> list[FileReport]:
-        return ([] if self.earlier is None else self.earlier.sources) + _relative(staged.files)
+        return ([] if self.earlier is None else self.earlier.sources) + relative_names(staged.files)
 
     def _known(self, kind: numbering.Kind) -> pa.Table | None:
         if self.earlier is not None:
@@ -321,35 +318,6 @@ class _Ingest:
 
     def _split_meta(self, bounds: tuple[Any, Any] | None) -> dict[str, Any]:
         return {"rule": self.options.split, "eval": self.options.eval, "bounds": bounds}
-
-
-def _possible_split(con: Any, time_type: str | None) -> str | None:
-    """Return a split by time of `store.interactions` that leaves no part empty; None if there is none.
-
-    Only asked for where the one that was given does leave one empty.
-    """
-    distinct = "(select distinct time from store.interactions)"
-    times = con.sql(f"select count(*) from {distinct}").fetchall()[0][0]
-    if (places := border_places(times)) is None:
-        return None
-    number = {"TIMESTAMP": "epoch_us(time)", "TIMESTAMP_NS": "epoch_ns(time)"}.get(str(time_type), "time")
-    found = [
-        con.sql(f"select {number} from {distinct} order by time limit 1 offset {place}").fetchall()[0][0]
-        for place in places
-    ]
-    return split_at(found, str(time_type))
-
-
-def _relative(files: Sequence[FileReport]) -> list[FileReport]:
-    """Return the files named from the directory that holds them all: where that lies is nobody's business."""
-    here = [not (file.name == "stdin" or is_remote(file.name)) for file in files]
-    places = [os.path.abspath(file.name) for file, is_here in zip(files, here, strict=True) if is_here]  # noqa: PTH100  # links stay
-    top = os.path.commonpath([os.path.dirname(place) for place in places]) if places else ""  # noqa: PTH120
-    names = [
-        Path(os.path.relpath(file.name, top)).as_posix() if is_here else file.name
-        for file, is_here in zip(files, here, strict=True)
-    ]
-    return [replace(file, name=name) for file, name in zip(files, names, strict=True)]
 
 
 def report_of(store: Store) -> IngestReport:

@@ -215,6 +215,31 @@ def test_types_that_are_no_ids_or_kept_values_are_named(tmp_path: Path) -> None:
     assert read(file, item="price").column("item_id") == ["1.5"] * 3
 
 
+def test_names_with_dots_are_read_or_refused(tmp_path: Path) -> None:
+    rows = table(3, **{"a.b": pa.array(["x", "y", "z"]), "c": pa.array([1, 2, 3])})
+    assert read(write(tmp_path / "log.orc", content(rows)), keep=("a.b",)).column("keep_0") == ["x", "y", "z"]
+    rows = rows.append_column("a", pa.array([{"b": "no"}] * 3))
+    with pytest.raises(DataError, match=r"log\.orc: column 'a\.b' cannot be told from a field of another column"):
+        read(write(tmp_path / "log.orc", content(rows)), keep=("a.b",))
+
+
+def test_names_that_differ_in_case_only_are_refused(tmp_path: Path) -> None:
+    rows = table(3, USER_ID=pa.array(["x", "y", "z"]))
+    with pytest.raises(DataError, match=r"log\.orc: its schema names 'user_id' twice"):
+        read(write(tmp_path / "log.orc", content(rows)))
+
+
+def test_a_malformed_time_is_told_with_its_row(tmp_path: Path) -> None:
+    times = ["2024-01-01", "2024-01-02", "soon", "2024-01-04"]
+    rows = pa.table({"user_id": ["u"] * 4, "item_id": list("abcd"), "timestamp": times})
+    file = write(tmp_path / "log.orc", content(rows))
+    with pytest.raises(
+        DataError, match=r"log\.orc, row 3: time 'soon' in column 'timestamp' is not ISO 8601: 'u,c,soon'"
+    ):
+        read(file)
+    assert [bad["line"] for bad in read(file, bad_rows="skip").rejects] == ["3"]
+
+
 def test_it_is_appended_to_a_store(tmp_path: Path) -> None:
     rows = table(400)
     for name, part in (("a", rows[:200]), ("b", rows[200:]), ("all", rows)):

@@ -13,6 +13,7 @@ from pyarrow import fs
 from genpas_cli.ingest.formats.arrow import ArrowLog
 from genpas_cli.ingest.formats.log_file import refuse_equal_names
 from genpas_cli.runtime.arrow_errors import UNREADABLE
+from genpas_cli.runtime.errors import DataError
 
 _BATCH_ROWS = 1 << 16
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
@@ -42,7 +43,14 @@ class OrcLog(ArrowLog):
     def batches(self, names: Sequence[str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
         """Return the schema of the columns that are needed, and batches of them."""
         fragment = self._fragment()
-        refuse_equal_names(self.source, fragment.physical_schema.names)
+        given = fragment.physical_schema.names
+        refuse_equal_names(self.source, given)
+        # Arrow takes `a.b` for the field b of a column a, and would give missing values without an error.
+        if hidden := [name for name in given if any(name.startswith(f"{other}.") for other in given)]:
+            raise DataError(
+                f"{self.name}: column {hidden[0]!r} cannot be told from a field of another column",
+                tip="Rename one of them where the log comes from.",
+            )
         # A stripe may hold any number of rows, so it is decoded in pieces; by default many of them wait to be read.
         scanner = fragment.scanner(
             columns=[*names] or None, batch_size=_BATCH_ROWS, batch_readahead=1, fragment_readahead=1, use_threads=False

@@ -1,36 +1,13 @@
-"""What the steps of staging hand on: the table as it was loaded, the files that were read, what cleaning did."""
+"""What came of reading logs: the files, the steps of cleaning, and the columns of the staged rows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from genpas_cli.ingest.columns.load_plan import LoadPlan
-from genpas_cli.ingest.formats.log_file import LogFile
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one file gave to the table."""
-
-    log: LogFile
-    first: int
-    """`rowid` of its first row."""
-    staged: int
-    rejected: int
-    """Rows left out because the text is malformed."""
-
-    @property
-    def rows(self) -> int:
-        """Rows in the file."""
-        return self.staged + self.rejected
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """The table as loaded."""
-
-    plan: LoadPlan
-    parts: tuple[Part, ...]
+from genpas_cli.runtime.object_storage.uris import is_remote
 
 
 @dataclass(frozen=True)
@@ -74,3 +51,15 @@ class Staged:
     """`rowid` of the first row of each file in `stage.rows`, as `files`."""
     notes: tuple[str, ...]
     """What a user should know about how the logs were read."""
+
+
+def relative_names(files: Sequence[FileReport]) -> list[FileReport]:
+    """Return the files named from the directory that holds them all: where that lies is nobody's business."""
+    here = [not (file.name == "stdin" or is_remote(file.name)) for file in files]
+    places = [os.path.abspath(file.name) for file, is_here in zip(files, here, strict=True) if is_here]  # noqa: PTH100  # links stay
+    top = os.path.commonpath([os.path.dirname(place) for place in places]) if places else ""  # noqa: PTH120
+    names = [
+        Path(os.path.relpath(file.name, top)).as_posix() if is_here else file.name
+        for file, is_here in zip(files, here, strict=True)
+    ]
+    return [replace(file, name=name) for file, name in zip(files, names, strict=True)]

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
+from genpas_cli.ingest.columns.extra_columns import Extra, plain_type
 from genpas_cli.ingest.columns.headers import reject_repeated_headers
-from genpas_cli.ingest.columns.load_plan import Extra, LoadPlan, plain_type, plan_load
+from genpas_cli.ingest.columns.load_plan import LoadPlan, plan_load
 from genpas_cli.ingest.columns.missing import drop_missing
 from genpas_cli.ingest.columns.mixed_units import check_units
 from genpas_cli.ingest.earlier import EarlierLog
@@ -33,10 +34,11 @@ from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.quoting import identifier
 from genpas_cli.ingest.staging.filters import Condition, drop_others, read_condition, text_types
 from genpas_cli.ingest.staging.like_ids import decimals_to_integers
+from genpas_cli.ingest.staging.loaded import Loaded
 from genpas_cli.ingest.staging.loading import load, machine_lacks, reject_bad_values
 from genpas_cli.ingest.staging.rejects import Rejects
 from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
-from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Loaded, Staged
+from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.progress import Progress, silent
 
