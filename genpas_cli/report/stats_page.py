@@ -129,7 +129,9 @@ def _target_charts(
 
 def _map(drawn: Illustrations, strategies: Sequence[StrategyFigures], canvas: Canvas) -> Html:
     values: dict[heatmaps.Place, float] = {(point.alpha, point.beta): point.kl for point in drawn.map}
-    measured = heatmaps.measure(f"KL to {drawn.map_against}", decimals(4), "lower", list(values.values()))
+    measured = heatmaps.measure(
+        STRATEGY[f"kl_{drawn.map_against}_train"].title, decimals(4), "lower", list(values.values())
+    )
     best = min(values, key=values.__getitem__)
     shown = [(each.alpha, each.beta) for each in strategies if (each.alpha, each.beta) in values]
     marks = [

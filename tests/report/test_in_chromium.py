@@ -112,4 +112,4 @@ def test_pointing_at_a_cell_says_its_value(browser: Browser, pages: dict[str, Pa
     said = browser.evaluate("document.getElementById('tip').textContent")
     assert stats_report.illustrations is not None
     first = stats_report.illustrations.map[0]
-    assert said.startswith(f"α {first.alpha:g}, β {first.beta:g}: KL to test {first.kl:.4f}")
+    assert said.startswith(f"α {first.alpha:g}, β {first.beta:g}: KL(test ‖ train) {first.kl:.4f}")
