@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from genpas_cli.figures.results import Configuration, TuneReport
@@ -11,6 +12,7 @@ from genpas_cli.report.curves import by_name
 from genpas_cli.report.drawing import Canvas, Caption, chart, scale
 from genpas_cli.report.heatmaps import Mark, Place
 from genpas_cli.report.markup import Html, join, row, section, table, tag
+from genpas_cli.report.page import write_page
 from genpas_cli.report.theme import DIAMOND, DISC, STAR, legend, looks, mark_legend
 from genpas_cli.report.wording import STRATEGY, count, decimals, exponent, written
 
@@ -24,8 +26,12 @@ _FRONT = "near the front of KL and A / D"
 _PUBLISHED = "first of the published recipe"
 
 
-def tune_body(report: TuneReport, canvas: Canvas) -> Html:
-    """Return the header and the sections of the page."""
+def write_tune_page(report: TuneReport, path: Path) -> None:
+    """Write the page; for errors see `write_page`."""
+    write_page(path, f"{report.source}: biases", lambda canvas: _body(report, canvas))
+
+
+def _body(report: TuneReport, canvas: Canvas) -> Html:
     sections = [_trained(report), _tradeoff(report, canvas), _maps(report, canvas), _ranking(report)]
     return join([_header(report), tag("main", *sections)])
 

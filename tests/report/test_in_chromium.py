@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from genpas_cli.figures.results import StatsReport, TuneReport
-from genpas_cli.report.page import write_comparison_page, write_stats_page, write_tune_page
+from genpas_cli.report.comparison_page import write_comparison_page
+from genpas_cli.report.stats_page import write_stats_page
+from genpas_cli.report.tune_page import write_tune_page
 from genpas_cli.training.comparison import CompareReport
 from tests.report.chromium import COMMAND, Browser, running
 
