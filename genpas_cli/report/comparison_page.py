@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from genpas_cli.report.curves import Looks, by_name, colours
 from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, chart, scale
 from genpas_cli.report.markup import Html, join, row, section, table, tag
+from genpas_cli.report.page import write_page
 from genpas_cli.report.strategy_tables import star
 from genpas_cli.report.theme import legend, looks, swatch
 from genpas_cli.report.wording import STRATEGY, best_places, count, exponent, written
@@ -20,8 +22,12 @@ _METRICS = {
 _FIGURES = ("kl_validation_train", "kl_test_train", "alignment_ratio", "mean_input_length")
 
 
-def comparison_body(report: CompareReport, canvas: Canvas) -> Html:
-    """Return the header and the sections of the page."""
+def write_comparison_page(report: CompareReport, path: Path) -> None:
+    """Write the page; for errors see `write_page`."""
+    write_page(path, f"{report.source}: cutting rules compared", lambda canvas: _body(report, canvas))
+
+
+def _body(report: CompareReport, canvas: Canvas) -> Html:
     look = looks(each.name for each in report.strategies)
     accuracy = section("accuracy", "Accuracy on the test pairs", _runs(report, canvas, look), _table(report, look),
                        _differences(report))  # fmt: skip

@@ -9,41 +9,24 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from genpas_cli.figures.results import StatsReport, TuneReport
-from genpas_cli.report.comparison_page import comparison_body
 from genpas_cli.report.drawing import Canvas, runtime
 from genpas_cli.report.markup import Html, join, tag
-from genpas_cli.report.stats_page import stats_body
-from genpas_cli.report.tune_page import tune_body
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import disk_error
-from genpas_cli.training.comparison import CompareReport
-
-__all__ = ["check_page", "write_comparison_page", "write_stats_page", "write_tune_page"]
 
 _GENERATOR = "genpas"
 _MARK = f'<meta name="generator" content="{_GENERATOR}">'.encode()
 """What an existing page is known by."""
 
 
-def write_stats_page(report: StatsReport, path: Path) -> None:
-    """Write the page of `genpas stats`; for errors see `_write`."""
-    _write(path, f"{report.source}: training distribution", lambda canvas: stats_body(report, canvas))
-
-
-def write_tune_page(report: TuneReport, path: Path) -> None:
-    """Write the page of `genpas tune`; for errors see `_write`."""
-    _write(path, f"{report.source}: biases", lambda canvas: tune_body(report, canvas))
-
-
-def write_comparison_page(report: CompareReport, path: Path) -> None:
-    """Write the page of `genpas compare`; for errors see `_write`."""
-    _write(path, f"{report.source}: cutting rules compared", lambda canvas: comparison_body(report, canvas))
-
-
-def _write(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
+def write_page(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
     """Write a page; a file of that name is replaced when the new one is complete.
+
+    Args:
+        path: where to.
+        title: text.
+        body: returns what is on the page, with its charts on the canvas.
 
     Raises:
         MachineError: the extra `report` is missing, or the file cannot be written.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from genpas_cli.figures.illustrations import Illustrations
 from genpas_cli.figures.results import StatsReport
@@ -12,14 +13,19 @@ from genpas_cli.report import curves, heatmaps
 from genpas_cli.report.drawing import Canvas, Caption
 from genpas_cli.report.health import health_panel, held_out_words
 from genpas_cli.report.markup import Html, join, section, tag
+from genpas_cli.report.page import write_page
 from genpas_cli.report.strategy_tables import draws, fair_draw, meanings, measured_table, strategy_table
 from genpas_cli.report.theme import looks
 from genpas_cli.report.user_steps import user_steps
 from genpas_cli.report.wording import STRATEGY, best_of, decimals, written
 
 
-def stats_body(report: StatsReport, canvas: Canvas) -> Html:
-    """Return the header and the sections of the page."""
+def write_stats_page(report: StatsReport, path: Path) -> None:
+    """Write the page; for errors see `write_page`."""
+    write_page(path, f"{report.source}: training distribution", lambda canvas: _body(report, canvas))
+
+
+def _body(report: StatsReport, canvas: Canvas) -> Html:
     sections = [part for part in (_data(report), *_strategies(report, canvas), _left_out(report)) if part]
     return join([_header(report), tag("main", *sections)])
 
@@ -129,7 +135,9 @@ def _target_charts(
 
 def _map(drawn: Illustrations, strategies: Sequence[StrategyFigures], canvas: Canvas) -> Html:
     values: dict[heatmaps.Place, float] = {(point.alpha, point.beta): point.kl for point in drawn.map}
-    measured = heatmaps.measure(f"KL to {drawn.map_against}", decimals(4), "lower", list(values.values()))
+    measured = heatmaps.measure(
+        STRATEGY[f"kl_{drawn.map_against}_train"].title, decimals(4), "lower", list(values.values())
+    )
     best = min(values, key=values.__getitem__)
     shown = [(each.alpha, each.beta) for each in strategies if (each.alpha, each.beta) in values]
     marks = [

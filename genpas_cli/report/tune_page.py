@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from genpas_cli.figures.results import Configuration, TuneReport
@@ -11,10 +12,12 @@ from genpas_cli.report.curves import by_name
 from genpas_cli.report.drawing import Canvas, Caption, chart, scale
 from genpas_cli.report.heatmaps import Mark, Place
 from genpas_cli.report.markup import Html, join, row, section, table, tag
+from genpas_cli.report.page import write_page
 from genpas_cli.report.theme import DIAMOND, DISC, STAR, legend, looks, mark_legend
 from genpas_cli.report.wording import STRATEGY, count, decimals, exponent, written
 
 _SHOWN = 30
+_KL = STRATEGY["kl_validation_train"].title
 _SELECTIONS = {
     "published": "the published recipe: of a fixed share with the lowest KL, the highest A / D",
     "front": "nearness to the Pareto front of KL and A / D within each γ, with no cut at a fixed share",
@@ -23,8 +26,12 @@ _FRONT = "near the front of KL and A / D"
 _PUBLISHED = "first of the published recipe"
 
 
-def tune_body(report: TuneReport, canvas: Canvas) -> Html:
-    """Return the header and the sections of the page."""
+def write_tune_page(report: TuneReport, path: Path) -> None:
+    """Write the page; for errors see `write_page`."""
+    write_page(path, f"{report.source}: biases", lambda canvas: _body(report, canvas))
+
+
+def _body(report: TuneReport, canvas: Canvas) -> Html:
     sections = [_trained(report), _tradeoff(report, canvas), _maps(report, canvas), _ranking(report)]
     return join([_header(report), tag("main", *sections)])
 
@@ -38,7 +45,7 @@ def _header(report: TuneReport) -> Html:
     figures = (
         ""
         if winner is None
-        else f": KL to validation {winner.kl:.4f}"
+        else f": {_KL} {winner.kl:.4f}"
         + ("" if winner.alignment_ratio is None else f", A / D {winner.alignment_ratio:.2f}")
     )
     return tag(
@@ -100,7 +107,7 @@ def _marked(report: TuneReport) -> dict[Literal["ring", "diamond", "star"], tupl
 def _maps(report: TuneReport, canvas: Canvas) -> Html:
     exact = {(each.alpha, each.beta): each.kl for each in report.configurations}
     drawn = {(each.alpha, each.beta): each.kl_drawn for each in report.configurations}
-    kl = heatmaps.measure("KL to validation", decimals(4), "lower", [*exact.values(), *drawn.values()])
+    kl = heatmaps.measure(_KL, decimals(4), "lower", [*exact.values(), *drawn.values()])
     marks = [
         Mark(shape, text, [(c.alpha, c.beta) for c in marked]) for shape, (text, marked) in _marked(report).items()
     ]
@@ -197,7 +204,7 @@ def _points(configurations: Sequence[Configuration], among: Sequence[Configurati
     ]
     across, up = scale([each.kl for each in among], 12), scale([each.alignment_ratio for each in among], 12)
     return chart(rows).encode(
-        x=alt.X("kl:Q", title="KL to validation (lower is better)", scale=across, axis=alt.Axis(tickCount=6)),
+        x=alt.X("kl:Q", title=f"{_KL} (lower is better)", scale=across, axis=alt.Axis(tickCount=6)),
         y=alt.Y("ratio:Q", title="A / D (higher is better)", scale=up, axis=alt.Axis(tickCount=6)),
         tooltip="words:N",
     )  # fmt: skip
@@ -215,7 +222,7 @@ _COLUMNS: dict[str, Callable[[Configuration], str]] = {
     "α": lambda each: exponent(each.alpha),
     "β": lambda each: exponent(each.beta),
     "γ": lambda each: exponent(each.gamma),
-    "KL to validation": lambda each: f"{each.kl:.4f}",
+    _KL: lambda each: f"{each.kl:.4f}",
     "KL of a draw": lambda each: f"{each.kl_drawn:.4f}",
     "A": lambda each: written(STRATEGY["alignment"], each.alignment),
     "D": lambda each: written(STRATEGY["discrimination"], each.discrimination),

@@ -17,7 +17,7 @@ from genpas_cli.figures.figure import Figure, Shown, checked_keys, figures_in, s
 from genpas_cli.figures.results import StatsReport, report_as_json
 from genpas_cli.figures.rules import check, read_rules
 from genpas_cli.figures.table import DataFigures, DrawnFigures, FairDrawFigures, StrategyFigures, TargetFigures
-from genpas_cli.report.page import write_stats_page
+from genpas_cli.report.stats_page import write_stats_page
 from genpas_cli.runtime.errors import DataError
 
 pytest.importorskip("altair", reason="the extra `report` is not installed")

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from genpas_cli.figures.results import StatsReport, TuneReport
-from genpas_cli.report.page import write_comparison_page, write_stats_page, write_tune_page
+from genpas_cli.report.comparison_page import write_comparison_page
+from genpas_cli.report.stats_page import write_stats_page
+from genpas_cli.report.tune_page import write_tune_page
 from genpas_cli.training.comparison import CompareReport
 from tests.report.chromium import COMMAND, Browser, running
 
@@ -112,4 +114,4 @@ def test_pointing_at_a_cell_says_its_value(browser: Browser, pages: dict[str, Pa
     said = browser.evaluate("document.getElementById('tip').textContent")
     assert stats_report.illustrations is not None
     first = stats_report.illustrations.map[0]
-    assert said.startswith(f"α {first.alpha:g}, β {first.beta:g}: KL to test {first.kl:.4f}")
+    assert said.startswith(f"α {first.alpha:g}, β {first.beta:g}: KL(test ‖ train) {first.kl:.4f}")

@@ -17,7 +17,9 @@ import pytest
 from genpas_cli.figures.figure import Shown, shown_in
 from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
 from genpas_cli.figures.table import StrategyFigures
-from genpas_cli.report.page import write_comparison_page, write_stats_page, write_tune_page
+from genpas_cli.report.comparison_page import write_comparison_page
+from genpas_cli.report.stats_page import write_stats_page
+from genpas_cli.report.tune_page import write_tune_page
 from genpas_cli.report.wording import best_of, written
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.training.comparison import CompareReport
@@ -258,6 +260,7 @@ def test_without_the_extra_the_error_says_what_to_install(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_module_imports_no_chart_library() -> None:
-    script = "import sys, genpas_cli.report.page; sys.exit(bool({'altair', 'vl_convert'} & set(sys.modules)))"
+def test_the_modules_of_pages_import_no_chart_library() -> None:
+    pages = ", ".join(f"genpas_cli.report.{name}_page" for name in ("stats", "tune", "comparison"))
+    script = f"import sys, {pages}; sys.exit(bool({{'altair', 'vl_convert'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -56,7 +56,8 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
 
     del quiet  # acted on by `command`
     if html is not None:
-        from genpas_cli.report.page import check_page, write_comparison_page
+        from genpas_cli.report.comparison_page import write_comparison_page
+        from genpas_cli.report.page import check_page
 
         check_page(html)
     with told_to_resume(), console.progress() as progress:

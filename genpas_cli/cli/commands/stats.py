@@ -65,7 +65,8 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
         raise UsageError("--json and --csv both want stdout")
     gate = None if check is None else rules.read_rules(check)
     if html is not None:
-        from genpas_cli.report.page import check_page, write_stats_page
+        from genpas_cli.report.page import check_page
+        from genpas_cli.report.stats_page import write_stats_page
 
         check_page(html)
     with console.progress() as progress:

@@ -58,7 +58,8 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
 
     del quiet  # acted on by `command`
     if html is not None:
-        from genpas_cli.report.page import check_page, write_tune_page
+        from genpas_cli.report.page import check_page
+        from genpas_cli.report.tune_page import write_tune_page
 
         check_page(html)
     if options.train_top is None and (given := _unused(output, training, resume=resume, force=force)):
