@@ -236,3 +236,12 @@ def test_a_line_of_sequence_text_longer_than_can_be_read_is_a_bad_row(tmp_path: 
     with pytest.raises(DataError, match="line 2: longer than 2,000,000 characters"):
         read(file)
     assert read(file, bad_rows="skip").events == [("u1", "a"), ("u1", "b"), ("u3", "c"), ("u3", "d"), ("u3", "e")]
+
+
+@pytest.mark.parametrize("quote", ["'", '"', ""])
+def test_good_rows_among_bad_ones_keep_their_fields_whatever_the_quote(tmp_path: Path, quote: str) -> None:
+    user, other = (f"{quote}a;b{quote}", 'c"d' if quote != '"' else "c'd") if quote else ("a", "'c\"d'")
+    file = write(tmp_path / "a.csv", f"user;item;time\n{user};x;1\nbad\n{other};y;2\n")
+    log = read(file, delimiter=";", quote=quote, bad_rows="skip")
+    assert log.rows == [("a;b" if quote else "a", "x", 1), (other, "y", 2)]
+    assert [bad["line"] for bad in log.rejects] == ["3"]

@@ -15,7 +15,7 @@ import pytest
 
 from genpas_cli import DataError, IngestOptions, IngestReport, UsageError, ingest
 from genpas_cli.ingest.estimates import sorts, spilled_bytes
-from genpas_cli.ingest.passes import log_passes
+from genpas_cli.ingest.passes import log_passes, sorted_log
 from genpas_cli.ingest.staging import stage_place
 
 
@@ -135,6 +135,21 @@ def test_a_log_staged_in_a_file_and_sorted_in_parts_gives_the_same_store(
     found = stored(log, tmp_path / "other.store", **options)
     assert found._replace(report=usual.report) == usual
     assert dataclasses.replace(found.report, store=usual.report.store) == usual.report
+
+
+@pytest.mark.parametrize("rows", [7, 1 << 18])
+def test_figures_are_of_all_rows_however_few_pass_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(sorted_log, "_BATCH_ROWS", rows)
+    # Of every fourth user, the last two of five events have the same time; one user has two events.
+    log = [Row(f"u{u}", f"i{n}", 10 * u + n - (u % 4 == 0 and n == 4)) for u in range(40) for n in range(5)]
+    report = ingest(write(tmp_path / "log.csv", [*log, *[Row("v", "a", 500), Row("v", "b", 600)]]), tmp_path / "s")
+    assert (report.users, report.items, report.interactions) == (41, 7, 202)
+    assert report.time_range == [0, 600]
+    assert report.split == {"train": 122, "validation": 40, "test": 40, "users_in_train_only": 1}
+    assert report.ties == {"tied_events": 20 / 202, "tied_test": 0.25, "tied_validation": 0.0, "tied_either": 0.25}
+    assert report.length == {"min": 2, "median": 5.0, "mean": 202 / 41, "p99": 5.0, "max": 5}
 
 
 def test_a_sort_has_as_many_parts_as_memory_asks_for_up_to_eight() -> None:

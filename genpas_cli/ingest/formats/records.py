@@ -177,6 +177,7 @@ def _complete(
 
 def rewrite(record: Record, delimiter: str, quote: str) -> str:
     """Return a good record as a line that reads back to the same fields with `"` as the quote."""
-    if "\r" not in record.text and (quote == '"' or '"' not in record.text):
+    has_own_quotes = bool(quote) and quote != '"' and quote in record.text
+    if "\r" not in record.text and not has_own_quotes and (quote == '"' or '"' not in record.text):
         return record.text
     return delimiter.join('"' + field.replace('"', '""') + '"' for field in record.fields)
