@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
+import numpy as np
+
 from genpas_cli.augment.planning import parse_max_input, parse_pair_count, usable_histogram
 from genpas_cli.augment.target_where import refuse_windows
-from genpas_cli.figures.data_health import data_figures
 from genpas_cli.figures.distribution.alignment import Alignment
 from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.finite import independent_figures, target_figures
@@ -17,20 +18,23 @@ from genpas_cli.figures.distribution.positions import position_figures
 from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.figures.distribution.targets import share, steps_of
 from genpas_cli.figures.figure import computed
-from genpas_cli.figures.gathered import GatheredPairs
+from genpas_cli.figures.gathered import GatheredData, GatheredPairs
 from genpas_cli.figures.illustrate import illustrate
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.store_passes import Candidate, StoreCounts, StorePasses
-from genpas_cli.figures.table import DrawnFigures, StrategyFigures
+from genpas_cli.figures.table import DataFigures, DrawnFigures, StrategyFigures
 from genpas_cli.pairs.manifest import number_as_json
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress
-from genpas_cli.sampling.kernels import Ints
+from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.strategies import COMPARED, parse_strategy
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
+
+_TIME_BYTES = 24
+"""Bytes per test interaction while a part of their times is sorted."""
 
 
 def check_stats_options(options: StatsOptions) -> list[Strategy]:
@@ -161,3 +165,40 @@ def _notes(store: Store, counted: StoreCounts) -> Sequence[str]:
     if "time" not in store.column_types():
         notes.append("the log has no times: leaked_test and future_training are missing")
     return notes
+
+
+def data_figures(store: Store, counts: StoreCounts, memory: int) -> DataFigures:
+    """Return the figures of the data, given the counts of a pass through the test split; `memory` is in bytes."""
+    leaked, future = _leakage(store, memory)
+    gathered = GatheredData(
+        meta=store.meta, occurs=counts.occurs, train=counts.train, targets=counts.targets, repeats=counts.repeats,
+        leaked_test=leaked, future_training=future,
+    )  # fmt: skip
+    return computed(DataFigures, gathered)
+
+
+def _leakage(store: Store, memory: int) -> tuple[float | None, float | None]:
+    """Return the share of test interactions before the last training one, and how many of those come after one."""
+    if "time" not in store.column_types():
+        return None, None
+    leaked = later = tests = trained = 0
+    for test in _sorted_parts(store.times("test"), max(memory // _TIME_BYTES, 1)):
+        latest, trained = -np.inf, 0
+        for times in store.times("train"):
+            # One after the other, sorted ones look at the same places; others wait for the memory.
+            later += int(np.searchsorted(test, np.sort(times), side="left").sum())
+            latest, trained = max(latest, float(times.max(initial=-np.inf))), trained + len(times)
+        leaked, tests = leaked + int(np.searchsorted(test, latest, side="left")), tests + len(test)
+    return (leaked / tests, later / (trained * tests)) if trained else (None, None)
+
+
+def _sorted_parts(batches: Iterable[Floats], most: int) -> Iterator[Floats]:
+    """Yield numbers in sorted parts of about so many."""
+    part: list[Floats] = []
+    for batch in batches:
+        if part and sum(map(len, part)) + len(batch) > most:
+            yield np.sort(np.concatenate(part))
+            part = []
+        part.append(batch)
+    if part:
+        yield np.sort(np.concatenate(part))

@@ -95,4 +95,4 @@ def _policy(scripts: list[str]) -> str:
 
 
 def _asset(name: str) -> str:
-    return files("genpas_cli.report").joinpath(name).read_text(encoding="utf-8")
+    return files("genpas_cli.report").joinpath("assets", name).read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from genpas_cli import DataError, IngestOptions, UsageError, ingest
-from genpas_cli.figures import data_health, store_passes
+from genpas_cli.figures import store_passes, store_report
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.stats import stats
@@ -135,7 +135,7 @@ def test_leakage_against_every_pair_of_interactions(
     tmp_path: Path, seed: int, kind: str, a_part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "BATCH_ROWS", a_part)
-    monkeypatch.setattr(data_health, "_TIME_BYTES", (1 << 50) // a_part)
+    monkeypatch.setattr(store_report, "_TIME_BYTES", (1 << 50) // a_part)
     rows = random_log(seed)
     found = plain(rows, LEAVE_ONE_OUT)
     data = data_of(report_of(write(tmp_path / "log.csv", rows, kind=kind), tmp_path))
