@@ -379,7 +379,7 @@ def stale() -> Iterator[str]:
 
 def refresh(page: Path, directory: Path) -> str | None:
     """Run a page and write its real outputs into it; return what to say if it changed or failed."""
-    from docs.shown import PageError, refreshed, run_page
+    from docs.page_runs import PageError, refreshed, run_page
 
     try:
         shown = run_page(page, directory / page.stem)
@@ -395,7 +395,7 @@ def refresh(page: Path, directory: Path) -> str | None:
 
 def refresh_all(chosen: list[str]) -> None:
     """Refresh the pages that are chosen by a part of their path, or all."""
-    from docs.shown import pages
+    from docs.page_runs import pages
 
     wanted = [p for p in pages() if not chosen or any(c in str(p.relative_to(ROOT)) for c in chosen)]
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(2) as pool:

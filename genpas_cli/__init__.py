@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from genpas_cli.runtime.lazy import lazily
 
 if TYPE_CHECKING:
-    from genpas_cli.augment.fresh import FreshPairs, fresh_pairs
+    from genpas_cli.augment.fresh_pairs import FreshPairs, fresh_pairs
     from genpas_cli.augment.job import AugmentReport, PairStream, augment, augment_stream, plan
     from genpas_cli.augment.merge import MergeReport, merge
     from genpas_cli.augment.options import AugmentOptions
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from genpas_cli.figures.results import Configuration, StatsReport, TuneReport
     from genpas_cli.figures.stats import stats
     from genpas_cli.figures.table import DataFigures, StrategyFigures
+    from genpas_cli.ingest.dry_run import IngestPlan, plan_ingest
     from genpas_cli.ingest.job import IngestReport, ingest
     from genpas_cli.ingest.options import IngestOptions
-    from genpas_cli.ingest.plan import IngestPlan, plan_ingest
     from genpas_cli.runtime.errors import (
         CheckFailedError,
         DataError,
@@ -53,8 +53,8 @@ _HOMES = {
     "AugmentOptions": "augment.options", "AugmentReport": "augment.job", "CheckFailedError": "runtime.errors",
     "CompareOptions": "training.options", "CompareReport": "training.comparison", "Compared": "training.comparison",
     "Configuration": "figures.results", "DataError": "runtime.errors", "DataFigures": "figures.table",
-    "ExportOptions": "export.options", "ExportReport": "export.job", "FreshPairs": "augment.fresh",
-    "GenpasError": "runtime.errors", "IngestOptions": "ingest.options", "IngestPlan": "ingest.plan",
+    "ExportOptions": "export.options", "ExportReport": "export.job", "FreshPairs": "augment.fresh_pairs",
+    "GenpasError": "runtime.errors", "IngestOptions": "ingest.options", "IngestPlan": "ingest.dry_run",
     "IngestReport": "ingest.job", "IntegrityError": "runtime.errors", "MachineError": "runtime.errors",
     "MachineOptions": "runtime.machine", "MergeReport": "augment.merge", "PairStream": "augment.job",
     "RunsOptions": "training.options", "SeedRun": "training.comparison", "StatsOptions": "figures.options",
@@ -62,9 +62,10 @@ _HOMES = {
     "TrainOptions": "training.options", "TrainReport": "training.job", "TuneOptions": "training.options",
     "TuneReport": "figures.results", "UsageError": "runtime.errors", "VerifyReport": "augment.verify",
     "augment": "augment.job", "augment_stream": "augment.job", "compare": "training.compare", "export": "export.job",
-    "export_stream": "export.job", "fresh_pairs": "augment.fresh", "ingest": "ingest.job", "merge": "augment.merge",
-    "parse_strategy": "sampling.strategies", "plan": "augment.job", "plan_ingest": "ingest.plan",
-    "stats": "figures.stats", "train": "training.job", "tune": "training.tune", "verify": "augment.verify",
+    "export_stream": "export.job", "fresh_pairs": "augment.fresh_pairs", "ingest": "ingest.job",
+    "merge": "augment.merge", "parse_strategy": "sampling.strategies", "plan": "augment.job",
+    "plan_ingest": "ingest.dry_run", "stats": "figures.stats", "train": "training.job", "tune": "training.tune",
+    "verify": "augment.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers

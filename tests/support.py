@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli.runtime.sealed import sealed
+from genpas_cli.runtime.json.sealed import sealed
 
 ROOT = Path(__file__).resolve().parents[1]
 

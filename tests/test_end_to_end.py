@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genpas_cli import AugmentOptions, IngestOptions, augment, ingest
-from genpas_cli.augment import planning
+from genpas_cli.augment import job_plan
 from genpas_cli.augment.engines import work
 from tests import oracle
 
@@ -166,7 +166,7 @@ def test_how_users_are_looked_at_changes_no_balanced_draw(
     options = {"alpha": 0.5, "pairs": "500", "shard_rows": 60, "epochs": 2}
     usual = rows_of(made(log, store, tmp_path / "usual.pairs", **options))
     for chunk in (1, 2, 5):
-        for module in (work, planning):
+        for module in (work, job_plan):
             monkeypatch.setattr(module, "USERS_A_CHUNK", chunk)
         assert rows_of(made(log, store, tmp_path / f"{chunk}.pairs", **options)) == usual
         independent = made(log, store, tmp_path / f"{chunk}.independent", draw="independent", **options)

@@ -14,16 +14,16 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.augment.destinations import destination
 from genpas_cli.augment.engines.local import stream_shards, write_shards
 from genpas_cli.augment.engines.work import Part
+from genpas_cli.augment.job_plan import Job, check_room, plan_as_json, plan_job, resolve_options
 from genpas_cli.augment.options import AugmentOptions
-from genpas_cli.augment.planning import Job, check_room, plan_as_json, plan_job, resolve_options
-from genpas_cli.augment.source import default_output, opened_store
-from genpas_cli.augment.unfinished import lasting_options
+from genpas_cli.augment.outputs import destination
+from genpas_cli.augment.resumable import lasting_options
+from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.pairs.card import write_card
+from genpas_cli.pairs.data_card import write_card
 from genpas_cli.pairs.forms.form import Change, Form, changed
 from genpas_cli.pairs.forms.ids import Plain, RawIds
 from genpas_cli.pairs.manifest import (

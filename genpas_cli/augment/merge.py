@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genpas_cli.augment.engines.work import Part
-from genpas_cli.augment.planning import parse_part
-from genpas_cli.pairs.card import write_card
+from genpas_cli.augment.job_plan import parse_part
 from genpas_cli.pairs.checked_files import CheckedFiles
+from genpas_cli.pairs.data_card import write_card
 from genpas_cli.pairs.manifest import (
     Manifest,
     foreign_in_pairs,

@@ -24,10 +24,10 @@ from genpas_cli.augment.engines.spark_files import find_files, read_alike, read_
 from genpas_cli.augment.engines.spark_session import session, spark_errors
 from genpas_cli.augment.engines.spark_tasks import TASKS, USERS
 from genpas_cli.augment.job import AugmentReport, held_out_of, manifest_of, write_companions
+from genpas_cli.augment.job_plan import ResolvedOptions, check_room, plan_job, resolve_options
 from genpas_cli.augment.options import AugmentOptions
-from genpas_cli.augment.planning import ResolvedOptions, check_room, plan_job, resolve_options
-from genpas_cli.augment.source import log_names
-from genpas_cli.ingest.files.sources import unchanging
+from genpas_cli.augment.source_store import log_names
+from genpas_cli.ingest.files.source_files import unchanging
 from genpas_cli.ingest.job import check_ingest_options, report_of
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.instants import as_quantile, parse_instant
@@ -41,12 +41,12 @@ from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
-from genpas_cli.runtime.natural_order import path_order
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.text.natural_order import path_order
 from genpas_cli.store import writing
-from genpas_cli.store.opening import open_store
+from genpas_cli.store.access import open_store
 from genpas_cli.store.schema import is_store
 
 if TYPE_CHECKING:

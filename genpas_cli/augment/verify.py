@@ -22,7 +22,7 @@ from genpas_cli.runtime.object_storage.locations import Place, files_below, plac
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
-from genpas_cli.store.opening import open_store
+from genpas_cli.store.access import open_store
 from genpas_cli.store.sequence_source import Lengths
 from genpas_cli.store.store import Store
 

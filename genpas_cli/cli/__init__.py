@@ -14,7 +14,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from genpas_cli.cli.leaving import leaving_requests_behind, outermost
+from genpas_cli.cli.process_end import leaving_requests_behind, outermost
 
 if TYPE_CHECKING:
     import typer

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from genpas_cli.cli import COMMANDS, console
 from genpas_cli.cli.exit_codes import HELP, handled
 from genpas_cli.runtime.object_storage.uris import check_local
-from genpas_cli.runtime.visible import one_line
+from genpas_cli.runtime.text.visible import one_line
 
 
 class Group(TyperGroup):

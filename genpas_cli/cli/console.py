@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.visible import one_line, visible
+from genpas_cli.runtime.text.visible import one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

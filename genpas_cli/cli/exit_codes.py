@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.leaving import give_up_stdout
+from genpas_cli.cli.process_end import give_up_stdout
 from genpas_cli.runtime.errors import (
     CheckFailedError,
     DataError,

@@ -12,7 +12,7 @@ from genpas_cli.figures.figure import Figure, Shown, shown_in
 from genpas_cli.figures.results import StatsReport, TuneReport
 from genpas_cli.figures.table import DataFigures, StrategyFigures
 from genpas_cli.report.wording import best_places
-from genpas_cli.runtime.wording import counted, percent, time_range
+from genpas_cli.runtime.text.wording import counted, percent, time_range
 from genpas_cli.training.comparison import ACCURACY, CompareReport
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from genpas_cli.pairs.forms.semantic_ids import SemanticIds
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import building, foreign_entry, is_real_directory, refuse_existing
 from genpas_cli.runtime.errors import MachineError, UsageError
+from genpas_cli.runtime.json.sealed import is_intact, sealed
 from genpas_cli.runtime.machine import (
     FIXED_MEMORY,
     Machine,
@@ -37,7 +38,6 @@ from genpas_cli.runtime.machine import (
 from genpas_cli.runtime.object_storage.locations import files_below, place_of
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.sealed import is_intact, sealed
 from genpas_cli.runtime.threads import in_order, pool
 
 NAME = "export.json"

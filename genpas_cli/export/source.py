@@ -18,9 +18,9 @@ from genpas_cli.pairs.shards import ROW_GROUP_ROWS, SPLITS, ShardFile
 from genpas_cli.pairs.validation import check_batch, check_numbers
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError, IntegrityError, UsageError
+from genpas_cli.runtime.json.shapes import Shape, is_count, misshapen
 from genpas_cli.runtime.object_storage.locations import Place
 from genpas_cli.runtime.progress import Progress
-from genpas_cli.runtime.shapes import Shape, is_count, misshapen
 
 Read = Callable[[], pa.RecordBatch]
 """Reads one batch, on any thread."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from genpas_cli.store.opening import LEAST_STORE_MEMORY, store_memory
+from genpas_cli.store.access import LEAST_STORE_MEMORY, store_memory
 
 _FIGURES_MEMORY = 300 * 2**20
 """Bytes that `stats` and `tune` take for every store: the interpreter, the libraries, and one run of sequences."""

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.augment.source import opened_store
+from genpas_cli.augment.source_store import opened_store
 from genpas_cli.augment.verify import check_store
 from genpas_cli.figures.distribution.alignment import TrainedTargets, TrainingPart, alignments
 from genpas_cli.figures.distribution.divergence import References

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from genpas_cli.augment.source import opened_store
+from genpas_cli.augment.source_store import opened_store
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.pairs_report import other_pairs_report, pairs_report
 from genpas_cli.figures.results import StatsReport

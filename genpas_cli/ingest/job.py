@@ -36,7 +36,7 @@ from genpas_cli.runtime.machine import check_disk, resolve, scratch_directory
 from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.store import writing
-from genpas_cli.store.opening import check_is_store
+from genpas_cli.store.access import check_is_store
 from genpas_cli.store.schema import foreign_in_store
 from genpas_cli.store.store import Store
 

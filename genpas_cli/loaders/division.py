@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.loaders.sources import Block, Segment
+from genpas_cli.loaders.pair_shards import Block, Segment
 
 # First element of every spawn key: what the stream is for. Those of sampling/cuts.py are 0, 1 and 2.
 _BLOCKS, _ROWS = 3, 4

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import Dataset
 
+from genpas_cli.loaders.arguments import at_least, batch_form, source_of
 from genpas_cli.loaders.batches import Pad, packed_batch, window_of
-from genpas_cli.loaders.setting import at_least, batch_form, source_of
-from genpas_cli.loaders.sources import PairShards, Segment
+from genpas_cli.loaders.pair_shards import PairShards, Segment
 from genpas_cli.loaders.tensors import Batch, as_tensors
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import UsageError

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from genpas_cli.loaders.setting import at_least
+from genpas_cli.loaders.arguments import at_least
 from genpas_cli.runtime.errors import UsageError
 
 _EPOCH, _BATCHES, _WORKERS, _RESUMED_BY, _READ_BY, _READERS, _BEGUN = range(7)

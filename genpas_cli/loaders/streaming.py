@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 from torch.utils.data import IterableDataset, get_worker_info
 
+from genpas_cli.loaders.arguments import at_least, batch_form, place_in_world, source_of
 from genpas_cli.loaders.batches import Pad, Window, packed_batch, window_of
 from genpas_cli.loaders.division import (
     Batching,
@@ -19,9 +20,8 @@ from genpas_cli.loaders.division import (
     window_order,
     window_stream,
 )
+from genpas_cli.loaders.pair_shards import PairShards
 from genpas_cli.loaders.resuming import Position, check_state, pass_of_one, pass_of_workers
-from genpas_cli.loaders.setting import at_least, batch_form, place_in_world, source_of
-from genpas_cli.loaders.sources import PairShards
 from genpas_cli.loaders.tensors import Batch, SentBatch, as_tensors
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import UsageError

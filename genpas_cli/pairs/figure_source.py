@@ -19,9 +19,9 @@ from genpas_cli.pairs.reader import PairFiles
 from genpas_cli.pairs.shards import read_batches
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.natural_order import path_order
 from genpas_cli.runtime.object_storage.locations import Place
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.text.natural_order import path_order
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.store.sequence_source import Split

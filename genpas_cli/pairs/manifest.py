@@ -19,10 +19,10 @@ from typing import Any
 from genpas_cli.pairs.shards import ShardFile
 from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
 from genpas_cli.runtime.errors import DataError, IntegrityError
-from genpas_cli.runtime.natural_order import path_order
+from genpas_cli.runtime.json.sealed import SEAL, is_intact, sealed
+from genpas_cli.runtime.json.shapes import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.runtime.object_storage.locations import Place, file_digest
-from genpas_cli.runtime.sealed import SEAL, is_intact, sealed
-from genpas_cli.runtime.shapes import Shape, is_count, is_number, is_text, misshapen
+from genpas_cli.runtime.text.natural_order import path_order
 
 NAME = "manifest.json"
 PART_NAME = "part.json"

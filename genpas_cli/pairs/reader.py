@@ -39,9 +39,9 @@ from genpas_cli.pairs.shards import (
 from genpas_cli.pairs.validation import check_batch, check_numbers, check_pair_schema, check_schema
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError, IntegrityError
-from genpas_cli.runtime.natural_order import path_order
 from genpas_cli.runtime.object_storage.locations import Place, read_from
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.text.natural_order import path_order
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.store.sequences import Sequences
 

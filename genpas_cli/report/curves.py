@@ -13,7 +13,7 @@ from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, Drawn, Rows,
 from genpas_cli.report.markup import Html
 from genpas_cli.report.theme import HELD_OUT, LINE, WIDE_LINE, Look, legend
 from genpas_cli.report.wording import count
-from genpas_cli.runtime.wording import percent
+from genpas_cli.runtime.text.wording import percent
 
 Looks = Mapping[str, Look]
 

@@ -9,7 +9,7 @@ from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.table import HELD_OUT, DataFigures
 from genpas_cli.report.markup import Html, join, tag
 from genpas_cli.report.wording import count, written
-from genpas_cli.runtime.wording import percent, time_range
+from genpas_cli.runtime.text.wording import percent, time_range
 
 _MANY_TIED = 0.05
 _MANY_COLD = 0.05

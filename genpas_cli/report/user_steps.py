@@ -9,7 +9,7 @@ from genpas_cli.report.curves import Looks
 from genpas_cli.report.drawing import Canvas, Drawn, chart
 from genpas_cli.report.markup import Html, join, tag
 from genpas_cli.report.theme import Look, swatch
-from genpas_cli.runtime.wording import percent
+from genpas_cli.runtime.text.wording import percent
 
 _HEIGHT = 100
 

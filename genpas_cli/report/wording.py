@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from genpas_cli.figures.figure import Figure, figures_in
 from genpas_cli.figures.table import StrategyFigures
-from genpas_cli.runtime.wording import percent
+from genpas_cli.runtime.text.wording import percent
 
 MISSING = "–"
 

@@ -17,7 +17,7 @@ from typing import Any
 from genpas_cli.runtime.errors import MachineError, UsageError
 from genpas_cli.runtime.options import Options, option
 from genpas_cli.runtime.signals import uninterrupted
-from genpas_cli.runtime.visible import is_unicode
+from genpas_cli.runtime.text.visible import is_unicode
 
 SHARE_OF_FREE_MEMORY = 0.7
 FIXED_MEMORY = 160 * 2**20

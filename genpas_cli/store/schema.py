@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from genpas_cli.runtime.sealed import SEAL, content_digest
+from genpas_cli.runtime.json.sealed import SEAL, content_digest
 from genpas_cli.store.table_digest import TableDigest
 
 FORMAT_VERSION = 1

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.sealed import SEAL
-from genpas_cli.runtime.visible import is_unicode, visible
+from genpas_cli.runtime.json.sealed import SEAL
+from genpas_cli.runtime.text.visible import is_unicode, visible
 from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, SPLITS, content_digest_of, literal, quoted, seal
 from genpas_cli.store.table_digest import TableDigest
 

@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from genpas_cli.augment.planning import parse_max_input
-from genpas_cli.augment.source import default_output
-from genpas_cli.augment.unfinished import resumable
+from genpas_cli.augment.job_plan import parse_max_input
+from genpas_cli.augment.resumable import resumable
+from genpas_cli.augment.source_store import default_output
 from genpas_cli.figures.options import FigureOptions, StatsOptions
 from genpas_cli.figures.stats import stats
 from genpas_cli.figures.table import StrategyFigures
@@ -24,15 +24,15 @@ from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.extras import check_extra
+from genpas_cli.runtime.json.sealed import sealed
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.sealed import sealed
 from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET, parse_strategy
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
 from genpas_cli.training.job import PLACES, check_model_options
 from genpas_cli.training.model_directories import foreign_in_runs
 from genpas_cli.training.options import CompareOptions, ModelOptions
-from genpas_cli.training.runs import Observe, Runs, mean_of, runs_settings, store_of
+from genpas_cli.training.strategy_runs import Observe, Runs, mean_of, runs_settings, store_of
 
 COMPARISON = "comparison.json"
 """What an output directory is known by."""

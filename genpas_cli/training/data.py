@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli.loaders import PairDataset
-from genpas_cli.loaders.sources import Block, PairShards, Segment
+from genpas_cli.loaders.pair_shards import Block, PairShards, Segment
 from genpas_cli.loaders.tensors import Batch
 
 _EVALUATED_TOGETHER = 256

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from genpas_cli.loaders.sources import PairShards
+from genpas_cli.loaders.pair_shards import PairShards
 from genpas_cli.training.data import held_out_batches
 from genpas_cli.training.model import SASRec
 from genpas_cli.training.ranking import METRICS, Places, bootstrap, metrics_by_pair, places_of

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.augment.fresh import fresh_pairs
+from genpas_cli.augment.fresh_pairs import fresh_pairs
 from genpas_cli.augment.options import AugmentOptions
-from genpas_cli.augment.source import opened_store
-from genpas_cli.augment.unfinished import lasting_options, resumable
+from genpas_cli.augment.resumable import lasting_options, resumable
+from genpas_cli.augment.source_store import opened_store
 from genpas_cli.augment.verify import check_store
 from genpas_cli.pairs.manifest import Manifest, manifest_files, read_manifest, run_facts
 from genpas_cli.runtime.arguments import checked
@@ -167,7 +167,7 @@ def _plan(manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
 
 
 def _sources(directory: Place, manifest: Manifest, options: TrainOptions, plan: RunPlan) -> Sources:
-    from genpas_cli.loaders.sources import PairsDirectory, PairShards
+    from genpas_cli.loaders.pair_shards import PairsDirectory, PairShards
     from genpas_cli.training.data import FirstEpochs
     from genpas_cli.training.run import Sources
 

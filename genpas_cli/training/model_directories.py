@@ -9,8 +9,8 @@ from typing import Any
 from genpas_cli.pairs.manifest import foreign_in_pairs
 from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
 from genpas_cli.runtime.errors import IntegrityError
+from genpas_cli.runtime.json.sealed import is_intact, sealed
 from genpas_cli.runtime.object_storage.locations import file_digest
-from genpas_cli.runtime.sealed import is_intact, sealed
 
 METRICS = "metrics.json"
 """What a model directory is known by; it lists the digests of the other files."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from genpas_cli.loaders.sources import PairShards
+from genpas_cli.loaders.pair_shards import PairShards
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.training import checkpoint

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from genpas_cli.augment.planning import parse_max_input, parse_pair_count, usable_histogram
-from genpas_cli.augment.source import default_output, opened_store
-from genpas_cli.augment.unfinished import resumable
+from genpas_cli.augment.job_plan import parse_max_input, parse_pair_count, usable_histogram
+from genpas_cli.augment.resumable import resumable
+from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.selection import canonical_order, front, published
 from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
@@ -28,9 +28,9 @@ from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
+from genpas_cli.runtime.json.sealed import sealed
 from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.sealed import sealed
 from genpas_cli.sampling.power_law import check_exponent, show_exponent
 from genpas_cli.sampling.strategies import triple
 from genpas_cli.sampling.strategy import Strategy
@@ -39,7 +39,7 @@ from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import check_model_options
 from genpas_cli.training.model_directories import foreign_in_runs
 from genpas_cli.training.options import RunsOptions, TuneOptions
-from genpas_cli.training.runs import Observe, Runs, mean_of, runs_settings, store_of
+from genpas_cli.training.strategy_runs import Observe, Runs, mean_of, runs_settings, store_of
 
 SEARCH = "search.json"
 """What an output directory is known by."""

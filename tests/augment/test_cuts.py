@@ -29,7 +29,7 @@ from genpas_cli import (
     verify,
 )
 from genpas_cli.augment.engines import work
-from genpas_cli.loaders.sources import PairsDirectory, Segment
+from genpas_cli.loaders.pair_shards import PairsDirectory, Segment
 from genpas_cli.pairs.manifest import NAME
 from genpas_cli.pairs.reader import PairFiles
 from genpas_cli.runtime.object_storage.locations import file_digest

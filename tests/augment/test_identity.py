@@ -19,7 +19,7 @@ from genpas_cli.augment import job
 from genpas_cli.runtime.atomic_output import unfinished
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.machine import MachineOptions, resolve
-from genpas_cli.store.opening import open_store
+from genpas_cli.store.access import open_store
 from genpas_cli.store.table_digest import TableDigest
 
 USERS = 60

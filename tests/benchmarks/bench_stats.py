@@ -42,7 +42,7 @@ _TARGETS = {"one_kl": 0.010, "grid_kl": 2.0, "one_alignment": 1.0, "whole_tune":
 @contextmanager
 def _opened(store: str) -> Iterator[Any]:
     from genpas_cli.runtime.machine import MachineOptions, resolve, scratch_directory
-    from genpas_cli.store.opening import open_store
+    from genpas_cli.store.access import open_store
 
     machine = resolve(MachineOptions())
     with scratch_directory(machine.temp_dir) as scratch, open_store(Path(store), machine, scratch) as opened:

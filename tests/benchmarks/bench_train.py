@@ -63,7 +63,7 @@ def floor(pairs: Path, steps: int, precision: str, threads: int) -> float:
     """Return the seconds of a step on batches that are in memory."""
     import torch
 
-    from genpas_cli.loaders.sources import PairsDirectory
+    from genpas_cli.loaders.pair_shards import PairsDirectory
     from genpas_cli.pairs.manifest import read_manifest
     from genpas_cli.training.data import TrainingBatches
     from genpas_cli.training.model import ModelShape, SASRec

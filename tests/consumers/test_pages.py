@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import shown
+from docs import page_runs
 from tests.consumers.environments import Environments
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -25,12 +25,12 @@ PAGES = {
 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_shows_is_what_happens(page: str, environments: Environments, tmp_path: Path) -> None:
-    environment, path = environments[PAGES[page]], shown.ROOT / "docs" / "how-to" / f"{page}.md"
-    shown.run_page(path, tmp_path / "page")
-    blocks = list(shown.blocks(path.read_text(encoding="utf-8")))
+    environment, path = environments[PAGES[page]], page_runs.ROOT / "docs" / "how-to" / f"{page}.md"
+    page_runs.run_page(path, tmp_path / "page")
+    blocks = list(page_runs.blocks(path.read_text(encoding="utf-8")))
     programs = [pair for pair in itertools.zip_longest(blocks, blocks[1:]) if pair[0].language == "py"]
     assert programs
     for program, following in programs:
         said = environment.run(tmp_path / "page", "-c", program.text).rstrip().splitlines()
         if following and following.language == "text" and following.line == program.line + len(program.lines) + 3:
-            assert shown.masked(tuple(said)) == shown.masked(following.lines)
+            assert page_runs.masked(tuple(said)) == page_runs.masked(following.lines)

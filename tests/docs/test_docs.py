@@ -19,20 +19,20 @@ import pyarrow as pa
 import pytest
 
 import genpas_cli
-from docs import generate, shown
+from docs import generate, page_runs
 from genpas_cli import AugmentOptions, IngestOptions, augment, augment_stream, ingest
 from genpas_cli.runtime import errors
 from genpas_cli.runtime.machine import cores
 
-PAGES = shown.pages()
-NAMES = [page.relative_to(shown.ROOT).as_posix() for page in PAGES]
+PAGES = page_runs.pages()
+NAMES = [page.relative_to(page_runs.ROOT).as_posix() for page in PAGES]
 
 MET_FIRST = ("README.md", "docs/tutorial.md")
 """Pages that the fast suite runs; all the others take five minutes, and are among the slow tests."""
 
 
 def text_of(name: str) -> str:
-    return (shown.ROOT / name).read_text(encoding="utf-8")
+    return (page_runs.ROOT / name).read_text(encoding="utf-8")
 
 
 # ------------------------------------------------------------------------------------------------------------- pages
@@ -41,7 +41,7 @@ def text_of(name: str) -> str:
 @pytest.fixture(scope="module")
 def runs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[list[shown.Shown]]]]:
+) -> Iterator[dict[str, Future[list[page_runs.Shown]]]]:
     """The runs of the pages that are asked for, a few at a time: a command spends half its time on starting."""
     directory = tmp_path_factory.mktemp("pages")
     chosen = {item.callspec.params["page"] for item in request.session.items if hasattr(item, "callspec")
@@ -49,7 +49,7 @@ def runs(
     alone = "PYTEST_XDIST_WORKER" in os.environ
     with ThreadPoolExecutor(1 if alone else max(cores(), 2)) as pool:
         yield {
-            name: pool.submit(shown.run_page, page, directory / f"{n:02d}")
+            name: pool.submit(page_runs.run_page, page, directory / f"{n:02d}")
             for n, (name, page) in enumerate(zip(NAMES, PAGES, strict=True))
             if name in chosen
         }
@@ -60,16 +60,16 @@ def runs(
 @pytest.mark.parametrize(
     "page", [name if name in MET_FIRST else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 )
-def test_what_a_page_shows_is_what_happens(page: str, runs: dict[str, Future[list[shown.Shown]]]) -> None:
+def test_what_a_page_shows_is_what_happens(page: str, runs: dict[str, Future[list[page_runs.Shown]]]) -> None:
     for output in runs[page].result():
-        expected, found = shown.masked(output.lines), shown.masked(output.real)
+        expected, found = page_runs.masked(output.lines), page_runs.masked(output.real)
         assert expected == found, f"{page}: {output.command}\nrefresh it: python docs/generate.py --run {page}"
 
 
 @pytest.mark.parametrize("page", NAMES)
 def test_blocks_have_a_known_language(page: str) -> None:
-    languages = {block.language for block in shown.blocks(text_of(page))}
-    assert languages <= {*shown.RUN, *shown.SHOWN_ONLY, "setup"}
+    languages = {block.language for block in page_runs.blocks(text_of(page))}
+    assert languages <= {*page_runs.RUN, *page_runs.SHOWN_ONLY, "setup"}
 
 
 @pytest.mark.parametrize("page", NAMES)
@@ -78,7 +78,7 @@ def test_links_lead_somewhere(page: str) -> None:
         if target.startswith("https://"):
             continue
         name, _, anchor = target.partition("#")
-        file = (shown.ROOT / page).parent / name if name else shown.ROOT / page
+        file = (page_runs.ROOT / page).parent / name if name else page_runs.ROOT / page
         assert file.exists(), f"{page} links to {target}"
         if anchor:
             headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
@@ -92,7 +92,7 @@ def test_index_names_every_page() -> None:
 
 
 def test_readme_has_the_two_commands() -> None:
-    blocks = {b.marker[1]: b for b in shown.blocks(text_of("README.md")) if b.marker and b.marker[0] == "ci"}
+    blocks = {b.marker[1]: b for b in page_runs.blocks(text_of("README.md")) if b.marker and b.marker[0] == "ci"}
     assert blocks["install-and-run"].lines == ("pip install . && genpas augment --alpha 0.5 sample_data/logs.parquet",)
     assert blocks["install-and-test"].lines == ("pip install -e '.[dev]' && pytest -n auto",)
     assert all(block.language == "bash" for block in blocks.values())
@@ -105,17 +105,17 @@ def test_a_false_output_is_found_and_refreshed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     text = "```console\n$ echo a; echo 0.7 s\nb\n0.3 s\n$ echo c\nc\n```\n\n```python\nprint(1)\n```\n\n```text\n```\n"
     page.write_text(text, encoding="utf-8")
-    found = shown.run_page(page, tmp_path / "run")
+    found = page_runs.run_page(page, tmp_path / "run")
     assert [output.agrees for output in found] == [False, True, False]
-    new = shown.refreshed(text, found)
+    new = page_runs.refreshed(text, found)
     assert new == text.replace("b\n0.3 s", "a\n0.7 s").replace("```text\n", "```text\n1\n")
 
 
 def test_a_failing_command_is_an_error(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```bash\nfalse\n```\n", encoding="utf-8")
-    with pytest.raises(shown.PageError, match="exit code 1"):
-        shown.run_page(page, tmp_path / "run")
+    with pytest.raises(page_runs.PageError, match="exit code 1"):
+        page_runs.run_page(page, tmp_path / "run")
 
 
 # ---------------------------------------------------------------------------------------------------------- reference
@@ -128,7 +128,7 @@ def test_generated_pages_are_up_to_date() -> None:
 def test_check_needs_no_terminal_width() -> None:
     for width in ("40", "200"):
         done = subprocess.run(
-            [sys.executable, shown.ROOT / "docs" / "generate.py", "--check"], env={**os.environ, "COLUMNS": width},
+            [sys.executable, page_runs.ROOT / "docs" / "generate.py", "--check"], env={**os.environ, "COLUMNS": width},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

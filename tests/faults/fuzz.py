@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from genpas_cli.runtime.visible import one_line
+from genpas_cli.runtime.text.visible import one_line
 from tests.faults import mutations
 from tests.faults.originals import make_originals
 

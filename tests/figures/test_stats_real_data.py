@@ -24,7 +24,7 @@ from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.runtime.machine import MachineOptions, resolve
 from genpas_cli.runtime.progress import silent
 from genpas_cli.sampling.strategies import parse_strategy
-from genpas_cli.store.opening import open_store
+from genpas_cli.store.access import open_store
 
 DATA = Path(os.environ.get("GENPAS_DATA") or Path(__file__).parents[3] / "shared" / "data")
 

@@ -18,8 +18,8 @@ import pytest
 from pyarrow import feather, orc
 
 from genpas_cli import IngestOptions, UsageError, plan_ingest
-from genpas_cli.augment.source import default_output
-from genpas_cli.ingest.files.sources import COMPRESSED_ENDINGS
+from genpas_cli.augment.source_store import default_output
+from genpas_cli.ingest.files.source_files import COMPRESSED_ENDINGS
 from genpas_cli.ingest.formats import all_formats, without_endings
 from genpas_cli.ingest.formats.log_file import LogFile
 from genpas_cli.ingest.formats.names import LogFormat

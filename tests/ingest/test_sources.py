@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from genpas_cli.ingest.files.sources import find_sources
+from genpas_cli.ingest.files.source_files import find_sources
 from genpas_cli.runtime.errors import DataError, UsageError
 from tests.ingest.support import read, write
 

@@ -13,7 +13,7 @@ import pytest
 from pyarrow import feather
 
 from genpas_cli.ingest.columns.load_plan import LoadPlan, plan_load
-from genpas_cli.ingest.files.sources import find_sources
+from genpas_cli.ingest.files.source_files import find_sources
 from genpas_cli.ingest.formats.detection import open_log
 from genpas_cli.ingest.options import CleaningOptions
 from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from genpas_cli import AugmentOptions, IngestOptions, IntegrityError, UsageError, augment, fresh_pairs, ingest
 from genpas_cli.loaders import InMemoryPairDataset, PairDataset
-from genpas_cli.pairs.card import _paths
+from genpas_cli.pairs.data_card import _paths
 from genpas_cli.pairs.shards import ShardFile, shard_name
 
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")

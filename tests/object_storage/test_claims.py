@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from genpas_cli import AugmentOptions, MachineError, UsageError, augment, verify
-from genpas_cli.augment import destinations
+from genpas_cli.augment import outputs
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.object_storage import claims, remote
 from genpas_cli.runtime.object_storage.claims import Claim
@@ -121,7 +121,7 @@ def test_a_copy_that_fails_publishes_nothing(
             raise MachineError(f"cannot write {target}")
         remote.copied(source, target)
 
-    monkeypatch.setattr(destinations, "copied", fails)
+    monkeypatch.setattr(outputs, "copied", fails)
     with pytest.raises(MachineError, match="cannot write s3"):
         augment(store, f"s3://{bucket.name}/out.pairs", AugmentOptions(pairs="20000", shard_rows=1500))
     assert bucket.objects() == []

@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from genpas_cli import DataError, MachineError, UsageError, augment
-from genpas_cli.ingest.files.sources import find_sources
+from genpas_cli.augment import outputs
+from genpas_cli.ingest.files.source_files import find_sources
 from genpas_cli.runtime.object_storage.remote import find, is_remote
 from tests.object_storage.conftest import Bucket, Cutting
 from tests.support import Genpas, identity, refused, small_log, snapshot, tmpfs
@@ -152,7 +153,6 @@ def test_an_object_of_somebody_else_is_never_written_over(bucket: Bucket, store:
 def test_an_upload_that_fails_leaves_nothing(
     bucket: Bucket, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from genpas_cli.augment import destinations
     from genpas_cli.runtime.object_storage.remote import uploaded
 
     sent: list[str] = []
@@ -163,7 +163,7 @@ def test_an_upload_that_fails_leaves_nothing(
         sent.append(uri)
         uploaded(file, uri)
 
-    monkeypatch.setattr(destinations, "uploaded", fails)
+    monkeypatch.setattr(outputs, "uploaded", fails)
     with pytest.raises(MachineError, match="cannot write s3"):
         augment(store, f"s3://{bucket.name}/out.pairs")
     assert len(sent) == 3

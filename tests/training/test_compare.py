@@ -120,7 +120,7 @@ def test_a_stopped_comparison_goes_on_and_trains_nothing_twice(
         trained.append(model.name)
         return train(pairs, model, *arguments, **named)
 
-    monkeypatch.setattr("genpas_cli.training.runs.train", counted)
+    monkeypatch.setattr("genpas_cli.training.strategy_runs.train", counted)
     report = compare(root / "sample.store", path, QUICK, resume=True)
     assert trained == ["last-target-seed-1", "multi-target-seed-1", "0.5,0,0-seed-1"]
     assert [each.test for each in report.strategies] == [each.test for each in compared[0].strategies]

@@ -26,7 +26,7 @@ from genpas_cli import (
     ingest,
     train,
 )
-from genpas_cli.loaders.sources import PairsDirectory
+from genpas_cli.loaders.pair_shards import PairsDirectory
 from genpas_cli.runtime.atomic_output import unfinished
 from genpas_cli.training.checkpoint import load_model
 from genpas_cli.training.evaluation import ranked

@@ -18,7 +18,7 @@ from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.columns.roles import Column, Roles
 from genpas_cli.ingest.columns.times import TIMESTAMP, TIMESTAMP_NS, TimeReader
 from genpas_cli.ingest.files.duplicates import same_content
-from genpas_cli.ingest.files.sources import SourceFile
+from genpas_cli.ingest.files.source_files import SourceFile
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.staged import FileReport
 from genpas_cli.ingest.staging.staging import plan_of

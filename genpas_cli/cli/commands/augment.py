@@ -16,13 +16,13 @@ from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.commands.ingest import say_notes, say_report
 from genpas_cli.cli.parameters import with_options
-from genpas_cli.cli.stopping import told_to_resume
+from genpas_cli.cli.resume_tips import told_to_resume
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.object_storage.uris import is_remote
 from genpas_cli.runtime.progress import Progress
-from genpas_cli.runtime.wording import counted
+from genpas_cli.runtime.text.wording import counted
 
 if TYPE_CHECKING:
     from genpas_cli.augment.job import AugmentReport
@@ -152,7 +152,7 @@ def _by_spark(
     sources: list[str], output: str | None, options: AugmentOptions, reading: IngestOptions, *, force: bool,
     progress: Progress,
 ) -> AugmentReport:  # fmt: skip
-    from genpas_cli.augment.source import default_output
+    from genpas_cli.augment.source_store import default_output
     from genpas_cli.augment.spark_job import augment_by_spark
 
     path = output or default_output(sources, ".pairs")

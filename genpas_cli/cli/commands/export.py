@@ -13,7 +13,7 @@ from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.wording import counted
+from genpas_cli.runtime.text.wording import counted
 
 Pairs = Annotated[
     str,

@@ -13,7 +13,7 @@ from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.wording import counted, percent, time_range
+from genpas_cli.runtime.text.wording import counted, percent, time_range
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.job import IngestReport
@@ -63,8 +63,8 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
 
     Format and columns are found from the files themselves; options overrule.
     """
+    from genpas_cli.ingest.dry_run import plan_ingest
     from genpas_cli.ingest.job import ingest as run
-    from genpas_cli.ingest.plan import plan_ingest
 
     del quiet  # acted on by `command`
     if output is None and (append or not dry_run):
@@ -85,7 +85,7 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
 
 
 def _example(sources: list[str], *, append: bool) -> str:
-    from genpas_cli.augment.source import default_output
+    from genpas_cli.augment.source_store import default_output
 
     if append:
         return "Name the store that they are appended to: -o STORE"

@@ -12,7 +12,7 @@ from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.runtime.machine import MachineOptions, show_size
-from genpas_cli.runtime.wording import counted
+from genpas_cli.runtime.text.wording import counted
 
 EXAMPLES = """
 for i in 1 2 3; do genpas augment logs.store --part $i/3 -o thirds.pairs; done

@@ -15,7 +15,7 @@ from genpas_cli.cli.parameters import with_options
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import CheckFailedError, UsageError
-from genpas_cli.runtime.wording import counted
+from genpas_cli.runtime.text.wording import counted
 
 if TYPE_CHECKING:
     from genpas_cli.figures.results import StatsReport

@@ -9,8 +9,8 @@ import typer
 from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
-from genpas_cli.cli.stopping import Resume, told_to_resume
-from genpas_cli.runtime.wording import counted
+from genpas_cli.cli.resume_tips import Resume, told_to_resume
+from genpas_cli.runtime.text.wording import counted
 from genpas_cli.training.options import TrainOptions
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.commands.compare import say_run
 from genpas_cli.cli.parameters import with_options
-from genpas_cli.cli.stopping import Resume, told_to_resume
+from genpas_cli.cli.resume_tips import Resume, told_to_resume
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import MachineOptions

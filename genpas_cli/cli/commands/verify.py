@@ -12,7 +12,7 @@ from genpas_cli.cli import console
 from genpas_cli.cli.app import Json, Quiet, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.runtime.machine import MachineOptions
-from genpas_cli.runtime.wording import counted
+from genpas_cli.runtime.text.wording import counted
 
 EXAMPLES = """
 genpas verify logs.pairs

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from genpas_cli.ingest.files.foreign import is_tar
-from genpas_cli.ingest.files.sources import SourceFile, compression_of
+from genpas_cli.ingest.files.source_files import SourceFile, compression_of
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.machine import check_disk, disk_error
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from genpas_cli.ingest.files.integrity import unreadable
-from genpas_cli.ingest.files.sources import SourceFile, compression_of, open_bytes
+from genpas_cli.ingest.files.source_files import SourceFile, compression_of, open_bytes
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 
 _CHUNK = 1 << 20

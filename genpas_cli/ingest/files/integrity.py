@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from genpas_cli.ingest.files.sources import Compression, compression_of, decompressed, open_bytes
+from genpas_cli.ingest.files.source_files import Compression, compression_of, decompressed, open_bytes
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.threads import Task, pool
 

@@ -27,7 +27,7 @@ def without_endings(name: str, *further: str) -> str:
         name: the name, without directories.
         further: more endings to remove.
     """
-    from genpas_cli.ingest.files.sources import COMPRESSED_ENDINGS
+    from genpas_cli.ingest.files.source_files import COMPRESSED_ENDINGS
 
     endings = (*COMPRESSED_ENDINGS, *further, *(ending for each in all_formats() for ending in each.endings))
     while shorter := next((name.removesuffix(end) for end in endings if name.endswith(end) and name != end), None):

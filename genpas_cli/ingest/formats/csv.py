@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 import duckdb
 
 from genpas_cli.ingest.columns.roles import Column, Named
-from genpas_cli.ingest.files.sources import SourceFile
+from genpas_cli.ingest.files.source_files import SourceFile
 from genpas_cli.ingest.formats.dialects import asked_positions, find_delimiter, has_header
 from genpas_cli.ingest.formats.log_file import SAMPLES, Start, TextLog
 from genpas_cli.ingest.formats.names import LogFormat

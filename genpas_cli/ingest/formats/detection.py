@@ -15,7 +15,7 @@ import duckdb
 from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.files.foreign import foreign, is_utf16
 from genpas_cli.ingest.files.integrity import line_of, unreadable
-from genpas_cli.ingest.files.sources import COMPRESSED_ENDINGS, Compression, SourceFile, compression_of, open_bytes
+from genpas_cli.ingest.files.source_files import COMPRESSED_ENDINGS, Compression, SourceFile, compression_of, open_bytes
 from genpas_cli.ingest.formats import all_formats
 from genpas_cli.ingest.formats.log_file import LogFile, Start
 from genpas_cli.ingest.formats.records import not_text

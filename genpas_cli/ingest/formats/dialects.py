@@ -13,7 +13,7 @@ from typing import TypeVar
 from genpas_cli.ingest.columns.aliases import ROLES, is_known, known_roles, matches
 from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
 from genpas_cli.ingest.columns.times import is_iso
-from genpas_cli.ingest.files.sources import SourceFile
+from genpas_cli.ingest.files.source_files import SourceFile
 from genpas_cli.ingest.formats.records import (
     Dialect,
     Record,

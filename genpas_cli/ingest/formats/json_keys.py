@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from genpas_cli.ingest.columns.aliases import ROLES, matches
-from genpas_cli.ingest.files.sources import compression_of
+from genpas_cli.ingest.files.source_files import compression_of
 from genpas_cli.ingest.formats.json_values import FIRST_LINES
 from genpas_cli.ingest.formats.records import read_lines
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genpas_cli.ingest.files.integrity import unreadable
-from genpas_cli.ingest.files.sources import Compression, SourceFile, open_bytes
+from genpas_cli.ingest.files.source_files import Compression, SourceFile, open_bytes
 from genpas_cli.ingest.formats.records import not_text
 from genpas_cli.runtime.errors import DataError
 

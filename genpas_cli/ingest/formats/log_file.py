@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 import duckdb
 
 from genpas_cli.ingest.columns.roles import Column, Named
-from genpas_cli.ingest.files.sources import Compression, SourceFile
+from genpas_cli.ingest.files.source_files import Compression, SourceFile
 from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Record
 from genpas_cli.ingest.options import ReadingOptions

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from genpas_cli.ingest.files.sources import Compression, open_bytes
+from genpas_cli.ingest.files.source_files import Compression, open_bytes
 
 LONGEST_LINE = 2_000_000
 """Bytes in a line beyond which DuckDB's CSV reader gives up."""

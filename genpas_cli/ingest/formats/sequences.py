@@ -11,7 +11,7 @@ from typing import Self
 import duckdb
 
 from genpas_cli.ingest.columns.roles import Column
-from genpas_cli.ingest.files.sources import SourceFile
+from genpas_cli.ingest.files.source_files import SourceFile
 from genpas_cli.ingest.formats.dialects import check_sequences
 from genpas_cli.ingest.formats.log_file import Start, TextLog
 from genpas_cli.ingest.formats.records import LONGEST_LINE, Record, read_lines

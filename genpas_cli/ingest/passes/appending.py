@@ -25,7 +25,7 @@ from genpas_cli.ingest.passes.numbering import KINDS, Kind, Numbers, final_numbe
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import DataError, UsageError
-from genpas_cli.store.opening import attached_store
+from genpas_cli.store.access import attached_store
 from genpas_cli.store.store import Store
 
 _NEED_ALL_ROWS: dict[str, dict[Any, str]] = {

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from genpas_cli.ingest.passes.histories import History
 from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, TieCounts
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.text.wording import times
 from genpas_cli.runtime.time_units import border_places
-from genpas_cli.runtime.wording import times
 
 _TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
 

@@ -26,7 +26,7 @@ from genpas_cli.ingest.files.containers import unpacked
 from genpas_cli.ingest.files.duplicates import same_content
 from genpas_cli.ingest.files.encodings import as_utf8, is_utf8
 from genpas_cli.ingest.files.integrity import Subject, checking, is_clean, unreadable
-from genpas_cli.ingest.files.sources import SourceFile, compression_of, find_sources, unchanging
+from genpas_cli.ingest.files.source_files import SourceFile, compression_of, find_sources, unchanging
 from genpas_cli.ingest.formats.detection import is_binary, open_log
 from genpas_cli.ingest.formats.dialects import check_options
 from genpas_cli.ingest.formats.log_file import LogFile, first_line

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError
 from genpas_cli.runtime.machine import check_disk, disk_error
-from genpas_cli.runtime.natural_order import natural_key
 from genpas_cli.runtime.object_storage.requests import (
     ANSWER_SECONDS,
     CLEANING_SECONDS,
@@ -30,6 +29,7 @@ from genpas_cli.runtime.object_storage.requests import (
     system,
 )
 from genpas_cli.runtime.object_storage.uris import Uri, parse
+from genpas_cli.runtime.text.natural_order import natural_key
 
 T = TypeVar("T")
 

@@ -12,20 +12,20 @@ from typing import Any, Literal
 
 from genpas_cli.augment.job import augment
 from genpas_cli.augment.options import AugmentOptions
-from genpas_cli.augment.source import log_names
-from genpas_cli.augment.unfinished import lasting_options
-from genpas_cli.ingest.files.sources import files_meant
+from genpas_cli.augment.resumable import lasting_options
+from genpas_cli.augment.source_store import log_names
+from genpas_cli.ingest.files.source_files import files_meant
 from genpas_cli.ingest.job import ingest
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.arguments import Sources, source_names
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.json.sealed import content_digest
 from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import file_digest, place_of
 from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.progress import Progress
-from genpas_cli.runtime.sealed import content_digest
 from genpas_cli.sampling.strategy import Strategy
-from genpas_cli.store.opening import open_store
+from genpas_cli.store.access import open_store
 from genpas_cli.store.schema import is_store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import train
@@ -37,7 +37,7 @@ Observe = Callable[[str, SeedRun], None]
 
 
 def runs_settings(sources: Sources, reading: IngestOptions | None, *options: MachineOptions) -> dict[str, Any]:
-    """Return what decides the results of runs; see `genpas_cli.augment.unfinished.resumable`."""
+    """Return what decides the results of runs; see `genpas_cli.augment.resumable.resumable`."""
     names = log_names(sources)
     log = [names, [_content(name, options[0]) for name in names], lasting_options(reading or IngestOptions())]
     lasting = {name: value for each in options for name, value in lasting_options(each).items()}

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from genpas_cli.augment.planning import Job, check_room
-from genpas_cli.augment.unfinished import resumable
+from genpas_cli.augment.job_plan import Job, check_room
+from genpas_cli.augment.resumable import resumable
 from genpas_cli.pairs.manifest import (
     NAME,
     PART_NAME,

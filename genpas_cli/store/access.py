@@ -12,11 +12,11 @@ import duckdb
 
 from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.json.sealed import SEAL
+from genpas_cli.runtime.json.shapes import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.object_storage.uris import check_local
-from genpas_cli.runtime.sealed import SEAL
-from genpas_cli.runtime.shapes import Shape, is_count, is_number, is_text, misshapen
-from genpas_cli.runtime.visible import is_unicode
+from genpas_cli.runtime.text.visible import is_unicode
 from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, is_store, literal, seal
 from genpas_cli.store.sequence_source import Evaluated
 from genpas_cli.store.store import Store

@@ -11,17 +11,17 @@ import pyarrow as pa
 
 from genpas_cli.augment.engines.work import PairForm, SplitPlan, shard_batches
 from genpas_cli.augment.job import manifest_of
+from genpas_cli.augment.job_plan import check_room, plan_job, resolve_options
 from genpas_cli.augment.options import AugmentOptions
-from genpas_cli.augment.planning import check_room, plan_job, resolve_options
-from genpas_cli.augment.source import OpenedSource, opened_store
+from genpas_cli.augment.source_store import OpenedSource, opened_store
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.loaders.sources import Block, Segment
+from genpas_cli.loaders.pair_shards import Block, Segment
 from genpas_cli.pairs.checked_files import identity_digest
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.progress import silent
 from genpas_cli.sampling.cuts import shard_row_counts
-from genpas_cli.store.opening import check_is_store
+from genpas_cli.store.access import check_is_store
 
 
 class FreshPairs:

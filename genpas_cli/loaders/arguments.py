@@ -10,7 +10,7 @@ from typing import get_args
 import torch
 
 from genpas_cli.loaders.batches import BatchForm, Pad, check_columns
-from genpas_cli.loaders.sources import PairsDirectory, PairShards
+from genpas_cli.loaders.pair_shards import PairsDirectory, PairShards
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.object_storage.locations import StoragePlace
 

@@ -19,7 +19,7 @@ from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine, MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress
-from genpas_cli.store.opening import open_store, store_memory
+from genpas_cli.store.access import open_store, store_memory
 from genpas_cli.store.schema import is_store
 from genpas_cli.store.store import Store
 

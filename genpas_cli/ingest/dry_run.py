@@ -17,7 +17,7 @@ from genpas_cli.ingest.staging.staging import plan_of
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.database import BESIDE, COUNTED, connect
 from genpas_cli.runtime.machine import resolve, scratch_directory
-from genpas_cli.store.opening import check_is_store
+from genpas_cli.store.access import check_is_store
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ import pyarrow as pa
 from genpas_cli.ingest.files.tables import refuse_address, refuse_remote_tables, refuse_tables
 from genpas_cli.runtime.errors import DataError, GenpasError, UsageError
 from genpas_cli.runtime.machine import disk_error
-from genpas_cli.runtime.natural_order import natural_key
 from genpas_cli.runtime.object_storage.locations import file_version
 from genpas_cli.runtime.object_storage.remote import fetched, find
 from genpas_cli.runtime.object_storage.uris import is_remote
-from genpas_cli.runtime.visible import is_unicode
+from genpas_cli.runtime.text.natural_order import natural_key
+from genpas_cli.runtime.text.visible import is_unicode
 
 Compression = Literal["none", "gzip", "zstd"]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from genpas_cli.runtime.signals import ENDING, came
-from genpas_cli.runtime.visible import one_line
+from genpas_cli.runtime.text.visible import one_line
 
 _INTERRUPTED = 128 + signal.SIGINT
 _MACHINE = 3

@@ -10,9 +10,9 @@ from typing import Any
 
 from genpas_cli.pairs.manifest import CARD, Manifest
 from genpas_cli.pairs.shards import ShardFile, rows_by_split
-from genpas_cli.runtime.natural_order import path_order
 from genpas_cli.runtime.object_storage.locations import file_digest
-from genpas_cli.runtime.visible import one_line
+from genpas_cli.runtime.text.natural_order import path_order
+from genpas_cli.runtime.text.visible import one_line
 
 _GLOBS = {"train": "data/**/train-*.parquet", "validation": "data/validation-*.parquet", "test": "data/test-*.parquet"}
 
