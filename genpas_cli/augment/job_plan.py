@@ -22,7 +22,7 @@ from genpas_cli.runtime.machine import FIXED_MEMORY, Machine, check_disk, check_
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, plan_shards
 from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy
-from genpas_cli.store.sequence_source import HeldOut, Split
+from genpas_cli.store.splits import HeldOut, Split
 from genpas_cli.store.store import Store
 
 LARGEST_ENUMERATION = 20

@@ -28,7 +28,7 @@ from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, GenpasError, IntegrityError, MachineError, UsageError
 from genpas_cli.runtime.machine import Machine, disk_error, scratch_directory
 from genpas_cli.runtime.object_storage.claims import Claim, Other, own_files, remove_claim
-from genpas_cli.runtime.object_storage.locations import StoragePlace, file_digest
+from genpas_cli.runtime.object_storage.locations import StorageLocation, file_digest
 from genpas_cli.runtime.object_storage.remote import copied, files_below, normal, removed, removed_below, uploaded
 from genpas_cli.runtime.object_storage.requests import is_unanswered
 from genpas_cli.runtime.object_storage.uris import is_remote
@@ -163,7 +163,7 @@ class _Storage(Destination):
         return {name for name in names & set(staged) if self._digest(name) == self._digest(staged[name])}
 
     def _digest(self, name: str) -> str:
-        return file_digest(StoragePlace(f"{self._uri}/{name}"))
+        return file_digest(StorageLocation(f"{self._uri}/{name}"))
 
     def check_room(self, job: Job, machine: Machine) -> None:
         # A few shards at a time lie on the disk here; it was made sure that memory holds as many.

@@ -18,7 +18,7 @@ from genpas_cli.pairs.shards import ShardFile, row_count
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import DataError, IntegrityError
 from genpas_cli.runtime.machine import Machine, MachineOptions, resolve, scratch_directory
-from genpas_cli.runtime.object_storage.locations import Place, files_below, place_of
+from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
@@ -71,7 +71,7 @@ def verify(
         DataError: no pairs directory, or no store.
         IntegrityError: something does not agree; the message names the file and the row.
     """
-    directory, limits = place_of(pairs), resolve(machine or MachineOptions())
+    directory, limits = location_of(pairs), resolve(machine or MachineOptions())
     opened_pairs = PairFiles(directory)
     manifest, files = opened_pairs.manifest, opened_pairs.files
     unknown = _unlisted(directory, files)
@@ -102,7 +102,7 @@ def _opened(path: str | Path | None, limits: Machine) -> Any:
         yield store
 
 
-def check_store(store: Store, directory: Place, manifest: Manifest) -> None:
+def check_store(store: Store, directory: Location, manifest: Manifest) -> None:
     """Raise IntegrityError if a store has not the content that the pairs of a directory were made from.
 
     What the store holds now is looked at too, whatever it says of itself: a pass over all rows.
@@ -124,7 +124,7 @@ def check_store(store: Store, directory: Place, manifest: Manifest) -> None:
     )
 
 
-def _unlisted(directory: Place, files: list[ShardFile]) -> list[str]:
+def _unlisted(directory: Location, files: list[ShardFile]) -> list[str]:
     """Return the files of a directory that its manifest does not list.
 
     Raises:
@@ -137,7 +137,7 @@ def _unlisted(directory: Place, files: list[ShardFile]) -> list[str]:
     return sorted(name for name in found if name not in listed and name != NAME and not name.startswith("data/"))
 
 
-def _check_rows(directory: Place, files: list[ShardFile]) -> None:
+def _check_rows(directory: Location, files: list[ShardFile]) -> None:
     """Raise IntegrityError if a file has not as many rows as the manifest says."""
     for file in files:
         path = directory / file.path
@@ -145,7 +145,7 @@ def _check_rows(directory: Place, files: list[ShardFile]) -> None:
             raise IntegrityError(f"{path} has {rows:,} rows; the manifest says {file.rows:,}")
 
 
-def _check_counts(directory: Place, manifest: Manifest, shards: list[ShardFile]) -> None:
+def _check_counts(directory: Location, manifest: Manifest, shards: list[ShardFile]) -> None:
     rows = sum(file.rows for file in shards if file.split == "train")
     if rows != manifest["pairs"] * manifest["epochs"]:
         raise IntegrityError(

@@ -35,7 +35,7 @@ from genpas_cli.runtime.machine import (
     scratch_directory,
     show_size,
 )
-from genpas_cli.runtime.object_storage.locations import files_below, place_of
+from genpas_cli.runtime.object_storage.locations import files_below, location_of
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.threads import in_order, pool
@@ -264,7 +264,7 @@ def _reader(pairs: str | Path, options: ExportOptions) -> PairReader:
     if str(pairs) != "-":
         if options.vocab is not None:
             raise UsageError(f"--vocab is for a stream; {pairs} has its own items.parquet")
-        return DirectoryReader(place_of(pairs), options.epoch)
+        return DirectoryReader(location_of(pairs), options.epoch)
     if options.epoch is not None:
         raise UsageError("--epoch is for a pairs directory; a stream has the epochs that augment puts into it")
     return StreamReader(standard_input())

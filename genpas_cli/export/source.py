@@ -19,7 +19,7 @@ from genpas_cli.pairs.validation import check_batch, check_numbers
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError, IntegrityError, UsageError
 from genpas_cli.runtime.json.shapes import Shape, is_count, misshapen
-from genpas_cli.runtime.object_storage.locations import Place
+from genpas_cli.runtime.object_storage.locations import Location
 from genpas_cli.runtime.progress import Progress
 
 Read = Callable[[], pa.RecordBatch]
@@ -88,7 +88,7 @@ class DirectoryReader:
         UsageError: there is no such epoch.
     """
 
-    def __init__(self, directory: Place, epoch: int | None = None) -> None:
+    def __init__(self, directory: Location, epoch: int | None = None) -> None:
         self._pairs = PairFiles(directory)
         self.manifest, self.splits = self._pairs.manifest, self._pairs.splits
         epochs = len(self._pairs.epochs("train"))
@@ -220,7 +220,7 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def read_vocabulary(directory: Place, table: str) -> pa.Array | None:
+def read_vocabulary(directory: Location, table: str) -> pa.Array | None:
     """Return the ids of `items` or `users` of a directory, by number from 1; None if it has no such file.
 
     Raises:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from genpas_cli.figures.distribution.alignment import Alignment
 from genpas_cli.figures.distribution.divergence import References, entropy, popularity_deciles
 from genpas_cli.sampling.kernels import Floats, Ints
-from genpas_cli.store.sequence_source import HeldOut
+from genpas_cli.store.splits import HeldOut
 
 if TYPE_CHECKING:
     import numpy as np

@@ -31,17 +31,17 @@ from genpas_cli.figures.table import FairDrawFigures, StrategyFigures
 from genpas_cli.pairs.figure_source import GenpasPairs, OtherPairs, PairBatch, PairSource
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.machine import resolve, show_size
-from genpas_cli.runtime.object_storage.locations import Place
+from genpas_cli.runtime.object_storage.locations import Location
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.strategies import parse_strategy
 from genpas_cli.sampling.user_targets import TargetNumbers
-from genpas_cli.store.sequence_source import HeldOut, Split
+from genpas_cli.store.splits import HeldOut, Split
 from genpas_cli.store.store import Store
 
 
 def pairs_report(
-    directory: Place, store: Path | None, options: StatsOptions, progress: Progress, *, illustrated: bool = False
+    directory: Location, store: Path | None, options: StatsOptions, progress: Progress, *, illustrated: bool = False
 ) -> StatsReport:  # fmt: skip
     """Return the figures of a pairs directory; with its store, beside what they should be.
 

@@ -14,7 +14,7 @@ from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import NAME
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.errors import DataError, UsageError
-from genpas_cli.runtime.object_storage.locations import Place, files_below, place_of
+from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
 
@@ -46,7 +46,7 @@ def stats(  # all but two by keyword
     if store is not None:
         check_local(store, "--store")
     paths = [Path(name) for name in source_names(sources)]
-    first = place_of(source_names(sources)[0])
+    first = location_of(source_names(sources)[0])
     pairs = _pairs_kind(first, len(paths), options)
     if pairs is not None:
         beside = None if store is None else Path(store)
@@ -60,7 +60,7 @@ def stats(  # all but two by keyword
         return store_report(opened.store, options, source, progress, illustrated=illustrated).report
 
 
-def _pairs_kind(first: Place, sources: int, options: StatsOptions) -> Literal["genpas", "other"] | None:
+def _pairs_kind(first: Location, sources: int, options: StatsOptions) -> Literal["genpas", "other"] | None:
     """Tell whether the source is pairs, and whose; None for stores and logs."""
     columns = (options.input_column, options.target_column)
     if any(columns):

@@ -34,8 +34,9 @@ from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
 from genpas_cli.sampling.strategy import Strategy
-from genpas_cli.store.sequence_source import HeldOut, Lengths, Split
+from genpas_cli.store.sequence_source import Lengths
 from genpas_cli.store.sequences import Sequences, ranges
+from genpas_cli.store.splits import HeldOut, Split
 from genpas_cli.store.store import Store
 
 INTERACTIONS_A_RUN = 1 << 18

@@ -8,11 +8,11 @@ from typing import Literal
 from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import Options, option
+from genpas_cli.store.splits import Evaluated
 
 Ties = Literal["file", "item", "hash", "error"]
 Dedup = Literal["none", "exact", "consecutive", "user-item"]
 UnknownItems = Literal["add", "drop", "error"]
-Evaluated = Literal["first", "last", "all"]
 DecimalIds = Literal["error", "integer", "text"]
 
 NULL_VALUES = r"NA,N/A,NaN,nan,NULL,null,None,\N,<NA>,#N/A"

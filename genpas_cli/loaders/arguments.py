@@ -12,7 +12,7 @@ import torch
 from genpas_cli.loaders.batches import BatchForm, Pad, check_columns
 from genpas_cli.loaders.pair_shards import PairsDirectory, PairShards
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.object_storage.locations import StoragePlace
+from genpas_cli.runtime.object_storage.locations import StorageLocation
 
 
 def source_of(source: PairShards | str | Path) -> PairShards:
@@ -22,7 +22,7 @@ def source_of(source: PairShards | str | Path) -> PairShards:
         UsageError: it is something else.
         DataError, IntegrityError: there is no whole pairs directory.
     """
-    if isinstance(source, str | os.PathLike | StoragePlace):
+    if isinstance(source, str | os.PathLike | StorageLocation):
         return PairsDirectory(source)
     if not all(hasattr(source, name) for name in ("blocks", "read", "schema", "identity")):
         raise UsageError(

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from genpas_cli.pairs.reader import PairFiles
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.object_storage.locations import StoragePlace, place_of
+from genpas_cli.runtime.object_storage.locations import StorageLocation, location_of
 from genpas_cli.runtime.threads import pool
 
 _READERS = 2
@@ -83,8 +83,8 @@ class PairsDirectory:
         DataError, IntegrityError: see `read_manifest`.
     """
 
-    def __init__(self, directory: str | Path | StoragePlace) -> None:
-        self.directory = place_of(directory).absolute()
+    def __init__(self, directory: str | Path | StorageLocation) -> None:
+        self.directory = location_of(directory).absolute()
         self.name = f"pairs directory {directory}"
         self._pairs = PairFiles(self.directory)
         self.max_input: int | None = self._pairs.manifest["max_input"]

@@ -11,7 +11,7 @@ from genpas_cli.pairs.manifest import NAME, Manifest, read_manifest
 from genpas_cli.pairs.shards import ShardFile
 from genpas_cli.runtime.errors import DataError, IntegrityError
 from genpas_cli.runtime.machine import cores
-from genpas_cli.runtime.object_storage.locations import Place, file_digest, file_version
+from genpas_cli.runtime.object_storage.locations import Location, file_digest, file_version
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.threads import in_order, pool
 
@@ -45,7 +45,7 @@ class CheckedFiles:
         DataError, IntegrityError: see `read_manifest`.
     """
 
-    def __init__(self, directory: Place, read: Callable[[Any], Manifest] = read_manifest) -> None:
+    def __init__(self, directory: Location, read: Callable[[Any], Manifest] = read_manifest) -> None:
         self._directory = directory
         # Taken before the file is read: a manifest that is replaced in between is then seen as another one.
         version = _version(directory / NAME)
@@ -118,7 +118,7 @@ class CheckedFiles:
         return version
 
 
-def _version(place: Place) -> tuple[int, ...]:
+def _version(place: Location) -> tuple[int, ...]:
     """Return the version of a file; nothing where it is missing."""
     try:
         return file_version(place)

@@ -19,12 +19,12 @@ from genpas_cli.pairs.reader import PairFiles
 from genpas_cli.pairs.shards import read_batches
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.object_storage.locations import Place
+from genpas_cli.runtime.object_storage.locations import Location
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.text.natural_order import path_order
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.kernels import Ints
-from genpas_cli.store.sequence_source import Split
+from genpas_cli.store.splits import Split
 
 _SPLIT_NAMES = {"valid": "validation", "val": "validation", "dev": "validation"}
 _SPLIT = re.compile(r"(?<![a-z])(train|validation|valid|val|dev|test)(?![a-z])")
@@ -76,7 +76,7 @@ class GenpasPairs:
         DataError, IntegrityError: see `read_manifest`; or a shard is missing or is not the one that the manifest lists.
     """
 
-    def __init__(self, directory: Place, *, threads: int | None = None, progress: Progress = silent) -> None:
+    def __init__(self, directory: Location, *, threads: int | None = None, progress: Progress = silent) -> None:
         self.directory = directory
         self._pairs = PairFiles(directory)
         self._pairs.check_digests(self._pairs.shards, threads=threads, progress=progress)

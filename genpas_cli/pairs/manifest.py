@@ -21,7 +21,7 @@ from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
 from genpas_cli.runtime.errors import DataError, IntegrityError
 from genpas_cli.runtime.json.sealed import SEAL, is_intact, sealed
 from genpas_cli.runtime.json.shapes import Shape, is_count, is_number, is_text, misshapen
-from genpas_cli.runtime.object_storage.locations import Place, file_digest
+from genpas_cli.runtime.object_storage.locations import Location, file_digest
 from genpas_cli.runtime.text.natural_order import path_order
 
 NAME = "manifest.json"
@@ -132,7 +132,7 @@ def foreign_in_pairs(path: Path) -> str | None:
     return None
 
 
-def read_manifest(directory: Place) -> Manifest:
+def read_manifest(directory: Location) -> Manifest:
     """Return the manifest of a pairs directory.
 
     Raises:
@@ -156,7 +156,7 @@ def read_part(directory: Path) -> Manifest:
     return _read(directory, PART_NAME, "a part")
 
 
-def _read(directory: Place, name: str, what: str, *, any_version: bool = False) -> Manifest:
+def _read(directory: Location, name: str, what: str, *, any_version: bool = False) -> Manifest:
     path = directory / name
     if not path.is_file():
         raise _no_manifest(directory, name, what)
@@ -189,7 +189,7 @@ def _read(directory: Place, name: str, what: str, *, any_version: bool = False) 
     return manifest
 
 
-def _check_inside(directory: Place, path: Place, names: list[str]) -> None:
+def _check_inside(directory: Location, path: Location, names: list[str]) -> None:
     """Raise IntegrityError if a listed file would lie outside the directory, by its name or by a link."""
     for name in names:
         plain = PurePosixPath(name)
@@ -207,7 +207,7 @@ def _check_inside(directory: Place, path: Place, names: list[str]) -> None:
             raise IntegrityError(f"{path} lists files in {place}, which is a link out of its directory to {real}")
 
 
-def _no_manifest(directory: Place, name: str, what: str) -> DataError:
+def _no_manifest(directory: Location, name: str, what: str) -> DataError:
     """Return the error for a directory without that manifest."""
     again = "genpas augment LOGS -o DIR" + (" --part I/N" if name == PART_NAME else "")
     if directory.is_dir():

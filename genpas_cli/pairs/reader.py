@@ -39,7 +39,7 @@ from genpas_cli.pairs.shards import (
 from genpas_cli.pairs.validation import check_batch, check_numbers, check_pair_schema, check_schema
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError, IntegrityError
-from genpas_cli.runtime.object_storage.locations import Place, read_from
+from genpas_cli.runtime.object_storage.locations import Location, read_from
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.text.natural_order import path_order
 from genpas_cli.sampling.cuts import Cuts
@@ -71,7 +71,7 @@ class PairFiles:
         DataError, IntegrityError: see `read_manifest`.
     """
 
-    def __init__(self, directory: Place) -> None:
+    def __init__(self, directory: Location) -> None:
         self.directory = directory
         self._checked = CheckedFiles(directory)
         self.manifest, self.identity = self._checked.manifest, self._checked.identity
@@ -236,7 +236,7 @@ class PairFiles:
         return largest
 
 
-def read_ids(path: Place, table: str) -> pa.Array:
+def read_ids(path: Location, table: str) -> pa.Array:
     """Return the ids in a file of `items` or `users`, by number from 1.
 
     Raises:
@@ -255,7 +255,7 @@ def read_ids(path: Place, table: str) -> pa.Array:
 
 
 @contextmanager
-def readable(path: Place) -> Iterator[Place]:
+def readable(path: Location) -> Iterator[Location]:
     """Give the path, and name it if it cannot be read.
 
     Raises:
@@ -282,7 +282,7 @@ class _Run(NamedTuple):
     """Training interactions of each user; they come first."""
 
     def check(
-        self, user: NDArray[np.int32], start: NDArray[np.int32], target: NDArray[np.int32], path: Place, *,
+        self, user: NDArray[np.int32], start: NDArray[np.int32], target: NDArray[np.int32], path: Location, *,
         train_only: bool,
     ) -> None:  # fmt: skip
         """Raise IntegrityError if a cut reaches beyond its user's sequence, or into what is held out from training."""
@@ -325,7 +325,7 @@ class _SequenceFiles:
         IntegrityError: there are none, or they cannot be read.
     """
 
-    def __init__(self, directory: Place, names: Sequence[str], keep: Sequence[str], checked: CheckedFiles) -> None:
+    def __init__(self, directory: Location, names: Sequence[str], keep: Sequence[str], checked: CheckedFiles) -> None:
         self._directory, self._checked = directory, checked
         if not names:
             raise IntegrityError("the manifest says that the pairs are cuts, and lists no sequences to cut them from")
@@ -357,7 +357,7 @@ class _SequenceFiles:
         vars(self).update(state)
         self._forget()
 
-    def run(self, user: NDArray[np.int32], wanted_by: Place) -> _Run:
+    def run(self, user: NDArray[np.int32], wanted_by: Location) -> _Run:
         """Return the sequences of a run of users that has all of these, given by number from 1."""
         low, high = int(user.min()), int(user.max())
         if not 1 <= low <= high <= self._first_users[-1]:

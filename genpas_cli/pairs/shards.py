@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.runtime.machine import disk_error
-from genpas_cli.runtime.object_storage.locations import Place, StoragePlace, file_digest, read_from
+from genpas_cli.runtime.object_storage.locations import Location, StorageLocation, file_digest, read_from
 
 ROW_GROUP_ROWS = 1 << 16
 """Rows of a row group: small enough for a shuffling reader to hold a few, large enough to compress and to skip.
@@ -137,29 +137,29 @@ class FinishedShards:
         self._journal.unlink(missing_ok=True)
 
 
-def read_batches(path: Place, columns: list[str] | None = None) -> Iterator[Any]:
+def read_batches(path: Location, columns: list[str] | None = None) -> Iterator[Any]:
     """Yield the Arrow record batches of a shard, a row group at a time."""
     for index in range(len(row_groups(path))):
         yield read_row_group(path, index, columns)
 
 
-def row_groups(path: Place) -> list[int]:
+def row_groups(path: Location) -> list[int]:
     """Return the rows of each row group of a Parquet file."""
     metadata = read_from(path, pq.read_metadata)
     return [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
 
 
-def largest_row_group(path: Place) -> int:
+def largest_row_group(path: Location) -> int:
     """Return the bytes of the largest row group of a Parquet file, unpacked."""
     metadata = read_from(path, pq.read_metadata)
     return max((metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)), default=0)
 
 
-def read_row_group(path: Place, index: int, columns: list[str] | None = None) -> pa.RecordBatch:
+def read_row_group(path: Location, index: int, columns: list[str] | None = None) -> pa.RecordBatch:
     """Return one row group of a shard, on this thread alone."""
 
     def read(source: Any) -> pa.Table:
-        with pq.ParquetFile(source, pre_buffer=isinstance(path, StoragePlace)) as file:
+        with pq.ParquetFile(source, pre_buffer=isinstance(path, StorageLocation)) as file:
             return file.read_row_group(index, columns=columns, use_threads=False)
 
     table = read_from(path, read)
@@ -167,12 +167,12 @@ def read_row_group(path: Place, index: int, columns: list[str] | None = None) ->
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
-def shard_schema(path: Place) -> pa.Schema:
+def shard_schema(path: Location) -> pa.Schema:
     """Return the Arrow schema of a Parquet file."""
     return read_from(path, pq.read_schema)
 
 
-def row_count(path: Place) -> int:
+def row_count(path: Location) -> int:
     """Return the rows of a Parquet file."""
     return int(read_from(path, pq.read_metadata).num_rows)
 

@@ -13,7 +13,7 @@ from genpas_cli.report.markup import Html, join, row, table, tag
 from genpas_cli.report.theme import DIAMOND, DISC, STAR, mark_legend, steps_legend
 from genpas_cli.report.wording import exponent
 
-Place = tuple[float | str, float | str]
+Biases = tuple[float | str, float | str]
 """α and β."""
 
 _CELL = 26
@@ -28,7 +28,7 @@ class Mark:
 
     shape: Literal["ring", "diamond", "star"]
     meaning: str
-    places: Sequence[Place]
+    places: Sequence[Biases]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def measure(
     return Measure(name, write, better, min(finite), max(finite))
 
 
-def drawn_map(values: dict[Place, float], measured: Measure, marks: Sequence[Mark]) -> Drawn:
+def drawn_map(values: dict[Biases, float], measured: Measure, marks: Sequence[Mark]) -> Drawn:
     """Return the map of values by α and β."""
     import altair as alt
 
@@ -97,7 +97,7 @@ def _axis(field: str, title: str, values: Sequence[float | str], *, descending: 
     return (alt.Y if descending else alt.X)(f"{field}:O", title=title, sort=order, axis=axis)
 
 
-def _cell(place: Place, value: float, measured: Measure, marks: Sequence[Mark]) -> dict[str, Any]:
+def _cell(place: Biases, value: float, measured: Measure, marks: Sequence[Mark]) -> dict[str, Any]:
     alpha, beta = map(exponent, place)
     meanings = "".join(f"; {mark.meaning}" for mark in marks if place in mark.places)
     words = f"α {alpha}, β {beta}: {measured.name} {measured.write(value)}{meanings}"
@@ -110,7 +110,7 @@ def map_legend(measured: Measure, marks: Sequence[Mark]) -> Html:
     return join([steps_legend(*measured.ends(), STEPS), mark_legend(shapes)])
 
 
-def described(values: dict[Place, float], measured: Measure) -> str:
+def described(values: dict[Biases, float], measured: Measure) -> str:
     """Return what a map shows, for those who cannot see it."""
     pick = min if measured.better == "lower" else max
     (alpha, beta), best = pick(values.items(), key=lambda item: item[1])
@@ -120,7 +120,7 @@ def described(values: dict[Place, float], measured: Measure) -> str:
     )
 
 
-def as_table(values: dict[Place, float], measured: Measure) -> Html:
+def as_table(values: dict[Biases, float], measured: Measure) -> Html:
     """Return the figures of a map, folded away."""
     alphas, betas = (sorted({place[at] for place in values}, key=float) for at in (0, 1))
     rows = [
@@ -132,7 +132,7 @@ def as_table(values: dict[Place, float], measured: Measure) -> Html:
 
 
 def figure(  # the parts of a figure
-    canvas: Canvas, name: str, caption: Caption, values: dict[Place, float], measured: Measure,
+    canvas: Canvas, name: str, caption: Caption, values: dict[Biases, float], measured: Measure,
     marks: Sequence[Mark],
 ) -> Html:  # fmt: skip
     """Draw one map with its own legend and its figures."""

@@ -134,7 +134,7 @@ def _target_charts(
 
 
 def _map(drawn: Illustrations, strategies: Sequence[StrategyFigures], canvas: Canvas) -> Html:
-    values: dict[heatmaps.Place, float] = {(point.alpha, point.beta): point.kl for point in drawn.map}
+    values: dict[heatmaps.Biases, float] = {(point.alpha, point.beta): point.kl for point in drawn.map}
     measured = heatmaps.measure(
         STRATEGY[f"kl_{drawn.map_against}_train"].title, decimals(4), "lower", list(values.values())
     )

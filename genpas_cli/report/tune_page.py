@@ -10,7 +10,7 @@ from genpas_cli.figures.results import Configuration, TuneReport
 from genpas_cli.report import heatmaps
 from genpas_cli.report.curves import by_name
 from genpas_cli.report.drawing import Canvas, Caption, chart, scale
-from genpas_cli.report.heatmaps import Mark, Place
+from genpas_cli.report.heatmaps import Biases, Mark
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.page import write_page
 from genpas_cli.report.theme import DIAMOND, DISC, STAR, legend, looks, mark_legend
@@ -133,7 +133,7 @@ def _ratio_maps(report: TuneReport, canvas: Canvas) -> Iterator[Html]:
     ratio = heatmaps.measure("A / D", decimals(2), "higher", [each.alignment_ratio or 0.0 for each in known])
     maps, everywhere = [], []
     for at, gamma in enumerate(report.grid["gamma"]):
-        values: dict[Place, float] = {
+        values: dict[Biases, float] = {
             (each.alpha, each.beta): each.alignment_ratio or 0.0 for each in known if each.gamma == gamma
         }
         marks = [
@@ -151,7 +151,7 @@ def _ratio_maps(report: TuneReport, canvas: Canvas) -> Iterator[Html]:
 
 
 def _map(  # what a map takes
-    canvas: Canvas, name: str, heading: str, values: dict[Place, float], measured: heatmaps.Measure,
+    canvas: Canvas, name: str, heading: str, values: dict[Biases, float], measured: heatmaps.Measure,
     marks: Sequence[Mark],
 ) -> Html:  # fmt: skip
     drawn = canvas.bare(name, heatmaps.drawn_map(values, measured, marks), heatmaps.described(values, measured))

@@ -18,7 +18,7 @@ from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.text.visible import is_unicode
 from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, is_store, literal, seal
-from genpas_cli.store.sequence_source import Evaluated
+from genpas_cli.store.splits import Evaluated
 from genpas_cli.store.store import Store
 
 LEAST_STORE_MEMORY = 64 * 2**20

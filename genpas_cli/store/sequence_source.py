@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genpas_cli.sampling.user_targets import UserTargets, training_targets_of
 from genpas_cli.store.sequences import Sequences, Spans
-
-HeldOut = Literal["validation", "test"]
-Split = Literal["train", "validation", "test"]
-Evaluated = Literal["first", "last", "all"]
+from genpas_cli.store.splits import Evaluated, HeldOut, Split
 
 USERS_A_READ = 1 << 17
 

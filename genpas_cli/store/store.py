@@ -17,8 +17,9 @@ from genpas_cli.runtime.errors import IntegrityError
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.row_order import RowOrder, cut_spans
 from genpas_cli.store.schema import BATCH_ROWS, CONTENT, content_digest_of, quoted
-from genpas_cli.store.sequence_source import USERS_A_READ, Lengths, SequenceSource, Split, possible_targets
+from genpas_cli.store.sequence_source import USERS_A_READ, Lengths, SequenceSource, possible_targets
 from genpas_cli.store.sequences import Sequences, Spans
+from genpas_cli.store.splits import Split
 from genpas_cli.store.table_digest import TableDigest
 from genpas_cli.store.target_rule import TargetRule, pick_targets
 

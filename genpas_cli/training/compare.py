@@ -142,13 +142,13 @@ class Gains(NamedTuple):
 
 
 def _gains(work: Path, runs: Sequence[SeedRun]) -> Gains:
-    from genpas_cli.training.ranking import Places, metrics_by_pair
+    from genpas_cli.training.ranking import TargetRanks, metrics_by_pair
 
     tables = [pq.read_table(work / run.model / PLACES) for run in runs]
     found = []
     for table in tables:
         above, equal = (table[name].to_numpy() for name in ("above", "equal"))
-        found.append(metrics_by_pair(Places(above, equal), int((above + equal).max()))[ACCURACY])
+        found.append(metrics_by_pair(TargetRanks(above, equal), int((above + equal).max()))[ACCURACY])
     return Gains(tables[0]["user_num"].to_numpy(), tables[0]["target_item"].to_numpy(), np.mean(found, axis=0))
 
 

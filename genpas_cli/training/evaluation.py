@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from genpas_cli.loaders.pair_shards import PairShards
 from genpas_cli.training.data import held_out_batches
 from genpas_cli.training.model import SASRec
-from genpas_cli.training.ranking import METRICS, Places, bootstrap, metrics_by_pair, places_of
+from genpas_cli.training.ranking import METRICS, TargetRanks, bootstrap, metrics_by_pair, ranks_of
 
 HEAD_SHARE = 0.2
 """Head: this share of the items, the most popular ones; tail: the rest."""
@@ -23,20 +23,20 @@ HISTORIES = ((1, 5), (6, 10), (11, 20), (21, None))
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutPairs:
     """Held-out pairs and where a model puts their targets; one entry a pair."""
 
     user: NDArray[np.int32]
     target: NDArray[np.int32]
     input_length: NDArray[np.int32]
-    places: Places
+    places: TargetRanks
 
     def means(self, items: int) -> dict[str, float]:
         """Return the mean of every metric."""
         return {name: float(values.mean()) for name, values in metrics_by_pair(self.places, items).items()}
 
 
-def ranked(model: SASRec, source: PairShards, split: str, *, filter_seen: bool) -> HeldOut:
+def ranked(model: SASRec, source: PairShards, split: str, *, filter_seen: bool) -> HeldOutPairs:
     """Rank every item for each held-out pair.
 
     Args:
@@ -52,14 +52,14 @@ def ranked(model: SASRec, source: PairShards, split: str, *, filter_seen: bool) 
         for batch in held_out_batches(source, split, model.shape.max_input):
             inputs, targets = batch["input_items"].to(device), batch["target_item"].to(device)
             scores = model.scores(model(inputs, batch["input_length"].to(device)))
-            above, equal = places_of(scores, targets, left_out=inputs if filter_seen else None)
+            above, equal = ranks_of(scores, targets, left_out=inputs if filter_seen else None)
             parts.append((batch["user_num"], batch["target_item"], batch["input_length"], above.cpu(), equal.cpu()))
     model.train(training)
     user, target, length, above_all, equal_all = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
-    return HeldOut(user, target, length, Places(above_all, equal_all))
+    return HeldOutPairs(user, target, length, TargetRanks(above_all, equal_all))
 
 
-def accuracy(held_out: HeldOut, occurrences: NDArray[np.int64]) -> dict[str, Any]:
+def accuracy(held_out: HeldOutPairs, occurrences: NDArray[np.int64]) -> dict[str, Any]:
     """Return every metric with its 95% interval, for all pairs and for groups of them, as `metrics.json` has them.
 
     Args:
@@ -79,7 +79,7 @@ def accuracy(held_out: HeldOut, occurrences: NDArray[np.int64]) -> dict[str, Any
     }  # fmt: skip
 
 
-def _members(held_out: HeldOut, occurrences: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _members(held_out: HeldOutPairs, occurrences: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     # Stable: among items as popular as each other, the lower number counts as more popular.
     by_popularity = np.argsort(-occurrences, kind="stable")
     head = np.zeros(len(occurrences), np.bool_)

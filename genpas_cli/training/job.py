@@ -27,7 +27,7 @@ from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import check_writable, disk_error, machine_options, resolve
-from genpas_cli.runtime.object_storage.locations import Place, place_of
+from genpas_cli.runtime.object_storage.locations import Location, location_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
 from genpas_cli.training.options import TrainOptions
@@ -81,7 +81,7 @@ def train(  # noqa: PLR0913  # all but three by keyword
     check_extra("genpas train", "train")
     from genpas_cli.training.run import find_device, run
 
-    started, options, directory = time.monotonic(), options or TrainOptions(), place_of(pairs)
+    started, options, directory = time.monotonic(), options or TrainOptions(), location_of(pairs)
     check_model_options(options)
     if options.max_input is not None and options.max_input < 1:
         raise UsageError(f"--max-input is {options.max_input}; it takes 1 or more")
@@ -131,7 +131,7 @@ def check_model_options(options: Any) -> None:
         raise UsageError(f"--heads {options.heads} does not divide --dim {options.dim}")
 
 
-def _held_out_manifest(directory: Place) -> Manifest:
+def _held_out_manifest(directory: Location) -> Manifest:
     """Return the manifest of pairs that a model can be chosen and tested with.
 
     Raises:
@@ -166,7 +166,7 @@ def _plan(manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
     return RunPlan(shape, schedule, options.batch_size, options.seed, filter_seen=options.seen == "filter")
 
 
-def _sources(directory: Place, manifest: Manifest, options: TrainOptions, plan: RunPlan) -> Sources:
+def _sources(directory: Location, manifest: Manifest, options: TrainOptions, plan: RunPlan) -> Sources:
     from genpas_cli.loaders.pair_shards import PairsDirectory, PairShards
     from genpas_cli.training.data import FirstEpochs
     from genpas_cli.training.run import Sources
@@ -207,7 +207,7 @@ def _vocabulary(manifest: Manifest) -> str:
     return next(file.sha256 for file in manifest_files(manifest) if file.path == "items.parquet")
 
 
-def _check_store(directory: Place, manifest: Manifest, path: str, options: AugmentOptions) -> None:
+def _check_store(directory: Location, manifest: Manifest, path: str, options: AugmentOptions) -> None:
     """Raise IntegrityError if pairs drawn from a store do not go with the held-out pairs of a directory.
 
     Other numbers would train for other items, and another split would train on what is held out here.
@@ -231,7 +231,7 @@ def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], directory: Place) -> dict[str, Any]:
+def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], directory: Location) -> dict[str, Any]:
     manifest, last = read_manifest(directory), outcome.rounds[-1]
     return {
         "format_version": 1,

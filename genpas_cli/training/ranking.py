@@ -19,7 +19,7 @@ METRICS = (*(f"{name}@{cutoff}" for name in ("ndcg", "recall") for cutoff in CUT
 
 
 @dataclass(frozen=True)
-class Places:
+class TargetRanks:
     """Where targets stand: int64, one entry a pair."""
 
     above: NDArray[np.int64]
@@ -28,7 +28,7 @@ class Places:
     """Items with the target's score, the target among them: 1 or more."""
 
 
-def places_of(scores: Tensor, targets: Tensor, *, left_out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def ranks_of(scores: Tensor, targets: Tensor, *, left_out: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return (items above, items equal, the target among them) of each target: int (B,) both.
 
     Args:
@@ -45,7 +45,7 @@ def places_of(scores: Tensor, targets: Tensor, *, left_out: Tensor | None = None
     return (scores > of_target).sum(1), (scores == of_target).sum(1)
 
 
-def metrics_by_pair(places: Places, items: int) -> dict[str, NDArray[np.float64]]:
+def metrics_by_pair(places: TargetRanks, items: int) -> dict[str, NDArray[np.float64]]:
     """Return every metric of every pair: 0..1, higher is better.
 
     With rank r from 1: NDCG@k is 1 / log2(r + 1) where r ≤ k, Recall@k is 1 where r ≤ k, MRR is 1 / r. With e equals

@@ -16,7 +16,7 @@ from genpas_cli.runtime.errors import MachineError
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.training import checkpoint
 from genpas_cli.training.data import TrainingBatches, item_occurrences
-from genpas_cli.training.evaluation import HeldOut, accuracy, ranked
+from genpas_cli.training.evaluation import HeldOutPairs, accuracy, ranked
 from genpas_cli.training.loop import SELECT_BY, Round, Schedule, Trainer
 from genpas_cli.training.model import ModelShape, SASRec
 
@@ -55,7 +55,7 @@ class Outcome:
     validation: dict[str, Any]
     """See `genpas_cli.training.evaluation.accuracy`."""
     test: dict[str, Any]
-    ranked_test: HeldOut
+    ranked_test: HeldOutPairs
     parameters: int
     times: dict[str, float]
     """`steps`, seconds of all steps; `loader`, the part of them spent on waiting for batches; `evaluation`, seconds of

@@ -21,7 +21,7 @@ from genpas_cli.runtime.arguments import Sources, source_names
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.json.sealed import content_digest
 from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
-from genpas_cli.runtime.object_storage.locations import file_digest, place_of
+from genpas_cli.runtime.object_storage.locations import file_digest, location_of
 from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.strategy import Strategy
@@ -59,7 +59,7 @@ def _content(name: str, options: MachineOptions) -> list[str | None]:
 
 def _digest(path: Path, name: str) -> str | None:
     if is_remote(name):
-        return file_digest(place_of(name))
+        return file_digest(location_of(name))
     if not path.is_file():  # stdin, or a pipe: it can be read once
         return None
     try:

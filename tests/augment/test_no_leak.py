@@ -14,7 +14,7 @@ from typing import Any, get_args
 import pytest
 
 from genpas_cli import AugmentOptions, ExportOptions, IngestOptions, augment, export, ingest, merge, verify
-from genpas_cli.ingest.options import Evaluated
+from genpas_cli.store.splits import Evaluated
 
 
 @dataclass(frozen=True)

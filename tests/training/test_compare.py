@@ -15,7 +15,7 @@ from genpas_cli import CompareOptions, DataError, IntegrityError, UsageError, co
 from genpas_cli.runtime.atomic_output import unfinished
 from genpas_cli.training.compare import Gains, difference
 from genpas_cli.training.comparison import CompareReport, SeedRun
-from genpas_cli.training.ranking import Places, metrics_by_pair
+from genpas_cli.training.ranking import TargetRanks, metrics_by_pair
 from tests.support import small_log
 from tests.training.runs import SAMPLE, Stop
 
@@ -73,7 +73,7 @@ def test_differences_are_paired(compared: tuple[CompareReport, Path]) -> None:
     for each in report.strategies:
         tables = [pq.read_table(path / run.model / "test_places.parquet") for run in each.runs]
         found = [
-            metrics_by_pair(Places(*(table[name].to_numpy() for name in ("above", "equal"))), 996)["ndcg@10"]
+            metrics_by_pair(TargetRanks(*(table[name].to_numpy() for name in ("above", "equal"))), 996)["ndcg@10"]
             for table in tables
         ]
         gains[each.name] = np.mean(found, axis=0)

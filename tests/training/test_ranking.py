@@ -1,4 +1,4 @@
-"""Places and metrics against a plain implementation; ties by every order; intervals against theory."""
+"""TargetRanks and metrics against a plain implementation; ties by every order; intervals against theory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpas_cli.training.ranking import METRICS, Places, bootstrap, metrics_by_pair, places_of
+from genpas_cli.training.ranking import METRICS, TargetRanks, bootstrap, metrics_by_pair, ranks_of
 
 
 def metric_of(name: str, rank: int) -> float:
@@ -33,8 +33,8 @@ def by_sorting(scores: list[float], target: int) -> dict[str, float]:
 
 
 def measured(scores: torch.Tensor, targets: torch.Tensor) -> dict[str, np.ndarray]:
-    above, equal = places_of(scores, targets)
-    return metrics_by_pair(Places(above.numpy(), equal.numpy()), scores.shape[1])
+    above, equal = ranks_of(scores, targets)
+    return metrics_by_pair(TargetRanks(above.numpy(), equal.numpy()), scores.shape[1])
 
 
 @given(data=st.data(), items=st.integers(1, 30))
@@ -69,7 +69,7 @@ def test_a_model_that_knows_nothing_is_no_better_than_chance() -> None:
 
 def test_items_left_out_take_no_part_but_the_target_does() -> None:
     scores = torch.tensor([[5.0, 4.0, 3.0, 2.0]])
-    above, equal = places_of(scores, torch.tensor([3]), left_out=torch.tensor([[0, 1, 1, 3]]))
+    above, equal = ranks_of(scores, torch.tensor([3]), left_out=torch.tensor([[0, 1, 1, 3]]))
     assert (above.tolist(), equal.tolist()) == ([1], [1])
 
 
@@ -78,7 +78,7 @@ def test_items_left_out_are_as_if_they_were_not_there(data: st.DataObject) -> No
     scores = data.draw(st.lists(st.integers(0, 5), min_size=2, max_size=20))
     target = data.draw(st.integers(1, len(scores)))
     out = data.draw(st.lists(st.integers(0, len(scores)), min_size=1, max_size=8))
-    above, equal = places_of(torch.tensor([scores]).float(), torch.tensor([target]), left_out=torch.tensor([out]))
+    above, equal = ranks_of(torch.tensor([scores]).float(), torch.tensor([target]), left_out=torch.tensor([out]))
     left = [score for item, score in enumerate(scores, 1) if item == target or item not in out]
     own = scores[target - 1]
     assert above.item() == sum(score > own for score in left)

@@ -30,7 +30,7 @@ from genpas_cli.loaders.pair_shards import PairsDirectory
 from genpas_cli.runtime.atomic_output import unfinished
 from genpas_cli.training.checkpoint import load_model
 from genpas_cli.training.evaluation import ranked
-from genpas_cli.training.ranking import Places, metrics_by_pair
+from genpas_cli.training.ranking import TargetRanks, metrics_by_pair
 from tests.support import shards, small_log
 from tests.training.runs import SAMPLE, Stop, stopped_after
 
@@ -68,7 +68,7 @@ def _popularity(pairs: Path) -> dict[str, float]:
     table, test = shards(pairs, "epoch-000/train"), shards(pairs, "test")
     counts = np.bincount(table["target_item"].to_numpy(), minlength=items + 1)[1:]
     own = counts[test["target_item"].to_numpy() - 1]
-    places = Places((counts > own[:, None]).sum(1), (counts == own[:, None]).sum(1))
+    places = TargetRanks((counts > own[:, None]).sum(1), (counts == own[:, None]).sum(1))
     return {name: float(values.mean()) for name, values in metrics_by_pair(places, items).items()}
 
 

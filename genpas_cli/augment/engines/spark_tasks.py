@@ -34,8 +34,9 @@ from genpas_cli.runtime.machine import disk_error
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.row_order import RowOrder, cut_spans
-from genpas_cli.store.sequence_source import Evaluated, Lengths, SequenceSource, Split, possible_targets
+from genpas_cli.store.sequence_source import Lengths, SequenceSource, possible_targets
 from genpas_cli.store.sequences import Sequences, Spans
+from genpas_cli.store.splits import Evaluated, Split
 
 Batches = Iterator[pa.RecordBatch]
 

@@ -26,7 +26,8 @@ from genpas_cli.pairs.reader import SEQUENCES
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS, shard_name
 from genpas_cli.sampling.cuts import draw_shard, shard_streams
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, SamplingPlan, Slice
-from genpas_cli.store.sequence_source import Lengths, SequenceSource, Split
+from genpas_cli.store.sequence_source import Lengths, SequenceSource
+from genpas_cli.store.splits import Split
 from genpas_cli.store.store import Store
 
 Order = Literal["shuffled", "user"]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genpas_cli.sampling.kernels import Floats, Ints
-from genpas_cli.store.sequence_source import HeldOut
+from genpas_cli.store.splits import HeldOut
 
 EPSILON = 1e-10
 """Added to every item's probability in both distributions of a KL divergence: the convention of arXiv 2509.13648."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from genpas_cli.ingest.columns.roles import Roles
 from genpas_cli.ingest.formats.records import Record
 from genpas_cli.ingest.quoting import literal
-from genpas_cli.ingest.staging.loaded import Loaded, Part
+from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.rejects import BadRow, Rejects, read_again
 from genpas_cli.runtime.errors import DataError
 
@@ -46,7 +46,7 @@ def reject_repeated_headers(con: duckdb.DuckDBPyConnection, loaded: Loaded, reje
             con.execute("DELETE FROM stage.rows WHERE rowid IN (SELECT unnest($1::BIGINT[]))", [repeated])
 
 
-def _candidates(con: duckdb.DuckDBPyConnection, part: Part, roles: Roles) -> list[int]:
+def _candidates(con: duckdb.DuckDBPyConnection, part: LoadedFile, roles: Roles) -> list[int]:
     """Return the rows of a file, from 0, whose user and item are the names of these columns, one or the other."""
     log = part.log
     places = [log.columns.index(column) for column in (roles.user, roles.item) if column in log.columns]
@@ -62,7 +62,7 @@ def _candidates(con: duckdb.DuckDBPyConnection, part: Part, roles: Roles) -> lis
     return [number for (number,) in con.execute(query).fetchall()]
 
 
-def _records(part: Part, numbers: list[int]) -> Iterator[tuple[int, Record]]:
+def _records(part: LoadedFile, numbers: list[int]) -> Iterator[tuple[int, Record]]:
     """Yield the records of staged rows, by their ascending numbers in the file."""
     good = (record for record in read_again(part.log) if not record.defect)
     at = -1

@@ -9,7 +9,7 @@ import duckdb
 
 from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.quoting import identifier
-from genpas_cli.ingest.staging.loaded import Loaded, Part
+from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.rejects import Reason, locate
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.time_units import UNITS, Unit, UnitCounts, as_date, counts_in, spans
@@ -120,7 +120,7 @@ def _first(con: duckdb.DuckDBPyConnection, loaded: Loaded, unit: Unit) -> _Found
     return _Found(value, _place(con, part, row - part.first, column), unit, column)
 
 
-def _place(con: duckdb.DuckDBPyConnection, part: Part, row: int, column: Column) -> str:
+def _place(con: duckdb.DuckDBPyConnection, part: LoadedFile, row: int, column: Column) -> str:
     reason = Reason(column, lambda value: value, lambda _: "")
     bad = next(locate(con, part.log, iter([(row, 0)]), [reason]))
     return f"{bad.file}, {bad.unit} {bad.line}"

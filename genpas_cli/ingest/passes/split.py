@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.ingest.options import Evaluated
 from genpas_cli.ingest.passes.histories import History, same_as_previous
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.store.splits import Evaluated
 
 TRAIN, VALIDATION, TEST, UNUSED = range(4)
 """Codes of the split column."""

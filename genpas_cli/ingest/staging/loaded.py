@@ -9,7 +9,7 @@ from genpas_cli.ingest.formats.log_file import LogFile
 
 
 @dataclass(frozen=True)
-class Part:
+class LoadedFile:
     """What one file gave to the table."""
 
     log: LogFile
@@ -30,4 +30,4 @@ class Loaded:
     """The table as loaded."""
 
     plan: LoadPlan
-    parts: tuple[Part, ...]
+    parts: tuple[LoadedFile, ...]

@@ -13,7 +13,7 @@ from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.columns.times import common_type
 from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.quoting import identifier
-from genpas_cli.ingest.staging.loaded import Loaded, Part
+from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.rejects import Reason, Reasons, Rejects, clean_copy, locate
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError
 from genpas_cli.runtime.progress import Progress
@@ -34,14 +34,14 @@ def load(con: duckdb.DuckDBPyConnection, plan: LoadPlan, scratch: Path, rejects:
     while True:
         con.execute("DROP TABLE IF EXISTS stage.rows")
         con.execute(f"CREATE TABLE stage.rows ({plan.definition()})")
-        parts: list[Part] = []
+        parts: list[LoadedFile] = []
         for n in range(len(plan.logs)):
             progress(f"reading {plan.logs[n].name}")
             first = parts[-1].first + parts[-1].staged if parts else 0
             before = rejects.count
             plan, staged = _insert(con, plan, n, scratch, rejects)
             rejected[n] += rejects.count - before
-            parts.append(Part(plan.logs[n], first, staged, rejected[n]))
+            parts.append(LoadedFile(plan.logs[n], first, staged, rejected[n]))
         wider = _widened(con, plan, parts)
         if wider is None:
             return Loaded(plan, tuple(parts))
@@ -104,7 +104,7 @@ def machine_lacks(error: duckdb.Error) -> MachineError | None:
     return None
 
 
-def _widened(con: duckdb.DuckDBPyConnection, plan: LoadPlan, parts: list[Part]) -> LoadPlan | None:
+def _widened(con: duckdb.DuckDBPyConnection, plan: LoadPlan, parts: list[LoadedFile]) -> LoadPlan | None:
     """Return the plan with the kind of time that more values fit, or None if there is no such."""
     times = list(plan.times)
     for n, time in enumerate(plan.times):
@@ -120,7 +120,7 @@ def _widened(con: duckdb.DuckDBPyConnection, plan: LoadPlan, parts: list[Part]) 
     return replace(plan, times=tuple(times), time_type=kind)
 
 
-def _has_missing(con: duckdb.DuckDBPyConnection, part: Part) -> bool:
+def _has_missing(con: duckdb.DuckDBPyConnection, part: LoadedFile) -> bool:
     within = f"rowid BETWEEN {part.first} AND {part.first + part.staged - 1}"
     return bool(con.execute(f"SELECT 1 FROM stage.rows WHERE time IS NULL AND {within} LIMIT 1").fetchall())
 
@@ -146,7 +146,7 @@ def reject_bad_values(con: duckdb.DuckDBPyConnection, loaded: Loaded, rejects: R
 
 
 def _bad_rows(
-    con: duckdb.DuckDBPyConnection, part: Part, bad: str, *, has_time: bool, first_only: bool
+    con: duckdb.DuckDBPyConnection, part: LoadedFile, bad: str, *, has_time: bool, first_only: bool
 ) -> Iterator[tuple[int, int]]:
     within = f"rowid BETWEEN {part.first} AND {part.first + part.staged - 1}"
     reason = "CAST(time IS NOT NULL AS INTEGER)" if has_time else "0"

@@ -20,8 +20,9 @@ from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.strategies import triple
 from genpas_cli.sampling.strategy import Strategy
-from genpas_cli.store.sequence_source import Lengths, Split
+from genpas_cli.store.sequence_source import Lengths
 from genpas_cli.store.sequences import Sequences
+from genpas_cli.store.splits import Split
 from genpas_cli.store.store import Store
 from tests import oracle
 from tests.properties.strategies import NAMED, biases
