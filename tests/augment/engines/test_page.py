@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import shown
+from docs import page_runs
 from tests.support import ROOT
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ def test_the_page_on_spark(tmp_path: Path) -> None:
         pytest.skip("needs Java 17")
     shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
     page = ROOT / "docs" / "how-to" / "cut-pairs-with-spark.md"
-    blocks = list(shown.blocks(page.read_text(encoding="utf-8")))
+    blocks = list(page_runs.blocks(page.read_text(encoding="utf-8")))
     ((program, following),) = (pair for pair in itertools.pairwise(blocks) if pair[0].language == "py")
     done = subprocess.run(
         [sys.executable, "-c", program.text], cwd=tmp_path, capture_output=True, text=True, check=False
