@@ -63,12 +63,12 @@ class AugmentOptions(TargetOptions):
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
         1,
-        "Draw so many data sets, one an epoch of training, each into a directory of its own.",
+        "Draw K data sets, one per training epoch, each into a directory of its own.",
         metavar="K",
         panel=SAMPLING,
     )
     max_input: str = option(
-        "50", "Cut inputs to their most recent so many items; none keeps all.", metavar="L|none", panel=SAMPLING
+        "50", "Keep at most the L most recent input items; none: no limit.", metavar="L|none", panel=SAMPLING
     )
     seed: int = option(0, "Seed of every random choice.", panel=SAMPLING)
     order: Literal["shuffled", "user"] = option(
@@ -78,8 +78,8 @@ class AugmentOptions(TargetOptions):
     )
     form: Literal["items", "cuts"] = option(
         "items", "items: a pair holds its items, for any reader; cuts: it holds where it is cut, and the sequences "
-        "stand beside the pairs once, in files several times smaller, for genpas's own export, loaders, stats and "
-        "train.",
+        "are stored once next to the pairs, in files several times smaller, for genpas's own export, loaders, stats "
+        "and train.",
         panel=OUTPUT,
     )  # fmt: skip
     shard_rows: int = option(1_000_000, "Rows of a shard, at most.", metavar="N", panel=OUTPUT)

@@ -31,7 +31,7 @@ class OpenedSource:
     store: Store
     machine: Machine
     keep: tuple[str, ...]
-    """Kept columns wanted."""
+    """Kept columns that pairs should carry."""
     log: IngestReport | None
     """How it was made, if it was made now."""
 

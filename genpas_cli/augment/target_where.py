@@ -7,8 +7,8 @@ import duckdb
 from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.staging.filters import check_memory, read_condition, refused, threads_of
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.quoting import identifier
 from genpas_cli.sampling.strategy import Strategy
-from genpas_cli.store.schema import quoted
 from genpas_cli.store.store import Store
 
 OPTION = "--target-where"
@@ -38,7 +38,7 @@ def restricted(store: Store, text: str | None) -> Store:
     con = store.database.con
     described = con.execute("describe store.interactions").fetchall()
     columns = [
-        Column(name, quoted(name), kind, is_text=False) for name, kind, *_ in described if name not in _OF_THE_STORE
+        Column(name, identifier(name), kind, is_text=False) for name, kind, *_ in described if name not in _OF_THE_STORE
     ]
     try:
         condition = read_condition(con, text, columns, option=OPTION)

@@ -26,7 +26,7 @@ __all__ = ["COMMANDS", "app", "load", "main"]
 COMMANDS = {
     "ingest": "Read logs, clean, order, number and split them; write one DuckDB file.",
     "augment": "Cut input–target pairs from a store or from logs; write them as Parquet shards.",
-    "merge": "Put the parts that augment --part made together: the same bytes as if one run had made them.",
+    "merge": "Merge the parts written by augment --part: the same bytes as if one run had made them.",
     "stats": "Show what cutting rules do to the training pairs, exactly, and how healthy the data is.",
     "tune": "Search α, β and γ by how near the training pairs come to the validation pairs.",
     "export": "Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.",

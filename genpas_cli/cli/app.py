@@ -66,15 +66,17 @@ def _show_version(value: bool) -> None:  # noqa: FBT001  # a flag's callback
 @app.callback()
 def _genpas(
     version: Annotated[  # noqa: FBT002  # a flag; acted on by its callback
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass
 
 
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace an output that exists; it stays whole until then.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite the output; the old one is kept until the new one is complete.")
+]
 
 
 def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -314,7 +314,7 @@ def _foreign_file(kind: Format, path: Path) -> str | None:
 
 
 def _foreign_in_export(path: Path) -> str | None:
-    """Return what `path` holds beside an output of ours, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    """Return what `path` holds that `export` did not write; see `atomic_output.Foreign`."""
     if not is_real_directory(path):
         return "it is not a directory"
     if not any(path.iterdir()):

@@ -33,7 +33,7 @@ class ExportOptions(MachineOptions):
     pad: Literal["left", "right", "none"] = option(
         "none", "Fill inputs up with 0 to the greatest length that they can have.", panel=OUTPUT
     )
-    limit: int | None = option(None, "Write the first so many pairs of each split.", metavar="N", panel=OUTPUT)
+    limit: int | None = option(None, "Write the first N pairs of each split.", metavar="N", panel=OUTPUT)
     columns: str | None = option(
         None, "Write these columns, in this order where the format leaves a choice; by default all that it holds.",
         metavar="A,B,...", panel=OUTPUT,

@@ -66,7 +66,7 @@ class Figure:
     parts: tuple[str, ...] = ()
     """Keys of its own numbers, if it is an object; rules name them as `key.part`."""
     fact: str = ""
-    """What follows the number on the page's panel of data; `{key}` stands for another figure, as it is written."""
+    """Text after the number in the data panel of the page; `{key}` is replaced by the value of another figure."""
     shown: Shown = NUMBER
 
     @property

@@ -81,7 +81,7 @@ class GatheredData:
         """Return training interactions, and targets by split."""
         return {"train": self.meta["split"]["train"]} | {name: int(c.sum()) for name, c in self.targets.items()}
 
-    def test_deciles(self) -> list[float] | None:
+    def popularity_of_targets(self) -> list[float] | None:
         """Return the share of test targets on each tenth of the items by popularity; None if there is no target."""
         total = int(self.targets["test"].sum())
         return _deciles(self.targets["test"] / total, self.train, self.occurs) if total else None

@@ -231,8 +231,9 @@ class DataFigures:
         GatheredData.split, "split", "Interactions in `train`, and targets in `validation` and `test`.", HELD_OUT,
         range="from 0", parts=("train", "validation", "test"), shown=_TOLD | Shown.CHECK)
     test_popularity_deciles: list[float] | None = figure(
-        GatheredData.test_deciles, "test targets by tenths of the items", "Share of the test targets on each tenth of "
-        "the items, the most popular in training first.", HELD_OUT, range="sums to 1", shown=Shown.PAGE_TEXT)
+        GatheredData.popularity_of_targets, "test targets by tenths of the items",
+        "Share of the test targets on each tenth of the items, the most popular in training first.", HELD_OUT,
+        range="sums to 1", shown=Shown.PAGE_TEXT)
 
 
 @dataclass(frozen=True)

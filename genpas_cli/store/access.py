@@ -16,8 +16,9 @@ from genpas_cli.runtime.json.sealed import SEAL
 from genpas_cli.runtime.json.shapes import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.quoting import literal
 from genpas_cli.runtime.text.visible import is_unicode
-from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, is_store, literal, seal
+from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, is_store, seal
 from genpas_cli.store.splits import Evaluated
 from genpas_cli.store.store import Store
 
@@ -57,7 +58,7 @@ def attached_store(database: Database, path: Path, name: str) -> Iterator[Store]
     """
     check_is_store(path)
     try:
-        database.con.execute(f"attach {literal(path)} as {name} (read_only)")
+        database.con.execute(f"attach {literal(str(path))} as {name} (read_only)")
         yield Store(path, database, _read_meta(database.con, path, name), name=name)
     except duckdb.Error as error:
         if unreadable := _unreadable(path, error):

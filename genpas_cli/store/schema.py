@@ -23,6 +23,7 @@ from typing import Any
 import duckdb
 
 from genpas_cli.runtime.json.sealed import SEAL, content_digest
+from genpas_cli.runtime.quoting import literal
 from genpas_cli.store.table_digest import TableDigest
 
 FORMAT_VERSION = 1
@@ -61,7 +62,7 @@ def foreign_in_store(path: Path) -> str | None:
         return "it is not a store"
     try:
         with duckdb.connect(config={"threads": "1"}) as con:
-            con.execute(f"attach {literal(path)} as found (read_only)")
+            con.execute(f"attach {literal(str(path))} as found (read_only)")
             listed = con.sql(
                 "select table_name from duckdb_tables() where database_name = 'found' union all "
                 "select view_name from duckdb_views() where database_name = 'found' and not internal"
@@ -74,16 +75,6 @@ def foreign_in_store(path: Path) -> str | None:
         return "it is a DuckDB database, but not a store of genpas"
     more = sorted(names - TABLES)
     return f"it holds {more[0]}, which is no table of a store" if more else None
-
-
-def quoted(name: str) -> str:
-    """Return a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(path: Path) -> str:
-    """Return a path as an SQL text."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def seal(con: duckdb.DuckDBPyConnection, name: str, meta: dict[str, Any]) -> str:

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import IntegrityError
+from genpas_cli.runtime.quoting import identifier
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.row_order import RowOrder, cut_spans
-from genpas_cli.store.schema import BATCH_ROWS, CONTENT, content_digest_of, quoted
+from genpas_cli.store.schema import BATCH_ROWS, CONTENT, content_digest_of
 from genpas_cli.store.sequence_source import USERS_A_READ, Lengths, SequenceSource, possible_targets
 from genpas_cli.store.sequences import Sequences, Spans
 from genpas_cli.store.splits import Split
@@ -65,7 +66,7 @@ class Store(SequenceSource):
     def compute_content_digest(self) -> str:
         """Return the digest of what the store holds now, whatever it says of itself: a pass over all rows."""
         time = "" if self.meta["time_type"] is None else "time, "
-        kept = "".join(f", {quoted(name)}" for name in self.kept)
+        kept = "".join(f", {identifier(name)}" for name in self.kept)
         query = (
             f"select user_num, item_num, {time}enum_code(split)::utinyint as split{kept} from {self.name}.interactions"
         )
@@ -173,7 +174,7 @@ class Store(SequenceSource):
     ) -> Sequences:  # fmt: skip
         """Read parts of the sequences of a run of consecutive users, see `SequenceSource.spans`."""
         last = first + len(lengths) - 1
-        columns = "".join(f", {quoted(name)}" for name in kept)
+        columns = "".join(f", {identifier(name)}" for name in kept)
         query = (
             f"select user_num, item_num{columns} from {self.name}.interactions "
             f"where user_num between {first + 1} and {last + 1}" + (" and split = 'train'" if train_only else "")
@@ -184,7 +185,7 @@ class Store(SequenceSource):
     def in_order(self) -> Iterator[Any]:
         """Yield all interactions in their order, as Arrow batches of user and item (from 0), [time], keep_0, ..."""
         time = "" if self.meta["time_type"] is None else ", time"
-        kept = "".join(f", {quoted(name)} as keep_{i}" for i, name in enumerate(self.kept))
+        kept = "".join(f", {identifier(name)} as keep_{i}" for i, name in enumerate(self.kept))
         query = f"select user_num - 1 as user, item_num - 1 as item{time}{kept} from {self.name}.interactions"
         return self._sound(self.database.read(query, BATCH_ROWS), first=0, has_time=bool(time))
 

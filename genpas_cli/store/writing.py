@@ -14,8 +14,9 @@ import pyarrow as pa
 from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.json.sealed import SEAL
+from genpas_cli.runtime.quoting import identifier, literal
 from genpas_cli.runtime.text.visible import is_unicode, visible
-from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, SPLITS, content_digest_of, literal, quoted, seal
+from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, SPLITS, content_digest_of, seal
 from genpas_cli.store.table_digest import TableDigest
 
 
@@ -27,7 +28,7 @@ def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     """
     if not is_unicode(path):
         raise UsageError(f"the path of the store is not UTF-8: {path}", tip="Name another store with -o or --store.")
-    con.execute(f"attach {literal(path)} as store")
+    con.execute(f"attach {literal(str(path))} as store")
     con.execute("create type store.split_kind as enum " + str(SPLITS))
     con.execute(
         "create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint, "
@@ -47,7 +48,7 @@ def write_interactions(
     """
     digest = TableDigest(schema)
     time = "time, " if "time" in schema.names else ""
-    more = "".join(f", {quoted(name)}" for name in kept)
+    more = "".join(f", {identifier(name)}" for name in kept)
     names = "[" + ", ".join(f"'{name}'" for name in SPLITS) + "]"
     select = f"select user_num, item_num, {time}{names}[split + 1]::store.split_kind as split{more} from feed"
     database.create("store.interactions", select, schema, (_digested(part, digest) for part in parts))

@@ -25,15 +25,15 @@ class ModelOptions(MachineOptions):
     layers: int = option(2, "Blocks of attention.", metavar="N", panel=MODEL)
     heads: int = option(2, "Heads of attention; they divide the width.", metavar="N", panel=MODEL)
     dropout: float = option(0.3, "Chance that a value is dropped while training.", metavar="P", panel=MODEL)
-    steps: int = option(20_000, "Most steps.", metavar="N", panel=TRAINING)
+    steps: int = option(20_000, "Maximum number of steps.", metavar="N", panel=TRAINING)
     round_steps: int = option(
         500, "Steps between two evaluations on the validation pairs.", metavar="N", panel=TRAINING
     )
     patience: int = option(
-        6, "Stop after so many evaluations without a better NDCG@10; the best one's model is kept.", metavar="N",
+        6, "Stop after N evaluations without a better NDCG@10, and keep the best model.", metavar="N",
         panel=TRAINING,
     )  # fmt: skip
-    batch_size: int = option(512, "Pairs of a step.", metavar="N", panel=TRAINING)
+    batch_size: int = option(512, "Pairs per batch.", metavar="N", panel=TRAINING)
     lr: float = option(0.001, "Learning rate of AdamW, after a warm-up of 200 steps.", metavar="R", panel=TRAINING)
     weight_decay: float = option(0.0, "Weight decay of matrices.", metavar="W", panel=TRAINING)
     precision: Literal["auto", "fp32", "bf16"] = option(
@@ -64,12 +64,12 @@ class TrainOptions(ModelOptions):
     """All options of `train`."""
 
     max_input: int | None = option(
-        None, "Cut inputs to their most recent so many items; by default as the pairs are, or to 50 if they are not.",
+        None, "Keep at most the L most recent input items. (default: the limit of the pairs, or 50 if they have none)",
         metavar="L", panel=MODEL,
     )  # fmt: skip
     seed: int = option(0, "Seed of weights, dropout and the order of pairs.", panel=TRAINING)
     epochs_data: int | None = option(
-        None, "Of pairs with several epochs, read the first so many in turn; by default all.", metavar="K",
+        None, "Read the first K epochs of the pairs in turn; by default all.", metavar="K",
         panel=TRAINING,
     )  # fmt: skip
     fresh: str | None = option(
@@ -121,6 +121,6 @@ class TuneOptions(FigureOptions):
         "such a draw.", metavar="N|2x", panel=GRID,
     )  # fmt: skip
     train_top: int | None = option(
-        None, "Train the reference model on the first so many configurations; the one with the best validation NDCG@10 "
+        None, "Train the reference model on the first K configurations; the one with the best validation NDCG@10 "
         "wins.", metavar="K", panel=TRAINING,
     )  # fmt: skip

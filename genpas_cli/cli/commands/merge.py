@@ -25,7 +25,7 @@ genpas merge thirds.pairs.part-*
 def merge(
     parts: Annotated[
         list[Path],
-        typer.Argument(metavar="PART", help="The directories that augment --part made, all of them.",
+        typer.Argument(metavar="PART", help="All directories written by augment --part.",
                        show_default=False),
     ],
     output: Annotated[
@@ -39,7 +39,7 @@ def merge(
     quiet: Quiet = False,
     machine: MachineOptions,
 ) -> None:  # fmt: skip
-    """Put the parts that augment --part made together: the same bytes as if one run had made them.
+    """Merge the parts written by augment --part: the same bytes as if one run had made them.
 
     Files are linked, not copied, where parts and output lie on the same file system; the parts stay.
     """

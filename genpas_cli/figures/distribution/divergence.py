@@ -1,4 +1,4 @@
-"""Figures of a distribution over items, and of two; and how figures of targets are computed by them.
+"""Figures of one or two distributions over items, and the formulas by which figures of targets use them.
 
 A figure of targets is computed of p itself, and in expectation of N independently drawn pairs. Most are sums over
 items; the expectation of such a sum is exact, so that one function of an item's share serves both.

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genpas_cli.ingest.quoting import literal
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.quoting import literal
 
 BIGINT, DOUBLE, TIMESTAMP, TIMESTAMP_NS = "BIGINT", "DOUBLE", "TIMESTAMP", "TIMESTAMP_NS"
 INTEGERS = frozenset("TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER".split())  # noqa: SIM905  # a list

@@ -17,8 +17,8 @@ from genpas_cli.ingest.formats.log_file import SAMPLES, Start, TextLog
 from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Dialect, Record, read_lines, read_records, rewrite
 from genpas_cli.ingest.options import ReadingOptions
-from genpas_cli.ingest.quoting import identifier
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.quoting import identifier
 
 _SAMPLE_RECORDS = 1000
 

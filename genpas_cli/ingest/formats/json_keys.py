@@ -16,8 +16,8 @@ from genpas_cli.ingest.files.source_files import compression_of
 from genpas_cli.ingest.formats.json_values import FIRST_LINES
 from genpas_cli.ingest.formats.records import read_lines
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
-from genpas_cli.ingest.quoting import literal
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.quoting import literal
 
 
 class Keys(NamedTuple):

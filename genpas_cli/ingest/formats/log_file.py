@@ -21,8 +21,8 @@ from genpas_cli.ingest.files.source_files import Compression, SourceFile
 from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Record
 from genpas_cli.ingest.options import ReadingOptions
-from genpas_cli.ingest.quoting import identifier, literal
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.quoting import identifier, literal
 
 SAMPLES = 1000
 """Values of a column that tell what it holds."""

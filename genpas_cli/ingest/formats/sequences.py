@@ -15,8 +15,8 @@ from genpas_cli.ingest.files.source_files import SourceFile
 from genpas_cli.ingest.formats.dialects import check_sequences
 from genpas_cli.ingest.formats.log_file import Start, TextLog
 from genpas_cli.ingest.formats.records import LONGEST_LINE, Record, read_lines
-from genpas_cli.ingest.quoting import identifier, literal
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.quoting import identifier, literal
 
 _FEWEST = 3
 """Lines that tell a rule from chance."""

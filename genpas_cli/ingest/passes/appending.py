@@ -67,7 +67,7 @@ class Earlier:
     """A store that a new log is appended to.
 
     Args:
-        store: it, open.
+        store: the store to append to, open for reading.
     """
 
     def __init__(self, store: Store) -> None:

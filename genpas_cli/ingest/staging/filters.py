@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import duckdb
 
 from genpas_cli.ingest.columns.roles import Column
-from genpas_cli.ingest.quoting import identifier, literal
 from genpas_cli.ingest.staging.expressions import MOST_CHARACTERS, MOST_LEVELS, Node, Refusal, Size, all_nodes, size_of
 from genpas_cli.runtime.errors import MachineError, UsageError
 from genpas_cli.runtime.machine import show_size
+from genpas_cli.runtime.quoting import identifier, literal
 
 _ROWS_AT_ONCE = 2048
 """Rows that DuckDB computes at a time on each thread."""

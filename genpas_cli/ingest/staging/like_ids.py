@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genpas_cli.ingest.quoting import literal
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.quoting import literal
 
 if TYPE_CHECKING:
     import duckdb

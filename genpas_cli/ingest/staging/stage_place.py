@@ -9,8 +9,8 @@ from typing import NamedTuple
 import duckdb
 
 from genpas_cli.ingest.columns.load_plan import LoadPlan
-from genpas_cli.ingest.quoting import literal
 from genpas_cli.runtime.machine import check_disk
+from genpas_cli.runtime.quoting import literal
 
 _SHARE = 0.5
 """Of the memory, that a stage may take; the rest is for the sort."""

@@ -31,7 +31,6 @@ from genpas_cli.ingest.formats.detection import is_binary, open_log
 from genpas_cli.ingest.formats.dialects import check_options
 from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
-from genpas_cli.ingest.quoting import identifier
 from genpas_cli.ingest.staging.filters import Condition, drop_others, read_condition, text_types
 from genpas_cli.ingest.staging.like_ids import decimals_to_integers
 from genpas_cli.ingest.staging.loaded import Loaded
@@ -41,6 +40,7 @@ from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.quoting import identifier
 
 
 def stage(  # noqa: PLR0913  # all but three by keyword

@@ -29,7 +29,7 @@ from genpas_cli.runtime.object_storage.requests import (
     system,
 )
 from genpas_cli.runtime.object_storage.uris import Uri, parse
-from genpas_cli.runtime.text.natural_order import natural_key
+from genpas_cli.runtime.text.natural_order import path_order
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ def find(name: str) -> list[RemoteFile]:
         )
     for each in chosen:
         _check_key(_uri(each.uri))
-    return sorted(chosen, key=lambda file: natural_key(file.uri.split("/")))
+    return sorted(chosen, key=lambda file: path_order(file.uri))
 
 
 def fetched(uri: str, target: Path, *, option: str) -> Path:
