@@ -62,9 +62,13 @@ def leaving_requests_behind() -> Iterator[None]:
 
 @contextmanager
 def _handled_by(end: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have the signals by which a system ends a process end the block as Ctrl-C does, unless they are ignored."""
+    """Have Ctrl-C, and the signals by which a system ends a process, end the block, unless they are ignored.
+
+    Ctrl-C too is noted in `came`: a library that it interrupts may make an error of its own of it.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    added = [number for number, handler in before.items() if handler == signal.SIG_DFL]
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    added, ending = [number for number, handler in before.items() if handler in usual], set(ENDING)
     try:
         with suppress(ValueError):  # not the main thread: handlers are not ours to set
             for number in added:
@@ -75,7 +79,7 @@ def _handled_by(end: Callable[[int, FrameType | None], None]) -> Iterator[None]:
         with suppress(ValueError):
             for number, handler in before.items():
                 signal.signal(number, handler)
-            ENDING.difference_update(added)
+            ENDING.intersection_update(ending)
 
 
 def _say_interrupted() -> None:

@@ -18,6 +18,13 @@ KEPT = ("rating", "timestamp")
 SHARD_ROWS, MAX_INPUT = 400, 12
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep these tests in one process where a run has several: each would build all environments."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("consumers"))
+
+
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Directory with pairs of one log, each in several shards.

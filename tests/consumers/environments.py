@@ -99,7 +99,8 @@ def build(root: Path, name: str) -> Environment:
     """
     home = root / f"{name}-home"
     home.mkdir()
-    venv.create(root / name, with_pip=True)
+    # Links: a copy that another thread is writing cannot be run, nor can one while a process forked meanwhile holds it.
+    venv.create(root / name, symlinks=True, with_pip=True)
     python = root / name / "bin" / "python"
     _install(python, "-r", HERE / f"{name}.txt")
     if (alone := HERE / f"{name}.no-deps.txt").is_file():

@@ -77,6 +77,31 @@ def test_ctrl_c(driven: Genpas, large_log: Path, large_store: Path, tmp_path: Pa
     assert snapshot(driven.cwd) == snapshot(driven.temp_dir) == {}
 
 
+@every_signal
+def test_an_error_that_a_library_makes_of_a_signal_is_an_interrupt(genpas: Genpas, number: int) -> None:
+    """DuckDB swallows what the handler raises, and says `Query interrupted`."""
+    script = f"""
+import os, sys
+from importlib import import_module
+from genpas_cli import cli
+
+def interrupted(*_, **__):
+    try:
+        os.kill(os.getpid(), {int(number)})
+    except KeyboardInterrupt:
+        raise RuntimeError("Query interrupted") from None
+
+import_module("genpas_cli.augment.verify").verify = interrupted
+sys.argv = ["genpas", "verify", "x.pairs"]
+cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=genpas.environment, cwd=genpas.cwd, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (128 + number, INTERRUPTED)
+
+
 @pytest.mark.parametrize("said", ["Interrupted!", "reading the schema of the object failed: KeyboardInterrupt: "])
 def test_an_interrupt_that_duckdb_has_made_an_error_of(tmp_path: Path, said: str) -> None:
     machine = resolve(MachineOptions(memory_limit="200MB"))
