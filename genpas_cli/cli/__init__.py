@@ -1,4 +1,4 @@
-"""The command line: one thin file a command over `jobs/`. Only here are typer and rich imported.
+"""The command line: one thin file a command over the work of its room. Only here are typer and rich imported.
 
 This module itself imports neither: what takes time is imported where Ctrl-C is handled already.
 """
@@ -11,7 +11,6 @@ import resource
 import sys
 from collections.abc import Iterable
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from genpas_cli.cli.process_end import leaving_requests_behind, outermost
@@ -45,7 +44,6 @@ def main() -> None:
     _open_standard_streams()
     with leaving_requests_behind(), outermost():
         _spare_threads()
-        _leave_out_unused()
         application = _application()
         _refuse_secrets()
         named = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
@@ -90,17 +88,6 @@ def _application() -> typer.Typer:
 
     globals()["app"] = app  # by importing it, Python has put the module of that name there
     return app
-
-
-def _leave_out_unused() -> None:
-    """Give typer empty modules for two that it imports and we have switched off: a third of every --help's time.
-
-    They print help written in Markdown (ours is in Rich's markup) and tracebacks with source (ours are plain).
-    """
-    for name, attribute in (("rich.markdown", "Markdown"), ("rich.traceback", "Traceback")):
-        unused = ModuleType(name)
-        setattr(unused, attribute, None)
-        sys.modules.setdefault(name, unused)
 
 
 def _spare_threads() -> None:

@@ -44,8 +44,8 @@ def runs(
 ) -> Iterator[dict[str, Future[list[page_runs.Shown]]]]:
     """The runs of the pages that are asked for, a few at a time: a command spends half its time on starting."""
     directory = tmp_path_factory.mktemp("pages")
-    chosen = {item.callspec.params["page"] for item in request.session.items if hasattr(item, "callspec")
-              and item.path == Path(__file__) and "page" in item.callspec.params}  # fmt: skip
+    chosen = {item.callspec.params["page"] for item in request.session.items
+              if isinstance(item, pytest.Function) and "runs" in item.fixturenames}  # fmt: skip
     alone = "PYTEST_XDIST_WORKER" in os.environ
     with ThreadPoolExecutor(1 if alone else max(cores(), 2)) as pool:
         yield {
