@@ -41,13 +41,18 @@ def ours(log: Path) -> Counter[Any]:
     return sum((cut(path, "target_item", "input_items") for path in pairs.glob("data/train-*")), Counter())
 
 
-@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize(
+    "peer",
+    # pandas and Polars come with Spark, which only slow tests have.
+    [peer if peer == "DuckDB SQL" else pytest.param(peer, marks=pytest.mark.slow) for peer in PEERS],
+)
 def test_every_peer_cuts_what_genpas_cuts(peer: str, log: Path, ours: Counter[Any], tmp_path: Path) -> None:
     PEERS[peer](str(log), str(tmp_path / "peer.parquet"))
     assert ours.total() > 0
     assert cut(tmp_path / "peer.parquet", "target", "input") == ours
 
 
+@pytest.mark.slow
 def test_the_suite_measures_once_and_makes_a_page(tmp_path: Path) -> None:
     page, results = tmp_path / "page.md", tmp_path / "results.jsonl"
     script = ROOT / "tests/benchmarks/suite.py"

@@ -107,9 +107,9 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
         UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`; nothing is published then.
     """
     started, options, reading = time.monotonic(), options or AugmentOptions(), ingest_options or IngestOptions()
-    check_extra("Spark", "spark")
     check_local(output, "-o")
     resolved = _resolve_options(options, reading)
+    check_extra("Spark", "spark")
     path, machine = Path(output).absolute(), resolve(options)
     refuse_existing(path, force=force, foreign=foreign_in_pairs)
     with (

@@ -135,7 +135,7 @@ _ROWS_SHOWN = 15
 def print_search(report: TuneReport) -> None:
     """Print the best configurations of a search on stdout, the winner first, and how each selection ranks them."""
     out = console.stdout()
-    table = console.table("α,β,γ", "KL", "KL drawn", "A", "D", "A / D", "front", "published")
+    table = console.table("strategy", "KL", "KL drawn", "A", "D", "A / D", "front", "published")
     shown = report.configurations[:_ROWS_SHOWN]
     for row in shown:
         figures = (row.kl, row.kl_drawn, row.alignment, row.discrimination, row.alignment_ratio)
@@ -155,7 +155,7 @@ def print_trained(report: TuneReport) -> None:
     """Print what models have made of the first configurations of a search."""
     out = console.stdout()
     trained = report.trained or []
-    table = console.table("α,β,γ", "validation NDCG@10", "by seed")
+    table = console.table("strategy", "validation NDCG@10", "by seed")
     for each, shown in zip(trained, _marked_row([each.validation for each in trained]), strict=True):
         table.add_row(each.name, shown, " ".join(f"{value:.4f}" for value in each.by_seed))
     out.print(table)

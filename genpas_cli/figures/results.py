@@ -47,13 +47,14 @@ def report_as_json(report: StatsReport) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Configuration:
-    """One (α, β, γ) of a search."""
+    """One cutting rule of a search."""
 
     name: str
-    """The triple."""
-    alpha: float | str
-    beta: float | str
-    gamma: float | str
+    """The triple, or what `--strategy` was given."""
+    alpha: float | str | None
+    beta: float | str | None
+    gamma: float | str | None
+    """Its biases; None where no power is exact, as for the targets of `recency`."""
     kl: float
     """KL(p_validation ‖ p_train) of p itself."""
     kl_drawn: float
@@ -73,7 +74,7 @@ class TrainedConfiguration:
     """What a model has made of a configuration's pairs."""
 
     name: str
-    """The triple."""
+    """As in `Configuration`."""
     validation: float
     """NDCG@10 on the validation pairs, mean over the seeds; higher is better."""
     by_seed: list[float]
@@ -90,21 +91,23 @@ class TuneReport:
     select: str
     """`published` or `front`: whose winner this is."""
     winner: str
-    """The triple to draw by."""
+    """Name of the configuration to draw by."""
     command: str
     """The `genpas augment` command of the winner."""
     pairs: int
     """Pairs N that `kl_drawn` and the occurrence of targets are for."""
     similarity: str
     grid: dict[str, list[float | str]]
-    """`alpha`, `beta`, `gamma`: the values that were tried."""
+    """`alpha`, `beta`, `gamma`: the values of the grid."""
     configurations: list[Configuration]
     """All of them, in the order of the chosen selection; those it drops come last, by KL."""
+    strategies: list[str] = field(default_factory=list)
+    """Names of the configurations beside the grid."""
     trained: list[TrainedConfiguration] | None = None
     """With `--train-top`: the first of them, in the same order; the best by validation accuracy is the winner."""
     output: str | None = None
     """With `--train-top`: the directory with pairs and models."""
     undecided: list[str] = field(default_factory=list)
     """The first configuration of each γ, the γ nearest to 0 first, where these figures do not decide between them: with
-    `front` and several γ, as A / D compares only within one γ. The winner is the first of them; empty with
-    `--train-top`, which decides by training."""
+    `front` and several γ, as A / D compares only within one γ (or other way to cut inputs). The winner is the first of
+    them; empty with `--train-top`, which decides by training."""

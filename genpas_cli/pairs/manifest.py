@@ -14,7 +14,7 @@ import platform
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, overload
 
 from genpas_cli.pairs.shards import ShardFile
 from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
@@ -72,6 +72,18 @@ _NEEDED = ("users", "items", "pairs", "epochs", "max_input", "keep", "schema", "
 """Without these nothing can be checked."""
 
 Manifest = dict[str, Any]
+
+
+@overload
+def number_as_json(value: float) -> float | str: ...
+
+
+@overload
+def number_as_json(value: None) -> None: ...
+
+
+@overload
+def number_as_json(value: float | None) -> float | str | None: ...
 
 
 def number_as_json(value: float | None) -> float | str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +41,7 @@ def _header(report: TuneReport) -> Html:
         f"{sign} {', '.join(map(exponent, report.grid[name]))}"
         for sign, name in (("α", "alpha"), ("β", "beta"), ("γ", "gamma"))
     )
+    others = f", and {'; '.join(report.strategies)}" if report.strategies else ""
     winner = _winner(report)
     figures = (
         ""
@@ -52,11 +53,11 @@ def _header(report: TuneReport) -> Html:
         "header",
         tag("p", "genpas tune", class_="kicker"),
         tag("h1", "Biases for ", tag("span", report.source, class_="source")),
-        tag("p", "Draw by ", tag("strong", f"★ α, β, γ = {report.winner}"), figures,
+        tag("p", "Draw by ", tag("strong", f"★ {report.winner}"), figures,
             f". Chosen by {_chosen_by(report)}. {_undecided(report)}Nothing here has seen the test split."),
         tag("div", tag("pre", tag("code", report.command, id="command")), class_="command", tabindex="0"),
-        tag("p", f"{count(len(report.configurations))} configurations were tried: {biases}. Figures of a draw are for "
-            f"{count(report.pairs)} pairs; inputs are compared by {report.similarity}.", class_="small"),
+        tag("p", f"{count(len(report.configurations))} configurations were tried: {biases}{others}. Figures of a "
+            f"draw are for {count(report.pairs)} pairs; inputs are compared by {report.similarity}.", class_="small"),
     )  # fmt: skip
 
 
@@ -85,7 +86,7 @@ def _trained(report: TuneReport) -> Html:
         for each in report.trained
     ]  # fmt: skip
     caption = "NDCG@10 on the validation pairs, by full ranking: the mean over the seeds, and each seed's"
-    return section("trained", "What a model makes of them", table(["α, β, γ", "NDCG@10", "by seed"], rows, caption))
+    return section("trained", "What a model makes of them", table(["strategy", "NDCG@10", "by seed"], rows, caption))
 
 
 def _winner(report: TuneReport) -> Configuration | None:
@@ -105,12 +106,11 @@ def _marked(report: TuneReport) -> dict[Literal["ring", "diamond", "star"], tupl
 
 
 def _maps(report: TuneReport, canvas: Canvas) -> Html:
-    exact = {(each.alpha, each.beta): each.kl for each in report.configurations}
-    drawn = {(each.alpha, each.beta): each.kl_drawn for each in report.configurations}
+    placed = [(place, each) for each in report.configurations if (place := _place(each))]
+    exact = {place: each.kl for place, each in placed}
+    drawn = {place: each.kl_drawn for place, each in placed}
     kl = heatmaps.measure(_KL, decimals(4), "lower", [*exact.values(), *drawn.values()])
-    marks = [
-        Mark(shape, text, [(c.alpha, c.beta) for c in marked]) for shape, (text, marked) in _marked(report).items()
-    ]
+    marks = [Mark(shape, text, _places(marked)) for shape, (text, marked) in _marked(report).items()]
     first = [
         _map(canvas, "kl", "KL of p itself", exact, kl, marks),
         _map(canvas, "kl-drawn", f"KL of {count(report.pairs)} pairs drawn", drawn, kl, marks),
@@ -126,6 +126,15 @@ def _maps(report: TuneReport, canvas: Canvas) -> Html:
     return section("maps", "Maps over α and β", *parts)
 
 
+def _place(each: Configuration) -> Biases | None:
+    """Return where a configuration stands on a map; None for a rule that is no power of α and β."""
+    return None if each.alpha is None or each.beta is None else (each.alpha, each.beta)
+
+
+def _places(configurations: Iterable[Configuration]) -> list[Biases]:
+    return [place for each in configurations if (place := _place(each))]
+
+
 def _ratio_maps(report: TuneReport, canvas: Canvas) -> Iterator[Html]:
     known = [each for each in report.configurations if each.alignment_ratio is not None]
     if not known:
@@ -134,10 +143,10 @@ def _ratio_maps(report: TuneReport, canvas: Canvas) -> Iterator[Html]:
     maps, everywhere = [], []
     for at, gamma in enumerate(report.grid["gamma"]):
         values: dict[Biases, float] = {
-            (each.alpha, each.beta): each.alignment_ratio or 0.0 for each in known if each.gamma == gamma
+            place: each.alignment_ratio or 0.0 for each in known if each.gamma == gamma and (place := _place(each))
         }
         marks = [
-            Mark(shape, text, [(c.alpha, c.beta) for c in marked if c.gamma == gamma])
+            Mark(shape, text, _places(c for c in marked if c.gamma == gamma))
             for shape, (text, marked) in _marked(report).items()
         ]
         everywhere += marks
@@ -164,7 +173,7 @@ def _tradeoff(report: TuneReport, canvas: Canvas) -> Html:
     known = [each for each in report.configurations if each.alignment_ratio is not None]
     if not known:
         return Html("")
-    look = looks(f"γ = {exponent(gamma)}" for gamma in report.grid["gamma"])
+    look = looks(dict.fromkeys([*(f"γ = {exponent(gamma)}" for gamma in report.grid["gamma"]), *map(_inputs, known)]))
     base = _points(known, known)
     dots = base.mark_point(size=34, filled=True, opacity=0.6).encode(
         color=by_name("color", look, [each.colour for each in look.values()]),
@@ -194,12 +203,17 @@ def _tradeoff(report: TuneReport, canvas: Canvas) -> Html:
     ))  # fmt: skip
 
 
+def _inputs(each: Configuration) -> str:
+    """Return what its inputs are called, by which A / D compares."""
+    return each.name if each.gamma is None else f"γ = {exponent(each.gamma)}"
+
+
 def _points(configurations: Sequence[Configuration], among: Sequence[Configuration]) -> Any:
     """Return a point for each configuration, on the axes of all: the layers of a chart have one scale."""
     import altair as alt
 
     rows = [
-        {"name": f"γ = {exponent(each.gamma)}", "kl": each.kl, "ratio": each.alignment_ratio, "words": _words(each)}
+        {"name": _inputs(each), "kl": each.kl, "ratio": each.alignment_ratio, "words": _words(each)}
         for each in configurations
     ]
     across, up = scale([each.kl for each in among], 12), scale([each.alignment_ratio for each in among], 12)
@@ -215,10 +229,11 @@ def _words(each: Configuration) -> str:
         "" if each.published_rank is None else f"; {each.published_rank}. of the published recipe",
         "" if each.front_rank is None else f"; {each.front_rank}. of the front",
     ]
-    return f"α, β, γ = {each.name}: KL {each.kl:.4f}, A / D {each.alignment_ratio or 0:.2f}{''.join(places)}"
+    return f"{each.name}: KL {each.kl:.4f}, A / D {each.alignment_ratio or 0:.2f}{''.join(places)}"
 
 
 _COLUMNS: dict[str, Callable[[Configuration], str]] = {
+    "strategy": lambda each: each.name,
     "α": lambda each: exponent(each.alpha),
     "β": lambda each: exponent(each.beta),
     "γ": lambda each: exponent(each.gamma),

@@ -1,4 +1,4 @@
-"""`tune`: search α, β, γ by the distribution of the training pairs, and train the best of them if that is asked for."""
+"""`tune`: search cutting rules by the distribution of their training pairs, and train the best if that is asked for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from genpas_cli.augment.job_plan import parse_max_input, parse_pair_count, usable_histogram
+from genpas_cli.augment.job_plan import PairCount, parse_max_input, parse_pair_count, usable_histogram
 from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.figures.distribution.divergence import kl_divergence
@@ -31,8 +31,8 @@ from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.json.sealed import sealed
 from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.sampling.power_law import check_exponent, show_exponent
-from genpas_cli.sampling.strategies import triple
+from genpas_cli.sampling.power_law import check_exponent
+from genpas_cli.sampling.strategies import RULES, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
@@ -48,20 +48,32 @@ _MOST_CONFIGURATIONS = 10_000
 _BIASES = ("alpha", "beta", "gamma")
 
 
+@dataclass(frozen=True)
+class SearchPlan:
+    """What the options of a search mean."""
+
+    grid: dict[str, list[float]]
+    strategies: list[Strategy]
+    """The grid in canonical order, then the rules that are named; each once."""
+    max_input: int | None
+    similarity: Similarity
+    pairs: PairCount
+
+
 @checked
 def tune(  # noqa: PLR0913  # all but two by keyword
     sources: Sources, options: TuneOptions | None = None, *, ingest_options: IngestOptions | None = None,
     training: RunsOptions | None = None, output: str | Path | None = None, resume: bool = False, force: bool = False,
     observe: Observe = lambda *_: None, progress: Progress = silent,
 ) -> TuneReport:  # fmt: skip
-    """Rank every (α, β, γ) of a grid by how near the training pairs come to the validation pairs.
+    """Rank every (α, β, γ) of a grid, and other rules, by how near their pairs come to the validation pairs.
 
     With `train_top`, a model is trained on the pairs of each of the first configurations, and the best by validation
     accuracy wins. No test pair has a say in either.
 
     Args:
         sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
-        options: the grid, and how one is chosen.
+        options: the grid, other strategies, and how one is chosen.
         ingest_options: how logs are read; not for a store.
         training: the model, and how it is trained and evaluated.
         output: where the models of `train_top` go; by default `<name of the source>.search`.
@@ -77,9 +89,9 @@ def tune(  # noqa: PLR0913  # all but two by keyword
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
     options = options or TuneOptions()
-    grid = check_tune_options(options)
+    plan = search_plan(options)
     if options.train_top is None:
-        return _searched(sources, options, grid, ingest_options, progress)
+        return _searched(sources, options, plan, ingest_options, progress)
     check_extra("--train-top", "train")
     training = training or RunsOptions()
     check_model_options(training)
@@ -89,10 +101,12 @@ def tune(  # noqa: PLR0913  # all but two by keyword
     with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, training, ingest_options, progress)
         found = replace(
-            _searched(store, options, grid, None, progress), source=" ".join(source_names(sources)), output=str(path)
+            _searched(store, options, plan, None, progress), source=" ".join(source_names(sources)), output=str(path)
         )
         runs = Runs(store, work, training, options.max_input, options.pairs, options.target_where)
-        done = runs.run([_strategy(each) for each in found.configurations[: options.train_top]], observe, progress)
+        done = runs.run(
+            [parse_strategy(each.name) for each in found.configurations[: options.train_top]], observe, progress
+        )
         report = _trained(found, options, done)
         (work / SEARCH).write_text(json.dumps(sealed(asdict(report)), indent=2) + "\n", encoding="utf-8")
     return report
@@ -103,19 +117,10 @@ def _foreign(path: Path) -> str | None:
 
 
 def _searched(
-    sources: Sources, options: TuneOptions, grid: dict[str, list[float]], reading: IngestOptions | None,
-    progress: Progress,
-) -> TuneReport:  # fmt: skip
+    sources: Sources, options: TuneOptions, plan: SearchPlan, reading: IngestOptions | None, progress: Progress
+) -> TuneReport:
     with opened_store(sources, options, reading, None, rejects=None, force=False, progress=progress) as opened:
-        return _search(opened.store, options, grid, " ".join(source_names(sources)), progress)
-
-
-def _biases(configuration: Configuration) -> tuple[float, float, float]:
-    return float(configuration.alpha), float(configuration.beta), float(configuration.gamma)
-
-
-def _strategy(configuration: Configuration) -> Strategy:
-    return triple(*_biases(configuration))
+        return _search(opened.store, options, plan, " ".join(source_names(sources)), progress)
 
 
 def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[SeedRun]]) -> TuneReport:
@@ -129,25 +134,30 @@ def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[Seed
     ]  # fmt: skip
     best = max(trained, key=lambda each: each.validation).name
     winner = next(each for each in report.configurations if each.name == best)
-    return replace(report, winner=best, command=_command(report.source, winner, options), trained=trained, undecided=[])
+    return replace(
+        report, winner=best, command=_command(report.source, winner.name, options), trained=trained, undecided=[]
+    )
 
 
-def _command(source: str, winner: Configuration, options: TuneOptions) -> str:
-    biases = " ".join(f"--{name}={show_exponent(float(getattr(winner, name)))}" for name in _BIASES)
+def _command(source: str, winner: str, options: TuneOptions) -> str:
+    if winner.partition(":")[0] in RULES:
+        rule = f"-s {shlex.quote(winner)}"
+    else:
+        rule = " ".join(f"--{name}={bias}" for name, bias in zip(_BIASES, winner.split(","), strict=True))
     given = {"--pairs": options.pairs, "--max-input": options.max_input, "--target-where": options.target_where}
     usual = {"--pairs": TuneOptions.pairs, "--max-input": TuneOptions.max_input, "--target-where": None}
     others = "".join(f" {flag} {shlex.quote(str(given[flag]))}" for flag in given if given[flag] != usual[flag])
-    return f"genpas augment {shlex.quote(source)} {biases}{others}"
+    return f"genpas augment {shlex.quote(source)} {rule}{others}"
 
 
-def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
-    """Return the values of each bias that the grid has.
+def search_plan(options: TuneOptions) -> SearchPlan:
+    """Return what these options search.
 
     Raises:
         UsageError: values that make no sense.
     """
     grid = {name: parse_values(getattr(options, name), name) for name in _BIASES}
-    count = math.prod(map(len, grid.values()))
+    count = math.prod(map(len, grid.values())) + len(options.strategy)
     if count > _MOST_CONFIGURATIONS:
         raise UsageError(f"the grid has {count:,} configurations; at most {_MOST_CONFIGURATIONS:,} are searched")
     if not 0 < options.keep_share <= 1:
@@ -158,10 +168,12 @@ def check_tune_options(options: TuneOptions) -> dict[str, list[float]]:
             raise UsageError(f"--{name.replace('_', '-')} is {value}; it takes 1 or more")
     if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
         raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
-    parse_max_input(options.max_input)
-    parse_similarity(options.similarity)
-    parse_pair_count(options.pairs)
-    return grid
+    triples = sorted(itertools.product(grid["alpha"], grid["beta"], grid["gamma"]), key=canonical_order)
+    strategies = [triple(*biases) for biases in triples] + [parse_strategy(text) for text in options.strategy]
+    return SearchPlan(
+        grid, list({each.name: each for each in strategies}.values()), parse_max_input(options.max_input),
+        parse_similarity(options.similarity), parse_pair_count(options.pairs),
+    )  # fmt: skip
 
 
 def parse_values(text: str, name: str) -> list[float]:
@@ -192,7 +204,7 @@ def _range(text: str) -> list[float]:
 
 
 def _search(
-    store: Store, options: TuneOptions, grid: dict[str, list[float]], source: str, progress: Progress
+    store: Store, options: TuneOptions, plan: SearchPlan, source: str, progress: Progress
 ) -> TuneReport:  # fmt: skip
     if store.meta["split"]["validation"] == 0:
         rule = store.meta["split"]["rule"]
@@ -201,18 +213,16 @@ def _search(
             tip="It takes users with three interactions or more." if rule == "leave-one-out" else
             "Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
         )  # fmt: skip
-    histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
-    max_input = parse_max_input(options.max_input)
-    pairs = parse_pair_count(options.pairs).of(int((histogram * range(len(histogram))).sum()))
-    candidates = [Candidate(triple(*biases), pairs, "balanced") for biases in itertools.product(*grid.values())]
+    histogram = usable_histogram(store)
+    pairs = plan.pairs.of(int((histogram * range(len(histogram))).sum()))
+    candidates = [Candidate(strategy, pairs, "balanced") for strategy in plan.strategies]
     passes = StorePasses(store, histogram, against="validation", memory=resolve(options).memory, progress=progress)
-    rows = [
-        row
+    rows = {
+        row.name: row
         for batch in passes.batches(candidates)
-        for row in _configurations(passes, batch, similarity.within(max_input), options.epsilon)
-    ]
-    rows.sort(key=lambda row: canonical_order(_biases(row)))
-    return _report(source, options, grid, pairs, str(similarity), rows)
+        for row in _configurations(passes, batch, plan.similarity.within(plan.max_input), options.epsilon)
+    }
+    return _report(source, options, plan, pairs, [rows[each.name] for each in plan.strategies])
 
 
 def _configurations(
@@ -227,8 +237,8 @@ def _configurations(
     alignments = passes.alignments(counted, candidates, similarity)
     return [
         Configuration(
-            name=each.strategy.name, alpha=_as_json(each.strategy.alpha), beta=_as_json(each.strategy.beta),
-            gamma=_as_json(each.strategy.gamma), kl=exact[steps_of(each.strategy)],
+            name=each.strategy.name, alpha=number_as_json(each.strategy.alpha), beta=number_as_json(each.strategy.beta),
+            gamma=number_as_json(each.strategy.gamma), kl=exact[steps_of(each.strategy)],
             kl_drawn=drawn[steps_of(each.strategy)] or 0.0, alignment=alignment.alignment,
             discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
             published_rank=None, front_rank=None,
@@ -237,29 +247,22 @@ def _configurations(
     ]  # fmt: skip
 
 
-def _first_of_each_gamma(chosen: Sequence[Configuration]) -> list[str]:
-    """Return the first configuration of each γ; nothing where there is one γ."""
-    first: dict[float | str, str] = {}
-    for each in chosen:
-        first.setdefault(each.gamma, each.name)
+def _first_of_each_input(strategies: Sequence[Strategy]) -> list[str]:
+    """Return the first strategy of each way to cut inputs; nothing where there is one way."""
+    first: dict[str, str] = {}
+    for each in strategies:
+        first.setdefault(repr(each.input), each.name)
     return list(first.values()) if len(first) > 1 else []
 
 
-def _as_json(bias: float | None) -> float | str:
-    value = number_as_json(bias)
-    assert value is not None, "a triple has all three"
-    return value
-
-
-def _report(  # what the report holds
-    source: str, options: TuneOptions, grid: dict[str, list[float]], pairs: int, similarity: str,
-    rows: Sequence[Configuration],
+def _report(
+    source: str, options: TuneOptions, plan: SearchPlan, pairs: int, rows: Sequence[Configuration]
 ) -> TuneReport:  # fmt: skip
     exact, drawn = np.array([row.kl for row in rows]), np.array([row.kl_drawn for row in rows])
     ratio = np.array([math.nan if row.alignment_ratio is None else row.alignment_ratio for row in rows])
     orders = {
         "published": published(exact, ratio, share=options.keep_share, top=options.top),
-        "front": front(drawn, ratio, [row.gamma for row in rows]),
+        "front": front(drawn, ratio, [repr(strategy.input) for strategy in plan.strategies]),
     }
     places = {select: {index: place for place, index in enumerate(order, 1)} for select, order in orders.items()}
     ranked = [
@@ -269,10 +272,11 @@ def _report(  # what the report holds
     chosen = orders[options.select]
     by_kl = np.argsort(exact if options.select == "published" else drawn, kind="stable")
     rest = [int(index) for index in by_kl if index not in places[options.select]]
-    winner = rows[chosen[0]]
+    winner = rows[chosen[0]].name
     return TuneReport(
-        source, options.select, winner.name, _command(source, winner, options), pairs, similarity,
-        {name: [_as_json(value) for value in values] for name, values in grid.items()},
+        source, options.select, winner, _command(source, winner, options), pairs, str(plan.similarity),
+        {name: [number_as_json(value) for value in values] for name, values in plan.grid.items()},
         [ranked[index] for index in (*chosen, *rest)],
-        undecided=_first_of_each_gamma([rows[index] for index in chosen]) if options.select == "front" else [],
+        strategies=[each.name for each in plan.strategies[math.prod(map(len, plan.grid.values())) :]],
+        undecided=_first_of_each_input([plan.strategies[index] for index in chosen if options.select == "front"]),
     )  # fmt: skip

@@ -12,7 +12,7 @@ import pytest
 
 from genpas_cli import TuneOptions, ingest, tune
 from genpas_cli.figures.distribution.selection import canonical_order, front, published
-from tests.support import InProcess, refused, unchanged
+from tests.support import InProcess, approximately, refused, unchanged
 
 DATA, USAGE = 1, 2
 
@@ -39,6 +39,39 @@ def test_figures_are_those_of_stats(inside: InProcess, store: Path) -> None:
     (figures,) = inside.json("stats", store, "-s", "0.5,1,0", "--json")["strategies"]
     assert row["kl"] == figures["kl_validation_train"]
     assert row["kl_drawn"] == figures["drawn"][0]["kl_validation_train"]
+
+
+def test_named_strategies_are_ranked_beside_the_grid(inside: InProcess, store: Path) -> None:
+    named = ["recency:keep=0.8", "windows:width=3", "multi-target"]
+    grid = ["--alpha", "0,1", "--beta", "0", "--gamma", "-inf,0"]
+    report = inside.json(
+        "tune", store, *grid, *(word for name in named for word in ("-s", name)), "--html", "t.html", "--json"
+    )
+    assert report["strategies"] == named
+    assert {row["name"] for row in report["configurations"]} == {"0,0,-inf", "1,0,-inf", "0,0,0", "1,0,0", *named}
+    assert report["grid"] == {"alpha": [0, 1], "beta": [0], "gamma": ["-inf", 0]}
+    rows = {row["name"]: row for row in report["configurations"]}
+    assert (rows["recency:keep=0.8"]["alpha"], rows["recency:keep=0.8"]["beta"]) == (0, None)
+    figures = inside.json("stats", store, *(word for name in named for word in ("-s", name)), "--json")["strategies"]
+    assert [rows[name]["kl"] for name in named] == [each["kl_validation_train"] for each in figures]
+    drawn = [each["drawn"][0]["kl_validation_train"] for each in figures]
+    assert [rows[name]["kl_drawn"] for name in named] == approximately(drawn)
+    page = (inside.cwd / "t.html").read_text(encoding="utf-8")
+    assert all(name in page for name in named)
+
+
+def test_the_command_of_a_named_winner_works(inside: InProcess, store: Path) -> None:
+    # The targets of the only other configuration are the first ones of the longest sequence.
+    report = inside.json(
+        "tune", store, "--alpha", "inf", "--beta", "-50", "--gamma", "-inf", "-s", "recency:keep=0.9", "--json"
+    )
+    assert report["winner"] == "recency:keep=0.9"
+    done = inside(*shlex.split(report["command"])[1:], "-o", "best.pairs", "--json")
+    assert '"strategy": "recency:keep=0.9"' in done.stdout
+
+
+def test_a_strategy_that_is_unknown_is_refused_before_anything_is_read(inside: InProcess) -> None:
+    refused(inside("tune", "none.csv", "-s", "recencyy"), USAGE, "recencyy", "recency:keep")
 
 
 def test_the_test_split_is_never_read(inside: InProcess, log: Path, pairs: Path) -> None:

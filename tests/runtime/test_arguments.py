@@ -8,20 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 import pytest
 
 import genpas_cli as library
 from genpas_cli import UsageError
 from genpas_cli.loaders import InMemoryPairDataset, PairDataset
 
-FRAME: Any = pd.DataFrame({"user_id": ["a"], "item_id": ["b"]})
+TABLE: Any = pa.table({"user_id": ["a"], "item_id": ["b"]})
 ANY: Any = None
 
 Call = Callable[[Path, Path], Any]
 
 MISTAKES: dict[str, tuple[Call, str]] = {
-    "a frame for a log": (lambda s, p: library.ingest(FRAME, "x.store"), "sources is a DataFrame; it takes a path or"),
+    "a table for a log": (lambda s, p: library.ingest(TABLE, "x.store"), "sources is a Table; it takes a path or"),
     "nothing for a log": (lambda s, p: library.ingest([], "x.store"), "sources is empty; it takes a path or"),
     "a dict for options": (lambda s, p: library.augment(s, "x", {"alpha": 1}),  # type: ignore[arg-type]
                            "options is a dict; it takes AugmentOptions(...) or None"),
@@ -34,8 +34,8 @@ MISTAKES: dict[str, tuple[Call, str]] = {
     "other ids": (lambda s, p: library.augment_stream(s, ids="raws"),  # type: ignore[arg-type]
                   "ids is 'raws'; it takes 'num' or 'raw'"),
     "no options of export": (lambda s, p: library.export(p, "x", ANY), "options is None; it takes ExportOptions"),
-    "a frame for pairs": (lambda s, p: library.verify(FRAME), "pairs is a DataFrame; it takes a path"),
-    "a frame for a store": (lambda s, p: library.verify(p, store=FRAME), "store is a DataFrame; it takes a path"),
+    "a table for pairs": (lambda s, p: library.verify(TABLE), "pairs is a Table; it takes a path"),
+    "a table for a store": (lambda s, p: library.verify(p, store=TABLE), "store is a Table; it takes a path"),
     "a dict of the machine": (lambda s, p: library.verify(p, machine={"threads": 1}),  # type: ignore[arg-type]
                               "machine is a dict; it takes MachineOptions"),
     "one part": (lambda s, p: library.merge("x"), "parts is 'x'; it takes a list of paths"),
@@ -50,7 +50,7 @@ MISTAKES: dict[str, tuple[Call, str]] = {
     "letters for columns": (lambda s, p: library.fresh_pairs(s, keep="time"), "keep is 'time'; it takes a list"),
     "a word for yes": (lambda s, p: library.stats(s, illustrated="no"), "illustrated is 'no'; it takes True or False"),  # type: ignore[arg-type]
     "a number for a strategy": (lambda s, p: library.parse_strategy(5), "text is 5; it takes a text"),  # type: ignore[arg-type]
-    "a frame to load": (lambda s, p: PairDataset(FRAME), "source is of type DataFrame; it takes a pairs directory"),
+    "a table to load": (lambda s, p: PairDataset(TABLE), "source is of type Table; it takes a pairs directory"),
     "nothing to load": (lambda s, p: InMemoryPairDataset(ANY), "source is of type NoneType; it takes a pairs"),
     "no split to load": (lambda s, p: PairDataset(p, ANY), "split is None; it takes a text"),
     "a split that is none": (lambda s, p: InMemoryPairDataset(p, "dev"), "has no split 'dev'; it has: "),

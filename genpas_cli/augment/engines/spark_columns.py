@@ -1,6 +1,6 @@
 """The columns of a log in Spark, as the values that the local engine reads; what it would read otherwise is refused.
 
-Types are DuckDB's, as in `ingest/`: a plan of the local engine says how files are read, and Spark follows it or refuses.
+Types are DuckDB's. A plan of the local engine says how files are read, and Spark follows it or refuses.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def front(kl: Floats, ratio: Floats, group: Sequence[Hashable], *, tolerance: fl
     Args:
         kl: of each configuration; they are in canonical order.
         ratio: A / D of each; NaN where it has none, which is beaten by any.
-        group: what of each configuration may be compared; its γ.
+        group: A / D compares within one: how inputs are cut, such as γ.
         tolerance: see `TOLERANCE`.
     """
     kl, ratio = _compared(kl), np.nan_to_num(_compared(ratio), nan=0.0)
