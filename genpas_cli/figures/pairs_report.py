@@ -19,14 +19,13 @@ from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.fairness import DrawnCuts, FairDraw, is_fair
 from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, items_of, last_items
 from genpas_cli.figures.distribution.positions import TENTHS
-from genpas_cli.figures.distribution.similarity import parse_similarity
 from genpas_cli.figures.distribution.targets import share
 from genpas_cli.figures.figure import computed
 from genpas_cli.figures.gathered import GatheredPairs
-from genpas_cli.figures.options import StatsOptions
+from genpas_cli.figures.plan import FigurePlan
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.store_passes import Candidate, room_beside_figures
-from genpas_cli.figures.store_report import StoreReport, check_stats_options, store_report
+from genpas_cli.figures.store_report import StoreReport, store_report
 from genpas_cli.figures.table import FairDrawFigures, StrategyFigures
 from genpas_cli.pairs.figure_source import GenpasPairs, OtherPairs, PairBatch, PairSource
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
@@ -41,7 +40,7 @@ from genpas_cli.store.store import Store
 
 
 def pairs_report(
-    directory: Location, store: Path | None, options: StatsOptions, progress: Progress, *, illustrated: bool = False
+    directory: Location, store: Path | None, plan: FigurePlan, progress: Progress, *, illustrated: bool = False
 ) -> StatsReport:  # fmt: skip
     """Return the figures of a pairs directory; with its store, beside what they should be.
 
@@ -50,54 +49,49 @@ def pairs_report(
         IntegrityError: a shard is missing or was changed, or the store is another one.
         MachineError: the test of a fair draw needs more memory than allowed.
     """
+    options = plan.given
     pairs = GenpasPairs(directory, threads=resolve(options).threads, progress=progress)
     manifest = pairs.manifest
-    limit = manifest["max_input"]
     strategy = manifest["strategy"]
     if options.target_where is not None:
         raise UsageError(f"--target-where: {directory} says itself which interactions can be targets")
-    options = replace(
-        options, max_input="none" if limit is None else str(limit), target_where=manifest.get("target_where")
-    )
+    options = replace(options, target_where=manifest.get("target_where"))
+    plan = replace(plan, max_input=manifest["max_input"], strategies=[] if plan.are_usual else plan.strategies)
     which = {key: strategy[key] for key in ("alpha", "beta", "gamma")} | {"name": f"{strategy['name']} (these shards)"}
     if store is None:
         note = "without the store (--store STORE) positions, popularity and the test of a fair draw are missing"
-        return StatsReport(str(directory), None, [], _measure(pairs, None, options, which, progress), notes=(note,))
+        return StatsReport(str(directory), None, [], _measure(pairs, None, plan, which, progress), notes=(note,))
     with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
         check_store(opened.store, directory, manifest)
         made = Candidate(parse_strategy(strategy["name"]), int(manifest["pairs"]), strategy["draw"])
         targets = _possible_targets(opened.store)
         room = _room_for_test(made, targets, opened.store.items, opened.machine.memory)
-        others = check_stats_options(options) if options.strategy else []
-        expected = store_report(
-            opened.store, options, str(directory), progress, first=made, strategies=others, illustrated=illustrated
-        )
-        measured = _measure(pairs, (expected, _train_lengths(opened.store)), options, which, progress)
+        expected = store_report(opened.store, plan, str(directory), progress, first=made, illustrated=illustrated)
+        measured = _measure(pairs, (expected, _train_lengths(opened.store)), plan, which, progress)
         fair = _fair_draw(pairs, made, targets, opened.store, room, progress)
     return replace(expected.report, measured=measured, fair_draw=fair)
 
 
 def other_pairs_report(
-    paths: list[Path], store: Path | None, options: StatsOptions, progress: Progress, *, illustrated: bool = False
+    paths: list[Path], columns: tuple[str, str], store: Path | None, plan: FigurePlan, progress: Progress, *,
+    illustrated: bool = False,
 ) -> StatsReport:  # fmt: skip
     """Return the figures of pairs that another tool has written; with a store, beside those of strategies.
 
     Raises:
         DataError: files or columns that cannot be used, or items that the store does not have.
     """
-    assert options.input_column is not None, "asked for by the caller"
-    assert options.target_column is not None, "as above"
-    source, columns = " ".join(map(str, paths)), (options.input_column, options.target_column)
+    source = " ".join(map(str, paths))
     which = {"name": "these pairs", "alpha": None, "beta": None, "gamma": None}
     if store is None:
         note = "without a store (--store STORE) positions and popularity are missing, and items are those that occur"
         pairs = OtherPairs(paths, *columns)
-        return StatsReport(source, None, [], _measure(pairs, None, options, which, progress), notes=(note,))
-    with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
+        return StatsReport(source, None, [], _measure(pairs, None, plan, which, progress), notes=(note,))
+    with opened_store(store, plan.given, None, None, rejects=None, force=False, progress=progress) as opened:
         vocabulary = pa.concat_arrays([batch.column(1) for batch in opened.store.vocabulary("items")])
         pairs = OtherPairs(paths, *columns, vocabulary)
-        expected = store_report(opened.store, options, source, progress, illustrated=illustrated)
-        measured = _measure(pairs, (expected, _train_lengths(opened.store)), options, which, progress)
+        expected = store_report(opened.store, plan, source, progress, illustrated=illustrated)
+        measured = _measure(pairs, (expected, _train_lengths(opened.store)), plan, which, progress)
         return replace(expected.report, measured=measured)
 
 
@@ -134,12 +128,12 @@ def _added(counts: Ints, values: Ints) -> Ints:
 
 
 def _measure(
-    pairs: PairSource, stored: tuple[StoreReport, NDArray[np.int32]] | None, options: StatsOptions,
+    pairs: PairSource, stored: tuple[StoreReport, NDArray[np.int32]] | None, plan: FigurePlan,
     which: dict[str, Any], progress: Progress,
 ) -> StrategyFigures:  # fmt: skip
     """Return the figures of pairs; with the report of their store and the training length of every user, all."""
     store, train_length = stored or (None, None)
-    similarity, rows = parse_similarity(options.similarity), pairs.rows("train")
+    options, similarity, rows = plan.given, plan.similarity, pairs.rows("train")
     if rows == 0:
         raise DataError("there is no training pair", tip="Files whose names say test or validation are held out.")
     totals = _Totals(pairs.items, train_length)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from genpas_cli.augment.source_store import opened_store
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.pairs_report import other_pairs_report, pairs_report
+from genpas_cli.figures.plan import stats_plan
 from genpas_cli.figures.results import StatsReport
-from genpas_cli.figures.store_report import check_stats_options, store_report
+from genpas_cli.figures.store_report import store_report
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import NAME
 from genpas_cli.runtime.arguments import Sources, checked, source_names
@@ -42,41 +42,44 @@ def stats(  # all but two by keyword
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
     options = options or StatsOptions()
-    check_stats_options(options)
+    plan = stats_plan(options)
     if store is not None:
         check_local(store, "--store")
     paths = [Path(name) for name in source_names(sources)]
     first = location_of(source_names(sources)[0])
-    pairs = _pairs_kind(first, len(paths), options)
-    if pairs is not None:
-        beside = None if store is None else Path(store)
-        if pairs == "genpas":
-            return pairs_report(first, beside, options, progress, illustrated=illustrated)
-        return other_pairs_report(paths, beside, options, progress, illustrated=illustrated)
+    beside = None if store is None else Path(store)
+    if columns := _columns(options):
+        return other_pairs_report(paths, columns, beside, plan, progress, illustrated=illustrated)
+    if _is_pairs(first, len(paths)):
+        return pairs_report(first, beside, plan, progress, illustrated=illustrated)
     if store is not None:
         raise UsageError(f"--store {store}: it goes with pairs, and {paths[0]} is no pairs directory")
     with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
         source = " ".join(source_names(sources))
-        return store_report(opened.store, options, source, progress, illustrated=illustrated).report
+        return store_report(opened.store, plan, source, progress, illustrated=illustrated).report
 
 
-def _pairs_kind(first: Location, sources: int, options: StatsOptions) -> Literal["genpas", "other"] | None:
-    """Tell whether the source is pairs, and whose; None for stores and logs."""
-    columns = (options.input_column, options.target_column)
-    if any(columns):
-        if not all(columns):
-            raise UsageError("--input-column and --target-column go together")
-        return "other"
-    if not first.is_dir():
+def _columns(options: StatsOptions) -> tuple[str, str] | None:
+    """Return the columns of inputs and targets, which pairs of another tool have."""
+    if options.input_column is None and options.target_column is None:
         return None
+    if options.input_column is None or options.target_column is None:
+        raise UsageError("--input-column and --target-column go together")
+    return options.input_column, options.target_column
+
+
+def _is_pairs(first: Location, sources: int) -> bool:
+    """Tell whether the source is a pairs directory; else it is a store, or logs."""
+    if not first.is_dir():
+        return False
     if (first / NAME).is_file():
         if sources > 1:
             raise UsageError(f"{first} is a pairs directory, and one is looked at a time")
-        return "genpas"
+        return True
     if any(name.startswith("train-") for name in files_below(first / "data")):
         raise DataError(
             f"{first} has shards in data/ but no {NAME}: it is no pairs directory, or its making was cut short",
             tip="Make it again with genpas augment; or name its columns: --input-column input_items "
             "--target-column target_item",
         )
-    return None
+    return False

@@ -2,58 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
 import numpy as np
 
-from genpas_cli.augment.job_plan import parse_max_input, parse_pair_count, usable_histogram
+from genpas_cli.augment.job_plan import PairCount, usable_histogram
 from genpas_cli.augment.target_where import refuse_windows
 from genpas_cli.figures.distribution.alignment import Alignment
 from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.finite import independent_figures, target_figures
 from genpas_cli.figures.distribution.positions import position_figures
-from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.figures.distribution.targets import share, steps_of
 from genpas_cli.figures.figure import computed
 from genpas_cli.figures.gathered import GatheredData, GatheredPairs
 from genpas_cli.figures.illustrate import illustrate
-from genpas_cli.figures.options import StatsOptions
+from genpas_cli.figures.plan import FigurePlan
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.store_passes import Candidate, StoreCounts, StorePasses
 from genpas_cli.figures.table import DataFigures, DrawnFigures, StrategyFigures
 from genpas_cli.pairs.manifest import number_as_json
-from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.kernels import Floats, Ints
-from genpas_cli.sampling.strategies import COMPARED, parse_strategy
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
 
 _TIME_BYTES = 24
 """Bytes per test interaction while a part of their times is sorted."""
-
-
-def check_stats_options(options: StatsOptions) -> list[Strategy]:
-    """Return the strategies that the options mean.
-
-    Raises:
-        UsageError: values that make no sense.
-    """
-    strategies = [parse_strategy(text) for text in options.strategy or COMPARED]
-    parse_max_input(options.max_input)
-    parse_similarity(options.similarity)
-    if options.pairs is not None:
-        parse_pair_count(options.pairs)
-    if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
-        raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
-    names = [strategy.name for strategy in strategies]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"--strategy {twice} is given twice")
-    return strategies
 
 
 class StoreReport(NamedTuple):
@@ -64,36 +41,33 @@ class StoreReport(NamedTuple):
     references: References
 
 
-def store_report(  # noqa: PLR0913  # all but four by keyword
-    store: Store, options: StatsOptions, source: str, progress: Progress, *, first: Candidate | None = None,
-    strategies: Sequence[Strategy] | None = None, illustrated: bool = False,
+def store_report(  # all but four by keyword
+    store: Store, plan: FigurePlan, source: str, progress: Progress, *, first: Candidate | None = None,
+    illustrated: bool = False,
 ) -> StoreReport:  # fmt: skip
     """Return the report of an open store.
 
     Args:
         store: the store.
-        options: of `stats`.
+        plan: of `stats`.
         source: what the user named.
         progress: told how far it is.
         first: a strategy to put before the others.
-        strategies: instead of those of the options.
         illustrated: also compute what only the HTML report draws.
     """
-    histogram, similarity = usable_histogram(store), parse_similarity(options.similarity)
-    chosen = check_stats_options(options) if strategies is None else strategies
-    if store.rule is not None and strategies is None and not options.strategy:
-        chosen = [strategy for strategy in chosen if strategy.sequence.follows_targets]
-    for strategy in chosen:
+    histogram, options, strategies = usable_histogram(store), plan.given, plan.strategies
+    if store.rule is not None and plan.are_usual:
+        strategies = [strategy for strategy in strategies if strategy.sequence.follows_targets]
+    for strategy in strategies:
         refuse_windows(store, strategy)
-    candidates = [candidate(strategy, histogram, options.pairs) for strategy in chosen]
+    candidates = [candidate(strategy, histogram, plan.pairs) for strategy in strategies]
     candidates = candidates if first is None else [first, *candidates]
-    max_input = parse_max_input(options.max_input)
     passes = StorePasses(store, histogram, against="test", memory=resolve(options).memory, progress=progress)
     counted = passes.count(candidates, draws=True)
-    alignments = passes.alignments(counted, candidates, similarity.within(max_input))
+    alignments = passes.alignments(counted, candidates, plan.similarity.within(plan.max_input))
     references = references_of(counted, options.epsilon)
     figures = [
-        strategy_figures(each, counted, references, alignment, similarity, max_input)
+        strategy_figures(each, counted, references, alignment, plan)
         for each, alignment in zip(candidates, alignments, strict=True)
     ]
     report = StatsReport(
@@ -103,14 +77,14 @@ def store_report(  # noqa: PLR0913  # all but four by keyword
     return StoreReport(report, counted, references)
 
 
-def candidate(strategy: Strategy, histogram: Ints, pairs: str | None) -> Candidate:
+def candidate(strategy: Strategy, histogram: Ints, pairs: PairCount | None) -> Candidate:
     """Return a strategy with the number of pairs that `augment` would make of it."""
     targets = range(len(histogram))
     multi_target = int((histogram * targets).sum())
     if pairs is None and strategy.enumeration is not None:
         counts = strategy.enumeration.count(histogram * 0 + targets)
         return Candidate(strategy, int((counts * histogram).sum()), "enumerated")
-    return Candidate(strategy, parse_pair_count(pairs or "1x").of(multi_target), "balanced")
+    return Candidate(strategy, (pairs or PairCount(multiple=1.0)).of(multi_target), "balanced")
 
 
 def references_of(counted: StoreCounts, epsilon: float) -> References:
@@ -120,15 +94,14 @@ def references_of(counted: StoreCounts, epsilon: float) -> References:
 
 
 def strategy_figures(  # what the two passes and the options give
-    each: Candidate, counted: StoreCounts, references: References, alignment: Alignment, similarity: Similarity,
-    max_input: int | None,
+    each: Candidate, counted: StoreCounts, references: References, alignment: Alignment, plan: FigurePlan
 ) -> StrategyFigures:  # fmt: skip
     """Compute the figures of one strategy."""
     strategy, steps = each.strategy, steps_of(each.strategy)
     if counted.positions is None:
-        positions = position_figures(strategy, counted.histogram, max_input)
+        positions = position_figures(strategy, counted.histogram, plan.max_input)
     else:
-        positions = counted.positions.spread[steps].figures(strategy.input, max_input)
+        positions = counted.positions.spread[steps].figures(strategy.input, plan.max_input)
     gathered = GatheredPairs(
         p=counted.p[steps], references=references, popularity=counted.train, alignment=alignment,
         mean_input_length=positions.mean_input_length, input_lengths=positions.input_lengths(),
@@ -138,7 +111,7 @@ def strategy_figures(  # what the two passes and the options give
     return computed(
         StrategyFigures, gathered, name=strategy.name, alpha=number_as_json(strategy.alpha),
         beta=number_as_json(strategy.beta), gamma=number_as_json(strategy.gamma), pairs=each.pairs,
-        similarity=str(similarity), drawn=_drawn(each, counted, references),
+        similarity=str(plan.similarity), drawn=_drawn(each, counted, references),
     )  # fmt: skip
 
 

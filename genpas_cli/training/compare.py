@@ -17,16 +17,16 @@ from genpas_cli.augment.job_plan import parse_max_input
 from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import default_output
 from genpas_cli.figures.options import FigureOptions, StatsOptions
+from genpas_cli.figures.plan import parse_strategies
 from genpas_cli.figures.stats import stats
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
-from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.json.sealed import sealed
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET, parse_strategy
+from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
 from genpas_cli.training.job import PLACES, check_model_options
@@ -90,11 +90,7 @@ def check_compare_options(options: CompareOptions) -> list[Strategy]:
     """
     check_model_options(options)
     parse_max_input(options.max_input)
-    strategies = [parse_strategy(text) for text in options.strategy or COMPARED]
-    names = [strategy.name for strategy in strategies]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"--strategy {twice} is given twice")
-    return strategies
+    return parse_strategies(options.strategy or COMPARED)
 
 
 def _figures(

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from genpas_cli.augment.job_plan import PairCount, parse_max_input, parse_pair_count, usable_histogram
+from genpas_cli.augment.job_plan import usable_histogram
 from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.selection import canonical_order, front, published
-from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
+from genpas_cli.figures.distribution.similarity import Similarity
 from genpas_cli.figures.distribution.targets import steps_of
+from genpas_cli.figures.plan import FigurePlan, figure_plan
 from genpas_cli.figures.results import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.figures.store_passes import Candidate, StorePasses
 from genpas_cli.figures.store_report import references_of
@@ -53,11 +54,8 @@ class SearchPlan:
     """What the options of a search mean."""
 
     grid: dict[str, list[float]]
-    strategies: list[Strategy]
-    """The grid in canonical order, then the rules that are named; each once."""
-    max_input: int | None
-    similarity: Similarity
-    pairs: PairCount
+    figures: FigurePlan
+    """Its strategies are the grid in canonical order, then those that are named; each once."""
 
 
 @checked
@@ -166,14 +164,11 @@ def search_plan(options: TuneOptions) -> SearchPlan:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UsageError(f"--{name.replace('_', '-')} is {value}; it takes 1 or more")
-    if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
-        raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
     triples = sorted(itertools.product(grid["alpha"], grid["beta"], grid["gamma"]), key=canonical_order)
     strategies = [triple(*biases) for biases in triples] + [parse_strategy(text) for text in options.strategy]
     return SearchPlan(
-        grid, list({each.name: each for each in strategies}.values()), parse_max_input(options.max_input),
-        parse_similarity(options.similarity), parse_pair_count(options.pairs),
-    )  # fmt: skip
+        grid, figure_plan(options, list({each.name: each for each in strategies}.values()), options.pairs)
+    )
 
 
 def parse_values(text: str, name: str) -> list[float]:
@@ -214,15 +209,17 @@ def _search(
             "Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
         )  # fmt: skip
     histogram = usable_histogram(store)
-    pairs = plan.pairs.of(int((histogram * range(len(histogram))).sum()))
-    candidates = [Candidate(strategy, pairs, "balanced") for strategy in plan.strategies]
+    figures = plan.figures
+    assert figures.pairs is not None, "the option has a default"
+    pairs = figures.pairs.of(int((histogram * range(len(histogram))).sum()))
+    candidates = [Candidate(strategy, pairs, "balanced") for strategy in figures.strategies]
     passes = StorePasses(store, histogram, against="validation", memory=resolve(options).memory, progress=progress)
     rows = {
         row.name: row
         for batch in passes.batches(candidates)
-        for row in _configurations(passes, batch, plan.similarity.within(plan.max_input), options.epsilon)
+        for row in _configurations(passes, batch, figures.similarity.within(figures.max_input), options.epsilon)
     }
-    return _report(source, options, plan, pairs, [rows[each.name] for each in plan.strategies])
+    return _report(source, options, plan, pairs, [rows[each.name] for each in figures.strategies])
 
 
 def _configurations(
@@ -258,11 +255,12 @@ def _first_of_each_input(strategies: Sequence[Strategy]) -> list[str]:
 def _report(
     source: str, options: TuneOptions, plan: SearchPlan, pairs: int, rows: Sequence[Configuration]
 ) -> TuneReport:  # fmt: skip
+    strategies = plan.figures.strategies
     exact, drawn = np.array([row.kl for row in rows]), np.array([row.kl_drawn for row in rows])
     ratio = np.array([math.nan if row.alignment_ratio is None else row.alignment_ratio for row in rows])
     orders = {
         "published": published(exact, ratio, share=options.keep_share, top=options.top),
-        "front": front(drawn, ratio, [repr(strategy.input) for strategy in plan.strategies]),
+        "front": front(drawn, ratio, [repr(strategy.input) for strategy in strategies]),
     }
     places = {select: {index: place for place, index in enumerate(order, 1)} for select, order in orders.items()}
     ranked = [
@@ -274,9 +272,9 @@ def _report(
     rest = [int(index) for index in by_kl if index not in places[options.select]]
     winner = rows[chosen[0]].name
     return TuneReport(
-        source, options.select, winner, _command(source, winner, options), pairs, str(plan.similarity),
+        source, options.select, winner, _command(source, winner, options), pairs, str(plan.figures.similarity),
         {name: [number_as_json(value) for value in values] for name, values in plan.grid.items()},
         [ranked[index] for index in (*chosen, *rest)],
-        strategies=[each.name for each in plan.strategies[math.prod(map(len, plan.grid.values())) :]],
-        undecided=_first_of_each_input([plan.strategies[index] for index in chosen if options.select == "front"]),
+        strategies=[each.name for each in strategies[math.prod(map(len, plan.grid.values())) :]],
+        undecided=_first_of_each_input([strategies[index] for index in chosen if options.select == "front"]),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from genpas_cli.figures.options import StatsOptions
+from genpas_cli.figures.plan import stats_plan
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.store_report import store_report
 from genpas_cli.figures.table import StrategyFigures
@@ -109,7 +110,7 @@ class Case:
             max_input="none" if self.max_input is None else str(self.max_input),
             pairs=None if self.pairs is None else str(self.pairs),
         )  # fmt: skip
-        return store_report(memory_store(self.log, users_a_run), options, "memory", progress).report
+        return store_report(memory_store(self.log, users_a_run), stats_plan(options), "memory", progress).report
 
     def figures(self, progress: Progress = silent) -> StrategyFigures:
         """Compute the figures of the strategy."""

@@ -1,0 +1,70 @@
+"""The options of a job that computes figures, parsed once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from genpas_cli.augment.job_plan import PairCount, parse_max_input, parse_pair_count
+from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
+from genpas_cli.figures.options import FigureOptions, StatsOptions
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.sampling.strategies import COMPARED, parse_strategy
+from genpas_cli.sampling.strategy import Strategy
+
+
+@dataclass(frozen=True)
+class FigurePlan:
+    """Which strategies figures are computed of, and how."""
+
+    given: FigureOptions
+    strategies: Sequence[Strategy]
+    are_usual: bool
+    """Whether no strategy was named."""
+    pairs: PairCount | None
+    """How many are drawn; None: as many as the strategy enumerates, or else Multi-Target's."""
+    max_input: int | None
+    similarity: Similarity
+
+
+def figure_plan(options: FigureOptions, strategies: Sequence[Strategy] | None, pairs: str | None) -> FigurePlan:
+    """Parse and check the options that all such jobs share.
+
+    Args:
+        options: of the job.
+        strategies: those that they name; None: the usual ones.
+        pairs: `N` or `2x`.
+
+    Raises:
+        UsageError: values that make no sense.
+    """
+    if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
+        raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
+    return FigurePlan(
+        options, parse_strategies(COMPARED) if strategies is None else strategies, strategies is None,
+        None if pairs is None else parse_pair_count(pairs), parse_max_input(options.max_input),
+        parse_similarity(options.similarity),
+    )  # fmt: skip
+
+
+def stats_plan(options: StatsOptions) -> FigurePlan:
+    """Parse and check the options of `stats`.
+
+    Raises:
+        UsageError: values that make no sense.
+    """
+    return figure_plan(options, parse_strategies(options.strategy) if options.strategy else None, options.pairs)
+
+
+def parse_strategies(texts: Iterable[str]) -> list[Strategy]:
+    """Return the strategies that these texts mean.
+
+    Raises:
+        UsageError: an unknown strategy, or one given twice.
+    """
+    strategies = [parse_strategy(text) for text in texts]
+    names = [strategy.name for strategy in strategies]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"--strategy {twice} is given twice")
+    return strategies
