@@ -1,6 +1,6 @@
 """The command line: one thin file a command over the work of its room. Only here are typer and rich imported.
 
-This module itself imports neither: what takes time is imported where Ctrl-C is handled already.
+This module imports neither of them, because slow imports must happen where Ctrl-C is already handled.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COMMANDS = {
     "compare": "Train the same model on the pairs of several cutting rules, and compare what it learns.",
     "verify": "Check shards against their manifest: digests, counts, schema, numbers; with the store, every pair.",
 }
-"""The commands, in the order of a log's way, with the first line of their help."""
+"""The commands in the order in which a log passes through them, with the first line of their help."""
 
 
 _FEW_THREADS = 256
@@ -52,13 +52,13 @@ def main() -> None:
 
 
 def _refuse_secrets() -> None:
-    """Leave if an argument is a URI with a password in it: typer would show one that it does not expect."""
+    """Exit if an argument is a URI that contains a password: typer shows unexpected arguments in its errors."""
     from genpas_cli.cli import console
     from genpas_cli.runtime.errors import redacted
     from genpas_cli.runtime.object_storage.uris import looks_like_uri
 
     for argument in sys.argv[1:]:
-        # There, what stands before the @ is a container, and no secret.
+        # In these URIs the part before the @ is a container name, not a secret.
         if argument.startswith(("abfs://", "abfss://")):
             continue
         if looks_like_uri(argument) and (shown := redacted(argument)) != argument:
@@ -70,14 +70,14 @@ def _refuse_secrets() -> None:
 
 
 def load(names: Iterable[str]) -> None:
-    """Give these commands their options and their work; the others stay a name, as each has dozens to build."""
+    """Register these commands with their options; the others stay names, because building their options takes time."""
     _application()
     for name in names:
         import_module(f"genpas_cli.cli.commands.{name}")
 
 
 def __getattr__(name: str) -> Any:
-    """Import the application when it is asked for."""
+    """Import the application on first access."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return _application()
@@ -86,12 +86,12 @@ def __getattr__(name: str) -> Any:
 def _application() -> typer.Typer:
     from genpas_cli.cli.app import app
 
-    globals()["app"] = app  # by importing it, Python has put the module of that name there
+    globals()["app"] = app  # importing it has bound the module of the same name here
     return app
 
 
 def _spare_threads() -> None:
-    """Let NumPy's linear algebra start no thread where few are allowed: it sends itself a SIGINT if it gets none."""
+    """Keep OpenBLAS from starting threads where few are allowed: it sends itself a SIGINT when it gets none."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     if 0 <= allowed < _FEW_THREADS:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -100,7 +100,7 @@ def _spare_threads() -> None:
 def _open_standard_streams() -> None:
     """Give Python the streams that the shell has closed (`>&-`): else the next file opened becomes stdout.
 
-    Those of a terminal that does not know a character show it by its number.
+    Characters that the terminal's encoding lacks are shown as escapes.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

@@ -17,7 +17,7 @@ from genpas_cli.runtime.text.visible import one_line
 
 
 class Group(TyperGroup):
-    """The commands; what typer says of arguments that it does not take shows nothing that a terminal would obey."""
+    """The group of commands; errors about unexpected arguments contain no control characters."""
 
     def make_context(self, *given: Any, **named: Any) -> Any:
         """Parse the arguments before the command."""
@@ -35,7 +35,7 @@ def _visible_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if hasattr(error, "format_message"):  # typer's own, of a class that it does not give out
+        if hasattr(error, "format_message"):  # typer's own exception, whose class is not public
             error.message = one_line(str(error.message))  # type: ignore[attr-defined]
         raise
 
@@ -52,7 +52,7 @@ app = typer.Typer(
 
 
 examples_of: dict[str, tuple[str, ...]] = {}
-"""Shell lines of each command's help, by command; the reference page shows them, and a test runs them."""
+"""Example shell lines by command: shown in the help and the reference page, and run by a test."""
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # a flag's callback
@@ -80,7 +80,7 @@ Force = Annotated[
 
 
 def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command: its errors mapped to exit codes, its examples at the end of its help.
+    """Register a command; its errors become exit codes, and its examples end its help.
 
     Args:
         examples: shell lines.
@@ -116,4 +116,4 @@ def _not_loaded() -> None:
 
 
 for _name, _summary in COMMANDS.items():
-    app.command(_name, help=_summary)(_not_loaded)  # the module of that name registers again, and takes its place
+    app.command(_name, help=_summary)(_not_loaded)  # loading the module replaces this entry

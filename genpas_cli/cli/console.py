@@ -1,4 +1,4 @@
-"""What is said to a person, all of it on stderr: stdout carries data only."""
+"""Messages for people, all on stderr: stdout carries only data."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _WIDE = 400
-"""Columns of a table that is no terminal's."""
+"""Width in columns of a table that does not go to a terminal."""
 
 _quiet = False
 _with_bar: Console | None = None
-"""The console that a progress bar is on at present: what is said goes above the bar, and not into it."""
+"""The console that shows a progress bar at present, so that messages appear above the bar."""
 
 
 def set_quiet(*, quiet: bool) -> None:
-    """Say nothing but errors from now on."""
+    """Print only errors from now on."""
     global _quiet  # noqa: PLW0603  # one process, one terminal
     _quiet = quiet
 
 
 def _visible_console() -> type[Console]:
-    """Return the class of consoles that make visible whatever is printed on them, cells of tables included."""
+    """Return a console class that shows control characters visibly, in table cells too."""
     from rich.console import Console
 
     class Visible(Console):
@@ -46,28 +46,28 @@ def _visible_console() -> type[Console]:
 
 
 def stderr() -> Console:
-    """Return the console of stderr; rich itself obeys NO_COLOR and leaves colours out where no terminal is."""
+    """Return the console of stderr; rich obeys NO_COLOR and uses colours only on a terminal."""
 
     class Stderr(_visible_console()):  # type: ignore[misc]  # made when rich is needed
         def on_broken_pipe(self) -> None:
-            """Go on in silence; by default rich ends the program, and a job that is done would seem to have failed."""
+            """Go on silently: by default rich exits, and a finished job would seem to have failed."""
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
-    # No emoji: in a file name, `:key:` is no picture.
+    # No emoji: `:key:` in a file name must not become a picture.
     return Stderr(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def stdout() -> Console:
-    """Return the console of stdout, for tables; where no terminal is, lines are as long as they need to be.
+    """Return the console of stdout, for tables; lines are not folded when stdout is no terminal.
 
-    With -q it prints nothing: JSON, CSV and pairs, which are asked for by an option, do not pass through it.
+    With -q it prints nothing. JSON, CSV and pairs do not pass through it, because an option asks for them.
     """
 
     class Stdout(_visible_console()):  # type: ignore[misc]  # made when rich is needed
         shown = staticmethod(one_line)
 
         def on_broken_pipe(self) -> None:
-            """Leave it to `exit_codes`: a reader that has read enough is no failure, as rich has it."""
+            """Let `exit_codes` handle it: a reader that closes the pipe early is no failure, as rich assumes."""
             raise BrokenPipeError
 
     width = None if sys.stdout.isatty() else _WIDE
@@ -75,15 +75,16 @@ def stdout() -> Console:
 
 
 def binary_stdout() -> BinaryIO:
-    """Return stdout for bytes, to be closed when all is written.
+    """Return stdout as a binary file; the caller closes it.
 
-    Not `sys.stdout.buffer`: with PYTHONUNBUFFERED set it may write a part only, which not everybody looks at.
+    Not `sys.stdout.buffer`: under PYTHONUNBUFFERED its `write` may write only part of the data, which libraries do not
+    check.
     """
     return open(sys.stdout.fileno(), "wb", closefd=False)
 
 
 def table(*headings: str) -> Table:
-    """Return a table of numbers: the first column names the rows."""
+    """Return an empty table of numbers whose first column names the rows."""
     from rich import box
     from rich.table import Table
 
@@ -94,21 +95,21 @@ def table(*headings: str) -> Table:
 
 
 def say(text: str) -> None:
-    """Print a line to a person, unless -q; rich markup is understood (`escaped` for what comes from outside)."""
+    """Print a line to stderr unless -q is given. It may contain rich markup; pass user input through `escaped`."""
     if not _quiet:
         (_with_bar or stderr()).print(text)
 
 
 def escaped(text: object) -> str:
-    """Return a text such as a path without meaning as rich markup."""
+    """Escape a text, such as a path, so that rich does not read it as markup."""
     from rich.markup import escape
 
     return escape(one_line(str(text)))
 
 
 def error(message: str, tip: str | None) -> None:
-    """Print what went wrong and what to do."""
-    # Flush stdout first, else the message overtakes the result that it speaks of.
+    """Print an error and how to fix it."""
+    # Flush stdout first, or the message appears before the result it refers to.
     with suppress(BrokenPipeError):
         sys.stdout.flush()
     console = stderr()
@@ -125,7 +126,7 @@ def print_json(value: Any) -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Give a job something to tell its progress to: a bar on a terminal, nothing elsewhere or with -q."""
+    """Yield a progress callback: a bar on a terminal; elsewhere and with -q it does nothing."""
     if _quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield silent
         return

@@ -1,4 +1,4 @@
-"""The one place where errors become exit codes and words on stderr."""
+"""The one place where exceptions become exit codes and messages on stderr."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from genpas_cli.runtime.signals import came
 
 
 class ExitCode(enum.IntEnum):
-    """What a shell sees."""
+    """The exit codes."""
 
     OK = 0
     DATA = 1
@@ -66,7 +66,7 @@ HELP = "Exit codes: " + "; ".join(f"{code.value} {text}" for code, text in MEANI
 
 
 def exit_code(error: GenpasError) -> ExitCode:
-    """Return the code of an error."""
+    """Return the exit code of an error."""
     return next(code for kind, code in _BY_ERROR.items() if issubclass(type(error), kind))
 
 
@@ -74,7 +74,7 @@ def exit_code(error: GenpasError) -> ExitCode:
 def handled() -> Iterator[None]:
     """Turn every error of a command into one message on stderr and its exit code; Ctrl-C is for `outermost`.
 
-    No input and no machine may show a person a traceback. An error that is not ours tells where it was raised.
+    A user never sees a traceback. The message of an unexpected error says where it was raised.
     """
     try:
         yield
@@ -87,16 +87,16 @@ def handled() -> Iterator[None]:
         raise typer.Exit(ExitCode.OK) from error
     except Exception as error:
         if came:
-            raise KeyboardInterrupt from error  # a library has made an error of its own of it
+            raise KeyboardInterrupt from error  # a library has turned the signal into an error of its own
         code, message, tip = _described(error)
         if code == ExitCode.MACHINE:
-            give_up_stdout()  # it may be what has no space left
+            give_up_stdout()  # stderr itself may have no space left
         console.error(message, tip)
         raise typer.Exit(code) from error
 
 
 def _described(error: Exception) -> tuple[ExitCode, str, str | None]:
-    """Return what to say of an error that is not ours: what the machine lacks, or the data that we did not expect."""
+    """Return the message for an error that is not ours: the machine lacks something, or the data is unexpected."""
     kind = type(error).__name__
     first = (str(error).strip().splitlines() or [kind])[0]
     if lacking := _machine_lacks(error, kind, first):
@@ -113,7 +113,7 @@ def _described(error: Exception) -> tuple[ExitCode, str, str | None]:
 
 
 def _machine_lacks(error: Exception, kind: str, first: str) -> tuple[str, str | None] | None:
-    """Return what to say of an error by which Python, DuckDB or PyArrow report that the machine lacks something."""
+    """Return the message for an error by which Python, DuckDB or PyArrow report that the machine lacks something."""
     text = str(error)
     if any(sign in text for sign in _NO_SPACE):
         return "no space left on the disk", "Free some space, or choose other disks with -o and --temp-dir."

@@ -1,4 +1,4 @@
-"""Command-line parameters made from the fields of the options dataclasses, so that they are declared once."""
+"""Builds command-line parameters from the fields of the options dataclasses, so that each is declared once."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Command = Callable[..., None]
 
 
 def with_options(**types: type) -> Callable[[Command], Command]:
-    """Replace keyword arguments of a command that are options dataclasses by one parameter a field.
+    """Replace each keyword argument that is an options dataclass by one command-line parameter per field.
 
     Args:
-        types: dataclass by the name of the argument. A field that two of them share is one parameter, where the last
-            of them has it.
+        types: dataclass by argument name. A field that two of them share becomes one parameter, placed where the last
+        one declares it.
     """
 
     def decorate(command: Command) -> Command:
@@ -52,7 +52,7 @@ def _fields(kind: type) -> tuple[dataclasses.Field[Any], ...]:
 
 
 def _as_declared(kind: type) -> list[dataclasses.Field[Any]]:
-    """Return the fields in the order of the help: those a class declares itself first, then those of its bases."""
+    """Return the fields in the order of the help: the class's own first, then those of its bases."""
     names = [name for owner in kind.__mro__ for name in inspect.get_annotations(owner)]
     return sorted(_fields(kind), key=lambda field: names.index(field.name))
 

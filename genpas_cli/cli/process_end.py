@@ -1,4 +1,5 @@
-"""How the process ends when a signal or the reader of its stdout ends it. Light: it stands before all other imports."""
+"""How the process ends when a signal or the reader of its stdout ends it. It imports little, because it runs before all
+other imports."""
 
 from __future__ import annotations
 
@@ -20,8 +21,7 @@ _MACHINE = 3
 def outermost() -> Iterator[None]:
     """Handle Ctrl-C, SIGTERM and SIGHUP, and a reader that went away outside of our commands.
 
-    Typer would end in its own ways: it takes Ctrl-C in silence, and a reader that has read enough of `--help` for a
-    failure.
+    Typer handles both differently: it ends silently on Ctrl-C, and treats a pipe closed after `--help` as a failure.
     """
     came.clear()
 
@@ -40,14 +40,14 @@ def outermost() -> Iterator[None]:
                 give_up_stdout()
                 sys.exit(0)
             raise
-        except Exception as error:  # noqa: BLE001  # what a command raises is handled there: this is how it began
+        except Exception as error:  # noqa: BLE001  # raised before `exit_codes` could handle it
             sys.stderr.write(f"error: genpas cannot start: {type(error).__name__}: {one_line(str(error))}\n")
             sys.exit(_MACHINE)
 
 
 @contextmanager
 def leaving_requests_behind() -> Iterator[None]:
-    """End the process at once where a request to object storage is under way that nobody waits for: Arrow would."""
+    """Exit at once if a request to object storage is still open that nobody waits for; Arrow would wait for it."""
     try:
         yield
     except SystemExit as leaving:
@@ -62,15 +62,14 @@ def leaving_requests_behind() -> Iterator[None]:
 
 @contextmanager
 def _handled_by(end: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have Ctrl-C, and the signals by which a system ends a process, end the block, unless they are ignored.
-
-    Ctrl-C too is noted in `came`: a library that it interrupts may make an error of its own of it.
+    """Let Ctrl-C, SIGTERM and SIGHUP end the block, unless they are ignored. Each is recorded in `came`, because a
+    library that is interrupted may raise an error of its own instead.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     usual = (signal.SIG_DFL, signal.default_int_handler)
     added, ending = [number for number, handler in before.items() if handler in usual], set(ENDING)
     try:
-        with suppress(ValueError):  # not the main thread: handlers are not ours to set
+        with suppress(ValueError):  # only the main thread may set handlers
             for number in added:
                 signal.signal(number, end)
                 ENDING.add(number)
@@ -83,7 +82,7 @@ def _handled_by(end: Callable[[int, FrameType | None], None]) -> Iterator[None]:
 
 
 def _say_interrupted() -> None:
-    """Say it, unless nobody listens any more; a second signal comes too late to change anything."""
+    """Print the message unless stderr is closed; a second signal has no further effect."""
     with suppress(ValueError):
         for number in ENDING:
             signal.signal(number, signal.SIG_IGN)
@@ -95,5 +94,5 @@ def _say_interrupted() -> None:
 
 
 def give_up_stdout() -> None:
-    """Send what is left for stdout nowhere: Python flushes it once more on exit, and would fail again, with words."""
+    """Discard what is left for stdout: Python flushes it again on exit, and would fail again with a message."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Jobs that take so long that they can be stopped and go on."""
+"""The tip that long jobs print when they are stopped: how to resume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Resume = Annotated[
 
 @contextmanager
 def told_to_resume() -> Iterator[None]:
-    """Tell whoever stops such a job how it goes on."""
+    """On an interrupt, tell the user how to resume the job."""
     try:
         yield
     except KeyboardInterrupt:

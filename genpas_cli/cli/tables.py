@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 MARK = "*"
-"""Stands behind the better figure: seen without colour, and by who hears the table read."""
+"""Marks the better figure, so that it is visible without colour and to screen readers."""
 
 _FOUR_DIGITS = 1000
 
@@ -96,7 +96,7 @@ def _number(value: float | None) -> str:
 
 
 def print_csv(report: StatsReport) -> None:
-    """Print one row per strategy, the figures that are numbers or texts, on stdout."""
+    """Print one CSV row per strategy on stdout, with the figures that are numbers or texts."""
     columns = ([] if report.measured is None else [report.measured]) + report.strategies
     keys = [figure.key for figure in shown_in(StrategyFigures, Shown.CSV)]
     writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -152,7 +152,7 @@ def print_search(report: TuneReport) -> None:
 
 
 def print_trained(report: TuneReport) -> None:
-    """Print what models have made of the first configurations of a search."""
+    """Print the accuracy of the models trained on the first configurations of a search."""
     out = console.stdout()
     trained = report.trained or []
     table = console.table("strategy", "validation NDCG@10", "by seed")

@@ -1,1 +1,1 @@
-"""What a report says: its figures as data, rules over them, and the HTML page."""
+"""The HTML pages: of `stats`, `tune` and `compare`."""

@@ -18,18 +18,18 @@ from genpas_cli.runtime.text.wording import percent
 Looks = Mapping[str, Look]
 
 _DECADES = 3.5
-"""From so many on, a logarithmic axis shows powers of ten alone."""
+"""Number of ticks from which a logarithmic axis shows only powers of ten."""
 _WIDE = 60
-"""Lengths beyond this get a logarithmic axis."""
+"""Input length from which the axis is logarithmic."""
 STEPS = 9
-"""`--h0` to `--h8` of the style sheet, weak to strong."""
+"""Number of heat colours: `--h0` to `--h8` of the style sheet, weak to strong."""
 _STRONG = 5
-"""The step from where text on it takes the other ink."""
+"""First step on which text needs the light ink."""
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{n}th" for n in range(4, 11)))
 
 
 def popularity_curves(canvas: Canvas, curves: Sequence[PopularityCurve], looks: Looks) -> Html:
-    """Draw how targets fall on the items, the most popular first."""
+    """Draw the share of targets of each item, the most popular first."""
     rows = [
         {"x": rank, "y": mass, "name": curve.name,
          "words": f"{curve.name}: {percent(mass)} of targets on the {count(rank)} most popular items"}
@@ -49,7 +49,7 @@ def popularity_curves(canvas: Canvas, curves: Sequence[PopularityCurve], looks: 
 
 
 def popularity_differences(canvas: Canvas, curves: Sequence[PopularityCurve], looks: Looks) -> Html:
-    """Draw the same curves less the one of what is held out; "" if none is, or ranks differ."""
+    """Draw the same curves minus that of the held-out targets; "" if nothing is held out or the ranks differ."""
     held_out = next((curve for curve in curves if curve.name in HELD_OUT), None)
     others = [curve for curve in curves if curve.name not in HELD_OUT and held_out and curve.rank == held_out.rank]
     if held_out is None or not others:
@@ -98,7 +98,7 @@ def input_lengths(canvas: Canvas, series: Sequence[StrategyFigures], looks: Look
 
 
 def sequence_lengths(canvas: Canvas, series: Sequence[StrategyFigures], looks: Looks) -> Html:
-    """Draw how much of the pairs comes from sequences up to a length."""
+    """Draw the share of pairs that come from sequences up to a given length."""
     rows, told = [], []
     for figures in series:
         up_to, median = 0.0, None
@@ -129,7 +129,7 @@ def _span(each: Bin) -> str:
 
 
 def _lines(rows: Rows, looks: Looks, titles: tuple[str, str], *, log: bool) -> Drawn:
-    """Return lines of the series, with points to point at that show when they are."""
+    """Return the lines of the series, with points that appear under the mouse."""
     import altair as alt
 
     scale: dict[str, Any] = {"type": "log", "nice": False} if log else {"zero": False, "nice": False}
@@ -152,7 +152,7 @@ def _lines(rows: Rows, looks: Looks, titles: tuple[str, str], *, log: bool) -> D
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Return 1, 2, 5, 10, ... of a range; over many decades their powers of ten alone."""
+    """Return the ticks 1, 2, 5, 10, ... within a range; over many decades only powers of ten."""
     decades = math.log10(high / low)
     steps = (1, 2, 5) if decades < _DECADES else (1,)
     ticks = (step * 10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -161,7 +161,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 
 def by_name(channel: str, looks: Looks, values: Sequence[Any]) -> Any:
-    """Return the encoding of a channel by the name of the series; legends are markup of the page."""
+    """Return the encoding of a channel by series name, without a legend: the page has its own."""
     import altair as alt
 
     classes = {
@@ -178,7 +178,7 @@ def colours(looks: Looks, channel: str = "color") -> Any:
 def popularity_tenths(
     canvas: Canvas, held_out: Sequence[float] | None, series: Sequence[StrategyFigures], looks: Looks
 ) -> Html:
-    """Draw the share of targets on each tenth of the items: test as bars, strategies as their shapes side by side."""
+    """Draw the share of targets in each tenth of the items: the test split as bars, strategies as markers."""
     import altair as alt
 
     shown = [figures for figures in series if figures.popularity_deciles is not None]
@@ -205,7 +205,7 @@ def popularity_tenths(
 
 
 def _tenths(name: str, shares: Sequence[float], place: float) -> list[dict[str, Any]]:
-    """Return rows of shares by tenths; `place` is where in the width of a tenth they stand, 0..1."""
+    """Return rows of shares by tenth; `place` is the horizontal position within a tenth, 0..1."""
     return [
         {"x": tenth - 0.45 + 0.9 * place, "end": tenth + 0.45, "y": share, "name": name,
          "words": f"{name}: {percent(share)} of targets on the {_ORDINALS[tenth - 1]} tenth of the items"}
@@ -214,7 +214,7 @@ def _tenths(name: str, shares: Sequence[float], place: float) -> list[dict[str, 
 
 
 def target_positions(canvas: Canvas, series: Sequence[StrategyFigures]) -> Html:
-    """Draw where in its sequence a target stands: a row a strategy, a cell a tenth."""
+    """Draw the position of targets in their sequence: one row per strategy, one cell per tenth."""
     import altair as alt
 
     shown = [(each.name, each.target_position_histogram) for each in series if each.target_position_histogram]
@@ -243,7 +243,7 @@ def target_positions(canvas: Canvas, series: Sequence[StrategyFigures]) -> Html:
 
 
 def heat_step(strength: float) -> int:
-    """Return the step of a heat map for a strength of 0..1: finer where it is weak."""
+    """Return the heat-map step of a strength in 0..1; steps are narrower at the weak end."""
     return min(int(STEPS * max(strength, 0.0) ** 0.5), STEPS - 1)
 
 

@@ -1,4 +1,4 @@
-"""What brings charts into a page: Altair describes them, and the page carries what draws them."""
+"""Puts charts into a page: Altair describes them, and the page contains the scripts that draw them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from genpas_cli.report import theme
 from genpas_cli.report.markup import Html, tag
 
 Rows = Sequence[Mapping[str, Any]]
-"""The data of a chart. `words` is what a point says of itself when it is pointed at."""
+"""The rows of a chart. `words` is the tooltip of a point."""
 
 Drawn = Any
-"""A chart of Altair, which is imported only where one is made."""
+"""An Altair chart; Altair is imported only where a chart is made."""
 
 HEIGHT = 260
 ROW = 34
-"""Of a chart whose rows are strategies."""
+"""Height of a chart with one row per strategy."""
 
 
 @cache
 def runtime() -> str:
-    """Return the JavaScript that draws: Vega, Vega-Lite and Vega-Embed, bundled by vl-convert with what they need."""
+    """Return the JavaScript that draws charts: Vega, Vega-Lite and Vega-Embed, bundled by vl-convert."""
     import altair as alt
     import vl_convert
 
@@ -34,7 +34,7 @@ def runtime() -> str:
 
 
 class Caption(NamedTuple):
-    """What stands above a chart."""
+    """The text above a chart."""
 
     heading: str
     reading: str
@@ -42,7 +42,7 @@ class Caption(NamedTuple):
 
 
 def chart(rows: Rows) -> Drawn:
-    """Return an empty chart of this data; what is infinite is left out of it."""
+    """Return an empty chart of this data, without infinite values."""
     import altair as alt
 
     values = [{key: _finite(value) for key, value in row.items()} for row in rows]
@@ -53,15 +53,15 @@ def scale(values: Iterable[Any], padding: int) -> Any:
     """Return the scale of an axis from the least value to the greatest, with some room beyond both.
 
     Args:
-        values: that are drawn; what is no finite number takes no part.
-        padding: room at either end, in pixels.
+        values: the drawn values; those that are not finite are ignored.
+        padding: space at either end, in pixels.
     """
     import altair as alt
 
     known = [value for value in values if isinstance(value, int | float) and math.isfinite(value)]
     if not known or not math.isclose(min(known), max(known), rel_tol=1e-9, abs_tol=1e-12):
         return alt.Scale(zero=False, padding=padding)
-    # Of a single value Vega makes an axis with one tick, and writes 0 at it.
+    # For a single value Vega makes an axis with one tick, labelled 0.
     room = abs(known[0]) / 10 or 1.0
     return alt.Scale(zero=False, domain=[known[0] - room, known[0] + room])
 
@@ -71,7 +71,7 @@ def _finite(value: Any) -> Any:
 
 
 class Canvas:
-    """Collects the charts of one page; what it returns goes to where each is to stand."""
+    """Collects the charts of one page; each method returns the markup to place where its chart belongs."""
 
     def __init__(self) -> None:
         self._specs: dict[str, Any] = {}
@@ -79,7 +79,7 @@ class Canvas:
     def figure(
         self, name: str, caption: Caption, drawn: Drawn, description: str, *, legend: str = "", below: str = ""
     ) -> Html:
-        """Add a chart with its caption, and what it shows for those who cannot see it."""
+        """Add a chart with a caption and a text alternative."""
         return tag(
             "figure",
             tag("figcaption", tag("h3", caption.heading), tag("p", caption.reading)),
@@ -89,14 +89,14 @@ class Canvas:
         )
 
     def bare(self, name: str, drawn: Drawn, description: str) -> Html:
-        """Add a chart without heading, of a figure that has several."""
+        """Add a chart without a heading, for a figure that contains several."""
         spec = drawn.properties(width="container")
         as_json = spec.configure(**theme.config()).to_dict()
-        del as_json["$schema"]  # an address, which nothing here is to hold
+        del as_json["$schema"]  # a URL, and the page must contain none
         assert name not in self._specs
         self._specs[name] = as_json
         height = f"min-height:{drawn.height}px" if isinstance(getattr(drawn, "height", None), int) else None
-        # Vega gives its own element a role and a label, so ours stand on one around it.
+        # Vega sets the role and label of its own element, so ours go on the element around it.
         inner = tag("div", id=name, aria_hidden="true")
         return tag("div", inner, class_="chart", role="img", aria_label=description, style=height)
 

@@ -15,7 +15,7 @@ _MANY_TIED = 0.05
 _MANY_COLD = 0.05
 _SEES_THE_FUTURE = 0.1
 _LONG = 14
-"""Characters of a value from where it is written smaller."""
+"""Length in characters from which a value is set in smaller type."""
 
 
 def health_panel(data: DataFigures) -> Html:
@@ -34,7 +34,7 @@ def health_panel(data: DataFigures) -> Html:
 
 
 def _facts(data: DataFigures) -> Iterator[tuple[Figure, str, str]]:
-    """Yield each figure of the panel with its value and what follows it; what is held out, only if anything is."""
+    """Yield each figure of the panel with its value and its note; held-out figures only if something is held out."""
     values = {
         key: _written(figure, getattr(data, key)) for key, figure in figures_in(DataFigures).items()
         if figure.shown & (Shown.PAGE | Shown.CHECK)
@@ -74,7 +74,7 @@ def _warnings(data: DataFigures) -> Iterator[str]:
 
 
 def held_out_words(data: DataFigures) -> str:
-    """Return in words what is held out."""
+    """Describe the held-out interactions in words."""
     held_out = {name: data.split.get(name, 0) for name in ("validation", "test")}
     train = f"{count(data.split.get('train', data.interactions))} interactions are for training"
     if not any(held_out.values()):

@@ -1,4 +1,4 @@
-"""Maps over α and β: a cell a pair of biases, stronger where it is better, marks of some cells by shape."""
+"""Heat maps over α and β: one cell per pair of biases, stronger where it is better; some cells carry marks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Biases = tuple[float | str, float | str]
 _CELL = 26
 
 _LOOKS = {"ring": (DISC, 330, False), "diamond": (DIAMOND, 170, False), "star": (STAR, 55, True)}
-"""Shape, size and whether it is filled: one fits into the other where a cell has several."""
+"""Shape, size and whether it is filled; the sizes nest, so that a cell can carry several marks."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Cells that are marked by one shape."""
+    """The cells marked with one shape."""
 
     shape: Literal["ring", "diamond", "star"]
     meaning: str
@@ -33,7 +33,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Measure:
-    """What the cells of a map, or of several that share their colours, show."""
+    """The value that the cells of one or several maps show, and its colour scale."""
 
     name: str
     write: Callable[[float], str]
@@ -42,7 +42,7 @@ class Measure:
     high: float
 
     def step(self, value: float) -> int:
-        """Return how strong a value is drawn, 0 to 8: steps are narrow near the best and wide far from it."""
+        """Return the colour step of a value, 0 to 8; steps are narrow near the best value and wide far from it."""
         if not math.isfinite(value):
             return 0
         span = self.high - self.low
@@ -50,7 +50,7 @@ class Measure:
         return STEPS - 1 - min(int(STEPS * max(worse, 0.0) ** 0.5), STEPS - 1)
 
     def ends(self) -> tuple[str, str]:
-        """Return what the weak and the strong end mean."""
+        """Return the labels of the weak and the strong end of the scale."""
         worst, best = (self.high, self.low) if self.better == "lower" else (self.low, self.high)
         return f"{self.write(worst)} (worst)", f"{self.write(best)} (best)"
 
@@ -64,7 +64,7 @@ def measure(
 
 
 def drawn_map(values: dict[Biases, float], measured: Measure, marks: Sequence[Mark]) -> Drawn:
-    """Return the map of values by α and β."""
+    """Return the heat map of values by α and β."""
     import altair as alt
 
     shown = [mark for mark in marks if any(place in values for place in mark.places)]
@@ -105,13 +105,13 @@ def _cell(place: Biases, value: float, measured: Measure, marks: Sequence[Mark])
 
 
 def map_legend(measured: Measure, marks: Sequence[Mark]) -> Html:
-    """Return what the colours and the marks of maps mean."""
+    """Return the legend of the colours and marks."""
     shapes = {mark.meaning: (_LOOKS[mark.shape][0]) for mark in marks if mark.places}
     return join([steps_legend(*measured.ends(), STEPS), mark_legend(shapes)])
 
 
 def described(values: dict[Biases, float], measured: Measure) -> str:
-    """Return what a map shows, for those who cannot see it."""
+    """Return the text alternative of a map."""
     pick = min if measured.better == "lower" else max
     (alpha, beta), best = pick(values.items(), key=lambda item: item[1])
     return (
@@ -121,7 +121,7 @@ def described(values: dict[Biases, float], measured: Measure) -> str:
 
 
 def as_table(values: dict[Biases, float], measured: Measure) -> Html:
-    """Return the figures of a map, folded away."""
+    """Return the values of a map as a collapsed table."""
     alphas, betas = (sorted({place[at] for place in values}, key=float) for at in (0, 1))
     rows = [
         row(exponent(beta), *(measured.write(values[a, beta]) if (a, beta) in values else "" for a in alphas))

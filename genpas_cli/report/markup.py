@@ -1,4 +1,4 @@
-"""HTML in small pieces: whatever is no `Html` yet is escaped when it is put into an element."""
+"""Builds HTML: text that is not `Html` is escaped when it is put into an element."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _VOID = frozenset({"br", "hr", "meta"})
 
 
 class Html(str):
-    """Text that is markup already."""
+    """Text that is already markup."""
 
     __slots__ = ()
 
 
 def join(parts: Iterable[str], between: str = "") -> Html:
-    """Return the parts one after another, each escaped unless it is markup."""
+    """Join the parts, escaping each that is not markup."""
     return Html(between.join(part if isinstance(part, Html) else html.escape(part) for part in parts))
 
 
@@ -23,10 +23,10 @@ def tag(name: str, /, *children: str, **attributes: str | bool | None) -> Html:
     """Return an element.
 
     Args:
-        name: of the element.
+        name: the element's name.
         children: texts, which are escaped, and markup.
-        attributes: their values, which are escaped; `_` in a name stands for `-`, and one at its end for nothing
-            (`class_`). Those that are None or False are left out.
+        attributes: values are escaped; `_` in a name becomes `-`, and a trailing `_` is dropped (`class_`). Attributes
+        that are None or False are left out.
     """
     written = []
     for key, value in attributes.items():
@@ -40,21 +40,21 @@ def tag(name: str, /, *children: str, **attributes: str | bool | None) -> Html:
 
 
 def table(head: Sequence[str], body: Iterable[str], caption: str) -> Html:
-    """Return a table in a box of its own to scroll in: a caption, one row of headings, rows."""
+    """Return a table in a scrollable box: a caption, one row of headings, and rows."""
     headings = tag("tr", *(tag("th", text, scope="col") for text in head))
     whole = tag("table", tag("caption", tag("span", caption)), tag("thead", headings), tag("tbody", *body))
-    # Can be focused, or nobody could scroll it by keyboard.
+    # Focusable, so that it can be scrolled by keyboard.
     return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
 def row(heading: str, *cells: str, class_: str | None = None) -> Html:
-    """Return a row of a table; a cell that is no `td` yet becomes one."""
+    """Return a table row; cells that are not yet `td` elements become such."""
     wrapped = (cell if isinstance(cell, Html) and cell.startswith("<td") else tag("td", cell) for cell in cells)
     return tag("tr", tag("th", heading, scope="row"), *wrapped, class_=class_)
 
 
 def section(anchor: str, heading: str, *children: str) -> Html:
-    """Return a section with its heading; "" if nothing is in it."""
+    """Return a section with its heading; "" if it is empty."""
     if not any(children):
         return Html("")
     return tag("section", tag("h2", heading, id=f"{anchor}-heading"), *children, id=anchor,

@@ -1,4 +1,4 @@
-"""HTML reports: one file that needs nothing else, no network and no server."""
+"""Writes HTML reports: a single file that needs no network and no server."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from genpas_cli.runtime.machine import disk_error
 
 _GENERATOR = "genpas"
 _MARK = f'<meta name="generator" content="{_GENERATOR}">'.encode()
-"""What an existing page is known by."""
+"""The mark by which an existing page of ours is recognised."""
 
 
 def write_page(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
     """Write a page; a file of that name is replaced when the new one is complete.
 
     Args:
-        path: where to.
-        title: text.
+        path: the file.
+        title: of the page.
         body: returns what is on the page, with its charts on the canvas.
 
     Raises:
@@ -42,11 +42,11 @@ def write_page(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
 
 
 def check_page(path: Path) -> None:
-    """Tell, before any work is done, whether a page can be written.
+    """Check, before any work is done, that a page can be written.
 
     Raises:
         MachineError: the extra `report` is missing.
-        UsageError: something else has this name.
+        UsageError: a file that is not one of our pages has this name.
     """
     check_extra("an HTML report", "report")
     refuse_existing(path, force=True, foreign=_foreign_page, option="--html")
@@ -88,7 +88,7 @@ def _page(title: str, body: Html, canvas: Canvas) -> str:
 
 
 def _policy(scripts: list[str]) -> str:
-    """Return the page's own prohibition of everything but its two scripts, which may make functions (Vega does)."""
+    """Return a content security policy that allows only the page's two scripts; Vega needs `unsafe-eval`."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return f"default-src 'none'; script-src {allowed} 'unsafe-eval'; style-src 'unsafe-inline'"

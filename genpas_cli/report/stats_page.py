@@ -1,4 +1,4 @@
-"""The page of `genpas stats`: what it says, from top to bottom."""
+"""The page of `genpas stats`, from top to bottom."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _said(text: Html) -> Html:
 
 
 def _in_short(report: StatsReport) -> Iterator[Html]:
-    """Yield what a reader with ten seconds should know."""
+    """Yield the summary for a reader who has ten seconds."""
     if report.fair_draw is not None:
         yield join(["These shards are ", tag("strong", "" if report.fair_draw.fair else "not ", "a fair draw"), "."])
     if len(report.strategies) < 2:  # noqa: PLR2004  # nothing to compare
@@ -96,7 +96,7 @@ def _strategies(report: StatsReport, canvas: Canvas) -> Iterator[Html]:
 
 
 def _series(report: StatsReport) -> list[StrategyFigures]:
-    """Return what the charts show: all strategies, and the shards under a name of their own."""
+    """Return the series of the charts: all strategies, and the shards under a name of their own."""
     if report.measured is None:
         return report.strategies
     return [*report.strategies, replace(report.measured, name="these shards")]

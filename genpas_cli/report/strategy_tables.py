@@ -1,4 +1,4 @@
-"""Tables of strategies on the HTML page: figures side by side, finite draws, shards and the tests of a fair draw."""
+"""Tables of the HTML page: strategies side by side, finite draws, measured shards and the tests of a fair draw."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ROWS = sorted(shown_in(StrategyFigures, Shown.PAGE), key=lambda figure: _GROUPS
 
 
 def strategy_table(strategies: Sequence[StrategyFigures], looks: Looks) -> Html:
-    """Return all figures, a strategy a column, the better one of each marked by a star and bold."""
+    """Return all figures, one column per strategy, with the better value of each row in bold and starred."""
     head = ["figure", *(join([swatch(looks[each.name]), tag("span", each.name)]) for each in strategies)]
     biases = (f"{exponent(each.alpha)}, {exponent(each.beta)}, {exponent(each.gamma)}" for each in strategies)
     body, group = [row("α, β, γ", *biases)], PAIRS
@@ -40,7 +40,7 @@ def strategy_table(strategies: Sequence[StrategyFigures], looks: Looks) -> Html:
 
 
 def meanings(similarity: str) -> Html:
-    """Return what each figure means, folded away."""
+    """Return the meaning of each figure, collapsed."""
     listed = (tag("dt", figure.title) + tag("dd", figure.meaning) for figure in _ROWS if figure.group != PAIRS)
     return tag(
         "details", tag("summary", "What each figure means"), tag("dl", *map(Html, listed), class_="meanings"),
@@ -66,12 +66,12 @@ def titled(figure: Figure) -> Html:
 
 
 def star() -> Html:
-    """Return the sign of the better figure, with a word for those who do not see it."""
+    """Return the mark of the better value, with a text for screen readers."""
     return join([tag("span", "★ ", aria_hidden="true"), tag("span", "best: ", class_="unseen")])
 
 
 def draws(canvas: Canvas, strategies: Sequence[StrategyFigures], looks: Looks) -> Html:
-    """Draw what a finite draw gives beside p itself: a chart a figure."""
+    """Draw one chart per figure: its value for finite draws next to that of p itself."""
     figures = [
         figure for figure in shown_in(TargetFigures, Shown.PAGE_DRAWS)
         if all(getattr(each, figure.key) is not None for each in strategies)
@@ -100,7 +100,7 @@ def _draw_chart(
     x = alt.X("value:Q", title=figure.title, scale=scale([row["value"] for row in rows], 10), axis=axis)
     lines = base.mark_rule(color="var(--line)", strokeWidth=3).encode(x=alt.X("min(value):Q"), x2="max(value):Q")
     shape = alt.Shape("kind:N", legend=None, scale=alt.Scale(domain=list(kinds), range=list(kinds.values())))
-    # Outlines, p itself the largest: what falls on one point is seen one inside the other.
+    # Outlines, with p itself the largest, so that coinciding points stay visible inside each other.
     size = alt.Size("kind:O", legend=None, scale=alt.Scale(domain=list(kinds), range=[190, *[70] * (len(kinds) - 1)]))
     points = base.mark_point(strokeWidth=2, opacity=1, fill="transparent").encode(
         x=x, shape=shape, size=size, stroke=colours(looks, "stroke"), tooltip="words:N",
@@ -117,7 +117,7 @@ def _better(figure: Figure) -> str:
 
 
 def measured_table(measured: StrategyFigures, should: StrategyFigures | None, draw: str | None) -> Html:
-    """Return what the shards hold beside what their strategy should give: of p itself, and in a draw of its size."""
+    """Return the figures of the shards next to those of p itself, and to those expected of a draw of this size."""
     drawn = None
     if should is not None:
         drawn = next((each for each in should.drawn if each.draw == draw), should.drawn[0] if should.drawn else None)
@@ -133,7 +133,7 @@ def measured_table(measured: StrategyFigures, should: StrategyFigures | None, dr
 
 
 def fair_draw(figures: FairDrawFigures) -> Html:
-    """Return the verdict and the tests."""
+    """Return the verdict on the draw and its tests."""
     verdict = (
         "✓ The shards are a fair draw"
         if figures.fair

@@ -1,7 +1,7 @@
-"""What strategies look like, in charts and in legends: a colour, a dash and a shape each, so that no one needs colour.
+"""The look of strategies in charts and legends.
 
-Colours are CSS variables, which SVG takes as it takes names of colours: light and dark are the style sheet's matter,
-and a chart follows them at once.
+Each has a colour, a dash and a shape, so that colour is not needed to tell them apart. Colours are CSS variables, so
+that charts follow the light or dark style sheet at once.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from genpas_cli.report.markup import Html, join, tag
 
 COLOURS = 8
-"""`--s0` to `--s7` of the style sheet."""
+"""Colours of strategies: `--s0` to `--s7` of the style sheet."""
 
 LINE, WIDE_LINE = 2.2, 3.5
-"""Widths of a strategy's line and of what is held out."""
+"""Line widths of a strategy and of a held-out split."""
 
 HELD_OUT = ("test", "validation")
-"""Names of distributions that are no strategy: drawn in ink."""
+"""Names of the distributions that are not strategies; they are drawn in the text colour."""
 
 _DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [12, 4], [4, 2], [6, 2, 2, 2, 2, 2], [1, 3])
 _SQUARE = "M-.8,-.8H.8V.8H-.8Z"
@@ -37,7 +37,7 @@ DISC = _SHAPES[0]
 
 
 class Look(NamedTuple):
-    """How one series is drawn."""
+    """The look of one series."""
 
     name: str
     colour: str
@@ -47,7 +47,7 @@ class Look(NamedTuple):
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """Return how each series is drawn; colours, dashes and shapes come round at different turns."""
+    """Return the look of each series; the cycles of colours, dashes and shapes have different lengths."""
     made: dict[str, Look] = {}
     strategies = 0
     for name in names:
@@ -62,7 +62,7 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 
 def swatch(look: Look, *, line: bool = True) -> Html:
-    """Return the line and the shape of a series, or the shape alone, for a legend."""
+    """Return the legend symbol of a series: its line and shape, or only its shape."""
     dash = " ".join(map(str, look.dash))
     drawn = tag("path", d="M1,8H35", stroke=look.colour, stroke_width=str(look.width),
                stroke_dasharray=None if look.dash == [1, 0] else dash)  # fmt: skip
@@ -72,7 +72,7 @@ def swatch(look: Look, *, line: bool = True) -> Html:
 
 
 def legend(shown: Iterable[Look], *, lines: bool = True) -> Html:
-    """Return a legend of series, which wraps where it is narrow."""
+    """Return a legend of series, which wraps when space is narrow."""
     return tag("ul", *(tag("li", swatch(look, line=lines), look.name) for look in shown), class_="legend")
 
 

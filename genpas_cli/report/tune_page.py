@@ -1,4 +1,4 @@
-"""The page of `genpas tune`: the winner, maps of what was searched, and the ranking."""
+"""The page of `genpas tune`: the winner, maps of the search, and the ranking."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _maps(report: TuneReport, canvas: Canvas) -> Html:
 
 
 def _place(each: Configuration) -> Biases | None:
-    """Return where a configuration stands on a map; None for a rule that is no power of α and β."""
+    """Return the cell of a configuration on a map; None if its kernels are not powers with an α and a β."""
     return None if each.alpha is None or each.beta is None else (each.alpha, each.beta)
 
 
@@ -204,12 +204,12 @@ def _tradeoff(report: TuneReport, canvas: Canvas) -> Html:
 
 
 def _inputs(each: Configuration) -> str:
-    """Return what its inputs are called, by which A / D compares."""
+    """Return the label of its input kernel; A / D compares only within one."""
     return each.name if each.gamma is None else f"γ = {exponent(each.gamma)}"
 
 
 def _points(configurations: Sequence[Configuration], among: Sequence[Configuration]) -> Any:
-    """Return a point for each configuration, on the axes of all: the layers of a chart have one scale."""
+    """Return one point per configuration, with the axes of all: the layers of a chart share one scale."""
     import altair as alt
 
     rows = [

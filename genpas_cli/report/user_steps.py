@@ -1,4 +1,4 @@
-"""The three steps of GenPAS drawn for one real user, a row a strategy."""
+"""Draws the three steps of GenPAS for one real user, one row per strategy."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _bar(position: int, p: float, words: str) -> dict[str, float | str]:
 
 
 def _weight(steps: StepsOfUser, look: Look, heaviest: float) -> Html:
-    """Return a bar for how much the user weighs, with the mean user's end marked."""
+    """Return a bar for the user's sampling weight, with the mean user's weight marked."""
     width, mean = 100 * steps.sequence / heaviest, 100 / heaviest
     bar = tag("rect", x="0", y="4", width=f"{width:.2f}", height="12", fill=look.colour)
     line = tag("path", d=f"M{mean:.2f},0V20", stroke="var(--ink)", stroke_width="2", stroke_dasharray="3 2",
@@ -74,14 +74,14 @@ def _weight(steps: StepsOfUser, look: Look, heaviest: float) -> Html:
 
 
 def _bars(rows: Sequence[dict[str, float | str]], n: int, look: Look, target: str) -> Drawn:
-    """Return bars over the positions 1..n of the sequence; the position of the target, if any, is marked by a `T`."""
+    """Return bars over positions 1..n of the sequence; `T` marks the position of the target, if any."""
     import altair as alt
 
     positions = [str(position) for position in range(1, n + 1)]
     x = alt.X("x:O", title="position", scale=alt.Scale(domain=positions),
               axis=alt.Axis(labelAngle=0, labelOverlap=True, ticks=False))  # fmt: skip
     y = alt.Y("y:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="~%", values=[0, 0.5, 1]))
-    # A bar of 2% is still to be seen and pointed at.
+    # At least 2% high, so that a bar can be seen and hovered.
     layers = [chart(rows).mark_bar(color=look.colour, minBandSize=2).encode(x=x, y=y),
               chart(rows).mark_bar(opacity=0).encode(x=x, y=alt.datum(1), tooltip="words:N")]  # fmt: skip
     if target:

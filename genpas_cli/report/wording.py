@@ -1,4 +1,4 @@
-"""How figures are written for a reader, and which of several is the better one."""
+"""Formats figures for readers, and finds the better of several values."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ MISSING = "–"
 
 
 def count(value: float) -> str:
-    """Return a whole number with its thousands apart."""
+    """Format an integer with thousands separators."""
     return f"{value:,.0f}"
 
 
 def decimals(digits: int) -> Callable[[float], str]:
-    """Return what writes numbers with so many decimals, their thousands apart."""
+    """Return a function that formats numbers with a given number of decimals and thousands separators."""
     return lambda value: f"{value:z,.{digits}f}"
 
 
 def exponent(value: float | str | None) -> str:
-    """Return a bias as people write it: ∞ and −∞, no trailing zeros."""
+    """Format a bias as people write it: ∞ and −∞, no trailing zeros."""
     if value is None:
         return MISSING
     number = float(value)
@@ -37,24 +37,24 @@ STRATEGY = figures_in(StrategyFigures)
 
 
 def written(figure: Figure, value: float | None) -> str:
-    """Return a figure's value as the page shows it."""
+    """Format a figure's value for the page."""
     if value is None or not math.isfinite(value):
         return MISSING
     return percent(value, figure.digits) if figure.is_share else decimals(figure.digits)(value)
 
 
 def best_places(values: Sequence[float | None], better: str) -> set[int]:
-    """Return the places of the better values; none where there is one value, or all are alike.
+    """Return the indices of the better values; none if there is only one value, or all are equal.
 
     Args:
-        values: None and what is infinite take no part.
+        values: None and infinite values are ignored.
         better: `lower` or `higher`.
     """
     known = [value for value in values if value is not None and math.isfinite(value)]
-    if len(known) < 2:  # noqa: PLR2004  # one alone is not the better one
+    if len(known) < 2:  # noqa: PLR2004  # a single value is not better than another
         return set()
     best = min(known) if better == "lower" else max(known)
-    # What differs by rounding alone is as good.
+    # Values that differ only by rounding are equal.
     places = {
         at for at, value in enumerate(values)
         if value is not None and math.isclose(value, best, rel_tol=1e-9, abs_tol=1e-12)
@@ -63,5 +63,5 @@ def best_places(values: Sequence[float | None], better: str) -> set[int]:
 
 
 def best_of(figure: Figure, values: Sequence[float | None]) -> set[int]:
-    """Return the places of the better figure; none where no side is better, or all are alike."""
+    """Return the indices of the better values of a figure; none if it has no better side, or all are equal."""
     return set() if figure.better is None else best_places(values, figure.better)

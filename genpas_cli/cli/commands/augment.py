@@ -143,7 +143,7 @@ def _tell(report: AugmentReport, options: AugmentOptions, *, json: bool) -> None
 
 
 def _check_spark(given: dict[str, object]) -> None:
-    """Raise UsageError for options that the Spark engine has no use for, by name."""
+    """Raise UsageError that names an option which the Spark engine cannot use."""
     if unfit := next((name for name, value in given.items() if value), None):
         raise UsageError(f"{unfit} is not known to the Spark engine", tip="Leave it out, or use --engine local.")
 
@@ -160,7 +160,7 @@ def _by_spark(
 
 
 def _check_stream(given: dict[str, object]) -> None:
-    """Raise UsageError for options that are for a directory, by name, and where nothing reads the stream."""
+    """Raise UsageError for an option that only a directory can use, and when stdout is a terminal."""
     unfit = next((name for name, value in given.items() if value), None)
     if unfit in ("--json", "--dry-run"):
         raise UsageError(f"-o - puts the pairs on stdout; {unfit} wants it too", tip="Name a directory with -o.")
@@ -178,8 +178,8 @@ def _check_stream(given: dict[str, object]) -> None:
 def _send(stream: object) -> None:
     import pyarrow as pa
 
-    # Not `with`: closing writes the end mark, by which a stream that was cut short would pass for a whole one, and
-    # waits for a reader that may have stalled.
+    # Not `with`: closing writes the end-of-stream mark, so that a truncated stream would look complete, and it waits
+    # for a reader that may have stalled.
     stdout = console.binary_stdout()
     writer = pa.ipc.new_stream(stdout, stream.schema)  # type: ignore[attr-defined]
     for batch in stream.batches:  # type: ignore[attr-defined]
@@ -217,7 +217,7 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
 
 
 def _next_of_part(output: str) -> str:
-    """Return what to do when all parts are there: parts on object storage must be copied here before."""
+    """Return the next step once all parts exist: parts on object storage must first be copied to this machine."""
     parts = f"{output.rpartition('.part-')[0]}.part-*"
     if not is_remote(output):
         return f"when all parts are there: [bold]genpas merge {console.escaped(parts)}[/bold]"

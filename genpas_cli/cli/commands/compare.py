@@ -77,7 +77,7 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
 
 
 def say_run(strategy: str, run: SeedRun) -> None:
-    """Say what one run has come to."""
+    """Print the result of one run."""
     console.say(
         f"{console.escaped(strategy)}, seed {run.seed}: validation NDCG@10 {run.validation['ndcg@10']:.4f}, best of "
         f"{run.steps:,} steps after {run.best_step:,}, {run.seconds:,.0f} s"

@@ -67,7 +67,7 @@ def train(  # noqa: PLR0913  # its parameters are the command's
 
 
 def say_round(each: Round) -> None:
-    """Say what a round of training has come to."""
+    """Print the result of one round of training."""
     shown = each.validation
     console.say(
         f"step {each.step:>6,}  loss {each.loss:.3f}  validation NDCG@10 {shown['ndcg@10']:.4f}  "

@@ -90,7 +90,7 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
 
 
 def _unused(output: str | None, training: RunsOptions, *, resume: bool, force: bool) -> str | None:
-    """Return a flag that has no meaning where nothing is trained, if one is given."""
+    """Return a given flag that has no effect without training; None if there is none."""
     machine = {field.name for field in fields(MachineOptions)}
     given = {
         "--output": output is not None, "--resume": resume, "--force": force,
