@@ -1,5 +1,7 @@
-"""How the process ends when a signal or the reader of its stdout ends it. It imports little, because it runs before all
-other imports."""
+"""How the process ends when a signal or the reader of its stdout ends it.
+
+It imports little, because it runs before all other imports.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +64,9 @@ def leaving_requests_behind() -> Iterator[None]:
 
 @contextmanager
 def _handled_by(end: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP end the block, unless they are ignored. Each is recorded in `came`, because a
-    library that is interrupted may raise an error of its own instead.
+    """Let Ctrl-C, SIGTERM and SIGHUP end the block, unless they are ignored.
+
+    Each is recorded in `came`, because a library that is interrupted may raise an error of its own instead.
     """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     usual = (signal.SIG_DFL, signal.default_int_handler)

@@ -1,1 +1,1 @@
-"""The pairs directory: cuts become Arrow batches; shards, the manifest, reading them back, the data card."""
+"""The pairs directory: gathering pairs from cuts, its shards, manifest and data card, and reading them back."""

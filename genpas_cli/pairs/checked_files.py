@@ -1,4 +1,4 @@
-"""Files of a pairs directory that are trusted by their digest, for as long as they stay as they were."""
+"""Files of a pairs directory that have been compared with their digests, and have not changed since."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AGAIN = "Make the pairs directory again with genpas augment."
 
 
 def identity_digest(manifest: Manifest) -> str:
-    """Return the SHA-256 of what a manifest says of the data set, its files' digests included, without the run."""
+    """Return the SHA-256 of a manifest without its `run`; it covers the digests of all files."""
     identity = {key: value for key, value in manifest.items() if key != "run"}
     identity["files"] = sorted(manifest["files"], key=lambda file: str(file["path"]))
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -30,8 +30,8 @@ def identity_digest(manifest: Manifest) -> str:
 class CheckedFiles:
     """The files of a pairs directory, each compared with its digest in the manifest once.
 
-    A file that was compared is known by its size, times and place on the disk from then on, and compared again only
-    where these have changed. A copy in another process (the object can be pickled) compares nothing twice.
+    After that, a file is recognised by its size, times and inode, and is compared again only if these have changed. A
+    pickled copy in another process does not compare files again.
 
     Args:
         directory: the pairs directory, here or on object storage.
@@ -47,7 +47,7 @@ class CheckedFiles:
 
     def __init__(self, directory: Location, read: Callable[[Any], Manifest] = read_manifest) -> None:
         self._directory = directory
-        # Taken before the file is read: a manifest that is replaced in between is then seen as another one.
+        # Taken before the file is read, so that a manifest which is replaced in between counts as changed.
         version = _version(directory / NAME)
         self.manifest = read(directory)
         self.identity = identity_digest(self.manifest)
@@ -55,7 +55,7 @@ class CheckedFiles:
         self._digests: dict[str, str] = {}
 
     def check(self, files: Iterable[ShardFile], *, threads: int | None = None, progress: Progress = silent) -> None:
-        """Compare these files with their digests, those that were not compared yet.
+        """Compare those of these files with their digests that have not been compared yet.
 
         Args:
             files: as the manifest lists them.
@@ -92,7 +92,7 @@ class CheckedFiles:
         self._versions[NAME] = version
 
     def check_same_file(self, path: str) -> None:
-        """Raise IntegrityError if a file that was compared has changed since; one that was not is left alone."""
+        """Raise IntegrityError if a compared file has changed since; other files are not looked at."""
         place = self._directory / path
         if path not in self._digests or (version := _version(place)) == self._versions[path]:
             return
@@ -104,7 +104,7 @@ class CheckedFiles:
         self._versions[path] = version
 
     def _compared(self, file: ShardFile) -> tuple[int, ...]:
-        """Return the version of a file that has the digest of the manifest."""
+        """Return the version of a file, after checking it against the digest in the manifest."""
         path = self._directory / file.path
         version = _version(path)
         if not version:
@@ -119,7 +119,7 @@ class CheckedFiles:
 
 
 def _version(place: Location) -> tuple[int, ...]:
-    """Return the version of a file; nothing where it is missing."""
+    """Return the version of a file; None if it is missing."""
     try:
         return file_version(place)
     except (FileNotFoundError, NotADirectoryError):

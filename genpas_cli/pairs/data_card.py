@@ -1,4 +1,4 @@
-"""The README.md of a pairs directory: a data card, with the header by which Hugging Face finds the splits."""
+"""The README.md of a pairs directory: a data card whose header tells Hugging Face datasets where the splits are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GLOBS = {"train": "data/**/train-*.parquet", "validation": "data/validation-*.p
 
 
 def write_card(directory: Path, manifest: Manifest, shards: Sequence[ShardFile]) -> ShardFile:
-    """Write the card of a pairs directory, and return how its manifest lists it."""
+    """Write the card of a pairs directory, and return its entry for the manifest."""
     path = directory / CARD
     path.write_text(data_card(manifest, shards), encoding="utf-8")
     return ShardFile(CARD, None, 0, path.stat().st_size, file_digest(path))
@@ -28,7 +28,7 @@ def data_card(manifest: Manifest, shards: Iterable[ShardFile]) -> str:
     """Return the text of the card.
 
     Args:
-        manifest: what is known of the data set.
+        manifest: of the data set.
         shards: its files.
     """
     shards = list(shards)
@@ -77,10 +77,10 @@ file; `genpas verify .` checks them.
 
 
 def _digest(shards: Iterable[ShardFile]) -> str:
-    """Return what tells these files from others.
+    """Return a digest of these files.
 
-    Hugging Face datasets knows a directory in its cache by its name and this header alone: without a digest in it, it
-    would go on giving the pairs that a directory of that name had when it was first loaded.
+    Hugging Face datasets caches a directory by its name and this header only: without a digest in the header it would
+    keep returning the pairs that were there at the first load.
     """
     listed = sorted(f"{file.sha256}  {file.path}\n" for file in shards)
     return hashlib.sha256("".join(listed).encode()).hexdigest()[:16]
@@ -89,8 +89,8 @@ def _digest(shards: Iterable[ShardFile]) -> str:
 def _paths(split: str, manifest: Manifest, shards: Iterable[ShardFile]) -> str:
     """Return the patterns of a split's files, as YAML.
 
-    What matches one pattern is read in the order of its characters. So numbers with more digits than others, from 1,000
-    epochs or 100,000 shards on, have a pattern of their own.
+    Files that match one pattern are read in alphabetical order, so numbers with more digits (from 1,000 epochs or
+    100,000 shards on) get a pattern of their own.
     """
     named = sorted((file.path for file in shards if file.split == split), key=path_order)
     lengths = list(dict.fromkeys(re.sub(r"[0-9](?=[0-9]*(/|-of-))", "?", name) for name in named))
@@ -105,7 +105,7 @@ def _source(source: dict[str, Any]) -> str:
 
 
 def _code(name: str) -> str:
-    """Return a name of somebody else's as code in Markdown: it ends neither the code nor the cell of a table."""
+    """Return a name as Markdown code that cannot end the code span or the table cell."""
     shown = one_line(name).replace("|", "\\|")
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
     return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"

@@ -1,4 +1,4 @@
-"""Pairs as figures need them: from a pairs directory, or from Parquet files that another tool has written."""
+"""Reads pairs for figures: from a pairs directory, or from Parquet files of another tool."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _SPLIT = re.compile(r"(?<![a-z])(train|validation|valid|val|dev|test)(?![a-z])")
 
 
 class PairBatch(NamedTuple):
-    """Some pairs."""
+    """A batch of pairs."""
 
     target: NDArray[np.int32]
     """Item numbers, from 1."""
     values: NDArray[np.int32]
-    """Items of all inputs, one after the other."""
+    """Items of all inputs, concatenated."""
     end: Ints
     """Index one past the last item of each input."""
     length: Ints
-    """Items of each input."""
+    """Number of items of each input."""
     cuts: Cuts | None
-    """Where the pairs were cut, if their source says so."""
+    """The cuts of the pairs, if the source has them."""
 
 
 class PairSource(Protocol):
@@ -56,7 +56,7 @@ class PairSource(Protocol):
         ...
 
     def epochs(self) -> int:
-        """Return how many data sets the training pairs are: one for each epoch."""
+        """Return the number of epochs of training pairs."""
         ...
 
     def batches(self, split: Split, epoch: int | None = None) -> Iterator[PairBatch]:
@@ -70,7 +70,7 @@ class GenpasPairs:
     Args:
         directory: the pairs directory, here or on object storage.
         threads: how many files are compared with their digests at a time; by default one per core.
-        progress: told how far that is.
+        progress: told how far the comparison is.
 
     Raises:
         DataError, IntegrityError: see `read_manifest`; or a shard is missing or is not the one that the manifest lists.
@@ -103,7 +103,7 @@ class GenpasPairs:
 
 
 class OtherPairs:
-    """Parquet files of any tool, with a column of input lists and one of targets; ids are told apart by their text.
+    """Parquet files of any tool, with a column of input lists and one of targets; ids are compared as text.
 
     Args:
         paths: files, or directories of them. A file whose name says test or validation is of that split.
@@ -134,7 +134,7 @@ class OtherPairs:
         return self._rows.get(split, 0)
 
     def epochs(self) -> int:
-        """Return one: what epochs other tools write is not known."""
+        """Return 1: files of other tools do not say which epoch they are."""
         return 1
 
     def batches(self, split: Split, epoch: int | None = None) -> Iterator[PairBatch]:  # noqa: ARG002  # see `epochs`

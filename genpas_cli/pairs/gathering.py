@@ -1,4 +1,4 @@
-"""Cuts and sequences become pairs: Arrow record batches with the columns of the pairs directory."""
+"""Turns cuts and sequences into pairs: Arrow record batches with the columns of the pairs directory."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from genpas_cli.sampling.input_sampling import cut_start
 from genpas_cli.store.sequences import Sequences, Spans, copy_ranges, ranges
 
 _LARGEST_LISTS = 2**31 - 1
-"""Values that the lists of one Arrow batch can hold: their offsets are int32."""
+"""Maximum values in the lists of one Arrow batch: their offsets are int32."""
 
 COLUMNS = ("user_num", "input_items", "target_item", "input_start", "target_position")
 """The columns every pair has, in order."""
 
 
 def pair_schema(kept: Mapping[str, pa.DataType]) -> pa.Schema:
-    """Return the schema of pairs with these kept columns; none of the fields is nullable but the kept ones.
+    """Return the schema of pairs with these kept columns; only the kept columns are nullable.
 
-    The list's child is called `element`, else Parquet would rename it and the schema would not survive a round trip.
+    The list's child is named `element`, because Parquet would rename it and the schema would not survive a round trip.
     """
     fields = [
         pa.field("user_num", pa.int32(), nullable=False),
@@ -39,12 +39,12 @@ def pair_schema(kept: Mapping[str, pa.DataType]) -> pa.Schema:
 
 
 def cut_schema() -> pa.Schema:
-    """Return the schema of pairs in the form `cuts`: whose they are, and where they begin and end."""
+    """Return the schema of shards in the form `cuts`: user, input start and target position."""
     return pa.schema([pair_schema({}).field(name) for name in ("user_num", "input_start", "target_position")])
 
 
 def sequence_schema(kept: Mapping[str, pa.DataType]) -> pa.Schema:
-    """Return the schema of the sequences beside cuts, with these kept columns: a row a user."""
+    """Return the schema of the sequences stored with cuts: one row per user, with these kept columns."""
     return pa.schema(
         [
             pa.field("train_length", pa.int32(), nullable=False),
@@ -59,7 +59,7 @@ def _list_of(value: pa.DataType, *, nullable: bool) -> pa.DataType:
 
 
 class LocatedCuts(NamedTuple):
-    """Cuts together with where their targets stand in the values of some sequences."""
+    """Cuts, with the index of each target in the values of their sequences."""
 
     cuts: Cuts
     at: NDArray[np.int64]
@@ -71,7 +71,7 @@ class LocatedCuts(NamedTuple):
 
 
 def needed_spans(cuts: Cuts, max_input: int | None) -> Spans:
-    """Return what must be read of each user for these cuts.
+    """Return the spans of each user's sequence that these cuts need.
 
     The cuts must be in the order of users; a user without a cut is not in the result.
     """
@@ -97,7 +97,7 @@ def gather(
         located: the cuts, in the order wanted.
         sequences: holds every position they need.
         schema: of `pair_schema`.
-        max_input: the input is cut to its most recent so many items; None keeps all.
+        max_input: keep at most this many of the most recent input items; None keeps all.
         batch_rows: rows of a batch; fewer where inputs are so long that a batch could not hold them.
     """
     batch_rows = _rows_that_fit(located.cuts, max_input, batch_rows)
@@ -112,7 +112,7 @@ def _rows_that_fit(cuts: Cuts, max_input: int | None, batch_rows: int) -> int:
 
 
 def cut_batches(cuts: Cuts, *, max_input: int | None, batch_rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield cuts as they are, in their order, in the very batches in which `gather` yields their pairs."""
+    """Yield the cuts themselves, in the same batches in which `gather` yields their pairs."""
     schema, batch_rows = cut_schema(), _rows_that_fit(cuts, max_input, batch_rows)
     for begin in range(0, len(cuts), batch_rows):
         part = cuts.take(slice(begin, begin + batch_rows))
@@ -131,7 +131,7 @@ def sequence_batch(sequences: Sequences, train_length: NDArray[np.int64], schema
 
 
 def differing_rows(expected: pa.RecordBatch, found: pa.RecordBatch) -> NDArray[np.bool_]:
-    """Return which rows of two batches of one schema differ, bit for bit: NaN is NaN, and −0 is not 0."""
+    """Return which rows of two batches of equal schema differ bitwise: NaN equals NaN, and −0 differs from 0."""
     if expected.equals(found) and not any(pa.types.is_floating(_value_type(field.type)) for field in found.schema):
         return np.zeros(found.num_rows, bool)
     one, other = (pa.RecordBatch.from_arrays(list(map(_bits, each.columns)), each.schema.names)
@@ -146,7 +146,7 @@ def _value_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _bits(column: Any) -> Any:
-    """Return a column, or lists, of floats as one of integers with the same bits."""
+    """Return a column of floats, or of lists of floats, as integers with the same bits."""
     kind = _value_type(column.type)
     if not pa.types.is_floating(kind):
         return column

@@ -1,7 +1,7 @@
-"""The manifest of a pairs directory: what it holds, what it was made from and how. Without it, no data set.
+"""The manifest of a pairs directory: its content, its source and its options. A directory without one is no data set.
 
 `run` is no part of the data set's identity: two directories with equal manifests but for `run` hold the same bytes.
-`sha256` is the digest of all the rest, so that a manifest that was changed is noticed.
+`sha256` is the digest of all other keys, so that an edited manifest is detected.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from genpas_cli.runtime.text.natural_order import path_order
 
 NAME = "manifest.json"
 PART_NAME = "part.json"
-"""The manifest of one part of a data set, by which `merge` knows it; it has the further key `part`, such as "3/8"."""
+"""The manifest of one part of a data set, for `merge`; it also has the key `part`, such as "3/8"."""
 
 CARD = "README.md"
 """The data card."""
@@ -61,7 +61,7 @@ _SHAPE: dict[str, Shape] = {
         "parameters?": lambda value: isinstance(value, dict) and all(map(_is_bias, value.values())),
     },
 }  # fmt: skip
-"""What is read of a manifest; a key with `?` may be missing."""
+"""The keys that are read from a manifest; a key with `?` is optional."""
 
 _FILE: dict[str, Shape] = {
     "path": is_text, "split": lambda value: value in ("train", "validation", "test", None), "rows": is_count,
@@ -69,7 +69,7 @@ _FILE: dict[str, Shape] = {
 }  # fmt: skip
 
 _NEEDED = ("users", "items", "pairs", "epochs", "max_input", "keep", "schema", "files")
-"""Without these nothing can be checked."""
+"""The keys without which nothing can be checked."""
 
 Manifest = dict[str, Any]
 
@@ -87,14 +87,14 @@ def number_as_json(value: float | None) -> float | str | None: ...
 
 
 def number_as_json(value: float | None) -> float | str | None:
-    """Return a number as every genpas JSON writes it: infinities as "inf" and "-inf"."""
+    """Return a number as genpas writes it in JSON: infinities as "inf" and "-inf"."""
     if value is None or not math.isinf(value):
         return value
     return "inf" if value > 0 else "-inf"
 
 
 def identity_of(manifest: Manifest) -> Manifest:
-    """Return what a manifest says of the data set as a whole, whichever part it is of and however it was run."""
+    """Return the keys that describe the whole data set, without those of the part and of the run."""
     return {key: value for key, value in manifest.items() if key not in ("files", "part", "run", SEAL)}
 
 
@@ -104,7 +104,7 @@ def library_versions() -> dict[str, str]:
 
 
 def run_facts(seconds: float) -> dict[str, Any]:
-    """Return the facts of this run that are no part of the data set's identity."""
+    """Return the facts of this run, which are not part of the data set's identity."""
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     host = {"system": platform.system(), "machine": platform.machine(), "python": platform.python_version()}
     return {"created": now, "host": host, "seconds": round(seconds, 3)}
@@ -124,7 +124,7 @@ def is_pairs_directory(path: Path) -> bool:
 
 
 def foreign_in_pairs(path: Path) -> str | None:
-    """Return what `path` holds beside a data set of ours or a part of one, see `atomic_output.Foreign`."""
+    """Return what else `path` holds besides a data set or part of genpas, see `atomic_output.Foreign`."""
     if not is_real_directory(path):
         return "it is not a directory"
     name = next((name for name in (NAME, PART_NAME) if (path / name).is_file()), None)
@@ -135,7 +135,7 @@ def foreign_in_pairs(path: Path) -> str | None:
     except (DataError, IntegrityError) as error:
         return f"its {name} is not one that genpas wrote, or was changed ({error.message})"
     listed = {file.path: file for file in manifest_files(manifest)}
-    # A data set that was made before its card was listed has one all the same.
+    # Older data sets have a card that their manifest does not list.
     if (found := foreign_entry(path, {name, CARD, *listed})) is not None:
         return f"it holds {found}, which its {name} does not list"
     card = listed.get(CARD)
@@ -182,7 +182,7 @@ def _read(directory: Location, name: str, what: str, *, any_version: bool = Fals
         ) from error
     if found != FORMAT_VERSION and not any_version:
         raise DataError(f"{path} is of format version {found}; this genpas reads version {FORMAT_VERSION}")
-    # One that was written before manifests carried a digest has none of the keys that came with it.
+    # A manifest from before digests were introduced has none of the keys that came with them.
     is_sealed = SEAL in manifest or _CONTENT not in manifest
     if not is_sealed or not is_intact(manifest):
         raise IntegrityError(
@@ -210,7 +210,7 @@ def _check_inside(directory: Location, path: Location, names: list[str]) -> None
     if not isinstance(directory, Path):
         return
     top = os.path.realpath(directory)
-    # Of each directory once: there may be 100,000 shards in it.
+    # Once per directory, because it may contain 100,000 shards.
     folders = {(directory / name).parent for name in names}
     links = [directory / name for name in names if (directory / name).is_symlink()]
     for place in [*sorted(folders), *links]:

@@ -1,7 +1,7 @@
-"""Reading a pairs directory, whichever form its shards have: what comes out are pairs with all their columns.
+"""Reads a pairs directory; the result is pairs with all their columns, whichever form the shards have.
 
-In form `items` a shard holds the pairs. In form `cuts` it holds where they are cut, and the sequences of all users
-stand once beside the shards:
+In form `items` a shard holds the pairs. In form `cuts` it holds the cuts, and the sequences of all users are stored
+once, next to the shards:
 
     data/train-00000-of-00004.parquet            user_num, input_start, target_position
     sequences/sequences-00000-of-00001.parquet   a row a user, in the order of user_num: train_length, items, [kept
@@ -46,23 +46,23 @@ from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.store.sequences import Sequences
 
 SEQUENCES = "sequences/sequences"
-"""How the names of the files with sequences begin."""
+"""Prefix of the names of sequence files."""
 
 LONG_INPUT = 200
-"""Items of an input, where pairs were cut to no length: for estimates."""
+"""Assumed items per input where there is no limit, for estimates."""
 
 _RUNS_HELD = 2
-"""Runs of sequences that are held unpacked: those of the shards that are being read."""
+"""Number of row groups of sequences kept in memory: those of the shards being read."""
 
 
 class PairFiles:
-    """The shards of a pairs directory. It holds no open file, can be pickled, and be read from on several threads.
+    """The shards of a pairs directory. It holds no open file, can be pickled, and can be used from several threads.
 
     Args:
         directory: the pairs directory, here or on object storage.
 
     Attributes:
-        manifest: what it says of itself.
+        manifest: of the directory.
         identity: digest of the data set: of the manifest without its run, the digests of all files included.
         files: all that the manifest lists.
         shards: those with pairs, in the order of the numbers of epochs and shards, however many digits these have.
@@ -105,10 +105,9 @@ class PairFiles:
     def check_digests(
         self, files: Iterable[ShardFile], *, threads: int | None = None, progress: Progress = silent
     ) -> None:
-        """Compare files with their digests before anything is read of them, and with them the sequences of cuts.
+        """Compare files, and the sequences of cuts, with their digests before anything is read from them.
 
-        From then on whatever is read of them is known to be what the manifest lists: reading a file that has changed
-        since raises IntegrityError.
+        Reading a file that has changed since then raises IntegrityError.
 
         Args:
             files: shards that will be read.
@@ -200,7 +199,7 @@ class PairFiles:
         names = self.schema.names if columns is None else list(columns)
         with readable(self.directory / file.path) as path:
             batch = read_row_group(path, group, names if self._sequences is None else None)
-        # After it was read: a file that took this one's place in between does not go unseen.
+        # Checked after reading, so that a file which was replaced in between is noticed.
         self._checked.check_same_file(file.path)
         if self._sequences is None:
             check_batch(batch, pa.schema([self.schema.field(name) for name in names]), path)
@@ -224,7 +223,7 @@ class PairFiles:
             yield self.read(file, group, columns)
 
     def batch_bytes(self) -> int:
-        """Return the bytes of the largest batch, about."""
+        """Return the approximate size of the largest batch in bytes."""
         if self._sequences is not None:
             longest = self.manifest["max_input"] or LONG_INPUT
             rows = min(ROW_GROUP_ROWS, max(file.rows for file in self.shards))
@@ -256,7 +255,7 @@ def read_ids(path: Location, table: str) -> pa.Array:
 
 @contextmanager
 def readable(path: Location) -> Iterator[Location]:
-    """Give the path, and name it if it cannot be read.
+    """Yield the path; errors in the block name the file.
 
     Raises:
         IntegrityError: a file that the manifest lists is missing, or is not Parquet, or is damaged.
@@ -267,7 +266,7 @@ def readable(path: Location) -> Iterator[Location]:
         raise IntegrityError(
             f"{path} is missing; the manifest lists it", tip="Make the pairs directory again with genpas augment."
         ) from error
-    except (KeyError, *UNREADABLE) as error:  # KeyError: a column that it lacks
+    except (KeyError, *UNREADABLE) as error:  # KeyError: the file lacks a column
         raise IntegrityError(f"{path} is damaged: {error}", tip="See what else is: genpas verify PAIRS") from error
 
 
@@ -285,7 +284,7 @@ class _Run(NamedTuple):
         self, user: NDArray[np.int32], start: NDArray[np.int32], target: NDArray[np.int32], path: Location, *,
         train_only: bool,
     ) -> None:  # fmt: skip
-        """Raise IntegrityError if a cut reaches beyond its user's sequence, or into what is held out from training."""
+        """Raise IntegrityError if a cut reaches beyond its user's sequence, or into held-out interactions."""
         row = user - 1 - self.sequences.user[0]
         length = self.train_length if train_only else np.diff(self.sequences.offsets)
         wrong = (start < 1) | (start >= target) | (target > length[row])
@@ -313,13 +312,13 @@ class _Group(NamedTuple):
 
 
 class _SequenceFiles:
-    """The sequences beside cuts.
+    """The sequences stored with cuts.
 
     Args:
         directory: the pairs directory.
         names: the files, relative to it, in the order of users.
         keep: kept columns.
-        checked: told of every file that is read.
+        checked: called with every file that is read.
 
     Raises:
         IntegrityError: there are none, or they cannot be read.
@@ -358,7 +357,7 @@ class _SequenceFiles:
         self._forget()
 
     def run(self, user: NDArray[np.int32], wanted_by: Location) -> _Run:
-        """Return the sequences of a run of users that has all of these, given by number from 1."""
+        """Return the sequences of a run of users that contains all of these users, numbered from 1."""
         low, high = int(user.min()), int(user.max())
         if not 1 <= low <= high <= self._first_users[-1]:
             wrong = low if low < 1 else high

@@ -17,9 +17,10 @@ from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.object_storage.locations import Location, StorageLocation, file_digest, read_from
 
 ROW_GROUP_ROWS = 1 << 16
-"""Rows of a row group: small enough for a shuffling reader to hold a few, large enough to compress and to skip.
+"""Rows of a row group: small enough for a shuffling reader to hold several, large enough to compress well.
 
-It takes part in the bytes of a shard: the chunking of what is written decides where pages end."""
+It affects the bytes of a shard, because the chunks that are written decide where pages end.
+"""
 
 
 SPLITS = ("train", "validation", "test")
@@ -28,7 +29,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class ShardFile:
-    """One file of a pairs directory, as its manifest lists it."""
+    """The manifest's entry for one file."""
 
     path: str
     """Relative to the directory."""
@@ -59,7 +60,7 @@ def write_shard(
     path, rows = directory / name, 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # By its path, not as an open file: through a Python file every page is copied once more, under the lock.
+        # By path, not through a Python file object, which would copy every page once more while holding the GIL.
         with pq.ParquetWriter(
             path, schema, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False,
             use_byte_stream_split=_columns_to_split(schema),
@@ -73,10 +74,10 @@ def write_shard(
 
 
 def _columns_to_split(schema: pa.Schema) -> list[str]:
-    """Return the columns whose numbers are written with their first bytes together, then their second, and so on.
+    """Return the columns to write with BYTE_STREAM_SPLIT.
 
-    Cuts and sequences are a third smaller then, and quicker to read. Pairs are written plainly: they are for trainers
-    of all kinds, and not every reader of Parquet knows that encoding for whole numbers.
+    It makes cuts and sequences a third smaller and faster to read. Pairs use PLAIN, because they are for all kinds of
+    trainers, and not every Parquet reader supports that encoding for integers.
     """
     if "input_items" in schema.names:
         return []
@@ -88,9 +89,9 @@ def _columns_to_split(schema: pa.Schema) -> list[str]:
 
 
 class FinishedShards:
-    """The shards of a directory that are whole and on the disk, as a journal beside them says: a line each.
+    """The finished shards of a directory, from a journal with one line per shard.
 
-    A shard is entered once its bytes are synced, so what is listed has survived whatever stopped the run.
+    A shard is entered after its bytes are synced, so every entry survives whatever stopped the run.
 
     Args:
         directory: the pairs directory in the making.
@@ -108,8 +109,8 @@ class FinishedShards:
     def _listed(self) -> Iterator[ShardFile]:
         lines = self._journal.read_bytes().splitlines() if self._journal.exists() else []
         for line in lines:
-            # A line that cannot be read is of a run that was killed as it wrote it; a file that has not the bytes that
-            # were entered was damaged since. Either is made again.
+            # An unreadable line means that the run was killed while writing it; a file whose size differs from its
+            # entry was damaged since. Both are made again.
             with contextlib.suppress(ValueError, TypeError, RecursionError, OSError):
                 file = ShardFile(**json.loads(line))
                 path = self.directory / file.path
@@ -117,7 +118,7 @@ class FinishedShards:
                     yield file
 
     def add(self, file: ShardFile) -> None:
-        """Wait until a shard is on the disk, and enter it.
+        """Sync a shard to disk, and enter it in the journal.
 
         Raises:
             MachineError: no space, or the disk failed.
@@ -127,13 +128,13 @@ class FinishedShards:
             with path.open("rb") as written:
                 os.fsync(written.fileno())
             with self._journal.open("a", encoding="utf-8") as journal:
-                journal.write("\n" + json.dumps(asdict(file)))  # the break first: it ends a line that was cut short
+                journal.write("\n" + json.dumps(asdict(file)))  # the line break first, to end a line that was cut short
         except OSError as error:
             raise disk_error(error, path) from error
         self.files[file.path] = file
 
     def close(self) -> None:
-        """Remove the journal: a manifest takes its place."""
+        """Remove the journal; the manifest replaces it."""
         self._journal.unlink(missing_ok=True)
 
 
@@ -150,13 +151,13 @@ def row_groups(path: Location) -> list[int]:
 
 
 def largest_row_group(path: Location) -> int:
-    """Return the bytes of the largest row group of a Parquet file, unpacked."""
+    """Return the uncompressed size in bytes of the largest row group of a Parquet file."""
     metadata = read_from(path, pq.read_metadata)
     return max((metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)), default=0)
 
 
 def read_row_group(path: Location, index: int, columns: list[str] | None = None) -> pa.RecordBatch:
-    """Return one row group of a shard, on this thread alone."""
+    """Return one row group of a shard, read on the calling thread only."""
 
     def read(source: Any) -> pa.Table:
         with pq.ParquetFile(source, pre_buffer=isinstance(path, StorageLocation)) as file:

@@ -1,6 +1,6 @@
-"""What every batch of pairs is held against as it is read: its schema, its lists, its nulls, its numbers.
+"""Checks every batch of pairs as it is read: its schema, lists, nulls and numbers.
 
-A file of pairs may be damaged, or somebody else's. Numbers beyond the vocabulary would pick the ids of other items.
+A file may be damaged or foreign, and numbers beyond the vocabulary would pick the ids of other items.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from genpas_cli.runtime.errors import IntegrityError
 
 _LARGEST = {"user_num": "users", "input_items": "items", "target_item": "items", "input_start": None,
             "target_position": None}  # fmt: skip
-"""Columns of numbers from 1, and the key of the manifest that says which is the last one."""
+"""Columns of numbers from 1, and the manifest key of their maximum."""
 
 
 def kept_types(schema: pa.Schema, keep: list[str]) -> dict[str, pa.DataType]:
-    """Return the types of kept columns in a schema of pairs; those that it lacks are left out."""
+    """Return the types of the kept columns in a schema of pairs; missing columns are left out."""
     there = set(schema.names)
     return {name: schema.field(f"target_{name}").type for name in keep if f"target_{name}" in there}
 
@@ -38,12 +38,12 @@ def check_pair_schema(found: pa.Schema, manifest: Manifest, path: Any) -> None:
 
 
 def check_batch(batch: pa.RecordBatch, expected: pa.Schema, path: Any) -> None:
-    """Raise IntegrityError if a batch has another schema, lists that lead out of their values, or nulls where none are.
+    """Raise IntegrityError if a batch has another schema, invalid list offsets, or unexpected nulls.
 
     Args:
-        batch: just read.
+        batch: the batch.
         expected: the columns that it must have, in any order.
-        path: what the message calls the file.
+        path: the file's name in messages.
     """
     found = [batch.schema.field(name) for name in expected.names if name in batch.schema.names]
     if len(found) != batch.num_columns:
@@ -61,7 +61,7 @@ def check_batch(batch: pa.RecordBatch, expected: pa.Schema, path: Any) -> None:
 
 
 def check_numbers(batch: pa.RecordBatch, manifest: Manifest, path: Any) -> None:
-    """Raise IntegrityError if a number is not from 1 to the last one, or an input is longer than the longest."""
+    """Raise IntegrityError if a number is not between 1 and its maximum, or an input is too long."""
     for name, key in _LARGEST.items():
         index = batch.schema.get_field_index(name)
         if index < 0:

@@ -1,6 +1,6 @@
 """Drawing one shard: from the lengths of its users to its cuts, with no loop over users or pairs.
 
-A cut is a user, a target position k and an input start j: a pair before any item has been looked up.
+A cut is a user, a target position k and an input start j: a pair whose items have not been looked up yet.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.power_law import accurate_cumsum, clip_level
 from genpas_cli.sampling.shard_plan import SamplingPlan, Slice
 
-# First element of every spawn key: what the stream is for.
+# First element of every spawn key: the purpose of the stream.
 _OFFSET, _ROWS, _SHARD = 0, 1, 2
 
 
@@ -41,7 +41,7 @@ class Cuts:
 
 
 class ShardStreams(NamedTuple):
-    """The random streams of one shard; apart, so that how much one step draws moves no other step."""
+    """The random streams of one shard, one per step: the draws of one step do not depend on those of another."""
 
     users: np.random.Generator
     targets: np.random.Generator
@@ -50,13 +50,13 @@ class ShardStreams(NamedTuple):
 
 
 def shard_streams(seed: int, epoch: int, shard: int) -> ShardStreams:
-    """Return the streams that (seed, epoch, shard) alone decide."""
+    """Return the streams, which depend only on (seed, epoch, shard)."""
     children = np.random.SeedSequence(seed, spawn_key=(_SHARD, epoch, shard)).spawn(4)
     return ShardStreams(*(np.random.default_rng(child) for child in children))
 
 
 def balanced_offset(plan: SamplingPlan, epoch: int) -> float:
-    """Return where in [0, 1) the points of a balanced epoch lie: (U + e/K) mod 1, so K epochs are one balanced draw."""
+    """Return the offset of a balanced epoch's points, (U + e/K) mod 1: together, K epochs are one balanced draw."""
     uniform = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(_OFFSET,))).random()
     return (uniform + epoch / plan.epochs) % 1.0
 
@@ -74,7 +74,7 @@ Position = Callable[[Ints, Ints], Ints]
 
 
 def every_position(user: Ints, number: Ints) -> Ints:  # noqa: ARG001  # a `Position`
-    """Return the positions of targets where every interaction but the first can be one."""
+    """Return the target positions when every interaction but the first can be a target."""
     return number + 1
 
 
@@ -85,12 +85,12 @@ def draw_shard(  # the last has a default
     """Draw the cuts of one shard, in the order of users.
 
     Args:
-        plan: what is drawn.
+        plan: the sampling plan.
         part: the shard.
         epoch: 0-based epoch.
         targets: number of possible targets of each user from `part.first_user` to `part.last_user`, in chunks.
-        streams: the shard's randomness.
-        position: where targets stand.
+        streams: the shard's random streams.
+        position: maps target numbers to positions.
 
     Returns:
         The shard's cuts; a pure function of its arguments.
@@ -127,7 +127,7 @@ def _chunks(plan: SamplingPlan, part: Slice, targets: Iterable[Ints]) -> Iterato
 
 
 def _points(chunk: _Chunk, part: Slice, next_point: int, ends: Ints) -> tuple[Ints, Ints, int]:
-    """Return (user within the chunk, point) for all points below each user's end, and the point after them."""
+    """Return (user within the chunk, point) for all points below each user's end, and the first point after them."""
     ends = np.clip(ends, next_point, part.stop)
     if chunk.is_last:
         # Rounding along the line must neither drop the shard's last pair nor draw one too many.
@@ -152,7 +152,7 @@ def _balanced(
 def _enumerated(
     plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams, position: Position  # noqa: ARG001  # one signature for the three draws
 ) -> Iterator[Columns]:  # fmt: skip
-    """Every pair once: the pair's number within its user says which."""
+    """Every pair once: a pair's rank within its user gives its target and start."""
     assert plan.strategy.enumeration is not None, "planned as enumerated"
     point = part.start
     for chunk in chunks:
@@ -166,14 +166,14 @@ def _enumerated(
 def _independent(
     plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams, position: Position
 ) -> Iterator[Columns]:
-    """Draw user, target and start with uniforms of their own; a user that the slice cuts offers its part of targets."""
+    """Draw user, target and start from separate uniforms; a user on the edge of the slice has only part of its mass."""
     rows, mass_left = int(shard_row_counts(plan, epoch)[part.index]), part.upper - part.lower
     for chunk in chunks:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ends = np.stack((part.lower - chunk.edges[:-1], part.upper - chunk.edges[:-1])) / chunk.mass
         low, high = np.clip(np.where(chunk.mass > 0, ends, 0.0), 0.0, 1.0)
         inside = (high - low) * chunk.mass
-        # multinomial() gives what rounding leaves over to its last category: it must be one that can be drawn.
+        # multinomial() adds the rounding error to its last category, so that must be a category with positive mass.
         possible = np.flatnonzero(inside > 0)
         mass = float(inside[possible].sum())
         share = 1.0 if chunk.is_last or mass >= mass_left else mass / mass_left

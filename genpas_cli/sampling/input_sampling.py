@@ -27,5 +27,5 @@ def draw_starts(kernel: PositionKernel, level: Floats, target: Ints) -> Ints:
 
 
 def cut_start(start: Positions, target: Positions, max_input: int | None) -> Positions:
-    """Return where the input starts once it is cut to the `max_input` most recent items (None: as drawn)."""
+    """Return the input start after the input is cut to its `max_input` most recent items (None: as drawn)."""
     return start if max_input is None else np.maximum(start, target - max_input)

@@ -1,4 +1,4 @@
-"""What a step needs of its distribution: the interface that a new kernel implements, in a file of its own."""
+"""The interfaces of a step's distribution; a new kernel implements one of them, in a file of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Ints = NDArray[np.int64]
 class PositionKernel(Protocol):
     """A family of distributions over the positions 1..m, one for every m ≥ 1.
 
-    All methods take arrays that broadcast against each other and work on all their elements at once.
+    All methods are vectorised: they take arrays that broadcast against each other.
     """
 
     def pmf(self, position: Ints, count: Ints) -> Floats:
@@ -31,13 +31,14 @@ class PositionKernel(Protocol):
 
 
 class SequenceKernel(Protocol):
-    """The weight of a sequence as a function of how many targets it offers."""
+    """The weight of a sequence as a function of its number of possible targets."""
 
     @property
     def follows_targets(self) -> bool:
-        """Whether the weight still means the same where a condition picks some interactions as targets.
+        """Whether the weight keeps its meaning when a condition restricts which interactions can be targets.
 
-        False for a weight that counts pairs: how many end at the targets that are left is not decided by their number.
+        False for a weight that counts pairs: the number of pairs that end at the remaining targets does not follow from
+        the number of targets.
         """
         ...
 

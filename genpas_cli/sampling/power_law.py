@@ -1,4 +1,4 @@
-"""The power law p(i) ∝ i^θ on {1..m}: exact probabilities and draws, from one prefix-sum table an exponent.
+"""The power law p(i) ∝ i^θ on {1..m}: exact probabilities and draws, from one table of prefix sums per exponent.
 
 Source: Lee et al., "Sequential Data Augmentation for Generative Recommendation", WSDM 2026, arXiv 2509.13648: all three
 steps of GenPAS draw from it. θ = −∞ puts all mass on 1, θ = +∞ on m, θ = 0 is uniform.
@@ -16,7 +16,7 @@ from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.sampling.kernels import Floats, Ints
 
 LARGEST_EXPONENT = 50.0
-"""Finite exponents up to this size are supported: up to m = 2^20 the sums still fit a float64."""
+"""Largest finite exponent supported: up to m = 2^20 the sums still fit a float64."""
 
 _BLOCK = 1024
 _SMALLEST_TABLE = 4096
@@ -125,15 +125,16 @@ class PowerLaw:
     def quantile(self, level: Floats, count: Ints) -> Ints:
         """Return the position at which the cdf passes `level` ∈ [0, 1), int64 in 1..count.
 
-        Within a total variation of 1e-9 of the pmf for uniform levels and counts up to 10^6: what is lost is the last
-        bit of the level (2^-53 a position) and, for steep negative exponents, a tail below the last bit of the sum.
+        Within a total variation of 1e-9 of the pmf for uniform levels and counts up to 10^6: the error is the last bit
+        of the level (2^-53 per position) and, for steep negative exponents, the tail below the last bit of the sum.
         """
         if self.exponent == math.inf:
             return np.array(np.broadcast_arrays(level, count)[1], np.int64)
         if self.exponent == -math.inf:
             return np.ones(np.broadcast_shapes(np.shape(level), np.shape(count)), np.int64)
         if self.exponent == 0:
-            # Uniform needs no search; the same positions as below, as its prefix sums are 1, 2, ..., m.
+            # The uniform distribution needs no search: its prefix sums are 1, 2, ..., m, so this gives the same
+            # positions.
             return np.minimum((level * count).astype(np.int64) + 1, count)
         sums = self._sums(count)
         return np.minimum(np.searchsorted(sums[1:], level * sums[count], side="right") + 1, count)
@@ -150,5 +151,5 @@ def _table_size(count: Ints) -> int:
 
 
 def clip_level(level: Floats) -> Floats:
-    """Return levels moved into [0, 1), where rounding has pushed them to or past an end."""
+    """Clip levels into [0, 1), for those that rounding has pushed to or past an end."""
     return np.clip(level, 0.0, _JUST_BELOW_ONE)

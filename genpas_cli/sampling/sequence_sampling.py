@@ -1,6 +1,6 @@
 """Step 1 of GenPAS: which sequence, p_α(s) ∝ (|s| − 1)^α.
 
-A sequence's weight depends on its length alone, so a table by length serves every user. Source: arXiv 2509.13648.
+A sequence's weight depends only on its length, so one table by length serves all users. Source: arXiv 2509.13648.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from genpas_cli.sampling.power_law import powers
 
 @dataclass(frozen=True)
 class SequencePowerLaw:
-    """Sequences weigh m^alpha, with m = |s| − 1 the number of their possible targets (a `SequenceKernel`)."""
+    """The weight m^alpha of a sequence with m = |s| − 1 possible targets (a `SequenceKernel`)."""
 
     alpha: float
     """−50..50; +inf is uniform over the longest sequences, −inf over the shortest."""
@@ -39,7 +39,7 @@ class SequencePowerLaw:
 def scaled(weights: Floats) -> Floats:
     """Return weights with their maximum in [1, 2), so that a sum over any number of users stays finite.
 
-    The factor is a power of two: whole numbers stay exact, and with them the balanced draw of Multi-Target.
+    The factor is a power of two, so that integers, and with them Multi-Target's balanced draw, stay exact.
     """
     top = weights.max(initial=0.0)
     return weights if top == 0 else np.ldexp(weights, 1 - int(np.frexp(top)[1]))

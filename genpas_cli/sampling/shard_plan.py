@@ -1,8 +1,8 @@
-"""How a data set is cut into shards before anything is drawn: equal slices of the mass of all (sequence, target) cells.
+"""Divides a data set into shards before anything is drawn: equal slices of the mass of all (sequence, target) cells.
 
 The mass lies on a line in the order of users. A shard is a slice of it, so it needs one run of consecutive users and
-has a bounded number of pairs whatever the users are like. The number of shards follows from the pairs and the rows a
-shard alone: threads, memory and machines change nothing.
+has a bounded number of pairs, however long their sequences are. The number of shards depends only on the pairs and the
+rows per shard, not on threads, memory or machine.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from genpas_cli.sampling.strategy import Strategy
 Draw = Literal["balanced", "independent", "enumerated"]
 
 USERS_A_CHUNK = 1 << 17
-"""Users are looked at in runs of this many. It takes part in what is drawn: another value is another data set."""
+"""Users per chunk. It affects what is drawn: another value gives another data set."""
 
 TargetCounts = Callable[[int, int], Iterable[Ints]]
-"""(first user, last user), 0-based and inclusive → int64 chunks of how many targets each offers, USERS_A_CHUNK long
-except the last."""
+"""(first user, last user), 0-based and inclusive → int64 chunks of each user's number of targets.
+
+Chunks are USERS_A_CHUNK long except the last.
+"""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class Slice:
     stop: int
     """One past its last pair."""
     lower: float
-    """Where the slice starts on the line of mass."""
+    """Start of the slice on the line of mass."""
     upper: float
-    """Where it ends."""
+    """End of the slice."""
     first_user: int
     """0-based first user whose mass the slice touches."""
     last_user: int
@@ -48,7 +50,7 @@ class Slice:
     before: float
     """Mass of all users before the first."""
     interactions: int
-    """Training interactions of the users of the run, at most."""
+    """Upper bound on the training interactions of the users of the run."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,13 @@ def plan_shards(  # noqa: PLR0913  # all but two by keyword
 
     Args:
         strategy: the three kernels.
-        draw: how pairs come out of the mass.
-        pairs: pairs an epoch, at least 1; for an enumeration its exact count.
+        draw: how pairs are drawn from the mass.
+        pairs: pairs per epoch, at least 1; for an enumeration its exact count.
         epochs: independent repetitions; a balanced draw spreads its offsets evenly over them.
         seed: root of every random stream.
-        shard_rows: most rows of a shard.
+        shard_rows: maximum rows of a shard.
         histogram: int64 (M + 1,), number of sequences by their number of possible targets.
-        targets: gives the targets of every user, in order.
+        targets: yields the number of targets of every user, in order.
     """
     weights = mass_by_targets(strategy, draw, histogram)
     # Not a dot product: BLAS sums in an order that depends on its number of threads.
@@ -98,7 +100,7 @@ def plan_shards(  # noqa: PLR0913  # all but two by keyword
     shards = -(-pairs // shard_rows)
     rows = -(-pairs // shards)
     points = np.minimum(np.arange(shards + 1) * rows, pairs)
-    # Whole numbers of pairs stay whole on the line of an enumeration, so no slice touches a user it has nothing of.
+    # In an enumeration the edges are whole pair numbers, so that no slice touches a user of which it has no pair.
     parts, step = (np.arange(shards + 1), total / shards) if draw == "independent" else (points, total / pairs)
     edges = parts.astype(np.float64) * step
     users = int(histogram.sum())
@@ -128,7 +130,8 @@ def _locate(edges: Floats, weights: Floats | Ints, chunks: Iterable[Ints]) -> tu
         before[new] = mass[found[new]]
         items_before[new] = items[found[new]]
         ends = np.searchsorted(mass[1:], edges[1:], side="left")
-        # The sum along the line may end a rounding below the total: the last users with mass end what is still open.
+        # By rounding, the running sum may end slightly below the total: slices still open then end at the last user
+        # with mass.
         massive = np.flatnonzero(weights[targets] > 0)
         if len(massive):
             ends = np.where(ends == len(targets), massive[-1], ends)

@@ -1,4 +1,4 @@
-"""The registry of cutting rules: what a user writes becomes a strategy.
+"""The registry of cutting rules: parses what a user writes into a strategy.
 
 | strategy           | α | β  | γ  | pairs when enumerated (m = |s| − 1) |
 |--------------------|---|----|----|-------------------------------------|
@@ -24,17 +24,17 @@ from genpas_cli.sampling.strategy import NamedRule, Strategy
 RULES: dict[str, NamedRule] = {
     name: import_module(f"genpas_cli.sampling.rules.{name.replace('-', '_')}").RULE for name in USAGES
 }
-"""The rules that have a name, by it."""
+"""The named rules, by name."""
 
 MULTI_TARGET = RULES["multi-target"].strategy()
-"""Its pairs, one for each possible target, are what multiples such as `2x` are multiples of."""
+"""Multiples such as `2x` are multiples of its number of pairs: one for each possible target."""
 
 COMPARED = ("last-target", "multi-target", "slide-window", "1,0,0")
-"""What `stats` and `compare` compare where nothing else is asked for; a new rule does not change it."""
+"""The strategies that `stats` and `compare` compare by default; a new rule does not change them."""
 
 
 def triple(alpha: float, beta: float, gamma: float) -> Strategy:
-    """Return the strategy of three biases, each −50..50 or ±inf; sampled only.
+    """Return the strategy of three biases, each −50..50 or ±inf; it is sampled, never enumerated.
 
     Raises:
         UsageError: a bias is NaN or out of range.
@@ -71,7 +71,7 @@ def parse_strategy(text: str) -> Strategy:
 
 
 def _with_parameters(rule: NamedRule, text: str, whole: str) -> Strategy:
-    """Return the strategy of a rule and of its parameters as they are written."""
+    """Return the strategy of a rule with the parameters in `text`."""
     tip = f"Write it like --strategy {USAGES[rule.name]}"
     given: dict[str, float] = {}
     for part in text.split(",") if text else []:

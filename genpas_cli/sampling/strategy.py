@@ -1,6 +1,6 @@
-"""What a cutting rule is: a kernel for each of the three steps, a name, and a list of its pairs where there is one.
+"""What a cutting rule is: a name, a kernel for each of the three steps, and an enumeration of its pairs if it has one.
 
-A rule that has a name stands in a file of its own, which ends with its `NamedRule`; `rules/` lists these.
+Each named rule has a file of its own in `rules/`, which ends with its `NamedRule`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
 class Enumeration:
     """Every pair of a rule exactly once, in the order of users, then targets, then starts.
 
-    Plans are sent to other processes, so the functions must be ones that can be pickled: no lambdas.
+    Plans are sent to other processes, so the functions must be picklable: no lambdas.
     """
 
     count: Callable[[Ints], Ints]
@@ -34,10 +34,10 @@ class Enumeration:
 
 @dataclass(frozen=True)
 class Strategy:
-    """One cutting rule: a kernel for each step, and how to enumerate it where that is possible."""
+    """One cutting rule: a kernel for each step, and an enumeration of its pairs if it has one."""
 
     name: str
-    """What `parse_strategy` reads back: a name with its parameters, or the triple as `A,B,G`."""
+    """A name with its parameters, or the triple as `A,B,G`; `parse_strategy` reads it back."""
     sequence: SequenceKernel
     target: PositionKernel
     input: PositionKernel
@@ -47,17 +47,17 @@ class Strategy:
 
     @property
     def alpha(self) -> float | None:
-        """Sequence bias α; None where no power is exact."""
+        """Sequence bias α; None if the kernel is not a power."""
         return self.sequence.alpha if isinstance(self.sequence, SequencePowerLaw) else None
 
     @property
     def beta(self) -> float | None:
-        """Target bias β; None where no power is exact."""
+        """Target bias β; None if the kernel is not a power."""
         return self.target.exponent if isinstance(self.target, PowerLaw) else None
 
     @property
     def gamma(self) -> float | None:
-        """Input bias γ; None where no power is exact."""
+        """Input bias γ; None if the kernel is not a power."""
         return self.input.exponent if isinstance(self.input, PowerLaw) else None
 
 
@@ -69,9 +69,9 @@ class Parameter:
     low: float
     high: float
     default: float | None = None
-    """None: it must be given."""
+    """None: the parameter is required."""
     whole: bool = False
-    """Only whole numbers."""
+    """Whether it takes only whole numbers."""
 
     def read(self, text: str, name: str) -> float:
         """Return the number that a text means.
@@ -81,7 +81,7 @@ class Parameter:
             name: what to call the parameter in messages, such as `recency:keep`.
 
         Raises:
-            UsageError: it is no number, or out of range.
+            UsageError: it is not a number, or out of range.
         """
         try:
             value = float(text)
@@ -96,7 +96,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class NamedRule:
-    """A cutting rule that has a name: with its parameters it becomes a strategy."""
+    """A named cutting rule: with parameters it becomes a strategy."""
 
     name: str
     summary: str
@@ -106,9 +106,10 @@ class NamedRule:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
     def strategy(self, **given: float) -> Strategy:
-        """Return the strategy with these parameters, and with defaults for the others.
+        """Return the strategy with these parameters, and defaults for the others.
 
-        Its name has only the parameters that differ from their defaults, in one order: one setting has one name.
+        Its name lists only the parameters that differ from their defaults, in a fixed order, so that equal settings
+        have equal names.
         """
         values = {key: given.get(key, each.default) for key, each in self.parameters.items()}
         said = [f"{key}={show_exponent(value)}" for key, value in values.items()

@@ -1,6 +1,6 @@
-"""Which positions of a run of users can be targets: those of a range, or of a list where a rule picks among them.
+"""The possible target positions of a run of users: a range, or a list where a condition restricts them.
 
-The formulas run over a user's targets by their number i = 1..m; where every position from 2 on can be one, k = i + 1.
+The formulas number a user's targets i = 1..m; where every position from 2 on can be a target, k = i + 1.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class UserTargets(NamedTuple):
     counts: Ints
     """m, the number of targets of each user."""
     low: Ints
-    """Position of each user's first target, where the others follow it one by one."""
+    """Position of each user's first target, when its targets are consecutive positions."""
     listed: NDArray[np.int32] | None = None
-    """Positions of all targets, one user's after the other's; None where they follow each other."""
+    """Positions of all targets, user after user; None when each user's targets are consecutive."""
 
     def position(self, row: Ints, number: Ints) -> Ints:
         """Return the position k of the targets with these numbers i, from 1, of the users in these rows."""
@@ -38,7 +38,7 @@ def training_targets_of(length: Ints) -> UserTargets:
 
 
 class TargetNumbers:
-    """Finds which of its user's targets a position is; 16 bytes a target.
+    """Finds the target number of a position; takes 16 bytes per target.
 
     Args:
         targets: of all users, listed.

@@ -1,1 +1,1 @@
-"""The store, one DuckDB file: its schema and its only owner, and what cutting reads of its users."""
+"""The store, one DuckDB file: its schema, reading and writing it, and the sequences that cutting needs."""

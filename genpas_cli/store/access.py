@@ -1,4 +1,4 @@
-"""Opening a store: whether a file is one, and whether its tables and its settings are as genpas wrote them."""
+"""Opens a store, and checks that the file is one and that its tables and settings are as genpas wrote them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from genpas_cli.store.splits import Evaluated
 from genpas_cli.store.store import Store
 
 LEAST_STORE_MEMORY = 64 * 2**20
-"""Bytes that DuckDB takes at least to read a store."""
+"""Least bytes that DuckDB needs to read a store."""
 
 
 def store_memory(memory: int) -> int:
-    """Return the bytes that DuckDB may take of a limit to read a store; `FIXED_MEMORY` has its least."""
+    """Return DuckDB's share in bytes of a memory limit when it reads a store."""
     return max(memory // 4, LEAST_STORE_MEMORY)
 
 
@@ -67,7 +67,7 @@ def attached_store(database: Database, path: Path, name: str) -> Iterator[Store]
 
 
 def check_is_store(path: Path) -> None:
-    """Raise DataError if there is no store at `path` that DuckDB can open; UsageError if that is written like a URI."""
+    """Raise DataError if there is no store at `path` that DuckDB can open; UsageError if `path` looks like a URI."""
     check_local(path, "a store")
     if not is_unicode(path):
         raise DataError(f"the path of the store is not UTF-8: {path}", tip="Rename it first.")
@@ -81,7 +81,7 @@ def check_is_store(path: Path) -> None:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError | None:
-    """Return what DuckDB says of a store that cannot be read, at once or, where a block is damaged, later."""
+    """Return the error for a store that DuckDB cannot read."""
     detail = (str(error).splitlines() or [""])[0]
     if "Could not set lock" in detail:
         return DataError(
@@ -108,7 +108,7 @@ _META: dict[str, Shape] = {
     "length": dict.fromkeys(("min", "median", "mean", "p99", "max"), is_number),
     "time_range": lambda value: value is None or (isinstance(value, list) and len(value) == len(("first", "last"))),
 }  # fmt: skip
-"""What is read of `meta`."""
+"""The keys of `meta` that are read."""
 
 
 _COLUMNS = {
@@ -134,7 +134,7 @@ def _read_meta(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[st
             tip=f"Make it again with this version: genpas ingest LOGS -o {path}",
         )
     wrong = misshapen(meta, _META) or _wrong_column(con, name, meta)
-    # A store that has no digest of its content is of a version that sealed nothing.
+    # Stores without a content digest are from a version that had no seals.
     if not wrong and CONTENT in meta and meta.get(SEAL) != seal(con, name, meta):
         wrong = "what it says of itself and of its logs"
     if wrong:

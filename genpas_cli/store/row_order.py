@@ -1,4 +1,4 @@
-"""Parts of histories, cut out of a stream of rows as it passes, so that the rest is never held."""
+"""Extracts spans of sequences from a stream of rows, without holding the rest in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genpas_cli.store.sequences import Sequences, Spans, ranges
 
 
 class RowOrder:
-    """Checks that the rows of a run of users arrive as their lengths promise; another order would cut wrong pairs.
+    """Checks that the rows of a run of users arrive in the order that their lengths imply.
 
     Args:
         name: what the rows come from, for errors.
@@ -72,7 +72,7 @@ def cut_spans(batches: Iterable[Any], order: RowOrder, spans: Spans, kept: list[
         inside = slice(np.searchsorted(end, row, side="right"), np.searchsorted(begin, order.row, side="left"))
         first = np.maximum(begin[inside] - row, 0)
         wanted = ranges(first, np.minimum(end[inside], order.row) - row - first)
-        # Clipping changes nothing here, but without it NumPy fills a copy first.
+        # `mode="clip"` changes no value here, but without it NumPy copies through a buffer.
         np.take(batch.column(1).to_numpy(), wanted, out=items[done : done + len(wanted)], mode="clip")
         done += len(wanted)
         for number, name in enumerate(kept, 2):

@@ -11,8 +11,8 @@ Tables (documented for users in docs/reference/formats.md):
     funnel        step, dropped, kept: what cleaning did, in order
     meta          key, value (JSON): format version, versions, options, counts, digest of the content
 
-The digest of the content is what a store is known by: it covers all rows of `interactions`, `users` and `items` in
-their order, so two stores of the same files in another order, or with other item numbers, are told apart.
+The digest of the content identifies a store: it covers all rows of `interactions`, `users` and `items` in their order,
+so stores of the same files in another order, or with other item numbers, have different digests.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def is_store(path: Path) -> bool:
 
 
 def foreign_in_store(path: Path) -> str | None:
-    """Return what `path` is, or holds beside a store of ours, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    """Return what `path` is if it is no store of genpas, or what else it holds, see `atomic_output.Foreign`."""
     if path.is_symlink() or not path.is_file():
         return "it is not a file"
     if path.stat().st_size == 0:
@@ -78,7 +78,7 @@ def foreign_in_store(path: Path) -> str | None:
 
 
 def seal(con: duckdb.DuckDBPyConnection, name: str, meta: dict[str, Any]) -> str:
-    """Return the digest of what an attached store says of itself and of how it was made."""
+    """Return the digest of the settings, sources and funnel of an attached store."""
     told = [con.sql(f"from {name}.{table}").fetchall() for table in ("sources", "funnel")]
     return content_digest([{key: value for key, value in meta.items() if key != SEAL}, *told])
 

@@ -1,6 +1,6 @@
-"""What cutting needs to know of users: how long their sequences are, what are targets, and which items stand there.
+"""The interface through which cutting reads users: the lengths of their sequences, their targets and items.
 
-A store knows it of all users; an engine that has no store, of the users of one shard.
+A store provides it for all users; an engine without a store, for the users of one shard.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ USERS_A_READ = 1 << 17
 
 
 class Lengths(NamedTuple):
-    """How a run of users' interactions fall into the splits: int64 arrays, one entry a user."""
+    """The split lengths of a run of users: int64 arrays, one entry per user."""
 
     train: NDArray[np.int64]
-    """Training interactions; they come first."""
+    """Training interactions, which come first."""
     validation: NDArray[np.int64]
-    """Interactions held out for validation, targets or not; they come next."""
+    """Interactions held out for validation, whether targets or not, which come next."""
     total: NDArray[np.int64]
-    """All interactions; the rest is the test split's."""
+    """All interactions; the rest belongs to the test split."""
 
     def held_out(self, split: HeldOut, evaluated: Evaluated) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (position of the first target, number of targets) of each user: consecutive positions, from 2 on.
@@ -51,7 +51,7 @@ class Lengths(NamedTuple):
 
 
 def possible_targets(split: Split, lengths: Lengths, evaluated: Evaluated) -> UserTargets:
-    """Return the targets of a split that users have, where no rule picks among them.
+    """Return the targets of users in a split, when no condition restricts them.
 
     Args:
         split: which split.
@@ -79,14 +79,14 @@ class SequenceSource(ABC):
     def spans(
         self, first: int, lengths: NDArray[np.int64], spans: Spans, kept: list[str], *, train_only: bool
     ) -> Sequences:  # fmt: skip
-        """Read parts of the sequences of a run of consecutive users, and hold no more than these parts.
+        """Read spans of the sequences of a run of consecutive users; only these are held in memory.
 
         Args:
             first: 0-based first user of the run.
             lengths: int64, length of each user of the run (the training length, where only that is read).
             spans: what to read.
             kept: names of kept columns to read beside the items.
-            train_only: read the training sequences, and nothing that is held out.
+            train_only: read only the training interactions.
 
         Raises:
             IntegrityError: the rows do not follow the lengths.
@@ -98,8 +98,8 @@ class SequenceSource(ABC):
         """Yield whole sequences with their lengths, in runs of users.
 
         Args:
-            through: the last split that is given out; of later ones nothing is.
-            interactions: about how many a run has; more where a single user has more.
+            through: the last split to include.
+            interactions: approximate number per run; a single user may have more.
             first: 0-based first user.
             last: last user.
             kept: names of kept columns to read beside the items.

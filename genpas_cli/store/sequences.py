@@ -1,4 +1,4 @@
-"""Histories as ragged arrays (CSR): one values array and offsets, no object a user."""
+"""Sequences as ragged arrays (CSR): one array of values and offsets, with no object per user."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Sequences:
-    """A part of the histories of some users, each a contiguous run of positions."""
+    """One contiguous span of the sequence of each of some users."""
 
     user: NDArray[np.int32]
     """0-based users, ascending."""
     offsets: NDArray[np.int64]
     """(users + 1,): where each user's values start and end."""
     skipped: NDArray[np.int64]
-    """How many of each user's first positions are left out."""
+    """Number of positions before each user's span."""
     items: NDArray[np.int32]
     """Item numbers, oldest first."""
     kept: Mapping[str, Any] = field(default_factory=dict)
     """Further columns by name: Arrow arrays as long as `items`."""
 
     def index_of(self, user: NDArray[np.int32], position: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Return where the 1-based `position` of each user stands in `items`; users ascending, all of them here."""
+        """Return the index in `items` of each user's 1-based `position`; users ascending, all contained here."""
         if len(user) == 0:
             return np.zeros(0, np.int64)
-        # A table by user: looking up a million pairs in it takes a third of the time of searching their users.
+        # A lookup table by user takes a third of the time of a binary search for a million pairs.
         before = np.zeros(self.user[-1] - self.user[0] + 1, np.int64)
         before[self.user - self.user[0]] = self.offsets[:-1] - self.skipped - 1
         index: NDArray[np.int64] = before[user - self.user[0]] + position
@@ -37,13 +37,13 @@ class Sequences:
 
 
 class Spans(NamedTuple):
-    """Which positions of which users are wanted: int32 arrays, users from 0, ascending, each once."""
+    """The positions to read: int32 arrays, users from 0, ascending and distinct."""
 
     user: NDArray[np.int32]
     first: NDArray[np.int32]
-    """First position wanted, 1-based."""
+    """First position, 1-based."""
     last: NDArray[np.int32]
-    """Last position wanted, inclusive."""
+    """Last position, inclusive."""
 
 
 def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -59,7 +59,7 @@ def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.
 
 
 def longest_run(edges: NDArray[np.int64], begin: int, most: int) -> int:
-    """Return the end of the longest run of ranges from `begin` on that has so many values at most; it has a range.
+    """Return the end of the longest run of ranges from `begin` with at most `most` values; it has at least one range.
 
     Args:
         edges: int64 (ranges + 1,), where each range begins, and the end.
@@ -72,8 +72,8 @@ def longest_run(edges: NDArray[np.int64], begin: int, most: int) -> int:
 def copy_ranges(values: NDArray[Any], starts: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[Any]) -> None:
     """Fill `out` with values[starts[0]:][: lengths[0]], then the same for each further range. No length may be 0.
 
-    Both are of one type, whichever. All ranges of a length are copied at once, as elements of that size. An index of
-    every single value takes half as long again, and two threads that make one take turns.
+    Both have the same dtype. All ranges of equal length are copied at once, as elements of that size: an index array of
+    single values takes 1.5 times as long, and holds the GIL.
     """
     at = np.cumsum(lengths) - lengths
     by_length = np.argsort(lengths.astype(np.min_scalar_type(np.max(lengths, initial=1))), kind="stable")

@@ -1,4 +1,4 @@
-"""The parts of a log, by name. Nothing heavy is imported, so that options can use them."""
+"""The names of the splits. Nothing heavy is imported, so that options can use them."""
 
 from __future__ import annotations
 

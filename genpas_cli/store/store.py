@@ -1,4 +1,4 @@
-"""A store open for reading: the lengths, sequences, targets and vocabularies that commands ask it for."""
+"""A store open for reading: its lengths, sequences, targets and vocabularies."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Store(SequenceSource):
     database: Database
     meta: dict[str, Any]
     rule: TargetRule | None = field(default=None, kw_only=True)
-    """Picks which interactions can be targets; None for all that have another before them."""
+    """Restricts which interactions can be targets; None: all but the first of a user."""
     name: str = field(default="store", kw_only=True)
-    """What it is attached as."""
+    """The name under which it is attached."""
 
     @property
     def kept(self) -> list[str]:
@@ -44,7 +44,7 @@ class Store(SequenceSource):
 
     @property
     def users(self) -> int:
-        """Number of users, those without interactions included."""
+        """Number of users, including those without interactions."""
         return int(self.meta["users"])
 
     @property
@@ -64,7 +64,7 @@ class Store(SequenceSource):
         return self.compute_content_digest()
 
     def compute_content_digest(self) -> str:
-        """Return the digest of what the store holds now, whatever it says of itself: a pass over all rows."""
+        """Compute the digest of the present content in a pass over all rows."""
         time = "" if self.meta["time_type"] is None else "time, "
         kept = "".join(f", {identifier(name)}" for name in self.kept)
         query = (
@@ -77,7 +77,7 @@ class Store(SequenceSource):
         return content_digest_of(self.database.con, self.name, "" if digest is None else digest.hexdigest())
 
     def check_content(self) -> None:
-        """Raise IntegrityError if the store holds something else than when it was made: a pass over all rows."""
+        """Raise IntegrityError if the content differs from its recorded digest; takes a pass over all rows."""
         if self.content_digest not in (None, self.compute_content_digest()):
             raise IntegrityError(
                 f"{self.path} was changed after genpas wrote it: its content does not agree with its digest",
@@ -106,7 +106,7 @@ class Store(SequenceSource):
         return histogram
 
     def target_histogram(self) -> NDArray[np.int64]:
-        """Return int64 (M + 1,): how many users offer each number of training targets m; those of m = 0 included."""
+        """Return int64 (M + 1,): the number of users with m training targets, for m = 0..M."""
         if self.rule is not None:
             return np.bincount(self.rule.count["train"])
         lengths = self.train_length_histogram()
@@ -132,7 +132,7 @@ class Store(SequenceSource):
             raise IntegrityError(f"{self.path}: table users lacks some of the users {first + 1}..{last + 1}")
 
     def target_counts(self, split: Split, first: int, lengths: Lengths) -> NDArray[np.int64]:
-        """Return how many targets of a split each user of a run has, given the first user and their lengths."""
+        """Return each user's number of targets in a split, given the first user of a run and their lengths."""
         if self.rule is not None:
             return self.rule.count[split][first : first + len(lengths.total)].astype(np.int64)
         return possible_targets(split, lengths, self.meta["split"]["eval"]).counts
@@ -144,7 +144,7 @@ class Store(SequenceSource):
         return possible_targets(split, lengths, self.meta["split"]["eval"])
 
     def restricted(self, condition: str) -> Store:
-        """Return the store with no other targets than interactions that satisfy a condition.
+        """Return the store restricted to targets that satisfy a condition.
 
         Args:
             condition: an SQL expression, checked to be one and to compute from the columns of `interactions` alone.
@@ -190,7 +190,7 @@ class Store(SequenceSource):
         return self._sound(self.database.read(query, BATCH_ROWS), first=0, has_time=bool(time))
 
     def _without_nulls(self, batches: Iterator[Any], columns: int | None = None) -> Iterator[Any]:
-        """Yield batches whose first columns, or all of them, hold no null."""
+        """Yield batches, after checking that their first columns, or all, contain no null."""
         for batch in batches:
             if any(column.null_count for column in batch.columns[:columns]):
                 raise IntegrityError(f"{self.path}: a number or an id is missing", tip=self._again())

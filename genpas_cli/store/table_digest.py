@@ -1,4 +1,4 @@
-"""The digest of a table's values in their order, whatever the batches in which they come."""
+"""The digest of a table's values in their order, however they are divided into batches."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 
 class TableDigest:
-    """SHA-256 of the columns of a table: of each its name, its type, which values are null, and the values.
+    """SHA-256 of the columns of a table: their names, types, nulls and values.
 
-    Two tables with equal digests hold the same values in the same order; how the rows were divided into batches makes
-    no difference. Dictionaries and enumerations count as the values that they stand for.
+    Tables with equal digests hold the same values in the same order, however their rows are divided into batches.
+    Dictionaries and enumerations are digested as their values.
 
     Args:
         schema: of the table.
@@ -25,12 +25,12 @@ class TableDigest:
         self._types = [str(_plain(field.type)) for field in schema]
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take the next rows."""
+        """Add the next rows."""
         for column, values in zip(self._columns, batch.columns, strict=True):
             column.add(values)
 
     def hexdigest(self) -> str:
-        """Return the digest of all rows so far, in hexadecimal."""
+        """Return the digest of all rows so far, as hexadecimal."""
         whole = hashlib.sha256()
         for name, kind, column in zip(self._names, self._types, self._columns, strict=True):
             whole.update(f"{name!r} {kind} {' '.join(column.digests())}\n".encode())
@@ -38,7 +38,7 @@ class TableDigest:
 
 
 class _Column:
-    """The digests of a column: one for each of the streams of bytes that its values are made of."""
+    """The digests of a column: one for each byte stream that makes up its values."""
 
     def __init__(self, kind: pa.DataType) -> None:
         self._kind = kind = _plain(kind)
@@ -47,12 +47,12 @@ class _Column:
         self._children = [_Column(child) for child in _children(kind)]
 
     def digests(self) -> list[str]:
-        """Return the digests of the column and of those that it is made of."""
+        """Return the digests of the column and its children."""
         own = [str(self._rows), *(part.hexdigest() for part in (self._missing, self._lengths, self._values))]
         return own + [digest for child in self._children for digest in child.digests()]
 
     def add(self, values: Any) -> None:
-        """Take the next values."""
+        """Add the next values."""
         rows, kind = len(values), self._kind
         if not self._children and not pa.types.is_null(kind):
             values = _decoded(values, kind)
@@ -71,7 +71,7 @@ class _Column:
             self._add_plain(values)
 
     def _add_plain(self, values: Any) -> None:
-        """Take values that are bytes of one width, or bytes of any length."""
+        """Add values of fixed or variable width."""
         first, stop = values.offset, values.offset + len(values)
         data = values.buffers()[-1]
         if pa.types.is_large_binary(self._kind):
@@ -95,7 +95,7 @@ def _decoded(values: Any, kind: pa.DataType) -> Any:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """Return the type that values are digested as: one for all that hold the same values."""
+    """Return the canonical type in which values are digested, the same for all types with the same values."""
     if isinstance(kind, pa.BaseExtensionType):
         return _plain(kind.storage_type)
     if pa.types.is_dictionary(kind):

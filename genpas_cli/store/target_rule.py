@@ -1,4 +1,4 @@
-"""A rule that picks which interactions can be targets, as a table of their positions beside an open store."""
+"""Restricts which interactions can be targets: a table of their positions, attached to an open store."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SCHEMA = pa.schema([("user_num", pa.int32()), ("split", pa.int8()), ("position"
 
 @dataclass(frozen=True)
 class TargetRule:
-    """The targets that a condition picks."""
+    """The targets that satisfy a condition."""
 
     text: str
     """The condition."""
     database: Database
     count: Mapping[str, NDArray[np.int32]]
-    """By split: how many targets each user has."""
+    """Each user's number of targets, by split."""
 
     def targets(self, split: str, first: int, users: int) -> UserTargets:
         """Return the targets of a run of users.
@@ -47,7 +47,7 @@ class TargetRule:
 
 
 def pick_targets(database: Database, text: str, length: Ints, possible: Mapping[str, tuple[Ints, Ints]]) -> TargetRule:
-    """Find out which interactions satisfy a condition and can be targets.
+    """Find the interactions that satisfy a condition and can be targets.
 
     Args:
         database: of an open store.

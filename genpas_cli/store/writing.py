@@ -1,4 +1,4 @@
-"""Writing a store: its tables one after the other, and last what it says of itself."""
+"""Writes a store: its tables one after the other, and `meta` last."""
 
 from __future__ import annotations
 
@@ -88,12 +88,12 @@ def write_provenance(con: duckdb.DuckDBPyConnection, sources: Sequence[Any], fun
 
 
 def _texts(fields: dict[str, Any]) -> list[Any]:
-    """Return the values of a row; bytes of a file's name that are not UTF-8 are written out."""
+    """Return the values of a row; bytes of a file name that are not UTF-8 are escaped."""
     return [visible(value) if isinstance(value, str) else value for value in fields.values()]
 
 
 def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any], interactions: str | None) -> None:
-    """Write `meta`, and leave one file that needs no write-ahead log beside it.
+    """Write `meta`, and checkpoint, so that the store is a single file without a write-ahead log.
 
     Args:
         con: the store is attached there as `store`, with all other tables written.

@@ -1,1 +1,1 @@
-"""What pairs may be turned into before they leave: the log's ids, semantic ids, inputs of equal length."""
+"""Transformations of pairs on their way to an export: the log's ids, semantic ids, padded inputs."""

@@ -1,4 +1,4 @@
-"""What pairs look like on their way out, and the interface of what changes it."""
+"""Describes the columns of exported pairs, and the interface of the steps that transform them."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ Count = TypeVar("Count", int, NDArray[np.int64])
 
 @dataclass(frozen=True)
 class Tokens:
-    """The vocabulary into which semantic ids turn items: 0 pads, then each level's codes, then the special tokens."""
+    """The token vocabulary of semantic ids: 0 is padding, then come each level's codes, then the special tokens."""
 
     sizes: tuple[int, ...]
-    """Codes of each level: its largest code, plus 1."""
+    """Number of codes of each level: its largest code plus 1."""
     offsets: tuple[int, ...]
     """Token of each level's code 0."""
     separator: int | None
     """Token between two items."""
     end: int | None
-    """Token at the end of an input and of a target."""
+    """Token at the end of an input and of a target; None if there is none."""
     size: int
-    """Number of tokens, 0 included."""
+    """Size of the vocabulary, padding included."""
 
     def length(self, items: Count) -> Count:
-        """Return how many tokens so many items take, as an input or as a target."""
+        """Return the number of tokens of this many items, as an input or a target."""
         levels, between, end = len(self.sizes), self.separator is not None, self.end is not None
         return items * (levels + between) - between + end
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a pair looks like."""
+    """The columns and value ranges of pairs."""
 
     schema: pa.Schema
     largest: int | None
-    """Largest number that items may have; None where they are ids of the log, as texts."""
+    """Largest item number; None where items are the log's ids, as text."""
     max_input: int | None
-    """Items that an input has at most; None if any number."""
+    """Maximum items of an input; None if unlimited."""
     width: int | None = None
-    """Values that every input has, once padded."""
+    """Values of every input after padding; None if inputs are not padded."""
     tokens: Tokens | None = None
-    """The vocabulary of `input_items` and `target_item`, which is a list then; None where they hold items."""
+    """The token vocabulary of `input_items` and `target_item` (then a list); None where they hold items."""
 
     @property
     def user(self) -> str:
-        """Name of the column of users: `user_num`, or `user_id`."""
+        """Name of the user column: `user_num` or `user_id`."""
         return "user_id" if "user_id" in self.schema.names else "user_num"
 
     def schema_of(self, pairs: pa.RecordBatch) -> pa.Schema:
-        """Return the schema that a batch has in this form; it may lack columns that nobody asked for."""
+        """Return the schema of batches in this form; columns that were not requested may be missing."""
         names = self.schema.names
         return pa.schema([self.schema.field(name if name in names else self.user) for name in pairs.schema.names])
 
@@ -66,28 +66,28 @@ class Form:
 
 
 class Change(Protocol):
-    """One step on the way; any thread may take it."""
+    """One transformation; it may be called from any thread."""
 
     form: Form
-    """What pairs look like after it."""
+    """The form of its output."""
 
     def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the pairs changed."""
+        """Transform a batch of pairs."""
         ...
 
 
 def changed(pairs: pa.RecordBatch, changes: Iterable[Change]) -> pa.RecordBatch:
-    """Return the pairs after all changes."""
+    """Apply all transformations in turn."""
     for change in changes:
         pairs = change.batch(pairs)
     return pairs
 
 
 def replaced(schema: pa.Schema, fields: dict[str, pa.Field]) -> pa.Schema:
-    """Return a schema with some of its fields, by name, replaced."""
+    """Return a schema with these fields replaced, by name."""
     return pa.schema([fields.get(field.name, field) for field in schema])
 
 
 def list_of(value: pa.DataType, *, nullable: bool = False) -> pa.DataType:
-    """Return a list type whose child is called as in the shards."""
+    """Return a list type whose child has the same name as in the shards."""
     return pa.list_(pa.field("element", value, nullable=nullable))

@@ -1,4 +1,4 @@
-"""Dense numbers to the ids of the log, and back."""
+"""Maps dense numbers to the ids of the log, and back."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from genpas_cli.runtime.errors import DataError
 
 
 class RawIds:
-    """Numbers become ids: `user_num` becomes `user_id`.
+    """Replaces numbers by ids; `user_num` becomes `user_id`.
 
-    The ids come as Arrow dictionaries, so that no text is copied before it is needed; `Plain` makes texts of them.
+    The ids are Arrow dictionaries, so that no text is copied before it is needed; `Plain` expands them.
 
     Args:
         form: of the pairs.
@@ -48,7 +48,7 @@ class RawIds:
 
 
 class Plain:
-    """Arrow dictionaries become texts."""
+    """Expands Arrow dictionaries to text."""
 
     def __init__(self, form: Form) -> None:
         def plain(field: pa.Field) -> pa.Field:
@@ -69,7 +69,7 @@ class Plain:
 
 
 class Numbers:
-    """Ids become numbers: `user_id` becomes `user_num`, where the users' ids are known.
+    """Replaces ids by numbers; `user_id` becomes `user_num` if the users' ids are known.
 
     Args:
         form: of the pairs.
@@ -107,7 +107,7 @@ class Numbers:
 
 
 def _with_values(pairs: pa.RecordBatch, form: Form, change: Callable[[str, pa.Array], pa.Array]) -> pa.RecordBatch:
-    """Return the batch with each column's values (of lists: what is in them) changed by (name, values) → values."""
+    """Return the batch with each column's values (for lists, their elements) mapped by (name, values) → values."""
     arrays, schema = [], form.schema_of(pairs)
     for name, column, field in zip(pairs.schema.names, pairs.columns, schema, strict=True):
         if pa.types.is_list(column.type):

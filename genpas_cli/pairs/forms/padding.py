@@ -1,4 +1,4 @@
-"""Inputs of equal length: item numbers filled up with 0, kept values with nulls."""
+"""Pads inputs to equal length: item numbers with 0, kept values with nulls."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Side = Literal["left", "right"]
 
 
 class Padded:
-    """Every input gets as many values as the longest may have.
+    """Pads every input to the maximum length.
 
     Args:
         form: of the pairs.
-        side: where the padding stands.
+        side: the side of the padding.
 
     Raises:
         UsageError: there is nothing to pad with, or no longest input.
@@ -48,7 +48,7 @@ class Padded:
         self.form = replace(form, schema=replaced(form.schema, fields), width=width)
 
     def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the pairs with inputs of one length."""
+        """Return the pairs with inputs of equal length."""
         arrays, schema = [], self.form.schema_of(pairs)
         for name, column, field in zip(pairs.schema.names, pairs.columns, schema, strict=True):
             arrays.append(self._padded(column, self._widths[name], field.type) if name in self._widths else column)
@@ -75,7 +75,7 @@ def _value_type(form: Form, name: str) -> pa.DataType:
 
 
 def places(offsets: NDArray[np.int64], width: int, side: Side) -> NDArray[np.int64]:
-    """Return where, in rows of `width` laid end to end, each value of some lists goes.
+    """Return the index of each list value in an array of rows of `width` values.
 
     Args:
         offsets: int64 (rows + 1,), where each list starts and ends; none is longer than `width`.

@@ -1,7 +1,7 @@
-"""Semantic ids: each item becomes its codes, one token a level; what TIGER-like generative models train on.
+"""Semantic ids: replaces each item by its codes, one token per level, as TIGER-like generative models need.
 
-A code c of level l is the token offset_l + c, so that no token means two things: 0 pads, level 1 has the tokens from 1
-on, level 2 those after it, and so on; a separator and an end token come last (TIGER: arXiv 2305.05065).
+A code c of level l is the token offset_l + c, so that every token has one meaning: 0 is padding, level 1 has the tokens
+from 1 on, level 2 those after it, and so on; separator and end token come last (TIGER: arXiv 2305.05065).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _LARGEST_CODE = 2**31 - 2
 
 @dataclass(frozen=True)
 class Codes:
-    """The codes of some items."""
+    """Codes by item id."""
 
     ids: pa.Array
-    """Item ids, as texts."""
+    """Item ids, as text."""
     codes: NDArray[np.int64]
     """(items, levels)."""
 
@@ -41,7 +41,7 @@ def read_codes(path: Path) -> Codes:
     """Read a Parquet file of `item_id` and one column of lists of codes.
 
     Raises:
-        DataError: no such file, other columns, lists of unequal length, nulls, or codes that are no numbers from 0.
+        DataError: no such file, other columns, lists of unequal length, nulls, or codes that are not integers from 0.
     """
     try:
         table = pq.read_table(path).combine_chunks()
@@ -81,7 +81,7 @@ def read_codes(path: Path) -> Codes:
 
 
 class SemanticIds:
-    """Items become tokens: `input_items` a flat list of them, `target_item` a list too.
+    """Replaces items by tokens: `input_items` becomes a flat list of tokens, and `target_item` a list.
 
     Args:
         form: of the pairs, whose items are numbers.
@@ -130,7 +130,7 @@ class SemanticIds:
         self._drops = not self._known[1:].all()
 
     def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the pairs with tokens instead of items; without those that are dropped."""
+        """Return the pairs with tokens instead of items, without dropped pairs."""
         if self._drops:
             pairs = self._without_unknown(pairs)
         changed = dict(zip(pairs.schema.names, pairs.columns, strict=True))
@@ -141,7 +141,7 @@ class SemanticIds:
         return pa.RecordBatch.from_arrays(list(changed.values()), schema=self.form.schema_of(pairs))
 
     def table(self) -> pa.Table:
-        """Return `item_num`, `item_id` and `tokens` of every item that has some: the way back from tokens to items."""
+        """Return `item_num`, `item_id` and `tokens` of every item with codes, to map tokens back to items."""
         number = np.flatnonzero(self._known)
         levels = self._table.shape[1]
         offsets = pa.array((np.arange(len(number) + 1) * levels).astype(np.int32))
@@ -164,7 +164,7 @@ class SemanticIds:
         return pa.ListArray.from_arrays(pa.array(bounds.astype(np.int32)), pa.array(out), type=list_of(pa.int32()))
 
     def _without_unknown(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
-        """Drop interactions without codes from the inputs, and pairs of which no input or no target is left."""
+        """Drop items without codes from the inputs, and pairs whose input or target is then empty."""
         inputs = pairs.column("input_items")
         offsets = inputs.offsets.to_numpy().astype(np.int64)
         known = self._known[inputs.values.to_numpy()]
@@ -190,7 +190,7 @@ def _vocabulary(table: NDArray[np.int64], *, separator: bool, end: bool) -> Toke
 
 
 def _twins(table: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many rows before each row equal it."""
+    """Return, for each row, the number of equal rows before it."""
     _, group = np.unique(table, axis=0, return_inverse=True)
     group = group.reshape(-1)
     order = np.argsort(group, kind="stable")

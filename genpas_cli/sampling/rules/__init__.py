@@ -1,4 +1,4 @@
-"""The cutting rules that have a name. Nothing is imported here, so that `--help` and completion can list them."""
+"""The named cutting rules. Nothing is imported here, so that `--help` and completion can list them quickly."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ USAGES = {
     "recency": "recency:keep=0.8",
     "windows": "windows:width=20",
 }
-"""By name, how a user may write it. Its `RULE` stands in the module of that name, with `_` for `-`, in this folder."""
+"""How a user writes each rule, by name; the module of that name in this folder, with `_` for `-`, has its `RULE`."""

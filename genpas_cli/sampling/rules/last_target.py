@@ -1,4 +1,4 @@
-"""Last-Target: of every sequence the last item, after all that came before it. One pair per sequence."""
+"""Last-Target: the last item of every sequence is a target, with all earlier items as input. One pair per sequence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multi-Target: every item but the first is a target once, after all that came before it."""
+"""Multi-Target: every item but the first is a target once, with all earlier items as input."""
 
 from __future__ import annotations
 

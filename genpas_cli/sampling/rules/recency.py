@@ -1,8 +1,8 @@
-"""Recency sampling: a target is the rarer, the further it lies from the end of its sequence.
+"""Recency sampling: the closer a position is to the end of its sequence, the more often it is a target.
 
 p(k | s) ∝ keep^(|s| − k), the exponential importance function of RSS (Petrov and Macdonald, RecSys 2022, arXiv
-2207.02643), there with keep = 0.8. Sequences are drawn alike (α = 0) and inputs are whole prefixes (γ = −∞), as there.
-keep = 1 draws targets uniformly; for keep towards 0 it becomes Last-Target.
+2207.02643), which uses keep = 0.8. As in RSS, all sequences have equal weight (α = 0) and inputs are whole prefixes (γ
+= −∞). keep = 1 draws targets uniformly; as keep approaches 0, the rule becomes Last-Target.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Recency:
     """The distributions p(i) ∝ keep^(m − i) over {1..m}, for every m (a `PositionKernel`)."""
 
     keep: float
-    """Above 0 and below 1: the ratio of the probabilities of a position and of the next one."""
+    """Ratio of the probability of a position to that of the next one; above 0 and below 1."""
 
     def pmf(self, position: Ints, count: Ints) -> Floats:
         """Return p(position) among 1..count; 0 outside the range."""
         position, count = np.broadcast_arrays(position, count)
         inside = (position >= 1) & (position <= count)
-        # Through logarithms: 1 − keep^m would lose its digits where keep is near 1.
+        # In logarithms, because 1 − keep^m loses its digits when keep is near 1.
         log = math.log(self.keep)
         behind = np.where(inside, count - position, 0)
         return np.where(inside, np.exp(behind * log) * math.expm1(log) / np.expm1(np.maximum(count, 1) * log), 0.0)
@@ -51,7 +51,7 @@ class Recency:
         with np.errstate(divide="ignore"):
             behind = np.minimum(np.log(passed) / log, count)
         found: Ints = np.clip(count - np.floor(behind).astype(np.int64), 1, count)
-        # Rounding may put a level that lies on a step of the cdf on either side of it.
+        # A level on a step of the cdf may fall on either side of it by rounding.
         found -= (found > 1) & (self.cdf(found - 1, count) > level)
         found += (found < count) & (self.cdf(found, count) <= level)
         return found

@@ -1,6 +1,7 @@
 """Slide-Window: every contiguous part of a sequence with at least two items is a pair.
 
-A sequence of m + 1 items has m(m + 1)/2 of them. No α gives that weight, so the rule has a sequence kernel of its own.
+A sequence of m + 1 items has m(m + 1)/2 of them. No α gives this weight exactly, so the rule has its own sequence
+kernel.
 (2, 1, 0) is the paper's approximation of it (arXiv 2509.13648), and stays available as a triple.
 """
 
@@ -18,7 +19,7 @@ from genpas_cli.sampling.strategy import Enumeration, NamedRule, Strategy
 
 @dataclass(frozen=True)
 class PairCountWeights:
-    """Sequences weigh their number of contiguous input–target pairs, m(m + 1)/2: Slide-Window's exact weight."""
+    """The exact weight of Slide-Window: a sequence's number of contiguous input–target pairs, m(m + 1)/2."""
 
     follows_targets = False
 

@@ -1,4 +1,4 @@
-"""Fixed windows: each target with the `width` items before it as input, or all of them where they are fewer.
+"""Fixed windows: the input of each target is the `width` items before it, or all of them if there are fewer.
 
 The input starts at j = max(1, k − width) (Caser, Tang and Wang, WSDM 2018, and many loaders); targets as in
 Multi-Target.
@@ -30,7 +30,7 @@ class LastOf:
         return np.where((position == self._only(count)) & (count >= 1), 1.0, 0.0)
 
     def cdf(self, position: Ints, count: Ints) -> Floats:
-        """Return 1 from the only position on, before it 0."""
+        """Return 1 from the only position on, and 0 before it."""
         return np.where(position >= self._only(count), 1.0, 0.0)
 
     def quantile(self, level: Floats, count: Ints) -> Ints:
@@ -43,7 +43,7 @@ class LastOf:
 
 @dataclass(frozen=True)
 class WindowStart:
-    """Where a window that ends before a target starts; see `Enumeration.start`. Two of one width are equal."""
+    """The start of the window before a target, see `Enumeration.start`; compares equal for equal widths."""
 
     width: int
 
