@@ -22,7 +22,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the checkout's genpas_cli, not another one
@@ -47,7 +47,7 @@ def cli_page() -> str:
     import typer
 
     from genpas_cli.cli import COMMANDS, app, load
-    from genpas_cli.cli.app import examples_of
+    from genpas_cli.cli.help import argument_of, examples_of, is_argument
 
     load(COMMANDS)
     group: Any = typer.main.get_command(app)
@@ -55,7 +55,7 @@ def cli_page() -> str:
         NOTE, "# The command line", group.help, _CLI_LEAD, "## genpas", _panels(group.params), *_EXAMPLE_SETUP,
     ]  # fmt: skip
     for name, command in group.commands.items():
-        arguments = " ".join(p.metavar + ("..." if p.nargs == -1 else "") for p in command.params if is_argument(p))
+        arguments = " ".join(argument_of(p) for p in command.params if is_argument(p))
         parts += [
             f"## genpas {name}", _fenced("text", f"genpas {name} [OPTIONS] {arguments}"),
             inspect.cleandoc(command.help), _panels(command.params),
@@ -79,13 +79,10 @@ echo 'import sys; sys.stdin.buffer.read()' > train.py
 ]
 
 
-def is_argument(parameter: Any) -> bool:
-    """Tell whether a parameter of the command line is an argument, and not an option."""
-    return not parameter.opts[0].startswith("-")
-
-
 def _panels(parameters: list[Any]) -> str:
     """Return one table for each panel of the help, in its order."""
+    from genpas_cli.cli.help import is_argument
+
     panels: dict[str, list[str]] = {}
     for parameter in parameters:
         panel = "Arguments" if is_argument(parameter) else parameter.rich_help_panel or "Options"
@@ -95,38 +92,25 @@ def _panels(parameters: list[Any]) -> str:
 
 
 def _row(parameter: Any) -> str:
+    from genpas_cli.cli.help import argument_of, is_argument
+
     text = inspect.cleandoc(parameter.help or "")
     default = _default(parameter)
     if found := _DEFAULT_IN_HELP.search(text):
         text, default = text[: found.start()], found[1]
     if is_argument(parameter):
-        flags = f"`{parameter.metavar}{'...' if parameter.nargs == -1 else ''}`"
+        flags = f"`{argument_of(parameter)}`"
     else:
         flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
-    value = "" if is_argument(parameter) or parameter.is_flag else f"`{value_of(parameter)}`"
+    value = "" if is_argument(parameter) or parameter.is_flag else f"`{parameter.metavar or 'TEXT'}`"
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in (flags, value, default, text)) + " |"
 
 
 def _default(parameter: Any) -> str:
     if parameter.required:
         return "required"
-    default = parameter.default
-    return "" if default in (None, []) or default is False else f"`{default}`"
-
-
-def value_of(parameter: Any) -> str:
-    """Return what stands for an option's value: its metavar, else its choices or the name of its type."""
-    if parameter.metavar:
-        return str(parameter.metavar)
-    kind = parameter.type_descriptor.annotation
-    kind = next((part for part in get_args(kind) if part is not type(None)), kind) if not _is_choice(kind) else kind
-    if _is_choice(kind):
-        return "|".join(get_args(kind))
-    return {int: "N", float: "X", Path: "PATH"}.get(kind, "TEXT")
-
-
-def _is_choice(kind: Any) -> bool:
-    return get_origin(kind) is Literal
+    default = parameter.show_default
+    return f"`{default}`" if isinstance(default, str) else ""
 
 
 _EXIT_LEAD = """What every command gives back to the shell, and the exception that the [library](python-api.md)

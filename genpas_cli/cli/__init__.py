@@ -46,6 +46,8 @@ def main() -> None:
         _spare_threads()
         application = _application()
         _refuse_secrets()
+        if sys.argv[1:2] == ["help"]:
+            sys.argv[1:] = [*sys.argv[2:3], "--help"]
         named = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
         load(COMMANDS if "_GENPAS_COMPLETE" in os.environ else [named] if named in COMMANDS else [])
         application(prog_name="genpas")

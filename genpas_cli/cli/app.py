@@ -2,57 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from genpas_cli.cli import COMMANDS, console
-from genpas_cli.cli.exit_codes import HELP, handled
+from genpas_cli.cli.exit_codes import ExitCode, exit_code, handled
+from genpas_cli.cli.help import examples_of, help_of
+from genpas_cli.cli.usage_errors import in_our_words
+from genpas_cli.runtime.errors import GenpasError
 from genpas_cli.runtime.object_storage.uris import check_local
-from genpas_cli.runtime.text.visible import one_line
 
 
-class Group(TyperGroup):
-    """The group of commands; errors about unexpected arguments contain no control characters."""
+class _Helped:
+    """A command whose help is genpas's own: `-h` gives one screen, `--help` everything."""
 
-    def make_context(self, *given: Any, **named: Any) -> Any:
-        """Parse the arguments before the command."""
-        with _visible_errors():
-            return super().make_context(*given, **named)
+    def parse_args(self, context: Any, args: list[str]) -> Any:
+        """Parse the arguments, and note how much help is asked for."""
+        context.meta[_SHORT] = "--help" not in args
+        return super().parse_args(context, args)  # type: ignore[misc]  # mixed into typer's commands
 
-    def invoke(self, *given: Any, **named: Any) -> Any:
-        """Parse the arguments of the command, and run it."""
-        with _visible_errors():
-            return super().invoke(*given, **named)
+    def format_help(self, context: Any, formatter: Any) -> None:
+        """Write the help."""
+        formatter.write(help_of(context, short=context.meta.get(_SHORT, False)))
 
 
-@contextmanager
-def _visible_errors() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        if hasattr(error, "format_message"):  # typer's own exception, whose class is not public
-            error.message = one_line(str(error.message))  # type: ignore[attr-defined]
-        raise
+_SHORT = "genpas.short_help"
+
+
+class Command(_Helped, TyperCommand):
+    """One command."""
+
+
+class Group(_Helped, TyperGroup):
+    """The group of commands; wrong usage is told in genpas's own words."""
+
+    def main(self, *given: Any, **named: Any) -> NoReturn:
+        """Run, and exit."""
+        try:
+            sys.exit(super().main(*given, **named | {"standalone_mode": False}) or 0)
+        except GenpasError as error:  # of a value that is read before the command runs
+            wrong = error
+        except Exception as error:
+            if not hasattr(error, "format_message"):  # typer's own exceptions, whose class is not public
+                raise
+            if type(error).__name__ == "NoArgsIsHelpError":
+                console.stderr().print(help_of(error.ctx, short=True), markup=False)  # type: ignore[attr-defined]
+                sys.exit(ExitCode.USAGE)
+            wrong = in_our_words(error)
+        console.error(wrong.message, wrong.tip)
+        sys.exit(exit_code(wrong))
 
 
 app = typer.Typer(
     cls=Group,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn user–item interaction logs into training data for sequential and generative recommenders.",
-    epilog=f"Start with: [bold]genpas augment logs.parquet[/bold]\n\n{HELP}",
 )
-
-
-examples_of: dict[str, tuple[str, ...]] = {}
-"""Example shell lines by command: shown in the help and the reference page, and run by a test."""
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001  # a flag's callback
@@ -66,7 +79,7 @@ def _show_version(value: bool) -> None:  # noqa: FBT001  # a flag's callback
 @app.callback()
 def _genpas(
     version: Annotated[  # noqa: FBT002  # a flag; acted on by its callback
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     pass
@@ -97,8 +110,7 @@ def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None
         run.__annotations__ = function.__annotations__
         run.__doc__ = function.__doc__
         examples_of[function.__name__] = tuple(examples.strip().splitlines())
-        lines = "\n\n".join(f"  [bold]{line}[/bold]" for line in examples_of[function.__name__])
-        app.command(function.__name__, epilog=f"Examples:\n\n{lines}\n\n{HELP}")(run)
+        app.command(function.__name__, cls=Command)(run)
         return function
 
     return decorate
@@ -116,4 +128,4 @@ def _not_loaded() -> None:
 
 
 for _name, _summary in COMMANDS.items():
-    app.command(_name, help=_summary)(_not_loaded)  # loading the module replaces this entry
+    app.command(_name, cls=Command, help=_summary)(_not_loaded)  # loading the module replaces this entry

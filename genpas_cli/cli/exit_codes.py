@@ -62,8 +62,6 @@ _NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "max_temp_dir
 _SYSTEM = tuple(map(os.strerror, (errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.EROFS, errno.EACCES)))
 _NO_THREAD = ("start new thread", "Could not create thread", "Resource temporarily unavailable")
 
-HELP = "Exit codes: " + "; ".join(f"{code.value} {text}" for code, text in MEANINGS.items()) + "."
-
 
 def exit_code(error: GenpasError) -> ExitCode:
     """Return the exit code of an error."""

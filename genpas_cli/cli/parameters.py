@@ -1,13 +1,19 @@
-"""Builds command-line parameters from the fields of the options dataclasses, so that each is declared once."""
+"""Builds command-line parameters from the fields of the options dataclasses, so that each is declared once.
+
+Typer passes every value through as text, and `genpas_cli.runtime.options.value_of` reads it: so the command line, a
+configuration file and the library refuse the same values in the same words.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
+
+from genpas_cli.runtime.options import choices, value_of
 
 Command = Callable[..., None]
 
@@ -22,29 +28,35 @@ def with_options(**types: type) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name not in types]
+        hints = {p.name: hint for p in own if (hint := get_args(p.annotation)[0]) and choices(hint)}
         fields: dict[str, tuple[dataclasses.Field[Any], Any]] = {}
         for kind in types.values():
-            hints = get_type_hints(kind)
+            declared = get_type_hints(kind)
             for field in _as_declared(kind):
                 fields.pop(field.name, None)
-                fields[field.name] = (field, hints[field.name])
+                fields[field.name] = (field, declared[field.name])
         added = [_parameter(field, hint) for field, hint in fields.values()]
 
         def run(**given: Any) -> None:
+            for name, hint in hints.items():
+                given[name] = value_of(given[name], hint, flag_of(name))
+            values = {name: _value(given.pop(name), hint, flag_of(name)) for name, (_, hint) in fields.items()}
             for name, kind in types.items():
-                values = {f.name: given[f.name] for f in _fields(kind)}
-                given[name] = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-            for name in fields:
-                del given[name]
+                given[name] = kind(**{f.name: values[f.name] for f in _fields(kind) if values[f.name] is not None})
             command(**given)
 
-        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*own, *added)]
+        parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*map(_as_text, own), *added)]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect.signature
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
         return run
 
     return decorate
+
+
+def flag_of(name: str) -> str:
+    """Return the long flag of a parameter."""
+    return "--" + name.replace("_", "-")
 
 
 def _fields(kind: type) -> tuple[dataclasses.Field[Any], ...]:
@@ -57,17 +69,45 @@ def _as_declared(kind: type) -> list[dataclasses.Field[Any]]:
     return sorted(_fields(kind), key=lambda field: names.index(field.name))
 
 
+def _as_text(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Return a parameter of a command as one of text, where it is a choice."""
+    hint, *rest = get_args(parameter.annotation)
+    if not (values := choices(hint)):
+        return parameter
+    option = rest[0]
+    option.metavar, option.show_default = "|".join(values), parameter.default
+    return parameter.replace(annotation=Annotated[str, option])
+
+
 def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
-    flags = field.metadata["flags"]
-    default = field.default
-    if not flags:
-        flag = "--" + field.name.replace("_", "-")
-        flags = (f"{flag}/--no-{flag[2:]}",) if hint == bool | None else (flag,)
+    flags = field.metadata["flags"] or (_flag(field, hint),)
+    metavar = field.metadata["metavar"] or "|".join(choices(hint)) or _number(hint)
+    default = None if field.default in (None, ()) else str(field.default)
+    kind: Any = str | None
     if hint == tuple[str, ...]:
-        hint, default = list[str], []
+        kind, default = list[str] | None, None
+    elif hint in (bool, bool | None):
+        kind, default = bool | None, flag_of(field.name) if field.default else None
     option = typer.Option(
-        *flags, help=field.metadata["help"], metavar=field.metadata["metavar"], rich_help_panel=field.metadata["panel"],
-        show_default=default not in (None, []) and default is not False,
+        *flags, help=field.metadata["help"], metavar=metavar, rich_help_panel=field.metadata["panel"],
+        show_default=default or False,
     )  # fmt: skip
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(field.name, kind, default=default, annotation=Annotated[hint, option])
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
+    )
+
+
+def _number(hint: Any) -> str | None:
+    return "N" if int in (hint, *get_args(hint)) else "X" if float in (hint, *get_args(hint)) else None
+
+
+def _flag(field: dataclasses.Field[Any], hint: Any) -> str:
+    flag = flag_of(field.name)
+    return f"{flag}/--no-{flag[2:]}" if hint == bool | None else flag
+
+
+def _value(given: Any, hint: Any, flag: str) -> Any:
+    """Return what was given as the field holds it; None where nothing was given."""
+    if isinstance(given, list):
+        return tuple(given) or None
+    return value_of(given, hint, flag) if isinstance(given, str) else given

@@ -9,6 +9,7 @@ line does.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import numbers
 import os
@@ -70,8 +71,7 @@ class Options:
                     object.__setattr__(self, name, value)
                     break
             else:
-                *words, last = [word for kind in kinds for word in _described(kind)]
-                takes = f"{', '.join(words)} or {last}" if words else last
+                takes = _listed([word for kind in kinds for word in _described(kind)])
                 raise UsageError(f"{flag} is {given!r}; it takes {takes}")
 
 
@@ -123,6 +123,45 @@ def _as_kind(value: Any, kind: Any) -> Any:
     if not fits:
         raise TypeError
     return value
+
+
+def value_of(text: str, hint: Any, flag: str) -> Any:
+    """Return the value that a text of the command line, a configuration file or the environment stands for.
+
+    Args:
+        text: as it was written.
+        hint: type of the field.
+        flag: the option's name in messages.
+
+    Raises:
+        UsageError: the text is no value of that type.
+    """
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    for kind in kinds:
+        if kind in _FROM_TEXT:
+            with suppress(ValueError):
+                return _FROM_TEXT[kind](text)
+        elif get_origin(kind) is Literal and text in get_args(kind):
+            return text
+    words = [word for kind in kinds if kind is not NoneType for word in _described(kind)]
+    near = difflib.get_close_matches(text.lower(), words, n=1)
+    raise UsageError(
+        f"{flag} is {text!r}; it takes {_listed(words)}", tip=f"Did you mean {flag} {near[0]}?" if near else None
+    )
+
+
+_FROM_TEXT: dict[Any, Callable[[str], Any]] = {str: str, int: int, float: float}
+
+
+def _listed(words: list[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def choices(hint: Any) -> tuple[str, ...]:
+    """Return the values of a type that has a few, such as a `Literal`; none of any other."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return tuple(value for kind in kinds if get_origin(kind) is Literal for value in get_args(kind))
 
 
 def _described(kind: Any) -> list[str]:
