@@ -120,7 +120,8 @@ def _written(parameter: Any) -> str:
 def _meaning(parameter: Any, *, short: bool) -> str:
     text = _joined(parameter.help or "")
     if short:
-        return text.partition(". ")[0].rstrip(".")
+        first, dot, _ = text.partition(". ")
+        return f"{first}." if dot else text
     default = parameter.show_default if isinstance(parameter.show_default, str) else None
     return f"{text} [default: {default}]" if default else text
 

@@ -42,7 +42,7 @@ def test_the_help_of_genpas_lists_commands_and_exit_codes(genpas: Genpas) -> Non
     assert (done.returncode, done.stderr) == (0, "")
     for words in (*COMMANDS, *CODES, "genpas augment logs.parquet", "--install-completion", "--version"):
         assert words in plain(done.stdout)
-    assert genpas("-h").stdout == done.stdout
+    assert set(genpas("-h").stdout.splitlines()) < set(done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -53,13 +53,13 @@ def test_the_help_of_a_command_has_examples_exit_codes_and_a_text_for_every_opti
     assert (done.returncode, done.stderr) == (0, "")
     for words in (*CODES, f"genpas {command} "):
         assert words in plain(done.stdout)
-    named = re.findall(r"^│ [* ]*(-.*?) *│$", done.stdout, flags=re.MULTILINE)
+    lines = done.stdout.splitlines()
+    named = [number for number, line in enumerate(lines) if re.match(r"  -", line)]
     assert len(named) >= 5
-    for line in named:
-        # Names, metavar and text are columns, two blanks or more apart.
-        columns = re.split(r" {2,}", line)
-        texts = [c for c in columns if len(c.split()) >= 3 and not c.startswith(("-", "<"))]
-        assert texts, f"no help text: {line}"
+    for number in named:
+        # Flags and text are columns, two blanks or more apart; the text of a long flag is on the next line.
+        text = re.split(r" {2,}", lines[number].strip())[1:] or [lines[number + 1].strip()]
+        assert len(text[0].split()) >= 3, f"no help text: {lines[number]}"
 
 
 @pytest.mark.parametrize(
@@ -128,12 +128,13 @@ def test_completion_is_offered(genpas: Genpas) -> None:
     ids=("command", "option of augment", "option of ingest"),
 )
 def test_a_typo_gets_a_suggestion(inside: InProcess, arguments: tuple[str, ...], meant: str) -> None:
-    refused(inside(*arguments), 2, "No such", meant)
+    refused(inside(*arguments), 2, "Did you mean", meant)
 
 
 @pytest.mark.parametrize("arguments", [("augment",), ("ingest",), ("verify",), ("ingest", "log.csv")], ids=" ".join)
 def test_what_is_missing_is_named(inside: InProcess, arguments: tuple[str, ...]) -> None:
-    refused(inside(*arguments), 2, "Missing", "--output" if len(arguments) == 2 else "argument")
+    what = "--output" if len(arguments) == 2 else "PAIRS" if arguments == ("verify",) else "SOURCE"
+    refused(inside(*arguments), 2, f"{what} is missing", f"genpas {arguments[0]}")
 
 
 # ---------------------------------------------------------------------------------------------------- stdout and stderr

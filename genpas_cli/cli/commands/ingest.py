@@ -68,7 +68,7 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
 
     del quiet  # acted on by `command`
     if output is None and (append or not dry_run):
-        raise UsageError("Missing option '-o' / '--output': the store", tip=_example(sources, append=append))
+        raise UsageError("--output is missing: the store file to make", tip=_example(sources, append=append))
     if dry_run:
         console.print_json(asdict(plan_ingest(sources, options, append_to=output if append else None)))
         return

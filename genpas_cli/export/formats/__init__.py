@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,9 @@ def format_named(name: str) -> type[Format]:
         UsageError: there is no such format.
     """
     if name not in FORMATS:
-        raise UsageError(f"--to {name}: no such format; there are {', '.join(FORMATS)}")
+        near = difflib.get_close_matches(name.lower(), FORMATS, n=1)
+        raise UsageError(
+            f"--to is {name!r}; it takes {', '.join(FORMATS)}", tip=f"Did you mean --to {near[0]}?" if near else None
+        )
     found: type[Format] = import_module(f"{__name__}.{name}").FORMAT
     return found
