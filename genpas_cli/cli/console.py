@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,7 +15,6 @@ from genpas_cli.runtime.text.visible import one_line, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
 _WIDE = 400
@@ -83,15 +82,54 @@ def binary_stdout() -> BinaryIO:
     return open(sys.stdout.fileno(), "wb", closefd=False)
 
 
-def table(*headings: str) -> Table:
-    """Return an empty table of numbers whose first column names the rows."""
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of numbers on stdout; the first column names the rows.
+
+    A number is never cut. Where the terminal is too narrow for all columns, they are printed in several blocks, each
+    with the names of the rows; names and headings that do not fit are folded.
+    """
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, heading in enumerate(headings):
-        made.add_column(heading, justify="right" if number else "left", no_wrap=True)
-    return made
+    out = stdout()
+    room = out.width - _EDGES
+    cells = list(zip(*rows, strict=True)) if rows else [() for _ in headings]
+    numbers = [max(map(cell_width, column), default=1) for column in cells]
+    names = max(min(max(numbers[0], cell_width(headings[0])), room - max(numbers[1:]) - _GAP), 1)
+    widths = [max(number, min(cell_width(heading), room - names - _GAP))
+              for number, heading in zip(numbers, headings, strict=True)]  # fmt: skip
+    for block in _blocks(widths[1:], room - names):
+        made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        made.add_column(headings[0], width=names, overflow="fold")
+        for column in block:
+            made.add_column(headings[column], width=widths[column], justify="right", overflow="fold")
+        for row in rows:
+            made.add_row(row[0], *(row[column] for column in block))
+        out.print(made)
+
+
+_GAP, _EDGES = 3, 2
+"""Width of what stands between two columns of a table, and at its edges."""
+
+
+def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Return the numbers of columns, from 1, in blocks that fit into a width; each has one at least."""
+    blocks: list[list[int]] = [[]]
+    taken = 0
+    for number, width in enumerate(widths, 1):
+        if blocks[-1] and taken + width + _GAP > room:
+            blocks.append([])
+            taken = 0
+        blocks[-1].append(number)
+        taken += width + _GAP
+    return blocks
+
+
+def cell_width(text: str) -> int:
+    """Return the columns of a terminal that a text takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def say(text: str) -> None:

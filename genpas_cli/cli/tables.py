@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from genpas_cli.cli import console
 from genpas_cli.figures.figure import Figure, Shown, shown_in
@@ -14,9 +13,6 @@ from genpas_cli.figures.table import DataFigures, StrategyFigures
 from genpas_cli.report.wording import best_places
 from genpas_cli.runtime.text.wording import counted, percent, time_range
 from genpas_cli.training.comparison import ACCURACY, CompareReport
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 MARK = "*"
 """Marks the better figure, so that it is visible without colour and to screen readers."""
@@ -32,7 +28,8 @@ def print_report(report: StatsReport) -> None:
             out.print(line)
         out.print()
     columns = ([] if report.measured is None else [report.measured]) + report.strategies
-    out.print(_table(columns, compared=len(report.strategies) > 1))
+    headings = ["", *(figures.name for figures in columns)]
+    console.print_table(headings, list(_rows(columns, compared=len(report.strategies) > 1)))
     marked = f"{MARK} the best; " if len(report.strategies) > 1 else ""
     out.print(f"{marked}KL in nats; A and D by {columns[0].similarity}", style="dim")
     if report.fair_draw is not None:
@@ -58,19 +55,17 @@ def _data_lines(data: DataFigures) -> list[str]:
     return lines
 
 
-def _table(columns: Sequence[StrategyFigures], *, compared: bool) -> Table:
-    table = console.table("", *(figures.name for figures in columns))
+def _rows(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[list[str]]:
     for figure in shown_in(StrategyFigures, Shown.TERMINAL):
         row = [getattr(each, figure.key) for each in columns]
         if all(value is None for value in row):
             continue
-        table.add_row(figure.label, *_marked(figure, row, compared=compared))
+        yield [figure.label, *_marked(figure, row, compared=compared)]
         if Shown.TERMINAL_DRAWS in figure.shown:
             for index, kind in enumerate(("as augment draws", "independent")):
                 drawn = [getattr(each.drawn[index], figure.key) if each.drawn else None for each in columns]
                 if any(value is not None for value in drawn):
-                    table.add_row(f"  {kind}", *_marked(figure, drawn, compared=compared))
-    return table
+                    yield [f"  {kind}", *_marked(figure, drawn, compared=compared)]
 
 
 def _marked(figure: Figure, row: Sequence[float | None], *, compared: bool) -> list[str]:
@@ -108,16 +103,17 @@ def print_comparison(report: CompareReport) -> None:
     """Print accuracy beside the figures of the training distribution on stdout, a strategy a row."""
     out = console.stdout()
     seeds = counted(len(report.strategies[0].runs), "seed")
-    table = console.table("", "NDCG@10", "±", "Recall@10", "difference", "validation", "KL", "A / D")
+    headings = ["", "NDCG@10", "±", "Recall@10", "difference", "validation", "KL", "A / D"]
+    rows = []
     for each, test in zip(report.strategies, _marked_row([s.test[ACCURACY] for s in report.strategies]), strict=True):
         gap = each.difference
-        table.add_row(
+        rows.append([
             each.name, test, "–" if each.test_deviation is None else f"{each.test_deviation[ACCURACY]:.4f}",
             f"{each.test['recall@10']:.4f}",
             "–" if gap is None else f"{gap.value:+z.4f} ({gap.low:+z.4f} to {gap.high:+z.4f})",
             f"{each.validation[ACCURACY]:.4f}", _number(each.kl_validation_train), _number(each.alignment_ratio),
-        )  # fmt: skip
-    out.print(table)
+        ])  # fmt: skip
+    console.print_table(headings, rows)
     out.print(
         f"{MARK} the best; test accuracy, mean of {seeds}, ± from seed to seed; difference to {report.baseline} with "
         "its 95% interval by users; validation NDCG@10; KL to the validation targets",
@@ -135,13 +131,14 @@ _ROWS_SHOWN = 15
 def print_search(report: TuneReport) -> None:
     """Print the best configurations of a search on stdout, the winner first, and how each selection ranks them."""
     out = console.stdout()
-    table = console.table("strategy", "KL", "KL drawn", "A", "D", "A / D", "front", "published")
+    headings = ["strategy", "KL", "KL drawn", "A", "D", "A / D", "front", "published"]
+    rows = []
     shown = report.configurations[:_ROWS_SHOWN]
     for row in shown:
         figures = (row.kl, row.kl_drawn, row.alignment, row.discrimination, row.alignment_ratio)
         ranks = ("–" if rank is None else str(rank) for rank in (row.front_rank, row.published_rank))
-        table.add_row(row.name, *(_number(value) for value in figures), *ranks)
-    out.print(table)
+        rows.append([row.name, *(_number(value) for value in figures), *ranks])
+    console.print_table(headings, rows)
     left = len(report.configurations) - len(shown)
     more = f"; {left:,} more in --json and --html" if left else ""
     out.print(
@@ -153,9 +150,8 @@ def print_search(report: TuneReport) -> None:
 
 def print_trained(report: TuneReport) -> None:
     """Print the accuracy of the models trained on the first configurations of a search."""
-    out = console.stdout()
     trained = report.trained or []
-    table = console.table("strategy", "validation NDCG@10", "by seed")
-    for each, shown in zip(trained, _marked_row([each.validation for each in trained]), strict=True):
-        table.add_row(each.name, shown, " ".join(f"{value:.4f}" for value in each.by_seed))
-    out.print(table)
+    marked = _marked_row([each.validation for each in trained])
+    rows = [[each.name, shown, " ".join(f"{value:.4f}" for value in each.by_seed)]
+            for each, shown in zip(trained, marked, strict=True)]  # fmt: skip
+    console.print_table(["strategy", "validation NDCG@10", "by seed"], rows)

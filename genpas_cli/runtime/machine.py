@@ -99,6 +99,8 @@ def parse_size(text: str) -> int:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
     unit = _UNITS.get(match[2].lower()) if match else None
     size = int(float(match[1]) * unit) if match and unit else 0
+    if match and not match[2] and float(match[1]) > 0:
+        raise UsageError(f"{text!r} is a size without a unit", tip=f"Do you mean {match[1]}GB, or {match[1]}MB?")
     if size <= 0:
         raise UsageError(f"{text!r} is not a size", tip="Write it like 512MB, 2GB or 1.5GiB.")
     return size

@@ -134,7 +134,8 @@ def test_a_typo_gets_a_suggestion(inside: InProcess, arguments: tuple[str, ...],
 @pytest.mark.parametrize("arguments", [("augment",), ("ingest",), ("verify",), ("ingest", "log.csv")], ids=" ".join)
 def test_what_is_missing_is_named(inside: InProcess, arguments: tuple[str, ...]) -> None:
     what = "--output" if len(arguments) == 2 else "PAIRS" if arguments == ("verify",) else "SOURCE"
-    refused(inside(*arguments), 2, f"{what} is missing", f"genpas {arguments[0]}")
+    tip = "-o log.store" if len(arguments) == 2 else f"genpas {arguments[0]}"
+    refused(inside(*arguments), 2, f"{what} is missing", tip)
 
 
 # ---------------------------------------------------------------------------------------------------- stdout and stderr

@@ -78,13 +78,13 @@ def say_round(each: Round) -> None:
 def _say_accuracy(metrics: dict[str, Any]) -> None:
     out = console.stdout()
     seen = "seen items take part" if metrics["evaluation"]["seen"] == "keep" else "items of the input left out"
-    table = console.table("", "validation", "test", "95% of test")
+    rows = []
     for name in ("ndcg@5", "ndcg@10", "ndcg@20", "recall@5", "recall@10", "recall@20", "mrr"):
         test = metrics["test"][name]
         label = name.replace("ndcg", "NDCG").replace("recall", "Recall").replace("mrr", "MRR")
         interval = f"{test['low']:.4f} to {test['high']:.4f}"
-        table.add_row(label, f"{metrics['validation'][name]['value']:.4f}", f"{test['value']:.4f}", interval)
-    out.print(table)
+        rows.append([label, f"{metrics['validation'][name]['value']:.4f}", f"{test['value']:.4f}", interval])
+    console.print_table(["", "validation", "test", "95% of test"], rows)
     groups = {
         "head items": metrics["test"]["head"], "tail items": metrics["test"]["tail"],
         **{f"{name} items of input": group for name, group in metrics["test"]["by_history"].items()},
