@@ -203,7 +203,7 @@ def _withdrawn(claim: Claim) -> Iterator[None]:
     try:
         yield
     finally:
-        with uninterrupted(), contextlib.suppress(GenpasError, OSError):  # the first error counts
+        with uninterrupted(), contextlib.suppress(GenpasError, OSError):  # keeps the first error
             if not is_unanswered():
                 remove_claim(claim)
 
@@ -258,7 +258,7 @@ class _Uploaded(FinishedShards):
 
     def _take_back(self, named: list[str], begun: list[str]) -> None:
         """Remove all files that are or may be published; while the claim holds, they can only be this run's."""
-        with contextlib.suppress(GenpasError, OSError):  # the first error counts
+        with contextlib.suppress(GenpasError, OSError):  # keeps the first error
             self._claim.check()
             for name in {*named, *begun}:
                 removed(f"{self._uri}/{name}")

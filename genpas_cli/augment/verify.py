@@ -151,7 +151,7 @@ def _check_counts(directory: Location, manifest: Manifest, shards: list[ShardFil
 
 
 class _Shard:
-    """One shard under check."""
+    """Checks one shard."""
 
     def __init__(self, pairs: PairFiles, file: ShardFile) -> None:
         self._pairs, self._file, self._manifest = pairs, file, pairs.manifest

@@ -21,7 +21,7 @@ class StatsReport:
     """None for shards without a store."""
     strategies: list[StrategyFigures]
     measured: StrategyFigures | None = None
-    """The figures of the source, if it is pairs; `strategies` then holds the expected ones."""
+    """The measured figures, if the source is pairs; `strategies` then holds exact figures to compare with, if any."""
     fair_draw: FairDrawFigures | None = None
     """Whether the shards are a fair draw, with `--store`."""
     notes: tuple[str, ...] = ()

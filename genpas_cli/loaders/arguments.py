@@ -60,7 +60,7 @@ def batch_form(
 
 def at_least(name: str, value: int, low: int) -> None:
     """Raise UsageError if `value` is not an integer from `low`; `name` is its name in the message."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:  # type: ignore[redundant-expr]  # callers
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:  # type: ignore[redundant-expr]  # callers may pass anything
         raise UsageError(f"{name} is {value!r}; it takes a whole number from {low}")
 
 

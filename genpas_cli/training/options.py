@@ -98,7 +98,7 @@ class CompareOptions(RunsOptions, FigureOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TuneOptions(FigureOptions):
-    """All options of `tune` except those for reading logs and `RunsOptions`."""
+    """All options of `tune` except those for reading logs and those of `RunsOptions`."""
 
     alpha: str = option(
         "0:2:0.2", "Sequence biases to try: numbers with commas between, or FROM:TO:STEP.", metavar="VALUES", panel=GRID

@@ -77,7 +77,7 @@ class Frame:
             rows.unpersist()
 
 
-def read_frame(  # the log, how it is read, and what orders it
+def read_frame(
     frame: DataFrame, name: str, reading: ReadingOptions, cleaning: CleaningOptions, order: Sequence[str]
 ) -> tuple[DataFrame, LogTypes]:
     """Detect the columns of a DataFrame, and return it in the form of `canonical` with the types.

@@ -303,7 +303,7 @@ class PieceOfSequences(SequenceSource):
         for begin in range(0, len(columns[0]), rows):
             yield Lengths(*(column[begin : begin + rows] for column in columns))
 
-    def user_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:  # noqa: ARG002  # as declared
+    def user_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:  # noqa: ARG002  # in the base class's signature
         """Return the targets of these users in one split."""
         return possible_targets(split, lengths, self._evaluated)
 

@@ -64,7 +64,7 @@ class LevelTest:
 
     counts: Ints = field(default_factory=lambda: np.zeros(BINS, np.int64))
     impossible: int = 0
-    """Outcomes of probability 0."""
+    """Number of outcomes whose probability is 0."""
 
     def add(self, below: Floats, probability: Floats, part: Floats) -> None:
         """Add outcomes.

@@ -134,7 +134,7 @@ class IndependentSums:
             if isinstance(figure.compute, TargetFormula) and figure.compute.has(references)
         }
         self._totals = dict.fromkeys(self._formulas, 0.0)
-        # Counts above about a million share bins of about a millionth of the largest, which bounds the memory.
+        # If counts exceed about a million, they are binned by a millionth of the largest, which bounds the memory.
         self._bin = max(pairs * float(p.max(initial=0.0)) * 1.1 / _COUNT_BINS, 1.0)
         self._at_count = np.zeros(1)
         self._spread = np.zeros(1)
