@@ -1,6 +1,6 @@
 """genpas: user–item interaction logs → training data for sequential and generative recommenders.
 
-The library offers what the commands do:
+The library has the same functions as the commands:
 
     from genpas_cli import AugmentOptions, augment, ingest, stats, verify
 
@@ -78,8 +78,8 @@ __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to t
     "plan_ingest", "stats", "train", "tune", "verify",
 ]  # fmt: skip
 
-# These rooms have the names of functions. Python enters a package into its parent when it is first imported, and not
-# again: that is done here, and undone, so that the name always means the function. Nothing heavy is loaded.
+# These packages have the same names as functions. Python binds a package in its parent only at the first import: import
+# it here and delete the binding, so that the name always resolves to the function. This loads nothing heavy.
 for _room in ("augment", "export", "ingest"):
     import_module(f"{__name__}.{_room}")
     del globals()[_room]

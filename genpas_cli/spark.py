@@ -1,4 +1,4 @@
-"""genpas on Spark, for logs that no single machine sorts: `pip install 'genpas[spark]'`.
+"""genpas on Spark, for logs that are too large to sort on one machine: `pip install 'genpas[spark]'`.
 
 from genpas_cli.spark import augment
 

@@ -1,1 +1,1 @@
-"""From a store, or logs, to a pairs directory: the plan, the engines that run it, merge and verify."""
+"""From a store or logs to a pairs directory: planning, the engines, merge and verify."""

@@ -1,4 +1,4 @@
-"""What a job will take, estimated from its plan: bytes of memory for a worker, bytes on disk."""
+"""Estimates of a job's memory per worker and of its size on disk, in bytes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from genpas_cli.sampling.shard_plan import SamplingPlan
 from genpas_cli.store.store import Store
 
 WORKER_MEMORY = 24 * 2**20
-"""Bytes that a worker takes whatever the size of its shard."""
+"""Bytes that a worker takes in addition to its shard."""
 
 
 _CUT_BYTES = 5
-"""Of a pair on disk in the form `cuts`, in random order."""
+"""Bytes per pair on disk in the form `cuts`, in shuffled order."""
 
 
 _ESTIMATED_CUTS = 1 << 14
@@ -26,16 +26,16 @@ _R2 = (0.7548776662466927, 0.5698402909980532)
 
 
 def row_bytes_of(input_length: float, form: PairForm) -> float:
-    """Return the mean bytes of a training pair in memory."""
+    """Return the mean bytes of a training pair in memory, for a mean input length."""
     return input_length * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
 
 
 def mean_input_length(
     sampling: SamplingPlan, histogram: NDArray[np.int64], max_input: int | None, spread: float
 ) -> float:
-    """Estimate the mean length of an input, to about 1%, by cuts at levels that fill the cube of three steps evenly.
+    """Estimate the mean length of an input, to about 1%, from cuts at quasi-random quantiles of the three steps.
 
-    The levels are those of the R2 sequence, multiples of powers of the plastic number's inverse.
+    The quantiles are an even grid with the R2 sequence, which uses powers of the plastic number's inverse.
     """
     point = np.arange(0.5, _ESTIMATED_CUTS, dtype=np.float64)
     of_sequence, of_target, of_start = point / _ESTIMATED_CUTS, point * _R2[0] % 1, point * _R2[1] % 1
@@ -48,7 +48,7 @@ def mean_input_length(
 
 
 def disk_bytes(shards: Sequence[Shard], row_bytes: float, store: Store, form: PairForm) -> int:
-    """Return the bytes of shards on disk: item numbers in random order shrink to about their entropy."""
+    """Return the bytes of shards on disk; item numbers in random order compress to about their entropy."""
     packed = min((max(store.items, 2).bit_length() + 4) / 32, 1.0)
     a_pair = (_CUT_BYTES if form.as_cuts else row_bytes * packed) * (0.35 if form.order == "user" else 1.0)
     a_user = 4 * (1 + 2 * len(form.kept)) * packed * store.meta["interactions"] / max(store.users, 1)
@@ -56,7 +56,7 @@ def disk_bytes(shards: Sequence[Shard], row_bytes: float, store: Store, form: Pa
 
 
 def shard_memory(sampling: SamplingPlan, form: PairForm, row_bytes: float, longest: int, spread: float) -> int:
-    """Return the bytes one worker needs for the largest shard: its cuts, the items they reach, two row groups."""
+    """Return the bytes that one worker needs for the largest shard: its cuts, the items read, and two row groups."""
     rows = max(part.stop - part.start for part in sampling.slices)
     values = max(min(part.interactions * spread, (part.stop - part.start) * longest) for part in sampling.slices)
     return int(

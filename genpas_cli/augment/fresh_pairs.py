@@ -1,4 +1,4 @@
-"""`fresh_pairs`: what `augment` would write, drawn from the store while it is read, for any epoch."""
+"""`fresh_pairs`: the pairs that `augment` would write, drawn from the store on reading, for any epoch."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from genpas_cli.store.access import check_is_store
 
 
 class FreshPairs:
-    """Shards that are drawn from a store whenever they are read; made by `fresh_pairs`.
+    """A source of pairs that draws shards from a store when they are read; made by `fresh_pairs`.
 
-    It holds a plan and no open file, so it can be sent to other processes; each reading opens the store and closes it.
-    A block is a shard. Whoever reads a part of one draws all of its cuts, yet looks up only the items of its part.
+    It holds a plan but no open file, so that it can be pickled; each `read` opens and closes the store. A block is a
+    shard. Reading a part of a shard draws all of its cuts, but looks up only the items of the part.
 
     Attributes:
-        name: what it is, for messages.
+        name: name of the source in messages.
         schema: Arrow schema of the pairs.
-        max_input: no input is longer; None if there is no such limit.
-        identity: digest of the store and of all options that decide the pairs.
-        pairs: rows of an epoch by split.
+        max_input: maximum number of items of an input; None: no limit.
+        identity: digest of the store and of all options that determine the pairs.
+        pairs: rows per epoch, by split.
     """
 
     def __init__(
@@ -51,11 +51,7 @@ class FreshPairs:
         self._version = _version(self._store)
 
     def blocks(self, split: str, epoch: int) -> Sequence[Block]:
-        """Return the shards of an epoch.
-
-        Raises:
-            UsageError: there is no such split.
-        """
+        """Return the shards of an epoch; raise UsageError if there is no such split."""
         if split not in self._plans:
             raise UsageError(f"{self.name} has no split {split!r}; it has: {', '.join(self._plans)}")
         plan = self._plans[split]
@@ -63,11 +59,11 @@ class FreshPairs:
         return [Block(shard, 0, rows) for shard, rows in enumerate(counts)]
 
     def read(self, split: str, epoch: int, segments: Sequence[Segment], columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Draw the shards of these segments, and yield the rows.
+        """Draw the shards of these segments, and yield their rows.
 
         Raises:
-            IntegrityError: the store is not the one that was planned with.
-            DataError: it is not there any more.
+            IntegrityError: the store has changed since `fresh_pairs` was called.
+            DataError: the store does not exist any more.
         """
         plan = self._plans[split]
         with _opened(self._store, self._options, self._form.kept) as opened:
@@ -85,15 +81,15 @@ class FreshPairs:
 def fresh_pairs(
     store: str | Path, options: AugmentOptions | None = None, *, keep: Sequence[str] = ()
 ) -> FreshPairs:  # fmt: skip
-    """Plan pairs that are drawn anew each epoch while a trainer reads them, with nothing written.
+    """Plan pairs that are drawn anew for each epoch while a trainer reads them; nothing is written.
 
-    Shard by shard and row by row, epoch e is what `augment` with the same options writes as number e. With a balanced
-    draw, `options.epochs` is the number of epochs that complement each other; epochs beyond it have targets and lengths
-    as e mod `epochs` has, with inputs and an order of their own. What is enumerated has the same pairs in every epoch.
+    Epoch e has the same shards and rows as epoch e that `augment` writes with the same options. With a balanced draw,
+    `options.epochs` is the number of epochs that together form one balanced draw; a later epoch e has the same targets
+    as epoch e mod `epochs`, with inputs and an order of its own. An enumeration has the same pairs in every epoch.
 
     Args:
-        store: made by `ingest`.
-        options: as for `augment`; `user_ids` and `form` have no meaning here.
+        store: a store made by `ingest`.
+        options: as for `augment`; `user_ids` and `form` are ignored.
         keep: kept columns of the store that pairs carry, as `input_<name>` and `target_<name>`.
 
     Returns:
@@ -113,7 +109,7 @@ def fresh_pairs(
 
 
 def _drawn(plan: SplitPlan, epoch: int) -> int:
-    """Return the number that an epoch is drawn by: what is held out is the same in each."""
+    """Return the epoch number for the random stream; held-out splits always use epoch 0."""
     return epoch if plan.split == "train" else 0
 
 
@@ -126,6 +122,6 @@ def _opened(store: Path, options: AugmentOptions, keep: tuple[str, ...]) -> Iter
 
 
 def _version(store: Path) -> tuple[int, int]:
-    """Return what tells a store from another that has taken its place."""
+    """Return the size and modification time of a store, by which a replaced store is detected."""
     found = store.stat()
     return found.st_size, found.st_mtime_ns

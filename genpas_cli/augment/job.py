@@ -1,4 +1,4 @@
-"""`augment`: a store, or logs, → input–target pairs, as shards with a manifest or as a stream."""
+"""`augment`: input–target pairs from a store or logs, as shards with a manifest or as a stream."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Ids = Literal["num", "raw"]
 
 @dataclass(frozen=True)
 class AugmentReport:
-    """What `augment` wrote; `genpas augment --json` prints exactly this."""
+    """The report of `augment`; `genpas augment --json` prints exactly its fields."""
 
     output: str
     """The pairs directory."""
@@ -62,27 +62,27 @@ class AugmentReport:
     """Rows by split; the training rows of all epochs together."""
     epochs: int
     part: str | None
-    """Which part of the data set this is, such as "3/8"; None for all of it."""
+    """The part of the data set, such as "3/8"; None for all of it."""
     files: int
-    """Shards; those with sequences, in the form `cuts`, included."""
+    """Number of shards, including files of sequences in the form `cuts`."""
     resumed: int
-    """Shards of them that a run which was stopped had finished."""
+    """Number of these shards that a previous run had finished."""
     bytes: int
-    """Of all shards."""
+    """Size of all shards."""
     held_out: dict[str, Any]
-    """`rule` of the split, `validation` and `test` targets, `users_in_train_only`, and `without_input` (held-out
-    interactions that are no target, as nothing came before them or `target_where` leaves them out)."""
+    """`rule` of the split, `validation` and `test` interactions, `users_in_train_only`, and `without_input` (held-out
+    interactions that are not targets, because nothing came before them or `target_where` excludes them)."""
     log: IngestReport | None
-    """How the log was read, cleaned and split; None where the source was a store."""
+    """How the log was read, cleaned and split; None if the source was a store."""
     seconds: float
 
 
 @dataclass(frozen=True)
 class PairStream:
-    """Pairs on their way to a reader."""
+    """A stream of pairs."""
 
     schema: pa.Schema
-    """Its metadata holds the manifest under `genpas`, with the number of rows that a whole stream has."""
+    """Arrow schema; its metadata holds the manifest under `genpas`, with the number of rows of the whole stream."""
     batches: Iterator[pa.RecordBatch]
 
 
@@ -96,22 +96,22 @@ def augment(  # noqa: PLR0913  # all but three by keyword
 
     Args:
         sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
-        output: the directory to make, here or on object storage; by default `<name of the first source>.pairs` in the
+        output: the output directory, local or on object storage; by default `<name of the first source>.pairs` in the
             current directory.
-        options: which pairs, how many, in what form; by default α, β, γ = 1, 0, 0 and as many as Multi-Target has.
+        options: the strategy, number and form of pairs; by default α, β, γ = 1, 0, 0 and Multi-Target's number.
         ingest_options: how logs are read; for a store only `keep` may be set.
-        keep_store: where to keep the store made from logs.
-        part: "3/8" makes the third of eight parts, as `<output>.part-3-of-8`, for `merge` to put together.
-        resume: if it is stopped, keep the shards that are finished; and go on with those of a stopped run. What is
-            there whole already is left as it is.
-        force: replace an existing output.
-        progress: told how far it is.
+        keep_store: path at which the store made from logs is kept.
+        part: "3/8" makes the third of eight parts, as `<output>.part-3-of-8`, for `merge`.
+        resume: keep finished shards if the run is stopped, and continue a stopped run. If the output is complete
+            already, it is left unchanged.
+        force: overwrite an existing output.
+        progress: called with the progress.
 
     Returns:
-        What was written.
+        The report.
 
     Raises:
-        UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`; nothing is written then.
+        UsageError, DataError, IntegrityError, MachineError: see `genpas_cli.runtime.errors`; no output is published.
     """
     started, options = time.monotonic(), options or AugmentOptions()
     resolved = resolve_options(options, part)
@@ -142,12 +142,12 @@ def augment(  # noqa: PLR0913  # all but three by keyword
 
 
 def part_name(output: str | Path, part: Part | None) -> str:
-    """Return where the part of an output goes: beside it."""
+    """Return the path of one part of an output: the output's path with a suffix."""
     return str(output) if part is None else f"{str(output).rstrip('/')}.part-{part.number}-of-{part.of}"
 
 
 def _settings(manifest: Manifest, options: AugmentOptions, part: str | None) -> dict[str, Any]:
-    """Return everything that decides what is written, in the form of `resumable`."""
+    """Return everything that determines the output, in the form that `resumable` takes."""
     log = [manifest[key] for key in ("source", "ingest", "content_sha256", "users", "items", "split", "keep")]
     digest = hashlib.sha256(json.dumps(log, sort_keys=True).encode()).hexdigest()
     return {"log": digest, "options": lasting_options(options) | {"part": part}, "versions": manifest["versions"]}
@@ -158,11 +158,11 @@ def plan(
     sources: Sources, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, part: str | None = None, progress: Progress = silent,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what `augment` would write and take, and write nothing.
+    """Return what `augment` would write, and the resources it would take, without writing.
 
     Returns:
-        `strategy`, `draw`, `pairs` (by split), `epochs`, `part`, `shards` (by split), `bytes`, `memory` (estimates; as
-        the number of shards of the part), `threads`, `multi_target_pairs`.
+        `strategy`, `draw`, `pairs` (by split), `epochs`, `part`, `shards` (of the part, by split), `bytes` (of the
+        part) and `memory` (both estimates in bytes), `threads`, `multi_target_pairs`.
 
     Raises:
         UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`.
@@ -180,16 +180,16 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
     ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, split: Split = "train",
     ids: Ids = "num", progress: Progress = silent,
 ) -> Iterator[PairStream]:  # fmt: skip
-    """Cut pairs as `augment` does, and give them as Arrow batches instead of files.
+    """Cut pairs as `augment` does, and yield a stream of Arrow batches instead of writing files.
 
     Args:
         sources: as for `augment`.
-        options: as for `augment`; `form` has no meaning here.
+        options: as for `augment`; `form` is ignored.
         ingest_options: as for `augment`.
         keep_store: as for `augment`.
-        split: which pairs.
+        split: the split of the pairs.
         ids: `num` for dense numbers; `raw` for the log's own ids as text (`user_id`, `input_items`, `target_item`).
-        progress: told how far it is.
+        progress: called with the progress.
 
     Raises:
         UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`.
@@ -213,20 +213,20 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
             raw = RawIds(Form(form, opened.store.items, job.form.max_input), items, users)
             changes = [raw, Plain(raw.form)]
             form = changes[-1].form.schema
-        # Closed before the store: where its reader gives up, threads are still reading there.
+        # Closed before the store: if the reader stops early, threads are still reading from the store.
         with contextlib.closing(stream_shards(opened.store, chosen, job.form, threads=job.workers)) as batches:
             wanted = (changed(batch, changes) for batch in batches)
             yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), wanted)
 
 
 def _rejects_beside(output: Path) -> Path:
-    """Return where bad rows go: beside the output; of one on object storage, into the current directory."""
+    """Return the path of the file of bad rows: next to the output, or in the current directory if that is remote."""
     name = f"{output.name}.rejects.csv"
     return Path(name) if is_remote(output) else output.with_name(name)
 
 
 def _write(store: Store, job: Job, finished: FinishedShards, manifest: Manifest, progress: Progress) -> list[ShardFile]:
-    """Write the shards and what stands beside them; return the files."""
+    """Write the shards and their companion files; return the files."""
     files = write_shards(store, job.shards, job.form, finished, threads=job.workers, progress=progress)
     files += write_companions(store, job, finished.directory, files, manifest)
     finished.close()
@@ -236,7 +236,7 @@ def _write(store: Store, job: Job, finished: FinishedShards, manifest: Manifest,
 def write_companions(
     store: Store, job: Job, directory: Path, shards: list[ShardFile], manifest: Manifest
 ) -> list[ShardFile]:  # fmt: skip
-    """Write what stands beside shards: vocabularies, where this is no part or the first; the card, where it is none.
+    """Write the vocabularies (unless this is a part other than the first) and the data card (unless it is a part).
 
     Returns:
         The files written.
@@ -269,7 +269,7 @@ def _write_vocabulary(store: Store, path: Path, table: Literal["users", "items"]
 
 
 def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
-    """Return what a manifest says apart from the files and the run."""
+    """Return the manifest without the files and the facts of the run."""
     strategy, sampling = job.strategy, job.train.sampling
     biases = {name: number_as_json(getattr(strategy, name)) for name in ("alpha", "beta", "gamma")}
     given = {name: number_as_json(value) for name, value in strategy.parameters}
@@ -299,7 +299,7 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
 
 
 def held_out_of(store: Store, job: Job) -> dict[str, Any]:
-    """Return what a report says of what is held out, see `AugmentReport`."""
+    """Return `AugmentReport.held_out`."""
     split = store.meta["split"]
     return {key: split[key] for key in ("rule", "validation", "test", "users_in_train_only")} | {
         "without_input": job.without_input

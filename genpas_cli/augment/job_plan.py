@@ -1,4 +1,4 @@
-"""What `augment` is going to do, decided and checked before anything is written."""
+"""The plan of `augment`, made and checked before anything is written."""
 
 from __future__ import annotations
 
@@ -26,33 +26,34 @@ from genpas_cli.store.splits import HeldOut, Split
 from genpas_cli.store.store import Store
 
 LARGEST_ENUMERATION = 20
-"""An enumeration of more than so many times Multi-Target's pairs needs --pairs all."""
+"""An enumeration of more than this many times Multi-Target's pairs needs --pairs all."""
 
 _SENSIBLE_ROWS = 1000
-"""Shards of fewer rows are no advice to give."""
+"""Smallest --shard-rows that a message suggests."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that is going to be written, and what it will take."""
+    """The plan of a whole `augment` run, and the resources it takes."""
 
     strategy: Strategy
     form: PairForm
     plans: tuple[SplitPlan, ...]
     multi_target_pairs: int
     without_input: int
-    """Held-out interactions that are no target because nothing came before them."""
+    """Held-out interactions that are not targets: nothing came before them, or `target_where` excludes them."""
     workers: int
+    """Number of worker threads; 0 if the memory limit is too small."""
     memory: int
-    """Bytes, estimated."""
+    """Estimated memory in bytes."""
     disk: int
-    """Bytes, estimated; of the part."""
+    """Estimated size of the part on disk, in bytes."""
     users_beside: int
-    """Users whose sequences are written beside cuts; 0 where pairs hold their items."""
+    """Number of users whose sequences are written in separate files; 0 if pairs hold their items."""
     vocabularies: tuple[Literal["items", "users"], ...]
-    """Tables of ids that are written beside the pairs."""
+    """Tables of ids that are written next to the pairs."""
     part: Part | None
-    """Which shards are made here; None for all."""
+    """The part to make; None for all."""
 
     @property
     def train(self) -> SplitPlan:
@@ -61,7 +62,7 @@ class Job:
 
     @property
     def shards(self) -> list[Shard]:
-        """What is to be written here."""
+        """The shards of the part."""
         return shards_of(self.plans, self.part, users_beside=self.users_beside)
 
 
@@ -73,31 +74,31 @@ class PairCount:
     multiple: float = 0.0
 
     def of(self, multi_target: int) -> int:
-        """Return the number, 1 at least, given how many pairs Multi-Target has."""
+        """Return the number of pairs, at least 1, given Multi-Target's number."""
         return max(self.number or round(self.multiple * multi_target), 1)
 
 
 @dataclass(frozen=True)
 class ResolvedOptions:
-    """The options of `augment`, each parsed and checked once; see `resolve_options`."""
+    """The parsed and checked options of `augment`; see `resolve_options`."""
 
     given: AugmentOptions
     strategy: Strategy
     pairs: PairCount | None
-    """None: every pair of the strategy once."""
+    """None: enumerate every pair of the strategy once."""
     max_input: int | None
     part: Part | None
 
 
 def resolve_options(options: AugmentOptions, part: str | None = None) -> ResolvedOptions:
-    """Parse and check what can be checked before a store is there.
+    """Parse the options, and check all that can be checked without a store.
 
     Args:
-        options: of `augment`.
+        options: the options of `augment`.
         part: `3/8` for the third of eight parts.
 
     Raises:
-        UsageError: values out of range, or options that exclude each other.
+        UsageError: a value is out of range, or options exclude each other.
     """
     for name, low in (("epochs", 1), ("shard_rows", 1), ("seed", 0)):
         if getattr(options, name) < low:
@@ -126,11 +127,7 @@ def _strategy(options: AugmentOptions) -> Strategy:
 
 
 def parse_max_input(text: str) -> int | None:
-    """Return the number that `--max-input` means, None for `none`.
-
-    Raises:
-        UsageError: neither a number from 1 nor `none`.
-    """
+    """Parse `--max-input`: None for `none`; raise UsageError for anything else but a number from 1."""
     if text == "none":
         return None
     if not text.isdecimal() or int(text) < 1:
@@ -139,7 +136,7 @@ def parse_max_input(text: str) -> int | None:
 
 
 def _wanted_pairs(options: AugmentOptions, strategy: Strategy) -> PairCount | None:
-    """Return how many pairs are to be drawn, None for every pair of the strategy once."""
+    """Return the number of pairs to draw, or None to enumerate; raise UsageError if options contradict it."""
     text = options.pairs
     if text == "all" or (text is None and strategy.enumeration):
         if strategy.enumeration is None:
@@ -161,11 +158,7 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy) -> PairCount | No
 
 
 def parse_part(text: str) -> Part:
-    """Return the part that `3/8` means.
-
-    Raises:
-        UsageError: not two numbers, the first one from 1 to the second.
-    """
+    """Parse a part such as `3/8`; raise UsageError if it is not I/N with 1 ≤ I ≤ N."""
     number, _, of = text.partition("/")
     if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
         raise UsageError(f"--part is {text!r}; it takes I/N such as 1/8: which part, and of how many")
@@ -173,14 +166,14 @@ def parse_part(text: str) -> Part:
 
 
 def parse_pair_count(text: str, *, or_all: str = "") -> PairCount:
-    """Return the number of pairs that `N` or `2x` means.
+    """Parse a number of pairs, written `N` or as a multiple such as `2x`.
 
     Args:
-        text: as the user wrote it.
-        or_all: what else the option takes, for the message.
+        text: the text given by the user.
+        or_all: other accepted values, for the error message.
 
     Raises:
-        UsageError: not a positive number or multiple.
+        UsageError: the text is not a positive number or multiple.
     """
     try:
         count = PairCount(multiple=float(text[:-1])) if text.endswith("x") else PairCount(int(text.replace("_", "")))
@@ -192,11 +185,11 @@ def parse_pair_count(text: str, *, or_all: str = "") -> PairCount:
 
 
 def plan_job(store: Store, resolved: ResolvedOptions, kept: tuple[str, ...], machine: Machine) -> Job:
-    """Decide what will be written, all of it or one part, and estimate what it takes.
+    """Plan all shards, or those of one part, and estimate memory and disk space.
 
     Raises:
         DataError: no training sequence has two interactions, or a kept column is not in the store.
-        UsageError: an enumeration too large, without --pairs all; or a strategy that no rule for targets goes with.
+        UsageError: the enumeration is too large without --pairs all, or the strategy excludes `target_where`.
     """
     options, strategy, part = resolved.given, resolved.strategy, resolved.part
     refuse_windows(store, strategy)
@@ -218,7 +211,7 @@ def plan_job(store: Store, resolved: ResolvedOptions, kept: tuple[str, ...], mac
     without_input = (
         store.meta["split"]["validation"] + store.meta["split"]["test"] - sum(p.sampling.pairs for p in held_out)
     )
-    # Where a rule picks targets, they stand so far apart on average.
+    # With `target_where`, the mean distance between targets.
     spread = 1.0 if store.rule is None else max(store.meta["split"]["train"] / multi_target, 1.0)
     row_bytes = row_bytes_of(mean_input_length(sampling, histogram, form.max_input, spread), form)
     users_beside = store.users if as_cuts else 0
@@ -234,11 +227,7 @@ def plan_job(store: Store, resolved: ResolvedOptions, kept: tuple[str, ...], mac
 
 
 def usable_histogram(store: Store) -> NDArray[np.int64]:
-    """Return `Store.target_histogram`.
-
-    Raises:
-        DataError: no training sequence has two interactions.
-    """
+    """Return `Store.target_histogram`; raise DataError if no training sequence has two interactions."""
     histogram = store.target_histogram()
     if len(histogram) == 1:
         who = f"none of the {store.users:,} users has" if store.users > 1 else "the only user has fewer than"
@@ -247,7 +236,7 @@ def usable_histogram(store: Store) -> NDArray[np.int64]:
 
 
 def _longer_sequences(store: Store) -> str:
-    """Return what gives users of a store more training interactions, other than what was asked for already."""
+    """Return a tip how to get longer training sequences, given the options with which the store was made."""
     if store.meta["split"]["rule"] != "none" and store.meta["length"]["max"] > 1:
         return "Train on all interactions: --split none."
     if store.meta["options"].get("session_gap") is not None:
@@ -256,7 +245,10 @@ def _longer_sequences(store: Store) -> str:
 
 
 def check_room(job: Job, machine: Machine, output: Path | None) -> None:
-    """Raise MachineError if the memory limit is below one shard, or the disk below the estimate, or not writable."""
+    """Raise MachineError if memory does not suffice for one shard, or the disk is too small or not writable.
+
+    The disk is not checked if `output` is None.
+    """
     if job.workers < 1:
         larger = f"--memory-limit {math.ceil(job.memory / 10**6)}MB"
         rows = _rows_that_fit(job, machine)
@@ -273,17 +265,17 @@ def check_room(job: Job, machine: Machine, output: Path | None) -> None:
 
 
 def _rows_that_fit(job: Job, machine: Machine) -> int:
-    """Return a number of rows whose shard the memory limit can hold; 0 if only some hundred could be held."""
+    """Return a --shard-rows that fits into the memory limit; 0 if it would be below `_SENSIBLE_ROWS`."""
     rows = max(part.stop - part.start for plan in job.plans for part in plan.sampling.slices)
     spare = machine.memory - FIXED_MEMORY - WORKER_MEMORY
     taken = job.memory - FIXED_MEMORY - WORKER_MEMORY
-    # No part of `_shard_memory` takes more a row in a smaller shard than it does when spread over one row group.
+    # Per row, a smaller shard takes at most the memory of the largest shard divided by the rows of one row group.
     fitting = min(rows, ROW_GROUP_ROWS) * spare // max(taken, 1)
     return fitting if fitting >= _SENSIBLE_ROWS else 0
 
 
 def _kept_columns(store: Store, kept: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the store's names of the columns to keep; the case of a name counts only where it must."""
+    """Return the store's names of the columns to keep, matched without case if that is unambiguous."""
     found = []
     for name in kept:
         alike = [column for column in store.kept if column.lower() == name.lower()]
@@ -317,7 +309,7 @@ def _targets(store: Store, first: int, last: int, split: Split) -> Iterator[NDAr
 
 
 def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> SplitPlan | None:
-    """Plan the held-out pairs: each target once, in the order of users. None if the split is empty."""
+    """Plan the held-out pairs: each target once, in the order of users. Return None if the split is empty."""
     histogram = np.zeros(1, np.int64)
     for counts in _targets(store, 0, store.users - 1, split):
         more = np.bincount(counts)
@@ -334,7 +326,7 @@ def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> Spl
 
 
 def plan_as_json(job: Job) -> dict[str, Any]:
-    """Return what `--dry-run` prints."""
+    """Return the plan in the form that `--dry-run` prints."""
     splits = Counter(shard.split for shard in job.shards)
     return {
         "strategy": job.strategy.name,

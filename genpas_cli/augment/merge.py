@@ -1,4 +1,4 @@
-"""`merge`: the parts that `augment --part` made on several machines → one pairs directory."""
+"""`merge`: one pairs directory from the parts that `augment --part` made on several machines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.par
 
 @dataclass(frozen=True)
 class MergeReport:
-    """What `merge` put together; `genpas merge --json` prints exactly this."""
+    """The report of `merge`; `genpas merge --json` prints exactly its fields."""
 
     output: str
     """The pairs directory."""
@@ -46,9 +46,9 @@ class MergeReport:
     pairs: dict[str, int]
     """Rows by split; the training rows of all epochs together."""
     files: int
-    """Shards."""
+    """Number of shards."""
     bytes: int
-    """Of all shards."""
+    """Size of all shards."""
     seconds: float
 
 
@@ -73,22 +73,22 @@ def merge(
     parts: Sequence[str | Path], output: str | Path | None = None, machine: MachineOptions | None = None, *,
     force: bool = False, progress: Progress = silent,
 ) -> MergeReport:  # fmt: skip
-    """Put the parts of a data set together: the same bytes as if one run had made it.
+    """Merge the parts of a data set; the shards are byte-identical to those of a single run.
 
-    The files of the parts are linked where they lie on the same file system, else copied; the parts stay.
+    Files on the same file system are hard-linked, others copied; the parts are kept.
 
     Args:
-        parts: the directories that `augment` made with `part`, all of them, in any order.
-        output: the directory to make; by default what the parts are named after, beside the first.
-        machine: how many threads look through the files.
-        force: replace an existing output.
-        progress: told how far it is.
+        parts: all directories that `augment` made with `part`, in any order.
+        output: the output directory; by default the name of the first part without its suffix.
+        machine: number of threads that check the files.
+        force: overwrite an existing output.
+        progress: called with the progress.
 
     Raises:
-        DataError: one of them is no part.
-        UsageError: they are not parts of one data set, or the output exists.
+        DataError: a directory is not a part.
+        UsageError: the parts are not of one data set, or the output exists.
         IntegrityError: a part is missing or damaged.
-        MachineError: no space, or no permission.
+        MachineError: disk space or permission is missing.
     """
     started, limits = time.monotonic(), resolve(machine or MachineOptions())
     if output is not None:
@@ -165,7 +165,7 @@ def _whole_of(first: _Found) -> Path:
 
 
 def _check_complete(files: Sequence[ShardFile]) -> None:
-    """Raise IntegrityError if the shards of all parts are not a whole, each once: their names say of how many."""
+    """Raise IntegrityError unless each shard, of the number that shard names state, occurs exactly once."""
     indices: dict[tuple[str, str], list[int]] = {}
     for file in files:
         if (match := _SHARD.fullmatch(file.path)) is not None:
@@ -176,7 +176,7 @@ def _check_complete(files: Sequence[ShardFile]) -> None:
 
 
 def _check_digests(parts: Sequence[_Found], threads: int, progress: Progress) -> None:
-    """Raise IntegrityError if a file of a part is missing, or is not the one that the part's manifest lists."""
+    """Raise IntegrityError if a file of a part is missing, or differs from the part's manifest."""
     for each in parts:
         try:
             each.checked.check(each.files, threads=threads, progress=progress)
@@ -187,7 +187,7 @@ def _check_digests(parts: Sequence[_Found], threads: int, progress: Progress) ->
 
 
 def _take(part: _Found, new: Path) -> None:
-    """Give the files of a part a second name in `new`; where another file system holds them, a copy."""
+    """Hard-link the files of a part into `new`, or copy them if linking fails."""
     for file in part.files:
         source, target = part.directory / file.path, new / file.path
         try:

@@ -13,14 +13,14 @@ SAMPLING = "Sampling"
 OUTPUT = "Output"
 
 STRATEGIES = f"{', '.join(USAGES.values())}, or the biases as A,B,G"
-"""What `--strategy` takes, for help."""
+"""Values of `--strategy`, for help texts."""
 
 STRATEGY = "NAME[:KEY=VALUE,...]|A,B,G"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TargetOptions(MachineOptions):
-    """Which interactions can be targets."""
+    """The option that restricts targets."""
 
     target_where: str | None = option(
         None, "Only interactions for which this SQL expression over the kept columns is true can be targets; they stay "
@@ -30,7 +30,7 @@ class TargetOptions(MachineOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentOptions(TargetOptions):
-    """All options of `augment` that do not concern the reading of logs."""
+    """All options of `augment` except those for reading logs."""
 
     strategy: str | None = option(
         None, f"Cutting rule: {STRATEGIES}.", flags=("-s", "--strategy"), metavar=STRATEGY, panel=SAMPLING,

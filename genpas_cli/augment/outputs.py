@@ -1,4 +1,4 @@
-"""Where a pairs directory goes: a directory here, or a prefix on object storage."""
+"""Destinations of a pairs directory: a local directory, or a prefix on object storage."""
 
 from __future__ import annotations
 
@@ -36,51 +36,51 @@ from genpas_cli.runtime.signals import uninterrupted
 from genpas_cli.runtime.threads import in_order, pool
 
 STAGED = ".part"
-"""What names on object storage end in until the files are published."""
+"""Suffix of file names on object storage until the files are published."""
 _COPIES = 8
-"""How many files are copied at a time."""
+"""Number of files that are copied at the same time."""
 
 
 class Destination(ABC):
-    """Where a pairs directory goes."""
+    """A destination of a pairs directory."""
 
     @abstractmethod
     def __str__(self) -> str:
-        """Return what a user calls it."""
+        """Return the path or URI as the user writes it."""
 
     @abstractmethod
     def refuse_existing(self, *, resume: bool, force: bool) -> None:
-        """Raise UsageError if there is something already that may not be replaced."""
+        """Raise UsageError if the destination holds something that must not be overwritten."""
 
-    def made(self, manifest: Manifest) -> list[ShardFile] | None:  # noqa: ARG002  # one that can look does
-        """Return the files of what is there, if it is the very data set, or the part, that this manifest describes."""
+    def made(self, manifest: Manifest) -> list[ShardFile] | None:  # noqa: ARG002  # `_Directory` uses it
+        """Return the files of the existing output if it is the data set (or part) of this manifest, else None."""
         return None
 
     @abstractmethod
     def check_room(self, job: Job, machine: Machine) -> None:
-        """Raise MachineError if memory or disk will not do."""
+        """Raise MachineError if memory or disk space is too small."""
 
     @abstractmethod
     def building(
         self, settings: dict[str, Any], machine: Machine, *, resume: bool, force: bool
     ) -> AbstractContextManager[FinishedShards]:
-        """Give where shards are made; the directory, with all that the block has put into it, is then published.
+        """Yield a directory for the shards; publish everything in it if the block succeeds.
 
         Args:
-            settings: as of `resumable`.
-            machine: where temporary files go.
-            resume: as of `resumable`.
-            force: replace what is there.
+            settings: see `resumable`.
+            machine: names the directory for temporary files.
+            resume: see `resumable`.
+            force: overwrite the existing output.
         """
 
 
 def destination(output: str | Path) -> Destination:
-    """Return the destination that an output means."""
+    """Return the destination for a path or URI."""
     return _Storage(str(output)) if is_remote(output) else _Directory(Path(output))
 
 
 class _Directory(Destination):
-    """A directory here."""
+    """A local directory."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -89,7 +89,7 @@ class _Directory(Destination):
         return str(self._path)
 
     def refuse_existing(self, *, resume: bool, force: bool) -> None:
-        # With --resume it may be the very one that is wanted; else building it is refused.
+        # With --resume the existing output may be the wanted one, see `made`; if it is not, `building` refuses it.
         if not (resume and is_pairs_directory(self._path)):
             refuse_existing(self._path, force=force, foreign=foreign_in_pairs)
 
@@ -117,7 +117,7 @@ class _Directory(Destination):
     def building(
         self, settings: dict[str, Any], machine: Machine, *, resume: bool, force: bool
     ) -> Iterator[FinishedShards]:
-        del machine  # what is built lies beside the output, on its disk
+        del machine  # unfinished work is on the output's own disk
         with resumable(
             self._path, settings, foreign=foreign_in_pairs, resume=resume, force=force, unasked=False
         ) as work:  # fmt: skip
@@ -125,10 +125,10 @@ class _Directory(Destination):
 
 
 class _Storage(Destination):
-    """A prefix on object storage, which one run at a time may write to (`claims`).
+    """A prefix on object storage, to which one run at a time may write (see `claims`).
 
-    Files go into the run's own directory there, which no glob finds; when all are there, they are copied to their
-    names, the manifest last.
+    Files are uploaded into the run's own directory below the prefix, which no glob matches. When all are uploaded, they
+    are copied to their final names, the manifest last.
     """
 
     def __init__(self, uri: str) -> None:
@@ -147,14 +147,14 @@ class _Storage(Destination):
         self._check_free(set(files_below(self._uri)))
 
     def _check_free(self, names: set[str]) -> None:
-        """Raise UsageError if there is anything below the prefix but what killed runs have not published."""
+        """Raise UsageError if there is anything below the prefix except unpublished files of killed runs."""
         if {NAME, PART_NAME} & names:
             raise UsageError(f"{self._uri} exists", tip="Remove it there, or choose another place with -o.")
         if foreign := sorted(name for name in names - self._left_half(names) if not own_files(name)):
             raise UsageError(f"{self._uri} holds something else: {foreign[0]}", tip="Choose another place with -o.")
 
     def _left_half(self, names: set[str]) -> set[str]:
-        """Return the files of runs that were killed while they copied them to their names: they are the same still."""
+        """Return final names whose content equals a staged file: a run was killed while it published them."""
         staged = {}
         for name in names:
             run, _, file = name.partition("/")
@@ -166,7 +166,7 @@ class _Storage(Destination):
         return file_digest(StorageLocation(f"{self._uri}/{name}"))
 
     def check_room(self, job: Job, machine: Machine) -> None:
-        # A few shards at a time lie on the disk here; it was made sure that memory holds as many.
+        # The disk is not checked: only the few shards that workers hold in memory are on the local disk at a time.
         check_room(job, machine, None)
 
     @contextmanager
@@ -188,7 +188,7 @@ class _Storage(Destination):
                 finished.publish()
 
     def _tidy(self, dead: Sequence[Other]) -> None:
-        """Remove what killed runs have left; what is not theirs is refused."""
+        """Remove the files of killed runs; raise UsageError if there are other files."""
         names = set(files_below(self._uri))
         self._check_free(names)
         for name in self._left_half(names):
@@ -199,24 +199,24 @@ class _Storage(Destination):
 
 @contextmanager
 def _withdrawn(claim: Claim) -> Iterator[None]:
-    """Remove what the run has in its directory when it ends, however; unless the storage does not answer any more."""
+    """Remove the run's directory on exit, also after an error, unless the storage does not answer any more."""
     try:
         yield
     finally:
-        with uninterrupted(), contextlib.suppress(GenpasError, OSError):  # the first error counts
+        with uninterrupted(), contextlib.suppress(GenpasError, OSError):  # keeps the first error
             if not is_unanswered():
                 remove_claim(claim)
 
 
 class _Uploaded(FinishedShards):
-    """The shards that are on object storage, and not here any more."""
+    """Finished shards, which are uploaded to object storage and then deleted from the local disk."""
 
     def __init__(self, directory: Path, uri: str, claim: Claim) -> None:
         super().__init__(directory)
         self._uri, self._claim, self._there = uri, claim, list[str]()
 
     def add(self, file: ShardFile) -> None:
-        """Bring a shard there."""
+        """Upload a shard, and delete the local file."""
         self.upload(file.path)
         try:
             (self.directory / file.path).unlink()
@@ -225,13 +225,13 @@ class _Uploaded(FinishedShards):
         self.files[file.path] = file
 
     def upload(self, name: str) -> None:
-        """Bring a file there, under a name that is not yet its own."""
+        """Upload a file under its staged name."""
         self._claim.check()
         uploaded(self.directory / name, f"{self._claim.directory}/{name}{STAGED}")
         self._there.append(name)
 
     def publish(self) -> None:
-        """Give all files their names, the manifest last; if that fails, none has it.
+        """Copy all files to their final names, the manifest last; if that fails, remove the copies.
 
         Raises:
             MachineError: the storage cannot be reached, or another run has taken the prefix.
@@ -257,8 +257,8 @@ class _Uploaded(FinishedShards):
         return name
 
     def _take_back(self, named: list[str], begun: list[str]) -> None:
-        """Remove what has its name already, or may have it; they are this run's alone while it has the claim."""
-        with contextlib.suppress(GenpasError, OSError):  # the first error counts
+        """Remove all files that are or may be published; while the claim holds, they can only be this run's."""
+        with contextlib.suppress(GenpasError, OSError):  # keeps the first error
             self._claim.check()
             for name in {*named, *begun}:
                 removed(f"{self._uri}/{name}")

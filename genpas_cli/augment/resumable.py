@@ -1,4 +1,4 @@
-"""Jobs that take so long that they must be able to go on: what they have done stays beside their output until then."""
+"""Resumable jobs: a stopped run's work is kept next to the output, so that a later run can continue it."""
 
 from __future__ import annotations
 
@@ -22,33 +22,34 @@ _OF_OTHERS = {
     "vocabulary": "another vocabulary: its item numbers mean other items", "pairs": "other pairs",
     "log": "another log, or of one that was read otherwise",
 }  # fmt: skip
-"""Settings that are digests, and what is said where they differ."""
+"""Settings that are digests, with the words of the error message if they differ."""
 
 
 @contextmanager
 def resumable(
     path: Path, settings: dict[str, Any], *, foreign: Foreign, resume: bool, force: bool, unasked: bool = True
 ) -> Iterator[Path]:  # fmt: skip
-    """Give a directory to work in, and publish it as the output `path` if the block succeeds.
+    """Yield a work directory, and publish it as the output `path` if the block succeeds.
 
-    If the block fails or is killed, what it has done stays beside `path` for the next try, unless nothing has been done
-    yet: what cannot work at all leaves nothing behind.
+    If the block fails or is killed, the work directory is kept next to `path` for the next run, unless it is still
+    empty: a job that cannot work at all leaves nothing behind.
 
     Args:
         path: the output.
-        settings: everything that decides what comes out: `options` and `versions` of libraries, by name; digests of
-            the input. A job goes on only with the same.
+        settings: everything that determines the output: `options` and `versions` of libraries, by name, and digests of
+            the input. A job is resumed only with equal settings.
         foreign: see `genpas_cli.runtime.atomic_output.refuse_existing`.
-        resume: go on with what there is.
-        force: replace an existing output, and forget what a stopped run has done.
-        unasked: what a stopped run has done is kept, and never forgotten, without a word about it. Where that would
-            cost more than it is worth, only a run that may `resume` keeps it, and any other removes what there is.
+        resume: continue the work of a stopped run, if there is any.
+        force: overwrite an existing output; without `resume`, also discard the work of a stopped run.
+        unasked: if True, every run keeps its work when it stops, and a run refuses to start over existing work unless
+            `resume` or `force` is given. If False, only a run with `resume` keeps its work, and a run without it
+            discards existing work.
 
     Raises:
-        UsageError: the output exists; or a stopped run has left something and nothing was said about it, or it had
-            other options.
-        IntegrityError: it was made of another input.
-        MachineError: it cannot be written there.
+        UsageError: the output exists, or a stopped run's work exists and neither `resume` nor `force` is given, or that
+            run had other options.
+        IntegrityError: the stopped run had another input, or its work is damaged.
+        MachineError: the output cannot be written.
     """
     with building(path, force=force, foreign=foreign) as new:
         work = unfinished(path)
@@ -62,13 +63,13 @@ def resumable(
             if not (unasked or resume) or [file.name for file in work.iterdir()] == [_SETTINGS]:
                 _discard(work, new)
             raise
-        # In this order: a directory of unfinished work without its settings would be taken for somebody else's.
+        # Rename first: a work directory without its settings would be refused as foreign.
         work.rename(new)
         (new / _SETTINGS).unlink()
 
 
 def _discard(work: Path, new: Path) -> None:
-    """Remove unfinished work: under the other name, by which the next run knows it should this one be killed."""
+    """Remove unfinished work, renamed to `new` first: if this is killed, the next run removes the rest."""
     with uninterrupted():
         work.rename(new)
         shutil.rmtree(new, ignore_errors=True)
@@ -91,7 +92,7 @@ def _prepare(work: Path, path: Path, settings: dict[str, Any], *, resume: bool) 
 
 
 def _refuse_foreign(work: Path) -> None:
-    """Raise UsageError if what has the name of a stopped run's directory is not one: it is neither used nor removed."""
+    """Raise UsageError if the work directory's path exists but was not made by genpas, so that it is not touched."""
     if not os.path.lexists(work):
         return
     if is_real_directory(work) and ((work / _SETTINGS).is_file() or not any(work.iterdir())):
@@ -103,7 +104,7 @@ def _refuse_foreign(work: Path) -> None:
 
 
 def lasting_options(options: MachineOptions) -> dict[str, Any]:
-    """Return the options that decide what comes out: those of the machine do not."""
+    """Return the options that determine the output, without the machine options."""
     machine = machine_options(options)
     return {name: value for name, value in as_json(options).items() if name not in machine}
 

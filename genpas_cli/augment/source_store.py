@@ -1,4 +1,4 @@
-"""SOURCE of a command: a store, or logs that are ingested first, into a temporary store."""
+"""SOURCE of a command: a store, or logs that are first ingested into a temporary store."""
 
 from __future__ import annotations
 
@@ -26,22 +26,18 @@ from genpas_cli.store.store import Store
 
 @dataclass(frozen=True)
 class OpenedSource:
-    """A store, and what came with it."""
+    """An open store, and the settings for reading it."""
 
     store: Store
     machine: Machine
     keep: tuple[str, ...]
     """Kept columns that pairs should carry."""
     log: IngestReport | None
-    """How it was made, if it was made now."""
+    """The ingest report; None if the source was a store already."""
 
 
 def log_names(sources: Sources) -> list[str]:
-    """Return the sources as a list of texts.
-
-    Raises:
-        DataError: one is a pairs directory, and neither a log nor a store.
-    """
+    """Return the sources as a list of texts; raise DataError if one is a pairs directory."""
     names = source_names(sources)
     if made := next((name for name in names if is_pairs_directory(Path(name))), None):
         raise DataError(
@@ -51,10 +47,10 @@ def log_names(sources: Sources) -> list[str]:
 
 
 def default_output(sources: Sources, suffix: str) -> Path:
-    """Return the name of an output for these sources, in the current directory: `<name of the first><suffix>`.
+    """Return the default output in the current directory: `<name of the first source><suffix>`.
 
     Raises:
-        UsageError: standard input has no name.
+        UsageError: the source is standard input, which has no name.
     """
     first = source_names(sources)[0]
     if first == "-":
@@ -69,9 +65,9 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
     sources: Sources, options: TargetOptions, ingest_options: IngestOptions | None,
     keep_store: str | Path | None, *, rejects: Path | None, force: bool, progress: Progress,
 ) -> Iterator[OpenedSource]:  # fmt: skip
-    """Open the store that the sources are, or make one of them.
+    """Open the store named by the sources, or ingest the logs and open their store.
 
-    Without a place for `rejects`, they go the way of the temporary store.
+    The latter is temporary unless `keep_store` is its path. Bad rows go to the file `rejects`; None: next to the store.
     """
     if keep_store is not None:
         check_local(keep_store, "--store")
@@ -90,13 +86,13 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
             log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
             log = replace(log, store=log.store if keep_store is not None else None)
         with open_store(path, machine, scratch, memory=store_memory(machine.memory)) as store:
-            # A log has kept what was asked for, be it by another case or by position; of a store a choice is asked for.
+            # A log's store has exactly the requested columns, under their true names; an existing store may have more.
             picked = restricted(store, options.target_where)
             yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)
 
 
 def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
-    """Raise UsageError for options that came too late: a store's log was read, cleaned and split when it was made."""
+    """Raise UsageError for ingest options, which have no effect on a store whose log was ingested before."""
     names = (
         {field.name for field in fields(IngestOptions)} - {field.name for field in fields(MachineOptions)} - {"keep"}
     )

@@ -1,7 +1,7 @@
-"""`augment` by Spark: the same shards as on one machine, for logs that no single machine sorts.
+"""`augment` by Spark: the same shards as on one machine, for logs that are too large to sort on one machine.
 
-What decides the pairs is the length of each sequence. So the driver gets the lengths from the workers, makes a store of
-them that has no interactions, plans with it as for any store, and has the workers write the shards of that plan.
+Only the sequence lengths are needed to plan the pairs. The driver collects the lengths from the workers, makes a store
+without interactions from them, plans with it as with any store, and lets the workers write the shards of that plan.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _NOT_HERE = {
     "where": "Filter the DataFrame first.", "session_gap": "Make a user of each session in the DataFrame first.",
     "items": "Numbers are made anew here.", "users": "Numbers are made anew here.",
 }  # fmt: skip
-"""What to do instead of some options that the Spark engine does not know."""
+"""Alternatives to some options that the Spark engine does not support."""
 
 _CUTTING = {
     *MachineOptions.__dataclass_fields__, "strategy", "alpha", "beta", "gamma", "draw", "pairs", "epochs", "seed",
@@ -67,10 +67,10 @@ _READING = {
     "dedup", "min_user", "min_item", "ties", "split", "eval", "null_values", "decimal_ids",
     "allow_duplicate_files", "hive",
 }  # fmt: skip
-"""Options that the Spark engine knows; any other that is given is refused, those of later versions too."""
+"""Options that the Spark engine supports. This is an allow-list, so that options added later are refused by default."""
 
 _ROWS_A_PARTITION, _FEWEST_PARTITIONS = 1 << 19, 4
-"""Of the first shuffle: what a worker's Python takes in at a time, whatever the log's size."""
+"""Of the shuffle that sorts rows; it bounds the rows that a worker's Python takes in, whatever the log's size."""
 
 _USERS = pa.schema(
     [
@@ -88,23 +88,23 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
     ingest_options: IngestOptions | None = None, spark: SparkSession | None = None, order: Sequence[str] = (),
     force: bool = False, progress: Progress = silent,
 ) -> AugmentReport:  # fmt: skip
-    """Cut input–target pairs from a log by Spark, and write them as Parquet shards: the very ones of `augment`.
+    """Cut input–target pairs from a log with Spark, and write them as the same Parquet shards as `augment`.
 
     Args:
         source: a DataFrame, or paths of Parquet files, directories or patterns that Spark can read.
-        output: the directory to make, on a file system that the driver and all workers share.
-        options: as for `augment`; `target_where` is not known here.
-        ingest_options: how the log is read; not `where`, `session_gap`, `items` and `users`.
-        spark: the session; by default the DataFrame's, or the active one, or one on this machine.
-        order: columns of a DataFrame that order rows of equal user and time, as the place in the file does otherwise.
-        force: replace an existing output.
-        progress: told how far it is.
+        output: the output directory, on a file system that the driver and all workers share.
+        options: as for `augment`, except `target_where`.
+        ingest_options: how the log is read; `where`, `session_gap`, `items` and `users` are not supported.
+        spark: the session; by default the DataFrame's, or the active one, or a new one.
+        order: columns of a DataFrame that order rows of equal user and time; files use the row's place in the file.
+        force: overwrite an existing output.
+        progress: called with the progress.
 
     Returns:
-        What was written.
+        The report.
 
     Raises:
-        UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`; nothing is published then.
+        UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`; no output is published.
     """
     started, options, reading = time.monotonic(), options or AugmentOptions(), ingest_options or IngestOptions()
     check_local(output, "-o")
@@ -161,10 +161,10 @@ def _resolve_options(options: AugmentOptions, reading: IngestOptions) -> Resolve
 
 
 class _Counted:
-    """A log in order on Spark's workers, and what is known of its users.
+    """A cleaned and sorted log on Spark's workers, with the counts of its users.
 
     Attributes:
-        frame: in order, kept on the workers.
+        frame: the sorted rows, persisted on the workers.
         rule: which rows are held out.
         found: counts of each partition.
     """
@@ -236,11 +236,11 @@ class _Counted:
         check_parts(self._reading.split, parts, [*self.rule.bounds, *self._ends()], kind, possible)
 
     def _ends(self) -> tuple[Any, Any]:
-        """Return first and last time."""
+        """Return the first and last time."""
         return min(part["low"] for part in self.found), max(part["high"] for part in self.found)
 
     def _bounds(self, frame: engine.Frame, counted: engine.Frame) -> tuple[Any, Any] | None:
-        """Return the first times of validation and test: of the rows of `counted`, times tell their unit."""
+        """Return the first times of validation and test, or None; the times of `counted` determine the time unit."""
         bounds = parse_split(self._reading.split)[1]
         if bounds is None:
             return None
@@ -256,7 +256,7 @@ class _Counted:
         return low, high
 
     def make_store(self, path: Path) -> None:
-        """Make a store that has everything but interactions."""
+        """Make a store that has everything except interactions."""
         frame, database, con = self.frame, self._database, self._database.con
         writing.attach_new(con, path)
         time_field = [] if frame.time_type is None else [pa.field("time", _TIMES[frame.time_type])]
@@ -311,13 +311,13 @@ class _Counted:
 
 
 class _Source(NamedTuple):
-    """What pairs are cut from."""
+    """The log from which pairs are cut."""
 
     rows: DataFrame
-    """As of `canonical`."""
+    """Rows in the form of `canonical`."""
     types: LogTypes
     name: str
-    """What to call it."""
+    """Name of the log in messages."""
     has_order: bool
     """Whether something orders rows of equal user and time."""
 
@@ -338,7 +338,8 @@ def _opened(
     database, scratch = planning
     files, spark = find_files(database, names, reading, scratch), spark or session()
     cleaning.enter_context(unchanging(files.sources))
-    cleaning.enter_context(spark_errors())  # such as that a file is gone, which has changed then
+    # Inside `unchanging`: Spark's error for a vanished file is converted before the files are compared.
+    cleaning.enter_context(spark_errors())
     cleaning.enter_context(read_alike(spark))
     rows = read_files(spark, files, exact=reading.dedup == "exact")
     return _Source(rows, files.types, " ".join(names), has_order=True)

@@ -1,4 +1,4 @@
-"""`--target-where`: the text of a user made a rule of the store."""
+"""`--target-where`: restricts the targets of a store by the user's SQL condition."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _OF_A_VALUE = (
     "Binder Error", "Conversion Error", "Invalid Input Error", "Not implemented Error", "Out of Range Error",
     "Syntax Error",
 )  # fmt: skip
-"""How the messages of `OF_A_VALUE` begin, which come out of a reader as other kinds."""
+"""Prefixes of DuckDB's messages about a value, for which a batch reader raises other exception classes."""
 
 
 def restricted(store: Store, text: str | None) -> Store:
-    """Return the store with no other targets than interactions that satisfy a condition over its kept columns.
+    """Return the store restricted to targets that satisfy a condition over its kept columns.
 
     Args:
-        store: open.
+        store: the open store.
         text: one boolean SQL expression; None for no condition.
 
     Raises:
-        UsageError: it is none, or it fails on some value.
-        MachineError: its values may take more memory than there is.
-        DataError: no interaction that could be a target satisfies it.
+        UsageError: the text is not such an expression, or it fails on some value.
+        MachineError: evaluating it may take more memory than the limit.
+        DataError: no possible training target satisfies it.
     """
     if text is None:
         return store
@@ -60,7 +60,7 @@ def restricted(store: Store, text: str | None) -> Store:
 
 
 def refuse_windows(store: Store, strategy: Strategy) -> None:
-    """Raise UsageError where the weight of a sequence is not decided by the number of its targets any more."""
+    """Raise UsageError if targets are restricted and the strategy's sequence weight needs more than their number."""
     if store.rule is not None and not strategy.sequence.follows_targets:
         raise UsageError(
             f"{OPTION} beside {strategy.name}: how many windows end at the targets that are left is no matter of "

@@ -1,4 +1,4 @@
-"""`verify`: a pairs directory against its manifest, and every pair against the store."""
+"""`verify`: checks a pairs directory against its manifest, and every pair against the store."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ _INPUTS, _TARGET = "input_items", "target_item"
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What was checked, and agreed; `genpas verify --json` prints exactly this."""
+    """The report of a successful check; `genpas verify --json` prints exactly its fields."""
 
     pairs_dir: str
     files: int
-    """Files whose digest was compared."""
+    """Number of files whose digest was checked."""
     rows: int
-    """Pairs whose numbers were checked."""
+    """Number of pairs that were checked."""
     slices: bool
     """Whether every pair was compared with the store."""
     unknown: list[str]
-    """Files in the directory that the manifest does not list: nothing is known about them. In `data/` they are an
-    error, as a reader would take them for pairs."""
+    """Files in the directory that the manifest does not list. In `data/` they are an error, because a reader would take
+    them for pairs."""
 
 
 @checked
@@ -56,20 +56,20 @@ def verify(
 ) -> VerifyReport:
     """Check a pairs directory.
 
-    Without a store: the manifest as it was written; files present, no other in `data/`, bytes, SHA-256, rows, schema,
-    nothing null, numbers within the vocabulary, positions and input lengths that fit each other. With it: the store has
-    the content that the pairs were made from, and every pair is the slice of its user's training sequence (or, held
-    out, of the whole one) that its positions say.
+    Without a store: the manifest is unchanged; all files exist, with no others in `data/`; their bytes, SHA-256, rows
+    and schema match; there are no nulls; numbers are within the vocabulary; positions and input lengths are consistent.
+    With a store: it has the content from which the pairs were made, and every pair matches the slice of its user's
+    training sequence (held-out pairs: whole sequence) at its positions.
 
     Args:
-        pairs: the directory, here or on object storage.
-        store: the store it was made from.
-        machine: limits.
-        progress: told how far it is.
+        pairs: the pairs directory, local or on object storage.
+        store: the store from which the pairs were made.
+        machine: limits of threads and memory.
+        progress: called with the progress.
 
     Raises:
-        DataError: no pairs directory, or no store.
-        IntegrityError: something does not agree; the message names the file and the row.
+        DataError: `pairs` is not a pairs directory, or `store` is not a store.
+        IntegrityError: a check fails; the message names the file and the row.
     """
     directory, limits = location_of(pairs), resolve(machine or MachineOptions())
     opened_pairs = PairFiles(directory)
@@ -103,9 +103,9 @@ def _opened(path: str | Path | None, limits: Machine) -> Any:
 
 
 def check_store(store: Store, directory: Location, manifest: Manifest) -> None:
-    """Raise IntegrityError if a store has not the content that the pairs of a directory were made from.
+    """Raise IntegrityError if a store does not have the content from which the pairs of a directory were made.
 
-    What the store holds now is looked at too, whatever it says of itself: a pass over all rows.
+    This takes a pass over all rows, because the store's recorded digest may not match its rows.
     """
     made_from = manifest.get("content_sha256")
     if (store.users, store.items) != (manifest["users"], manifest["items"]):
@@ -125,11 +125,7 @@ def check_store(store: Store, directory: Location, manifest: Manifest) -> None:
 
 
 def _unlisted(directory: Location, files: list[ShardFile]) -> list[str]:
-    """Return the files of a directory that its manifest does not list.
-
-    Raises:
-        IntegrityError: one of them is in data/.
-    """
+    """Return the files that the manifest does not list; raise IntegrityError if one of them is in data/."""
     listed = {file.path for file in files}
     found = files_below(directory)
     if extra := sorted(name for name in found if name.startswith("data/") and name not in listed):
@@ -138,7 +134,7 @@ def _unlisted(directory: Location, files: list[ShardFile]) -> list[str]:
 
 
 def _check_rows(directory: Location, files: list[ShardFile]) -> None:
-    """Raise IntegrityError if a file has not as many rows as the manifest says."""
+    """Raise IntegrityError if the number of rows of a file differs from the manifest."""
     for file in files:
         path = directory / file.path
         if file.path != CARD and (rows := row_count(path)) != file.rows:
@@ -155,7 +151,7 @@ def _check_counts(directory: Location, manifest: Manifest, shards: list[ShardFil
 
 
 class _Shard:
-    """One shard under check."""
+    """Checks one shard."""
 
     def __init__(self, pairs: PairFiles, file: ShardFile) -> None:
         self._pairs, self._file, self._manifest = pairs, file, pairs.manifest
@@ -171,7 +167,7 @@ class _Shard:
             raise IntegrityError(f"{self._path} lacks the columns {', '.join(COLUMNS)}")
 
     def check(self, store: Store | None) -> None:
-        """Check every row."""
+        """Check every row; with a store, also compare the pairs with its sequences."""
         if store is None:
             for batch in self._pairs.batches(self._file):
                 self._check_items(batch, self._check_cuts(batch))
@@ -194,7 +190,7 @@ class _Shard:
         return Cuts(u - np.int32(1), j, k)
 
     def _numbers(self, batch: pa.RecordBatch, name: str) -> NDArray[np.int32]:
-        """Return a column, the items of all its lists where it is one of lists."""
+        """Return the values of a column, flattened if it holds lists; raise IntegrityError if there are nulls."""
         column = batch.column(name)
         is_list = pa.types.is_list(column.type)
         if column.null_count or (is_list and column.values.null_count):
@@ -222,7 +218,7 @@ class _Shard:
             raise IntegrityError(f"{self._path}, row {row} (from 0): {reason}")
 
     def _check_slices(self, store: Store, parts: list[Cuts], cuts: Cuts) -> None:
-        """Gather every pair anew from the store, and compare."""
+        """Gather every pair again from the store, and compare it with the shard."""
         first, last = int(cuts.user.min()), int(cuts.user.max())
         lengths = Lengths(*(np.concatenate(c) for c in zip(*store.lengths(first, last, USERS_A_CHUNK), strict=True)))
         is_train = self._file.split == "train"

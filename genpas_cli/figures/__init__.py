@@ -1,1 +1,1 @@
-"""What a choice of kernels does to the training pairs: exact, or measured on pairs; the jobs of stats."""
+"""Figures of the training pairs that a strategy gives, exact or measured on existing pairs; the job of `stats`."""

@@ -1,4 +1,4 @@
-"""How a figure is declared: once, as a field of a report, with everything that is said about it anywhere.
+"""Declaration of a figure: once, as a field of a report, with all texts about it.
 
 JSON, the terminal's tables, CSV, the HTML page, the rules of `--check` and docs/explanation/figures.md all read these
 declarations. The figures themselves are in `genpas_cli.figures.table`.
@@ -18,18 +18,18 @@ class Shown(Flag):
     """Where a figure is shown besides JSON, which has all of them."""
 
     TERMINAL = auto()
-    """In the table of strategies in the terminal; figures of the data in the line of shares."""
+    """In the terminal's table of strategies; figures of the data in the line of shares."""
     TERMINAL_DRAWS = auto()
-    """Below its row of that table, for finite draws."""
+    """In the same table, in the rows for finite draws below the strategy's row."""
     TERMINAL_TEXT = auto()
-    """Elsewhere in the terminal, in text that `cli/tables.py` writes."""
+    """Elsewhere in the terminal, in text written by `cli/tables.py`."""
     CSV = auto()
     PAGE = auto()
     """In the tables of the HTML page; figures of the data in the panel."""
     PAGE_DRAWS = auto()
     """In a chart of the HTML page that compares p with finite draws."""
     PAGE_TEXT = auto()
-    """Elsewhere on the HTML page, in text or a chart that `report/` writes."""
+    """Elsewhere on the HTML page, in a text or chart written by `report/`."""
     CHECK = auto()
     """Rules of `--check` may use it."""
 
@@ -40,31 +40,31 @@ NUMBER = Shown.TERMINAL | Shown.CSV | Shown.PAGE | Shown.CHECK
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Figure:
-    """Everything that is said about one figure."""
+    """The declaration of one figure."""
 
     key: str = ""
-    """Its key in JSON, which is the name of the field."""
+    """Key in JSON, equal to the name of the field."""
     compute: Callable[[Any], Any] | None
-    """Computes it from what the passes have gathered; None if the caller of `computed` gives it."""
+    """Computes the value from the gathered data; None if the caller of `computed` passes the value."""
     label: str
-    """Its name in tables, a few words."""
+    """Name in tables, a few words."""
     meaning: str
-    """What it is, one or two sentences."""
+    """Explanation in one or two sentences."""
     group: str
-    """The heading that it stands under, on the HTML page and in the documentation."""
+    """Heading on the HTML page and in the documentation."""
     formula: str = ""
-    """Its formula in Markdown, for the documentation."""
+    """Formula in Markdown, for the documentation."""
     range: str = ""
-    """The least and the greatest value."""
+    """Smallest and largest value, in words."""
     unit: str = ""
     better: Literal["lower", "higher"] | None = None
-    """Which side is better; None for a figure that only describes."""
+    """Which direction is better; None if neither is."""
     is_share: bool = False
-    """Whether it is a share, written as a percentage."""
+    """Whether the value is a share, shown as a percentage."""
     digits: int = 4
     """Decimals on the HTML page, or of the percentage."""
     parts: tuple[str, ...] = ()
-    """Keys of its own numbers, if it is an object; rules name them as `key.part`."""
+    """Keys of the numbers in the value, if it is an object; rules refer to them as `key.part`."""
     fact: str = ""
     """Text after the number in the data panel of the page; `{key}` is replaced by the value of another figure."""
     shown: Shown = NUMBER
@@ -76,12 +76,12 @@ class Figure:
 
     @property
     def direction(self) -> str | None:
-        """Return which side is better, in words."""
+        """Return which direction is better, in words; None if neither is."""
         return None if self.better is None else f"{self.better} is better"
 
 
 def figure(compute: Callable[[Any], Any] | None, label: str, meaning: str, group: str, **rest: Any) -> Any:
-    """Declare a figure as a field of a report's dataclass; for the arguments see `Figure`."""
+    """Declare a figure as a field of a report's dataclass; see `Figure` for the arguments."""
     declared = Figure(compute=compute, label=label, meaning=meaning, group=group, **rest)
     return dataclasses.field(metadata={"figure": declared})
 
@@ -90,7 +90,7 @@ def figures_in(kind: type) -> dict[str, Figure]:
     """Return the figures of a report's dataclass by key, in the order of the JSON.
 
     Raises:
-        KeyError: a field is not declared as a figure.
+        KeyError: a field was not declared with `figure`.
     """
     return {f.name: dataclasses.replace(f.metadata["figure"], key=f.name) for f in dataclasses.fields(kind)}
 
@@ -109,6 +109,6 @@ def checked_keys(kind: type) -> list[str]:
 
 
 def computed(kind: type[T], gathered: Any, **given: Any) -> T:
-    """Return a dataclass of figures, each computed from what was gathered, or as given."""
+    """Return a dataclass of figures, computed from `gathered`, or taken from `given` if they have no `compute`."""
     figures = figures_in(kind).items()
     return kind(**{key: given[key] if each.compute is None else each.compute(gathered) for key, each in figures})

@@ -1,4 +1,4 @@
-"""What the passes over a store or over pairs leave behind: the figures of the table are computed from it."""
+"""The data that passes over a store or over pairs gather; the figures of the table are computed from it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GatheredPairs:
-    """The training pairs of one strategy, or those that shards hold. Arrays "by item" have items + 1 entries."""
+    """The training pairs of one strategy, or those of existing shards. Arrays "by item" have items + 1 entries."""
 
     p: Floats
-    """float64 by item: the probability that a pair has this target."""
+    """float64 by item: probability that a pair has this target."""
     references: References
     popularity: Ints | None
     """int64 by item: training interactions; None without a store."""
@@ -32,7 +32,7 @@ class GatheredPairs:
     input_lengths: Floats
     """float64 (L + 1,): share of the pairs whose input has ℓ = 0..L items."""
     cell_entropy: float | None
-    """Entropy of (s, k, j), inputs cut to L, in nats; None for pairs that exist."""
+    """Entropy of (s, k, j) in nats, with inputs cut to L; None for existing pairs."""
     target_tenths: list[float] | None
     """Share of the targets by (k − 1) / (|s| − 1), in tenths; None without a store."""
     sequence_lengths: Floats | None
@@ -53,18 +53,18 @@ class GatheredData:
     """The interactions of a store. Counts are int64 by item, with items + 1 entries."""
 
     meta: dict[str, Any]
-    """What the store says about itself."""
+    """Metadata of the store."""
     occurs: NDArray[np.bool_]
-    """Items that occur."""
+    """bool by item: whether the item occurs."""
     train: Ints
     """Training interactions of each item."""
     targets: Mapping[HeldOut, Ints]
     """Held-out targets of each item, by split."""
     repeats: int
-    """Interactions with an item that their user has had before."""
+    """Interactions with an item that the same user has interacted with before."""
     leaked_test: float | None
     future_training: float | None
-    """These two as the figures of the same names."""
+    """See the figures of the same names."""
 
     @property
     def items(self) -> int:
@@ -72,17 +72,17 @@ class GatheredData:
         return int(self.occurs.sum())
 
     def cold(self, split: HeldOut) -> float | None:
-        """Return the share of held-out targets whose item is not in training; None if there is no target."""
+        """Return the share of held-out targets whose item is not in training; None if the split has no targets."""
         targets = self.targets[split]
         total = int(targets.sum())
         return float(targets[self.train == 0].sum() / total) if total else None
 
     def split(self) -> dict[str, int]:
-        """Return training interactions, and targets by split."""
+        """Return the number of training interactions, and of targets per held-out split."""
         return {"train": self.meta["split"]["train"]} | {name: int(c.sum()) for name, c in self.targets.items()}
 
     def popularity_of_targets(self) -> list[float] | None:
-        """Return the share of test targets on each tenth of the items by popularity; None if there is no target."""
+        """Return the share of test targets on each tenth of the items by popularity; None without test targets."""
         total = int(self.targets["test"].sum())
         return _deciles(self.targets["test"] / total, self.train, self.occurs) if total else None
 

@@ -1,4 +1,4 @@
-"""Computes what only the HTML report draws: popularity curves, the (α, β) map, the three steps of one real user."""
+"""Computes the data drawn only in the HTML report: popularity curves, the (α, β) map, the steps of one real user."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genpas_cli.store.sequences import Spans
 from genpas_cli.store.store import Store
 
 GRID = tuple(round(0.2 * step, 1) for step in range(11))
-"""Values of α and of β on the map: those seen in the figures of arXiv 2509.13648."""
+"""Values of α and of β on the map, as in the figures of arXiv 2509.13648."""
 
 _POINTS = 120
 _LONGEST_SHOWN = 40
@@ -30,7 +30,7 @@ _LONGEST_SHOWN = 40
 def illustrate(
     store: Store, passes: StorePasses, counted: StoreCounts, candidates: Sequence[Candidate], references: References
 ) -> Illustrations:
-    """Compute the illustrations of a report; one more pass over the store."""
+    """Compute the illustrations of a report; takes at least one more pass over the store."""
     against = "test" if references.test is not None else "validation"
     held_out = references.test if references.test is not None else references.validation
     points = [] if held_out is None else _map(passes, held_out, references.epsilon)
@@ -61,10 +61,7 @@ def _curve(name: str, p: Floats) -> PopularityCurve:
 
 
 def _typical_sequence(store: Store, histogram: Ints) -> tuple[Ints, Ints]:
-    """Return the training items, and the positions of the targets, of the first user with a median number of targets.
-
-    The first ones, if they are too many to draw.
-    """
+    """Return items and target positions of the first user with the median number of targets, cut to fit the chart."""
     median = int(np.searchsorted(np.cumsum(histogram[1:]), histogram[1:].sum() / 2)) + 1
     first = 0
     for chunk in store.lengths(0, store.users - 1, 1 << 17):
@@ -74,7 +71,7 @@ def _typical_sequence(store: Store, histogram: Ints) -> tuple[Ints, Ints]:
             user = first + int(found[0])
             targets = store.user_targets("train", user, of_user)
             positions = targets.position(np.zeros(median, np.int64), np.arange(1, median + 1))
-            # As many as can be drawn, with a target at the end.
+            # At most the first _LONGEST_SHOWN positions, so that the chart fits, but always at least one target.
             positions = positions[positions <= max(_LONGEST_SHOWN, positions[0])]
             length = int(positions[-1])
             spans = Spans(np.array([user], np.int32), np.ones(1, np.int32), np.array([length], np.int32))

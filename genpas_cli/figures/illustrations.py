@@ -1,4 +1,4 @@
-"""The data of what the HTML report draws besides the figures; no chart library is imported here."""
+"""Data that the HTML report draws in addition to the figures; no chart library is imported here."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PopularityCurve:
-    """How the targets of one distribution fall on the items from the most popular in training to the least."""
+    """Cumulative share of targets over the items, from the most to the least popular in training."""
 
     name: str
-    """A strategy, or `test`."""
+    """A strategy, or the held-out split."""
     rank: list[int]
     """Popularity ranks, from 1, ascending."""
     mass: list[float]
@@ -33,7 +33,7 @@ class StepsOfUser:
 
     name: str
     sequence: float
-    """Step 1: p_α(s) of the user, times the number of users with a target: 1 is the mean user."""
+    """Step 1: p_α(s) of the user times the number of users with a target; 1 is the mean."""
     target: list[float]
     """Step 2: p_β(k | s) for k = 2..|s|."""
     start: list[float]
@@ -45,12 +45,12 @@ class Illustrations:
     """All data that is drawn and is not a figure of the table."""
 
     curves: list[PopularityCurve]
-    """Of each strategy, and of the test targets first."""
+    """The held-out targets first, if any, then each strategy."""
     map_against: str
     """`test` or `validation`: the split whose targets the KL of the map compares with."""
     map: list[MapPoint]
-    """Over a grid of α and β; γ never moves the target KL."""
+    """Over a grid of α and β; γ does not affect the target KL."""
     user_items: list[int]
-    """Item numbers of a user of median length, oldest first; training only."""
+    """Training item numbers of a user with the median number of targets, oldest first."""
     user_steps: list[StepsOfUser]
     """One per strategy."""

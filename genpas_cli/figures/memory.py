@@ -1,4 +1,4 @@
-"""How much memory figures take, and the smallest memory limit that they need."""
+"""Memory that figures take, and the smallest memory limit that they need."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import math
 from genpas_cli.store.access import LEAST_STORE_MEMORY, store_memory
 
 _FIGURES_MEMORY = 300 * 2**20
-"""Bytes that `stats` and `tune` take for every store: the interpreter, the libraries, and one run of sequences."""
+"""Bytes that `stats` and `tune` take for any store: the interpreter, the libraries, and one run of sequences."""
 
 LEAST_ROOM = 8 * 2**20
 """Smallest number of bytes for the held-out inputs of one group of targets; each group takes two passes."""
 
 _ITEM_BYTES, _TARGET_BYTES = 80, 50
-"""Bytes per item: those counted once, and those for each strategy with targets of its own."""
+"""Bytes per item: once, and per strategy with its own target distribution."""
 
 
 def figures_memory(items: int, strategies: int, memory: int) -> int:
-    """Return the bytes that the figures of a number of strategies take under a memory limit."""
+    """Return the bytes that the figures of this many strategies take under a memory limit in bytes."""
     duckdb = store_memory(memory) - LEAST_STORE_MEMORY
     return _FIGURES_MEMORY + duckdb + items * (_ITEM_BYTES + strategies * _TARGET_BYTES)
 
 
 def limit_for_figures(items: int, strategies: int) -> int:
-    """Return the smallest limit that leaves `LEAST_ROOM` beside the figures; DuckDB takes a quarter of all above it."""
+    """Return the smallest memory limit that leaves `LEAST_ROOM`; DuckDB takes a quarter of every further byte."""
     return math.ceil((figures_memory(items, strategies, 0) + LEAST_ROOM - LEAST_STORE_MEMORY) * 4 / 3)
 
 

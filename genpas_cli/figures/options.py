@@ -1,4 +1,4 @@
-"""The options of `stats`, and those of every job that computes figures of pairs."""
+"""The options of `stats`, and the options shared by all jobs that compute figures of pairs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FigureOptions(TargetOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class StatsOptions(FigureOptions):
-    """All options of `stats` that do not concern the reading of logs."""
+    """All options of `stats` except those for reading logs."""
 
     strategy: tuple[str, ...] = option(
         (), f"Cutting rule: {STRATEGIES}; give it again for more. "

@@ -1,4 +1,4 @@
-"""The report of pairs that exist: what they hold, and whether shards are a fair draw by their manifest's strategy."""
+"""The report of existing pairs: measured figures, and whether shards are a fair draw of their manifest's strategy."""
 
 from __future__ import annotations
 
@@ -42,11 +42,12 @@ from genpas_cli.store.store import Store
 def pairs_report(
     directory: Location, store: Path | None, plan: FigurePlan, progress: Progress, *, illustrated: bool = False
 ) -> StatsReport:  # fmt: skip
-    """Return the figures of a pairs directory; with its store, beside what they should be.
+    """Return the figures of a pairs directory; with its store, also the expected figures.
 
     Raises:
-        DataError: no pairs directory.
-        IntegrityError: a shard is missing or was changed, or the store is another one.
+        UsageError: `target_where` is given; the manifest records it.
+        DataError: `directory` is not a pairs directory.
+        IntegrityError: a shard is missing or was changed, or the pairs were made from another store.
         MachineError: the test of a fair draw needs more memory than allowed.
     """
     options = plan.given
@@ -76,10 +77,10 @@ def other_pairs_report(
     paths: list[Path], columns: tuple[str, str], store: Path | None, plan: FigurePlan, progress: Progress, *,
     illustrated: bool = False,
 ) -> StatsReport:  # fmt: skip
-    """Return the figures of pairs that another tool has written; with a store, beside those of strategies.
+    """Return the figures of pairs written by another tool; with a store, also those of strategies.
 
     Raises:
-        DataError: files or columns that cannot be used, or items that the store does not have.
+        DataError: files or columns cannot be used, or an item is not in the store.
     """
     source = " ".join(map(str, paths))
     which = {"name": "these pairs", "alpha": None, "beta": None, "gamma": None}
@@ -131,7 +132,7 @@ def _measure(
     pairs: PairSource, stored: tuple[StoreReport, NDArray[np.int32]] | None, plan: FigurePlan,
     which: dict[str, Any], progress: Progress,
 ) -> StrategyFigures:  # fmt: skip
-    """Return the figures of pairs; with the report of their store and the training length of every user, all."""
+    """Return the figures of existing pairs; some are None without `stored`, the store's report and training lengths."""
     store, train_length = stored or (None, None)
     options, similarity, rows = plan.given, plan.similarity, pairs.rows("train")
     if rows == 0:
@@ -172,12 +173,12 @@ def _held_out_counts(pairs: PairSource, split: HeldOut) -> Ints:
 
 
 class _PairInputs:
-    """The inputs that pairs have.
+    """The `InputSource` of existing pairs.
 
     Args:
         pairs: the pairs.
-        window: how many of the last items inputs are compared by.
-        progress: told how far it is.
+        window: number of last items of an input that are compared.
+        progress: called with the progress.
     """
 
     def __init__(self, pairs: PairSource, window: int, progress: Progress) -> None:
@@ -209,16 +210,12 @@ def _watched(pairs: PairSource, split: Split, stage: str, progress: Progress) ->
 
 
 def _possible_targets(store: Store) -> NDArray[np.int32]:
-    """Return how many possible targets every user has, from 0."""
+    """Return the number of possible training targets of every user, 0 or more."""
     return np.maximum(_train_lengths(store) - 1, 0) if store.rule is None else store.rule.count["train"]
 
 
 def _room_for_test(made: Candidate, targets: NDArray[np.int32], items: int, memory: int) -> int:
-    """Return the bytes of a limit that are left for the test of a fair draw.
-
-    Raises:
-        MachineError: too little.
-    """
+    """Return the bytes left for the test of a fair draw under the limit `memory`; raise MachineError if too few are."""
     room, needed = room_beside_figures(items, 1, memory), FairDraw.least_memory(made.strategy, made.draw, targets)
     if needed > room:
         raise MachineError(

@@ -16,28 +16,28 @@ from genpas_cli.sampling.strategy import Strategy
 
 @dataclass(frozen=True)
 class FigurePlan:
-    """Which strategies figures are computed of, and how."""
+    """The strategies whose figures are computed, and the parsed options."""
 
     given: FigureOptions
     strategies: Sequence[Strategy]
     are_usual: bool
     """Whether no strategy was named."""
     pairs: PairCount | None
-    """How many are drawn; None: as many as the strategy enumerates, or else Multi-Target's."""
+    """Number of drawn pairs; None: the number that the strategy enumerates, or else that of Multi-Target."""
     max_input: int | None
     similarity: Similarity
 
 
 def figure_plan(options: FigureOptions, strategies: Sequence[Strategy] | None, pairs: str | None) -> FigurePlan:
-    """Parse and check the options that all such jobs share.
+    """Parse and check the options shared by all jobs that compute figures.
 
     Args:
-        options: of the job.
-        strategies: those that they name; None: the usual ones.
-        pairs: `N` or `2x`.
+        options: the job's options.
+        strategies: the strategies given by the user; None: the default ones.
+        pairs: `N` or a multiple such as `2x`.
 
     Raises:
-        UsageError: values that make no sense.
+        UsageError: a value is invalid.
     """
     if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
         raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
@@ -49,16 +49,12 @@ def figure_plan(options: FigureOptions, strategies: Sequence[Strategy] | None, p
 
 
 def stats_plan(options: StatsOptions) -> FigurePlan:
-    """Parse and check the options of `stats`.
-
-    Raises:
-        UsageError: values that make no sense.
-    """
+    """Parse and check the options of `stats`; raise UsageError if a value is invalid."""
     return figure_plan(options, parse_strategies(options.strategy) if options.strategy else None, options.pairs)
 
 
 def parse_strategies(texts: Iterable[str]) -> list[Strategy]:
-    """Return the strategies that these texts mean.
+    """Parse strategies.
 
     Raises:
         UsageError: an unknown strategy, or one given twice.

@@ -1,7 +1,7 @@
 """Rules over the figures of a report: `genpas stats --check RULES.toml`, a gate for pipelines.
 
-The form of the file is in docs/how-to/gate-a-pipeline.md, and in `default_rules.toml` beside this module. A figure
-without a value (nothing is held out, for example) breaks its rule, unless a `?` follows the key.
+docs/how-to/gate-a-pipeline.md describes the file format; `default_rules.toml` in this directory is an example. A figure
+without a value (for example because nothing is held out) breaks its rule, unless a `?` follows the key.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.object_storage.uris import check_local
 
 DEFAULT = "default"
-"""Name of the rules that come with genpas."""
+"""Name of genpas's built-in rules."""
 
 Level = Literal["warn", "fail"]
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -42,27 +42,27 @@ class Rule:
     text: str
     key: str
     optional: bool
-    """Whether a figure without a value keeps the rule."""
+    """Whether a figure without a value passes."""
     comparison: str
     bound: float
 
 
 @dataclass(frozen=True)
 class Check:
-    """A rule, held against one report."""
+    """The outcome of one rule for one report."""
 
     level: Level
     rule: str
-    """The rule as written, after the name of its strategy: `1,0,0: kl_test_train < 1.0`."""
+    """The rule as written, prefixed with the strategy or table: `1,0,0: kl_test_train < 1.0`."""
     value: float | None
     held: bool
 
 
 def read_rules(path: str) -> list[Rule]:
-    """Return the rules of a TOML file, or those of genpas for `default`.
+    """Return the rules of a TOML file, or the built-in rules for `default`.
 
     Raises:
-        DataError: no such file, no TOML, or no rule; the message says which.
+        DataError: the file cannot be read or is not TOML, or a rule is invalid.
     """
     check_local(path, "--check")
     place = Path(__file__).with_name("default_rules.toml") if path == DEFAULT else Path(path)
@@ -116,10 +116,10 @@ def _keys(table: str) -> list[str]:
 
 
 def check(report: StatsReport, rules: list[Rule]) -> list[Check]:
-    """Check a report by rules, in their order.
+    """Check a report against rules, in their order.
 
     Raises:
-        DataError: a rule speaks of a strategy that the report does not have.
+        DataError: a rule names a strategy that is not in the report.
     """
     return [result for rule in rules for result in _checks(report, rule)]
 

@@ -1,4 +1,4 @@
-"""The job of `genpas stats`: finds out what the source is, and makes the report of a store, logs or pairs."""
+"""The job of `genpas stats`: detects the kind of source (store, logs or pairs) and makes its report."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def stats(  # all but two by keyword
     sources: Sources, options: StatsOptions | None = None, *, ingest_options: IngestOptions | None = None,
     store: str | Path | None = None, illustrated: bool = False, progress: Progress = silent,
 ) -> StatsReport:  # fmt: skip
-    """Compute the training distribution of strategies, and the health of the data; no pair is drawn.
+    """Compute the training distribution of strategies and the quality of the data, without drawing pairs.
 
     Args:
         sources: one store; or logs (files, globs, directories, "-"), which are ingested first; or a pairs directory,
             whose shards are measured; or, with `input_column` and `target_column`, Parquet files of another tool.
         options: the strategies, and how figures are computed.
-        ingest_options: how logs are read; not for a store.
-        store: for pairs, the store they were made from: what they should be is shown beside what they are.
-        illustrated: also compute what only the HTML report draws.
-        progress: told how far it is.
+        ingest_options: how logs are read; not allowed for a store.
+        store: for pairs only, the store they were made from; the report then adds the expected figures.
+        illustrated: also compute the data drawn only in the HTML report.
+        progress: called with the progress.
 
     Returns:
-        The figures; see `genpas_cli.figures.table` for each.
+        The report; each figure is described in `genpas_cli.figures.table`.
 
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
@@ -60,7 +60,7 @@ def stats(  # all but two by keyword
 
 
 def _columns(options: StatsOptions) -> tuple[str, str] | None:
-    """Return the columns of inputs and targets, which pairs of another tool have."""
+    """Return the input and target column of pairs of another tool, or None; raise UsageError if only one is given."""
     if options.input_column is None and options.target_column is None:
         return None
     if options.input_column is None or options.target_column is None:
@@ -69,7 +69,7 @@ def _columns(options: StatsOptions) -> tuple[str, str] | None:
 
 
 def _is_pairs(first: Location, sources: int) -> bool:
-    """Tell whether the source is a pairs directory; else it is a store, or logs."""
+    """Tell whether the source is a pairs directory; raise DataError if it has shards but no manifest."""
     if not first.is_dir():
         return False
     if (first / NAME).is_file():

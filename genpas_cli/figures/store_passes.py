@@ -1,8 +1,8 @@
-"""The passes over a store that every exact figure of its training pairs comes from, for many strategies at once.
+"""The passes over a store that compute the exact figures of its training pairs, for many strategies at once.
 
-The first pass counts the targets of each split and computes p_train. Further passes compare training inputs with
-held-out inputs, which needs the counts. Memory: about 50 bytes per item and strategy; held-out inputs get the rest of
-the limit.
+The first pass counts the targets of each split and computes p_train. Further passes use these counts to compare
+training inputs with held-out inputs. Memory: about 50 bytes per item and strategy; held-out inputs get the rest of the
+limit.
 """
 
 from __future__ import annotations
@@ -40,59 +40,59 @@ from genpas_cli.store.splits import HeldOut, Split
 from genpas_cli.store.store import Store
 
 INTERACTIONS_A_RUN = 1 << 18
-"""Interactions looked at together: what is computed for each of them stays in a processor's cache, or near it."""
+"""Interactions processed together: small enough that the intermediate arrays stay in or near the processor's cache."""
 
 _COMPARED_AT_ONCE = 1 << 20
-"""Items of inputs, likewise."""
+"""Input items processed together, for the same reason."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A strategy, and how many pairs of it are looked at."""
+    """A strategy with a number of pairs."""
 
     strategy: Strategy
     pairs: int
     draw: str
-    """`enumerated` or `balanced`: how `augment` would make them."""
+    """How `augment` makes the pairs: `enumerated` or `balanced`, or the draw recorded in a manifest."""
 
 
 @dataclass(frozen=True)
 class StoreCounts:
-    """What the first pass has counted. Counts are int64 (items + 1,), by item number."""
+    """The results of the first pass. Counts are int64 (items + 1,) by item number."""
 
     histogram: Ints
-    """Training sequences by their number of possible targets."""
+    """int64 (M + 1,): training sequences by their number of possible targets."""
     p: dict[TargetSteps, Floats]
-    """p_train by the steps that decide it."""
+    """p_train by its sequence and target kernels."""
     balanced: BalancedCounts | None
     positions: PositionSums | None
-    """Where targets stand, if the lengths alone do not decide it: where a rule picks them."""
+    """Target positions, if `--target-where` restricts targets; else None, as they follow from the lengths."""
     train: Ints
     """Training interactions."""
     occurs: NDArray[np.bool_]
-    """Items that occur anywhere in what was read."""
+    """bool (items + 1,): items that occur in the splits that were read."""
     targets: dict[HeldOut, Ints]
-    """Targets held out, by split."""
+    """Held-out targets, by split."""
     repeats: int
-    """Interactions with an item that their user has had before."""
+    """Interactions with an item that the same user has interacted with before."""
 
 
 def targets_of(store: Store, split: Split, sequences: Sequences, lengths: Lengths) -> Targets:
-    """Return the targets of a split that a run of users has."""
+    """Return the targets of a run of users in one split."""
     first = int(sequences.user[0]) if len(sequences.user) else 0
     return targets_in(sequences.items, sequences.offsets, store.user_targets(split, first, lengths))
 
 
 def room_beside_figures(items: int, strategies: int, memory: int) -> int:
-    """Return the bytes of a limit that are left beside the figures of strategies.
+    """Return the bytes of a memory limit that remain after the figures of all strategies.
 
     Args:
         items: size of the vocabulary.
-        strategies: how many differ in their targets.
-        memory: the limit.
+        strategies: number of different target distributions.
+        memory: the limit in bytes.
 
     Raises:
-        MachineError: nothing is left.
+        MachineError: less than `LEAST_ROOM` remains.
     """
     room = memory - figures_memory(items, strategies, memory)
     if room < LEAST_ROOM:
@@ -110,11 +110,11 @@ class StorePasses:
     """Passes over a store.
 
     Args:
-        store: open for reading.
-        histogram: of `Store.target_histogram`.
-        against: the split whose pairs training inputs are compared with; nothing of a later one is read.
-        memory: bytes that may be taken.
-        progress: told how far it is.
+        store: the store, open for reading.
+        histogram: int64 (M + 1,), training sequences by their number of possible targets.
+        against: the split whose inputs are compared with training inputs; later splits are not read.
+        memory: the memory limit in bytes.
+        progress: called with the progress.
     """
 
     def __init__(  # all but two by keyword
@@ -124,10 +124,7 @@ class StorePasses:
         self._memory, self._progress = memory, progress
 
     def batches(self, candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
-        """Yield the candidates, as many at a time as half of the memory holds the figures of.
-
-        Those that share the steps which decide their targets come together.
-        """
+        """Yield the candidates, grouped by `steps_of`, in batches whose figures fit into half of the memory limit."""
         by_steps: dict[TargetSteps, list[Candidate]] = {}
         for each in candidates:
             by_steps.setdefault(steps_of(each.strategy), []).append(each)
@@ -141,10 +138,10 @@ class StorePasses:
 
         Args:
             candidates: the strategies.
-            draws: also count balanced draws of each.
+            draws: also count balanced draws, and target positions if `--target-where` restricts targets.
 
         Raises:
-            MachineError: so many strategies and items need more memory.
+            MachineError: the memory limit is too small for this many strategies and items.
         """
         store, against = self.store, self.against
         weights = TargetWeights((steps_of(c.strategy) for c in candidates), self.histogram)
@@ -177,7 +174,7 @@ class StorePasses:
         self, counted: StoreCounts, candidates: Sequence[Candidate], similarity: Similarity
     ) -> list[Alignment]:  # fmt: skip
         """Make the further passes: A and D of each candidate, in closed form."""
-        # Strategies that differ in their input step alone have their targets, and so their sums over them, in common.
+        # Strategies that differ only in their input step share their targets, and therefore all sums over targets.
         alike = list(dict.fromkeys((steps_of(c.strategy), c.pairs) for c in candidates))
         kernels = list(dict.fromkeys(c.strategy.input for c in candidates))
         found = alignments(
@@ -191,11 +188,11 @@ class StorePasses:
         ]
 
     def room(self, counted: StoreCounts) -> int:
-        """Return the bytes that are left beside what a pass has counted."""
+        """Return the bytes of the memory limit that remain after the results of a pass."""
         return room_beside_figures(self.store.items, len(counted.p), self._memory)
 
     def runs(self, stage: str, through: Split, interactions: int) -> Iterator[tuple[Sequences, Lengths]]:
-        """Yield the sequences of all users in runs of about so many interactions."""
+        """Yield the sequences of all users in runs of about `interactions` interactions."""
         done = 0
         for lengths, sequences in self.store.histories(through, interactions):
             yield sequences, lengths
@@ -204,13 +201,13 @@ class StorePasses:
 
 
 class _StoreInputs:
-    """The inputs of a store.
+    """The `InputSource` of a store.
 
     Args:
-        passes: of the store.
-        steps: of each distribution of targets.
-        kernels: that draw inputs.
-        window: how many of their last items inputs are compared by.
+        passes: the passes over the store.
+        steps: sequence and target kernels of each target distribution.
+        kernels: the input kernels.
+        window: number of last items of an input that are compared.
     """
 
     def __init__(
@@ -250,7 +247,7 @@ class _StoreInputs:
 
 
 def _training_counts(sequences: Sequences, lengths: Lengths, items: int) -> Ints:
-    """Count the training interactions of each item."""
+    """Return int64 (items + 1,), the training interactions of each item."""
     some = lengths.train > 0
     at = ranges(sequences.offsets[:-1][some], lengths.train[some])
     return np.bincount(sequences.items[at], minlength=items + 1)

@@ -1,4 +1,4 @@
-"""The report of a store: exact figures of what strategies make of its training sequences, and of the data itself."""
+"""The report of a store: exact figures of the training pairs that strategies give, and figures of the data itself."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
 
 _TIME_BYTES = 24
-"""Bytes per test interaction while a part of their times is sorted."""
+"""Bytes per test interaction while a part of the test times is sorted."""
 
 
 class StoreReport(NamedTuple):
-    """The report of a store, and what it was made from."""
+    """The report of a store, and the counts and distributions from which it was made."""
 
     report: StatsReport
     counted: StoreCounts
@@ -49,11 +49,11 @@ def store_report(  # all but four by keyword
 
     Args:
         store: the store.
-        plan: of `stats`.
-        source: what the user named.
-        progress: told how far it is.
-        first: a strategy to put before the others.
-        illustrated: also compute what only the HTML report draws.
+        plan: the parsed options of `stats`.
+        source: the source as the user named it.
+        progress: called with the progress.
+        first: a candidate to list before the strategies of the plan.
+        illustrated: also compute the data drawn only in the HTML report.
     """
     histogram, options, strategies = usable_histogram(store), plan.given, plan.strategies
     if store.rule is not None and plan.are_usual:
@@ -78,7 +78,7 @@ def store_report(  # all but four by keyword
 
 
 def candidate(strategy: Strategy, histogram: Ints, pairs: PairCount | None) -> Candidate:
-    """Return a strategy with the number of pairs that `augment` would make of it."""
+    """Return a strategy with the draw and number of pairs that `augment` would use for it."""
     targets = range(len(histogram))
     multi_target = int((histogram * targets).sum())
     if pairs is None and strategy.enumeration is not None:
@@ -88,12 +88,12 @@ def candidate(strategy: Strategy, histogram: Ints, pairs: PairCount | None) -> C
 
 
 def references_of(counted: StoreCounts, epsilon: float) -> References:
-    """Return what the strategies are held against."""
+    """Return the distributions with which the strategies are compared."""
     test = share(counted.targets["test"]) if "test" in counted.targets else None
     return References(test, share(counted.targets["validation"]), counted.occurs, epsilon)
 
 
-def strategy_figures(  # what the two passes and the options give
+def strategy_figures(
     each: Candidate, counted: StoreCounts, references: References, alignment: Alignment, plan: FigurePlan
 ) -> StrategyFigures:  # fmt: skip
     """Compute the figures of one strategy."""
@@ -141,7 +141,7 @@ def _notes(store: Store, counted: StoreCounts) -> Sequence[str]:
 
 
 def data_figures(store: Store, counts: StoreCounts, memory: int) -> DataFigures:
-    """Return the figures of the data, given the counts of a pass through the test split; `memory` is in bytes."""
+    """Return the figures of the data from the counts of a pass over all splits; sorting times takes `memory` bytes."""
     leaked, future = _leakage(store, memory)
     gathered = GatheredData(
         meta=store.meta, occurs=counts.occurs, train=counts.train, targets=counts.targets, repeats=counts.repeats,
@@ -151,14 +151,14 @@ def data_figures(store: Store, counts: StoreCounts, memory: int) -> DataFigures:
 
 
 def _leakage(store: Store, memory: int) -> tuple[float | None, float | None]:
-    """Return the share of test interactions before the last training one, and how many of those come after one."""
+    """Return the figures `leaked_test` and `future_training`; both None without times or test interactions."""
     if "time" not in store.column_types():
         return None, None
     leaked = later = tests = trained = 0
     for test in _sorted_parts(store.times("test"), max(memory // _TIME_BYTES, 1)):
         latest, trained = -np.inf, 0
         for times in store.times("train"):
-            # One after the other, sorted ones look at the same places; others wait for the memory.
+            # Sorted keys make the binary search much faster: neighbouring keys touch the same cache lines.
             later += int(np.searchsorted(test, np.sort(times), side="left").sum())
             latest, trained = max(latest, float(times.max(initial=-np.inf))), trained + len(times)
         leaked, tests = leaked + int(np.searchsorted(test, latest, side="left")), tests + len(test)
@@ -166,7 +166,7 @@ def _leakage(store: Store, memory: int) -> tuple[float | None, float | None]:
 
 
 def _sorted_parts(batches: Iterable[Floats], most: int) -> Iterator[Floats]:
-    """Yield numbers in sorted parts of about so many."""
+    """Yield numbers in sorted parts of about `most` numbers."""
     part: list[Floats] = []
     for batch in batches:
         if part and sum(map(len, part)) + len(batch) > most:

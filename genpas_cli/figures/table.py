@@ -1,8 +1,8 @@
-"""The table of figures: each is one entry, a field of a report's dataclass.
+"""The table of figures: each figure is one entry, a field of a report's dataclass, in the order of the JSON.
 
-The order is that of the JSON. `compute` gets what `genpas_cli.figures.gathered` describes, except that figures of
-`TargetFigures` have a formula, because they are also given for a finite draw. To add a figure, add an entry; everything
-that shows figures follows, see docs/explanation/architecture.md.
+`compute` takes a dataclass of `genpas_cli.figures.gathered`, except that figures of `TargetFigures` have a
+`TargetFormula`, because they are also computed for a finite draw. To add a figure, add an entry; everything that shows
+figures follows, see docs/explanation/architecture.md.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _share = partial(figure, range="0 to 1", is_share=True, digits=1, shown=_DATA)
 
 
 # fmt: off
-# An entry says what is computed, what it is called, what it means, where it belongs; then what only some figures have.
+# The arguments of an entry: compute, label, meaning, group; then those that only some figures have.
 
 
 @dataclass(frozen=True)
 class WhichPairs:
-    """Which training pairs figures are about."""
+    """The training pairs that the figures describe."""
 
     name: str = figure(
         None, "strategy", "`last-target`, `multi-target`, `slide-window`, or the biases α,β,γ as given.", PAIRS,
@@ -71,7 +71,7 @@ class WhichPairs:
 
 @dataclass(frozen=True)
 class TargetFigures:
-    """How the targets of the pairs are spread. A figure is None if the split that it needs has no target."""
+    """The distribution of the targets. A figure is None if the split that it needs has no targets."""
 
     kl_test_train: float | None = figure(
         kl_of_held_out("test"), "KL(test ‖ train)", "KL(test ‖ train) of the targets, in nats: 0 if training asks for "
@@ -106,7 +106,7 @@ class TargetFigures:
         formula="Σ_i Σ_j |p_i − p_j| / (2K) over the K items", range="0 to 1", digits=3)
 
     def __post_init__(self) -> None:
-        """Replace what rounding leaves of 0 by 0."""
+        """Set figures that differ from 0 only by rounding to 0."""
         for field in fields(TargetFigures):
             value = getattr(self, field.name)
             if value is not None:
@@ -115,7 +115,7 @@ class TargetFigures:
 
 @dataclass(frozen=True)
 class DrawnFigures(TargetFigures):
-    """What a finite draw gives, in expectation: figures that are not linear in p differ from those of p."""
+    """Expected figures of a finite draw; figures that are not linear in p differ from those of p."""
 
     draw: str = figure(
         None, "draw", "`independent`: the expectation; `balanced`: the mean over four offsets; `enumerated`: the pairs "
@@ -125,7 +125,7 @@ class DrawnFigures(TargetFigures):
 
 @dataclass(frozen=True)
 class StrategyFigures(TargetFigures, WhichPairs):
-    """The training pairs of one strategy: exact figures of p(x, y), no pair drawn; or those that shards hold."""
+    """The training pairs of one strategy: exact figures of p(x, y) without drawing, or measured on existing pairs."""
 
     alignment: float | None = figure(
         lambda of: of.alignment.alignment, "alignment A", "How alike held-out and training inputs of one target are.",
@@ -171,7 +171,7 @@ class StrategyFigures(TargetFigures, WhichPairs):
 
 @dataclass(frozen=True)
 class DataFigures:
-    """The data itself, whatever is drawn from it."""
+    """The data itself, independent of the strategy."""
 
     users: int = figure(
         lambda of: of.meta["users"], "users", "Users in the store.", SIZE, range="from 1", digits=0, shown=_SIZE,
@@ -238,7 +238,7 @@ class DataFigures:
 
 @dataclass(frozen=True)
 class FairDrawFigures:
-    """Whether shards are a fair draw by their manifest's strategy."""
+    """Whether shards are a fair draw of their manifest's strategy."""
 
     fair: bool = figure(
         None, "a fair draw", "No test rejects the draw; a fair draw is rejected with a chance below 10⁻⁶. Rules write "
@@ -249,4 +249,4 @@ class FairDrawFigures:
 
 
 REPORTS: tuple[type, ...] = (StrategyFigures, DrawnFigures, DataFigures, FairDrawFigures)
-"""Every dataclass of figures; `StrategyFigures` has those of its bases."""
+"""Every dataclass of figures; `StrategyFigures` includes the figures of its base classes."""

@@ -1,11 +1,11 @@
-"""Pairs as PyTorch datasets: streamed from shards, held in memory, or drawn afresh each epoch.
+"""Pairs as PyTorch datasets: streamed from shards, held in memory, or drawn anew for each epoch.
 
     from genpas_cli.loaders import PairDataset
 
     dataset = PairDataset("logs.pairs", batch_size=4096)
     loader = torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=1)
 
-PyTorch is an extra (`pip install 'genpas[train]'`), imported with the first of these names and not before.
+PyTorch is an extra (`pip install 'genpas[train]'`); it is imported when one of these names is first accessed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,7 @@ _attribute = lazily(__name__, {"InMemoryPairDataset": "in_memory", "PairDataset"
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, and PyTorch with it.
-
-    Raises:
-        MachineError: PyTorch is not installed.
-    """
+    """Import a dataset class and PyTorch; raise MachineError if PyTorch is not installed."""
     if name in __all__:
         check_extra(name, "train")
     return _attribute(name)

@@ -1,4 +1,4 @@
-"""What both datasets take: the checks of their arguments, with one wording."""
+"""Checks of the arguments that both datasets take."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from genpas_cli.runtime.object_storage.locations import StorageLocation
 
 
 def source_of(source: PairShards | str | Path) -> PairShards:
-    """Return the shards that a dataset's first argument means.
+    """Return the shards for a dataset's first argument.
 
     Raises:
-        UsageError: it is something else.
-        DataError, IntegrityError: there is no whole pairs directory.
+        UsageError: the argument is neither a path nor a `PairShards`.
+        DataError, IntegrityError: the path is not a pairs directory, or it is damaged.
     """
     if isinstance(source, str | os.PathLike | StorageLocation):
         return PairsDirectory(source)
@@ -35,17 +35,17 @@ def source_of(source: PairShards | str | Path) -> PairShards:
 def batch_form(
     source: PairShards, pad: Pad, max_input: int | None, columns: Sequence[str], *, narrow: bool
 ) -> BatchForm:
-    """Return the form of batches that these arguments mean.
+    """Check a dataset's arguments, and return the form of its batches.
 
     Args:
-        source: where the pairs come from.
-        pad: as given.
-        max_input: as given.
-        columns: as given.
+        source: the pairs.
+        pad: see `PairDataset`.
+        max_input: see `PairDataset`.
+        columns: see `PairDataset`.
         narrow: whether a padded batch is only as wide as its longest input.
 
     Raises:
-        UsageError: a value that the argument does not take.
+        UsageError: an argument has an invalid value.
     """
     if pad not in get_args(Pad):
         raise UsageError(f"pad is {pad!r}; it takes {', '.join(get_args(Pad)[:-1])} or {get_args(Pad)[-1]}")
@@ -59,20 +59,16 @@ def batch_form(
 
 
 def at_least(name: str, value: int, low: int) -> None:
-    """Check a whole number.
-
-    Raises:
-        UsageError: it is none, or below `low`.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:  # type: ignore[redundant-expr]  # callers
+    """Raise UsageError if `value` is not an integer from `low`; `name` is its name in the message."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:  # type: ignore[redundant-expr]  # callers may pass anything
         raise UsageError(f"{name} is {value!r}; it takes a whole number from {low}")
 
 
 def place_in_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
-    """Return (rank, number of ranks): as given, else of torch.distributed, else of the environment, else (0, 1).
+    """Return (rank, number of ranks): as given, else from torch.distributed, else from the environment, else (0, 1).
 
     Raises:
-        UsageError: one without the other, or a rank that is not below the number of ranks.
+        UsageError: only one of the two is given, or the rank is not below the number of ranks.
     """
     if (rank is None) != (world_size is None):
         raise UsageError(f"rank is {rank} and world_size is {world_size}; give both or neither")

@@ -1,7 +1,7 @@
-"""Arrow record batches become a window of rows, and rows of a window a batch: NumPy arrays in one buffer.
+"""Turns Arrow record batches into a window of rows, and rows of a window into a batch: NumPy arrays in one buffer.
 
-Nothing loops over rows. A padded batch is one gather of elements as wide as a row: what stands before (or after) an
-input in the values of the window comes along, and is then multiplied by 0.
+Nothing loops over rows. A padded batch is one gather of whole rows of the padded width, including values before (or
+after) the input in the window, which are then multiplied by 0.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from genpas_cli.store.sequences import copy_ranges, windows
 Pad = Literal["left", "right", "none"]
 
 BASIC = ("user_num", "input_items", "target_item")
-"""Columns of the shards that every batch has."""
+"""Columns of the shards that are in every batch."""
 
 _ALIGNED = 64
 _NARROWER = {pa.uint16(): pa.int32(), pa.uint32(): pa.int64(), pa.uint64(): pa.int64()}
-"""Types that PyTorch hardly computes with, and those that take their values."""
+"""Types that PyTorch hardly supports, with the types to which they are converted."""
 
 
 class Field(NamedTuple):
-    """Where in a buffer an array of a batch lies."""
+    """The place of one array of a batch in a buffer."""
 
     name: str
     dtype: str
-    """As NumPy names it."""
+    """NumPy type string, such as `<i4`."""
     shape: tuple[int, ...]
     offset: int
-    """Bytes."""
+    """Offset in bytes."""
 
 
 class Packed(NamedTuple):
-    """A batch as one buffer: one piece of memory is sent to another process faster than several."""
+    """A batch in one buffer, because one block of memory is sent to another process faster than several."""
 
     buffer: NDArray[np.uint8]
     fields: tuple[Field, ...]
 
     def array(self, field: Field) -> NDArray[Any]:
-        """Return one of its arrays; no copy."""
+        """Return one array as a view of the buffer."""
         return np.ndarray(field.shape, field.dtype, self.buffer.data, field.offset)
 
 
 @dataclass(frozen=True)
 class BatchForm:
-    """What a batch looks like, whatever rows it has."""
+    """The form of a batch."""
 
     pad: Pad
     max_input: int | None
-    """Inputs are cut to their most recent so many items."""
+    """Maximum number of most recent items of an input; None: no limit."""
     width: int | None
-    """Columns of a padded input; None: as many as the longest of the batch has."""
+    """Width of a padded input; None: the length of the longest input in the batch."""
     columns: tuple[str, ...]
     """Further columns of the shards."""
 
@@ -70,26 +70,26 @@ class BatchForm:
 
 @dataclass(frozen=True)
 class Window:
-    """Some rows in memory, their inputs as one array of values a column."""
+    """Some rows in memory, with the values of each list column in one array."""
 
     ends: NDArray[np.int64]
-    """(rows,): index one past the last value of each input."""
+    """int64 (rows,): index one past the last value of each input."""
     lengths: NDArray[np.int64]
-    """(rows,): values of each input, cut to what a batch has of it."""
+    """int64 (rows,): length of each input after truncation."""
     values: dict[str, NDArray[Any]]
-    """Values by name of a list column; before the first and after the last there is room as wide as a row."""
+    """Values by name of list column, with zeros as wide as a row before the first and after the last value."""
     scalars: dict[str, NDArray[Any]]
-    """(rows,) each, by name."""
+    """Other columns by name, (rows,) each."""
 
     def __len__(self) -> int:
         return len(self.ends)
 
 
 def check_columns(schema: pa.Schema, columns: Sequence[str], name: str) -> tuple[str, ...]:
-    """Return the further columns of a batch.
+    """Return the further columns of a batch, without duplicates.
 
     Raises:
-        UsageError: the pairs have no such column, or it is not of numbers.
+        UsageError: the pairs have no such column, or it does not hold numbers.
     """
     there = [field for field in schema.names if field not in BASIC]
     for column in columns:
@@ -111,7 +111,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def window_of(batches: Sequence[pa.RecordBatch], form: BatchForm) -> Window:
-    """Put record batches with the columns of `form.read` together."""
+    """Concatenate record batches with the columns of `form.read` into a window."""
     inputs = [batch.column("input_items") for batch in batches]
     whole = np.concatenate([np.diff(lists.offsets.to_numpy()) for lists in inputs]).astype(np.int64)
     longest = int(np.max(whole, initial=0))
@@ -130,16 +130,16 @@ def window_of(batches: Sequence[pa.RecordBatch], form: BatchForm) -> Window:
 
 
 def _list_values(lists: Any) -> Any:
-    """Return the values of a list array's own lists; its `values` has those outside of a slice too."""
+    """Return the values of a list array's lists; `lists.values` would include values outside of a slice."""
     offsets = lists.offsets
     return lists.values.slice(offsets[0].as_py(), offsets[-1].as_py() - offsets[0].as_py())
 
 
 def _numbers(array: Any, name: str) -> NDArray[Any]:
-    """Return an Arrow array as PyTorch takes it: what is missing is NaN among floats, and else 0 or False.
+    """Convert an Arrow array to NumPy, in a type that PyTorch takes: nulls become NaN in floats, else 0 or False.
 
     Raises:
-        DataError: a number that no tensor holds.
+        DataError: a value does not fit into a tensor's type.
     """
     kind = array.type
     if pa.types.is_decimal(kind):
@@ -182,7 +182,7 @@ def packed_batch(window: Window, rows: NDArray[np.int64], form: BatchForm) -> Pa
     else:
         found["input_length"][:] = lengths
     for name, values in window.scalars.items():
-        # Clipping changes nothing here, but without it NumPy fills a copy first.
+        # No index is out of range, but with mode="raise" NumPy would buffer the output.
         np.take(values, rows, out=found[name], mode="clip")
     return batch
 
@@ -199,13 +199,13 @@ def _allocated(arrays: Sequence[tuple[str, np.dtype[Any], tuple[int, ...]]]) -> 
 def _pad(
     values: NDArray[Any], ends: NDArray[np.int64], lengths: NDArray[np.int64], out: NDArray[Any], *, left: bool
 ) -> None:
-    """Fill `out`, (rows, width), with each row's values at its right end, or at its left, and 0 beside them."""
+    """Fill `out`, (rows, width), with each input's values, padded with 0 on the left or the right."""
     width = out.shape[1]
     if out.size == 0:
         return
     position = np.arange(width)
     first = ends - width if left else ends - lengths
     inside = position >= (width - lengths)[:, None] if left else position < lengths[:, None]
-    bits = f"u{values.itemsize}"  # 0 × NaN is no 0, but 0 × its bits is
+    bits = f"u{values.itemsize}"  # multiply bits, because 0 × NaN is not 0
     rows = windows(values, width)[first].view(bits).reshape(out.shape)
     np.multiply(rows, inside, out=out.view(bits))

@@ -1,9 +1,8 @@
-"""Who reads which rows of an epoch, in which order: arithmetic on row counts, before anything is read.
+"""Divides the rows of an epoch among readers and orders them, by row counts alone, before anything is read.
 
-The blocks of an epoch are put in an order, and their rows make one line. The line is cut into as many equal parts as
-there are readers (DataLoader workers × ranks), so every row has one reader whatever their number. A reader goes through
-its part in windows of whole batches; rows are shuffled within a window. So each window is a function of its number
-alone, and a run that is resumed reads nothing of the windows before.
+The ordered blocks of an epoch form one sequence of rows. It is cut into one equal part per reader (DataLoader workers ×
+ranks), so that every row has exactly one reader. A reader goes through its part in windows of whole batches, and
+shuffles rows within a window. Each window depends only on its number, so that a resumed run skips the windows before.
 """
 
 from __future__ import annotations
@@ -18,41 +17,41 @@ from numpy.typing import NDArray
 
 from genpas_cli.loaders.pair_shards import Block, Segment
 
-# First element of every spawn key: what the stream is for. Those of sampling/cuts.py are 0, 1 and 2.
+# First element of every spawn key: the purpose of the stream. sampling/cuts.py uses 0, 1 and 2.
 _BLOCKS, _ROWS = 3, 4
 
 
 class Reader(NamedTuple):
-    """One of those who share an epoch."""
+    """One of the workers that share an epoch."""
 
     number: int
-    """rank × workers of a rank + worker, from 0."""
+    """rank × workers per rank + worker, from 0."""
     readers: int
-    """Ranks × workers of a rank."""
+    """Ranks × workers per rank."""
 
 
 @dataclass(frozen=True)
 class Batching:
-    """How a reader's rows become batches, as far as counts go."""
+    """The division of rows into readers' parts, windows and batches."""
 
     batch_size: int
     window: int
     """Rows that are shuffled together; a multiple of the batch size."""
     drop_last: bool
     even: bool
-    """Whether all readers get equally many rows."""
+    """Whether all readers get the same number of rows."""
 
     def part(self, rows: int, reader: Reader) -> range:
-        """Return a reader's rows on the line of `rows`.
+        """Return a reader's range of the `rows` rows.
 
-        The parts differ by one row at most, and do not overlap; `even` lets all have as many as the largest, so that
-        one row of some is another's too.
+        The parts differ by at most one row and do not overlap; with `even` all are as large as the largest, so that
+        some share one row with the next part.
         """
         begin, end = (rows * number // reader.readers for number in (reader.number, reader.number + 1))
         return range(begin, begin + -(-rows // reader.readers) if self.even else end)
 
     def batches(self, rows: int) -> int:
-        """Return how many batches so many rows of one reader make."""
+        """Return the number of batches in this many rows of one reader."""
         return rows // self.batch_size if self.drop_last else -(-rows // self.batch_size)
 
 
@@ -65,7 +64,7 @@ def ordered_blocks(blocks: Sequence[Block], seed: int, epoch: int, *, shuffle: b
 
 
 def segments_of(blocks: Sequence[Block], rows: range) -> list[Segment]:
-    """Return the parts of blocks that are these rows of their line."""
+    """Return the parts of blocks that hold this range of the epoch's rows."""
     found, begin = [], 0
     for block in blocks:
         start, stop = max(rows.start - begin, 0), min(rows.stop - begin, block.rows)
@@ -81,11 +80,11 @@ def window_order(
     """Return the order in which a window's rows are taken, batch after batch.
 
     Args:
-        lengths: of the inputs.
-        stream: shuffles; None keeps the order.
-        batch_size: rows of a batch.
-        bucket: whether a batch has inputs of about the same length. What does not fill a batch then comes last and is
-            of any length, so that dropping it favours none.
+        lengths: int64 (rows,), lengths of the inputs.
+        stream: random stream of the shuffle; None keeps the order.
+        batch_size: rows per batch.
+        bucket: whether a batch has inputs of about the same length. The rows of the incomplete last batch are then
+            chosen at random, so that dropping it favours no length.
     """
     rows = np.arange(len(lengths)) if stream is None else stream.permutation(len(lengths))
     if not bucket:
@@ -98,14 +97,15 @@ def window_order(
 
 
 def window_stream(seed: int, epoch: int, reader: int, window: int) -> np.random.Generator:
-    """Return the randomness of one window."""
+    """Return the random stream of one window."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ROWS, epoch, reader, window)))
 
 
 def taken_in_turn(batches: int, of_each: Sequence[int]) -> tuple[list[int], int]:
-    """Return how many batches of each worker a DataLoader has given after so many in all, and whose turn is next.
+    """Return the batches taken from each worker after `batches` in total, and the worker whose turn is next.
 
-    It takes one batch of each worker in turn, leaving out those that have no more.
+    A DataLoader takes one batch from each worker in turn, skipping workers that have no more. `of_each` is the number
+    of batches that each worker has.
     """
 
     def given(rounds: int) -> int:

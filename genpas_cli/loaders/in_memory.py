@@ -1,4 +1,4 @@
-"""`InMemoryPairDataset`: the pairs of a split in memory, any of them at any time."""
+"""`InMemoryPairDataset`: the pairs of a split in memory, with random access."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from genpas_cli.runtime.errors import UsageError
 class InMemoryPairDataset(Dataset[Batch]):
     """Pairs of one split and epoch as a map-style dataset, for samplers of your own.
 
-    Rows come a batch at a time, so give the DataLoader both its batch size and `collate`:
-    `DataLoader(dataset, batch_size=1024, shuffle=True, collate_fn=dataset.collate)`. A batch is as of `PairDataset`.
-    Memory: 4 bytes an item of an input, 16 a pair, and as much again while it is being read.
+    The dataset returns whole batches, so give the DataLoader both a batch size and `collate`:
+    `DataLoader(dataset, batch_size=1024, shuffle=True, collate_fn=dataset.collate)`. Batches have the form of
+    `PairDataset`. Memory: 4 bytes per input item and 16 per pair, and the same again while reading.
 
     Args:
         source: a pairs directory, or other shards.
-        split: which pairs.
-        epoch: which epoch's.
-        pad: on which side of an input the 0s are, or `none`.
-        max_input: inputs are cut to their most recent so many items; by default what the shards were made with.
-        columns: further columns of the shards; they must be of numbers.
+        split: the split of the pairs.
+        epoch: the epoch of the pairs.
+        pad: side on which inputs are padded with 0, or `none`.
+        max_input: maximum number of most recent items of an input; by default the limit of the shards.
+        columns: further columns of the shards; they must hold numbers.
 
     Raises:
-        UsageError: a value that an argument does not take, or a split that is not there.
-        DataError, IntegrityError: no pairs directory, or one that is damaged.
+        UsageError: an argument has an invalid value, or there is no such split.
+        DataError, IntegrityError: `source` is not a pairs directory, or it is damaged.
     """
 
     @checked
@@ -51,12 +51,12 @@ class InMemoryPairDataset(Dataset[Batch]):
         return len(self._rows)
 
     def __getitem__(self, row: int) -> Batch:
-        """Return one pair: a batch of one, its first dimension left out; with `pad="none"`, a batch of one."""
+        """Return one pair: a batch of one without its first dimension; with `pad="none"`, a batch of one."""
         batch = self.__getitems__([row])
         return batch if self._form.pad == "none" else {name: tensor[0] for name, tensor in batch.items()}
 
     def __getitems__(self, rows: Sequence[int]) -> Batch:
-        """Return the batch of these rows; a DataLoader asks for a whole batch by this."""
+        """Return the batch of these rows; a DataLoader calls this for each batch."""
         index = np.asarray(rows, np.int64)
         if len(index) and not (-len(self) <= index.min() and index.max() < len(self)):
             raise IndexError(f"row {int(index.max())} of {len(self)} pairs")
@@ -64,7 +64,7 @@ class InMemoryPairDataset(Dataset[Batch]):
 
     @staticmethod
     def collate(batch: Batch) -> Batch:
-        """Return what `__getitems__` made: it is a batch already."""
+        """Return the batch of `__getitems__` unchanged."""
         if not isinstance(batch, dict):
             raise UsageError("collate takes the batch that __getitems__ returns, not a list of pairs")
         return batch

@@ -1,4 +1,4 @@
-"""Where a loader's pairs come from: anything that can say which rows an epoch has, and read some of them."""
+"""Sources of pairs for a loader: anything that lists the rows of an epoch as blocks, and can read parts of them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from genpas_cli.runtime.object_storage.locations import StorageLocation, locatio
 from genpas_cli.runtime.threads import pool
 
 _READERS = 2
-"""Threads that decode a pairs directory for one reader: decoding takes twice as long as making batches."""
+"""Threads per reader that decode a pairs directory: decoding takes twice as long as making batches."""
 
 
 class Block(NamedTuple):
-    """Rows that are read together."""
+    """A unit of reading, such as a row group."""
 
     shard: int
     """0-based number of the shard."""
@@ -29,7 +29,7 @@ class Block(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """The rows start..stop − 1 of a block, 0-based."""
+    """Rows start..stop − 1 of a block, 0-based."""
 
     block: Block
     start: int
@@ -37,15 +37,15 @@ class Segment(NamedTuple):
 
 
 class PairShards(Protocol):
-    """The shards of every epoch, wherever they are: the rows of an epoch are its blocks, one after the other.
+    """The shards of every epoch; the rows of an epoch are those of its blocks, in order.
 
-    It is pickled to the workers of a DataLoader, so it holds no open file; `read` opens what it needs.
+    An instance is pickled to the workers of a DataLoader, so it holds no open file; `read` opens the files it needs.
 
     Attributes:
-        name: what it is, for messages.
+        name: name of the source in messages.
         schema: Arrow schema of the pairs (`genpas_cli.pairs.gathering.pair_schema`).
-        max_input: no input is longer; None if there is no such limit.
-        identity: text that differs for pairs that differ: a state of one source is refused by another.
+        max_input: maximum number of items of an input; None: no limit.
+        identity: text that differs for different pairs, so that a loader's state is refused for other pairs.
     """
 
     name: str
@@ -54,15 +54,11 @@ class PairShards(Protocol):
 
     @property
     def schema(self) -> pa.Schema:
-        """See above."""
+        """Arrow schema of the pairs."""
         ...
 
     def blocks(self, split: str, epoch: int) -> Sequence[Block]:
-        """Return the blocks of an epoch, in the order of shards.
-
-        Raises:
-            UsageError: there is no such split.
-        """
+        """Return the blocks of an epoch, in the order of shards; raise UsageError if there is no such split."""
         ...
 
     def read(self, split: str, epoch: int, segments: Sequence[Segment], columns: list[str]) -> Iterator[pa.RecordBatch]:
@@ -71,13 +67,13 @@ class PairShards(Protocol):
 
 
 class PairsDirectory:
-    """The shards of a pairs directory, as `genpas augment` makes it.
+    """The shards of a pairs directory made by `genpas augment`.
 
-    Epoch e of the training split is `data/epoch-{e mod K}` where K epochs were drawn, and the same rows every time
-    where one was. A block is a row group.
+    Epoch e of the training split is `data/epoch-{e mod K}` if K > 1 epochs were drawn; a single epoch has the same rows
+    every time. A block is a row group.
 
     Args:
-        directory: the pairs directory, here or on object storage.
+        directory: the pairs directory, local or on object storage.
 
     Raises:
         DataError, IntegrityError: see `read_manifest`.
@@ -89,7 +85,7 @@ class PairsDirectory:
         self._pairs = PairFiles(self.directory)
         self.max_input: int | None = self._pairs.manifest["max_input"]
         self.identity = self._pairs.identity
-        self._pairs.check_digests(())  # the sequences of cuts, which all splits read
+        self._pairs.check_digests(())  # the files of sequences, which all splits of the form `cuts` read
         self._blocks: dict[tuple[str, int], list[Block]] = {}
 
     @property
@@ -102,14 +98,14 @@ class PairsDirectory:
 
         Raises:
             UsageError: there is no such split.
-            IntegrityError: a shard of the split, of any epoch, is missing or is not as the manifest says.
+            IntegrityError: a shard of the split, of any epoch, is missing or differs from the manifest.
         """
         epochs = self._pairs.epochs(split)
         if not epochs:
             raise UsageError(f"{self.name} has no split {split!r}; it has: {', '.join(self._pairs.splits)}")
         drawn = epoch % len(epochs)
         if (split, drawn) not in self._blocks:
-            # All epochs of the split, and here: the workers of a DataLoader know then that it was done.
+            # Checks all epochs here, before pickling, so that the workers of a DataLoader do not repeat it.
             self._pairs.check_digests(file for files in epochs for file in files)
             self._blocks[split, drawn] = [
                 Block(shard, group, rows)
@@ -119,7 +115,7 @@ class PairsDirectory:
         return self._blocks[split, drawn]
 
     def read(self, split: str, epoch: int, segments: Sequence[Segment], columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of these segments, a row group or a part of one a batch.
+        """Yield the rows of these segments, one batch per segment.
 
         Raises:
             IntegrityError: the directory or a shard has changed since it was opened.

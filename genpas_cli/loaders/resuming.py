@@ -1,4 +1,4 @@
-"""Where an epoch is: known to all processes of a DataLoader, saved as a state, and gone on from in one pass."""
+"""The position in an epoch: shared by all processes of a DataLoader, saved as a state, and resumed from once."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from genpas_cli.loaders.arguments import at_least
 from genpas_cli.runtime.errors import UsageError
 
 _EPOCH, _BATCHES, _WORKERS, _RESUMED_BY, _READ_BY, _READERS, _BEGUN = range(7)
-"""Places of the shared numbers; from `_BEGUN` on, one per worker: whether it has begun the resumed pass."""
+"""Indices of the shared numbers; from `_BEGUN` on, one per worker: whether it has begun the resumed pass."""
 
 _NOBODY, _A_LATER_PASS = -1, -2
 _MOST_WORKERS = 1024
 _LARGEST_PASS = 2**62
 
 Pass = int
-"""Number of one iteration, the same in all workers that share it."""
+"""Number of one iteration over the dataset (a pass), the same in all workers that share it."""
 
 
 def pass_of_workers(base_seed: int, iterations: int) -> Pass:
     """Return the pass of a worker.
 
     Args:
-        base_seed: that a DataLoader draws for all workers of an iteration.
-        iterations: of the dataset in this worker; one that persists has the same base seed in all of them.
+        base_seed: seed that a DataLoader draws for all workers of an iteration.
+        iterations: iterations of the dataset in this worker; persistent workers keep the same base seed in all.
     """
     return (base_seed + iterations) % _LARGEST_PASS
 
 
 def pass_of_one(iterations: int) -> Pass:
-    """Return the pass of the process that has the dataset itself."""
+    """Return the pass of an iteration without workers."""
     return -1 - _LARGEST_PASS - iterations
 
 
 class Position:
-    """The epoch, and how far a loaded state is in it, in memory that the workers of a DataLoader share.
+    """The epoch, and the position of a loaded state in it, in memory shared with the workers of a DataLoader.
 
-    Persistent workers hear of an epoch by it, and workers that start later of a loaded state. One pass goes on from a
-    state; later ones are whole.
+    It tells persistent workers of a new epoch, and workers that start later of a loaded state. One pass resumes from a
+    state; later passes are whole.
 
     Args:
-        epoch: the first one.
+        epoch: the first epoch.
     """
 
     def __init__(self, epoch: int) -> None:
@@ -52,22 +52,22 @@ class Position:
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next pass goes through."""
+        """The epoch of the next pass."""
         return int(self._shared[_EPOCH])
 
     @property
     def readers(self) -> int | None:
-        """Workers of the last pass, 0 where it had none; None if there was no pass since the last move."""
+        """Number of workers of the last pass (0: none); None if there was no pass since the last `move`."""
         return None if self._shared[_READ_BY] == _NOBODY else int(self._shared[_READERS])
 
     def move(self, epoch: int, batches: int, workers: int) -> None:
-        """Let the next pass begin after so many batches of an epoch, which so many workers have given in turn."""
+        """Make the next pass begin after `batches` batches of an epoch, taken in turn from `workers` workers."""
         self._shared.zero_()
         self._shared[_RESUMED_BY] = self._shared[_READ_BY] = _NOBODY
         self._shared[_EPOCH], self._shared[_BATCHES], self._shared[_WORKERS] = epoch, batches, workers
 
     def before(self) -> tuple[int, int]:
-        """Return the batches before the current or next pass, and the number of workers that have given them."""
+        """Return the batches before the current or next pass, and the number of workers they were taken from."""
         is_later = int(self._shared[_READ_BY]) not in (_NOBODY, int(self._shared[_RESUMED_BY]))
         return (0, 1) if is_later else (int(self._shared[_BATCHES]), int(self._shared[_WORKERS]))
 
@@ -75,18 +75,18 @@ class Position:
         """Begin a pass in this process.
 
         Args:
-            number: of the pass.
-            worker: of this process, from 0.
-            workers: how many share the pass; 0: this process has it alone.
+            number: number of the pass.
+            worker: number of this worker, from 0.
+            workers: number of workers that share the pass; 0: the pass runs in this process alone.
 
         Returns:
-            The batches before the pass, and the number of workers that have given them.
+            The batches before the pass, and the number of workers they were taken from.
         """
         if worker >= _MOST_WORKERS:
             raise UsageError(f"num_workers is {workers}; at most {_MOST_WORKERS} can share a dataset")
         shared, begun = self._shared, _BEGUN + worker
         shared[_READERS], shared[_READ_BY] = workers, number
-        # By the worker too: passes have one number where somebody seeds PyTorch alike before each.
+        # The worker's flag is needed too: passes have equal numbers if PyTorch is seeded equally before each.
         if int(shared[_RESUMED_BY]) not in (_NOBODY, number) or shared[begun]:
             shared[_READ_BY] = _A_LATER_PASS
             return 0, 1
@@ -95,14 +95,14 @@ class Position:
 
 
 def check_state(state: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
-    """Check what `state_dict` returned for a dataset that is made with certain settings.
+    """Check that a state returned by `state_dict` fits a dataset.
 
     Args:
-        state: as it was loaded.
-        mine: the settings of the dataset that is to go on from there; `epoch` is no condition.
+        state: the loaded state.
+        mine: the settings of the dataset; `epoch` is not compared.
 
     Raises:
-        UsageError: it is no state, or one of other pairs or other settings.
+        UsageError: it is not a state, or it belongs to other pairs or other settings.
     """
     if not isinstance(state, Mapping):
         raise UsageError(f"the state is {state!r}; it takes the dictionary that state_dict returned")

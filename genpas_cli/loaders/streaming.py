@@ -28,63 +28,63 @@ from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.threads import pool
 
 WINDOW_ROWS = 1 << 17
-"""Rows that are shuffled together by default: those of two row groups.
+"""Default number of rows that are shuffled together: two row groups, 26 MB at 50 items per pair.
 
-26 MB at 50 items a pair. What glibc hands out above 32 MB it gets from the system anew each time, and touching new
-memory takes longer than filling it: with twice the rows, batches come at 60% of the speed.
+Above 32 MB, glibc requests memory from the system for each window, and touching new memory takes longer than filling
+it: with twice the rows, the loader runs at 60% of the speed.
 """
 
 
 class PairDataset(IterableDataset[Batch]):
     """Pairs as a stream of ready batches, for `DataLoader(dataset, batch_size=None, num_workers=...)`.
 
-    A batch is a dictionary of tensors, with B pairs in one order:
+    A batch of B pairs is a dictionary of tensors:
 
-    - `input_items`: int32 (B, L), oldest item first, 0 where there is none; L is `max_input`, or the longest input of
-      the batch where that is unlimited or `bucket_by_length` is set.
-    - `input_length`: int32 (B,), how many items of it are the input.
+    - `input_items`: int32 (B, L), oldest item first, padded with 0; L is `max_input`, or the longest input of the batch
+      if `max_input` is unlimited or `bucket_by_length` is set.
+    - `input_length`: int32 (B,), number of items of the input.
     - `target_item`, `user_num`: int32 (B,).
-    - each of `columns`: (B, L) like the items where it is a list, else (B,); in its own type. What is missing is NaN
-      among floats and 0 among others.
+    - each of `columns`: (B, L) like the items if it is a list column, else (B,), in its own type. Missing values are
+      NaN in floats, else 0.
 
-    With `pad="none"`, `input_items` and the other lists are (V,), one input after the other, and in place of
-    `input_length` there is `input_offsets`, int64 (B + 1,): where each begins, and where the last ends.
+    With `pad="none"`, `input_items` and other list columns are (V,), the concatenated inputs, and `input_offsets`,
+    int64 (B + 1,), replaces `input_length`: the start of each input, and the end of the last.
 
-    **Who reads what.** The rows of an epoch are divided evenly among all workers of all ranks, so that each pair is
-    read once an epoch, whatever their numbers. The parts differ by one row at most, yet one rank may have one batch a
-    worker more than another, and DistributedDataParallel would wait for ever for the one that is at its end: either
-    join uneven inputs there, or set `even`: then all parts are as large as the largest, and up to one pair a worker is
-    read twice. Every rank must have the same number of workers.
+    **Distribution.** The rows of an epoch are divided among all workers of all ranks, so that each pair is read once
+    per epoch. Parts differ by at most one row, but one rank may have up to one batch per worker more than another, and
+    DistributedDataParallel would then wait forever for the rank that has finished: either use its context manager
+    `join`, or set `even`, which makes all parts as large as the largest and reads up to one pair per worker twice.
+    Every rank must have the same number of workers.
 
-    **Order.** It follows from seed, epoch, batch size, window, ranks and workers: the same again for the same, another
-    for another epoch. Blocks of rows (row groups of shards) are read in random order, and all rows of a window are
-    shuffled. Call `set_epoch` before each epoch; it reaches persistent workers too.
+    **Order.** It depends only on seed, epoch, batch size, window, ranks and workers. Blocks of rows (row groups of
+    shards) are read in random order, and all rows of a window are shuffled. Call `set_epoch` before each epoch; it
+    also reaches persistent workers.
 
-    **Resuming.** `state_dict(batches)` says where training is, and `load_state_dict` has the next iteration start
-    there, with exactly the batches that would have come; later iterations are whole. Nothing that was trained on is
-    read again but for the rest of the window. See there for how batches are counted.
+    **Resuming.** `state_dict(batches)` returns the position of training, and `load_state_dict` makes the next iteration
+    start there, with exactly the batches that would have followed; later iterations are whole. At most one window per
+    worker is read again. See `state_dict` for how batches are counted.
 
     Args:
         source: a pairs directory, or other shards, such as `genpas_cli.fresh_pairs(...)`.
-        split: which pairs: `train`, `validation`, `test`.
-        batch_size: pairs of a batch.
+        split: the split of the pairs: `train`, `validation`, `test`.
+        batch_size: pairs per batch.
         epoch: the first epoch; see `set_epoch`.
         shuffle: whether the order is random; else it is that of the shards.
-        seed: of the order.
-        pad: on which side of an input the 0s are: `left` (the newest item is last), `right`, or `none`.
-        max_input: inputs are cut to their most recent so many items; by default what the shards were made with.
-        bucket_by_length: make batches of inputs of about the same length, each only as wide as its longest.
-        drop_last: leave out batches that are not full: up to one a worker.
-        even: give every worker of every rank equally many rows, some of them twice.
-        columns: further columns of the shards, such as `target_position`, `input_price`; they must be of numbers.
+        seed: seed of the order.
+        pad: side on which inputs are padded with 0: `left` (the newest item is last), `right`, or `none`.
+        max_input: maximum number of most recent items of an input; by default the limit of the shards.
+        bucket_by_length: make batches of inputs of about the same length, each only as wide as its longest input.
+        drop_last: drop incomplete batches, up to one per worker.
+        even: give every worker of every rank the same number of rows; some rows are then read twice.
+        columns: further columns of the shards, such as `target_position`, `input_price`; they must hold numbers.
         window: rows that are shuffled together, and held in memory by each worker; by default 131,072.
-        rank: of this process, from 0; by default that of torch.distributed, else of the environment (RANK), else 0.
-        world_size: number of ranks, likewise.
+        rank: rank of this process, from 0; by default from torch.distributed, else from the environment (RANK), else 0.
+        world_size: number of ranks; by default as for `rank` (WORLD_SIZE), else 1.
 
     Raises:
-        UsageError: a value that an argument does not take, or a split that is not there.
-        DataError, IntegrityError: no pairs directory, or one that is damaged: all its files that will be read are
-            compared with their digests once, here. An iteration raises IntegrityError where they have changed since.
+        UsageError: an argument has an invalid value, or there is no such split.
+        DataError, IntegrityError: `source` is not a pairs directory, or it is damaged: all files that will be read are
+            checked against their digests once, here. An iteration raises IntegrityError if they have changed since.
     """
 
     @checked
@@ -106,18 +106,18 @@ class PairDataset(IterableDataset[Batch]):
         self.source.blocks(split, epoch)
         self._position = Position(epoch)
         self._passes = self._taken = 0
-        self._own_state: tuple[int, int] | None = None  # epoch and batches, of this worker alone
+        self._own_state: tuple[int, int] | None = None  # epoch and batches of a worker's own state
 
     @property
     def epoch(self) -> int:
-        """The epoch that the next iteration goes through."""
+        """The epoch of the next iteration."""
         return self._position.epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch, before it is iterated; a loaded state of another epoch is forgotten.
+        """Set the epoch of the next iteration, and discard a loaded state of another epoch.
 
         Raises:
-            UsageError: not a whole number from 0.
+            UsageError: `epoch` is not an integer from 0.
         """
         at_least("epoch", epoch, 0)
         if epoch != self.epoch:
@@ -125,12 +125,12 @@ class PairDataset(IterableDataset[Batch]):
             self._taken, self._own_state = 0, None
 
     def batches(self, workers: int = 0) -> int:
-        """Return how many batches this rank has in the epoch, with so many workers of its DataLoader."""
+        """Return the number of batches of this rank in the epoch, if its DataLoader has this many workers."""
         at_least("workers", workers, 0)
         return sum(self._batches_of_workers(max(workers, 1), self.epoch))
 
     def __iter__(self) -> Generator[Batch, None, None]:
-        self._passes += 1  # here, not with the first batch: all workers of a pass count alike
+        self._passes += 1  # not in the generator, which may never start: all workers must count alike
         return self._iterated(self._passes)
 
     def _iterated(self, iteration: int) -> Generator[Batch, None, None]:
@@ -144,25 +144,25 @@ class PairDataset(IterableDataset[Batch]):
         reader = Reader(self._rank * workers + turn, self._world_size * workers)
         self._taken = first
         for packed in self._packed_batches(reader, first):
-            # Counted before it is given out: what asks for a state has this batch already.
+            # Counted before the yield, because a caller that asks for a state has this batch already.
             self._taken += 1
             yield as_tensors(packed) if info is None else SentBatch(packed)
 
     def state_dict(self, batches: int | None = None, *, workers: int = 0) -> dict[str, Any]:
-        """Return where training is: a small dictionary of numbers and texts, to be kept with a checkpoint.
+        """Return the position of training: a small dictionary of numbers and texts, to be saved with a checkpoint.
 
-        A DataLoader's workers read ahead, so only the training loop knows how far it is: with workers, it says how many
-        batches it took. As a DataLoader takes them from its workers in turn (its `in_order`), that number says how many
-        each worker gave. In a worker itself (torchdata's StatefulDataLoader asks there), the state is that worker's.
+        A DataLoader's workers read ahead, so with workers the training loop must pass the number of batches that it has
+        taken. A DataLoader takes batches from its workers in turn (its `in_order`), so this number determines the
+        position of each worker. In a worker (torchdata's StatefulDataLoader calls it there), the state is the worker's.
 
         Args:
-            batches: batches that were taken in this iteration of the DataLoader; by default those that were taken of
-                this object itself, without workers.
+            batches: batches taken in this iteration of the DataLoader; by default those taken from this object itself,
+                without workers.
             workers: `num_workers` of the DataLoader.
 
         Raises:
-            UsageError: workers read the pairs and `batches` is not given, or `workers` is another number than theirs;
-                or the epoch has fewer batches.
+            UsageError: there are workers but `batches` is not given, or `workers` is not their number, or the epoch has
+                fewer batches.
         """
         info = get_worker_info()
         at_least("workers", workers, 0)
@@ -185,7 +185,7 @@ class PairDataset(IterableDataset[Batch]):
         return {**self._settings(), "workers": max(workers, 1), "batches": taken}
 
     def _check_workers(self, batches: int, workers: int) -> int:
-        """Return the batches before this pass; raise UsageError if its workers, or theirs, are another number."""
+        """Return the batches before this pass; raise UsageError if they, or this pass, have other than `workers`."""
         before, given_by = self._position.before()
         readers = self._position.readers
         expected = [given_by] * (before > 0) + [max(readers or 0, 1)] * (batches > 0 and readers is not None)
@@ -194,10 +194,10 @@ class PairDataset(IterableDataset[Batch]):
         return before
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Let the next iteration begin where the state was taken; those after it are whole.
+        """Make the next iteration begin at the position of a state; later iterations are whole.
 
         Raises:
-            UsageError: it is no state, or one of other pairs, or of another batch size, seed, order or number of ranks.
+            UsageError: it is not a state, or it has other pairs, another batch size, seed, order or number of ranks.
         """
         check_state(state, self._settings())
         epoch, batches, workers = (int(state[name]) for name in ("epoch", "batches", "workers"))
@@ -213,7 +213,7 @@ class PairDataset(IterableDataset[Batch]):
         self._taken = batches
 
     def _settings(self) -> dict[str, Any]:
-        """Return what decides the batches of an epoch, apart from the workers; the rank's own place is not in it."""
+        """Return the settings that determine the batches of an epoch, except the number of workers and the rank."""
         form, batching = self._form, self._batching
         return {
             "epoch": self.epoch, "pairs": self.source.identity, "split": self.split, "seed": self._seed,
@@ -231,13 +231,13 @@ class PairDataset(IterableDataset[Batch]):
         return [self._batching.batches(len(self._batching.part(rows, reader))) for reader in readers]
 
     def _start(self, worker: int, workers: int, batches: int, then: int) -> tuple[int, int]:
-        """Return whose part a worker reads, and how many batches of it have been taken already.
+        """Return the number of the part that a worker reads, and the batches of it that have been taken already.
 
         Args:
-            worker: its number, from 0.
-            workers: how many share the pass.
-            batches: that were taken before the pass.
-            then: how many workers gave these.
+            worker: number of the worker, from 0.
+            workers: number of workers that share the pass.
+            batches: batches taken before the pass.
+            then: number of workers from which these were taken.
         """
         own, self._own_state = self._own_state, None
         if own is not None and own[0] == self.epoch:
@@ -250,12 +250,12 @@ class PairDataset(IterableDataset[Batch]):
                 tip="Which batches have been taken depends on it; go on with the same number of workers.",
             )
         taken, turn = taken_in_turn(batches, self._batches_of_workers(workers, self.epoch))
-        # A DataLoader begins with its first worker: that one goes on where it is the next one's turn.
+        # A DataLoader always starts with its first worker, which must therefore read the part whose turn is next.
         part = (worker + turn) % workers
         return part, taken[part]
 
     def _packed_batches(self, reader: Reader, first: int) -> Iterator[Any]:
-        """Yield the reader's batches, from the one with this number on."""
+        """Yield the reader's batches, starting with number `first`."""
         epoch, size = self.epoch, self._batching.batch_size
         blocks = ordered_blocks(self.source.blocks(self.split, epoch), self._seed, epoch, shuffle=self._shuffle)
         part = self._batching.part(sum(block.rows for block in blocks), reader)
@@ -275,7 +275,7 @@ class PairDataset(IterableDataset[Batch]):
             number, skipped = number + 1, 0
 
     def _windows(self, epoch: int, segments: list[Any]) -> Iterator[Window]:
-        """Yield the rows of these segments, a window at a time; the next one is read while one is being used."""
+        """Yield the rows of these segments in windows; the next window is read while the current one is used."""
         columns = self._form.read
         rows = _runs_of(self.source.read(self.split, epoch, segments, columns), self._batching.window)
 
@@ -290,7 +290,7 @@ class PairDataset(IterableDataset[Batch]):
                     task = reading.submit(following)
                     yield window
             finally:
-                # There, as what the source has open may be the thread's own; and closing waits for it.
+                # Closed on the reading thread, because the source's open files may belong to it; this waits for it.
                 reading.submit(rows.close).result()
 
 

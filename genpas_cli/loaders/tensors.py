@@ -1,4 +1,4 @@
-"""Batches as PyTorch has them: tensors over the arrays of a packed batch, in this process or sent to another."""
+"""Batches as PyTorch tensors: views of the arrays of a packed batch, in this process or sent to another."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from numpy.typing import NDArray
 from genpas_cli.loaders.batches import Field, Packed
 
 Batch = dict[str, torch.Tensor]
-"""Tensors by name. All have an entry a pair, in one order, but for the values of inputs that are not padded."""
+"""Tensors by name. The first dimension is the pair, except in values and offsets of inputs that are not padded."""
 
 _SLOTS = 4
-"""Batches of one worker that can be on their way at a time; a DataLoader asks each for two ahead."""
+"""Maximum number of batches of one worker in transit; a DataLoader prefetches two per worker."""
 
 _HEAD = 64
-"""Bytes before the slots; the first `_SLOTS` say which of them are taken."""
+"""Bytes before the slots; the first `_SLOTS` bytes are 1 if the slot is taken."""
 
 
 def as_tensors(packed: Packed) -> Batch:
-    """Return a batch as tensors over its arrays; no copy."""
+    """Return a batch as tensors that are views of its buffer."""
     return {field.name: torch.from_numpy(packed.array(field)) for field in packed.fields}
 
 
 class SentBatch(Batch):
-    """A batch on its way out of a worker; it arrives as an ordinary dictionary with memory of its own.
+    """A batch that a worker sends; it arrives as an ordinary dictionary with memory of its own.
 
-    A DataLoader moves each tensor by a new file in shared memory. To make one, hand it over and touch its pages for
-    the first time takes several times as long as to fill a batch; so it goes through memory that is used again.
+    A DataLoader would send each tensor in a new file in shared memory. Making the file, handing it over and touching
+    its pages takes several times as long as filling a batch, so batches are sent through memory that is reused.
     """
 
     def __init__(self, packed: Packed) -> None:
@@ -39,21 +39,21 @@ class SentBatch(Batch):
         super().__init__(self._tensors)
 
     def __copy__(self) -> SentBatch:
-        """Return another of the same memory: a DataLoader copies each batch, and would make a dictionary of it."""
+        """Return a `SentBatch` of the same memory; a DataLoader copies each batch, which would give a plain dict."""
         copied = SentBatch.__new__(SentBatch)
         vars(copied).update(vars(self))
         copied.update(self)
         return copied
 
     def __reduce__(self) -> tuple[Callable[..., Batch], tuple[Any, ...]]:
-        """Say how it is taken out of shared memory; called when it is sent, on the thread that sends."""
+        """Put the batch into shared memory, and return how to unpickle it; runs on the sending thread."""
         if self.keys() != self._tensors.keys() or any(self[name] is not self._tensors[name] for name in self):
-            return dict, (dict(self),)  # somebody has put other tensors into it
+            return dict, (dict(self),)  # the user has replaced tensors
         return _posted(self._packed)
 
 
 class _Slots:
-    """A piece of shared memory with room for some batches, as one of the two processes sees it."""
+    """One process's view of shared memory with slots for batches."""
 
     def __init__(self, memory: torch.Tensor) -> None:
         self.memory = memory
@@ -76,18 +76,18 @@ class _Slots:
 
 
 _outgoing: _Slots | None = None
-"""Of this process, if it is a worker: one for all its datasets, as all their batches leave by one queue."""
+"""Slots of this process if it is a worker; all its datasets share them, because they share one queue."""
 
 _incoming: dict[int, _Slots] = {}
-"""Those of the workers of this process, by process id."""
+"""Slots of the workers of this process, by process id."""
 
 
 def _posted(packed: Packed) -> tuple[Callable[..., Batch], tuple[Any, ...]]:
-    global _outgoing  # noqa: PLW0603  # a process has one queue to send by
+    global _outgoing  # noqa: PLW0603  # a process has one queue for sending
     size = packed.buffer.nbytes
     memory = None
     if _outgoing is None or _outgoing.size < size:
-        # With some room to spare, as batches differ in size.
+        # With 25% spare room, because batches differ in size.
         memory = torch.zeros(_HEAD + _SLOTS * (size + size // 4), dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]  # torch
         _outgoing = _Slots(memory)
     free = np.flatnonzero(_outgoing.taken == 0)
@@ -98,7 +98,7 @@ def _posted(packed: Packed) -> tuple[Callable[..., Batch], tuple[Any, ...]]:
 
 
 def _collected(sender: int, memory: torch.Tensor | None, slot: int, size: int, fields: tuple[Field, ...]) -> Batch:
-    """Return a batch that a worker has put into a slot; `memory` comes with the first batch that uses it."""
+    """Return a batch from a worker's slot; `memory` is given with the first batch that uses it, else None."""
     if memory is not None:
         for process in [process for process in _incoming if not _lives(process)]:
             del _incoming[process]

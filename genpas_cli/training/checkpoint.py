@@ -1,4 +1,4 @@
-"""Files of a run: the state that it goes on from after a kill, and the model that comes out of it."""
+"""Files of a training run: the checkpoint from which it resumes, and the trained model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _FORMAT_VERSION = 2
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors, numbers and texts; a file of that name is replaced once the new one is whole and on the disk.
+    """Write tensors, numbers and texts; an existing file is replaced when the new one is complete and on the disk.
 
     Raises:
-        MachineError: no space, or no permission.
+        MachineError: disk space or permission is missing.
     """
     new = path.with_name(f"{path.name}.new")
     try:
@@ -30,21 +30,21 @@ def save(path: Path, content: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
-    except (OSError, RuntimeError) as error:  # RuntimeError: how PyTorch says that the disk is full
+    except (OSError, RuntimeError) as error:  # PyTorch raises RuntimeError if the disk is full
         new.unlink(missing_ok=True)
         raise disk_error(error if isinstance(error, OSError) else OSError(str(error)), path) from error
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Return what `save` wrote. Nothing in the file is run.
+    """Return the content that `save` wrote, without executing code from the file.
 
     Raises:
-        IntegrityError: it is damaged, or no file of ours.
+        IntegrityError: the file is damaged, has another format version, or was not written by `save`.
     """
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         version, digest = content.pop("format_version"), content.pop("sha256", None)
-    except Exception as error:  # PyTorch raises whatever its reader of damaged bytes meets
+    except Exception as error:  # for damaged bytes PyTorch raises exceptions of any kind
         raise IntegrityError(f"{path} is damaged, or was not written by genpas train: {error}") from error
     if version != _FORMAT_VERSION:
         raise IntegrityError(f"{path} is of format version {version}; this genpas reads version {_FORMAT_VERSION}")
@@ -54,7 +54,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def _digest(content: Any) -> str:
-    """Return the SHA-256 of everything in a file: PyTorch checks no sum of what it reads."""
+    """Return the SHA-256 of the content of a file, because PyTorch verifies no checksum on reading."""
     digest = hashlib.sha256()
     _feed(digest, content)
     return digest.hexdigest()
@@ -78,26 +78,20 @@ def _feed(digest: Any, value: Any) -> None:
 
 
 def save_model(path: Path, model: SASRec, vocabulary: str) -> None:
-    """Write a model, with what is needed to make it again.
-
-    Args:
-        path: the file.
-        model: the model.
-        vocabulary: digest of the items that its numbers mean.
-    """
+    """Write a model: its shape and weights, and the digest of the item vocabulary that it was trained with."""
     save(path, {"shape": asdict(model.shape), "weights": model.state_dict(), "vocabulary": vocabulary})
 
 
 def load_model(path: str | Path) -> SASRec:
-    """Return the model that `genpas train` has written as `model.pt`, ready to score inputs.
+    """Return the model that `genpas train` wrote as `model.pt`, in evaluation mode.
 
     Raises:
-        IntegrityError: the file is damaged, or none of ours.
+        IntegrityError: the file is damaged, or was not written by genpas.
     """
     content = load(Path(path))
     try:
         model = SASRec(ModelShape(**content["shape"]))
         model.load_state_dict(content["weights"])
-    except Exception as error:  # as above: shapes and weights are anybody's
+    except Exception as error:  # foreign content may fail in any way here
         raise IntegrityError(f"{path} holds no model of this genpas: {error}") from error
     return model.eval()

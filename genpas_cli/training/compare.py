@@ -1,4 +1,4 @@
-"""`compare`: what strategies are worth to a model, trained and evaluated under one budget."""
+"""`compare`: the accuracy of a model trained on the pairs of several strategies, with the same budget."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from genpas_cli.training.options import CompareOptions, ModelOptions
 from genpas_cli.training.strategy_runs import Observe, Runs, mean_of, runs_settings, store_of
 
 COMPARISON = "comparison.json"
-"""What an output directory is known by."""
+"""The report's file, by which an output directory is recognized."""
 
 
 @checked
@@ -48,16 +48,16 @@ def compare(  # noqa: PLR0913  # all but three by keyword
 
     Args:
         sources: one store; or logs (files, globs, directories), which are ingested first.
-        output: the directory to make, with all pairs and models; by default `<name of the source>.comparison`.
-        options: which strategies, how often, and the model.
-        ingest_options: how logs are read; not for a store.
-        resume: go on where a comparison with the same output and options was stopped; no run is trained twice.
-        force: replace an existing output.
-        observe: told each run that has ended.
-        progress: told how far it is.
+        output: the output directory, with all pairs and models; by default `<name of the source>.comparison`.
+        options: the strategies, the number of seeds, and the model.
+        ingest_options: how logs are read; not allowed for a store.
+        resume: continue a stopped comparison with the same output and options; finished runs are not repeated.
+        force: overwrite an existing output.
+        observe: called after each run with the strategy's name and the run.
+        progress: called with the progress.
 
     Returns:
-        Accuracy beside the figures of the training distribution.
+        The accuracy of each strategy, with the figures of its training distribution.
 
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
@@ -83,11 +83,7 @@ def _foreign(path: Path) -> str | None:
 
 
 def check_compare_options(options: CompareOptions) -> list[Strategy]:
-    """Return the strategies that the options mean.
-
-    Raises:
-        UsageError: values that make no sense.
-    """
+    """Check the options and return the strategies to compare; raise UsageError if a value is invalid."""
     check_model_options(options)
     parse_max_input(options.max_input)
     return parse_strategies(options.strategy or COMPARED)
@@ -102,7 +98,7 @@ def _figures(
     return stats(store, StatsOptions(**shared, strategy=names, pairs=pairs), progress=progress).strategies
 
 
-def _report(  # what the report holds
+def _report(
     source: str, path: Path, work: Path, options: CompareOptions, figures: Sequence[StrategyFigures],
     done: dict[str, list[SeedRun]],
 ) -> CompareReport:  # fmt: skip
@@ -149,7 +145,7 @@ def _gains(work: Path, runs: Sequence[SeedRun]) -> Gains:
 
 
 def difference(of: Gains, to: Gains) -> Difference:
-    """Return how much better one is than the other, pair by pair."""
+    """Return the paired difference in NDCG@10, `of` minus `to`, with a bootstrap interval."""
     from genpas_cli.training.ranking import bootstrap
 
     assert np.array_equal(of.user, to.user), "test pairs do not depend on the strategy"

@@ -1,4 +1,4 @@
-"""What strategies are worth to a model: the report of `compare`, and of a search that ends with training."""
+"""The report of `compare`; its `SeedRun` is also used by `tune --train-top`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ACCURACY = "ndcg@10"
-"""The metric that runs are chosen and compared by."""
+"""The metric by which runs are selected and compared."""
 
 
 @dataclass(frozen=True)
@@ -15,13 +15,13 @@ class SeedRun:
 
     seed: int
     model: str
-    """Its model directory."""
+    """The model directory, relative to the output."""
     steps: int
-    """Steps that were taken."""
+    """Number of training steps."""
     best_step: int
-    """Steps of the model that was kept."""
+    """Step of the model that was kept."""
     curve: list[tuple[int, float]]
-    """Steps and validation NDCG@10 of each evaluation."""
+    """Step and validation NDCG@10 of each evaluation."""
     validation: dict[str, float]
     """Mean of each metric over the validation pairs, 0..1, higher is better."""
     test: dict[str, float]
@@ -31,7 +31,7 @@ class SeedRun:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better a strategy is than another on the same test pairs, NDCG@10."""
+    """The difference in NDCG@10 of two strategies on the same test pairs."""
 
     value: float
     low: float
@@ -41,43 +41,43 @@ class Difference:
 
 @dataclass(frozen=True)
 class Compared:
-    """A strategy with its training distribution and what a model makes of it."""
+    """A strategy with figures of its training distribution and the accuracy of its models."""
 
     name: str
     alpha: float | str | None
     beta: float | str | None
     gamma: float | str | None
     pairs: int
-    """Training pairs of an epoch."""
+    """Training pairs per epoch."""
     kl_validation_train: float | None
     kl_test_train: float | None
     alignment_ratio: float | None
     mean_input_length: float
-    """These four as `genpas stats` has them."""
+    """These four are the figures of `genpas stats`."""
     validation: dict[str, float]
     """Mean of each metric over the runs."""
     test: dict[str, float]
     """Mean of each metric over the runs."""
     test_deviation: dict[str, float] | None
-    """Standard deviation of each metric from seed to seed; None of one run."""
+    """Standard deviation of each metric over the seeds; None for a single run."""
     difference: Difference | None
-    """To the baseline; None for the baseline itself."""
+    """Difference to the baseline; None for the baseline itself."""
     runs: list[SeedRun]
 
 
 @dataclass(frozen=True)
 class CompareReport:
-    """What `genpas compare --json` prints."""
+    """The report of `compare`; `genpas compare --json` prints its fields."""
 
     source: str
     output: str
     """The directory with pairs and models."""
     baseline: str
-    """What the others are held against: multi-target, or else the first strategy."""
+    """The strategy with which the others are compared: multi-target, or else the first strategy."""
     winner: str
-    """The strategy with the best mean validation NDCG@10: no test pair has a say in it."""
+    """The strategy with the best mean validation NDCG@10; test pairs do not affect it."""
     model: dict[str, Any]
     """The options of the model, its training and its evaluation."""
     strategies: list[Compared]
     seconds: float
-    """All runs together, those of earlier, stopped runs of this command too."""
+    """Total time of all runs, including those finished before the command was resumed."""

@@ -1,4 +1,4 @@
-"""What a run reads: training batches without end, and held-out pairs, by the project's own loader."""
+"""The data of a training run: an endless stream of training batches, and held-out pairs, read by `PairDataset`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from genpas_cli.loaders.pair_shards import Block, PairShards, Segment
 from genpas_cli.loaders.tensors import Batch
 
 _EVALUATED_TOGETHER = 256
-"""Pairs whose scores are held at a time: as many as stay in a processor's cache, with a vocabulary of ten thousand."""
+"""Pairs per evaluation batch: with ten thousand items, their scores stay in the processor's cache."""
 
 
 class TrainingBatches:
-    """Batches of training pairs, epoch after epoch without end; each is of inputs of about the same length.
+    """An endless stream of training batches, epoch after epoch; each batch has inputs of about the same length.
 
     Attributes:
-        waited: seconds that the one who takes batches has waited for them.
+        waited: seconds spent waiting for batches in `take`.
 
     Args:
         source: the pairs.
-        batch_size: pairs of a batch.
-        max_input: inputs are cut to their most recent so many items.
-        seed: of the order.
+        batch_size: pairs per batch.
+        max_input: maximum number of most recent items of an input.
+        seed: seed of the order.
     """
 
     def __init__(self, source: PairShards, batch_size: int, max_input: int, seed: int) -> None:
@@ -40,7 +40,7 @@ class TrainingBatches:
 
     @property
     def epoch(self) -> int:
-        """The epoch that is being read, from 0."""
+        """The current epoch, from 0."""
         return self._dataset.epoch
 
     def take(self) -> Batch:
@@ -62,21 +62,17 @@ class TrainingBatches:
             self._batches.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where it is."""
+        """Return the position in the stream."""
         return self._dataset.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there.
-
-        Raises:
-            UsageError: the state is of other pairs, or of another order.
-        """
+        """Continue at a position; raise UsageError if it is of other pairs or another order."""
         self._dataset.load_state_dict(state)
         self._batches = None
 
 
 def held_out_batches(source: PairShards, split: str, max_input: int) -> PairDataset:
-    """Return the pairs of a held-out split, each once, in an order that is always the same."""
+    """Return the pairs of a held-out split, each once, in a fixed order."""
     return PairDataset(
         source, split, batch_size=_EVALUATED_TOGETHER, max_input=max_input, pad="right", bucket_by_length=True,
         shuffle=False,
@@ -84,10 +80,9 @@ def held_out_batches(source: PairShards, split: str, max_input: int) -> PairData
 
 
 def item_occurrences(source: PairShards, split: str, max_input: int, items: int) -> NDArray[np.int64]:
-    """Return int64 (items,): how often each item stands in the inputs of a split's pairs.
+    """Return int64 (items,): the occurrences of each item in the inputs of a split's pairs.
 
-    Of a held-out split these are the histories themselves, so that what is popular does not depend on how training
-    pairs were drawn.
+    For a held-out split these are the histories, so that popularity does not depend on how training pairs were drawn.
     """
     counts = np.zeros(items + 1, np.int64)
     for batch in held_out_batches(source, split, max_input):
@@ -96,12 +91,7 @@ def item_occurrences(source: PairShards, split: str, max_input: int, items: int)
 
 
 class FirstEpochs:
-    """The first epochs of pairs that were drawn several times, over and over.
-
-    Args:
-        source: the pairs.
-        epochs: how many of its epochs.
-    """
+    """The first epochs of a source, in turn: epoch e is the source's epoch e modulo `epochs`."""
 
     def __init__(self, source: PairShards, epochs: int) -> None:
         self._source, self._epochs = source, epochs
@@ -109,9 +99,9 @@ class FirstEpochs:
         self.identity = f"{source.identity} first {epochs}"
 
     def blocks(self, split: str, epoch: int) -> Sequence[Block]:
-        """Return the blocks of epoch e modulo their number."""
+        """Return the blocks of epoch e modulo `epochs`."""
         return self._source.blocks(split, epoch % self._epochs)
 
     def read(self, split: str, epoch: int, segments: Sequence[Segment], columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Yield rows of epoch e modulo their number."""
+        """Yield rows of epoch e modulo `epochs`."""
         return self._source.read(split, epoch % self._epochs, segments, columns)

@@ -1,4 +1,4 @@
-"""A model's accuracy on held-out pairs: full ranking, with intervals, by popularity of the target and by history."""
+"""The accuracy of a model on held-out pairs by full ranking: with intervals, by target popularity and input length."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from genpas_cli.training.model import SASRec
 from genpas_cli.training.ranking import METRICS, TargetRanks, bootstrap, metrics_by_pair, ranks_of
 
 HEAD_SHARE = 0.2
-"""Head: this share of the items, the most popular ones; tail: the rest."""
+"""Share of the items, the most popular ones, that form the head; the rest is the tail."""
 
 HISTORIES = ((1, 5), (6, 10), (11, 20), (21, None))
-"""Groups of pairs by the items of their input, after it is cut; the last is open."""
+"""Groups of pairs by the number of items of their input after truncation, inclusive; None: no limit."""
 
 
 @dataclass(frozen=True)
 class HeldOutPairs:
-    """Held-out pairs and where a model puts their targets; one entry a pair."""
+    """Held-out pairs and the ranks that a model gives their targets; one entry per pair."""
 
     user: NDArray[np.int32]
     target: NDArray[np.int32]
@@ -32,7 +32,7 @@ class HeldOutPairs:
     places: TargetRanks
 
     def means(self, items: int) -> dict[str, float]:
-        """Return the mean of every metric."""
+        """Return the mean of every metric over the pairs."""
         return {name: float(values.mean()) for name, values in metrics_by_pair(self.places, items).items()}
 
 
@@ -40,10 +40,10 @@ def ranked(model: SASRec, source: PairShards, split: str, *, filter_seen: bool) 
     """Rank every item for each held-out pair.
 
     Args:
-        model: the model; it is left in the mode it was in.
-        source: where the pairs are.
-        split: which.
-        filter_seen: whether items of a pair's input take no part, but for its target.
+        model: the model; its training or evaluation mode is restored.
+        source: the pairs.
+        split: the held-out split.
+        filter_seen: whether items of a pair's input are excluded from its ranking, except the target.
     """
     device, training = model.item.weight.device, model.training
     model.eval()
@@ -60,15 +60,15 @@ def ranked(model: SASRec, source: PairShards, split: str, *, filter_seen: bool) 
 
 
 def accuracy(held_out: HeldOutPairs, occurrences: NDArray[np.int64]) -> dict[str, Any]:
-    """Return every metric with its 95% interval, for all pairs and for groups of them, as `metrics.json` has them.
+    """Return every metric with its 95% interval, for all pairs and for groups of pairs, in the form of `metrics.json`.
 
     Args:
         held_out: ranked pairs.
-        occurrences: int64 (items,), how popular each item is.
+        occurrences: int64 (items,), the popularity of each item.
 
     Returns:
-        `pairs`, a metric each as {value, low, high}; `head` and `tail`, by the target's popularity, and
-        `by_history`, by the length of the input: `pairs` and the mean of each metric.
+        `pairs`; each metric as {value, low, high}; `head` and `tail`, by the target's popularity, and `by_history`, by
+        the length of the input, each with `pairs` and the mean of each metric.
     """
     values = metrics_by_pair(held_out.places, len(occurrences))
     whole = {name: vars(bootstrap(values[name], held_out.user)) for name in METRICS}
@@ -80,7 +80,7 @@ def accuracy(held_out: HeldOutPairs, occurrences: NDArray[np.int64]) -> dict[str
 
 
 def _members(held_out: HeldOutPairs, occurrences: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    # Stable: among items as popular as each other, the lower number counts as more popular.
+    # Stable: of items with equal counts, the lower number counts as more popular.
     by_popularity = np.argsort(-occurrences, kind="stable")
     head = np.zeros(len(occurrences), np.bool_)
     head[by_popularity[: round(HEAD_SHARE * len(occurrences))]] = True

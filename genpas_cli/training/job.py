@@ -1,4 +1,4 @@
-"""`train`: the reference model learns from the pairs of a directory and is evaluated by full ranking."""
+"""`train`: trains the reference model on a pairs directory, and evaluates it by full ranking."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ if TYPE_CHECKING:
 PLACES = "test_places.parquet"
 CURVE = "learning_curve.csv"
 _LONGEST_INPUT = 50
-"""Items that a model takes where the pairs have no limit."""
+"""Maximum input length of the model if the pairs have no limit."""
 
 Observe = Callable[["Round"], None]
 
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What `train` came to; `genpas train --json` prints its `metrics`, which are those of `metrics.json`."""
+    """The report of `train`; `genpas train --json` prints its `metrics`."""
 
     output: str
     """The model directory."""
     metrics: dict[str, Any]
-    """See docs/reference/formats.md."""
+    """The content of `metrics.json`, see docs/reference/formats.md."""
     resumed: int
-    """Steps that an earlier, stopped run had taken already."""
+    """Number of steps that a previous, stopped run had taken."""
 
 
 @checked
@@ -64,16 +64,16 @@ def train(  # noqa: PLR0913  # all but three by keyword
     """Train the reference model on pairs, and rank all items for every held-out pair.
 
     Args:
-        pairs: a pairs directory with validation and test pairs, here or on object storage.
-        output: the directory to make; by default `<name of the pairs>.model` in the current directory.
+        pairs: a pairs directory with validation and test pairs, local or on object storage.
+        output: the output directory; by default `<name of the pairs>.model` in the current directory.
         options: the model, its training, its evaluation.
-        resume: go on where a run with the same output and options was stopped.
-        force: replace an existing output, and forget a stopped run.
-        observe: told after every evaluation on the validation pairs.
-        progress: told how far it is.
+        resume: continue a stopped run with the same output and options.
+        force: overwrite an existing output, and discard a stopped run.
+        observe: called with the round after every evaluation on the validation pairs.
+        progress: called with the progress.
 
     Returns:
-        Where the model is, and its accuracy.
+        The model directory and its metrics.
 
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
@@ -112,7 +112,7 @@ def train(  # noqa: PLR0913  # all but three by keyword
 
 
 def check_model_options(options: Any) -> None:
-    """Raise UsageError for values that make no sense, in any options of a model."""
+    """Raise UsageError if a value is invalid; `options` are any `ModelOptions`."""
     lowest = {
         "dim": 1, "layers": 1, "heads": 1, "steps": 1, "round_steps": 1, "patience": 1, "batch_size": 1, "seed": 0,
         "epochs_data": 1, "seeds": 1,
@@ -132,11 +132,7 @@ def check_model_options(options: Any) -> None:
 
 
 def _held_out_manifest(directory: Location) -> Manifest:
-    """Return the manifest of pairs that a model can be chosen and tested with.
-
-    Raises:
-        DataError: nothing is held out, or only for one of the two.
-    """
+    """Return the manifest; raise DataError if there are no validation or no test pairs."""
     manifest = read_manifest(directory)
     held = {file["split"] for file in manifest["files"]}
     if missing := [split for split in ("validation", "test") if split not in held]:
@@ -191,7 +187,7 @@ def _sources(directory: Location, manifest: Manifest, options: TrainOptions, pla
 
 
 def _drawn_as(manifest: Manifest, plan: RunPlan, options: TrainOptions) -> AugmentOptions:
-    """Return the options that draw what a manifest's pairs are a draw of, in as many epochs as a run can need."""
+    """Return options that draw from the distribution of a manifest's pairs, for as many epochs as a run can need."""
     strategy = manifest["strategy"]
     enumerated = strategy["draw"] == "enumerated"
     epochs = -(-plan.schedule.steps * plan.batch_size // manifest["pairs"])
@@ -208,9 +204,9 @@ def _vocabulary(manifest: Manifest) -> str:
 
 
 def _check_store(directory: Location, manifest: Manifest, path: str, options: AugmentOptions) -> None:
-    """Raise IntegrityError if pairs drawn from a store do not go with the held-out pairs of a directory.
+    """Raise an error unless the pairs of a directory were made from this store.
 
-    Other numbers would train for other items, and another split would train on what is held out here.
+    Otherwise item numbers could mean other items, and training pairs could contain held-out interactions.
     """
     with opened_store(path, options, None, None, rejects=None, force=False, progress=silent) as opened:
         if manifest.get("content_sha256") is None:
@@ -223,7 +219,7 @@ def _check_store(directory: Location, manifest: Manifest, path: str, options: Au
 
 
 def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
-    """Return everything that decides what a run comes to: two runs with equal settings are the same run."""
+    """Return everything that determines the result of a run; a run is resumed only with equal settings."""
     identity = json.dumps({key: value for key, value in manifest.items() if key != "run"}, sort_keys=True)
     return {
         "pairs": hashlib.sha256(identity.encode()).hexdigest(), "vocabulary": _vocabulary(manifest),
@@ -264,7 +260,7 @@ def _pace(outcome: Outcome) -> dict[str, float]:
 
 
 def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> dict[str, Any]:
-    """Write what a model directory holds beside the model; return the metrics as they are written."""
+    """Write the files of a model directory except the model; return the metrics as written."""
     from genpas_cli.training.run import CHECKPOINT, MODEL
 
     ranked = outcome.ranked_test

@@ -1,8 +1,8 @@
-"""Training: steps of AdamW until validation accuracy gets no better; it can stop at any round and go on later.
+"""Training: AdamW steps until validation accuracy stops improving; it can be resumed after any round.
 
-A *round* is some steps and an evaluation. Between rounds everything that the next one depends on is in `state_dict`:
-weights, optimizer, randomness, the place in the data. So a run that was killed and goes on from its last round ends,
-on a CPU, with the very weights of one that never stopped.
+A *round* is a number of steps and an evaluation. Between rounds, `state_dict` holds everything that the next round
+depends on: weights, optimizer, random state and the position in the data. On a CPU, a run that is resumed from its last
+round therefore ends with exactly the weights of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from genpas_cli.training.data import TrainingBatches
 from genpas_cli.training.model import SASRec
 
 SELECT_BY = "ndcg@10"
-"""The validation metric that chooses among rounds."""
+"""The validation metric that selects the best round."""
 
 _LOOKED_AT = 20
-"""Steps between two looks at the loss: each makes a GPU wait."""
+"""Steps after which losses are read: each read makes a GPU wait."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast a run learns."""
+    """The length and learning rate of a run."""
 
     steps: int
-    """Most steps."""
+    """Maximum number of steps."""
     round_steps: int
-    """Steps of a round."""
+    """Steps per round."""
     patience: int
-    """Rounds without a better one before it stops."""
+    """Number of rounds without improvement after which training stops."""
     learning_rate: float
-    """After the warm-up."""
+    """Learning rate after the warm-up."""
     weight_decay: float
-    """Of matrices; embeddings, norms and biases have none."""
+    """Weight decay of linear layers' matrices; embeddings, norms and biases have none."""
     bf16: bool
     """Whether matrices are multiplied in bfloat16."""
 
@@ -54,25 +54,25 @@ _WARM_UP = 200
 
 @dataclass(frozen=True)
 class Round:
-    """What a round has come to."""
+    """The result of a round."""
 
     step: int
-    """Steps so far."""
+    """Total number of steps after the round."""
     epoch: int
-    """Epoch of the data that was read last, from 0."""
+    """Last epoch of the data that was read, from 0."""
     loss: float
-    """Mean of the round, in nats."""
+    """Mean training loss of the round, in nats."""
     validation: dict[str, float]
-    """Mean of each metric."""
+    """Mean of each metric over the validation pairs."""
 
 
 class Trainer:
-    """A model in training.
+    """Trains a model.
 
     Args:
-        model: where it begins; on its device already.
-        batches: what it learns from.
-        schedule: for how long.
+        model: the initial model, already on its device.
+        batches: the training batches.
+        schedule: the schedule.
     """
 
     def __init__(self, model: SASRec, batches: TrainingBatches, schedule: Schedule) -> None:
@@ -82,21 +82,21 @@ class Trainer:
         self.rounds: list[Round] = []
         self.best_weights = _copied(model)
         self.seconds = 0.0
-        """Spent on steps, without evaluation."""
+        """Time spent on steps, without evaluation."""
 
     @property
     def step(self) -> int:
-        """Steps so far."""
+        """Number of steps in all finished rounds."""
         return self.rounds[-1].step if self.rounds else 0
 
     @property
     def best(self) -> Round:
-        """The round with the best validation accuracy, the earliest of equals."""
+        """The round with the best validation accuracy; of equal rounds the earliest."""
         return max(self.rounds, key=lambda each: each.validation[SELECT_BY])
 
     @property
     def is_over(self) -> bool:
-        """Whether another round would be too many."""
+        """Whether the maximum number of steps or the patience is reached."""
         if not self.rounds:
             return False
         since = len(self.rounds) - 1 - self.rounds.index(self.best)
@@ -105,14 +105,14 @@ class Trainer:
     def train(
         self, validate: Callable[[], dict[str, float]], tell: Callable[[int, float], None]
     ) -> Iterator[Round]:  # fmt: skip
-        """Yield a round after another until training is over; afterwards the model has its best weights.
+        """Yield each round until training is over; the model then has the weights of the best round.
 
         Args:
-            validate: measures the model on validation pairs.
-            tell: told every few steps how many there have been and what the loss is.
+            validate: returns the model's metrics on the validation pairs.
+            tell: called every few steps with the number of steps and the mean loss.
 
         Raises:
-            UsageError: the loss is not a number any more.
+            UsageError: the loss is not finite.
         """
         while not self.is_over:
             steps = min(self.schedule.round_steps, self.schedule.steps - self.step)
@@ -151,7 +151,7 @@ class Trainer:
         return loss.detach()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return everything that later rounds depend on: tensors, numbers and texts alone."""
+        """Return everything that later rounds depend on, as tensors, numbers and texts."""
         return {
             "model": self.model.state_dict(), "best": self.best_weights, "optimizer": self._optimizer.state_dict(),
             "random": _random_state(self._device), "batches": self.batches.state_dict(),
@@ -160,7 +160,7 @@ class Trainer:
         }  # fmt: skip
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a state."""
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.best_weights = state["best"]

@@ -1,9 +1,9 @@
 """The reference model: a small decoder that predicts the item after an input (after SASRec, Kang and McAuley 2018).
 
-An input of n items is embedded, gets a learned position, and goes through causal self-attention blocks; the state of
-its last item, held against the embedding of every item, gives a score each. Two things differ from the original, as a
-pair has one target: positions are counted from the newest item, and the last block computes the newest item's state
-alone, which saves nearly half of the work.
+The items of an input are embedded, learned position embeddings are added, and causal self-attention blocks follow; the
+score of an item is the dot product of its embedding with the state of the input's last item. Two things differ from the
+original, because a pair has one target: positions are counted from the newest item, and the last block computes only
+the newest item's state, which saves nearly half of the work.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812  # as everybody calls it
+from torch.nn import functional as F  # noqa: N812  # PyTorch's convention
 
 _INIT_STD = 0.02
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """What fixes the parameters of a model."""
+    """The sizes that determine the shapes of a model's parameters, and the dropout."""
 
     items: int
-    """Items of the vocabulary; numbers 1..items, 0 is padding."""
+    """Size of the vocabulary; item numbers are 1..items, 0 is padding."""
     max_input: int
     """Longest input, in items."""
     dim: int
@@ -30,15 +30,11 @@ class ModelShape:
     layers: int
     heads: int
     dropout: float
-    """Chance that a value is dropped while training, 0..1."""
+    """Dropout probability, 0..1."""
 
 
 class SASRec(nn.Module):
-    """The decoder.
-
-    Args:
-        shape: its size.
-    """
+    """The decoder; `shape` is its size."""
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
@@ -59,9 +55,8 @@ class SASRec(nn.Module):
         """Return the state of each input's newest item.
 
         Args:
-            inputs: int (B, L), item numbers, oldest first, 0 to the right of the newest. What stands there changes
-                nothing: no state looks to its right.
-            lengths: int (B,), items of each input, 1..L.
+            inputs: int (B, L), item numbers, oldest first, padded on the right. Causal attention ignores the padding.
+            lengths: int (B,), number of items of each input, 1..L.
 
         Returns:
             float (B, dim).
@@ -75,22 +70,16 @@ class SASRec(nn.Module):
         return state
 
     def scores(self, states: Tensor) -> Tensor:
-        """Return the score of every item for each state: float (B, items); column i is the item with number i + 1."""
+        """Return the score of every item for each state, float (B, items); column i is item number i + 1."""
         return states @ self.item.weight[1:].T
 
     def loss(self, inputs: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross-entropy of the targets, over all items, in nats.
-
-        Args:
-            inputs: as of `forward`.
-            lengths: as of `forward`.
-            targets: int (B,), item numbers.
-        """
+        """Return the mean cross-entropy of the targets, int (B,) item numbers, over all items, in nats."""
         return F.cross_entropy(self.scores(self(inputs, lengths)).float(), targets.long() - 1)
 
 
 class _Block(nn.Module):
-    """Self-attention and a feed-forward network, each behind a norm and beside a shortcut."""
+    """A pre-norm transformer block: self-attention and a feed-forward network, each with a residual connection."""
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
@@ -109,7 +98,7 @@ class _Block(nn.Module):
         return self._fed(states + attended)
 
     def newest(self, states: Tensor, newest: Tensor) -> Tensor:
-        """Return only the newest item's state, (B, dim), given its index in each row."""
+        """Return the newest item's state after this block, (B, dim), given its index in each row, (B,)."""
         normed, rows = self.attention_norm(states), torch.arange(len(states), device=states.device)
         past = torch.arange(states.shape[1], device=states.device) <= newest[:, None]
         attended = self._attend(normed[rows, newest, None], normed, mask=past[:, None, None])
@@ -124,7 +113,7 @@ class _Block(nn.Module):
         return out
 
     def _split(self, states: Tensor) -> Tensor:
-        """Return (B, heads, L, dim / heads)."""
+        """Split states into heads: (B, heads, L, dim / heads)."""
         return states.view(*states.shape[:-1], self.heads, -1).transpose(1, 2)
 
     def _fed(self, states: Tensor) -> Tensor:

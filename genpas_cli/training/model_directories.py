@@ -1,4 +1,4 @@
-"""Directories that hold models: which files are in them, and whether these are as they were written."""
+"""Directories that hold models: their files, and whether these are unchanged."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from genpas_cli.runtime.json.sealed import is_intact, sealed
 from genpas_cli.runtime.object_storage.locations import file_digest
 
 METRICS = "metrics.json"
-"""What a model directory is known by; it lists the digests of the other files."""
+"""The file by which a model directory is recognized; it lists the digests of the other files."""
 
 MODELS = "models"
 PAIRS = "pairs"
 STORE = "log.store"
-"""What a directory of several runs holds beside its report."""
+"""Entries of a directory of several runs, besides its report."""
 
 
 def described(directory: Path, content: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """Return the content of `metrics.json` with the digests of the files beside it, and one of its own."""
+    """Return the content of `metrics.json` with the digests of these files and of the content itself."""
     return sealed({**content, "files": {name: file_digest(directory / name) for name in names}})
 
 
@@ -48,11 +48,11 @@ def _damaged(directory: Path, reason: str) -> IntegrityError:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the content of a JSON object that describes a directory.
+    """Return the JSON object in a file that describes a directory.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is none, or was changed.
+        OSError: the file cannot be read.
+        ValueError: the file is not a JSON object, or was changed.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -64,7 +64,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def foreign_in_model(path: Path) -> str | None:
-    """Return what `path` holds beside an output of `train`, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    """Return why `path` is not an unchanged output of `train`, or None; see `runtime.atomic_output.Foreign`."""
     if (found := _foreign_beside(path, METRICS)) is not None or not (path / METRICS).is_file():
         return found
     listed = _read(path / METRICS).get("files")
@@ -79,11 +79,9 @@ def foreign_in_model(path: Path) -> str | None:
 
 
 def foreign_in_runs(path: Path, report: str) -> str | None:
-    """Return what `path` holds beside an output of `compare`, or of `tune --train-top`.
+    """Return why `path` is not an unchanged output of `compare` or `tune --train-top`, or None.
 
-    Args:
-        path: the output.
-        report: name of the file that it is known by.
+    `report` is the name of the file by which such an output is recognized.
     """
     if (found := _foreign_beside(path, report)) is not None or not (path / report).is_file():
         return found
@@ -101,7 +99,7 @@ def foreign_in_runs(path: Path, report: str) -> str | None:
 
 
 def _foreign_beside(path: Path, name: str) -> str | None:
-    """Return what is wrong with a directory that should be empty, or have this file of ours in it."""
+    """Return why a directory is neither empty nor has an unchanged report of genpas named `name`; None if it is."""
     if not is_real_directory(path):
         return "it is not a directory"
     if not any(path.iterdir()):

@@ -1,4 +1,4 @@
-"""The options of the reference model, and of the jobs that train it: `train`, `compare` and `tune`."""
+"""The options of the reference model and of the commands that train it: `train`, `compare` and `tune`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVALUATION = "Evaluation"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions(MachineOptions):
-    """The model, how it is trained, how it is evaluated."""
+    """The options of the model, its training and its evaluation."""
 
     model: Literal["sasrec"] = option("sasrec", "Which model.", panel=MODEL)
     dim: int = option(64, "Width of its states and embeddings.", metavar="N", panel=MODEL)
@@ -50,7 +50,7 @@ class ModelOptions(MachineOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class RunsOptions(ModelOptions):
-    """Several runs of several strategies, all with the same model and the same budget."""
+    """The options of several runs of several strategies, all with the same model and budget."""
 
     seeds: int = option(3, "Runs of each strategy, with seeds 0, 1, ...", metavar="N", panel=TRAINING)
     draws: Literal["fresh", "fixed"] = option(
@@ -80,7 +80,7 @@ class TrainOptions(ModelOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions(RunsOptions, FigureOptions):
-    """All options of `compare` that do not concern the reading of logs."""
+    """All options of `compare` except those for reading logs."""
 
     strategy: tuple[str, ...] = option(
         (), f"Cutting rule: {STRATEGIES}; give it again for more. "
@@ -98,7 +98,7 @@ class CompareOptions(RunsOptions, FigureOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TuneOptions(FigureOptions):
-    """All options of `tune` that do not concern the reading of logs."""
+    """All options of `tune` except those for reading logs and those of `RunsOptions`."""
 
     alpha: str = option(
         "0:2:0.2", "Sequence biases to try: numbers with commas between, or FROM:TO:STEP.", metavar="VALUES", panel=GRID

@@ -1,7 +1,7 @@
-"""Full ranking: where a target stands among the scores of all items, and the metrics of such places.
+"""Full ranking: the rank of a target among the scores of all items, and the metrics of ranks.
 
-Nothing is sampled. Where other items have the target's very score, its place is that of a fair shuffle of the equals:
-every metric is the exact mean over it, so that a model that gives all items one score is no better than chance.
+No items are sampled. If other items have the same score as the target, each metric is its exact mean over all orders of
+the tied items, so that a model that gives all items one score is no better than chance.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from torch import Tensor
 
 CUTOFFS = (5, 10, 20)
 METRICS = (*(f"{name}@{cutoff}" for name in ("ndcg", "recall") for cutoff in CUTOFFS), "mrr")
-"""What is measured, by name."""
+"""Names of the metrics."""
 
 
 @dataclass(frozen=True)
 class TargetRanks:
-    """Where targets stand: int64, one entry a pair."""
+    """The ranks of targets: int64, one entry per pair."""
 
     above: NDArray[np.int64]
-    """Items with a higher score than the target."""
+    """Number of items with a higher score than the target."""
     equal: NDArray[np.int64]
-    """Items with the target's score, the target among them: 1 or more."""
+    """Number of items with the target's score, including the target: 1 or more."""
 
 
 def ranks_of(scores: Tensor, targets: Tensor, *, left_out: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Return (items above, items equal, the target among them) of each target: int (B,) both.
+    """Return the number of items above each target, and of items with its score (including it): int (B,) both.
 
     Args:
-        scores: float (B, items); column i is the item with number i + 1.
+        scores: float (B, items); column i is item number i + 1.
         targets: int (B,), item numbers.
-        left_out: int (B, L), numbers of items that do not take part, 0 for none; a target always does.
+        left_out: int (B, L), numbers of items that are excluded from the ranking, except the target; 0 is ignored.
     """
     column = targets.long()[:, None] - 1
     of_target = scores.gather(1, column)
@@ -48,12 +48,12 @@ def ranks_of(scores: Tensor, targets: Tensor, *, left_out: Tensor | None = None)
 def metrics_by_pair(places: TargetRanks, items: int) -> dict[str, NDArray[np.float64]]:
     """Return every metric of every pair: 0..1, higher is better.
 
-    With rank r from 1: NDCG@k is 1 / log2(r + 1) where r ≤ k, Recall@k is 1 where r ≤ k, MRR is 1 / r. With e equals
-    the target has each of the ranks above + 1..above + e with chance 1 / e.
+    With rank r from 1: NDCG@k is 1 / log2(r + 1) if r ≤ k, Recall@k is 1 if r ≤ k, MRR is 1 / r. With e items of equal
+    score, the target has each of the ranks above + 1..above + e with probability 1 / e.
 
     Args:
-        places: of the targets.
-        items: of the vocabulary.
+        places: the ranks of the targets.
+        items: size of the vocabulary.
     """
     rank = np.arange(1, items + 1)
     gains = {"ndcg": 1 / np.log2(rank + 1), "recall": np.ones(items), "mrr": 1 / rank}
@@ -68,7 +68,7 @@ def metrics_by_pair(places: TargetRanks, items: int) -> dict[str, NDArray[np.flo
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over users, and how sure it is."""
+    """A mean over pairs with its bootstrap interval."""
 
     value: float
     low: float
@@ -77,13 +77,13 @@ class Interval:
 
 
 def bootstrap(values: NDArray[np.float64], user: NDArray[np.int32], *, draws: int = 1000, seed: int = 0) -> Interval:
-    """Return the mean over pairs, with the percentile interval of means over users drawn with replacement.
+    """Return the mean over pairs, with the percentile interval of a bootstrap that resamples users.
 
     Args:
-        values: float64 (N,), of each pair; or of two runs the difference.
-        user: int32 (N,), whose pair it is: a user's pairs are drawn together.
-        draws: how many bootstrap samples.
-        seed: of the draws; the same for the same pairs, so that runs can be compared.
+        values: float64 (N,), the metric of each pair, or its difference between two runs.
+        user: int32 (N,), the user of each pair; a user's pairs are drawn together.
+        draws: number of bootstrap samples.
+        seed: seed of the samples; a fixed default makes intervals of runs on the same pairs comparable.
     """
     _, whose = np.unique(user, return_inverse=True)
     total, pairs = np.bincount(whose, values), np.bincount(whose).astype(np.float64)
@@ -96,5 +96,5 @@ def bootstrap(values: NDArray[np.float64], user: NDArray[np.int32], *, draws: in
     return Interval(float(values.mean()), float(low), float(high))
 
 
-# First element of a spawn key: what the stream is for. Those of sampling and loaders are 0 to 4.
+# First element of a spawn key: the purpose of the stream. `sampling` and `loaders` use 0 to 4.
 _BOOTSTRAP = 5

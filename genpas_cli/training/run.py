@@ -1,4 +1,4 @@
-"""One run from its beginning, or from where it was stopped, to an evaluated model."""
+"""One training run, new or resumed, up to an evaluated model."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ MODEL = "model.pt"
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Everything that decides what a run comes to, but for the pairs."""
+    """Everything that determines the result of a run, except the pairs."""
 
     shape: ModelShape
     schedule: Schedule
     batch_size: int
     seed: int
     filter_seen: bool
-    """Whether a pair's input items are left out of its ranking."""
+    """Whether a pair's input items are excluded from its ranking, except the target."""
 
 
 class Sources(NamedTuple):
-    """What a run reads."""
+    """The pairs of a run."""
 
     train: PairShards
     held_out: PairShards
-    """Has the splits `validation` and `test`."""
+    """Pairs with the splits `validation` and `test`."""
     vocabulary: str
-    """Digest of the items that the numbers mean."""
+    """Digest of the item vocabulary."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run has come to."""
+    """The result of a run."""
 
     rounds: list[Round]
     best: Round
@@ -58,16 +58,12 @@ class Outcome:
     ranked_test: HeldOutPairs
     parameters: int
     times: dict[str, float]
-    """`steps`, seconds of all steps; `loader`, the part of them spent on waiting for batches; `evaluation`, seconds of
-    ranking both held-out splits once."""
+    """Seconds: `steps`, of all steps; `loader`, the part of them spent waiting for batches; `evaluation`, of ranking
+    both held-out splits once."""
 
 
 def find_device(name: str) -> torch.device:
-    """Return the device that `auto`, `cpu`, `cuda`, `cuda:1`, `mps` means here.
-
-    Raises:
-        MachineError: there is no such device.
-    """
+    """Return the device for `auto`, `cpu`, `cuda`, `cuda:1`, `mps`; raise MachineError if there is none."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -82,21 +78,21 @@ def run(  # noqa: PLR0913  # all but two by keyword
     plan: RunPlan, sources: Sources, *, directory: Path, device: torch.device, threads: int,
     observe: Callable[[Round], None], progress: Progress,
 ) -> Outcome:  # fmt: skip
-    """Train, evaluate, and write `model.pt`; after every round, `checkpoint.pt`.
+    """Train and evaluate; write `checkpoint.pt` after every round, and `model.pt` at the end.
 
     Args:
-        plan: what to do.
-        sources: with which pairs.
-        directory: where to write; if there is a checkpoint in it, the run goes on from there.
-        device: where to compute.
-        threads: of a CPU.
-        observe: told every round.
-        progress: told how far it is.
+        plan: the plan.
+        sources: the pairs.
+        directory: the output directory; if it holds a checkpoint, the run resumes from it.
+        device: the device for training and evaluation.
+        threads: number of CPU threads.
+        observe: called with every round.
+        progress: called with the progress.
 
     Raises:
         UsageError: training has diverged.
         IntegrityError: the checkpoint is damaged.
-        MachineError: no space.
+        MachineError: disk space is missing.
     """
     with _set_up(plan.seed, device, threads), closing(_batches(plan, sources)) as batches:
         model = SASRec(plan.shape).to(device)
@@ -106,7 +102,7 @@ def run(  # noqa: PLR0913  # all but two by keyword
             trainer.load_state_dict(checkpoint.load(kept))
 
         def validate() -> dict[str, float]:
-            # Not a stage of its own: a bar that begins again knows no time left.
+            # Reported within the stage "training": a new stage would restart the bar and lose the time estimate.
             progress("training", trainer.step, plan.schedule.steps, "ranking the validation pairs")
             return ranked(model, sources.held_out, "validation", filter_seen=plan.filter_seen).means(plan.shape.items)
 
@@ -149,7 +145,7 @@ def _outcome(trainer: Trainer, sources: Sources, *, filter_seen: bool, progress:
 
 @contextmanager
 def _set_up(seed: int, device: torch.device, threads: int) -> Iterator[None]:
-    """Have PyTorch's randomness and threads as a run needs them, and as they were afterwards."""
+    """Set PyTorch's random seed and number of threads, and restore both at the end."""
     before = torch.get_num_threads()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)

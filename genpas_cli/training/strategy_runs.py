@@ -1,4 +1,4 @@
-"""Runs: the same model trained on several strategies and seeds, in one directory; what is there is not made again."""
+"""Runs of the same model on several strategies and seeds, in one directory; finished runs are not repeated."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from genpas_cli.training.model_directories import MODELS, PAIRS, STORE, read_met
 from genpas_cli.training.options import ModelOptions, RunsOptions, TrainOptions
 
 Observe = Callable[[str, SeedRun], None]
-"""Told each run that has ended, and its strategy."""
+"""Called after each run with the strategy's name and the run."""
 
 
 def runs_settings(sources: Sources, reading: IngestOptions | None, *options: MachineOptions) -> dict[str, Any]:
-    """Return what decides the results of runs; see `genpas_cli.augment.resumable.resumable`."""
+    """Return everything that determines the results of runs, see `genpas_cli.augment.resumable.resumable`."""
     names = log_names(sources)
     log = [names, [_content(name, options[0]) for name in names], lasting_options(reading or IngestOptions())]
     lasting = {name: value for each in options for name, value in lasting_options(each).items()}
@@ -45,10 +45,10 @@ def runs_settings(sources: Sources, reading: IngestOptions | None, *options: Mac
 
 
 def _content(name: str, options: MachineOptions) -> list[str | None]:
-    """Return what tells the content of a source from another: of a store its digest, of logs those of the files.
+    """Return the content digest of a store, or the digests of the files of logs.
 
     Raises:
-        DataError: it is not there, or cannot be read.
+        DataError: the source does not exist, or cannot be read.
     """
     if is_store(Path(name)):
         machine = resolve(options)
@@ -60,7 +60,7 @@ def _content(name: str, options: MachineOptions) -> list[str | None]:
 def _digest(path: Path, name: str) -> str | None:
     if is_remote(name):
         return file_digest(location_of(name))
-    if not path.is_file():  # stdin, or a pipe: it can be read once
+    if not path.is_file():  # stdin or a pipe can be read only once
         return None
     try:
         return file_digest(path)
@@ -71,7 +71,7 @@ def _digest(path: Path, name: str) -> str | None:
 def store_of(
     sources: Sources, work: Path, options: RunsOptions, reading: IngestOptions | None, progress: Progress
 ) -> Path:
-    """Return the store that the source is, or that was made of it at an earlier try, or is made of it now."""
+    """Return the store named by `sources`, or the store in `work` made from the logs, now or by a stopped run."""
     names = source_names(sources)
     if len(names) == 1 and is_store(Path(names[0])):
         return Path(names[0]).absolute()
@@ -83,7 +83,7 @@ def store_of(
 
 @dataclass(frozen=True)
 class Runs:
-    """Pairs and models of several strategies and seeds, in one directory; what is there already is taken as it is."""
+    """Makes pairs and models of several strategies and seeds in one directory; existing ones are reused."""
 
     store: Path
     directory: Path
@@ -94,7 +94,7 @@ class Runs:
     draw: Literal["balanced", "independent"] = "balanced"
 
     def run(self, strategies: Sequence[Strategy], observe: Observe, progress: Progress) -> dict[str, list[SeedRun]]:
-        """Return the runs of each strategy, by name; every strategy gets its first seed before any gets its second."""
+        """Return the runs of each strategy by name; the first seed of all strategies comes before any second seed."""
         done: dict[str, list[SeedRun]] = {strategy.name: [] for strategy in strategies}
         plan = [(seed, strategy) for seed in range(self.options.seeds) for strategy in strategies]
         for number, (seed, strategy) in enumerate(plan, 1):

@@ -1,4 +1,4 @@
-"""`tune`: search cutting rules by the distribution of their training pairs, and train the best if that is asked for."""
+"""`tune`: searches cutting rules by the distribution of their training pairs, and optionally trains the best ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from genpas_cli.training.options import RunsOptions, TuneOptions
 from genpas_cli.training.strategy_runs import Observe, Runs, mean_of, runs_settings, store_of
 
 SEARCH = "search.json"
-"""What an output directory is known by."""
+"""The report's file, by which an output directory is recognized."""
 
 _MOST_CONFIGURATIONS = 10_000
 _BIASES = ("alpha", "beta", "gamma")
@@ -51,11 +51,11 @@ _BIASES = ("alpha", "beta", "gamma")
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """What the options of a search mean."""
+    """The parsed options of a search."""
 
     grid: dict[str, list[float]]
     figures: FigurePlan
-    """Its strategies are the grid in canonical order, then those that are named; each once."""
+    """Its strategies are the grid in canonical order, then the named strategies, without duplicates."""
 
 
 @checked
@@ -64,24 +64,24 @@ def tune(  # noqa: PLR0913  # all but two by keyword
     training: RunsOptions | None = None, output: str | Path | None = None, resume: bool = False, force: bool = False,
     observe: Observe = lambda *_: None, progress: Progress = silent,
 ) -> TuneReport:  # fmt: skip
-    """Rank every (α, β, γ) of a grid, and other rules, by how near their pairs come to the validation pairs.
+    """Rank every (α, β, γ) of a grid, and other rules, by how closely their pairs match the validation pairs.
 
     With `train_top`, a model is trained on the pairs of each of the first configurations, and the best by validation
-    accuracy wins. No test pair has a say in either.
+    accuracy wins. Test pairs affect neither.
 
     Args:
         sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
-        options: the grid, other strategies, and how one is chosen.
-        ingest_options: how logs are read; not for a store.
-        training: the model, and how it is trained and evaluated.
-        output: where the models of `train_top` go; by default `<name of the source>.search`.
-        resume: go on where a search with the same output and options was stopped while training.
-        force: replace an existing output.
-        observe: told each run that has ended.
-        progress: told how far it is.
+        options: the grid, other strategies, and the selection.
+        ingest_options: how logs are read; not allowed for a store.
+        training: the model, its training and its evaluation.
+        output: the output directory with the models of `train_top`; by default `<name of the source>.search`.
+        resume: continue a search with the same output and options that was stopped while training.
+        force: overwrite an existing output.
+        observe: called after each run with the strategy's name and the run.
+        progress: called with the progress.
 
     Returns:
-        All configurations, the winner's `genpas augment` command with them.
+        All configurations, the winner, and its `genpas augment` command.
 
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
@@ -122,7 +122,7 @@ def _searched(
 
 
 def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[SeedRun]]) -> TuneReport:
-    """Return the report of a search whose winner is the one of these runs with the best validation accuracy."""
+    """Return the report with the trained configurations; the winner has the best mean validation accuracy."""
     trained = [
         TrainedConfiguration(
             name, mean_of([run.validation for run in runs])[ACCURACY], [run.validation[ACCURACY] for run in runs],
@@ -149,11 +149,7 @@ def _command(source: str, winner: str, options: TuneOptions) -> str:
 
 
 def search_plan(options: TuneOptions) -> SearchPlan:
-    """Return what these options search.
-
-    Raises:
-        UsageError: values that make no sense.
-    """
+    """Parse and check the options of a search; raise UsageError if a value is invalid."""
     grid = {name: parse_values(getattr(options, name), name) for name in _BIASES}
     count = math.prod(map(len, grid.values())) + len(options.strategy)
     if count > _MOST_CONFIGURATIONS:
@@ -172,10 +168,10 @@ def search_plan(options: TuneOptions) -> SearchPlan:
 
 
 def parse_values(text: str, name: str) -> list[float]:
-    """Return the numbers that `0,0.5,inf` or `FROM:TO:STEP` (both ends included) mean, each once, in ascending order.
+    """Parse numbers such as `0,0.5,inf`, or `FROM:TO:STEP` with both ends included; return them sorted and distinct.
 
     Raises:
-        UsageError: neither, or a bias out of range.
+        UsageError: the text has another form, or a bias is out of range.
     """
     try:
         values = [value for part in text.split(",") for value in _range(part)]
@@ -183,7 +179,7 @@ def parse_values(text: str, name: str) -> list[float]:
         raise UsageError(
             f"--{name} is {text!r}; it takes numbers, such as 0,0.5,1, or FROM:TO:STEP, such as 0:2:0.2"
         ) from error
-    # Sorted, and −0 as 0: no result depends on the order or the spelling of a list.
+    # Sorted, and −0 becomes 0, so that no result depends on the order or spelling of the list.
     return sorted({check_exponent(value, name) + 0.0 for value in values})
 
 
@@ -194,7 +190,7 @@ def _range(text: str) -> list[float]:
     if not (step > 0 and math.isfinite(low) and math.isfinite(high) and low <= high):
         raise ValueError(text)
     count = min(int((high - low) / step + 1e-9) + 1, _MOST_CONFIGURATIONS)
-    # Rounded, so that 0:2:0.2 has 0.6 and not 0.6000000000000001.
+    # Rounded, so that 0:2:0.2 gives 0.6 and not 0.6000000000000001.
     return [round(low + step * n, 12) for n in range(count)]
 
 
@@ -245,7 +241,7 @@ def _configurations(
 
 
 def _first_of_each_input(strategies: Sequence[Strategy]) -> list[str]:
-    """Return the first strategy of each way to cut inputs; nothing where there is one way."""
+    """Return the first strategy of each input kernel; nothing if there is only one kernel."""
     first: dict[str, str] = {}
     for each in strategies:
         first.setdefault(repr(each.input), each.name)

@@ -1,1 +1,1 @@
-"""What runs the shards of a plan."""
+"""The engines that write the shards of a plan: threads on one machine, and Spark."""

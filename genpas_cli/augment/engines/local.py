@@ -1,7 +1,7 @@
 """The local engine: shards on the threads of one machine.
 
-A shard is the unit of work. Which thread writes it, and when, changes nothing in it: NumPy, Parquet and zstd release
-the interpreter's lock, so that two threads on two shards are nearly twice as fast as one.
+A shard is the unit of work; its content does not depend on the thread that writes it, nor on the order. NumPy, Parquet
+and zstd release the GIL, so that two threads on two shards are nearly twice as fast as one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _StoppedError(Exception):
 
 
 class _Watched:
-    """Counts the rows that pass on any thread, and ends the passing when the run is stopped."""
+    """Counts the rows of all threads' batches, and raises `_StoppedError` when the run is stopped."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop, self._lock = stop, threading.Lock()
@@ -46,10 +46,10 @@ class _Watched:
 def write_shards(
     store: Store, shards: Sequence[Shard], form: PairForm, finished: FinishedShards, *, threads: int, progress: Progress
 ) -> list[ShardFile]:  # fmt: skip
-    """Write these shards, but for those that are finished already; return the files of all, in their order."""
+    """Write the shards that are not finished yet; return the files of all shards, in order."""
     total, before = sum(shard.rows for shard in shards), sum(file.rows for file in finished.files.values())
-    # The disk is waited for on a thread of its own, while the others go on with the next shards. Where one of these
-    # fails too: shards that are written are still entered as finished then, for a run that resumes.
+    # A separate thread waits for the disk, so that workers go on with the next shards. It finishes its queue even if a
+    # worker fails: shards that are written already are then recorded as finished, for a run that resumes.
     with pool(1, "genpas-disk", finish=True) as disk, pool(threads, _THREADS) as workers:
         watched = _Watched(workers.stopping)
 
@@ -73,9 +73,9 @@ def write_shards(
 def stream_shards(
     store: Store, plan: SplitPlan, form: PairForm, *, threads: int
 ) -> Generator[pa.RecordBatch, None, None]:
-    """Yield the pairs of a plan, shard by shard in order, while later shards are being made on other threads.
+    """Yield the pairs of a plan, shard by shard in order, while other threads make later shards.
 
-    Closed early, it waits for these threads.
+    Closing the generator early waits for these threads.
     """
     with pool(threads, _THREADS) as workers:
         watched = _Watched(workers.stopping)

@@ -1,11 +1,12 @@
-"""The Spark engine: a log that no single machine sorts, through the same steps as `ingest` and the local engine.
+"""The Spark engine: the steps of `ingest` and the local engine, for a log that is too large to sort on one machine.
 
     DataFrame ─roles, filters─▶ rows ─dedup, k-core─▶ rows ─item numbers─▶ sorted by (MD5 of user, time, tie rule, row)
         sorted ──CountUsers──▶ users and their lengths ──(driver)──▶ a store without interactions ──▶ plan
         sorted ──HandOut─────▶ rows by piece of work ──shuffle, sort──▶ WriteShards ──▶ shards
 
-Users are in the order of their numbers as soon as rows are sorted by MD5, so no table of users is joined with rows. The
-plan needs the lengths alone. What runs on the workers is in `spark_tasks`; pyspark is imported nowhere else.
+Sorting by MD5 puts users in the order of their numbers, so that rows are not joined with a table of users. The plan
+needs only the lengths. The code that runs on the workers is in `spark_tasks`; only modules named `spark*` import
+pyspark.
 """
 
 from __future__ import annotations
@@ -50,46 +51,46 @@ if TYPE_CHECKING:
 _CALENDAR = "^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])(([01][0-9]|2[0-3])([0-5][0-9]){0,2})?$"
 _MOSTLY = 0.9
 _LOOKED_AT = 1000
-"""First values of a column that are looked at."""
+"""Number of values of a column that are read to detect its role."""
 _LOCAL = "Use --engine local, or make them timestamps in a DataFrame and call genpas_cli.spark.augment."
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Rows of a log in a DataFrame, and what is known of them."""
+    """Rows of a log in a DataFrame, and their metadata."""
 
     rows: DataFrame
     """Columns user_id, item_id (later item), [time], [row_hash], keep_0, ..., and those of `order`."""
     order: tuple[str, ...]
-    """Columns that order rows of equal user and time, under the tie rule `file`; none if nothing does."""
+    """Columns that order rows of equal user and time; empty if nothing does."""
     time_type: str | None
     """BIGINT, DOUBLE, TIMESTAMP (microseconds) or TIMESTAMP_NS; None without a time column."""
     kept: dict[str, pa.DataType]
-    """Kept columns by name; they are keep_0, ..."""
+    """Types of the kept columns by name, in the order of keep_0, ..."""
     funnel: tuple[FunnelStep, ...]
     held: tuple[DataFrame, ...] = ()
-    """What is kept on the workers, until `forget`."""
+    """DataFrames that are persisted on the workers until `forget`."""
 
     def forget(self) -> None:
-        """Give the workers' copies back."""
+        """Unpersist the workers' copies."""
         for rows in self.held:
             rows.unpersist()
 
 
-def read_frame(  # the log, how it is read, and what orders it
+def read_frame(
     frame: DataFrame, name: str, reading: ReadingOptions, cleaning: CleaningOptions, order: Sequence[str]
 ) -> tuple[DataFrame, LogTypes]:
-    """Find the columns of a DataFrame, and return them as of `canonical`.
+    """Detect the columns of a DataFrame, and return it in the form of `canonical` with the types.
 
     Args:
         frame: the log.
-        name: what to call it in messages.
+        name: name of the log in messages.
         reading: names of the columns.
-        cleaning: `min_rating` and `dedup` are used here.
-        order: columns that order rows of equal user and time at last.
+        cleaning: only `min_rating` and `dedup` are used here.
+        order: columns that order rows of equal user and time.
 
     Raises:
-        DataError: columns cannot be told, or are of a type that has no text or time.
+        DataError: a column is not found, or has a type that the Spark engine does not read.
     """
     types, markers = types_of(frame), parse_null_values(reading.null_values)
     columns = tuple(Column(column, column, kind, is_text=False) for column, kind in types.items())
@@ -112,7 +113,7 @@ def read_frame(  # the log, how it is read, and what orders it
 
 
 def _first_values(frame: DataFrame, markers: Sequence[str], column: Column) -> list[str]:
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     if column.type.startswith(("ARRAY", "MAP", "STRUCT", "BLOB")):
         return []
@@ -124,19 +125,19 @@ def _first_values(frame: DataFrame, markers: Sequence[str], column: Column) -> l
 def prepare(
     rows: DataFrame, name: str, types: LogTypes, options: tuple[ReadingOptions, CleaningOptions], ties: Ties
 ) -> Frame:
-    """Drop the rows that are bad, lack a user or an item, or have too low a rating.
+    """Drop the rows that are bad, have no user or item id, or have too low a rating.
 
     Args:
-        rows: as of `canonical`.
-        name: what to call the log in messages.
-        types: of the columns.
-        options: `bad_rows`, `decimal_ids` and `min_rating` are used here.
+        rows: as returned by `canonical`.
+        name: name of the log in messages.
+        types: types of the columns.
+        options: only `bad_rows`, `decimal_ids` and `min_rating` are used here.
         ties: rule for rows of equal user and time.
 
     Raises:
-        DataError: rows are bad, an id is written in two ways, or times are no plain numbers.
+        DataError: a row is bad, an id is written in two ways, or times look like calendar dates.
     """
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     order = [column for column in rows.columns if column.startswith("order_")]
     rows, funnel = _filtered(rows, *options, has_time=types.time is not None)
@@ -154,8 +155,8 @@ def prepare(
 
 
 def _check_numbers(rows: DataFrame, name: str) -> None:
-    """Raise DataError for numbers that are calendar dates: the local engine reads them."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Raise DataError if numeric times look like calendar dates, which only the local engine reads."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     whole = F.col("time").cast("decimal(38,0)").cast("string")
     calendar = F.sum(whole.rlike(_CALENDAR).cast("bigint"))
@@ -167,9 +168,9 @@ def _check_numbers(rows: DataFrame, name: str) -> None:
 def _filtered(
     rows: DataFrame, reading: ReadingOptions, cleaning: CleaningOptions, *, has_time: bool
 ) -> tuple[DataFrame, tuple[FunnelStep, ...]]:
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
-    bad, has_rating = F.lit(False), cleaning.min_rating is not None  # noqa: FBT003  # a value
+    bad, has_rating = F.lit(False), cleaning.min_rating is not None  # noqa: FBT003  # a value, not a flag
     for name, there in {"time": has_time, "rating": has_rating}.items():
         bad = bad | F.col(name).isNull() if there else bad
     steps = {"bad rows": bad, "no user or item": F.col("user_id").isNull() | F.col("item_id").isNull()}
@@ -196,9 +197,9 @@ def _filtered(
 
 
 def number_items(frame: Frame) -> tuple[Frame, list[str]]:
-    """Give items numbers from 0, in the byte order of their ids: column `item` takes the place of `item_id`."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
-    from pyspark.sql import types as T  # noqa: N812  # as everybody calls it
+    """Replace the column `item_id` by `item`, numbers from 0 in the byte order of ids; return the ids in this order."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
+    from pyspark.sql import types as T  # noqa: N812  # PySpark's convention
 
     spark = frame.rows.sparkSession
     ids = [row["item_id"] for row in frame.rows.select("item_id").distinct().orderBy("item_id").collect()]
@@ -209,20 +210,20 @@ def number_items(frame: Frame) -> tuple[Frame, list[str]]:
 
 
 def in_order(frame: Frame, ties: Ties, partitions: int) -> DataFrame:
-    """Return the rows by MD5 of the user, time, tie rule: a partition has whole users, later ones have later users."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Return the rows sorted by MD5 of the user, time and tie rule; each partition has whole users, in order."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     by = [F.md5(F.col("user_id").cast("binary")), F.col("user_id")]
     by += [] if frame.time_type is None else [F.col("time")]
-    by += [F.col("item")] if ties == "item" else []  # numbers are in the order of ids
+    by += [F.col("item")] if ties == "item" else []  # item numbers are in the order of ids
     by += [F.col(name) for name in frame.order]
     return frame.rows.repartitionByRange(partitions, by[0]).sortWithinPartitions(*by)
 
 
 def kept_in_order(frame: Frame, ties: Ties, partitions: int) -> Frame:
-    """Return what later steps need of the rows in order, on the workers' disks.
+    """Sort the rows and persist the columns that later steps need on the workers' disks.
 
-    Each pass over them then finds the same users in the same partitions.
+    Every later pass must find the same users in the same partitions.
     """
     from pyspark import StorageLevel
 
@@ -231,7 +232,7 @@ def kept_in_order(frame: Frame, ties: Ties, partitions: int) -> Frame:
 
 
 def without_repeats(frame: Frame, rule: Dedup, ties: Ties, partitions: int) -> Frame:
-    """Return what a dedup rule leaves."""
+    """Return the rows without the repeats that a dedup rule drops."""
     if rule == "none":
         return frame
     rows = in_order(frame, ties, partitions)
@@ -240,12 +241,12 @@ def without_repeats(frame: Frame, rule: Dedup, ties: Ties, partitions: int) -> F
 
 
 def k_core(frame: Frame, *, min_user: int, min_item: int) -> tuple[Frame, list[int]]:
-    """Drop too rare users and items until nothing changes, and number what is left of the items anew.
+    """Drop users and items with too few interactions until nothing changes, and renumber the remaining items.
 
     Returns:
-        The rows; and the earlier numbers of the items that are left, in order.
+        The rows, and the previous numbers of the remaining items in order.
     """
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     rows, left, held = frame.rows, frame.funnel[-1].kept, list(frame.held)
     while True:
@@ -270,14 +271,14 @@ def _counted(frame: Frame, step: str) -> Frame:
 
 
 def quantiles(frame: Frame, levels: Sequence[Fraction]) -> list[Any]:
-    """Return, for each share, the earliest time such that at least that share of the rows lies before it.
+    """Return, for each share, the earliest time such that at least that share of the rows is earlier.
 
-    Where there is none, the time after the last one.
+    If no row is that late, return the time just after the last one.
     """
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     rows = frame.funnel[-1].kept
-    # The middle of the n-th step, so that rounding cannot reach another one.
+    # The middle of the n-th step: rounding cannot move it to a neighbouring row.
     steps = [(math.ceil(level * rows) - 0.5) / rows for level in levels]
     wanted = [F.expr(f"percentile_disc({step}) within group (order by time)") for step in steps]
     reached = frame.rows.agg(*wanted).collect()[0]
@@ -288,8 +289,8 @@ def quantiles(frame: Frame, levels: Sequence[Fraction]) -> list[Any]:
 
 
 def count_units(frame: Frame) -> UnitCounts:
-    """Count the units of times that are plain numbers."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Count numeric times by the unit that they probably have."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     time = F.col("time")
     counted = [F.count(F.when(time.between(first, last), time)) for first, last in spans()]
@@ -298,7 +299,7 @@ def count_units(frame: Frame) -> UnitCounts:
 
 
 def possible_bounds(rows: DataFrame) -> tuple[Any, Any] | None:
-    """Return two times between which a split by time would leave no part empty; None if there are none."""
+    """Return two bounds for `--split time` that leave no part empty; None if there are none."""
     times = rows.select("time").distinct()
     if (places := border_places(times.count())) is None:
         return None
@@ -307,23 +308,23 @@ def possible_bounds(rows: DataFrame) -> tuple[Any, Any] | None:
 
 
 def count_users(rows: DataFrame, output: Path, rule: SplitRule) -> list[dict[str, Any]]:
-    """Write users and lengths of each partition below `output`; return what was counted, partition by partition."""
+    """Write the users and lengths of each partition below `output`; return the counts of each partition, in order."""
     found = rows.mapInArrow(CountUsers(output, rule), "partition int, found string").collect()
     by_partition = {row["partition"]: json.loads(row["found"]) for row in found}
     return [by_partition[number] for number in sorted(by_partition)]
 
 
-def write_shards(  # what is written, of what, and where
+def write_shards(
     rows: DataFrame, users: Sequence[int], shards: Sequence[Shard], form: PairForm, directory: Path, rule: SplitRule
 ) -> list[ShardFile]:
-    """Write shards from rows in order; return the files, in the order of the shards.
+    """Write shards from sorted rows; return the files, in the order of the shards.
 
     Args:
-        rows: of `in_order`, kept as they were when their users were counted.
-        users: of each partition.
-        shards: all there are.
-        form: of the pairs.
-        directory: where all workers can write.
+        rows: rows of `kept_in_order`, persisted since their users were counted.
+        users: number of users of each partition.
+        shards: all shards.
+        form: the form of the pairs.
+        directory: output directory, writable by all workers.
         rule: which rows are held out.
     """
     pieces = pieces_of(shards)
@@ -340,7 +341,7 @@ def write_shards(  # what is written, of what, and where
 
 
 def _series(pieces: Sequence[tuple[Shard, ...]]) -> tuple[Series, ...]:
-    """Return the pieces of each kind together: they stand one after the other, in the order of users."""
+    """Group consecutive pieces of the same kind and split; within a group they are in the order of users."""
     series, begin = [], 0
     kinds = [(type(piece[0]), piece[0].split) for piece in pieces]
     for end in range(1, len(pieces) + 1):

@@ -1,6 +1,6 @@
-"""The columns of a log in Spark, as the values that the local engine reads; what it would read otherwise is refused.
+"""Converts the columns of a log in Spark to the values that the local engine reads, or refuses them.
 
-Types are DuckDB's. A plan of the local engine says how files are read, and Spark follows it or refuses.
+Type names are DuckDB's. The local engine plans how files are read; Spark follows this plan or raises an error.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 FILE, ROW = "genpas_file", "genpas_row"
-"""Where a row of files stands: number of the file, row in it."""
+"""Columns with the place of a row: number of the file, row within the file."""
 
 _LOCAL = "Use --engine local, or cast the column in a DataFrame and call genpas_cli.spark.augment."
 _INFINITE = 2**63 - 1
-"""Micro- or nanoseconds since 1970 that DuckDB takes for an infinite time; so their opposite."""
+"""DuckDB treats this number of micro- or nanoseconds since 1970, and its negative, as an infinite time."""
 _MOST_DAYS = 106_751_991
-"""Days of as many microseconds as 64 bits hold."""
+"""Largest number of days whose microseconds fit into 64 bits."""
 _WHOLE = r"\A[+-]?[0-9]+[.]0+\z"
 
 
 @dataclass(frozen=True)
 class LogColumns:
-    """Which columns of some files, or of a DataFrame, are what."""
+    """The columns of a file or a DataFrame by role."""
 
     name: str
-    """What messages call the log."""
+    """Name of the log in messages."""
     user: str
     item: str
     time: str | None
@@ -45,7 +45,7 @@ class LogColumns:
     """Name and type of every column."""
 
     def ids(self) -> dict[str, str]:
-        """Return the columns of ids: `user` and `item`."""
+        """Return the names of the id columns by `user` and `item`."""
         return {"user": self.user, "item": self.item}
 
     def used(self) -> list[str]:
@@ -53,23 +53,23 @@ class LogColumns:
         return [*self.ids().values(), *(name for name in (self.time, self.rating, *self.keep) if name is not None)]
 
     def type_of(self, column: str) -> str:
-        """Return the type of a column."""
+        """Return the DuckDB type of a column."""
         return dict(self.types)[column]
 
 
 @dataclass(frozen=True)
 class LogTypes:
-    """How values are read, of all files together."""
+    """How values are read, common to all files."""
 
     time: str | None
     """BIGINT, DOUBLE, TIMESTAMP (microseconds) or TIMESTAMP_NS; None without times."""
     kept: tuple[tuple[str, str], ...]
-    """Kept columns, and their types in a store."""
+    """Names of the kept columns, and their types in a store."""
     markers: tuple[str, ...]
-    """Texts that mean a missing id."""
+    """Texts that mark a missing id."""
 
     def arrow(self) -> dict[str, pa.DataType]:
-        """Return the kept columns and their types in Arrow."""
+        """Return the Arrow types of the kept columns by name."""
         return {name: arrow_type(kind) for name, kind in self.kept}
 
 
@@ -78,7 +78,7 @@ def check_columns(columns: LogColumns, types: LogTypes, *, exact: bool) -> None:
 
     Args:
         columns: the columns.
-        types: what should come out.
+        types: the types that must result.
         exact: whether whole rows are compared (`--dedup exact`).
     """
     lower = [name.lower() for name, _ in columns.types]
@@ -101,7 +101,7 @@ def check_columns(columns: LogColumns, types: LogTypes, *, exact: bool) -> None:
 def canonical(
     frame: DataFrame, columns: LogColumns, types: LogTypes, *, exact: bool, order: Sequence[str]
 ) -> DataFrame:
-    """Return user_id, item_id, [time], [rating], [row_hash], keep_0, ... and the columns of `order`."""
+    """Return the columns user_id, item_id, [time], [rating], [row_hash], keep_0, ..., order_0, ... (from `order`)."""
     selected = [_id(columns, name, types).alias(f"{role}_id") for role, name in columns.ids().items()]
     if columns.time is not None:
         selected.append(_time(columns.time, columns.type_of(columns.time), str(types.time)).alias("time"))
@@ -118,8 +118,8 @@ def canonical(
 
 
 def quoted(name: str) -> Any:
-    """Return the column of exactly this name."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Return the column with exactly this name, whatever characters it contains."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     return F.col("`" + name.replace("`", "``") + "`")
 
@@ -138,7 +138,7 @@ def _id(columns: LogColumns, column: str, types: LogTypes) -> Column:
 
 
 def _time(column: str, kind: str, wanted: str) -> Any:
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     value = quoted(column)
     if kind in INTEGERS or time_type(kind) == TIMESTAMP_NS:
@@ -155,10 +155,10 @@ def _time(column: str, kind: str, wanted: str) -> Any:
 
 
 def _micros(value: Column) -> Column:
-    """Return the microseconds since 1970 of a date or a time without a zone, whatever the session's zone is."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Return the microseconds since 1970 of a date or a time without a zone, independent of the session's time zone."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
-    # Spark's own functions for it take such a time for one of the session's zone, which has hours that do not exist.
+    # Spark's own functions interpret such a time in the session's zone, where some hours do not exist.
     far = F.raise_error(F.lit(f"{TOLD}a time is infinite, or {_MOST_DAYS:,} days or more away from 1970")).cast("int")
     time, days = value.cast("timestamp_ntz"), F.unix_date(value.cast("date"))
     second = (F.extract(F.lit("SECOND"), time) * 1_000_000).cast("bigint")
@@ -168,23 +168,23 @@ def _micros(value: Column) -> Column:
 
 
 def _finite(value: Any) -> Any:
-    """Return a number as a double; null where it is none, or not finite."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Return a number as a double, null if it is null or not finite."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     number = value.cast("double")
     return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
 
 
 def _row_hash(columns: LogColumns) -> Column:
-    """Return a hash of all values: equal for rows that `logs.row_hash` takes for equal."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Return a hash of all values, equal for rows that `ingest.staging.row_hash` treats as equal."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     values, read = [], (columns.user, columns.item, columns.time)
     for name, kind in sorted(columns.types):
         value = quoted(name)
-        if kind in ("FLOAT", "DOUBLE"):  # one zero and one NaN
+        if kind in ("FLOAT", "DOUBLE"):  # so that 0.0 and -0.0, and all NaNs, hash alike
             value = F.when(F.isnan(value), float("nan")).otherwise(value + F.lit(0.0))
         elif kind == "VARCHAR" and name not in read:
             value = F.when(value.rlike(_WHOLE), F.substring_index(value, ".", 1)).otherwise(value)
-        values += [value.isNull(), value]  # Spark leaves null out of a hash: (null, 1) would be (1, null)
+        values += [value.isNull(), value]  # Spark's hash skips null: (null, 1) would equal (1, null)
     return F.xxhash64(*values)

@@ -1,4 +1,4 @@
-"""Parquet files for Spark: which they are, and how they are read, is what the local engine says of them."""
+"""Reads Parquet files with Spark; the local engine finds the files and plans how they are read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SETTINGS = {
     "spark.sql.parquet.binaryAsString": "false",
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
 }
-"""Of the session while a log is read: others would lose rows, or make other values of them."""
+"""Session settings while a log is read; other settings would lose rows or change values."""
 _SLASHES = re.compile(":/+")
 _LOCAL = "Use --engine local."
 _FRAME = "Read it into a DataFrame, and call genpas_cli.spark.augment"
@@ -49,17 +49,17 @@ class LogFiles(NamedTuple):
 
     sources: tuple[SourceFile, ...]
     paths: tuple[Path, ...]
-    """In the order of the log."""
+    """Resolved paths of the files, in the order of the log."""
     columns: tuple[LogColumns, ...]
     """One per file."""
     types: LogTypes
 
 
 def find_files(database: Database, sources: Sequence[str], reading: ReadingOptions, scratch: Path) -> LogFiles:
-    """Return the files that the sources mean.
+    """Find the files of the sources, and plan how they are read.
 
     Raises:
-        UsageError, DataError: there are none, or the Spark engine does not read them as the local one does.
+        UsageError, DataError: there are no files, or the Spark engine cannot read them as the local engine does.
     """
     for source in sources:
         if source == "-" or looks_like_uri(source):
@@ -114,7 +114,7 @@ def _check_times(columns: LogColumns, reader: TimeReader, common: str) -> None:
 
 def _columns(plan: LoadPlan, n: int, *, exact: bool) -> LogColumns:
     log, roles = plan.logs[n], plan.roles[n]
-    # Whole rows are compared with their columns in the path.
+    # `exact` compares whole rows, including columns in the path.
     for column in log.columns if exact else _used(roles):
         if column.in_path:
             raise DataError(
@@ -140,7 +140,7 @@ def _used(roles: Roles) -> list[Column]:
 
 
 def _check_contents(plan: LoadPlan, *, allowed: bool) -> None:
-    """Raise DataError if two files have the same content; only those of equal size are looked into."""
+    """Raise DataError if two files have the same content; only files of equal size are read."""
     by_size = defaultdict(list)
     for log in plan.logs:
         by_size[log.source.path.stat().st_size].append(log)
@@ -156,25 +156,25 @@ def _check_contents(plan: LoadPlan, *, allowed: bool) -> None:
 
 @contextmanager
 def read_alike(spark: SparkSession) -> Iterator[None]:
-    """Have Spark read files as the local engine does, whatever the session is configured to."""
+    """Set the session so that Spark reads files as the local engine does, and restore its settings at the end."""
     before = {name: spark.conf.get(name, None) for name in _SETTINGS}
     for name, value in _SETTINGS.items():
         spark.conf.set(name, value)
     try:
         yield
     finally:
-        with suppress(Exception):  # Spark may have ended
+        with suppress(Exception):  # Spark may have stopped
             for name, earlier in before.items():
                 spark.conf.unset(name) if earlier is None else spark.conf.set(name, earlier)
 
 
 def read_files(spark: SparkSession, files: LogFiles, *, exact: bool) -> DataFrame:
-    """Return the rows of files, as of `canonical`, ordered by their place (`FILE`, `ROW`).
+    """Return the rows of files in the form of `canonical`, with the order columns `FILE` and `ROW`.
 
-    They are read, now and later, within `read_alike`.
+    All actions on the rows must run within `read_alike`, as Spark reads lazily.
 
     Raises:
-        DataError: Spark does not see the very files, or takes a column for something else.
+        DataError: Spark sees other files, or reads a column as another type.
     """
     groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for n, columns in enumerate(files.columns):
@@ -192,10 +192,10 @@ def _kind(columns: LogColumns) -> tuple[Any, ...]:
 
 def _read(spark: SparkSession, files: LogFiles, numbers: list[int], *, exact: bool) -> DataFrame:
     """Return the rows of files that have the same columns."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     wanted = {str(files.paths[n]): n for n in numbers}
-    # Names are not patterns, and directories such as key=value no columns.
+    # Paths must not be read as glob patterns, nor directories such as key=value as columns.
     reader = spark.read.option("__globPaths__", "false").option("recursiveFileLookup", "true")
     frame = reader.parquet(*(f"file://{path}" for path in wanted))
     seen = {unquote(urlsplit(uri).path): uri for uri in frame.inputFiles()}
@@ -203,7 +203,7 @@ def _read(spark: SparkSession, files: LogFiles, numbers: list[int], *, exact: bo
         odd = min(set(seen) ^ set(wanted))
         raise DataError(f"{odd}: Spark reads files of other names than genpas", tip=_LOCAL)
     _check_types(frame, files.columns[numbers[0]], exact=exact)
-    # The two ways in which Spark tells a file's name differ in the slashes after the scheme.
+    # `inputFiles` and `_metadata.file_path` write different numbers of slashes after the scheme.
     places = (F.lit(part) for path, uri in seen.items() for part in (_SLASHES.sub(":/", uri), wanted[path]))
     file = F.regexp_replace(F.col("_metadata.file_path"), _SLASHES.pattern, ":/")
     unknown = F.raise_error(F.concat(F.lit("a file that was not listed: "), file)).cast("int")

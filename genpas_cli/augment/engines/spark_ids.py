@@ -1,4 +1,4 @@
-"""Ids in Spark: their text, which of them are missing, and those that are written as 1 and as 1.0."""
+"""Ids in Spark: their text, missing ids, and ids that are written both as 1 and as 1.0."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 TOLD = "genpas says: "
-"""What an error begins with that an expression raises on a worker for the user to read."""
+"""Prefix of errors that an expression raises on a worker and that are meant for the user."""
 
 _DECIMAL = r"\A(-?[0-9]+)[.]0+\z"
 _EXACT_BELOW = {"FLOAT": 2.0**24, "DOUBLE": 2.0**53}
 _DAYS = ("0001-01-01", "9999-12-31")
-"""First and last day that all write in the same way."""
+"""First and last day whose text is the same in Spark and DuckDB."""
 
 
 def id_text(value: Column, kind: str, where: str, markers: Sequence[str]) -> Column:
-    """Return the text of an id, null where it is missing; a worker raises an error where it has no certain text.
+    """Return the text of an id, null if it is missing; a worker raises an error if the text is ambiguous.
 
     Args:
         value: the column.
-        kind: its type, see `spark_types.is_id`.
-        where: the log and the column, for the message.
-        markers: texts that mean a missing value.
+        kind: DuckDB type of the column, see `spark_types.is_id`.
+        where: the log and the column, for the error message.
+        markers: texts that mark a missing value.
     """
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     text = value.cast("string")
     if kind == "DATE":
@@ -45,14 +45,14 @@ def id_text(value: Column, kind: str, where: str, markers: Sequence[str]) -> Col
 
 
 def _told(words: str) -> Column:
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     return F.raise_error(F.lit(f"{TOLD}{words}")).cast("string")
 
 
 def _is_missing(text: Column, markers: Sequence[str]) -> Column:
-    """Return the condition of `logs.missing.missing_sql`; null for null."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Return the condition of `ingest.columns.missing.missing_sql`; null for null."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     missing, trimmed = text == "", F.btrim(text, F.lit(BLANKS))
     for marker, most in most_bytes(markers).items():
@@ -61,16 +61,16 @@ def _is_missing(text: Column, markers: Sequence[str]) -> Column:
 
 
 def with_integers(rows: DataFrame) -> DataFrame:
-    """Return the rows with `1` for the id `1.0`, and so on."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Return the rows with ids such as `1.0` written as `1`."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     whole = {name: F.regexp_replace(name, _DECIMAL, "$1") for name in ("user_id", "item_id")}
     return rows.withColumns(whole)
 
 
 def check_decimals(rows: DataFrame) -> None:
-    """Raise DataError for ids that the rows have both as `1` and as `1.0`: one user would be two."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Raise DataError if an id occurs both as `1` and as `1.0`, which would make two users of one."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
     kinds = ("user", "item")
     some = rows.agg(*(F.bool_or(F.col(f"{kind}_id").rlike(_DECIMAL)) for kind in kinds)).collect()[0]
@@ -85,10 +85,10 @@ def check_decimals(rows: DataFrame) -> None:
 
 
 def _written_twice(ids: DataFrame) -> tuple[int, str, str] | None:
-    """Return how many ids are written in several ways, and two ways of the shortest one; None if none is."""
-    from pyspark.sql import functions as F  # noqa: N812  # as everybody calls it
+    """Return the number of ids written in several ways, and two spellings of the shortest; None if there are none."""
+    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
 
-    # Of texts that are equal as integers, all but one have a fraction.
+    # Of the texts with the same integer value, at most one has no fraction; ordering by length puts it first.
     way: Any = F.struct(F.length("id").alias("size"), F.col("id"))
     whole = ids.distinct().withColumn("whole", F.regexp_replace("id", _DECIMAL, "$1")).groupBy("whole")
     twice = whole.agg(F.count("id").alias("ways"), F.min(way).alias("one"), F.max(way).alias("other"))

@@ -1,4 +1,4 @@
-"""Spark itself: how a session is started, and what its failures mean. No Java stack trace gets out of here."""
+"""Starts Spark sessions, and turns Spark's failures into genpas errors, without Java stack traces."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _NAMED = re.compile(r"genpas_cli\.runtime\.errors\.(\w+Error): (.*)")
 
 @contextmanager
 def spark_errors() -> Iterator[None]:
-    """Turn what Spark raises, on the driver or after a worker's failure, into errors of ours."""
+    """Turn exceptions that Spark raises, on the driver or after a worker's failure, into genpas errors."""
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
@@ -64,7 +64,7 @@ def spark_errors() -> Iterator[None]:
 
 
 def failure(error: BaseException) -> GenpasError:
-    """Return the error that a failure means: by the words of a worker of ours, a known cause, or its first line."""
+    """Return the genpas error for a failure: a genpas worker's own message, a known cause, or the telling line."""
     text = _text_of(error)
     if TOLD in text:
         return DataError(_sentence(text.partition(TOLD)[2]), tip="Use --engine local, or cast the column to text.")
@@ -81,10 +81,10 @@ def failure(error: BaseException) -> GenpasError:
 
 
 def _text_of(error: BaseException) -> str:
-    """Return all that is known of a failure; where Java has ended, its own words cannot be asked for any more."""
+    """Return the text of a failure, or a substitute if Java has ended and cannot give the text."""
     try:
         return str(error)
-    except Exception:  # noqa: BLE001  # Py4J asks Java for the words
+    except Exception:  # noqa: BLE001  # Py4J asks Java for the text
         return f"Answer from Java side is empty ({type(error).__name__})"
 
 
@@ -104,7 +104,7 @@ def session() -> SparkSession:
 
     if (active := Session.getActiveSession()) is not None:
         return active
-    # The workers must have what the driver has, and `python3` may be another Python.
+    # Spark's default for the workers is `python3`, which may be another Python, without genpas.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
         raise MachineError("Spark does not start: there is no Java", tip=_JAVA)
@@ -123,7 +123,7 @@ def session() -> SparkSession:
 
 @contextmanager
 def _stderr_into(descriptor: int) -> Iterator[None]:
-    """Give processes that are started the file for their stderr: Java keeps it, and logs stack traces there."""
+    """Give child processes this file as stderr: Java keeps it, and logs its stack traces there."""
     with suppress(OSError, ValueError):
         sys.stderr.flush()
     before = os.dup(2)

@@ -1,7 +1,7 @@
-"""What Spark's workers do with their partitions: the local engine's kernels, on Arrow batches of sorted rows.
+"""The tasks of Spark's workers: the local engine's kernels, applied to Arrow batches of sorted rows.
 
 Each task is a frozen dataclass that is pickled to the workers and called there with a partition's batches
-(`mapInArrow`). No worker has a store: the rows of a shard come to it sorted, and are its `SequenceSource`.
+(`mapInArrow`). Workers have no store: the sorted rows of a shard are the `SequenceSource`.
 
 Rows have the columns user_id (text), item (number from 0), [time], row_hash and keep_0, keep_1, ..., as in staging.
 """
@@ -41,8 +41,8 @@ from genpas_cli.store.splits import Evaluated, Split
 Batches = Iterator[pa.RecordBatch]
 
 TASKS = ".tasks"
-"""Directory below the output where tasks make their files, each in one of its own: a task may run twice, at the same
-time too, and what a killed one left must not be taken for its work."""
+"""Directory below the output in which each run of a task has a directory of its own: Spark may run a task twice, even
+at the same time, and files of a killed run must not be taken for finished ones."""
 
 USERS = ".users"
 """Directory below the output for the users of each partition."""
@@ -58,7 +58,7 @@ def _own_directory(output: Path) -> Path:
 
 
 def _partition() -> int:
-    """Return the number of the partition that a task has."""
+    """Return the number of the current task's partition."""
     from pyspark import TaskContext
 
     context = TaskContext.get()
@@ -67,24 +67,24 @@ def _partition() -> int:
 
 
 class _Users:
-    """Gives the users of a partition running numbers, in their order.
+    """Numbers the users of a partition from 0, in order.
 
     Attributes:
-        ids: of those that have passed.
+        ids: ids of the users seen so far.
     """
 
     def __init__(self) -> None:
         self.ids: list[str] = []
 
     def histories(self, batches: Batches) -> Iterator[History]:
-        """Yield the rows by whole users; `History.user` is the running number."""
+        """Yield the rows by whole users; `History.user` is the user's number in the partition."""
         return whole_users(self._numbered(batch) for batch in batches if batch.num_rows)
 
     def _numbered(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         ids = batch.column("user_id").cast(pa.string())
         last = pa.array(self.ids[-1:], pa.string()) if self.ids else pa.nulls(1, pa.string())
         before = pa.concat_arrays([last, ids.slice(0, len(ids) - 1)])
-        opens = pc.fill_null(pc.not_equal(ids, before), True)  # noqa: FBT003  # a value
+        opens = pc.fill_null(pc.not_equal(ids, before), True)  # noqa: FBT003  # a value, not a flag
         number = len(self.ids) - 1 + np.cumsum(opens.to_numpy(zero_copy_only=False))
         self.ids += ids.filter(opens).to_pylist()
         rest = batch.schema.names[1:]
@@ -97,7 +97,7 @@ class _Users:
 
 @dataclass(frozen=True)
 class DropRepeats:
-    """Yields the rows that a dedup rule leaves."""
+    """Yields the rows without the repeats that a dedup rule drops."""
 
     rule: Dedup
 
@@ -114,14 +114,14 @@ class DropRepeats:
 
 @dataclass(frozen=True)
 class CountUsers:
-    """Writes the users of each partition, with the lengths of their sequences, as Parquet; yields what it counted."""
+    """Writes the users of each partition, with the lengths of their sequences, as Parquet; yields counts."""
 
     output: Path
-    """The directory that is being made; the users go below `USERS` there."""
+    """The output directory under construction; the users are written below `USERS`."""
     rule: SplitRule
 
     def __call__(self, batches: Batches) -> Batches:
-        """Run on a partition: one row, its number and the counts as JSON."""
+        """Run on a partition; yield one row: the partition's number, and its counts as JSON."""
         users, ties, (counts, parts) = _Users(), TieCounts(), np.zeros((2, 4), np.int64)
         lengths: list[tuple[Ints, ...]] = []
         low, high, alone = math.inf, -math.inf, 0
@@ -162,7 +162,7 @@ class CountUsers:
 
 
 class Series(NamedTuple):
-    """Runs of users, each one piece of work: those of the shards of a plan, or of the files of sequences."""
+    """Runs of users, one per piece of work: those of the shards of one split, or of the files of sequences."""
 
     first_piece: int
     first: NDArray[np.int64]
@@ -170,10 +170,10 @@ class Series(NamedTuple):
     last: NDArray[np.int64]
     """Last user of each run, inclusive, ascending."""
     train_only: bool
-    """Whether the rows for training are enough."""
+    """Whether the pieces need only training rows."""
 
     def pieces(self, user: Ints) -> tuple[Ints, Ints]:
-        """Return the first piece that each user has a part in, and in how many it has."""
+        """Return the first piece that needs each user, and the number of such pieces, which are consecutive."""
         low = np.searchsorted(self.last, user, side="left")
         high = np.searchsorted(self.first, user, side="right")
         return self.first_piece + low, np.maximum(high - low, 0)
@@ -181,13 +181,13 @@ class Series(NamedTuple):
 
 @dataclass(frozen=True)
 class HandOut:
-    """Yields each row once for every piece of work that needs it.
+    """Yields each row once per piece of work that needs it.
 
-    Columns: piece, user (number from 0), position (from 0), item, code (of its split), keep_0, ...
+    Columns: piece, user (number from 0), position (from 0), item, code (of the split), keep_0, ...
     """
 
     before: tuple[int, ...]
-    """Users before each partition."""
+    """Number of users before each partition."""
     series: tuple[Series, ...]
     rule: SplitRule
 
@@ -218,7 +218,7 @@ class HandOut:
 
 @dataclass(frozen=True)
 class WriteShards:
-    """Writes the shards of each piece, whose rows come one after the other; yields what was written."""
+    """Writes the shards of each piece, whose rows are consecutive; yields the files."""
 
     directory: Path
     pieces: tuple[tuple[Shard, ...], ...]
@@ -226,7 +226,7 @@ class WriteShards:
     evaluated: Evaluated
 
     def __call__(self, batches: Batches) -> Batches:
-        """Run on a partition: a row of `ShardFile` for each shard."""
+        """Run on a partition; yield one row per shard with the fields of `ShardFile`."""
         for piece, rows in _by_piece(batches):
             source = PieceOfSequences(rows, self.pieces[piece][0].users, self.form, self.evaluated)
             for shard in self.pieces[piece]:
@@ -249,11 +249,11 @@ class WriteShards:
 _SHARD_FILES = pa.schema(
     {"path": pa.string(), "split": pa.string(), "rows": pa.int64(), "bytes": pa.int64(), "sha256": pa.string()}
 )
-"""Columns of what `WriteShards` yields: the fields of `ShardFile`."""
+"""Schema of the rows that `WriteShards` yields: the fields of `ShardFile`."""
 
 
 def _by_piece(batches: Batches) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Yield the rows of each piece together."""
+    """Yield the number and all rows of each piece."""
     held: list[pa.RecordBatch] = []
     for batch in batches:
         piece = batch.column("piece").to_numpy()
@@ -273,9 +273,9 @@ class PieceOfSequences(SequenceSource):
     """The sequences of a run of users, in memory.
 
     Args:
-        rows: columns as of `HandOut`, of one piece.
-        users: first and last user of the run, 0-based and inclusive; of some there may be no row.
-        form: the kept columns, and their types.
+        rows: rows of one piece, with the columns of `HandOut`.
+        users: first and last user of the run, 0-based and inclusive; some may have no rows.
+        form: names and types of the kept columns.
         evaluated: which held-out interactions are targets.
     """
 
@@ -303,8 +303,8 @@ class PieceOfSequences(SequenceSource):
         for begin in range(0, len(columns[0]), rows):
             yield Lengths(*(column[begin : begin + rows] for column in columns))
 
-    def user_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:  # noqa: ARG002  # as declared
-        """Return the targets of a split that these users have."""
+    def user_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:  # noqa: ARG002  # in the base class's signature
+        """Return the targets of these users in one split."""
         return possible_targets(split, lengths, self._evaluated)
 
     def spans(
@@ -320,7 +320,7 @@ class PieceOfSequences(SequenceSource):
 
 
 def pieces_of(shards: Sequence[Shard]) -> list[tuple[Shard, ...]]:
-    """Return the shards by the run of users that they need; epochs of the same slice go together."""
+    """Group the shards by the run of users that they need: the epochs of one slice form one piece."""
     pieces: dict[Any, list[Shard]] = {}
     for shard in shards:
         pieces.setdefault((shard.split, shard.users), []).append(shard)

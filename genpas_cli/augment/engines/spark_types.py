@@ -1,4 +1,4 @@
-"""Which types of columns Spark reads as the local engine does, by DuckDB's names for them."""
+"""The column types that Spark reads as the local engine does, by DuckDB's names."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ _TYPES = {
     "TIMESTAMP WITH TIME ZONE": ("timestamp", pa.timestamp("us", "UTC")),
     "TIMESTAMP_NS": ("bigint", pa.timestamp("ns")),
 }  # fmt: skip
-"""Type in Spark and in Arrow by the type in DuckDB; Spark reads nanoseconds as numbers (`spark_files.read_alike`)."""
+"""Spark and Arrow type by DuckDB type; Spark reads nanosecond times as numbers (`spark_files.read_alike`)."""
 
 _DECIMAL = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
 _EXACT_DIGITS = 15
-"""Digits of a decimal number up to which a double holds it exactly, however it is computed."""
+"""Maximum digits of a decimal that every conversion turns into the same double."""
 _WHOLE_DIGITS = 20
-"""Digits of an unsigned integer of 64 bits, which is a decimal number to Spark."""
+"""Digits of an unsigned 64-bit integer, which Spark reads as a decimal."""
 
 
 def types_of(frame: DataFrame) -> dict[str, str]:
-    """Return the types of a DataFrame's columns; one that has no name here keeps Spark's, in capitals."""
+    """Return the DuckDB types of a DataFrame's columns; unknown types keep Spark's name, in capitals."""
     found = {field.name: field.dataType.simpleString() for field in frame.schema}
     return {name: _DUCKDB_TYPES.get(kind, kind.upper()) for name, kind in found.items()}
 
 
 def spark_type(kind: str) -> str | None:
-    """Return as what Spark reads a column of Parquet; None if it does not read it as the local engine does."""
+    """Return the type as which Spark reads a Parquet column; None if the values differ from the local engine's."""
     if kind in _NANOSECONDS:
         return "bigint"
     if match := _DECIMAL.fullmatch(kind):
@@ -52,13 +52,13 @@ def spark_type(kind: str) -> str | None:
 
 
 def arrow_type(kind: str) -> pa.DataType:
-    """Return the type in Arrow of a column that `is_carried`."""
+    """Return the Arrow type of a column type accepted by `is_carried`."""
     match = _DECIMAL.fullmatch(kind)
     return pa.decimal128(int(match[1]), int(match[2])) if match else _TYPES[kind][1]
 
 
 def is_carried(found: str, kind: str) -> bool:
-    """Tell whether Spark gives a kept column of one type the values that the local engine gives it as another."""
+    """Tell whether Spark converts a kept column from type `found` to type `kind` as the local engine does."""
     if found == kind:
         return kind in _TYPES or _DECIMAL.fullmatch(kind) is not None
     if kind == BIGINT:
@@ -69,19 +69,19 @@ def is_carried(found: str, kind: str) -> bool:
 
 
 def is_number(kind: str) -> bool:
-    """Tell whether numbers of a type become the same doubles, however they are converted."""
+    """Tell whether every conversion turns numbers of a type into the same doubles."""
     return kind in INTEGERS or kind in ("FLOAT", "DOUBLE") or _is_short_decimal(kind)
 
 
 def is_id(kind: str) -> bool:
-    """Tell whether Spark writes the values of a type, or its whole numbers, as the local engine does."""
+    """Tell whether Spark gives ids of a type (floats: its whole numbers) the same text as the local engine."""
     match = _DECIMAL.fullmatch(kind)
     known = ("UBIGINT", "FLOAT", "DOUBLE", "BOOLEAN", "DATE", "VARCHAR")
     return kind in INTEGERS or kind in known or (match is not None and match[2] == "0")
 
 
 def time_type(kind: str) -> str | None:
-    """Return the type that times of this type have in a store; None if Spark does not read them."""
+    """Return the type in a store of times of this type; None if Spark does not read them."""
     if kind in ("FLOAT", "DOUBLE") or _is_short_decimal(kind):
         return DOUBLE
     match = _DECIMAL.fullmatch(kind)

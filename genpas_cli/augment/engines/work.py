@@ -1,7 +1,4 @@
-"""The shards of a job, and one shard's pairs as a pure function of the sequences and the plan.
-
-A shard is drawn, read, permuted and gathered.
-"""
+"""The shards of a job, and the pairs of one shard as a pure function of the sequences and the plan."""
 
 from __future__ import annotations
 
@@ -36,22 +33,22 @@ _ALL = slice(None)
 
 _USERS_A_FILE = 1 << 20
 _INTERACTIONS_A_GROUP = 1 << 18
-"""Of a file of sequences: about what a reader of a shard reads more than it needs."""
+"""Interactions per row group of a file of sequences: about the number that a reader of one shard reads in vain."""
 
 
 @dataclass(frozen=True)
 class PairForm:
-    """What a pair looks like, whatever was drawn."""
+    """The form in which pairs are written."""
 
     schema: pa.Schema
     kept: tuple[str, ...]
     """Names of the kept columns that pairs carry."""
     max_input: int | None
-    """Inputs are cut to their most recent so many items; None keeps all."""
+    """Maximum number of most recent items of an input; None: no limit."""
     order: Order
-    """Order of the training rows inside a shard."""
+    """Order of the training rows in a shard."""
     as_cuts: bool
-    """Shards hold where pairs are cut, and the sequences stand beside them once; else shards hold the pairs."""
+    """Whether shards hold only positions (cuts), with the sequences in separate files; else shards hold the items."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class SplitPlan:
 
 
 class PairShard(NamedTuple):
-    """A file of pairs to write, of one split and epoch: the unit of work."""
+    """A file of pairs of one split and epoch: the unit of work."""
 
     plan: SplitPlan
     epoch: int
@@ -72,17 +69,17 @@ class PairShard(NamedTuple):
 
     @property
     def split(self) -> Split:
-        """Which pairs."""
+        """Split of the pairs."""
         return self.plan.split
 
     @property
     def users(self) -> tuple[int, int]:
-        """First and last user that it needs, 0-based and inclusive."""
+        """First and last user that the shard needs, 0-based and inclusive."""
         return self.slice.first_user, self.slice.last_user
 
     @property
     def rows(self) -> int:
-        """Pairs in it; of an independent draw, about."""
+        """Number of pairs; approximate for an independent draw."""
         return self.slice.stop - self.slice.start
 
     @property
@@ -97,16 +94,17 @@ class PairShard(NamedTuple):
         return cut_schema() if form.as_cuts else form.schema
 
     def batches(self, source: SequenceSource, form: PairForm) -> Iterator[pa.RecordBatch]:
-        """Yield its rows, a row group a batch."""
+        """Yield the rows, one batch per row group."""
         return shard_batches(source, self.plan, self.slice, self.epoch, form)
 
 
 class SequenceShard(NamedTuple):
-    """A file of sequences beside cuts to write, of a run of users."""
+    """A file with the sequences of a run of users, for pairs in the form `cuts`."""
 
     number: int
     """From 0."""
     of: int
+    """Number of such files."""
     first_user: int
     """0-based."""
     last_user: int
@@ -114,17 +112,17 @@ class SequenceShard(NamedTuple):
 
     @property
     def split(self) -> None:
-        """None: these are no pairs."""
+        """None: the file holds no pairs."""
         return
 
     @property
     def users(self) -> tuple[int, int]:
-        """First and last user that it needs, 0-based and inclusive."""
+        """First and last user, 0-based and inclusive."""
         return self.first_user, self.last_user
 
     @property
     def rows(self) -> int:
-        """Users in it."""
+        """Number of users."""
         return self.last_user - self.first_user + 1
 
     @property
@@ -137,7 +135,7 @@ class SequenceShard(NamedTuple):
         return sequence_schema({name: form.schema.field(f"target_{name}").type for name in form.kept})
 
     def batches(self, source: SequenceSource, form: PairForm) -> Iterator[pa.RecordBatch]:
-        """Yield its rows, a row group a batch."""
+        """Yield the rows, one batch per row group."""
         schema, first, last = self.schema(form), self.first_user, self.last_user
         runs = source.runs("test", _INTERACTIONS_A_GROUP, kept=form.kept, first=first, last=last)
         for lengths, sequences in runs:
@@ -148,26 +146,26 @@ Shard = PairShard | SequenceShard
 
 
 class Part(NamedTuple):
-    """Which shards of a job are made here: those of one of several machines."""
+    """One part of a job that is split over several machines."""
 
     number: int
     """From 1."""
     of: int
-    """How many parts there are."""
+    """Number of parts."""
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
 
 
 def shards_of(plans: Iterable[SplitPlan], part: Part | None, *, users_beside: int) -> list[Shard]:
-    """Return what there is to write, in its order; or what one part has to, a run of it.
+    """Return all shards in order, or those of one part.
 
-    A run: neighbouring shards read neighbouring users.
+    A part is a run of consecutive shards, because neighbouring shards read neighbouring users.
 
     Args:
-        plans: of each split.
-        part: which part; None for all.
-        users_beside: users whose sequences are to stand beside the pairs; 0 where pairs need none.
+        plans: the plan of each split.
+        part: the part; None for all shards.
+        users_beside: number of users whose sequences are written in separate files; 0 if pairs hold their items.
     """
     count = -(-users_beside // _USERS_A_FILE)
     shards: list[Shard] = [
@@ -188,21 +186,21 @@ def shards_of(plans: Iterable[SplitPlan], part: Part | None, *, users_beside: in
 def pair_form(
     store: Store, kept: tuple[str, ...], max_input: int | None, order: Order, *, as_cuts: bool = False
 ) -> PairForm:
-    """Return the form of pairs with these kept columns of the store, in the types it stores them in."""
+    """Return the form of pairs with these kept columns, in their types in the store."""
     types = store.column_types()
     return PairForm(pair_schema({name: types[name] for name in kept}), kept, max_input, order, as_cuts)
 
 
-def shard_batches(  # what is drawn, of what, in which form; and a part of it
+def shard_batches(
     source: SequenceSource, plan: SplitPlan, part: Slice, epoch: int, form: PairForm, *, rows: slice = _ALL
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the pairs of one shard, or those of its `rows`, in the form wanted, a row group a batch."""
+    """Yield the pairs of one shard, or only its `rows`, one batch per row group."""
     chunks = list(source.lengths(part.first_user, part.last_user, USERS_A_CHUNK))
     lengths = Lengths(*(np.concatenate(column) for column in zip(*chunks, strict=True)))
     streams = shard_streams(plan.sampling.seed, epoch, part.index)
     targets = source.user_targets(plan.split, part.first_user, lengths)
     counts = np.split(targets.counts, np.cumsum([len(chunk.total) for chunk in chunks])[:-1])
-    # A held-out target is enumerated like a training one; its input is all before it.
+    # Held-out targets are enumerated by Multi-Target: the input is everything before the target.
     cuts = draw_shard(
         plan.sampling, part, epoch, counts, streams,
         lambda user, number: targets.position(user - part.first_user, number),
@@ -215,6 +213,6 @@ def shard_batches(  # what is drawn, of what, in which form; and a part of it
     spans = needed_spans(cuts, form.max_input)
     read = lengths.train if is_train else lengths.total
     sequences = source.spans(part.first_user, read, spans, list(form.kept), train_only=is_train)
-    # The cuts are permuted before anything is gathered: permuting gathered rows takes 25 times as long.
+    # Cuts are permuted before gathering, because permuting gathered rows takes 25 times as long.
     located = locate(cuts, sequences).take(order).take(rows)
     yield from gather(located, sequences, form.schema, max_input=form.max_input, batch_rows=ROW_GROUP_ROWS)

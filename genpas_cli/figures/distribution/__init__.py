@@ -1,1 +1,1 @@
-"""What a choice of kernels does to the training pairs, computed from the formulas: no pair is drawn (NumPy only)."""
+"""The distribution of training pairs under a choice of kernels, computed from the formulas without drawing (NumPy)."""

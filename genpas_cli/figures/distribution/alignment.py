@@ -9,9 +9,9 @@ sums over the possible training targets (s, k):
 
     Σ_y' E_{x' | y'} φ(y', x') = Σ_{s,k} p(s, k) / p(s_k) · Σ_d R(d) φ(s_k, s_{k−d})
 
-where d runs over the distances at which an item stands for the last time before k, and R(d) = Σ_{ℓ≥d} P(ℓ | k) b(u(ℓ))
-is the weight of an item that is in the input if the input is at least d long: P(ℓ | k) is the chance of ℓ items in the
-window, u(ℓ) how many of these are different. γ enters through P(ℓ | k) alone, so R serves all α and β.
+where d runs over the distances from k to each item's last occurrence before k, and R(d) = Σ_{ℓ≥d} P(ℓ | k) b(u(ℓ)) is
+the weight of an item that is in the input only if this has at least d items: P(ℓ | k) is the probability of ℓ items in
+the window, u(ℓ) the number of distinct ones. γ enters only through P(ℓ | k), so R is the same for all α and β.
 """  # noqa: D205  # one sentence
 
 from __future__ import annotations
@@ -35,55 +35,55 @@ from genpas_cli.figures.distribution.similarity import Similarity
 from genpas_cli.sampling.kernels import Floats, Ints
 
 OCCURS = 0.5
-"""A target occurs in training if its expected number of pairs is at least this; p > 0 alone would include any tail."""
+"""A target occurs in training if its expected number of pairs is at least this; p > 0 would include the whole tail."""
 
 _ROUNDING = 1e-12
 
 
 class TrainedTargets(NamedTuple):
-    """How often each target is trained on."""
+    """One distribution of training targets."""
 
     p: Floats
-    """float64 (items + 1,), mass of each target: what the weights of its pairs add up to."""
+    """float64 (items + 1,), mass of each target: the sum of the weights of its pairs."""
     pairs: float
-    """Number of pairs N; a target occurs where N p is at least `OCCURS`."""
+    """Number of pairs N; a target occurs if N p is at least `OCCURS`."""
 
     def common(self, held_out: Ints) -> NDArray[np.bool_]:
-        """Return bool (items + 1,): targets that occur, and of which pairs are held out."""
+        """Return bool (items + 1,): targets that occur in training and have held-out pairs."""
         return (self.p * self.pairs >= OCCURS) & (held_out > 0)
 
 
 class TrainingPart(NamedTuple):
-    """Some training targets."""
+    """A part of the training targets."""
 
     target: NDArray[np.int32]
     inputs: LastItems
-    """Before them."""
+    """The last items before the targets."""
     lengths: Sequence[Floats]
-    """By input kernel: chances of the lengths 1.. in the window, (targets, window)."""
+    """Per input kernel: probabilities of the lengths 1..window, float64 (targets, window)."""
     weights: Iterable[tuple[int, Floats]]
-    """Which distribution, and p(s, k) of each target in it, or 1/N of each drawn pair."""
+    """Index of a distribution, and the weight of each target: p(s, k), or 1/N for each existing pair."""
 
 
 class InputSource(Protocol):
-    """Where inputs come from. Both methods are called more than once."""
+    """A source of inputs. Both methods are called more than once."""
 
     def held_out(self, stage: str) -> Iterator[InputItems]:
-        """Yield the items of all held-out inputs, in parts; `stage` says what for."""
+        """Yield the items of all held-out inputs, in parts; `stage` names the step for the progress."""
         ...
 
     def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
-        """Yield the training targets of a group, in parts, and their weights in this order of the distributions."""
+        """Yield the training targets of a group, in parts, with weights in this order of the distributions."""
         ...
 
 
 class TrainingInputs:
-    """Training targets with the inputs before them: what all strategies share.
+    """Training targets with the items before them: the part of the computation that all strategies share.
 
     Args:
         held_out: the held-out pairs.
         target: int32 (n,), training targets.
-        inputs: the last items before them.
+        inputs: the last items before the targets.
         similarity: how inputs are compared.
     """
 
@@ -96,29 +96,29 @@ class TrainingInputs:
         self._same = held_out.of_target(target, inputs.item)
 
     def weighted(self, length_pmf: Floats) -> WeightedInputs:
-        """Return the weights of the items of inputs whose length in the window has these chances, (n, window)."""
+        """Return the item weights under one input kernel, given its length probabilities, float64 (n, window)."""
         weight = np.cumsum((length_pmf * self._by_size)[:, ::-1], axis=1)[:, ::-1]
         return WeightedInputs(weight, self._item, np.einsum("nd,nd->n", weight, self._same))
 
 
 class WeightedInputs:
-    """The inputs of one input kernel.
+    """The weighted inputs of one input kernel.
 
     Args:
-        weight: R(d), (targets, window); of no meaning where no item stands.
-        item: items at these distances, likewise.
-        same: see below.
+        weight: R(d), float64 (targets, window); meaningless where `item` is 0.
+        item: int32 (targets, window), the items at these distances.
+        same: see the attribute `same`.
     """
 
     def __init__(self, weight: Floats, item: NDArray[np.int32], same: Floats) -> None:
         self._weight, self._item, self.same = weight, item, same
-        """(targets,): Σ_d R(d) φ with the held-out inputs of the same target, summed over its held-out pairs."""
+        """float64 (targets,): Σ_d R(d) φ with held-out inputs of the same target, summed over its held-out pairs."""
         self._last: tuple[Floats, Floats] | None = None
 
     def beside(self, mean: Floats) -> Floats:
-        """Return (targets,): Σ_d R(d) φ with the mean held-out input of all common targets.
+        """Return float64 (targets,): Σ_d R(d) φ with the mean held-out input of all common targets.
 
-        Distributions that have their common targets in common ask for the same again.
+        The last result is cached, because distributions with the same common targets pass the same `mean`.
         """
         if self._last is None or self._last[0] is not mean:
             self._last = mean, np.einsum("nd,nd->n", self._weight, mean[self._item])
@@ -127,28 +127,28 @@ class WeightedInputs:
 
 @dataclass(frozen=True)
 class Alignment:
-    """A, D and their ratio; None where no held-out target occurs in training, or no two targets differ."""
+    """A and D; None if no held-out target occurs in training (D: if fewer than two do)."""
 
     alignment: float | None
     discrimination: float | None
 
     @property
     def ratio(self) -> float | None:
-        """Return A / D."""
+        """Return A / D; None if either is None or D is 0."""
         if self.alignment is None or not self.discrimination:
             return None
         return self.alignment / self.discrimination
 
 
 class AlignmentSums:
-    """A and D of one target distribution, for several input kernels, added up over parts of the training targets.
+    """Accumulates A and D of one target distribution, for several input kernels, over parts of the training targets.
 
     Args:
-        p: float64 (items + 1,), mass of each target: what the weights of its pairs add up to.
-        common: bool (items + 1,), its common targets.
+        p: float64 (items + 1,), mass of each target: the sum of the weights of its pairs.
+        common: bool (items + 1,), the common targets.
         held_out: int64 (items + 1,), held-out pairs of each target.
         mean: float64 (items + 1,), the mean held-out input over the common targets.
-        kernels: how many input kernels there are.
+        kernels: number of input kernels.
     """
 
     def __init__(self, p: Floats, common: NDArray[np.bool_], held_out: Ints, mean: Floats, kernels: int) -> None:
@@ -163,9 +163,9 @@ class AlignmentSums:
         """Add training targets.
 
         Args:
-            target: their items.
-            weight: p(s, k) or 1/N of each.
-            weighted: what each input kernel makes of their inputs.
+            target: int32 (n,), the items of the targets.
+            weight: float64 (n,), p(s, k) or 1/N of each target.
+            weighted: the weighted inputs, per input kernel.
             again: True from the second chunk of a group on; sums that do not depend on the chunk are left alone.
         """
         v = np.divide(weight, self._p[target], out=np.zeros(len(target)), where=self._common[target])
@@ -179,7 +179,7 @@ class AlignmentSums:
     def results(self) -> list[Alignment]:
         """Return A and D for each input kernel."""
         others = self._all - self._own
-        # What rounding leaves of nothing is nothing: A / D is missing then, and not 10^16 of either sign.
+        # Rounding errors are set to 0, so that A / D is missing instead of about ±10^16.
         others[others <= _ROUNDING * self._all] = 0.0
         return [
             Alignment(same / self._pairs if self._pairs else None, other / self._different if self._different else None)
@@ -191,13 +191,13 @@ def alignments(  # all but two by keyword
     source: InputSource, trained: Sequence[TrainedTargets], *, held_out: Ints, kernels: int, similarity: Similarity,
     memory: int,
 ) -> list[list[Alignment]]:  # fmt: skip
-    """Return A and D of target distributions (first index) with input kernels (second).
+    """Return A and D of target distributions (first index) with input kernels (second index).
 
     Args:
-        source: of the inputs.
-        trained: the distributions.
+        source: the source of inputs.
+        trained: the target distributions.
         held_out: int64 (items + 1,), held-out pairs of each target.
-        kernels: how many input kernels there are.
+        kernels: number of input kernels.
         similarity: how inputs are compared.
         memory: bytes for held-out inputs.
     """
@@ -209,7 +209,7 @@ def alignments(  # all but two by keyword
         AlignmentSums(each.p, targets, held_out, means.of(targets), kernels)
         for each, targets in zip(trained, common, strict=True)
     ]
-    # Distributions whose common targets are the same share what is computed with their mean, one after the other.
+    # Distributions with the same common targets follow each other, so that `WeightedInputs.beside` uses its cache.
     order = sorted(range(len(trained)), key=lambda number: id(sums[number].mean))
     groups = target_groups(held_out, similarity.window, memory)
     for number, group in enumerate(groups, 1):

@@ -1,9 +1,9 @@
-"""Figures of one or two distributions over items, and the formulas by which figures of targets use them.
+"""Divergences and other figures of distributions over items, and the formulas that figures of targets use.
 
-A figure of targets is computed of p itself, and in expectation of N independently drawn pairs. Most are sums over
-items; the expectation of such a sum is exact, so that one function of an item's share serves both.
+A figure of targets is computed for the exact p, and as an expectation over N independently drawn pairs. Most figures
+are sums over items, whose expectation is exact, so that one function of an item's share serves both.
 
-Arrays are float64 by item; logarithms are natural. Items that neither distribution holds add nothing to any figure.
+Arrays are float64 by item; logarithms are natural. Items that are in neither distribution add nothing to any figure.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ EPSILON = 1e-10
 DECILES = 10
 
 NOISE = 1e-12
-"""Sums over millions of items are exact to about so much: what is nearer to 0 is 0."""
+"""Sums over millions of items have about this rounding error: values nearer to 0 count as 0."""
 
 
 def without_noise(figure: float) -> float:
-    """Return a figure, and 0 where it differs from 0 by rounding alone."""
+    """Return the figure, or 0 if it differs from 0 only by rounding."""
     return 0.0 if abs(figure) < NOISE else figure
 
 
 def kl_divergence(p: Floats, q: Floats, epsilon: float = EPSILON) -> float:
     """Return KL(p ‖ q) = Σ (p + ε) ln((p + ε) / (q + ε)), in nats: 0 if equal; not renormalised.
 
-    With ε = 0 it is infinite where q lacks an item of p.
+    With ε = 0 it is infinite if q is 0 for an item of p.
     """
     p, q = p + epsilon, q + epsilon
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -45,7 +45,7 @@ def kl_divergence(p: Floats, q: Floats, epsilon: float = EPSILON) -> float:
 
 
 def js_terms(p: Floats, q: Floats) -> Floats:
-    """Return what each item adds to the Jensen–Shannon divergence ½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q)/2: 0..ln 2."""
+    """Return each item's term of the Jensen–Shannon divergence ½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q)/2: 0..ln 2."""
     middle = (p + q) / 2
     return (_relative(p, middle) + _relative(q, middle)) / 2
 
@@ -56,7 +56,7 @@ def _relative(p: Floats, q: Floats) -> Floats:
 
 
 def tv_terms(p: Floats, q: Floats) -> Floats:
-    """Return what each item adds to the total variation ½ Σ |p − q|: 0..1, the mass that would have to move."""
+    """Return each item's term of the total variation ½ Σ |p − q|: 0..1, the mass that would have to move."""
     return np.abs(p - q) / 2
 
 
@@ -72,9 +72,7 @@ def entropy_terms(p: Floats) -> Floats:
 
 
 def gini(p: Floats) -> float:
-    """Return the Gini coefficient Σ_i Σ_j |p_i − p_j| / (2 n Σ p): 0 where all items are alike, towards 1 where one
-    item has everything.
-    """  # noqa: D205  # one sentence
+    """Return the Gini coefficient Σ_i Σ_j |p_i − p_j| / (2 n Σ p): 0 if all are equal, near 1 if one item has all."""
     ordered = np.sort(p)
     n = len(p)
     rank = np.arange(1, n + 1)
@@ -82,11 +80,11 @@ def gini(p: Floats) -> float:
 
 
 def popularity_deciles(p: Floats, popularity: Ints) -> list[float]:
-    """Return the mass of p on each tenth of the items, the most popular tenth first; equal counts by number.
+    """Return the mass of p on each tenth of the items, the most popular first; equal counts in the order of items.
 
     Args:
-        p: by item.
-        popularity: training interactions by item.
+        p: float64 by item.
+        popularity: int64 by item, training interactions.
     """
     by_popularity = p[np.argsort(-popularity, kind="stable")]
     return [float(part.sum()) for part in np.array_split(by_popularity, DECILES)]
@@ -94,14 +92,14 @@ def popularity_deciles(p: Floats, popularity: Ints) -> list[float]:
 
 @dataclass(frozen=True)
 class References:
-    """What a training distribution is held against; arrays float64 (items + 1,) by item number."""
+    """The distributions with which a training distribution is compared; float64 (items + 1,) by item number."""
 
     test: Floats | None
     """Distribution of the test targets; None if there are none."""
     validation: Floats | None
     """Distribution of the validation targets; None if there are none."""
     occurs: NDArray[np.bool_]
-    """Items that occur anywhere in the data: what coverage and Gini are taken over."""
+    """bool (items + 1,): items that occur anywhere in the data; coverage and Gini are computed over them."""
     epsilon: float = EPSILON
     """Added to every probability in a KL divergence."""
 
@@ -110,7 +108,7 @@ class References:
         return getattr(self, split) is not None
 
     def held_out(self, split: HeldOut) -> Floats:
-        """Return the distribution of a split's targets, where there are any."""
+        """Return the distribution of a split's targets; the split must have targets."""
         q = self.test if split == "test" else self.validation
         assert q is not None, "formulas that need a split are left out without its targets"
         return q
@@ -118,12 +116,12 @@ class References:
 
 @dataclass(frozen=True)
 class DrawnShares:
-    """Shares of the pairs that some items may have in a draw."""
+    """The possible shares of some items among N drawn pairs."""
 
     item: Ints
-    """(n, 1)"""
+    """int64 (n, 1), item numbers."""
     share: Floats
-    """(n, width): possible counts of the item, divided by N."""
+    """float64 (n, width): possible counts of the item, divided by N."""
     references: References
 
     @cached_property
@@ -133,7 +131,7 @@ class DrawnShares:
             return np.log(self.share + self.references.epsilon)
 
     def held_out(self, split: HeldOut) -> Floats:
-        """Return float64 (n, 1): the items' shares of a split's targets."""
+        """Return float64 (n, 1): the items' shares of the targets of a split."""
         return self.references.held_out(split)[self.item]
 
 
@@ -142,20 +140,20 @@ class TargetFormula:
     """The formula of one figure of a target distribution."""
 
     exact: Callable[[Floats, References], float]
-    """Of p."""
+    """Computes the figure from p."""
     against: HeldOut | None = None
-    """The split whose targets p is compared with: without targets there is no figure."""
+    """The split with whose targets p is compared; without targets the figure is None."""
     terms: Callable[[DrawnShares], Floats] | None = None
-    """What an item adds to the sum, given its share of a draw, if the figure is made of a sum over items."""
+    """Each item's term, given its share of a draw; None if the figure is not a function of a sum over items."""
     expected: Callable[[float, Any], float] = lambda total, _: total
-    """The figure of N independent pairs, given the expectation of the sum and the `finite.IndependentSums` it is of."""
+    """Computes the figure of N independent pairs from the expected sum and its `finite.IndependentSums`."""
 
     def has(self, references: References) -> bool:
         """Tell whether the figure can be computed."""
         return self.against is None or references.has(self.against)
 
     def __call__(self, of: Any) -> float | None:
-        """Return the figure of what has a distribution `p` and `references`."""
+        """Return the figure of an object with attributes `p` and `references`; None if it cannot be computed."""
         return self.exact(of.p, of.references) if self.has(of.references) else None
 
 
@@ -165,9 +163,9 @@ def item_sum(
     """Return the formula of a sum over items.
 
     Args:
-        terms: of the items' shares of the training targets and, if `against` is given, of those of that split.
+        terms: takes the items' shares of the training targets and, if `against` is given, of that split's targets.
         against: see `TargetFormula`.
-        finish: makes the figure of the sum.
+        finish: computes the figure from the sum.
     """
 
     def exact(p: Floats, references: References) -> float:

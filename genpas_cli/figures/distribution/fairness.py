@@ -1,10 +1,10 @@
-"""Are these pairs a fair draw of that strategy? Tests of the three steps on the cuts that shards hold.
+"""Tests whether existing pairs are a fair draw of a strategy, by the cuts that shards hold.
 
-Independent draws: each step is turned into a level that is uniform on [0, 1) if the strategy is as stated (the cdf
-below the outcome, plus a random part of its probability), and a chi-square test compares the levels with uniform ones.
-Balanced draws: every (s, k) must come the floor or the ceiling of N p(s, k) times, N times in all; starts are tested
-as above.
-Enumerations: every pair exactly once.
+Independent draws: each step's outcome is mapped to a level that is uniform on [0, 1) under the stated strategy (the
+cdf below the outcome, plus a random part of its probability), and a chi-square test checks that levels are uniform.
+Balanced draws: every (s, k) must occur the floor or the ceiling of N p(s, k) times, N times in total; starts are
+tested as above.
+Enumerations: every pair must occur exactly once.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.sequences import longest_run, ranges
 
 BINS = 100
-"""Of the chi-square tests, at most: as many as expect `LEAST_LEVELS` each."""
+"""Maximum number of bins of the chi-square tests; each must expect at least `LEAST_LEVELS` levels."""
 
 LEAST_LEVELS = 100
-"""With fewer levels a bin, whole numbers make the far tail heavier than that of the chi-square: of two pairs, one draw
-in a hundred would be rejected; of a hundred, 17 times as many as should be. From 50 on it is not so."""
+"""Minimum expected levels per bin. With fewer than 50, counts are so coarse that the statistic's far tail is heavier
+than the chi-square's: 1 in 100 draws of two pairs would be rejected, and 17 times too many draws of 100 pairs."""
 
 FALSE_ALARM = 1e-6
-"""A fair draw fails one of the tests with less than this chance."""
+"""Upper bound on the probability that a fair draw fails any of the tests."""
 
 _ROUNDING = 1e-11
-"""Of N p, relative. Where N p is a whole number, a count beside it must not pass for its floor or ceiling. No more
-than that: a count of 1 where N p is 10^-8 is a ceiling, and of many such cells a fair draw has some."""
+"""Relative rounding error of N p. If N p is whole, the neighbouring counts must not pass as its floor or ceiling. A
+larger value would reject fair draws: a count of 1 is the ceiling of N p = 10^-8."""
 
 
 _USER_BYTES, _COUNT_BYTES = 12, 4
-"""Of a user: how many targets there are, and where its counts begin; of a count, of a pair or an (s, k)."""
+"""Bytes per user (its number of targets and the offset of its counts), and per count of a pair or an (s, k)."""
 
 _USERS_AT_ONCE = 1 << 16
 
@@ -52,34 +52,34 @@ class StepTest:
     test: str
     """`chi-square`, `floor or ceiling`, or `each once`."""
     statistic: float
-    """Chi-square with 99 degrees of freedom, fewer for less than 10,000 pairs; for exact tests, cells or pairs that are
-    wrong, or missing."""
+    """Chi-square with 99 degrees of freedom (fewer for less than 10,000 pairs); for exact tests, the number of wrong or
+    missing cells or pairs."""
     p_value: float
-    """Chance of a statistic so large if the draw is fair; exact tests have 1 or 0."""
+    """Probability of a statistic at least this large if the draw is fair; 1 or 0 for exact tests."""
 
 
 @dataclass
 class LevelTest:
-    """Levels of one step, counted in equal bins."""
+    """The levels of one step, counted in equal bins."""
 
     counts: Ints = field(default_factory=lambda: np.zeros(BINS, np.int64))
     impossible: int = 0
-    """Outcomes of probability 0."""
+    """Number of outcomes whose probability is 0."""
 
     def add(self, below: Floats, probability: Floats, part: Floats) -> None:
         """Add outcomes.
 
         Args:
-            below: probability of all outcomes before each one.
-            probability: of each outcome.
-            part: uniform on [0, 1).
+            below: total probability of the outcomes before each one.
+            probability: probability of each outcome.
+            part: random numbers, uniform on [0, 1).
         """
         self.impossible += int((probability <= 0).sum())
         level = np.clip(below + part * probability, 0, 1)
         self.counts += np.bincount(np.minimum((level * BINS).astype(np.int64), BINS - 1), minlength=BINS)
 
     def result(self, step: str) -> StepTest:
-        """Return the chi-square test against uniform levels; of less than 200 levels nothing can be told."""
+        """Return the chi-square test against uniform levels; below 200 levels only impossible outcomes are rejected."""
         total = int(self.counts.sum())
         bins = max((n for n in range(1, BINS + 1) if BINS % n == 0 and n * LEAST_LEVELS <= total), default=1)
         counts, expected = self.counts.reshape(bins, -1).sum(axis=1), total / bins
@@ -89,10 +89,11 @@ class LevelTest:
 
 
 def chi_square_tail(statistic: float, degrees: int) -> float:
-    """Return P(χ² ≥ statistic), by the cube root of Wilson and Hilferty.
+    """Return P(χ² ≥ statistic) by the Wilson–Hilferty cube-root approximation.
 
-    Right to about 2% at 99 degrees down to 10^-4; too large beyond, by 7% at 10^-6 and 10% at 10^-7. With fewer degrees
-    it is too large by more (at 19: 31% at 10^-6), so that a test rejects a little too rarely, never too often.
+    At 99 degrees of freedom the relative error is about 2% down to 10^-4; below, the result is too large, by 7% at
+    10^-6 and 10% at 10^-7. With fewer degrees the excess grows (at 19: 31% at 10^-6), so that a test rejects slightly
+    too rarely, never too often.
     """
     spread = 2 / (9 * degrees)
     return math.erfc((math.cbrt(statistic / degrees) - 1 + spread) / math.sqrt(2 * spread)) / 2
@@ -102,24 +103,24 @@ class DrawnCuts(NamedTuple):
     """Some cuts of a draw: int64 arrays."""
 
     user: Ints
-    """From 0."""
+    """User number, from 0."""
     start: Ints
     """Input start j, from 1."""
     target: Ints
     """Target position k, from 1."""
     number: Ints | None = None
-    """Which of its user's targets it is, i from 1, and 0 for none; by default k − 1."""
+    """Target number i within the user, from 1, or 0 if the position is not a target; None: k − 1."""
 
 
 class FairDraw:
     """Collects the cuts of a draw, epoch by epoch.
 
     Args:
-        strategy: what the pairs should have been drawn by.
+        strategy: the stated strategy.
         draw: `balanced`, `independent` or `enumerated`.
-        pairs: pairs of an epoch.
-        targets: int32, number of possible targets m = |s| − 1 of every user.
-        memory: bytes to take; where they do not do for all counts, a part of the users is counted at a time.
+        pairs: pairs per epoch.
+        targets: int32, number of possible targets m of every user.
+        memory: memory limit in bytes; if it does not hold all counts, the users are counted in several passes.
     """
 
     def __init__(self, strategy: Strategy, draw: str, pairs: int, targets: NDArray[np.int32], memory: int) -> None:
@@ -140,12 +141,12 @@ class FairDraw:
 
     @staticmethod
     def least_memory(strategy: Strategy, draw: str, targets: NDArray[np.int32]) -> int:
-        """Return the bytes that a test needs: those of all users, and of the counts of the user with most."""
+        """Return the bytes that a test needs at least: for all users, and for the counts of the largest user."""
         most = 0 if draw == "independent" else int(_cells(strategy, draw, targets).max(initial=0))
         return _USER_BYTES * len(targets) + _COUNT_BYTES * most
 
     def add_epoch(self, cuts: Callable[[], Iterable[DrawnCuts]]) -> None:
-        """Add all cuts of an epoch; they are gone through once for each part of the users."""
+        """Add all cuts of an epoch; `cuts` is called once per part of the users."""
         counted = 0
         for users in self._parts:
             counts = self._no_counts(users)
@@ -203,7 +204,7 @@ class FairDraw:
         np.add.at(counts, self._cell_edges[user[listed]] - self._cell_edges[users.start] + rank[listed], 1)
 
     def _unbalanced(self, users: range, counts: NDArray[np.uint32]) -> int:
-        """Return how many (s, k) are not there the floor or the ceiling of N p(s, k) times."""
+        """Return the number of (s, k) whose count is neither the floor nor the ceiling of N p(s, k)."""
         wrong, kernel = 0, self._strategy.target
         for begin in range(users.start, users.stop, _USERS_AT_ONCE):
             m = self._targets[begin : min(begin + _USERS_AT_ONCE, users.stop)].astype(np.int64)
@@ -215,7 +216,7 @@ class FairDraw:
         return wrong
 
     def result(self) -> list[StepTest]:
-        """Return the tests that this kind of draw allows."""
+        """Return the tests for this kind of draw."""
         exact = float(self._wrong), float(self._wrong == 0)
         if self._draw == "enumerated":
             return [StepTest("pairs", "each once", *exact)]
@@ -226,17 +227,17 @@ class FairDraw:
 
 
 def is_fair(tests: list[StepTest]) -> bool:
-    """Tell whether no test rejects the draw; together they reject a fair one with a chance below `FALSE_ALARM`."""
+    """Tell whether no test rejects the draw; a fair draw is rejected with a probability below `FALSE_ALARM`."""
     return all(test.p_value > FALSE_ALARM / len(tests) for test in tests)
 
 
 def _edges(counts: NDArray[np.int32] | Ints) -> Ints:
-    """Return running sums, beginning with 0."""
+    """Return the running sums, starting with 0."""
     return np.concatenate((np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)))
 
 
 def _cells(strategy: Strategy, draw: str, targets: NDArray[np.int32]) -> NDArray[np.int32] | Ints:
-    """Return what is counted of every user: pairs of an enumeration, or targets."""
+    """Return the number of counted cells of every user: its enumerated pairs, or its targets."""
     if draw != "enumerated":
         return targets
     assert strategy.enumeration is not None, "only rules that have an enumeration are enumerated"
@@ -244,7 +245,7 @@ def _cells(strategy: Strategy, draw: str, targets: NDArray[np.int32]) -> NDArray
 
 
 def _users_a_pass(edges: Ints, most: int) -> Iterator[range]:
-    """Yield the users in parts with so many cells at most, or of one user."""
+    """Yield the users in parts of at most `most` cells; a user with more cells is a part of its own."""
     begin = 0
     while begin < len(edges) - 1:
         end = longest_run(edges, begin, most)

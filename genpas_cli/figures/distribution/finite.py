@@ -1,8 +1,8 @@
-"""What a finite draw of N pairs gives, in expectation: figures that are not linear in p differ from those of p.
+"""Expected figures of a finite draw of N pairs; figures that are not linear in p differ from those of p.
 
 Independent draws: the count of a target is binomial (N, p_y), and most figures are sums over items, so that their
-expectations are exact sums over binomial distributions. Balanced draws: the counts follow from one uniform offset, over
-which the mean is taken at evenly spaced points.
+expectations are exact sums over binomial distributions. Balanced draws: the counts depend on one uniform offset; the
+figures are averaged over evenly spaced offsets.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from genpas_cli.figures.table import TargetFigures
 from genpas_cli.sampling.kernels import Floats, Ints
 
 OFFSETS = (0.125, 0.375, 0.625, 0.875)
-"""Where in [0, 1) the points of a balanced draw are laid for its mean."""
+"""The offsets in [0, 1) over which the figures of a balanced draw are averaged."""
 
 _DEVIATIONS = 12
 _LEAST_REACH = 32
@@ -35,19 +35,19 @@ _COUNT_BINS = 1 << 20
 
 
 class _Binomials(NamedTuple):
-    """Binomial distributions of some items, each over the counts that have any chance (beyond 10^-30)."""
+    """Count distributions of some items; probabilities below 10^-30 are set to 0."""
 
     item: Ints
-    """(n, 1)"""
+    """int64 (n, 1), item numbers."""
     drawn: Ints | Floats
-    """Counts, (n, width)."""
+    """(n, width), possible counts."""
     probability: Floats
-    """(n, width); rows sum to 1."""
+    """float64 (n, width); rows sum to 1."""
 
 
 def _binomials(pairs: int, p: Floats) -> Iterator[_Binomials]:
-    """Yield the binomial (N, p_y) of every item with p_y > 0, items of like width together."""
-    # An only target, whose p is 1 but for rounding, is never missed: KL with ε = 0 is then finite.
+    """Yield the binomial (N, p_y) of every item with p_y > 0, items of similar width together."""
+    # A single target, whose p is 1 up to rounding, must always be drawn: else KL with ε = 0 would be infinite.
     sure = np.flatnonzero(p > _CERTAIN)
     yield _Binomials(sure[:, None], np.full((len(sure), 1), pairs), np.ones((len(sure), 1)))
     often = np.flatnonzero((p <= _CERTAIN) & (pairs * p * (1 - p) >= _LARGE_VARIANCE))
@@ -62,7 +62,7 @@ def _binomials(pairs: int, p: Floats) -> Iterator[_Binomials]:
     order = np.argsort(width, kind="stable")
     ascending, begin = width[order], 0
     while begin < len(order):
-        # Rows of twice the first one's width at most, so that little of the rectangle is empty.
+        # Rows at most twice as wide as the first, so that little of the rectangle is wasted.
         end = int(np.searchsorted(ascending, 2 * ascending[begin], side="right"))
         end = min(end, begin + max(_CELLS_A_CHUNK // int(ascending[end - 1]), 1))
         rows = order[begin:end]
@@ -71,9 +71,9 @@ def _binomials(pairs: int, p: Floats) -> Iterator[_Binomials]:
 
 
 def _normals(item: Ints, pairs: int, chance: Floats) -> _Binomials:
-    """Return normal distributions in the place of binomial ones, at evenly spaced points that need not be whole.
+    """Return normal approximations of binomial distributions, at evenly spaced points that may be fractional.
 
-    A smooth figure is moved by about 1 / (N p)² of what the item adds to it: at most some 10^-8.
+    They change an item's term of a smooth figure by about 1 / (N p)², relative: at most some 10^-8.
     """
     deviation = np.sqrt(pairs * chance * (1 - chance))
     points = (pairs * chance)[:, None] + deviation[:, None] * _NORMAL_STEPS
@@ -84,7 +84,7 @@ def _rectangle(item: Ints, low: Ints, width: int, pairs: int, chance: Floats) ->
     count = low[:, None] + np.arange(width)
     before = count[:, 1:] - 1
     with np.errstate(divide="ignore"):
-        # P(n + 1) / P(n) = (N − n)/(n + 1) · p/(1 − p): no factorial of N is needed.
+        # P(n + 1) / P(n) = (N − n)/(n + 1) · p/(1 − p), which avoids the factorial of N.
         steps = np.log(np.maximum(pairs - before, 0) / (before + 1)) + np.log(chance / (1 - chance))[:, None]
     logs = np.concatenate((np.zeros((len(item), 1)), np.cumsum(steps, axis=1)), axis=1)
     weights = np.exp(logs - logs.max(axis=1, keepdims=True))
@@ -93,7 +93,7 @@ def _rectangle(item: Ints, low: Ints, width: int, pairs: int, chance: Floats) ->
 
 
 class _Targets(NamedTuple):
-    """A distribution over targets, as formulas take it."""
+    """A distribution over targets, as `TargetFormula` takes it."""
 
     p: Floats
     references: References
@@ -116,14 +116,14 @@ def _mean_figures(several: Iterable[TargetFigures]) -> TargetFigures:
 def independent_figures(p: Floats, pairs: int, references: References) -> TargetFigures:
     """Return the expected figures of N independent pairs.
 
-    `effective_targets` is exp of the expected entropy. `target_gini` takes the counts of two items as independent,
-    which moves it by less than 1 / items.
+    `effective_targets` is exp of the expected entropy. `target_gini` treats the counts of two items as independent,
+    which changes it by less than 1 / items.
     """
     return IndependentSums(pairs, references, p).figures()
 
 
 class IndependentSums:
-    """Expectations of sums over items."""
+    """Expected sums over items for N independent pairs."""
 
     def __init__(self, pairs: int, references: References, p: Floats) -> None:
         self._pairs, self._references, self._p = pairs, references, p
@@ -134,7 +134,7 @@ class IndependentSums:
             if isinstance(figure.compute, TargetFormula) and figure.compute.has(references)
         }
         self._totals = dict.fromkeys(self._formulas, 0.0)
-        # Counts beyond a million are told apart by millionths of the largest.
+        # If counts exceed about a million, they are binned by a millionth of the largest, which bounds the memory.
         self._bin = max(pairs * float(p.max(initial=0.0)) * 1.1 / _COUNT_BINS, 1.0)
         self._at_count = np.zeros(1)
         self._spread = np.zeros(1)
@@ -147,13 +147,13 @@ class IndependentSums:
         shares = DrawnShares(part.item, part.drawn / self._pairs, self._references)
         for key, formula in self._formulas.items():
             if formula.terms is not None:
-                # What has no chance adds nothing, even if it is infinite.
+                # Counts of probability 0 must add nothing: an infinite term would otherwise give NaN.
                 terms = np.where(part.probability > 0, formula.terms(shares), 0.0)
                 self._totals[key] += float((part.probability * terms).sum())
         self._add_counts(part)
 
     def _add_counts(self, part: _Binomials) -> None:
-        """Add up P(n = t) and F(t)(1 − F(t)) over items, by t."""
+        """Sum P(n = t) and F(t)(1 − F(t)) over items, by t."""
         place = (part.drawn / self._bin).astype(np.int64)
         needed = int(place.max(initial=0)) + 1 - len(self._at_count)
         if needed > 0:
@@ -169,29 +169,29 @@ class IndependentSums:
         self._spread[first : first + len(at)] += spread
 
     def coverage(self) -> float:
-        """Return the expected share of the items that are drawn at all."""
+        """Return the expected share of the items that are drawn at least once."""
         missed = np.exp(self._pairs * np.log1p(-np.minimum(self._p[self._references.occurs], _JUST_BELOW_ONE)))
         return float(1 - missed.mean())
 
     def gini(self) -> float:
-        """Σ_{i≠j} E|n_i − n_j| = 2 Σ_t [A (n − A) − Σ_i F_i (1 − F_i)] with A(t) = Σ_i F_i(t)."""
+        """Return the Gini by Σ_{i≠j} E|n_i − n_j| = 2 Σ_t [A (n − A) − Σ_i F_i (1 − F_i)] with A(t) = Σ_i F_i(t)."""
         among = np.minimum(np.cumsum(self._at_count), self._size)
         apart = self._bin * float((among * (self._size - among)).sum()) - float(self._spread.sum())
         return apart / (self._size * self._pairs)
 
     def figures(self) -> TargetFigures:
-        """Return the figures; None where nothing is held out to compare with."""
+        """Return the figures; those that need a split without targets are None."""
         values: dict[str, Any] = dict.fromkeys(figures_in(TargetFigures))
         values |= {key: formula.expected(self._totals[key], self) for key, formula in self._formulas.items()}
         return TargetFigures(**values)
 
 
 class BalancedCounts:
-    """How often each target comes in balanced draws of N pairs, at the offsets `OFFSETS`.
+    """Counts of each target in balanced draws of N pairs, at the offsets `OFFSETS`.
 
     Args:
         weights: p(s, k) of the strategies.
-        pairs: N by their steps.
+        pairs: N by the steps of a strategy.
         items: size of the vocabulary.
     """
 
@@ -201,7 +201,7 @@ class BalancedCounts:
         self._counts = {steps: np.zeros((len(OFFSETS), items + 1), np.int64) for steps in pairs}
 
     def add(self, targets: Targets) -> None:
-        """Count the points that fall on some targets; all targets must come in the order of users and positions."""
+        """Count the points that fall on some targets; calls must follow the order of users and positions."""
         for steps, weight in self._weights.of(targets):
             if steps not in self._pairs:
                 continue
@@ -213,5 +213,5 @@ class BalancedCounts:
                 counts[row] += np.bincount(targets.item, weights=points, minlength=counts.shape[1]).astype(np.int64)
 
     def figures(self, steps: TargetSteps, references: References) -> TargetFigures:
-        """Return the mean figures over the offsets."""
+        """Return the figures, averaged over the offsets."""
         return _mean_figures(target_figures(counts / counts.sum(), references) for counts in self._counts[steps])

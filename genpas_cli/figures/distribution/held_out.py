@@ -1,4 +1,4 @@
-"""The held-out inputs that training inputs are compared with, for one group of targets at a time: as memory allows."""
+"""Held-out inputs with which training inputs are compared, in groups of targets that fit into memory."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class LastItems(NamedTuple):
     """The last items before some targets; arrays (targets, window), most recent first."""
 
     item: NDArray[np.int32]
-    """Item at distance d = 1..window; 0 where there is none, or where it stands nearer too."""
+    """Item at distance d = 1..window; 0 if there is none, or if the same item also occurs nearer."""
     distinct: NDArray[np.uint8]
-    """Number of different items among the last d."""
+    """Number of distinct items among the last d."""
 
 
 def last_items(values: NDArray[np.int32], end: Ints, available: Ints, window: int) -> LastItems:
-    """Return the last items before index `end` of the values.
+    """Return the last items before each index of `end`.
 
     Args:
-        values: items, 1-based numbers.
+        values: int32, 1-based item numbers.
         end: index one past the last item of each window.
-        available: how many items stand there at all.
-        window: how many are looked at.
+        available: number of items before each end that belong to the input.
+        window: maximum number of items.
     """
     item = np.zeros((len(end), window), np.int32)
     for d in range(1, window + 1):
@@ -42,23 +42,23 @@ def last_items(values: NDArray[np.int32], end: Ints, available: Ints, window: in
 
 
 class InputItems(NamedTuple):
-    """The items of some held-out inputs, one entry an item of an input."""
+    """The items of some held-out inputs, one entry per distinct item of an input."""
 
     target: NDArray[np.int32]
     item: NDArray[np.int32]
     size: NDArray[np.uint8]
-    """Different items of the input that it stands in."""
+    """Number of distinct items in the item's input."""
 
 
 def items_of(target: NDArray[np.int32], inputs: LastItems) -> InputItems:
-    """Return the items of inputs before these targets."""
+    """Return the items of the inputs before these targets."""
     row, column = np.nonzero(inputs.item)
     size = inputs.distinct[:, -1]
     return InputItems(target[row], inputs.item[row, column], size[row])
 
 
 def _weights(similarity: Similarity) -> Floats:
-    """Return float64 (WIDEST + 1,): a(|x|) by the size of the held-out input."""
+    """Return float64 (WIDEST + 1,): a(|x|) by the number of distinct items |x| of the held-out input."""
     return similarity.held_out_weight(np.arange(WIDEST + 1, dtype=np.float64))
 
 
@@ -66,7 +66,7 @@ class MeanInputs:
     """The mean held-out inputs of sets of targets: Σ_y E_{x | y} 1[i ∈ x] a(|x|) over a set, by item i.
 
     Args:
-        sets: bool (items + 1,) each, of targets that are held out; equal ones are one.
+        sets: sets of held-out targets, bool (items + 1,) each; equal sets share one mean.
         count: int64 (items + 1,), held-out pairs of each target.
         similarity: how inputs are compared.
     """
@@ -85,7 +85,7 @@ class MeanInputs:
             mean += np.bincount(inputs.item, weights=some, minlength=len(mean))
 
     def of(self, targets: NDArray[np.bool_]) -> Floats:
-        """Return float64 (items + 1,), of one of the sets; the same array for equal ones."""
+        """Return the mean of one of the sets, float64 (items + 1,); equal sets get the same array."""
         return self._means[_key(targets)]
 
 
@@ -94,42 +94,42 @@ def _key(targets: NDArray[np.bool_]) -> bytes:
 
 
 class TargetGroup(NamedTuple):
-    """The held-out targets of a run of numbers, both ends included, and a part of the items of the inputs before them.
+    """The held-out targets from item number `first` to `last`, inclusive, and a part of the items of their inputs.
 
-    Sums over held-out inputs are sums over their items: any parts of them add up.
+    Sums over held-out inputs are sums over their items, so that the parts can be computed one by one and added.
     """
 
     held_out: NDArray[np.bool_]
-    """(items + 1,): all targets that are held out."""
+    """bool (items + 1,): all held-out targets."""
     first: int
     last: int
     skip: int
-    """How many of the items are parts before this one; where a group is in one part, 0."""
+    """Number of input items in earlier parts of the group; 0 if the group has one part."""
     most: int
-    """Items of the part at most."""
+    """Maximum number of input items of the part."""
 
     def has(self, target: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Tell which of some targets are of the group."""
+        """Return bool (n,): which targets belong to the group."""
         return self.held_out[target] & (target >= self.first) & (target <= self.last)
 
 
 ITEM_BYTES = 36
-"""Of each item of a group's held-out inputs, while they are arranged for lookups."""
+"""Bytes per item of a group's held-out inputs, while the lookup table is built."""
 
 _MOST_ITEMS = (1 << 31) - 1
 _SIZE_BITS = WIDEST.bit_length()
 
 
 def target_groups(count: Ints, window: int, memory: int) -> list[TargetGroup]:
-    """Return all targets in groups whose held-out inputs memory holds; those of a single target may take several.
+    """Return all held-out targets in groups whose inputs fit into memory; a group may be split into several parts.
 
     Args:
         count: int64 (items + 1,), held-out pairs of each target.
-        window: items of an input at most.
-        memory: bytes for a group.
+        window: maximum number of items of an input.
+        memory: bytes per group.
     """
     most = min(max(memory // ITEM_BYTES, 1), _MOST_ITEMS)
-    # So that the key of a target, an item and a size is below 2^63.
+    # Limits the run of targets so that the key of a target, an item and a size stays below 2^63.
     widest = ((1 << (63 - _SIZE_BITS)) - 1) // len(count)
     targets = np.flatnonzero(count)
     held_out, before = count > 0, window * np.concatenate(([0], np.cumsum(count[targets])))
@@ -144,18 +144,18 @@ def target_groups(count: Ints, window: int, memory: int) -> list[TargetGroup]:
 
 
 class HeldOutInputs:
-    """The held-out pairs of a group of targets, arranged for lookups by target and item.
+    """A lookup table of the held-out pairs of a group, by target and item.
 
     Args:
-        group: the targets.
-        parts: all held-out inputs.
+        group: the group of targets.
+        parts: all held-out inputs, in parts.
         similarity: how inputs are compared.
         items: size of the vocabulary.
     """
 
     def __init__(self, group: TargetGroup, parts: Iterable[InputItems], similarity: Similarity, items: int) -> None:
         self.group, self._items = group, items
-        # An item of an input has the size of the input in its key: sorted by one number, and in place.
+        # The input's size is packed into the low bits of the key, so that one in-place sort of int64 orders everything.
         keys, filled, passed = np.empty(group.most, np.int64), 0, 0
         for part in parts:
             here = group.has(part.target)
@@ -169,11 +169,8 @@ class HeldOutInputs:
         self._table = KeyTable(keys)
 
     def of_target(self, target: NDArray[np.int32], item: NDArray[np.int32]) -> Floats:
-        """Return Σ_{(x, y) held out} 1[i ∈ x] a(|x|) for targets y (n,) of the group and items i (n, window).
-
-        Item 0 gives 0: it stands in no input.
-        """
-        index = self._table.find(self._keys_of(target[:, None], item).ravel())  # -1: the last sum
+        """Return Σ_{(x, y) held out} 1[i ∈ x] a(|x|) for the group's targets y (n,), items i (n, window); 0 for i 0."""
+        index = self._table.find(self._keys_of(target[:, None], item).ravel())  # -1, not found: the last sum, 0
         return self._sums[index].reshape(item.shape)
 
     def _keys_of(self, target: NDArray[np.int32], item: NDArray[np.int32]) -> Ints:
@@ -181,10 +178,7 @@ class HeldOutInputs:
 
 
 def _summed(keys: Ints, weights: Floats) -> tuple[Ints, Floats]:
-    """Return the different keys, and the sum of each one's weights by size; a last sum of 0 is that of any other key.
-
-    The keys, sorted and with the size below, are written over.
-    """
+    """Return the distinct keys and each one's sum of weights, then a 0 for keys not found; overwrites sorted `keys`."""
     size = (keys & ((1 << _SIZE_BITS) - 1)).astype(np.uint8)
     keys >>= _SIZE_BITS
     first = np.flatnonzero(np.concatenate((keys[:1] >= 0, keys[1:] != keys[:-1])))

@@ -1,7 +1,4 @@
-"""Where numbers stand in a list of different ones, for many numbers at once: a hash table of arrays.
-
-Half the time of a binary search, of which every step waits for the one before.
-"""
+"""A hash table in NumPy arrays that finds many keys at once, in half the time of a binary search."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ _AT_ONCE = 1 << 20
 
 
 class KeyTable:
-    """Open addressing with linear probing; a quarter to a half of the places are taken.
+    """Maps keys to their indices, by open addressing with linear probing; the load factor is between 1/4 and 1/2.
 
     Args:
-        keys: int64 (n,), different numbers from 0 to 2^63 − 1, fewer than 2^31.
+        keys: int64 (n,), distinct numbers from 0 to 2^63 − 1, fewer than 2^31.
     """
 
     def __init__(self, keys: Ints) -> None:
@@ -29,7 +26,7 @@ class KeyTable:
             self._insert(np.arange(begin, min(begin + _AT_ONCE, len(keys))))
 
     def find(self, keys: Ints) -> NDArray[np.int32]:
-        """Return where each key stands in the list, -1 for those that do not."""
+        """Return int32 (n,): the index of each key, -1 if it is not in the table."""
         place = self._places(keys)
         index = self._index[place]
         if len(self._keys) == 0:
@@ -47,17 +44,17 @@ class KeyTable:
         place = self._places(self._keys[left])
         while len(left):
             free = self._index[place] < 0
-            # Of those that meet at a place one stays, whichever.
+            # If several keys write to the same slot, one of them remains; the others go on to the next slot.
             self._index[place[free]] = left[free]
             lost = self._index[place] != left
             left, place = left[lost], self._next(place[lost])
 
     def _others(self, index: NDArray[np.int32], keys: Ints) -> NDArray[np.bool_]:
-        """Tell which places have another key; after an empty one a key need not be looked for."""
+        """Return which slots hold another key; at an empty slot the search for a key ends."""
         return np.asarray((index >= 0) & (self._keys[index] != keys))
 
     def _places(self, keys: Ints) -> Ints:
-        """Return the first place of each key, by Knuth's multiplication with the golden ratio."""
+        """Return the first slot of each key, by Knuth's multiplicative hash with the golden ratio."""
         hashes = (keys.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - self._bits)
         return hashes.astype(np.int64)
 

@@ -1,9 +1,8 @@
-"""Where targets stand and how long inputs are.
+"""Distributions of target positions and input lengths, exact, without drawing pairs.
 
-The lengths of the training sequences decide it, by themselves or, where a rule picks targets, with the positions left.
-
-A cell is a pair (m, i): sequences that offer m = |s| − 1 targets, and the target k = i + 1. Everything here is a sum
-over cells, which are far fewer than interactions. Exact; no pair is drawn.
+If no condition restricts targets, they follow from the lengths of the training sequences: `position_figures` sums over
+cells (m, i), all sequences with m = |s| − 1 possible targets and their target k = i + 1. Cells are far fewer than
+interactions. Else `PositionSums` reads all target positions.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _EXACT_BINS = 50
 
 @dataclass(frozen=True)
 class Bin:
-    """A run of whole numbers and its share of the mass, 0..1."""
+    """A range of integers and its share of the mass, 0..1."""
 
     low: int
     high: int
@@ -37,18 +36,18 @@ class Bin:
 
 @dataclass(frozen=True)
 class PositionFigures:
-    """What the lengths decide of a strategy's pairs."""
+    """The positions and lengths of a strategy's pairs."""
 
     target_position: Floats
     """float64 (longest + 1,): P(k), entries 0 and 1 are 0."""
     relative_position: list[float]
-    """Mass of targets by (k − 1) / (|s| − 1), in tenths: the earliest first."""
+    """Mass of targets by (k − 1) / (|s| − 1), in tenths, the earliest first."""
     longer_than: Floats
     """float64 (L,): P(input length ≥ ℓ) for ℓ = 1..L, L the longest input after truncation."""
     cell_entropy: float
-    """Entropy of (s, k, j) after truncation, in nats: inputs that the cut to L makes equal are one."""
+    """Entropy of (s, k, j) in nats; starts that give the same input after truncation to L count as one."""
     sequence_length: Floats
-    """float64: the mass of sequences by |s|."""
+    """float64 (longest + 1,): mass of sequences by |s|."""
 
     @property
     def mean_input_length(self) -> float:
@@ -62,19 +61,19 @@ class PositionFigures:
 
 @dataclass
 class Spread:
-    """The mass of a strategy's targets, by where they stand."""
+    """The mass of a strategy's targets by position."""
 
     by_position: Floats
     """float64 (longest + 1,): P(k)."""
     tenths: Floats
-    """float64 (10,): by (k − 1) / (|s| − 1)."""
+    """float64 (10,): mass by (k − 1) / (|s| − 1)."""
     entropy: float
-    """Of (s, k), in nats."""
+    """Entropy of (s, k) in nats."""
     by_length: Floats
-    """float64 (longest + 1,): by |s|."""
+    """float64 (longest + 1,): mass by |s|."""
 
     def figures(self, kernel: PositionKernel, max_input: int | None) -> PositionFigures:
-        """Return the figures with an input kernel, and inputs cut to their last so many items (None: all)."""
+        """Return the figures with an input kernel and at most `max_input` items per input (None: no limit)."""
         longest = len(self.by_position) - 2
         longest = longest if max_input is None else min(max_input, longest)
         starts = _start_entropy(kernel, self.by_position, longest)
@@ -83,11 +82,11 @@ class Spread:
 
 
 class PositionSums:
-    """The spread of several strategies' targets, added up over parts of the sequences.
+    """Accumulates the `Spread` of several strategies over parts of the sequences.
 
     Args:
         weights: p(s, k) of the strategies.
-        longest: interactions of the longest training sequence.
+        longest: length of the longest training sequence, or more.
     """
 
     def __init__(self, weights: TargetWeights, longest: int) -> None:
@@ -98,7 +97,7 @@ class PositionSums:
         }
 
     def add(self, targets: Targets, length: Ints) -> None:
-        """Add the targets of some training sequences, given their lengths."""
+        """Add the targets of some training sequences; `length` is the length of each sequence."""
         length = length[targets.row]
         tenth = (TENTHS * (targets.position - 1) - 1) // (length - 1)
         for steps, weight in self._weights.of(targets):
@@ -110,12 +109,12 @@ class PositionSums:
 
 
 def position_figures(strategy: Strategy, histogram: Ints, max_input: int | None) -> PositionFigures:
-    """Compute what the lengths decide.
+    """Compute the figures from the sequence lengths, if every position but the first can be a target.
 
     Args:
         strategy: the three kernels.
         histogram: int64 (M + 1,), number of training sequences by their number of possible targets m.
-        max_input: inputs are cut to their most recent so many items; None keeps all.
+        max_input: maximum number of items of an input; None: no limit.
     """
     p_sequence = sequence_pmf(strategy.sequence.weights(histogram), histogram)
     spread = Spread(np.zeros(len(histogram) + 1), np.zeros(TENTHS), 0.0, sequence_mass(strategy, histogram))
@@ -129,7 +128,7 @@ def position_figures(strategy: Strategy, histogram: Ints, max_input: int | None)
 
 
 def _cells(histogram: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Yield (m, i) of all cells of the lengths that occur, in chunks."""
+    """Yield (m, i) of all cells whose m occurs, in chunks."""
     present = np.flatnonzero(histogram[1:]) + 1
     splits = np.flatnonzero(np.diff(np.cumsum(present) // _CELLS_A_CHUNK)) + 1
     for part in np.split(present, splits):
@@ -139,7 +138,7 @@ def _cells(histogram: Ints) -> Iterator[tuple[Ints, Ints]]:
 def input_survival(kernel: PositionKernel, by_position: Floats, longest: int) -> Floats:
     """Return float64 (longest,): P(input length ≥ ℓ), ℓ = 1..longest = Σ_k P(k) P(j ≤ k − ℓ | k).
 
-    An input cut to its last L items is at least ℓ ≤ L long exactly where the uncut one is.
+    Truncation to the last L items does not change the probabilities for ℓ ≤ L.
     """
     k = np.flatnonzero(by_position)
     survival = np.zeros(longest)
@@ -150,7 +149,7 @@ def input_survival(kernel: PositionKernel, by_position: Floats, longest: int) ->
 
 
 def _start_entropy(kernel: PositionKernel, by_position: Floats, longest: int) -> float:
-    """Return Σ_k P(k) H(input | k): starts below k − L give the same input as k − L."""
+    """Return Σ_k P(k) H(input | k); starts below k − L give the same input as k − L."""
     k = np.flatnonzero(by_position)
     total = 0.0
     for length in range(1, longest + 1):
@@ -172,15 +171,15 @@ def window_pmf(kernel: PositionKernel, longest: int, window: int) -> Floats:
 
 
 def sequence_mass(strategy: Strategy, histogram: Ints) -> Floats:
-    """Return float64 (M + 2,): the mass of all training sequences of a length |s| = 0..M + 1."""
+    """Return float64 (M + 2,): the total mass of the training sequences of each length |s| = 0..M + 1."""
     mass = sequence_pmf(strategy.sequence.weights(histogram), histogram) * histogram
     return np.concatenate(([0.0], mass))
 
 
 def binned(shares: Floats) -> list[Bin]:
-    """Return shares by whole number as bins: each number up to 50 alone, from there on each fifth more than the last.
+    """Group shares by integer into bins: one per integer up to 50, above that each bin 20% of its lower bound wide.
 
-    Leading and trailing numbers without a share are left out.
+    Leading and trailing integers without a share are left out.
     """
     some = np.flatnonzero(shares)
     if len(some) == 0:

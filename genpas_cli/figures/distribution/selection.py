@@ -1,13 +1,13 @@
-"""Choosing among configurations by two figures: KL (lower is better) and A / D (higher is better).
+"""Selection of configurations by two figures: KL (lower is better) and A / D (higher is better).
 
-Published (arXiv 2509.13648): keep the share of configurations with the lowest KL, rank these by A / D, keep the best
-few. A filter by a fixed share may drop what trains best. The front: among configurations of the same γ (A / D of
-different γ do not compare: shorter inputs are more alike whatever their targets), keep each that no other one beats by
-more than a tolerance in both figures, and rank what is kept by how far it is from the best in each. Which γ is best is
-not decided by these figures: the first of each γ come before the second of any.
+`published` (arXiv 2509.13648): keep the share of configurations with the lowest KL, rank these by A / D, and keep the
+best few. Its fixed share may drop the configuration that trains best. `front`: among configurations of the same γ (A/D
+is not comparable between different γ, because shorter inputs are more similar for any target), keep each that no other
+one beats by more than a tolerance in both figures, and rank them by their distance from the best in each figure. These
+figures do not decide which γ is best, so the first configurations of all γ come before the second ones.
 
-Neither depends on the order in which configurations are tried: where figures are equal, up to rounding, the one that
-stands first in the canonical order is preferred, see `canonical_order`.
+Neither depends on the order in which configurations are tried: figures that are equal up to rounding are ranked by
+`canonical_order`.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import numpy as np
 from genpas_cli.sampling.kernels import Floats
 
 TOLERANCE = 0.02
-"""A configuration is dropped from the front where another is better by this share in both figures."""
+"""A configuration is dropped from the front if another is better by this share in both figures."""
 
 
 _DIGITS = 10
-"""Significant digits by which figures are compared: what differs by rounding alone is equal."""
+"""Significant digits by which figures are compared, so that values that differ only by rounding are equal."""
 
 
 def canonical_order(biases: tuple[float, float, float]) -> tuple[float, ...]:
-    """Return a sort key of (α, β, γ): γ nearest to 0 first, then β, then α; of two as near, the negative one."""
+    """Return a sort key of (α, β, γ): γ nearest to 0 first, then β, then α; −x comes before x."""
     return tuple(part for bias in reversed(biases) for part in (abs(bias), bias))
 
 
@@ -37,13 +37,13 @@ def _compared(figures: Floats) -> Floats:
 
 
 def published(kl: Floats, ratio: Floats, *, share: float, top: int) -> list[int]:
-    """Return the configurations that the published search keeps, the best first.
+    """Return the indices of the configurations that the published search keeps, the best first.
 
     Args:
-        kl: of each configuration; they are in canonical order.
-        ratio: A / D of each; NaN where it has none, which comes last.
-        share: of the configurations that the KL filter keeps, 0..1; at least one is kept, and all with equal KL are.
-        top: how many of these are kept by A / D.
+        kl: KL of each configuration, in canonical order.
+        ratio: A / D of each configuration; NaN, if it has none, ranks last.
+        share: share of the configurations that the KL filter keeps, 0..1; it keeps at least one, and all of equal KL.
+        top: maximum number of configurations kept by A / D.
     """
     kl, ratio = _compared(kl), _compared(ratio)
     most = np.sort(kl)[max(math.ceil(share * len(kl)), 1) - 1]
@@ -53,19 +53,19 @@ def published(kl: Floats, ratio: Floats, *, share: float, top: int) -> list[int]
 
 
 def front(kl: Floats, ratio: Floats, group: Sequence[Hashable], *, tolerance: float = TOLERANCE) -> list[int]:
-    """Return the configurations near the Pareto front of their group, the best first.
+    """Return the indices of the configurations near the Pareto front of their group, the best first.
 
-    They are ranked by kl / min kl + max ratio / ratio over their group: the sum of what each figure lacks of the best.
-    The first of all groups come first, in the order of groups, then the second of all groups, and so on.
+    Within a group they are ranked by kl / min kl + max ratio / ratio, the sum of the distances from the best. The first
+    configurations of all groups come first, in the order of groups, then the second ones, and so on.
 
     Args:
-        kl: of each configuration; they are in canonical order.
-        ratio: A / D of each; NaN where it has none, which is beaten by any.
-        group: A / D compares within one: how inputs are cut, such as γ.
+        kl: KL of each configuration, in canonical order.
+        ratio: A / D of each configuration; NaN, if it has none, counts as 0.
+        group: group of each configuration, within which A / D is comparable: the input kernel, such as γ.
         tolerance: see `TOLERANCE`.
     """
     kl, ratio = _compared(kl), np.nan_to_num(_compared(ratio), nan=0.0)
-    places: list[tuple[int, int, int]] = []  # in its group, of its group, configuration
+    places: list[tuple[int, int, int]] = []  # rank in the group, group, configuration
     for number, one in enumerate(dict.fromkeys(group)):
         rows = np.array([index for index, its in enumerate(group) if its == one])
         k, r = kl[rows], ratio[rows]

@@ -1,8 +1,8 @@
-"""How alike two inputs are: a registry of similarities of the sets of their last items.
+"""A registry of similarities of two inputs, computed on the sets of their last items.
 
-Alignment and discrimination have a closed form for every similarity that is a sum over shared items,
+Alignment and discrimination have a closed form for every similarity of the form
 sim(x, x') = |x ∩ x'| · a(|x|) · b(|x'|), with x the held-out input and x' the training input. The similarity that
-arXiv 2509.13648 uses is not public; `containment` of the last 10 items comes nearest to its figures.
+arXiv 2509.13648 uses is not public; `containment` of the last 10 items comes closest to its figures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from genpas_cli.sampling.kernels import Floats
 Weight = Callable[[Floats], Floats]
 
 WIDEST = 100
-"""Most items of an input that are compared."""
+"""Maximum window: the number of last items of an input that are compared."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Similarity:
     name: str
     formula: str
     held_out_weight: Weight
-    """a, of the number of different items in the held-out input."""
+    """a, a function of the number of distinct items in the held-out input."""
     training_weight: Weight
-    """b, of the number of different items in the training input."""
+    """b, a function of the number of distinct items in the training input."""
     window: int = 10
 
     def within(self, max_input: int | None) -> Similarity:
-        """Return the similarity of inputs that are cut to their last so many items (None: all): they have no more."""
+        """Return the similarity with its window limited to `max_input` items (None: unchanged)."""
         return self if max_input is None else replace(self, window=min(self.window, max_input))
 
     def __str__(self) -> str:
@@ -63,14 +63,14 @@ SIMILARITIES = {
         Similarity("overlap", "|x ∩ x'|", _one, _one),
     )
 }
-"""By name; x is the held-out input, x' the training input."""
+"""Similarities by name; x is the held-out input, x' the training input."""
 
 
 def parse_similarity(text: str) -> Similarity:
-    """Return the similarity that `NAME` or `NAME@WINDOW` means.
+    """Parse a similarity, written `NAME` or `NAME@WINDOW`.
 
     Raises:
-        UsageError: no such name, or a window that is no number from 1 to 100.
+        UsageError: the name is unknown, or the window is not an integer from 1 to 100.
     """
     name, _, window = text.partition("@")
     if name not in SIMILARITIES:

@@ -1,6 +1,6 @@
 """The target distribution p_train(y) = Σ_s p_α(s) Σ_k p_β(k | s) 1[s_k = y]: a weighted count over the interactions.
 
-Exact in one pass; the input step plays no part. Source: arXiv 2509.13648.
+It is exact, takes one pass, and does not depend on the input step. Source: arXiv 2509.13648.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.sequences import ranges
 
 TargetSteps = tuple[SequenceKernel, PositionKernel]
-"""The two steps that decide which targets are drawn; strategies that share them share p_train."""
+"""The sequence and target kernels, which determine p_train; strategies that share them share p_train."""
 
 
 class Targets(NamedTuple):
-    """Positions of some sequences that can be targets, in the order of users and positions."""
+    """The possible targets of some sequences, in the order of users and positions."""
 
     item: NDArray[np.int32]
     position: NDArray[np.int64]
-    """k, 1-based."""
+    """Position k, 1-based."""
     number: NDArray[np.int64]
-    """i, 1-based among the targets of its sequence; k − 1 where all positions but the first can be one."""
+    """Number i among the targets of its sequence, 1-based; k − 1 if all positions but the first can be targets."""
     total: NDArray[np.int64]
-    """m, the targets of its sequence."""
+    """Number of targets m of its sequence."""
     row: NDArray[np.int64]
-    """Which of the sequences it stands in, from 0."""
+    """0-based index of its sequence."""
     at: NDArray[np.int64]
     """Index of each target in the values of the sequences."""
 
     def only(self, some: NDArray[np.bool_]) -> Targets:
-        """Return some of them."""
+        """Return the targets where the mask `some` is True."""
         return self._replace(**{name: column[some] for name, column in self._asdict().items()})
 
 
@@ -47,7 +47,7 @@ def targets_in(items: NDArray[np.int32], offsets: Ints, targets: UserTargets) ->
     Args:
         items: values of all sequences.
         offsets: int64 (sequences + 1,).
-        targets: where they stand.
+        targets: target positions of the sequences.
     """
     some = np.flatnonzero(targets.counts > 0)
     count = targets.counts[some]
@@ -59,12 +59,12 @@ def targets_in(items: NDArray[np.int32], offsets: Ints, targets: UserTargets) ->
 
 
 def steps_of(strategy: Strategy) -> TargetSteps:
-    """Return the steps that decide a strategy's targets."""
+    """Return the sequence and target kernels of a strategy."""
     return strategy.sequence, strategy.target
 
 
 class TargetWeights:
-    """p(s, k) of targets, for several strategies at once: what they share is computed once.
+    """p(s, k) of targets for several strategies; each kernel is computed once.
 
     Args:
         steps: sequence and target kernels.
@@ -79,7 +79,7 @@ class TargetWeights:
         }
 
     def of(self, targets: Targets) -> Iterable[tuple[TargetSteps, Floats]]:
-        """Yield p(s, k) of each target, float64 (targets,), for each of the steps."""
+        """Yield each of the steps with p(s, k) of each target, float64 (targets,)."""
         by_sequence: dict[SequenceKernel, Floats] = {}
         by_target: dict[PositionKernel, Floats] = {}
         for sequence, target in self.steps:
@@ -91,10 +91,10 @@ class TargetWeights:
 
 
 class TargetDistributions:
-    """p_train(y) of several strategies, added up over parts of the sequences.
+    """Accumulates p_train(y) of several strategies over parts of the sequences.
 
     Args:
-        weights: of the strategies.
+        weights: p(s, k) of the strategies.
         items: size of the vocabulary.
     """
 
@@ -104,18 +104,18 @@ class TargetDistributions:
         """By steps: float64 (items + 1,), probability by item number; entry 0 is padding and 0."""
 
     def add(self, targets: Targets) -> None:
-        """Count the possible targets of some training sequences."""
+        """Add the possible targets of some training sequences."""
         for steps, weight in self._weights.of(targets):
             p = self.p[steps]
             p += np.bincount(targets.item, weights=weight, minlength=len(p))
 
 
 def item_counts(targets: Targets, items: int) -> Ints:
-    """Return int64 (items + 1,): how often each item is a target."""
+    """Return int64 (items + 1,): the number of times each item is a target."""
     return np.bincount(targets.item, minlength=items + 1)
 
 
 def share(counts: Ints) -> Floats | None:
-    """Return counts as a distribution; None of nothing."""
+    """Return the counts divided by their sum; None if the sum is 0."""
     total = int(counts.sum())
     return counts / total if total else None
