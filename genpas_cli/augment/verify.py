@@ -22,7 +22,7 @@ from genpas_cli.runtime.object_storage.locations import Location, files_below, l
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
-from genpas_cli.store.access import open_store
+from genpas_cli.store.access import open_store, store_memory
 from genpas_cli.store.sequence_source import Lengths
 from genpas_cli.store.store import Store
 
@@ -97,7 +97,7 @@ def _opened(path: str | Path | None, limits: Machine) -> Any:
         return
     with (
         scratch_directory(limits.temp_dir) as scratch,
-        open_store(Path(path), limits, scratch, memory=limits.memory // 4) as store,
+        open_store(Path(path), limits, scratch, memory=store_memory(limits.memory)) as store,
     ):
         yield store
 

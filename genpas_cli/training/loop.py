@@ -16,11 +16,9 @@ from typing import Any
 import torch
 
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.training.comparison import ACCURACY
 from genpas_cli.training.data import TrainingBatches
 from genpas_cli.training.model import SASRec
-
-SELECT_BY = "ndcg@10"
-"""The validation metric that selects the best round."""
 
 _LOOKED_AT = 20
 """Steps after which losses are read: each read makes a GPU wait."""
@@ -92,7 +90,7 @@ class Trainer:
     @property
     def best(self) -> Round:
         """The round with the best validation accuracy; of equal rounds the earliest."""
-        return max(self.rounds, key=lambda each: each.validation[SELECT_BY])
+        return max(self.rounds, key=lambda each: each.validation[ACCURACY])
 
     @property
     def is_over(self) -> bool:

@@ -15,9 +15,10 @@ from genpas_cli.loaders.pair_shards import PairShards
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.training import checkpoint
+from genpas_cli.training.comparison import ACCURACY
 from genpas_cli.training.data import TrainingBatches, item_occurrences
 from genpas_cli.training.evaluation import HeldOutPairs, accuracy, ranked
-from genpas_cli.training.loop import SELECT_BY, Round, Schedule, Trainer
+from genpas_cli.training.loop import Round, Schedule, Trainer
 from genpas_cli.training.model import ModelShape, SASRec
 
 CHECKPOINT = "checkpoint.pt"
@@ -123,7 +124,7 @@ def _batches(plan: RunPlan, sources: Sources) -> TrainingBatches:
 def _note(trainer: Trainer, loss: float) -> str:
     if not trainer.rounds:
         return f"loss {loss:.3f}"
-    best, pace = trainer.best.validation[SELECT_BY], 1000 * trainer.seconds / trainer.step
+    best, pace = trainer.best.validation[ACCURACY], 1000 * trainer.seconds / trainer.step
     return f"loss {loss:.3f}, best NDCG@10 {best:.4f}, {pace:.0f} ms a step"
 
 

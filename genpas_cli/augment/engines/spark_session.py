@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from genpas_cli.augment.engines.spark_ids import TOLD
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError
@@ -69,6 +69,8 @@ def failure(error: BaseException) -> GenpasError:
     if TOLD in text:
         return DataError(_sentence(text.partition(TOLD)[2]), tip="Use --engine local, or cast the column to text.")
     if ours := _NAMED.search(text):
+        if ours[1] == DataError.__name__:
+            return DataError(_sentence(ours[2]))
         return MachineError(f"Spark gave up: {_sentence(ours[2])}", tip="Check the workers' disks and permissions.")
     for pattern, cause, tip in _CAUSES:
         if re.search(pattern, text):
@@ -133,6 +135,3 @@ def _stderr_into(descriptor: int) -> Iterator[None]:
     finally:
         os.dup2(before, 2)
         os.close(before)
-
-
-__all__: list[Any] = ["failure", "session", "spark_errors"]
