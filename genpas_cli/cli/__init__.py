@@ -32,6 +32,7 @@ COMMANDS = {
     "train": "Train a small reference model on the pairs, and evaluate it by full ranking.",
     "compare": "Train the same model on the pairs of several cutting rules, and compare what it learns.",
     "verify": "Check shards against their manifest: digests, counts, schema, numbers; with the store, every pair.",
+    "doctor": "Check what genpas needs: libraries, extras, Java, a GPU, disk, memory, object storage.",
 }
 """The commands in the order in which a log passes through them, with the first line of their help."""
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from genpas_cli.runtime.errors import MachineError
 
-_EXTRAS = {
+EXTRAS = {
     "train": (("torch",), "PyTorch", ""),
     "report": (("altair", "vl_convert"), "Altair and vl-convert-python", ""),
     "spark": (("pyspark", "pandas"), "pyspark", "; and Java 17."),
@@ -25,7 +25,7 @@ def check_extra(what: str, extra: str) -> None:
     Raises:
         MachineError: one of its modules is missing.
     """
-    modules, names, more = _EXTRAS[extra]
+    modules, names, more = EXTRAS[extra]
     if any(find_spec(module) is None for module in modules):
         raise MachineError(
             f"{what} needs {names}: not installed here", tip=f"Install it: pip install 'genpas[{extra}]'{more}"

@@ -1,0 +1,55 @@
+"""`genpas doctor`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Json, Quiet, command
+from genpas_cli.cli.exit_codes import ExitCode
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.runtime.machine import MachineOptions
+from genpas_cli.runtime.text.wording import counted
+
+EXAMPLES = """
+genpas doctor
+genpas doctor --memory-limit 4GB --json
+"""
+
+_MARKS = {"ok": "ok", "missing": "-", "problem": "!!"}
+
+
+@command(EXAMPLES)
+@with_options(machine=MachineOptions)
+def doctor(
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[URI]", help="Places on object storage to try, such as s3://bucket/logs.",
+                       show_default=False),
+    ] = None,
+    *,
+    json: Json = False,
+    quiet: Quiet = False,
+    machine: MachineOptions,
+) -> None:  # fmt: skip
+    """Check what genpas needs: libraries, extras, Java, a GPU, disk, memory, object storage.
+
+    Exit code 3 if something that is needed does not work; optional parts that are not installed are no problem.
+    """
+    from genpas_cli.runtime.doctor import as_json, examine
+
+    del quiet  # acted on by `command`
+    findings = examine(machine, tuple(places or ()))
+    if json:
+        console.print_json(as_json(findings))
+    else:
+        out, widest = console.stdout(), max(len(each.name) for each in findings)
+        for each in findings:
+            advice = f" ({each.advice})" if each.advice else ""
+            out.print(f"{_MARKS[each.state]:<3}{each.name:<{widest}}  {each.found}{advice}")
+    if problems := sum(each.state == "problem" for each in findings):
+        console.say(f"{counted(problems, 'problem')}, marked !!")
+        sys.exit(ExitCode.MACHINE)
