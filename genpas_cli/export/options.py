@@ -17,7 +17,12 @@ SEMANTIC = "Semantic IDs"
 class ExportOptions(MachineOptions):
     """All options of `export`."""
 
-    to: str = option("jsonl", f"Format: {', '.join(FORMATS)}.", metavar="FORMAT", panel=OUTPUT)
+    to: str = option(
+        "jsonl",
+        f"Format. {'; '.join(f'{name}: {text}' for name, text in FORMATS.items())}.",
+        metavar="FORMAT",
+        panel=OUTPUT,
+    )
     split: Literal["train", "validation", "test"] | None = option(
         None, "Write this split alone, to the file OUT where the format has one file a split; by default all splits, "
         "into the directory OUT. With -o -: by default train.", panel=OUTPUT,

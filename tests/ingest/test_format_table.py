@@ -25,7 +25,7 @@ from genpas_cli.ingest.formats.log_file import LogFile
 from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.runtime.errors import DataError
 from tests.ingest.support import read, write
-from tests.support import ROOT, InProcess
+from tests.support import ROOT, InProcess, refused
 
 ROWS = 3000
 FORMATS: dict[str, type[LogFile]] = {each.format: each for each in all_formats()}
@@ -158,3 +158,23 @@ def test_every_format_is_in_the_documentation(name: str) -> None:
     page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     (row,) = re.findall(rf"^\| `{name}` \|.*$", page, re.MULTILINE)
     assert all(f"`{ending}`" in row for ending in FORMATS[name].endings)
+
+
+MALFORMED: dict[str, str] = {
+    "csv": "only one cell", "recbole": "only one cell", "jsonl": '{"user_id": "u1", "item_id"', "json": "",
+    "sequences": "",
+}  # fmt: skip
+"""A line that is malformed in each text format; "" where no line of a file can be: any text is a sequence, and an array
+of JSON ends at the first error."""
+
+
+@pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.is_text])
+def test_a_malformed_row_is_skipped_and_kept_in_the_rejects(inside: InProcess, name: str) -> None:
+    if not (line := MALFORMED[name]):
+        pytest.skip("no line of such a file is malformed alone")
+    lines = WRITERS[name](table()).decode().splitlines()
+    write(inside.cwd / "log", "\n".join([*lines[:100], line, *lines[100:], ""]).encode())
+    report = inside.json("ingest", "log", "--format", name, "-o", "log.store", "--bad-rows", "skip", "--json")
+    assert report["funnel"][0]["kept"] == ROWS
+    assert line.split('"')[0] in (inside.cwd / "log.store.rejects.csv").read_text(encoding="utf-8")
+    refused(inside("ingest", "log", "--format", name, "-o", "other.store"), 1, "log", "101")

@@ -11,14 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpas_cli.sampling.kernels import PositionKernel
+from genpas_cli.sampling.power_law import PowerLaw
+from genpas_cli.sampling.rules import USAGES
 from genpas_cli.sampling.rules.recency import Recency
 from genpas_cli.sampling.rules.windows import LastOf
+from genpas_cli.sampling.strategies import parse_strategy
 from tests import oracle
 
 KERNELS: dict[str, tuple[PositionKernel, oracle.Law]] = {
     **{f"recency {keep}": (Recency(keep), ("recency", keep)) for keep in (1e-6, 0.3, 0.8, 0.999, 1 - 1e-9)},
     **{f"last of {width}": (LastOf(width), ("last of", width)) for width in (1, 2, 20)},
 }
+
+
+def test_every_kernel_of_a_rule_is_tested_here() -> None:
+    strategies = [parse_strategy(usage) for usage in USAGES.values()]
+    used = {type(kernel) for strategy in strategies for kernel in (strategy.target, strategy.input)}
+    assert used == {PowerLaw} | {type(kernel) for kernel, _ in KERNELS.values()}
+
 
 every_kernel = pytest.mark.parametrize("name", KERNELS)
 

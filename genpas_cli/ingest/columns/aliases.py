@@ -19,8 +19,13 @@ from dataclasses import dataclass
 Tiers = tuple[frozenset[str], ...]
 
 
+def plain(name: str) -> str:
+    """Return a name as it is compared: lower case, letters and digits only."""
+    return re.sub(r"[\W_]+", "", name.lower())
+
+
 def _tiers(*tiers: str) -> Tiers:
-    return tuple(frozenset(tier.split()) for tier in tiers)
+    return tuple(frozenset(map(plain, tier.split())) for tier in tiers)
 
 
 USER = _tiers(
@@ -72,11 +77,6 @@ class KnownRoles:
     def complete(self) -> bool:
         """Whether there is a column for users and one for items."""
         return bool(self.user and self.item)
-
-
-def plain(name: str) -> str:
-    """Return a name as it is compared: lower case, letters and digits only."""
-    return re.sub(r"[\W_]+", "", name.lower())
 
 
 def is_known(name: str) -> bool:

@@ -1,0 +1,44 @@
+"""Each export format of the table is complete: a part that is forgotten when a format is added fails here."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from genpas_cli.export.formats import FORMATS, format_named
+from genpas_cli.export.formats.format import Format
+from tests.support import ROOT, InProcess
+
+CANNOT_TELL = {"recbole", "grid", "hstu", "sequences"}
+"""Formats that leave nothing in a file by which it could be told from somebody else's."""
+
+
+def test_each_format_is_in_the_table_and_in_a_module_of_its_name() -> None:
+    modules = Path(inspect.getfile(Format)).parent.glob("*.py")
+    assert {path.stem for path in modules if "\nFORMAT = " in path.read_text(encoding="utf-8")} == set(FORMATS)
+    for name in FORMATS:
+        assert import_module(f"genpas_cli.export.formats.{name}").FORMAT is format_named(name)
+        assert format_named(name).name == name
+        assert not inspect.isabstract(format_named(name))
+    assert {name for name in FORMATS if format_named(name).wrote.__func__ is Format.wrote.__func__} == CANNOT_TELL  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_of_ones_own_is_replaced(inside: InProcess, pairs: Path, name: str) -> None:
+    if name in CANNOT_TELL:
+        pytest.skip("it cannot be told from somebody else's")
+    command = ("export", pairs, "--to", name, "--split", "test", "-o", f"out.{name}")
+    for more in ((), ("--force",)):
+        done = inside(*command, *more)
+        assert done.returncode == 0, done.stderr
+    assert (inside.cwd / f"out.{name}").stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_it_is_in_the_reference_and_in_the_help(inside: InProcess, name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs/reference/formats.md").read_text(encoding="utf-8")
+    text = " ".join(inside("export", "--help").stdout.split())
+    assert f"{name}: {FORMATS[name]}" in text
