@@ -50,11 +50,7 @@ def changes_for(reader: PairReader, options: ExportOptions) -> tuple[tuple[Chang
 def _vocabularies(
     reader: PairReader, options: ExportOptions, *, needs: bool, codes: Codes | None
 ) -> tuple[pa.Array | None, pa.Array | None]:
-    """Return the ids of items and of users by number, each None if not needed or not known.
-
-    Raises:
-        UsageError: item ids are needed and not known.
-    """
+    """Return the ids of items and users by number, or None; raise UsageError if item ids are needed but not known."""
     if not needs:
         return None, None
     if isinstance(reader, DirectoryReader):

@@ -54,7 +54,5 @@ class ExportOptions(MachineOptions):
         "error", "Items that share all codes: an error; append one more code that tells them apart; or keep them so.",
         panel=SEMANTIC,
     )  # fmt: skip
-    separator: bool = option(False, "Put a token of its own between two items.", panel=SEMANTIC)  # a default
-    end_token: bool = option(
-        False, "End each input and each target with a token of its own.", panel=SEMANTIC
-    )  # a default
+    separator: bool = option(False, "Put a token of its own between two items.", panel=SEMANTIC)
+    end_token: bool = option(False, "End each input and each target with a token of its own.", panel=SEMANTIC)

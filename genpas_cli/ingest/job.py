@@ -70,7 +70,8 @@ class IngestReport:
     """`step`, and its `dropped` and `kept` rows, in the order the steps ran."""
     ties: dict[str, float]
     """Shares, 0..1. `tied_events`: events that share user and time with another; `tied_test`, `tied_validation`,
-    `tied_either`: of users with held-out events, those whose first such event ties with the event before it."""
+    `tied_either`: of users with held-out events, those whose first test, first validation or either of these two events
+    has the same time as the event before it."""
     split: dict[str, int]
     """Interactions in `train`, and held-out targets in `validation` and `test`; `users_in_train_only`: users with too
     few or too early interactions to have any held out."""

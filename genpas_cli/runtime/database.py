@@ -180,7 +180,7 @@ def _interruptible(database: Database) -> Iterator[None]:
                 return
 
     watcher = threading.Thread(target=watch, name="genpas-interrupts")
-    with uninterrupted():  # see `threads`
+    with uninterrupted():  # an interrupt within Thread.start may deadlock, see `threads`
         previous = signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
         watcher.start()
     try:

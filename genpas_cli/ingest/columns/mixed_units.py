@@ -35,13 +35,7 @@ class _Found:
 
 
 def count_units(con: duckdb.DuckDBPyConnection, column: str, relation: str) -> UnitCounts:
-    """Count the values of a numeric column in each time unit.
-
-    Args:
-        con: a DuckDB connection.
-        column: name of the column.
-        relation: its table.
-    """
+    """Count the values of a numeric column of a relation in each time unit."""
     # Minimum and maximum are enough for a log with one unit, and take a tenth of the time.
     low, high, total = con.execute(f"SELECT min({column}), max({column}), count({column}) FROM {relation}").fetchall()[
         0

@@ -69,10 +69,7 @@ def is_tar(head: bytes) -> bool:
 
 
 def is_utf16(head: bytes) -> bool:
-    """Tell whether bytes look like UTF-16 text of a western script without a byte order mark.
-
-    Then most bytes at every second position are zero, and all others are printable ASCII.
-    """
+    """Tell whether bytes look like UTF-16 without a byte order mark: every second one mostly zero, the others ASCII."""
     sample = head[:64] if len(head) > 1 else b""
     even, odd = sample[::2], sample[1::2]
     return any(

@@ -134,7 +134,7 @@ def _paths(argument: str) -> Iterator[tuple[Path, str]]:
         elif path.exists():
             yield path, argument
         elif glob.has_magic(argument):
-            matches = _in_order(Path(m) for m in glob.glob(argument, recursive=True))  # noqa: PTH207  # a whole path
+            matches = _in_order(Path(m) for m in glob.glob(argument, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
             files = [m for m in matches if m.is_file()]
             if not files:
                 raise DataError(f"{argument}: no file matches this pattern", tip=_near(path))

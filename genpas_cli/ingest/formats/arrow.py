@@ -62,7 +62,7 @@ class ArrowLog(BinaryLog):
         """Estimate the number of rows from the size of the file."""
         return self.path.stat().st_size / max(_VALUE * len(self.own_columns), 1)
 
-    def batches(self, names: Sequence[str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:  # noqa: ARG002  # all columns
+    def batches(self, names: Sequence[str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:  # noqa: ARG002  # batches have all columns
         """Return the schema and the record batches of the file.
 
         Args:

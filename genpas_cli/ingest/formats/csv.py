@@ -99,11 +99,7 @@ class DelimitedLog(TextLog):
 
 
 def _checked_names(source: SourceFile, records: Sequence[Record], given: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the columns; an empty name becomes `column` and its position from 1.
-
-    Raises:
-        DataError: two names are equal, ignoring case; or most rows have more fields than the header.
-    """
+    """Return the names, empty ones as `column<n>`; raise DataError for equal names, or rows wider than the header."""
     names = tuple(name or f"column{n}" for n, name in enumerate(given, 1))
     twice = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
     if twice:

@@ -73,10 +73,7 @@ def is_binary(source: SourceFile) -> bool:
 
 
 def _head(source: SourceFile) -> tuple[Compression, bytes, bool]:
-    """Return a file's compression, its first decompressed bytes, and whether these are the whole file.
-
-    The bytes are 256 KiB, or up to 4 MiB until they hold ten lines.
-    """
+    """Return a file's compression, its first bytes (decompressed; ten lines or more), and whether these are all."""
     head = b""
     try:
         compression = compression_of(source.path)
@@ -127,11 +124,7 @@ def _compressed_again(head: bytes) -> str | None:
 
 
 def _text_log(start: Start, head: bytes, *, is_whole: bool) -> LogFile:
-    """Return the log in the first text format whose `opened` accepts the file.
-
-    Raises:
-        DataError: the file is empty or not UTF-8 text, or no format accepts it.
-    """
+    """Return the log in the first text format that accepts the file; raise DataError if none does."""
     source, asked = start.source, start.options.format
     _refuse_foreign(source, start.compression, head)
     lines = _lines(source, start.compression, head, is_whole=is_whole, skip=start.options.bad_rows == "skip")

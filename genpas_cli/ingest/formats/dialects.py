@@ -214,14 +214,12 @@ def _check_blanks(source: SourceFile, lines: Sequence[str], delimiter: str) -> N
         )
 
 
-def has_header(  # one sign after another
-    source: SourceFile, records: Sequence[Record], options: ReadingOptions, delimiter: str
-) -> bool:
+def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOptions, delimiter: str) -> bool:
     """Tell whether the first record names the columns. The first rule that applies decides.
 
     1. `--header` or `--no-header` is given.
     2. Header: it holds a name given by an option, or known names for user and item.
-    3. Row: it holds a number, a date or a marker of missing values, unless the fields are 0, 1, 2, ... (pandas).
+    3. Row: it holds a number, a date or a marker of missing values. (0,1,2,..., which pandas writes, fits no rule.)
     4. Header: it holds a known name, or has letters where all further rows have numbers or dates. If the options give
        columns by position, only a known name at such a position counts.
     5. Row: a field equals, or has the same pattern as, the fields below it.

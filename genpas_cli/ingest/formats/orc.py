@@ -41,11 +41,7 @@ class OrcLog(ArrowLog):
             raise self.damaged(error) from error
 
     def batches(self, names: Sequence[str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
-        """Return the schema and the batches of the needed columns.
-
-        Raises:
-            DataError: two columns have the same name, or one is named like a field of another (`a` and `a.b`).
-        """
+        """Return the schema and the batches of the needed columns; raise DataError for ambiguous names."""
         fragment = self._fragment()
         given = fragment.physical_schema.names
         refuse_equal_names(self.source, given)

@@ -26,11 +26,7 @@ class RecBoleLog(DelimitedLog):
 
     @classmethod
     def opened(cls, start: Start) -> Self | None:
-        """Return the log; None if its first line is not a RecBole header.
-
-        Raises:
-            DataError: it is not a RecBole header, and `--format` is given.
-        """
+        """Return the log; None if its first line is not a RecBole header, but DataError with `--format recbole`."""
         first = start.first
         if all(_FIELD.fullmatch(field) for field in re.split(r"[\t,; ]", first)):
             delimiter = start.options.delimiter or next((d for d in "\t,; " if d in first), "\t")

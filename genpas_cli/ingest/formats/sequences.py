@@ -40,11 +40,7 @@ class SequenceLog(TextLog):
 
     @classmethod
     def opened(cls, start: Start) -> Self | None:
-        """Return the log.
-
-        Raises:
-            DataError: the lines seem to begin with counts instead of users, or have two possible delimiters.
-        """
+        """Return the log; raise DataError if lines begin with counts, or have two possible delimiters."""
         delimiter = start.options.delimiter
         if start.options.format is None:
             _check_counts(start.source, start.lines)

@@ -124,7 +124,7 @@ class Earlier:
         if name == "session_gap":
             return None if made is None else "a new event may belong to the last session of its user"
         if name == "dedup" and made == "consecutive" and self.store.meta["time_type"] is None:
-            return None  # new rows come after all others
+            return None  # without times, new rows come after all others
         return _NEED_ALL_ROWS.get(name, {}).get(made)
 
     def check(self, database: Database, staged: Staged, *, allow_duplicates: bool) -> Staged:

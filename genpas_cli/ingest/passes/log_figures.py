@@ -83,13 +83,7 @@ class LogFigures:
         return {"train": train, "validation": validation, "test": test, "users_in_train_only": alone}
 
     def check_split(self, split: str, bounds: Sequence[Any], possible: Callable[[], str | None]) -> None:
-        """Raise DataError if a split by time leaves one of the three parts empty, see `check_parts`.
-
-        Args:
-            split: as given.
-            bounds: first times of validation and of test.
-            possible: see `check_parts`.
-        """
+        """Raise DataError if a split by time leaves a part empty; `bounds`: first times of validation and of test."""
         if self.time_type is not None:
             check_parts(split, self.rows.parts, [*bounds, *self.rows.times], self.time_type, possible)
 

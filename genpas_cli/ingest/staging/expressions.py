@@ -50,7 +50,7 @@ FIXED = frozenset({
     "bit_count", "cbrt", "ceil", "ceiling", "cos", "cot", "degrees", "divide", "even", "exp", "fdiv", "floor", "fmod",
     "gcd", "isfinite", "isinf", "isnan", "lcm", "ln", "log", "log10", "log2", "mod", "multiply", "pi", "pow", "power",
     "radians", "round", "round_even", "sign", "signbit", "sin", "sqrt", "subtract", "tan", "trunc", "xor", "|", "~",
-    # texts, to numbers and truth
+    # text to number or boolean
     "^@", "ascii", "bit_length", "char_length", "character_length", "contains", "ends_with", "hash", "ilike_escape",
     "instr", "length", "length_grapheme", "like_escape", "md5", "not_ilike_escape", "not_like_escape", "octet_length",
     "ord", "position", "prefix", "sha256", "starts_with", "strlen", "strpos", "suffix", "unicode", "!~~", "!~~*", "~~",
@@ -290,11 +290,7 @@ def _constant(node: Node) -> Size:
 
 
 def _text(name: str, what: str, node: Node) -> str:
-    """Return the text of a constant argument.
-
-    Raises:
-        Refusal: the argument is not a constant.
-    """
+    """Return the text of an argument; raise Refusal if it is not a constant."""
     if node["class"] != "CONSTANT":
         raise Refusal(f"{name}() with a {what} that is no constant")
     text: str = node["literal"]["text"]

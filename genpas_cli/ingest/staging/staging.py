@@ -113,17 +113,7 @@ def _staged(  # noqa: PLR0913  # as `stage`
 
 
 def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> LoadPlan:
-    """Return the plan by which `stage` would read logs, from their first values.
-
-    Args:
-        con: a DuckDB connection.
-        sources: files, patterns, directories, `-` for stdin.
-        options: as for `stage`.
-        scratch: directory for copies.
-
-    Raises:
-        DataError, UsageError, MachineError: see `stage`.
-    """
+    """Return the plan by which `stage` would read logs, from their first values; arguments and errors are as there."""
     originals = find_sources(sources, scratch=scratch)
     with unchanging(originals):
         opened = _open(con, originals, options, scratch)
