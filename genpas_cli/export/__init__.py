@@ -1,1 +1,1 @@
-"""Pairs in the formats that other trainers read: the job, and one file a format."""
+"""Exports pairs to the formats of other trainers: the job, and one module per format."""

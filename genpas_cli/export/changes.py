@@ -1,4 +1,4 @@
-"""The steps from pairs as they are to pairs as `export` is asked for them: ids, semantic ids, padding."""
+"""Chooses the changes of pairs that the options of `export` ask for: ids, semantic ids, padding."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from genpas_cli.runtime.errors import UsageError
 
 
 def changes_for(reader: PairReader, options: ExportOptions) -> tuple[tuple[Change, ...], SemanticIds | None]:
-    """Return the steps, and among them the one that makes semantic ids.
+    """Return the changes in order, and the one of them that makes semantic ids, else None.
 
     Raises:
-        UsageError, DataError: they cannot be taken with these pairs.
+        UsageError, DataError: a change is impossible for these pairs.
     """
     form, changes, semantic = reader.form, list[Change](), None
     has = "num" if form.largest is not None else "raw"
@@ -50,7 +50,7 @@ def changes_for(reader: PairReader, options: ExportOptions) -> tuple[tuple[Chang
 def _vocabularies(
     reader: PairReader, options: ExportOptions, *, needs: bool, codes: Codes | None
 ) -> tuple[pa.Array | None, pa.Array | None]:
-    """Return the ids of items and of users by number, where they are needed and known."""
+    """Return the ids of items and users by number, or None; raise UsageError if item ids are needed but not known."""
     if not needs:
         return None, None
     if isinstance(reader, DirectoryReader):

@@ -1,4 +1,4 @@
-"""`export`: pairs in the format of another trainer, as files or on stdout."""
+"""`export`: writes pairs in the format of another trainer, as files or to stdout."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.threads import in_order, pool
 
 NAME = "export.json"
-"""What an output directory is known by; it says how it was made."""
+"""File that identifies an output directory and records how it was made."""
 
 TOKENS = "tokens.parquet"
-"""The tokens of each item, beside pairs of semantic ids."""
+"""File with the tokens of each item, written with semantic ids."""
 
 _THREADS = "genpas-export"
 
 _MEMORY_OF_A_BATCH = 8
-"""Times the bytes of a batch that its numbers, their texts and what lies between take."""
+"""Memory of a batch in work, with its numbers, texts and intermediate results, as a multiple of its bytes."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,17 @@ class ExportReport:
     """What `export` wrote; `genpas export --json` prints exactly this."""
 
     output: str
-    """File or directory."""
+    """File or directory; `-` for a stream."""
     format: str
     pairs: dict[str, int]
-    """Pairs by split."""
+    """Split → number of pairs written."""
     dropped: int
-    """Pairs left out as their target or whole input has no semantic id (`--missing-codes drop`)."""
+    """Pairs left out because the target or all input items have no semantic id (`--missing-codes drop`)."""
     tokens: dict[str, Any] | None
-    """The vocabulary of semantic ids: `sizes` and `offsets` by level, `separator`, `end`, `size`."""
+    """The vocabulary of semantic ids: `sizes` and `offsets` by level, `separator`, `end`, `size`; else None."""
     seconds: float
     notes: list[str] = field(default_factory=list)
-    """What a person should know who uses the output."""
+    """Notes for users of the output."""
 
 
 @checked
@@ -77,17 +77,17 @@ def export(
     """Write pairs in another format.
 
     Args:
-        pairs: a pairs directory, here or on object storage; or `-` for an Arrow stream on standard input.
-        output: the file to make, where one split goes into one file; else the directory.
-        options: which format, which pairs, in what form.
-        force: replace an output that exists.
-        progress: told how far it is.
+        pairs: a pairs directory, local or on object storage; or `-` for an Arrow stream on standard input.
+        output: the file to write if one split is exported to a format of one file per split; else the directory.
+        options: the format, the pairs and their form.
+        force: overwrite an existing output.
+        progress: called with the number of pairs done.
 
     Returns:
         What was written.
 
     Raises:
-        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`; nothing is written then.
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`; no output is written.
     """
     check_local(output, "-o")
     started, path, machine = time.monotonic(), Path(output), resolve(options)
@@ -118,11 +118,10 @@ def export_stream(
         pairs: as for `export`.
         out: a binary file, open for writing.
         options: as for `export`; `split` None means `train`.
-        progress: told how far it is.
+        progress: called with the number of pairs done.
 
     Raises:
-        UsageError, DataError, MachineError, IntegrityError: see
-            `genpas_cli.runtime.errors`; some may have been written then.
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`; `out` may be incomplete.
     """
     started, machine = time.monotonic(), resolve(options)
     with _opened(pairs, options, machine, progress, name=None) as run:
@@ -138,7 +137,7 @@ def export_stream(
 
 @dataclass(frozen=True)
 class _Run:
-    """One export under way."""
+    """A running export."""
 
     reader: PairReader
     splits: tuple[str, ...]
@@ -152,14 +151,14 @@ class _Run:
 
     @property
     def is_one_file(self) -> bool:
-        """Whether the output is a file: of a split that was asked for, or of a stream, which has one."""
+        """Whether the output is one file: the format has one per split, and one split is exported."""
         has_one = self.options.split is not None or isinstance(self.reader, StreamReader)
         return has_one and self.format.one_file
 
     def parts(self, split: str, progress: Progress) -> Generator[Any, None, None]:
-        """Yield the encoded batches of a split, in order, while later ones are being read and encoded.
+        """Yield the encoded batches of a split, in order, while threads read and encode later ones.
 
-        Closed early, it waits for the threads that do that.
+        Closing the generator early waits for these threads.
         """
         self.read[split] = self.written[split] = 0
         total = self.reader.rows(split) if self.options.limit is None else self.options.limit
@@ -179,7 +178,7 @@ class _Run:
         return batch.num_rows, pairs.num_rows, self.format.encode(pairs)
 
     def write_directory(self, directory: Path, progress: Progress) -> None:
-        """Write all splits, and what belongs to them."""
+        """Write all splits, with companion files, tokens and `export.json`."""
         directory.mkdir()
         for split in self.splits:
             with closing(self.parts(split, progress)) as parts:
@@ -198,7 +197,7 @@ class _Run:
         (directory / NAME).write_text(json.dumps(sealed(about), indent=2) + "\n", encoding="utf-8")
 
     def report(self, output: str, seconds: float) -> ExportReport:
-        """Return what was done."""
+        """Return the report, after all splits have been written."""
         dropped = sum(self.read.values()) - sum(self.written.values())
         notes = self.format.notes()
         if Path(output).suffix == self.format.suffix and Path(output).is_dir():
@@ -213,7 +212,7 @@ class _Run:
 def _opened(
     pairs: str | Path, options: ExportOptions, machine: Machine, progress: Progress, *, name: str | None
 ) -> Iterator[_Run]:
-    """Open the pairs and decide on everything, before anything is written; without a name, for a stream."""
+    """Open the pairs and resolve all options, before anything is written; `name` is None for a stream."""
     kind = format_named(options.to)
     _check(options)
     reader = _reader(pairs, options)
@@ -229,13 +228,13 @@ def _opened(
 
 
 def _workers(reader: PairReader, machine: Machine) -> int:
-    """Return how many threads the memory limit lets work.
+    """Return the number of threads that fit the memory limit.
 
     Raises:
-        MachineError: not even one.
+        MachineError: not even one thread fits.
     """
     a_batch = max(reader.batch_bytes() * _MEMORY_OF_A_BATCH, 1)
-    # One batch is being written, and one waits, beside those of the threads.
+    # Besides one batch per thread, one batch is being written, and one waits.
     workers = (machine.memory - FIXED_MEMORY) // a_batch - 2
     if workers < 1:
         needed = FIXED_MEMORY + 3 * a_batch
@@ -282,12 +281,12 @@ def _splits(reader: PairReader, options: ExportOptions, *, one_split: bool) -> t
 
 
 def _rating(form: Form) -> str | None:
-    """Return the kept column that is a rating by its name."""
+    """Return the only kept column with a known name of ratings; None if there is none or several."""
     return _only([form.kept[n] for n in matches(form.kept, RATING)])
 
 
 def _time(form: Form) -> str | None:
-    """Return the kept column that is a time by its name; else the only one that is by its type."""
+    """Return the only kept column with a known name of times, else the only one with a type of times, else None."""
     typed = [name for name in form.kept if is_time(form.schema.field(f"target_{name}").type)]
     return _only([form.kept[n] for n in matches(form.kept, TIME)]) or _only(typed)
 
@@ -297,15 +296,15 @@ def _only(names: list[str]) -> str | None:
 
 
 def _columns_to_read(form: Form, columns: Sequence[str]) -> list[str]:
-    """Return the columns of the pairs as they are, of which these are made."""
+    """Return the columns of the source pairs that the output columns are made from."""
     names = {"user_id": form.user, "user_num": form.user}
-    # Inputs and targets in any case: semantic ids may drop pairs by them.
+    # Always read inputs and targets: semantic ids may drop pairs by them.
     wanted = {names.get(name, name) for name in columns} | {"input_items", "target_item"}
     return [name for name in form.schema.names if name in wanted]
 
 
 def _foreign_file(kind: Format, path: Path) -> str | None:
-    """Tell whether an existing file is an output of this format, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    """Return why an existing file is not an output of this format, else None; see `atomic_output.Foreign`."""
     if path.is_symlink() or not path.is_file():
         return "it is not a file"
     if path.stat().st_size == 0 or kind.wrote(path):
@@ -314,7 +313,7 @@ def _foreign_file(kind: Format, path: Path) -> str | None:
 
 
 def _foreign_in_export(path: Path) -> str | None:
-    """Return what `path` holds that `export` did not write; see `atomic_output.Foreign`."""
+    """Return what `path` holds that `export` did not write, else None; see `atomic_output.Foreign`."""
     if not is_real_directory(path):
         return "it is not a directory"
     if not any(path.iterdir()):

@@ -13,16 +13,14 @@ OUTPUT = "Output"
 SEMANTIC = "Semantic IDs"
 
 
+_MEANINGS = "; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items())
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(MachineOptions):
     """All options of `export`."""
 
-    to: str = option(
-        "jsonl",
-        f"Format. {'; '.join(f'{name}: {text}' for name, text in FORMATS.items())}.",
-        metavar="FORMAT",
-        panel=OUTPUT,
-    )
+    to: str = option("jsonl", f"Format. {_MEANINGS}.", metavar="FORMAT", panel=OUTPUT)
     split: Literal["train", "validation", "test"] | None = option(
         None, "Write this split alone, to the file OUT where the format has one file a split; by default all splits, "
         "into the directory OUT. With -o -: by default train.", panel=OUTPUT,
@@ -59,7 +57,5 @@ class ExportOptions(MachineOptions):
         "error", "Items that share all codes: an error; append one more code that tells them apart; or keep them so.",
         panel=SEMANTIC,
     )  # fmt: skip
-    separator: bool = option(False, "Put a token of its own between two items.", panel=SEMANTIC)  # a default
-    end_token: bool = option(
-        False, "End each input and each target with a token of its own.", panel=SEMANTIC
-    )  # a default
+    separator: bool = option(False, "Put a token of its own between two items.", panel=SEMANTIC)
+    end_token: bool = option(False, "End each input and each target with a token of its own.", panel=SEMANTIC)

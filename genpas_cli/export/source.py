@@ -1,4 +1,4 @@
-"""Pairs as `export` reads them: a pairs directory, or an Arrow stream of `augment -o -` on standard input."""
+"""The sources of `export`: a pairs directory, or an Arrow stream of `augment -o -` on standard input."""
 
 from __future__ import annotations
 
@@ -23,56 +23,56 @@ from genpas_cli.runtime.object_storage.locations import Location
 from genpas_cli.runtime.progress import Progress
 
 Read = Callable[[], pa.RecordBatch]
-"""Reads one batch, on any thread."""
+"""Reads one batch; callable on any thread."""
 
 _STREAM: dict[str, Shape] = {
     "items": is_count, "users": is_count, "rows": is_count, "ids": lambda value: value in ("num", "raw"),
     "split_out": lambda value: value in SPLITS, "max_input": lambda value: value is None or is_count(value),
 }  # fmt: skip
-"""What is read of the manifest of a stream."""
+"""Shape of the keys that are used of a stream's manifest."""
 
 
 class PairReader(Protocol):
-    """Pairs of some splits, batch by batch."""
+    """Reads the pairs of some splits, batch by batch."""
 
     manifest: Manifest
     splits: tuple[str, ...]
-    """Those that have pairs."""
+    """The splits that have pairs."""
 
     @property
     def form(self) -> Form:
-        """What the pairs are; known once they were checked."""
+        """The form of the pairs; only to be read after `check`."""
         ...
 
     def check(self, splits: Sequence[str], threads: int, progress: Progress) -> None:
-        """Make sure that the pairs of these splits are whole, before any is given out.
+        """Verify the pairs of these splits before any of them is read.
 
         Args:
-            splits: those that will be read.
-            threads: how many files are read at a time.
-            progress: told how far it is.
+            splits: the splits that will be read.
+            threads: number of files read at a time.
+            progress: called with the amount done.
 
         Raises:
-            IntegrityError: a file is missing or is not the one that the manifest lists; the message names it.
+            IntegrityError: a file is missing or differs from the manifest; the message names it.
         """
         ...
 
     def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:
-        """Yield what reads the batches of a split, in order.
+        """Yield a function per batch of a split, in order, that reads the batch.
 
         Args:
             split: one of `splits`.
-            columns: those that are needed.
-            limit: rows, at most.
+            columns: the columns to read.
+            limit: maximum number of rows; None for all.
         """
         ...
 
     def rows(self, split: str) -> int:
-        """Return how many pairs a split has."""
+        """Return the number of pairs of a split."""
         ...
 
     def batch_bytes(self) -> int:
-        """Return the bytes of the largest batch, about."""
+        """Return the approximate bytes of the largest batch."""
         ...
 
 
@@ -81,11 +81,11 @@ class DirectoryReader:
 
     Args:
         directory: the directory.
-        epoch: of several epochs, which one's training pairs; None for all, one after the other.
+        epoch: epoch whose training pairs are read, from 0; None for all epochs in order.
 
     Raises:
         DataError, IntegrityError: see `read_manifest`.
-        UsageError: there is no such epoch.
+        UsageError: the epoch does not exist.
     """
 
     def __init__(self, directory: Location, epoch: int | None = None) -> None:
@@ -98,16 +98,16 @@ class DirectoryReader:
 
     @cached_property
     def form(self) -> Form:
-        """What the pairs are."""
+        """The form of the pairs."""
         return Form(self._pairs.schema, int(self.manifest["items"]), self.manifest["max_input"])
 
     def check(self, splits: Sequence[str], threads: int, progress: Progress) -> None:
-        """Compare all files that these splits are read from with their digests."""
+        """Verify the digests of all files of these splits."""
         files = [file for split in splits for file in self._files(split)]
         self._pairs.check_digests(files, threads=threads, progress=progress)
 
     def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:
-        """Yield what reads the row groups of a split."""
+        """Yield a function per row group of a split, in order, that reads it."""
         left = limit
         for file in self._files(split):
             for index, rows in enumerate(self._pairs.groups(file)):
@@ -118,15 +118,15 @@ class DirectoryReader:
                 left = None if left is None else left - wanted
 
     def rows(self, split: str) -> int:
-        """Return how many pairs a split has."""
+        """Return the number of pairs of a split."""
         return sum(file.rows for file in self._files(split))
 
     def batch_bytes(self) -> int:
-        """Return the bytes of the largest row group, unpacked."""
+        """Return the uncompressed bytes of the largest row group."""
         return self._pairs.batch_bytes()
 
     def vocabulary(self, table: str) -> pa.Array | None:
-        """Return the ids of `items` or `users` by number from 1; None if the directory has them not."""
+        """Return the ids of `items` or `users` by number from 1; None if the directory does not have them."""
         return self._pairs.ids(table)
 
     def _files(self, split: str) -> list[ShardFile]:
@@ -138,10 +138,10 @@ class DirectoryReader:
 
 
 class StreamReader:
-    """An Arrow stream that `genpas augment -o -` writes.
+    """An Arrow stream written by `genpas augment -o -`.
 
     Raises:
-        DataError: it is something else, or empty.
+        DataError: the stream is empty, not Arrow, or has no manifest of genpas.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -156,7 +156,7 @@ class StreamReader:
         try:
             self.manifest = json.loads((schema.metadata or {})[b"genpas"])
             if wrong := misshapen(self.manifest, _STREAM):
-                raise ValueError(wrong)  # noqa: TRY301  # said below
+                raise ValueError(wrong)  # noqa: TRY301  # translated below
             self.splits: tuple[str, ...] = (self.manifest["split_out"],)
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise DataError(
@@ -167,13 +167,13 @@ class StreamReader:
         self.form = Form(schema.remove_metadata(), largest, self.manifest["max_input"])
 
     def check(self, splits: Sequence[str], threads: int, progress: Progress) -> None:
-        """Do nothing: whether a stream is whole is known at its end."""
+        """Do nothing: `reads` checks the stream as it comes."""
 
-    def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:  # noqa: ARG002  # as above
-        """Yield the batches as they come.
+    def reads(self, split: str, columns: Sequence[str], limit: int | None) -> Iterator[Read]:  # noqa: ARG002  # one split
+        """Yield a function per batch that returns it, in the order of the stream.
 
         Raises:
-            IntegrityError: the stream ends before all its pairs have come.
+            IntegrityError: a batch is malformed, or the stream ends before all its pairs have come.
         """
         seen = 0
         while limit is None or seen < limit:
@@ -196,21 +196,21 @@ class StreamReader:
                 tip="See what the command before it says; set -o pipefail makes the shell see it too.",
             )
 
-    def rows(self, split: str) -> int:  # noqa: ARG002  # a stream has one
-        """Return how many pairs will come."""
+    def rows(self, split: str) -> int:  # noqa: ARG002  # a stream has one split
+        """Return the number of pairs of the stream, by its manifest."""
         return int(self.manifest["rows"])
 
     def batch_bytes(self) -> int:
-        """Return the bytes of a row group of inputs of the greatest length."""
+        """Return the estimated bytes of a row group whose inputs all have the maximum length."""
         longest = self.form.max_input or LONG_INPUT
         return min(ROW_GROUP_ROWS, self.rows("")) * 4 * (longest * (1 + 2 * len(self.form.kept)) + 5)
 
 
 def standard_input() -> BinaryIO:
-    """Return stdin as bytes.
+    """Return stdin as a binary file.
 
     Raises:
-        UsageError: it is a terminal.
+        UsageError: stdin is a terminal.
     """
     if sys.stdin.isatty():
         raise UsageError(
@@ -224,8 +224,8 @@ def read_vocabulary(directory: Location, table: str) -> pa.Array | None:
     """Return the ids of `items` or `users` of a directory, by number from 1; None if it has no such file.
 
     Raises:
-        DataError: the file is no vocabulary.
-        IntegrityError: the file is not the one that the directory's manifest lists.
+        DataError: the file is not a vocabulary.
+        IntegrityError: the file differs from the directory's manifest.
     """
     if (directory / NAME).is_file():
         return PairFiles(directory).ids(table)
@@ -234,5 +234,5 @@ def read_vocabulary(directory: Location, table: str) -> pa.Array | None:
 
 
 def _first_rows(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:
-    """Return the first rows, with lists that hold no more than theirs."""
+    """Return the first rows of a batch, copied so that the values of lists have no further rows."""
     return batch if rows == batch.num_rows else batch.take(pa.array(range(rows), pa.int64()))

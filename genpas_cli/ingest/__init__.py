@@ -1,1 +1,1 @@
-"""What a log looks like: sources, formats, columns, time, cleaning, ordering, split."""
+"""Reads logs into a store: sources, formats, columns, times, cleaning, ordering, numbering, split."""

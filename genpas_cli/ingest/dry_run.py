@@ -1,4 +1,4 @@
-"""What `ingest` would read, and what that takes, before anything is read but the first values of each file."""
+"""Dry run of `ingest`: what it would read and what it would need, from the first values of each file."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ from genpas_cli.store.access import check_is_store
 
 @dataclass(frozen=True)
 class IngestPlan:
-    """How logs would be read, and what it would take; `genpas ingest --dry-run` prints exactly this.
+    """How logs would be read, and the resources needed; `genpas ingest --dry-run` prints exactly this.
 
-    Bytes are of all the rows: how many cleaning drops is not known before.
+    Byte figures count all rows, because the number of rows that cleaning drops is unknown.
     """
 
     files: list[dict[str, Any]]
-    """`name`, `format`, `rows` (exact for Parquet and ORC, estimated by size and first values for other formats)."""
+    """`name`, `format`, `rows` (exact for Parquet and ORC, else estimated from file size and first values)."""
     columns: dict[str, Any]
-    """Which columns of the first file are `user`, `item`, `time` (None: the order of rows counts), and `keep`."""
+    """Columns of the first file taken for `user`, `item`, `time` (None: the row order counts), and `keep`."""
     interactions: int
-    """Rows of all files, and of the store that they are appended to."""
+    """Rows of all files, plus those of the store that they are appended to."""
     staged_in: str
-    """Where rows are before they are sorted: `memory`, or a `file` in the temporary directory."""
+    """Where rows are staged before the sort: `memory`, or a `file` in the temporary directory."""
     sorts: int
-    """In how many parts, runs of users, they are sorted."""
+    """Number of parts (runs of users) that are sorted one after another."""
     memory: int
-    """Bytes, estimated; users and items, which are not known before, add some 44 each."""
+    """Estimated memory in bytes; each user and item, whose numbers are unknown yet, adds about 44."""
     temporary: int
-    """Bytes in the temporary directory, estimated."""
+    """Estimated bytes in the temporary directory."""
     bytes: int
-    """Of the store, estimated."""
+    """Estimated bytes of the store."""
     threads: int
-    """That sort and read."""
+    """Threads for reading and sorting."""
 
 
 @checked
 def plan_ingest(
     sources: Sources, options: IngestOptions | None = None, *, append_to: str | Path | None = None
 ) -> IngestPlan:
-    """Return how `ingest` would read logs and what it would take, and write nothing.
+    """Return how `ingest` would read logs and the resources it would need, without writing a store.
 
     Args:
-        sources: as for `ingest`; what can be read once, and what lies on object storage, is read for it.
+        sources: as for `ingest`; standard input, pipes and remote files are copied in full.
         options: as for `ingest`.
-        append_to: the store that they would be appended to.
+        append_to: the store that the logs would be appended to.
 
     Raises:
         UsageError, DataError, MachineError: see `ingest`.

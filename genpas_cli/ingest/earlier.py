@@ -1,4 +1,4 @@
-"""What a log that is appended to a store must agree with."""
+"""The properties of a store that a log appended to it must agree with."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from genpas_cli.runtime.time_units import UnitCounts
 
 @dataclass(frozen=True)
 class EarlierLog:
-    """The log that a store was made of."""
+    """The log that a store was made from."""
 
     name: str
-    """What errors call the store."""
+    """Name of the store in error messages."""
     times: UnitCounts | None
-    """Units of its times, where these are plain numbers."""
+    """Units of its times if they are plain numbers, else None."""
     types: Mapping[str, str]
-    """Types that the columns of `--keep` and `--where` had, by name."""
+    """Column name → type, for the columns of `--keep` and `--where`."""

@@ -1,40 +1,40 @@
-"""What a sort of a log and its store will take: bytes of memory and of disk."""
+"""Estimates of the memory and disk bytes that sorting a log and storing it need."""
 
 from __future__ import annotations
 
 import math
 
 _SORTED_BYTES, _SPILLED_BYTES, _KEPT_BYTES, _STORED_BYTES = 32, 50, 16, 6
-"""Of an interaction in a sort in memory, and in one that spills, in memory and on disk; of a kept value in either; of
-an interaction in a store. Measured at 150 million."""
+"""Bytes per interaction in a sort in memory; per interaction in a sort that spills, memory and disk together; per kept
+value in either sort; per interaction in a store. Measured at 150 million interactions."""
 
 _MOST_SORTS = 8
-"""Each reads all that is staged: more of them would take longer than sorts that spill."""
+"""Each sort reads all staged rows, so more sorts than this take longer than fewer that spill."""
 
 
 def sorts(rows: int, kept: int, memory: int) -> int:
-    """Return in how many parts to sort a log, so that none spills, or as few as possible do.
+    """Return the number of parts to sort a log in, 1 to 8: the smallest at which no part spills, if there is one.
 
     Args:
-        rows: of the log.
-        kept: kept columns.
-        memory: bytes for a sort.
+        rows: rows of the log.
+        kept: number of kept columns.
+        memory: bytes available to a sort.
     """
     return min(math.ceil(rows * (_SORTED_BYTES + _KEPT_BYTES * kept) / max(memory, 1)), _MOST_SORTS) or 1
 
 
 def sort_bytes(rows: int, kept: int, memory: int) -> int:
-    """Return the bytes that sorting a log in these parts takes, in memory that is not spared."""
+    """Return the bytes that sorting one of the `sorts` parts takes if it does not spill."""
     return math.ceil(rows / sorts(rows, kept, memory) * (_SORTED_BYTES + _KEPT_BYTES * kept))
 
 
 def spilled_bytes(rows: int, kept: int, memory: int) -> int:
-    """Return the bytes that sorting a log in these parts spills."""
+    """Return the bytes that sorting one of the `sorts` parts spills to disk."""
     part = rows / sorts(rows, kept, memory)
     spilling = sort_bytes(rows, kept, memory) > memory
     return math.ceil(part * (_SPILLED_BYTES + _KEPT_BYTES * kept)) - memory if spilling else 0
 
 
 def store_bytes(rows: int, kept: int) -> int:
-    """Return the bytes of a store's interactions, kept values at their least."""
+    """Return the bytes of a store's interactions, assuming the minimum of 1 byte per kept value."""
     return rows * (_STORED_BYTES + kept)

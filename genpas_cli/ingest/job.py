@@ -43,47 +43,48 @@ from genpas_cli.store.store import Store
 _FILES_SHOWN = 5
 
 _OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
-"""Columns of a store, and of pairs without their `input_` or `target_`."""
+"""Column names of a store, and of pairs without the prefix `input_` or `target_`, that --keep cannot use."""
 
 _ID_BYTES = 44
-"""Of a user or an item, in arrays beside the database: numbers, and lengths of sequences."""
+"""Bytes per user or item in arrays outside the database: numbers and sequence lengths."""
 
 _NOTHING_LEFT = {
     "bad rows": "No row could be read; without --bad-rows skip the first is shown, with what is wrong with it.",
     "no user or item": "Every row lacks one of them: name other columns with --user and --item.",
     "unknown items": "None of the log's items is known: give the --items of the same log, or --unknown-items add.",
 }
-"""What to do where this step has dropped the last row; in any other step it is an option that cleans."""
+"""Step that dropped the last row → tip; for any other step the tip is to loosen the cleaning options."""
 
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What a store holds and how it came about; `genpas ingest --json` prints exactly this."""
+    """What a store holds and how it was made; `genpas ingest --json` prints exactly this."""
 
     users: int
-    """Users in the store, those known from --users without interactions included."""
+    """Users in the store, including users of --users without interactions."""
     items: int
     """Items in the vocabulary."""
     interactions: int
     """Rows that survived cleaning."""
     funnel: list[dict[str, Any]]
-    """`step`, `dropped`, `kept`: rows, in the order the steps ran."""
+    """`step`, and its `dropped` and `kept` rows, in the order the steps ran."""
     ties: dict[str, float]
-    """`tied_events` (share of events that share user and time with another), and of users with something held out the
-    share whose first `tied_test`, `tied_validation` event, or either, has the time of the event before it; 0..1."""
+    """Shares, 0..1. `tied_events`: events that share user and time with another; `tied_test`, `tied_validation`,
+    `tied_either`: of users with held-out events, those whose first test, first validation or either of these two events
+    has the same time as the event before it."""
     split: dict[str, int]
-    """Interactions in `train`, and targets held out in `validation` and `test`; `users_in_train_only`: users too short,
-    or too early, to have anything held out."""
+    """Interactions in `train`, and held-out targets in `validation` and `test`; `users_in_train_only`: users with too
+    few or too early interactions to have any held out."""
     time_range: list[Any] | None
     """First and last time: numbers as in the log, timestamps as ISO 8601 in UTC; None without times."""
     length: dict[str, float]
-    """Interactions a user, over users that have some: `min`, `median`, `mean`, `p99`, `max`."""
+    """Interactions per user, over users with at least one: `min`, `median`, `mean`, `p99`, `max`."""
     store: str | None
     """Path of the store; None for a temporary one."""
     rejects: str | None = None
-    """Path of the file that holds the bad rows, if there were any."""
+    """Path of the file of bad rows; None if there were none."""
     notes: list[str] = field(default_factory=list)
-    """What may be a surprise in how the log was read, such as which of several columns of times was taken."""
+    """Possibly surprising choices in reading the log, such as which of several time columns was taken."""
 
 
 @checked
@@ -95,21 +96,22 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
 
     Args:
         sources: files, globs, directories, or "-" for standard input.
-        output: the store file to make.
-        options: see `IngestOptions`; the defaults find format and columns, and hold out each user's last two.
-        append: the store exists, and the logs are new interactions for it. Numbers stay, new ids come after them;
-            cleaning and split are those of the store, and what is held out is decided anew.
-        force: replace an existing store.
-        rejects: where bad rows go with `bad_rows="skip"`, if there are any; by default `<output>.rejects.csv`.
-        progress: told how far it is.
+        output: the store file to write.
+        options: see `IngestOptions`; the defaults detect format and columns, and hold out each user's last two
+            interactions.
+        append: add the logs as new interactions to the existing store `output`. Existing numbers stay and new ids are
+            numbered after them; the store's own cleaning and split apply, and held-out events are chosen again.
+        force: overwrite an existing store.
+        rejects: file for the bad rows with `bad_rows="skip"`, if there are any; default `<output>.rejects.csv`.
+        progress: called with the name of each step.
 
     Returns:
         What the store holds.
 
     Raises:
-        UsageError: options that make no sense, or the output exists.
+        UsageError: an option is invalid, or the output exists.
         DataError: the logs cannot be used; the message says where and why.
-        MachineError: no space, memory or permission.
+        MachineError: not enough disk space or memory, or no permission.
     """
     options = options or IngestOptions()
     arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
@@ -133,7 +135,7 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
         bad_rows = scratch / "rejects.csv"
         if earlier is not None:
             options = earlier.options(options)
-            # The digest of the new store would vouch for whatever was changed in the old one.
+            # Without this check, the digest of the new store would certify content changed in the old one.
             earlier.store.check_content()
         report = _Ingest(database, options, progress, earlier).run(arguments, scratch, bad_rows, new)
         if bad_rows.exists():
@@ -143,7 +145,7 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
 
 
 def check_ingest_options(options: IngestOptions) -> None:
-    """Raise UsageError for values that no log can make sense of."""
+    """Raise UsageError for option values that are invalid for any log."""
     parse_split(options.split)
     if options.session_gap is not None:
         parse_gap(options.session_gap)
@@ -156,7 +158,7 @@ def check_ingest_options(options: IngestOptions) -> None:
 
 
 def _check_kept_names(names: Iterable[str]) -> None:
-    """Raise UsageError for a name that DuckDB, to which names have no case, could not tell from another one."""
+    """Raise UsageError for a kept column's name that equals another one, ignoring case as DuckDB does."""
     taken = set(_OWN)
     for name in dict.fromkeys(names):
         if name.lower() in taken:
@@ -179,7 +181,7 @@ class _Ingest:
             self.con, sources, self.options, scratch=scratch, rejects=rejects, memory=self.database.memory,
             progress=self.progress, earlier=None if self.earlier is None else self.earlier.log(),
         )  # fmt: skip
-        _check_kept_names(staged.kept)  # by now they have the log's own names, whatever the options call them
+        _check_kept_names(staged.kept)  # the log's own names; options may give a position instead
         before = 0 if self.earlier is None else self.earlier.rows
         self.funnel += [FunnelStep(step.step, step.dropped, step.kept + before) for step in staged.funnel]
         self._unknown_items(known["item"])
@@ -191,7 +193,7 @@ class _Ingest:
             for kind in numbering.KINDS
         )
         if self.options.decimal_ids != "text":
-            # With `integer` too: a store that is appended to may have 1.0 where the new log has 1.
+            # With `integer` too: a store that is appended to may hold the id 1.0 where the new log has 1.
             for kind in numbering.KINDS:
                 check_decimals(self.con, kind, known[kind], staged)
         in_blanks = [note for kind in numbering.KINDS if (note := differing_in_blanks(self.con, kind))]
@@ -230,7 +232,7 @@ class _Ingest:
         return report
 
     def _check_room(self, scratch: Path, new: Path, rows: int, before: int, kept: int) -> None:
-        """Raise MachineError before the new rows are sorted, if that or the store will not find the space."""
+        """Raise MachineError if the sort of the new rows or the store would not fit on the disk."""
         check_disk(
             scratch.parent, spilled_bytes(rows, kept, self.database.free()), what=f"the sort of {rows:,} interactions",
             tip="Choose another place with --temp-dir, or allow more memory with --memory-limit.",
@@ -306,7 +308,7 @@ class _Ingest:
     def _meta(self, report: IngestReport, staged: Staged, rule: SplitRule) -> dict[str, Any]:
         options = as_json(self.options)
         for name in ("threads", "memory_limit", "temp_dir"):
-            del options[name]  # they decide nothing that is in the store
+            del options[name]  # these do not affect the content of the store
         return {
             "versions": library_versions(),
             "options": options if self.earlier is None else self.earlier.made_with,

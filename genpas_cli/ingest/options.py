@@ -1,4 +1,4 @@
-"""The options that say how logs are read, cleaned, numbered and split (design: Reading logs)."""
+"""The options for reading, cleaning, numbering and splitting logs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UnknownItems = Literal["add", "drop", "error"]
 DecimalIds = Literal["error", "integer", "text"]
 
 NULL_VALUES = r"NA,N/A,NaN,nan,NULL,null,None,\N,<NA>,#N/A"
-"""What pandas, R, Spark, Hive and databases write for a missing value."""
+"""Texts that pandas, R, Spark, Hive and databases write for a missing value."""
 
 READING = "Reading logs"
 CLEANING = "Cleaning"
@@ -26,7 +26,7 @@ SPLIT = "Order and split"
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingOptions(Options):
-    """How files are read and which columns are what."""
+    """How files are read, and the roles of their columns."""
 
     user: str | None = option(
         None, "Column of user ids: a name, or a position from 1.", metavar="COLUMN", panel=READING
@@ -114,7 +114,7 @@ class CleaningOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class NumberingOptions(Options):
-    """Where dense numbers come from."""
+    """Sources of the dense numbers of users and items."""
 
     items: str | None = option(
         None,
@@ -135,7 +135,7 @@ class NumberingOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitOptions(Options):
-    """In which order a user's interactions stand, and which are held out."""
+    """The order of a user's interactions, and which of them are held out."""
 
     ties: Ties = option(
         "file",
@@ -155,7 +155,7 @@ class SplitOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class PassOptions(CleaningOptions, SplitOptions):
-    """The options that the passes look at."""
+    """The options that the passes over the staged rows use."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""What every room stands on: errors, options, the machine, threads, signals, output that appears whole."""
+"""Shared foundations: errors, options, machine limits, threads, signals, atomic output, object storage."""

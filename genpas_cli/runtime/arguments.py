@@ -1,4 +1,4 @@
-"""The arguments of the library's functions are checked by their types, so that a mistake is one sentence."""
+"""Checks the argument types of the library's functions, so that a mistake gives one clear UsageError."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ T = TypeVar("T")
 def checked(function: Callable[P, T]) -> Callable[P, T]:
     """Return a function that checks its arguments by their annotations before it runs.
 
-    Options, paths, choices, whole numbers and booleans are checked; an argument that may be something else is not.
+    Options, texts, paths, choices, integers, booleans and lists of texts or paths are checked; an argument whose
+    annotation allows any other type is not.
 
     Raises:
-        UsageError: an argument of another type, or a choice that is none.
+        UsageError: an argument has another type, is not one of the choices, or is an empty list but required.
     """
     signature = inspect.signature(function)
 
@@ -48,11 +49,11 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
 
 @functools.cache
 def _kinds_of(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
-    """Return the types of each argument that can be checked."""
+    """Return argument → allowed types, for the arguments that can be checked."""
     found: dict[str, tuple[Any, ...]] = {}
     for name, hint in function.__annotations__.items():
         alone = SimpleNamespace(__annotations__={name: hint})
-        with suppress(NameError):  # a type that is imported for type checkers alone
+        with suppress(NameError):  # a type that is imported for type checkers only
             kinds = _alternatives_of(get_type_hints(alone, inspect.unwrap(function).__globals__)[name])
             if name != "return" and all(map(_word, kinds)):
                 found[name] = kinds
@@ -67,7 +68,7 @@ _WORDS: dict[Any, str] = {str: "a text", Path: "a path", int: "a whole number", 
 
 
 def _word(kind: Any) -> str:
-    """Return what a type takes, in words; nothing where it is not checked."""
+    """Return the description of a type for messages; empty for a type that is not checked."""
     if kind in _WORDS:
         return _WORDS[kind]
     if get_origin(kind) is Literal:
@@ -81,8 +82,8 @@ def _word(kind: Any) -> str:
 
 
 def _alternatives(kinds: Sequence[Any]) -> str:
-    """Return what an argument takes, in words."""
-    # A path may be given as a text: saying so once is enough.
+    """Return the description of the allowed types of an argument."""
+    # A text stands for a path here, so that "a path" alone is enough.
     words = [_word(kind) for kind in kinds if not (kind is str and Path in kinds)]
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else words[0]
 
@@ -101,7 +102,7 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """Return a value where it is short, else its type: nobody reads a data frame in a message."""
+    """Return a scalar's repr, else the name of the type: a data frame would flood the message."""
     if isinstance(value, str | int | float | NoneType):
         return repr(value)
     name = type(value).__name__
@@ -109,14 +110,14 @@ def _shown(value: Any) -> str:
 
 
 Sources = str | Path | Sequence[str | Path]
-"""What the library takes for SOURCE: one path or several."""
+"""The SOURCE argument of the library's functions: one path or several."""
 
 
 def source_names(sources: Sources) -> list[str]:
     """Return the sources as a list of texts.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no source.
     """
     names = [str(source) for source in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
     if not names:

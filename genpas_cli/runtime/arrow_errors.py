@@ -1,8 +1,8 @@
-"""What Arrow raises where a file or a stream is damaged."""
+"""The exceptions that Arrow raises for a damaged file or stream."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
 UNREADABLE = (pa.ArrowException, UnicodeDecodeError, OSError)
-"""UnicodeDecodeError: of a name in a schema, which Arrow decodes when it is asked for."""
+"""UnicodeDecodeError comes from names in a schema, which Arrow decodes on access."""

@@ -1,12 +1,12 @@
-"""Outputs appear whole or not at all: built beside their place under a temporary name, synced, then given the name.
+"""Atomic output: an output is built under a temporary name in the same directory, synced, then renamed.
 
-While a run builds NAME it holds a lock on `.NAME.genpas-lock`. A run that is killed leaves that file, and by it the
-next run knows that whatever else lies beside NAME under one of our temporary names is genpas's own, to be repaired or
-removed. Without it, something of such a name is somebody else's, and is neither used nor removed:
+While a run builds NAME it holds a lock on `.NAME.genpas-lock`. A killed run leaves that file, which tells the next run
+that files with one of the temporary names are genpas's own, to be repaired or removed. Without the lock file, a file of
+such a name belongs to somebody else, and is neither used nor removed:
 
-    .NAME.genpas-new    what is being built (`.wal` beside it, if a store); after an exchange, what stood there before
-    .NAME.genpas-old    the old output, between two renames where names cannot be exchanged
-    .NAME.genpas-part   what a job keeps that takes long, so that it may go on after a kill; it is left alone
+    .NAME.genpas-new    the output being built (with `.wal` for a store); after an exchange, the old output
+    .NAME.genpas-old    the old output between two renames, if the file system cannot exchange names
+    .NAME.genpas-part   progress of a long job, kept so that it can resume after a kill; it is left alone
 """
 
 from __future__ import annotations
@@ -32,25 +32,24 @@ _RENAME_EXCHANGE = 2
 
 
 Foreign = Callable[[Path], str | None]
-"""Looks into something that exists, and says what in it genpas did not make, as the end of a sentence that begins with
-the name of the output ("it holds ..."); None where everything is an output of that kind: `--force` must not cost a
-user a file of their own."""
+"""Returns what in an existing path genpas did not make, as a clause for a message ("it holds ..."); None if everything
+in it is an output of that kind. So `--force` cannot delete a user's own files."""
 
 _LOCK_MARK = b"genpas\n"
-"""What a lock file of ours holds: a file of that name with anything else in it is not ours."""
+"""Content of genpas's lock files: a file of that name with other content is not genpas's."""
 
 
 def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = "-o") -> None:
-    """Raise UsageError if the output exists and may not be replaced.
+    """Check that the output does not exist, or may be overwritten.
 
     Args:
         path: the output.
-        force: replace it if it holds nothing but what genpas made.
-        foreign: tells what else it holds.
-        option: the one that names the output.
+        force: whether an output that genpas made may be overwritten.
+        foreign: finds content that genpas did not make.
+        option: the option that names the output, for messages.
 
     Raises:
-        UsageError: also if the path is written like a URI: what is built beside its place needs a disk.
+        UsageError: the output exists and may not be overwritten; or `path` is a URI, but must be on a local disk.
     """
     check_local(path, option)
     if not os.path.lexists(path):
@@ -67,9 +66,9 @@ def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = 
 
 
 def foreign_entry(directory: Path, known: Container[str]) -> str | None:
-    """Return the first file below a directory whose relative path is not among those known; None if all are.
+    """Return the first file below a directory whose relative path is not in `known`; None if there is none.
 
-    A link, and whatever is neither a file nor a directory, is never known: what it stands for lies elsewhere.
+    Links and special files are never known, because their content is elsewhere.
     """
     for folder, folders, names in os.walk(directory):
         here = Path(folder)
@@ -83,23 +82,23 @@ def foreign_entry(directory: Path, known: Container[str]) -> str | None:
 
 
 def is_real_directory(path: Path) -> bool:
-    """Tell whether a path is a directory, and no link to one."""
+    """Tell whether a path is a directory and not a link."""
     return path.is_dir() and not path.is_symlink()
 
 
 @contextlib.contextmanager
 def building(path: Path, *, force: bool, foreign: Foreign, option: str = "-o") -> Iterator[Path]:
-    """Give a temporary path beside `path` to build a file or directory at, and publish it if the block succeeds.
+    """Yield a temporary path for building a file or directory, and rename it to `path` if the block succeeds.
 
     Args:
         path: the output.
-        force: whether an existing output may be replaced; it stays whole until the new one takes its name.
-        foreign: see `refuse_existing`. It is asked before the block, and again before the output is replaced.
-        option: the one that names the output.
+        force: whether an existing output may be overwritten; it is kept until the new one is complete.
+        foreign: see `refuse_existing`; called before the block, and again before the output is replaced.
+        option: the option that names the output, for messages.
 
     Raises:
-        UsageError: the output exists, or another run is building it; or one of the temporary names is taken.
-        MachineError: it cannot be written there.
+        UsageError: the output exists, another run is building it, or a temporary name is taken.
+        MachineError: the output cannot be written.
     """
     path = path.absolute()
     with _parents(path), _lock(path) as killed:
@@ -120,13 +119,13 @@ def building(path: Path, *, force: bool, foreign: Foreign, option: str = "-o") -
 
 
 def unfinished(path: Path) -> Path:
-    """Return where a job that can go on after a kill keeps what it has done of `path`."""
+    """Return the path where a resumable job keeps its unfinished parts of the output `path`."""
     return _beside(path.absolute(), "part")
 
 
 @contextlib.contextmanager
 def _parents(path: Path) -> Iterator[None]:
-    """Make the directories above `path`; those that were made go again if the block fails."""
+    """Create the directories above `path`, and remove those created if the block fails."""
     made = [parent for parent in path.parents if not parent.exists()]
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +133,7 @@ def _parents(path: Path) -> Iterator[None]:
         yield
     except BaseException:
         for parent in made:
-            with contextlib.suppress(OSError):  # not empty: another run writes there
+            with contextlib.suppress(OSError):  # not empty, since another run writes there
                 parent.rmdir()
         raise
 
@@ -153,7 +152,7 @@ def _beside(path: Path, what: str) -> Path:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[bool]:
-    """Hold the lock of an output; gives whether the last run that held it was killed."""
+    """Hold the lock of an output; yield whether the last run that held it was killed."""
     lock = _beside(path, "lock")
     while True:
         handle = _opened_lock(lock, path)
@@ -166,7 +165,7 @@ def _lock(path: Path) -> Iterator[bool]:
             if not _is_open_file(lock, handle):
                 continue
             held = os.read(handle, len(_LOCK_MARK) + 1)
-            # One that was cut short is of a run that was killed before it did anything else.
+            # An empty or incomplete mark is from a run that was killed before it did anything else.
             if not _LOCK_MARK.startswith(held):
                 raise _not_ours(lock)
             try:
@@ -182,11 +181,11 @@ def _lock(path: Path) -> Iterator[bool]:
 
 
 def _opened_lock(lock: Path, path: Path) -> int:
-    """Open the lock file of an output, never through a link, and without waiting for the other end of a pipe.
+    """Open or create the lock file of an output, without following a link or blocking on a pipe.
 
     Raises:
-        UsageError: there is something else of that name.
-        MachineError: it cannot be made.
+        UsageError: the name is taken by something other than a regular file.
+        MachineError: the lock file cannot be created.
     """
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
@@ -205,7 +204,7 @@ def _not_ours(lock: Path) -> UsageError:
 
 
 def _is_open_file(path: Path, descriptor: int) -> bool:
-    """Tell whether the name still means the open file: a lock's last holder may have deleted it in between."""
+    """Tell whether the path is still the open file: the lock's last holder may have deleted it in between."""
     try:
         return os.path.samestat(path.lstat(), os.fstat(descriptor))
     except FileNotFoundError:
@@ -213,10 +212,10 @@ def _is_open_file(path: Path, descriptor: int) -> bool:
 
 
 def _repair(path: Path, *, killed: bool) -> None:
-    """Undo what a killed run left: put the old output back if it stood without its name, remove the rest.
+    """Clean up after a killed run: restore the old output if it has lost its name, and remove temporary files.
 
     Raises:
-        UsageError: no run was killed, so what has one of our temporary names is not ours.
+        UsageError: no run was killed, but one of the temporary names is taken.
     """
     old, new = _beside(path, "old"), _beside(path, "new")
     if not killed:
@@ -238,7 +237,7 @@ def _publish(new: Path, path: Path) -> None:
     elif new.is_file() and not path.is_dir():
         new.replace(path)
     elif not _exchange(new, path):
-        # No exchange of names here: a kill between these two leaves the old output under its other name.
+        # Names cannot be exchanged here: after a kill between the two renames, `_repair` restores the old output.
         old = _beside(path, "old")
         path.rename(old)
         new.rename(path)
@@ -248,7 +247,7 @@ def _publish(new: Path, path: Path) -> None:
 
 
 def _exchange(a: Path, b: Path) -> bool:
-    """Exchange two names in one step; False where the system or the file system cannot."""
+    """Exchange two names atomically; return False if the system or the file system cannot."""
     if sys.platform != "linux":
         return False
     try:
@@ -264,7 +263,7 @@ def _exchange(a: Path, b: Path) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Flush a file, or a directory with all below it, so that a power cut cannot publish an empty shell."""
+    """Flush a file, or all files of a directory, to disk, so that a power cut cannot leave an empty output."""
     if path.is_file():
         with path.open("rb+") as file:
             os.fsync(file.fileno())
@@ -291,7 +290,7 @@ def _remove_unfinished(new: Path) -> None:
 
 
 def _log_of(new: Path) -> Path:
-    """Return where DuckDB keeps the log of a store that is not finished; it must not meet the next one of that name."""
+    """Return DuckDB's write-ahead log of an unfinished store, which must not be applied to the next store."""
     return new.with_name(f"{new.name}.wal")
 
 

@@ -1,8 +1,8 @@
-"""DuckDB connections as every job opens them: limits set, nothing fetched from the network, Ctrl-C obeyed.
+"""DuckDB connections for all jobs: with limits, without network access, interruptible by Ctrl-C.
 
-DuckDB does not stop for a signal by itself inside `create table as`, a CSV load or a conversion to Arrow: the
-interpreter never gets to run its handler. So the signal's number is written to a pipe (`signal.set_wakeup_fd`), and a
-thread that reads it interrupts every open connection until the query has come back.
+DuckDB itself does not stop for a signal inside `create table as`, a CSV load or a conversion to Arrow, because Python
+cannot run its signal handler. So the signal's number is written to a socket (`signal.set_wakeup_fd`), and a thread that
+reads it interrupts the connection and its cursors until the query returns.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from genpas_cli.runtime.signals import ENDING, uninterrupted
 
 _AGAIN_SECONDS = 0.05
 _IDLE_SECONDS = 0.5
-"""After so long without a signal the watcher looks whether the process is about to end."""
+"""Interval at which the watcher checks whether the main thread has ended."""
 
 BESIDE = 260 * 2**20
-"""Bytes that a job takes beside what DuckDB counts: the interpreter, the libraries, batches, threads."""
+"""Bytes of a job outside DuckDB: the interpreter, the libraries, batches, threads."""
 
 COUNTED = 0.85
-"""Share of its memory that DuckDB counts: sorting 150 million rows, it took a seventh more than it was allowed."""
+"""Share of DuckDB's memory that its limit counts: sorting 150 million rows, it took a seventh more than its limit."""
 
 _LEAST = 128 * 2**20
-"""Bytes without which DuckDB cannot read a CSV: where a limit leaves less, it has as much all the same."""
+"""Minimum bytes for DuckDB, without which it cannot read a CSV (or the whole memory limit if that is smaller)."""
 
 
 class Database:
@@ -42,7 +42,7 @@ class Database:
 
     Attributes:
         con: the main connection.
-        memory: bytes that it may take.
+        memory: memory limit of the connection in bytes.
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, memory: int) -> None:
@@ -51,32 +51,32 @@ class Database:
         self._lock = threading.Lock()
 
     def leave(self, room: int) -> None:
-        """Take less memory from now on, as this many bytes are needed beside; half of it is kept whatever they are."""
+        """Lower the memory limit by `room` bytes needed outside the database, but by at most half of the limit."""
         self.memory = max(self.memory - room, self.memory // 2)
         self.con.execute(f"set memory_limit = '{self.memory // 1024}KiB'")
 
     def free(self) -> int:
-        """Return the bytes that it may take beside the tables that are in memory already."""
+        """Return the bytes of the memory limit that in-memory tables do not take yet."""
         query = "select memory_usage_bytes from duckdb_memory() where tag = 'IN_MEMORY_TABLE'"
         return self.memory - sum(int(held) for (held,) in self.con.sql(query).fetchall())
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
-        """Return a new cursor: an undrained result blocks its connection, so each reader takes one of its own."""
+        """Return a new cursor; each reader needs its own, since an undrained result blocks its connection."""
         with self._lock:
             cursor = self.con.cursor()
             self._cursors.append(cursor)
         return cursor
 
     def read(self, sql: str, rows: int) -> Iterator[Any]:
-        """Yield the Arrow record batches of a query, in order, on a cursor of their own.
+        """Yield the Arrow record batches of a query (`rows` rows each), in order, on a cursor of its own.
 
-        `sql(q)` and not `execute(q)`: the latter copies the result outside the memory limit.
+        This uses `sql(q)`, because `execute(q)` would copy the result outside the memory limit.
         """
         cursor = self.cursor()
         try:
             yield from cursor.sql(sql).to_arrow_reader(rows)
         except OSError as error:
-            # What fails inside a reader comes out of Arrow as an OSError, and would be taken for our own output's.
+            # Arrow raises DuckDB's errors as OSError, which callers would take for a failed write of the output.
             raise duckdb.OperationalError(str(error)) from error
         finally:
             with self._lock:
@@ -86,7 +86,7 @@ class Database:
     def feed(self, sql: str, schema: Any, batches: Iterable[Any]) -> None:
         """Run a statement that reads Arrow batches from a generator, as the relation `feed`.
 
-        An exception in the generator would come out as DuckDB's InvalidInputException: it is kept, and raised itself.
+        An exception in the generator is raised itself, instead of DuckDB's InvalidInputException.
         """
         failures: list[BaseException] = []
 
@@ -108,10 +108,10 @@ class Database:
             self.con.unregister("feed")
 
     def create(self, table: str, select: str, schema: Any, parts: Iterable[Iterable[Any]]) -> None:
-        """Create a table of a query over the relation `feed`, part by part.
+        """Create a table from a query over the relation `feed`, part by part.
 
-        What a part begins with may be the first of a sort. It is waited for before the part is fed: within a statement
-        that runs, a query has one thread, as the others wait for the feed.
+        The first batch of each part is computed before the part's statement starts, because it may need a sort:
+        while a statement runs, the sort would have one thread, as the others wait for the feed.
         """
         self.feed(f"create table {table} as {select}", schema, ())
         for part in parts:
@@ -120,7 +120,7 @@ class Database:
             self.feed(f"insert into {table} {select}", schema, itertools.chain(first, batches))
 
     def interrupt(self) -> None:
-        """Interrupt whatever runs on the connection or a cursor of it; `interrupt()` alone does not reach cursors."""
+        """Interrupt the connection and its cursors, which the connection's own `interrupt()` does not reach."""
         with self._lock:
             for con in (self.con, *self._cursors):
                 with contextlib.suppress(duckdb.Error):
@@ -129,12 +129,12 @@ class Database:
 
 @contextlib.contextmanager
 def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> Iterator[Database]:
-    """Open an in-memory database that spills to `scratch` and obeys Ctrl-C.
+    """Open an in-memory database that spills to `scratch` and is interruptible by Ctrl-C.
 
     Args:
         machine: the limits.
         scratch: directory for spills.
-        memory: bytes for DuckDB; by default what the limit leaves for it.
+        memory: bytes for DuckDB; by default the part of the limit that is left for it.
     """
     memory = memory or max(int((machine.memory - BESIDE) * COUNTED), min(machine.memory, _LEAST))
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -145,7 +145,7 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
         "autoload_known_extensions": "false",
     }
     with duckdb.connect(config=config) as con:
-        con.execute("set global timezone = 'UTC'")  # global: cursors too
+        con.execute("set global timezone = 'UTC'")  # global, so that it holds for cursors too
         database = Database(con, memory)
         with _interruptible(database):
             yield database
@@ -153,7 +153,7 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
 
 @contextlib.contextmanager
 def _interruptible(database: Database) -> Iterator[None]:
-    """Turn Ctrl-C and its like into KeyboardInterrupt at once, also inside a query; in the main thread only."""
+    """Turn an ending signal into KeyboardInterrupt at once, also inside a query; in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -164,7 +164,7 @@ def _interruptible(database: Database) -> Iterator[None]:
     ours.settimeout(_IDLE_SECONDS)
 
     def watch() -> None:
-        # A signal may come just before the end is told below, which is then left out; the process ends all the same.
+        # A signal just before the cleanup below may skip it: then this thread ends with the main thread.
         while threading.main_thread().is_alive():
             try:
                 data = ours.recv(1)
@@ -174,20 +174,20 @@ def _interruptible(database: Database) -> Iterator[None]:
                 return
             if data[0] in ENDING:
                 seen.set()
-                # Once is not enough: an interrupt that comes between two queries of a job is forgotten.
+                # Interrupt repeatedly, because an interrupt between two queries of a job has no effect.
                 while threading.main_thread().is_alive() and not done.wait(_AGAIN_SECONDS):
                     database.interrupt()
                 return
 
     watcher = threading.Thread(target=watch, name="genpas-interrupts")
-    with uninterrupted():  # see `threads`
+    with uninterrupted():  # an interrupt within Thread.start may deadlock, see `threads`
         previous = signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
         watcher.start()
     try:
         yield
     except Exception as error:
-        # Whatever goes wrong after Ctrl-C goes wrong because of it. DuckDB may notice it before the watcher does: it
-        # says "Interrupted", or "KeyboardInterrupt" where the signal came as it called Python.
+        # An error after Ctrl-C is a consequence of it. DuckDB may notice the signal before the watcher does, and then
+        # raises "Interrupted", or "KeyboardInterrupt" if the signal came while it called Python.
         by_duckdb = isinstance(error, (duckdb.Error, RuntimeError)) and "nterrupt" in str(error)
         if seen.is_set() or by_duckdb:
             raise KeyboardInterrupt from error

@@ -1,14 +1,14 @@
-"""What can go wrong, as a tree; `cli/exit_codes.py` gives each branch its exit code.
+"""The tree of errors, with their exit codes (`cli/exit_codes.py`).
 
     GenpasError
     ├── DataError        the input or data cannot be used (1)
     ├── UsageError       options or values are wrong, or the output exists (2)
-    ├── MachineError     the machine lacks something: an extra, disk, memory, permission (3)
+    ├── MachineError     missing on this machine: an extra, disk, memory, permission (3)
     ├── IntegrityError   digests, counts or positions do not agree (4)
     └── CheckFailedError a `--check` gate failed (5)
 
-A message says what is wrong, where, and what was there instead; `tip` is what to do about it, best of all a
-command that would work. Secrets that URLs hold are left out of both, also in another library's words.
+A message says what is wrong, where, and what was found instead; `tip` says what to do, preferably as a command that
+works. Secrets in URLs are removed from both, including those in messages of other libraries.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import os
 import re
 
 _SECRETS = (
-    # user:password@ of any URI. A secret key may hold slashes, so what a colon opens goes on to the last @.
+    # user:password@ of any URI. A secret key may contain slashes, so the match extends from the colon to the last @.
     (
         re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:/{1,2})(?:[^\s/@:'\"]*:[^\s@'\"]*(?:@[^\s@/'\"]*)*|[^\s/@:'\"]+)@"),
         r"\1***@",
@@ -33,11 +33,11 @@ _SECRETS = (
 )
 _SECRET_NAMES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _LEAST_SECRET = 8
-"""Letters of a value of the environment that is looked for in texts: a shorter one may be a word."""
+"""Minimum characters of a secret from the environment to be redacted: a shorter one may be an ordinary word."""
 
 
 def redacted(text: str) -> str:
-    """Return a text without the passwords and keys that URLs in it hold, and without those of the environment."""
+    """Return a text with passwords and keys in URLs, and secrets of the environment, replaced by `***`."""
     for pattern, instead in _SECRETS:
         text = pattern.sub(instead, text)
     for name in _SECRET_NAMES:
@@ -51,7 +51,7 @@ class GenpasError(Exception):
     """Base of every error that genpas raises on purpose.
 
     Args:
-        message: what is wrong, where, and what was there instead.
+        message: what is wrong, where, and what was found instead.
         tip: what the user can do about it.
     """
 
@@ -65,7 +65,7 @@ class GenpasError(Exception):
 
 
 class DataError(GenpasError):
-    """The input or data cannot be used: missing, malformed, empty, of another version."""
+    """The input or data cannot be used: it is missing, malformed, empty or of another version."""
 
 
 class UsageError(GenpasError):
@@ -73,11 +73,11 @@ class UsageError(GenpasError):
 
 
 class MachineError(GenpasError):
-    """The machine lacks something: an extra package, disk space, memory, permission."""
+    """Something is missing on this machine: an extra package, disk space, memory or permission."""
 
 
 class IntegrityError(GenpasError):
-    """Digests, counts or positions do not agree with what was promised."""
+    """Digests, counts or positions do not match those recorded."""
 
 
 class CheckFailedError(GenpasError):

@@ -1,4 +1,4 @@
-"""Libraries that only some commands need: what to install where one is missing, said before any work."""
+"""Checks for optional libraries before any work, with the command that installs them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ EXTRAS = {
     "spark": (("pyspark", "pandas"), "pyspark", "; and Java 17."),
     "grid": (("google_crc32c",), "google-crc32c", ""),
 }
-"""Of each extra of pyproject.toml: its modules, their name for people, and what else to install."""
+"""Extra in pyproject.toml → its modules, their name in messages, and what else to install."""
 
 
 def check_extra(what: str, extra: str) -> None:
-    """Check that an extra is installed; its modules are not imported.
+    """Check that an extra is installed, without importing its modules.
 
     Args:
-        what: what needs it, for the message.
-        extra: its name in pyproject.toml.
+        what: the command or option that needs it, for the message.
+        extra: name of the extra in pyproject.toml.
 
     Raises:
         MachineError: one of its modules is missing.

@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are asked for: DuckDB, PyArrow and PyTorch take long to load."""
+"""Lazy import of a package's names, since DuckDB, PyArrow and PyTorch take long to load."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     """Return the `__getattr__` of a package.
 
     Args:
-        package: its `__name__`.
-        homes: the name of each attribute, and the module in the package that defines it.
+        package: `__name__` of the package.
+        homes: attribute → the module in the package that defines it.
     """
 
     def attribute(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""What the machine offers and what a job may take of it: threads, memory, disk, scratch space."""
+"""The resources of the machine and their limits for a job: threads, memory, disk, scratch space."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genpas_cli.runtime.text.visible import is_unicode
 
 SHARE_OF_FREE_MEMORY = 0.7
 FIXED_MEMORY = 160 * 2**20
-"""Bytes that the interpreter, the libraries and DuckDB's buffers take whatever is done."""
+"""Bytes that the interpreter, the libraries and DuckDB's buffers take in every job."""
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -32,7 +32,7 @@ PANEL = "Machine"
 
 @dataclass(frozen=True, kw_only=True)
 class MachineOptions(Options):
-    """What a job may use."""
+    """The resources a job may use."""
 
     threads: int | None = option(None, "Threads to use; by default all cores.", metavar="N", panel=PANEL)
     memory_limit: str | None = option(
@@ -44,13 +44,13 @@ class MachineOptions(Options):
 
 
 def machine_options(options: MachineOptions) -> dict[str, Any]:
-    """Return the options of the machine alone, by name: they go to every part of a job."""
+    """Return the machine options only, by name, for passing them to each part of a job."""
     return {field.name: getattr(options, field.name) for field in fields(MachineOptions)}
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The limits a job runs under, resolved."""
+    """The resolved limits of a job."""
 
     threads: int
     memory: int
@@ -59,11 +59,11 @@ class Machine:
 
 
 def resolve(options: MachineOptions) -> Machine:
-    """Return the limits that the options mean here.
+    """Resolve the options to limits on this machine.
 
     Raises:
-        UsageError: threads below 1, a size that is none, a temporary directory that does not exist.
-        MachineError: there is no temporary directory.
+        UsageError: threads below 1, an invalid size, or a temporary directory that is missing or not UTF-8.
+        MachineError: the system has no usable temporary directory.
     """
     if options.threads is not None and options.threads < 1:
         raise UsageError(f"--threads is {options.threads}; it takes 1 or more")
@@ -91,10 +91,10 @@ def _system_temp_dir() -> str:
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that `2GB`, `512 MiB` or `1.5g` mean.
+    """Parse a size such as `2GB`, `512 MiB` or `1.5g` into bytes.
 
     Raises:
-        UsageError: not a positive size.
+        UsageError: `text` is not a positive size.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
     unit = _UNITS.get(match[2].lower()) if match else None
@@ -107,7 +107,7 @@ def parse_size(text: str) -> int:
 
 
 def show_size(size: float) -> str:
-    """Return bytes as a person reads them: `1.3 GB`."""
+    """Format bytes for people, such as `1.3 GB`."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if size < 1000:  # noqa: PLR2004  # SI step
             return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"  # noqa: PLR2004
@@ -116,12 +116,12 @@ def show_size(size: float) -> str:
 
 
 def cores() -> int:
-    """Return the cores this process may run on."""
+    """Return the number of cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that are free for this process: the machine's, or its container's if that is less."""
+    """Return the free memory in bytes, of the machine or of its container if that is less; at least 256 MiB."""
     candidates = []
     with contextlib.suppress(OSError, AttributeError, ValueError):
         candidates.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -136,7 +136,7 @@ def free_memory() -> int:
 
 
 def existing_parent(path: Path) -> Path:
-    """Return the nearest directory on the way to `path` that exists."""
+    """Return the nearest existing directory among `path` and its parents."""
     path = path.absolute()
     return next((p for p in (path, *path.parents) if p.is_dir()), Path("/"))
 
@@ -153,7 +153,7 @@ def check_disk(path: Path, needed: int, *, what: str, tip: str) -> None:
 
 
 def check_writable(directory: Path) -> None:
-    """Raise MachineError if no file can be made in `directory` (the nearest that exists)."""
+    """Raise MachineError if no file can be created in `directory` or its nearest existing parent."""
     parent = existing_parent(directory)
     try:
         with tempfile.TemporaryFile(dir=parent):
@@ -163,7 +163,7 @@ def check_writable(directory: Path) -> None:
 
 
 def disk_error(error: OSError, where: Path, *, option: str = "-o") -> MachineError:
-    """Return what an OSError on writing means to the user; `option` is the one that chooses the place."""
+    """Return the MachineError for an OSError on writing; `option` names the option that chooses the location."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return MachineError(
             f"no space left on the disk that holds {where}",
@@ -176,11 +176,11 @@ def disk_error(error: OSError, where: Path, *, option: str = "-o") -> MachineErr
 
 @contextlib.contextmanager
 def scratch_directory(temp_dir: Path) -> Iterator[Path]:
-    """Give a private directory under `temp_dir` that is deleted at the end; those of killed runs are deleted too.
+    """Yield a private directory under `temp_dir`, deleted at the end; also delete those of killed runs.
 
-    A run holds a lock on the directory itself while it lives, so one whose lock can be had belongs to no one. (A lock
-    file in it would be missing where a run was killed just after it made the directory, or while it removed it.) A file
-    in it says that it is ours: whatever else has such a name is left alone.
+    A run holds a lock on the directory itself, so one that is not locked belongs to no running process. (A lock file
+    could be missing if a run was killed while creating or removing the directory.) A marker file in it says that genpas
+    made it; other directories with such a name are left alone.
     """
     _remove_dead(temp_dir)
     with contextlib.ExitStack() as stack:
@@ -198,7 +198,7 @@ def scratch_directory(temp_dir: Path) -> Iterator[Path]:
 
 
 def _remove_scratch(path: Path) -> None:
-    """Remove a scratch directory; what says that it is ours goes last, as this may be cut short by a kill."""
+    """Remove a scratch directory, the marker file last, because a kill may stop the removal."""
     with uninterrupted(), contextlib.suppress(OSError):
         for entry in path.iterdir():
             if entry.is_dir() and not entry.is_symlink():
@@ -212,16 +212,16 @@ def _remove_scratch(path: Path) -> None:
 def _remove_dead(temp_dir: Path) -> None:
     for path in temp_dir.glob(f"{_SCRATCH}*"):
         with contextlib.suppress(OSError), _locked(path):
-            # One without the file that is empty is of a run that was killed as it made or removed it.
+            # An empty one without the marker is from a run that was killed while creating or removing it.
             if (path / _OURS).is_file() or not any(path.iterdir()):
                 _remove_scratch(path)
 
 
 def _new_scratch(temp_dir: Path, stack: contextlib.ExitStack) -> Path:
-    """Make a directory that stays locked until the stack unwinds."""
+    """Create a directory that stays locked until the stack unwinds."""
     while True:
         path = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=temp_dir))
-        # Until it is locked, another run may take it for litter; then another is made.
+        # Another run may remove the directory before it is locked; then create another one.
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             stack.enter_context(_locked(path))
             if path.is_dir():

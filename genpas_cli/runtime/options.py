@@ -1,9 +1,8 @@
-"""How an option is declared once, for the library, the command line and the reference page.
+"""Declares each option once, for the library, the command line and the reference page.
 
-A job's options are a frozen dataclass; each field carries its help in its metadata. The command line is
-generated from these fields (`cli/parameters.py`), so a default or a sentence stands in one place.
-Values are checked by the fields' types when an options object is made, so that the library refuses what the command
-line does.
+A job's options are a frozen dataclass whose fields carry their help in their metadata. The command line is generated
+from these fields (`cli/parameters.py`), so that each default and help text is written once. Values are checked against
+the fields' types when an options object is created, so that the library refuses the same values as the command line.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ def option(
 
     Args:
         default: value when the option is not given.
-        text: its help, one or two sentences.
+        text: help text, one or two sentences.
         flags: spellings on the command line; by default `--field-name`, and `--field/--no-field` for booleans.
-        metavar: what stands for the value in the help.
-        panel: heading under which the help lists it.
+        metavar: placeholder of the value in the help.
+        panel: heading under which the help lists the option.
 
     Returns:
         A dataclass field.
@@ -43,7 +42,7 @@ def option(
 
 
 def as_json(options: Any) -> dict[str, Any]:
-    """Return every field by name, tuples as lists."""
+    """Return field → value, with tuples as lists."""
     return {
         f.name: list(value) if isinstance(value := getattr(options, f.name), tuple) else value
         for f in dataclasses.fields(options)
@@ -52,13 +51,13 @@ def as_json(options: Any) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Base of the options dataclasses; its fields hold what their types say, or there is no such object."""
+    """Base of the options dataclasses; it checks the types of all values on creation."""
 
     def __post_init__(self) -> None:
-        """Check every value, and give it the type that its field has: `pairs=5000` is `"5000"`.
+        """Check every value and convert it to its field's type: `pairs=5000` becomes `"5000"`.
 
         Raises:
-            UsageError: a value that the option does not take.
+            UsageError: the option does not accept the value.
         """
         own: type = type(self)
         for name, flag, kinds, is_path in _declared(own):
@@ -77,7 +76,7 @@ class Options:
 
 @functools.cache
 def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...], bool]]:
-    """Return (name, flag, types of its value, whether it is a path) of each field of an options dataclass."""
+    """Return (name, flag, accepted types, whether it is a path) of each field of an options dataclass."""
     hints = get_type_hints(kind)
     declared = []
     for field in dataclasses.fields(kind):
@@ -89,30 +88,30 @@ def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...], bool]]:
 
 
 _PATHS = ("DIR", "FILE", "PATH", "STORE")
-"""What stands for the value of an option that takes a path on this machine."""
+"""Placeholders of options whose value is a local path."""
 
 _FITTING: dict[Any, tuple[tuple[type, Callable[[Any], Any]], ...]] = {
     int: ((numbers.Integral, int),),
     float: ((numbers.Real, float),),
     str: ((str, str), (os.PathLike, os.fspath), (numbers.Integral, str)),
 }
-"""What else fits a type, and how it becomes one."""
+"""Field type → (accepted type, conversion to the field type) pairs."""
 
 
 def _as_kind(value: Any, kind: Any) -> Any:
-    """Return a value as a field of this type holds it.
+    """Return a value converted to the type of a field.
 
     Raises:
-        TypeError: it is no such value.
+        TypeError: the value does not fit the type.
     """
     if get_origin(kind) is tuple:
-        # One text is itself a sequence, of its letters.
+        # Only tuples and lists are sequences here: a text is one value, not its letters.
         values = value if isinstance(value, tuple | list) else (value,)
         return tuple(_as_kind(each, get_args(kind)[0]) for each in values)
     if get_origin(kind) is Literal:
         fits = isinstance(value, str) and value in get_args(kind)
     elif kind in _FITTING:
-        # True is an int to Python, and no number to a person.
+        # bool is a subclass of int, but True is not a number here.
         fitting = () if isinstance(value, bool) else _FITTING[kind]
         convert = next((convert for other, convert in fitting if isinstance(value, other)), None)
         if convert is not None:
@@ -165,7 +164,7 @@ def choices(hint: Any) -> tuple[str, ...]:
 
 
 def _described(kind: Any) -> list[str]:
-    """Return what a type takes, in words; of a choice each of them."""
+    """Return the descriptions of a type's values for messages; for a choice, each of them."""
     if get_origin(kind) is Literal:
         return list(get_args(kind))
     if get_origin(kind) is tuple:

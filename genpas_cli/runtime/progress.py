@@ -1,4 +1,4 @@
-"""How a job tells how far it is, without knowing who listens."""
+"""The interface by which jobs report progress."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called by jobs as they go."""
+    """A function that jobs call to report progress."""
 
     def __call__(self, stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
-        """Say what is being done, how far it is where that is known (`total` > 0), and what else there is to tell."""
+        """Report the current stage, the amount done if known (`total` > 0), and a further note."""
         ...
 
 
 def silent(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
-    """Say nothing."""
+    """Ignore progress."""

@@ -1,13 +1,13 @@
-"""Names and texts as DuckDB reads them back."""
+"""Quoting of names and texts in DuckDB's SQL."""
 
 from __future__ import annotations
 
 
 def identifier(name: str) -> str:
-    """Return a column's name in double quotes."""
+    """Return a name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """Return a text in single quotes."""
+    """Return a text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""Which signals end a job, with everything that it has begun taken away again, and how they are held back."""
+"""The signals that end a job (after its cleanup), and how to defer them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import threading
 from collections.abc import Iterator
 
 ENDING: set[int] = {signal.SIGINT}
-"""Signals whose handlers raise KeyboardInterrupt: Ctrl-C; the command line adds those by which a system ends a process.
+"""Signals whose handlers raise KeyboardInterrupt: SIGINT; the command line adds those that terminate a process.
 
-In a program that uses the library, other signals have a meaning of its own.
+In a program that uses the library, other signals may have other meanings.
 """
 
 
 came: list[int] = []
-"""Ending signals that have come to the command line: threads that wait for object storage stop waiting then."""
+"""Ending signals received by the command line; after one, threads stop waiting for object storage."""
 
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C and its like back until the block has ended: what it removes or names is not left half done."""
+    """Defer ending signals until the block has ended, so that a removal or rename is not left half done."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

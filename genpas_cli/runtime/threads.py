@@ -1,14 +1,13 @@
-"""Threads that the main thread can give up at any moment.
+"""Thread pools that are safe when the main thread is interrupted at any point.
 
-A signal's handler may raise KeyboardInterrupt in the main thread, and the garbage collector may close a forgotten
-generator there, between any two steps of Python code. Locks written in Python are then held by somebody who never gives
-them back, or waits for a thread that wants the same one: so it is with `Event.set`, `Future.result`, `Thread.start`,
-and with the lock that all executors of concurrent.futures share. Hence neither futures nor executors here: calls go out
-by a SimpleQueue and results come back by one, which is C code and has no such gap; what is left is done with signals
-held back.
+A signal handler may raise KeyboardInterrupt in the main thread, and the garbage collector may close a forgotten
+generator there, between any two bytecodes. Locks written in Python may then never be released, or deadlock with another
+thread: this affects `Event.set`, `Future.result`, `Thread.start`, and the lock that all executors of concurrent.futures
+share. So this module uses neither futures nor executors: calls and results pass through SimpleQueues, which are C code
+and atomic; the rest runs with signals deferred.
 
 The threads of a pool end with the main thread, and do not exist in a forked process. An iteration that is still open
-then may yet be closed, or go on in another thread: so whoever waits for a task of a pool without threads does its work.
+then may be closed or continued in another thread: so waiting for a task of a pool without threads runs the task.
 """
 
 from __future__ import annotations
@@ -28,18 +27,18 @@ from genpas_cli.runtime.signals import uninterrupted
 T = TypeVar("T")
 
 _IDLE_SECONDS = 0.5
-"""After so long without work a thread looks whether the process is about to end."""
+"""Interval at which an idle thread checks whether the main thread has ended."""
 
 
 class _Outcome(NamedTuple):
-    """How a call ended."""
+    """The result of a call, or its exception."""
 
     value: Any
     error: BaseException | None
 
 
 class _Call(NamedTuple):
-    """What a thread is to do."""
+    """A call for a thread, and the queue for its outcome."""
 
     work: Callable[[], Any]
     ended: SimpleQueue[_Outcome]
@@ -51,13 +50,13 @@ class _Crew(NamedTuple):
     calls: SimpleQueue[_Call | None]
     threads: list[threading.Thread]
     ended: list[None]
-    """An entry for each thread that takes no more calls."""
+    """One entry per thread that has ended."""
     process: int
-    """Process id: a forked process has none of the threads."""
+    """Id of the process that has the threads; a forked process has none of them."""
 
     def stand_in(self) -> None:
-        """Do the waiting calls on this thread if the pool has no thread to do them."""
-        # Not Thread.is_alive: an interrupt in it marks a running thread as stopped.
+        """Run the waiting calls on this thread if the pool has no running thread."""
+        # Thread.is_alive is not safe: an interrupt in it marks a running thread as stopped.
         if len(self.ended) < len(self.threads) and os.getpid() == self.process:
             return
         with suppress(Empty):
@@ -73,7 +72,7 @@ class Task(Generic[T]):
         self._ended, self._crew = ended, crew
 
     def done(self, seconds: float) -> bool:
-        """Wait for its end, at most so long, and tell whether it has come."""
+        """Wait at most this many seconds for the call to end, and tell whether it has."""
         self._crew.stand_in()
         try:
             self._ended.put(self._ended.get(timeout=seconds))
@@ -82,8 +81,8 @@ class Task(Generic[T]):
         return True
 
     def result(self) -> T:
-        """Wait for its end, and return what it returned or raise what it raised."""
-        # In turns: the pool's threads may end while this one waits.
+        """Wait for the call to end, and return its result or raise its exception."""
+        # Wait in intervals, because the pool's threads may end meanwhile.
         while not self.done(_IDLE_SECONDS):
             pass
         outcome = self._ended.get()
@@ -98,36 +97,36 @@ class Pool:
     """Threads that take tasks in the order of their submission.
 
     Args:
-        threads: how many.
-        name: what they are called.
-        finish: whether tasks that have not begun are still done when the pool is left, or forgotten.
+        threads: number of threads.
+        name: prefix of their names.
+        finish: whether closing the pool runs the tasks that have not started, or drops them.
 
     Attributes:
-        stopping: set when the pool is left; tasks that take long look at it.
+        stopping: set when the pool is closed; long tasks check it.
     """
 
     def __init__(self, threads: int, name: str, *, finish: bool = False) -> None:
         self._finish = finish
         self.stopping = threading.Event()
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        # An interrupt may come between the making of a pool and the block that closes it.
+        # Ends the threads if an interrupt comes between the creation of the pool and the block that closes it.
         weakref.finalize(self, self._calls.put, None)
         self._crew = _Crew(self._calls, [], [], os.getpid())
         with uninterrupted():
             for number in range(threads):
                 thread = threading.Thread(target=_serve, args=(self._calls, self._crew.ended), name=f"{name}-{number}")
-                with suppress(RuntimeError):  # no thread can be started while a process ends, as in `atexit`
+                with suppress(RuntimeError):  # no thread can be started at interpreter exit, as in `atexit`
                     thread.start()
                     self._crew.threads.append(thread)
 
     def submit(self, work: Callable[..., T], *arguments: object) -> Task[T]:
-        """Have it called on a thread."""
+        """Call `work` with the arguments on a thread."""
         ended: SimpleQueue[_Outcome] = SimpleQueue()
         self._calls.put(_Call(partial(work, *arguments), ended))
         return Task(ended, self._crew)
 
     def close(self) -> None:
-        """End: tasks that run, or are to be finished, are waited for; others are forgotten."""
+        """Wait for running tasks, and with `finish` for all tasks; drop the others; end the threads."""
         with uninterrupted():
             self.stopping.set()
             with suppress(Empty):
@@ -146,7 +145,7 @@ def _serve(calls: SimpleQueue[_Call | None], ended: list[None]) -> None:
 
 
 def _serve_until_end(calls: SimpleQueue[_Call | None]) -> None:
-    # An interrupt may come just before a pool is closed, and keep it until the process ends: then nobody says so.
+    # An interrupt just before the pool is closed may prevent that, so threads also end with the main thread.
     while threading.main_thread().is_alive():
         with suppress(Empty):
             call = calls.get(timeout=_IDLE_SECONDS)
@@ -154,19 +153,19 @@ def _serve_until_end(calls: SimpleQueue[_Call | None]) -> None:
                 calls.put(None)  # for the next thread
                 return
             call.ended.put(_outcome_of(call.work))
-            del call  # else what it was given would be held until the next one
+            del call  # frees its arguments before the next call comes
 
 
 def _outcome_of(work: Callable[[], Any]) -> _Outcome:
     try:
         return _Outcome(work(), None)
-    except BaseException as error:  # noqa: BLE001  # raised again where the result is asked for
+    except BaseException as error:  # noqa: BLE001  # raised again by `Task.result`
         return _Outcome(None, error)
 
 
 @contextmanager
 def pool(threads: int, name: str, *, finish: bool = False) -> Iterator[Pool]:
-    """Give threads, see `Pool`; on the way out none is left running."""
+    """Yield a `Pool`, and close it after the block."""
     threads_ = Pool(threads, name, finish=finish)
     try:
         yield threads_
@@ -175,7 +174,7 @@ def pool(threads: int, name: str, *, finish: bool = False) -> Iterator[Pool]:
 
 
 def in_order(workers: Pool, calls: Iterable[Callable[[], T]], *, ahead: int) -> Iterator[T]:
-    """Yield the results of the calls in their order, with at most `ahead` of them in the making or waiting."""
+    """Yield the results of the calls in their order, with at most `ahead` calls running or waiting."""
     running: deque[Task[T]] = deque()
     for call in calls:
         running.append(workers.submit(call))

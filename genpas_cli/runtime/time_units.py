@@ -1,7 +1,7 @@
-"""Which unit plain numbers count that are times since 1970: seconds, milliseconds, microseconds or nanoseconds.
+"""Detects the unit of plain numbers that are times since 1970: seconds, milli-, micro- or nanoseconds.
 
-A number tells its unit by its size: instants from 1979 to 2103 lie in ranges that do not overlap, and a wide gap lies
-between any two of them. Smaller numbers are counters, or count some unit since another moment.
+The size of a number tells its unit: instants from 1979 to 2103 have ranges in the four units that do not overlap and
+have wide gaps between them. Smaller numbers are counters, or times since another epoch.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from itertools import pairwise
 from typing import NamedTuple
 
 _FIRST, _LAST = 3 * 10**8, 42 * 10**8
-"""Seconds since 1970 that are taken for an instant: July 1979 to February 2103."""
+"""Range of seconds since 1970 that are taken for an instant: July 1979 to February 2103."""
 
 _MOST = 0.9
 
-# Where no value lies in a range above: numbers of the size of 10^11 and more are no seconds of this millennium.
+# (lower bound, index of the unit) if no value is in a unit's range: 10^11 and more are not seconds of this millennium.
 _BY_SIZE = ((1e17, 3), (1e14, 2), (1e11, 1), (0.0, 0))
 
 
 class Unit(NamedTuple):
-    """What a time counts since 1970."""
+    """A unit of times since 1970."""
 
     name: str
     a_second: int
-    """How many of it make a second."""
+    """Number of units per second."""
 
     @property
     def first(self) -> int:
@@ -36,7 +36,7 @@ class Unit(NamedTuple):
 
     @property
     def last(self) -> int:
-        """The largest such number."""
+        """The largest number that is taken for an instant in this unit."""
         return _LAST * self.a_second
 
 
@@ -50,14 +50,14 @@ UNITS = (
 
 @dataclass(frozen=True)
 class UnitCounts:
-    """How many times lie in the range of each unit, and in the gaps between the ranges."""
+    """Numbers of times in the range of each unit, and in the gaps between the ranges."""
 
     in_unit: tuple[int, ...]
-    """One number per unit, as `UNITS`."""
+    """One count per unit, in the order of `UNITS`."""
     between: tuple[int, ...]
-    """One number per gap: between seconds and milliseconds, and so on."""
+    """One count per gap: between seconds and milliseconds, and so on."""
     total: int
-    """All times."""
+    """Number of all times."""
     largest: float
     """Largest absolute value; 0 without any time."""
 
@@ -70,10 +70,11 @@ class UnitCounts:
         )
 
     def mixed(self) -> tuple[Unit, ...]:
-        """Return the units that occur, the most frequent one first, if there are several; else nothing.
+        """Return the units that occur, the most frequent one first, if there are several; else an empty tuple.
 
-        A counter that grows from the range of one unit into that of another has values in the gap too. Numbers that
-        are no times at all may lie anywhere: units that are further apart than a thousand need most times in them.
+        Two ranges do not mean two units if the gap between them has at least as many values as the rarer one (a counter
+        that grew across it), or if they are more than a factor of 1,000 apart and less than 90% of all values are in a
+        unit's range (numbers that are not times).
         """
         found = [n for n, count in enumerate(self.in_unit) if count]
         for low, high in pairwise(found):
@@ -86,40 +87,40 @@ class UnitCounts:
         return tuple(UNITS[n] for n in order) if len(found) > 1 else ()
 
     def unit(self) -> Unit:
-        """Return the unit of most times; where none lies in a range, that of the largest by its size."""
+        """Return the unit of most times; if none is in a unit's range, the unit by the size of the largest."""
         if any(self.in_unit):
             return UNITS[max(range(len(UNITS)), key=self.in_unit.__getitem__)]
         return UNITS[next(n for bound, n in _BY_SIZE if self.largest >= bound)]
 
 
 def spans() -> list[tuple[int, int]]:
-    """Return first and last number of each unit, then of the gaps between them: what `UnitCounts` counts."""
+    """Return the (first, last) numbers of each unit, then of each gap, for `counts_in`."""
     ranges = [(unit.first, unit.last) for unit in UNITS]
     return ranges + [(before.last + 1, after.first - 1) for before, after in pairwise(UNITS)]
 
 
 def counts_in(found: Sequence[int], total: int, largest: float) -> UnitCounts:
-    """Return the counts of times in each of `spans`, with their total and the largest absolute value."""
+    """Return the UnitCounts of the numbers of times in each of `spans`, their total and largest absolute value."""
     return UnitCounts(tuple(found[: len(UNITS)]), tuple(found[len(UNITS) :]), total, largest)
 
 
 def unit_of(value: float) -> Unit | None:
-    """Return the unit in whose range a number lies; None for any other number."""
+    """Return the unit whose range contains a number; None for any other number."""
     return next((unit for unit in UNITS if unit.first <= value <= unit.last), None)
 
 
 def as_date(value: float, unit: Unit) -> str:
-    """Return the date (UTC) that a number of this unit means."""
+    """Return the UTC date of a number in this unit, as ISO 8601."""
     return str(moment_of(value, unit).date())
 
 
 def moment_of(value: float, unit: Unit) -> dt.datetime:
-    """Return the moment (UTC) that a number of this unit means, to the second."""
+    """Return the UTC instant of a number in this unit, truncated to seconds, without a time zone."""
     return dt.datetime(1970, 1, 1) + dt.timedelta(seconds=int(value // unit.a_second))  # noqa: DTZ001  # UTC, as in a store
 
 
 def units_a_second(time_type: str, counts: UnitCounts | None) -> int:
-    """Return how many units of a time column make a second: by its type, for plain numbers by `counts`."""
+    """Return the number of units per second of a time column, by its type, or for plain numbers by `counts`."""
     if time_type == "TIMESTAMP":
         return 10**6
     if time_type == "TIMESTAMP_NS":
@@ -129,14 +130,14 @@ def units_a_second(time_type: str, counts: UnitCounts | None) -> int:
 
 
 def time_after(time: float) -> int | float:
-    """Return the first number after a time."""
+    """Return the smallest int or float greater than a time."""
     return time + 1 if isinstance(time, int) else math.nextafter(time, math.inf)
 
 
 def border_places(times: int) -> tuple[int, int] | None:
-    """Return where validation and test may begin among so many different times, from 0; None for fewer than three.
+    """Return 0-based indices of the first validation and test time among `times` distinct times; None below three.
 
-    Training has about 80% of them, validation and test 10% each.
+    About 80% of the times are for training, 10% each for validation and test.
     """
     if times < 3:  # noqa: PLR2004  # training, validation and test
         return None

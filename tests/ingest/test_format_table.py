@@ -143,7 +143,7 @@ def test_a_format_that_is_none_of_the_table_is_refused_by_name() -> None:
 def test_every_format_is_a_choice_of_the_command_line(inside: InProcess) -> None:
     done = inside("ingest", "log.csv", "--format", "nosuch")
     assert done.returncode == 2
-    assert all(f"'{name}'" in done.stderr for name in FORMATS)
+    assert all(name in done.stderr for name in FORMATS)
 
 
 def test_what_is_read_is_said_of_what_is_not(tmp_path: Path) -> None:
@@ -175,6 +175,6 @@ def test_a_malformed_row_is_skipped_and_kept_in_the_rejects(inside: InProcess, n
     lines = WRITERS[name](table()).decode().splitlines()
     write(inside.cwd / "log", "\n".join([*lines[:100], line, *lines[100:], ""]).encode())
     report = inside.json("ingest", "log", "--format", name, "-o", "log.store", "--bad-rows", "skip", "--json")
-    assert report["funnel"][0]["kept"] == ROWS
+    assert [step["kept"] for step in report["funnel"][:2]] == [ROWS + 1, ROWS]
     assert line.split('"')[0] in (inside.cwd / "log.store.rejects.csv").read_text(encoding="utf-8")
     refused(inside("ingest", "log", "--format", name, "-o", "other.store"), 1, "log", "101")

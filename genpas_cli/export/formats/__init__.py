@@ -1,4 +1,4 @@
-"""Formats that other trainers read: one file a format, and this table of them."""
+"""The formats of other trainers: one module per format, and their registry."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FORMATS = {
     "hstu": "CSV as HSTU (generative-recommenders) reads it; needs kept times and ratings",
     "sequences": "text: a user a line with the longest history that a pair of theirs has",
 }
-"""The formats by name, in the order of use."""
+"""Name of each format, also of its module → its help text, most used first."""
 
 
 def format_named(name: str) -> type[Format]:
-    """Return a format.
+    """Return the class of a format.
 
     Raises:
         UsageError: there is no such format.

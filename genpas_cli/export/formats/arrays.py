@@ -1,4 +1,4 @@
-"""Pairs as arrays that grow on disk: values and offsets (CSR) or a matrix, targets, users, kept columns."""
+"""Pairs as arrays, collected on disk: inputs as values and offsets (CSR) or a matrix, targets, users, kept columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class GrowingArray:
-    """An array whose rows are appended to a file, as nobody knows how many will come."""
+    """An array that grows by appending rows to a file, for an unknown number of rows."""
 
     def __init__(self, scratch: Path) -> None:
         self.file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115  # closed by `close`
@@ -28,49 +28,49 @@ class GrowingArray:
         self.dtype: np.dtype[Any] = np.dtype(np.int64)
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Add rows."""
+        """Append rows; all appended arrays have the same dtype and shape[1:]."""
         self.dtype = rows.dtype
         self.shape = (self.shape[0] + len(rows), *rows.shape[1:])
         self.file.write(np.ascontiguousarray(rows).data)
 
     def copy_to(self, out: BinaryIO) -> None:
-        """Write all rows, in C order."""
+        """Write all rows to `out`, in C order."""
         self.file.seek(0)
         shutil.copyfileobj(self.file, out, 1 << 20)
 
     def close(self) -> None:
-        """Give the disk back."""
+        """Delete the file."""
         self.file.close()
 
 
 class ArrayFormat(Format):
     """A format of named arrays.
 
-    `values` int32 and `offsets` int64 (pairs + 1,): the input of pair n is `values[offsets[n]:offsets[n + 1]]`. With
-    padding instead `inputs` int32 (pairs, L). `targets` int32 (pairs,), with semantic ids (pairs, tokens). `users`
-    int32 (pairs,). Kept columns: `input_<name>` beside `values`, or (pairs, L); `target_<name>` (pairs,); times as
-    int64 seconds.
+    `values` int32 and `offsets` int64 (pairs + 1,): the input of pair n is `values[offsets[n]:offsets[n + 1]]`; with
+    padding, `inputs` int32 (pairs, L) instead. `targets` int32 (pairs,), with semantic ids (pairs, tokens). `users`
+    int32 (pairs,). Kept columns: `input_<name>`, parallel to `values` or (pairs, L); `target_<name>` (pairs,); times
+    are int64 seconds.
     """
 
     streams = False
 
     def held(self) -> tuple[str, ...]:
-        """Return all columns but a user's id, which is no number."""
+        """Return all columns except `user_id`, which is not a number."""
         return tuple(name for name in super().held() if name != "user_id")
 
     def needed(self) -> tuple[str, ...]:
-        """Return the input and the target."""
+        """Return the columns of input and target."""
         return ("input_items", "target_item")
 
     def check(self) -> None:
-        """Refuse what is no number."""
+        """Raise UsageError or DataError for columns that are not numbers."""
         refuse_texts(self.form, self.name)
         for name in self.columns:
             kind = self.form.schema.field(name).type
             integers_of(name, kind.value_type if pa.types.is_list(kind) else kind)
 
     def encode(self, pairs: pa.RecordBatch) -> Arrays:
-        """Return the rows of a batch, by array; `offsets` holds lengths still."""
+        """Return array name → rows of a batch; `offsets` still holds lengths."""
         arrays: Arrays = {}
         padding = self._padding(pairs.column("input_items"))
         for name in self.columns:
@@ -92,7 +92,7 @@ class ArrayFormat(Format):
         return arrays
 
     def _padding(self, inputs: pa.ListArray) -> int:
-        """Return how many places of a kept column hold no interaction, but padding."""
+        """Return the number of padded positions of a kept column in the batch; 0 without padding."""
         form = self.form
         if form.width is None or form.max_input is None:
             return 0
@@ -102,7 +102,7 @@ class ArrayFormat(Format):
         return int(len(inputs) * form.max_input - items)
 
     def write(self, out: BinaryIO, parts: Iterator[Arrays]) -> None:
-        """Collect the arrays on disk, then write them one after the other."""
+        """Collect the arrays on disk, then write them all."""
         grown: dict[str, GrowingArray] = {}
         end = np.int64(0)
         try:
@@ -124,19 +124,19 @@ class ArrayFormat(Format):
 
     @abstractmethod
     def write_arrays(self, out: BinaryIO, arrays: dict[str, GrowingArray]) -> None:
-        """Write the whole arrays."""
+        """Write the complete arrays to `out`."""
 
 
 def numbers_of(name: str, values: pa.Array, padding: int = 0) -> NDArray[Any]:
-    """Return values as numbers; a null among floats is NaN, and padding among others 0.
+    """Return values as numbers: times as int64 seconds, decimals as float64, booleans as int8; nulls of floats as NaN.
 
     Args:
-        name: of the column.
-        values: its values.
-        padding: how many nulls are padding.
+        name: name of the column, for the message.
+        values: values of the column.
+        padding: number of nulls that padding explains; if there are no others, they become 0.
 
     Raises:
-        DataError: a null where there is no number for it.
+        DataError: there are other nulls in a column that is not floating-point.
     """
     kind = values.type
     if is_time(kind):

@@ -1,4 +1,4 @@
-"""Arrow IPC: the columns as they are; a file that can be mapped into memory, or on stdout a stream."""
+"""Arrow IPC with the columns of the pairs: a file that can be memory-mapped, or a stream on stdout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Arrow(Format):
 
     @classmethod
     def wrote(cls, path: Path) -> bool:
-        """Tell whether a file has our manifest in its schema, which stands at its beginning."""
+        """Tell whether a file has genpas's manifest in its schema, which is at the beginning."""
         with path.open("rb") as file:
             head = file.read(1 << 20)
         return (
@@ -35,14 +35,14 @@ class Arrow(Format):
         )
 
     def encode(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the batch itself."""
+        """Return the chosen columns of the batch, in plain encoding."""
         plain = self._plain.batch(pairs)
         return pa.RecordBatch.from_arrays([plain.column(name) for name in self.columns], schema=self._schema)
 
     def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
-        """Write a split: a file where it can be sought in, else a stream."""
+        """Write a split, as an Arrow file if `out` is seekable, else as a stream."""
         make = pa.ipc.new_file if out.seekable() else pa.ipc.new_stream
-        # Not `with`: closing writes the end mark, by which a stream that was cut short would pass for a whole one.
+        # Not `with`: closing writes the end mark, which would make a stream cut short by an error look complete.
         writer = make(out, self._schema)
         for batch in parts:
             writer.write_batch(batch)

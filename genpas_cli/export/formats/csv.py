@@ -1,4 +1,4 @@
-"""CSV with a header line; a list is JSON in its cell, so that any id survives and any language reads it."""
+"""CSV with a header line; lists are JSON in a cell, which represents any id and is readable in any language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genpas_cli.export.formats.texts import Texts, joined, json_text, plain_text
 
 
 def _cell(values: pa.Array) -> pa.Array:
-    """Return values as cells: in quotes where they hold a quote, a comma or a line's end, or are an empty text."""
+    """Return values as CSV cells, quoted if they contain a quote, comma or line end, or are empty texts."""
     text = plain_text(values)
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
     return pc.if_else(pc.match_substring_regex(text, '[",\r\n]|^$'), quoted, text)
@@ -36,15 +36,15 @@ class Csv(TextFormat):
 
     @classmethod
     def wrote(cls, path: Path) -> bool:
-        """Tell whether a file has the header of pairs."""
+        """Tell whether the header of a file has only columns of pairs."""
         return are_of_pairs(next(reader([first_line(path)]), []))
 
     def header(self) -> bytes:
-        """Return the names of the columns."""
+        """Return the header line."""
         return (",".join(_cell(pa.array(self.columns)).to_pylist()) + "\n").encode()
 
     def encode(self, pairs: pa.RecordBatch) -> memoryview:
-        """Return the lines of a batch."""
+        """Return the lines of a batch, as UTF-8."""
         parts: list[pa.Array | str] = []
         for name in self.columns:
             column, comma = pairs.column(name), "," if parts else ""

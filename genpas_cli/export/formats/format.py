@@ -1,4 +1,4 @@
-"""What a format is: how a batch of pairs becomes bytes, and where these go."""
+"""The interface of export formats: how batches of pairs are encoded and written."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from genpas_cli.runtime.errors import DataError, UsageError
 
 @dataclass(frozen=True)
 class Shown:
-    """What is exported, apart from the pairs themselves."""
+    """Description of the exported pairs."""
 
     form: Form
     name: str
     """Name of the data set."""
     columns: tuple[str, ...] | None
-    """Columns that are asked for; None for all that the format holds."""
+    """Columns to write (`--columns`); None for all that the format can hold."""
     manifest: dict[str, Any]
-    """Of the pairs."""
+    """Manifest of the pairs."""
     time: str | None = None
-    """The kept column that is a time, by its name or type."""
+    """The kept column of times, by its name or type."""
     rating: str | None = None
-    """The kept column that is a rating by its name."""
+    """The kept column of ratings, by its name."""
     scratch: Path = field(default_factory=Path)
     """Directory for temporary files."""
 
@@ -37,10 +37,10 @@ class Format(ABC):
     """A format, for pairs of a given form.
 
     Args:
-        shown: what is exported.
+        shown: description of the exported pairs.
 
     Raises:
-        UsageError, DataError: the format cannot hold it.
+        UsageError, DataError: the format cannot hold these pairs.
     """
 
     name: ClassVar[str]
@@ -48,7 +48,7 @@ class Format(ABC):
     streams: ClassVar[bool] = True
     """Whether a split can be written to stdout."""
     one_file: ClassVar[bool] = True
-    """Whether a split is one file that means something without others."""
+    """Whether a split is one file that is usable without others."""
 
     def __init__(self, shown: Shown) -> None:
         self.shown, self.form = shown, shown.form
@@ -56,10 +56,10 @@ class Format(ABC):
         self.check()
 
     def chosen(self) -> tuple[str, ...]:
-        """Return the columns that are written: those asked for, by default all.
+        """Return the columns to write: needed ones, then those asked for, by default all.
 
         Raises:
-            UsageError: one that there is not.
+            UsageError: a column is not available.
         """
         there = self.held()
         asked = there if self.shown.columns is None else self.shown.columns
@@ -75,63 +75,60 @@ class Format(ABC):
         return tuple(self.form.schema.names)
 
     def needed(self) -> tuple[str, ...]:
-        """Return the columns that the format always has."""
+        """Return the columns that are always written."""
         return ()
 
     def check(self) -> None:  # noqa: B027  # most formats hold everything
         """Raise UsageError or DataError if the format cannot hold these pairs."""
 
     def path(self, split: str) -> str:
-        """Return where in an output directory a split goes."""
+        """Return the path of a split, relative to the output directory."""
         return f"{split}{self.suffix}"
 
     @classmethod
-    def wrote(cls, path: Path) -> bool:  # noqa: ARG003  # those that can tell do
-        """Tell, by what is in it, whether an existing file is one that this format writes.
-
-        False where the format leaves nothing in a file by which it could be told from somebody else's.
-        """
+    def wrote(cls, path: Path) -> bool:  # noqa: ARG003  # for subclasses
+        """Tell by its content whether genpas wrote an existing file in this format; False if that cannot be told."""
         return False
 
     @abstractmethod
     def encode(self, pairs: pa.RecordBatch) -> Any:
-        """Return what `write` takes of a batch; called on any thread."""
+        """Encode a batch for `write`; called on any thread."""
 
     @abstractmethod
     def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
-        """Write a split."""
+        """Write the encoded batches of a split to a binary file."""
 
     def write_into(self, directory: Path, split: str, parts: Iterator[Any]) -> None:
-        """Write a split into an output directory."""
+        """Write the encoded batches of a split into an output directory."""
         path = directory / self.path(split)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as out:
             self.write(out, parts)
 
     def companions(self) -> dict[str, str]:
-        """Return the texts of further files of an output directory, by name."""
+        """Return name → text of further files of an output directory."""
         return {}
 
     def notes(self) -> list[str]:
-        """Return what a person should know who uses the output."""
+        """Return notes for users of the output."""
         return []
 
 
 class TextFormat(Format):
-    """A format whose batches become bytes that follow each other."""
+    """A format of a header followed by the bytes of each batch."""
 
     def header(self) -> bytes:
-        """Return what stands before the first row."""
+        """Return the bytes before the first row."""
         return b""
 
     def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
-        """Write a split."""
+        """Write the header and the encoded batches of a split."""
         out.write(self.header())
         out.writelines(parts)
 
 
 def are_of_pairs(names: Sequence[object]) -> bool:
-    """Tell whether these are names of columns of pairs, and of nothing else."""
+    """Tell whether all names are columns of pairs, with the input or the target among them."""
     known = {"user_num", "user_id", "input_start", "target_position"}
     return {"input_items", "target_item"} & set(names) != set() and all(
         isinstance(name, str) and (name in known or name.startswith(("input_", "target_"))) for name in names
@@ -139,13 +136,13 @@ def are_of_pairs(names: Sequence[object]) -> bool:
 
 
 def first_line(path: Path) -> str:
-    """Return the first line of a text file, without its end; at most a megabyte of it."""
+    """Return the first line of a text file without its end, at most 1 MiB of it."""
     with path.open("rb") as file:
         return file.readline(1 << 20).decode("utf-8", "replace").rstrip("\r\n")
 
 
 def refuse_texts(form: Form, name: str) -> None:
-    """Raise UsageError where items are ids of the log, for a format that holds numbers only."""
+    """Raise UsageError if items are ids of the log, for a format of numbers called `name`."""
     if form.largest is None:
         raise UsageError(
             f"--to {name} holds numbers, and these pairs have ids of the log",
@@ -154,7 +151,7 @@ def refuse_texts(form: Form, name: str) -> None:
 
 
 def missing_values(column: str, what: str) -> DataError:
-    """Return the error for a column with nulls in a format (`what`) that has no value for them."""
+    """Return the DataError for a column with nulls in a format, described by `what`, that cannot represent them."""
     return DataError(
         f"the kept column {_kept_name(column)!r} has missing values, for which {what} has no value; choose the columns "
         "to write without it, such as --columns input_items,target_item"
@@ -166,15 +163,15 @@ def _kept_name(column: str) -> str:
 
 
 def is_time(kind: pa.DataType) -> bool:
-    """Tell whether a type is an instant or a day."""
+    """Tell whether a type is a timestamp or a date."""
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def integers_of(column: str, kind: pa.DataType) -> pa.DataType:
-    """Return the type that a format of numbers gives to a kept column: times as seconds, decimals as floats.
+    """Return the type of a kept column in a format of numbers: times become seconds, decimals float64, booleans int8.
 
     Raises:
-        DataError: it holds no numbers.
+        DataError: the column has other values than numbers and times.
     """
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return kind

@@ -1,8 +1,8 @@
-"""TFRecords of `tf.train.Example` as GRID (snap-research) reads them, written without TensorFlow.
+"""TFRecords of `tf.train.Example` for GRID (snap-research), written without TensorFlow.
 
-A record is its length, a checksum, a protocol buffer, a checksum. The buffers of a whole batch are put together column
-by column: a message inside a message is its tag, its length and its bytes. Sources: TensorFlow's TFRecord and
-example.proto, the encoding page of Protocol Buffers.
+A record is its length, a checksum, a protocol buffer, a checksum. The buffers of a whole batch are built column by
+column: a nested message is its tag, its length and its bytes. Sources: TensorFlow's TFRecord and example.proto, the
+encoding page of Protocol Buffers.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _LARGEST = 2**63 - 1
 
 
 class Grid(Format):
-    """Features `user_id` and `sequence_data` (input, then target); kept columns likewise as `sequence_<name>`.
+    """Features `user_id` and `sequence_data` (input, then target), and `sequence_<name>` of kept columns.
 
-    One gzip file for each 65,536 pairs, so that GRID's workers find several.
+    Each batch (at most 65,536 pairs) is a gzip file of its own, so that several of GRID's workers have files to read.
     """
 
     name = "grid"
@@ -51,15 +51,15 @@ class Grid(Format):
         self._items = None if largest is None else _varints(np.arange(largest + 1))
 
     def held(self) -> tuple[str, ...]:
-        """Return users, inputs, targets and kept columns."""
+        """Return all columns except positions."""
         return tuple(name for name in super().held() if name not in ("input_start", "target_position"))
 
     def needed(self) -> tuple[str, ...]:
-        """Return users, inputs and targets."""
+        """Return the columns of user, input and target."""
         return (self.form.user, "input_items", "target_item")
 
     def check(self) -> None:
-        """Refuse padding, which GRID would take for items before or between others, and what no feature holds."""
+        """Raise UsageError for semantic ids and padding (GRID would take 0 for an item), DataError for other types."""
         if self.form.tokens is not None:
             raise UsageError(
                 "--to grid cannot be combined with --semantic-ids: GRID looks up the codes of items itself",
@@ -74,11 +74,11 @@ class Grid(Format):
                 integers_of(name, value)
 
     def path(self, split: str) -> str:
-        """Return the directory of a split, under the name that GRID's configurations use."""
+        """Return the directory of a split, named as in GRID's configurations."""
         return _FOLDERS[split]
 
     def encode(self, pairs: pa.RecordBatch) -> bytes:
-        """Return a gzip file of records."""
+        """Return the records of a batch as a gzip file."""
         features = [_feature("user_id", *self._values(self.form.user, pairs.column(self.form.user)))]
         sequences = [("input_items", "target_item", "sequence_data")]
         sequences += [(f"input_{name}", f"target_{name}", f"sequence_{name}") for name in self.form.kept
@@ -87,22 +87,22 @@ class Grid(Format):
             kind, history = self._values(inputs, pairs.column(inputs))
             _, last = self._values(target, pairs.column(target))
             features.append(_feature(name, kind, _concatenated(history, last)))
-        # No fixed date in the header either: the same pairs give the same bytes.
+        # mtime=0 keeps the date out of the header, so that the same pairs give the same bytes.
         return gzip.compress(self._records(_message(1, _concatenated(*features))), compresslevel=1, mtime=0)
 
     def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
-        """Write one file; `write_into` writes many."""
+        """Write all parts to one file; `write_into` writes one file per part."""
         out.writelines(parts)
 
     def write_into(self, directory: Path, split: str, parts: Iterator[Any]) -> None:
-        """Write a split's files."""
+        """Write the files of a split, one per part."""
         folder = directory / self.path(split)
         folder.mkdir(parents=True)
         for number, part in enumerate(parts):
             (folder / f"part-{number:05d}{self.suffix}").write_bytes(part)
 
     def notes(self) -> list[str]:
-        """Return how GRID is kept from cutting once more."""
+        """Return how to keep GRID from cutting the pairs again."""
         return [
             (
                 "GRID: its training collate cuts every sequence into all its sub-sequences; these pairs are cut "
@@ -114,7 +114,7 @@ class Grid(Format):
         ]
 
     def _values(self, name: str, column: pa.Array) -> tuple[str, pa.Array]:
-        """Return the kind of feature that holds a column, and the bytes of each row's values."""
+        """Return the kind of a column's feature (`int64`, `float` or `bytes`), and the encoded values of each row."""
         is_list = pa.types.is_list(column.type)
         values = column.values if is_list else column
         if self._items is not None and name in ("input_items", "target_item"):
@@ -132,7 +132,7 @@ class Grid(Format):
         return kind, pc.binary_join(pa.ListArray.from_arrays(column.offsets, encoded), b"") if is_list else encoded
 
     def _records(self, examples: pa.Array) -> bytes:
-        """Frame each message."""
+        """Return the messages framed as TFRecords."""
         out, heads = [], {}
         for example in examples.to_pylist():
             size = len(example)
@@ -156,8 +156,8 @@ def _decoded(values: pa.Array) -> pa.Array:
 
 
 def _feature(name: str, kind: str, values: pa.Array) -> pa.Array:
-    """Return an entry of `Features.feature`: the name, and the list of values in its kind."""
-    # Numbers of a list stand packed in one field; each text has a field of its own.
+    """Return each row's entry of `Features.feature`: the name, and the list of values of its kind."""
+    # The numbers of a list are packed in one field; each text has a field of its own.
     listed = values if kind == "bytes" else _message(1, values)
     key = name.encode()
     entry = _concatenated(b"\x0a" + bytes([len(key)]) + key, _message(2, _message(_FIXED[kind], listed)))
@@ -175,7 +175,7 @@ def _concatenated(*parts: pa.Array | bytes) -> pa.Array:
 
 
 def _varints(numbers: NDArray[np.int64]) -> pa.Array:
-    """Return each number's base-128 digits, the lowest first, all but the last with the high bit set."""
+    """Return each number as a varint: base-128 digits, lowest first, all but the last with the high bit set."""
     left = numbers.astype(np.uint64)
     digits = np.empty((len(left), 10), np.uint8)
     size = np.ones(len(left), np.int64)
@@ -192,7 +192,7 @@ def _varints(numbers: NDArray[np.int64]) -> pa.Array:
 
 
 def _fixed(numbers: NDArray[np.floating[Any]]) -> pa.Array:
-    """Return each number's four bytes, the lowest first."""
+    """Return each number as a little-endian float32."""
     return _binary(numbers.astype("<f4").view(np.uint8), np.arange(0, 4 * len(numbers) + 1, 4))
 
 

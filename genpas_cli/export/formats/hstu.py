@@ -1,4 +1,4 @@
-"""CSV as HSTU reads it (`DatasetV2` of generative-recommenders): a line is a history whose last item is the target."""
+"""CSV for HSTU (`DatasetV2` of generative-recommenders): each line is a history whose last item is the target."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from genpas_cli.runtime.errors import DataError, UsageError
 
 
 class Hstu(TextFormat):
-    """`user_id,sequence_item_ids,sequence_ratings,sequence_timestamps`, lists as numbers with commas in one cell."""
+    """`user_id,sequence_item_ids,sequence_ratings,sequence_timestamps`; a list is a cell of comma-separated numbers."""
 
     name = "hstu"
     suffix = ".csv"
 
     def needed(self) -> tuple[str, ...]:
-        """Return what the four columns are made of.
+        """Return the columns that the four output columns are made from.
 
         Raises:
             UsageError: ratings or times were not kept.
@@ -35,11 +35,11 @@ class Hstu(TextFormat):
         return (self.form.user, "input_items", "target_item", *kept)
 
     def held(self) -> tuple[str, ...]:
-        """Return what is needed: the format has no place for more."""
+        """Return the needed columns, since the format cannot hold others."""
         return self.needed()
 
     def check(self) -> None:
-        """Refuse what HSTU does not read as a number."""
+        """Raise UsageError for ids, semantic ids and padding, and DataError for ratings and times of other types."""
         refuse_texts(self.form, self.name)
         if self.form.tokens is not None or self.form.width is not None:
             raise UsageError("--to hstu: HSTU takes an item, a rating and a time each, and pads itself",
@@ -50,11 +50,11 @@ class Hstu(TextFormat):
             integers_of(str(name), self.form.schema.field(f"target_{name}").type)
 
     def header(self) -> bytes:
-        """Return the names of the columns."""
+        """Return the header line."""
         return b"user_id,sequence_item_ids,sequence_ratings,sequence_timestamps\n"
 
     def encode(self, pairs: pa.RecordBatch) -> memoryview:
-        """Return the lines of a batch."""
+        """Return the lines of a batch, as UTF-8."""
         lists = [
             pc.binary_join_element_wise(_list(name, pairs.column(f"input_{name}" if kept else "input_items")), ",",
                                         _text(name, pairs.column(f"target_{name}" if kept else "target_item")), "")
@@ -64,7 +64,7 @@ class Hstu(TextFormat):
         return joined(user, ',"', lists[0], '","', lists[1], '","', lists[2], '"\n')
 
     def notes(self) -> list[str]:
-        """Return how it is used."""
+        """Return how to read the files with HSTU."""
         return ["HSTU: read train with ignore_last_n=0 too: the last item of a line is its target already"]
 
 
@@ -74,7 +74,7 @@ def _text(name: str, values: pa.Array) -> pa.Array:
         if not pc.all(pc.is_finite(numbers)).as_py():
             raise DataError(f"the kept column {name!r} has missing values or infinities, and HSTU reads numbers only")
         whole = pc.cast(numbers, pa.int64(), safe=False)
-        # HSTU makes integers of all of them: 4.0 as 4 is what it would read.
+        # HSTU converts all numbers to integers, so 4.0 is written as 4.
         if pc.all(pc.equal(whole.cast(numbers.type), numbers)).as_py():
             numbers = whole
     return numbers.cast(pa.string())

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a pair."""
+"""JSON Lines: one object per pair."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class JsonLines(TextFormat):
 
     @classmethod
     def wrote(cls, path: Path) -> bool:
-        """Tell whether a file begins with a pair."""
+        """Tell whether the first line of a file is an object with the keys of a pair."""
         try:
             return are_of_pairs(list(json.loads(first_line(path))))
         except (ValueError, TypeError, RecursionError):
             return False
 
     def encode(self, pairs: pa.RecordBatch) -> memoryview:
-        """Return the lines of a batch."""
+        """Return the lines of a batch, as UTF-8."""
         parts: list[pa.Array | str] = []
         for name in self.columns:
             column, key = pairs.column(name), f"{',' if parts else '{'}{json.dumps(name, ensure_ascii=False)}:"

@@ -1,4 +1,4 @@
-"""NumPy's .npz: `numpy.load` gives the arrays by name."""
+"""NumPy's .npz: `numpy.load` returns the arrays by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Npz(ArrayFormat):
 
     @classmethod
     def wrote(cls, path: Path) -> bool:
-        """Tell whether a file holds arrays of pairs, with the date that they all have."""
+        """Tell whether a file has an array `targets`, and all its members have the fixed date of genpas."""
         try:
             with zipfile.ZipFile(path) as archive:
                 members = archive.infolist()
@@ -31,10 +31,10 @@ class Npz(ArrayFormat):
         return "targets.npy" in names and all(member.date_time == _EPOCH for member in members)
 
     def write_arrays(self, out: BinaryIO, arrays: dict[str, GrowingArray]) -> None:
-        """Write the whole arrays, without compression, as `numpy.savez` does of arrays in memory."""
+        """Write the complete arrays uncompressed, in the layout of `numpy.savez`."""
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             for name, array in arrays.items():
-                # A fixed date: the same pairs give the same bytes.
+                # A fixed date, so that the same pairs give the same bytes.
                 with archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w", force_zip64=True) as member:
                     header = {
                         "descr": np.lib.format.dtype_to_descr(array.dtype),
@@ -42,7 +42,7 @@ class Npz(ArrayFormat):
                         "shape": array.shape,
                     }
                     np.lib.format.write_array_header_1_0(member, header)
-                    array.copy_to(member)  # type: ignore[arg-type]  # a writable member is all it takes
+                    array.copy_to(member)  # type: ignore[arg-type]  # needs only `write`
 
 
 FORMAT = Npz

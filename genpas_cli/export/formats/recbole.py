@@ -1,6 +1,6 @@
-"""RecBole's benchmark files: pairs that are cut already, so RecBole cuts nothing itself. MiniOneRec reads them too.
+"""RecBole's benchmark files, which RecBole uses as pairs without further augmentation. MiniOneRec reads them too.
 
-A line is `user_id  item_id_list  item_id`, tabs between, the list's tokens separated by blanks.
+A line is `user_id  item_id_list  item_id`, separated by tabs; the tokens of the list are separated by blanks.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from genpas_cli.runtime.errors import DataError, UsageError
 
 _SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 _NAN = "+nan"
-"""No number, to Python; a cell of `nan` alone pandas would read as an empty list."""
+"""NaN to Python's float(); pandas would read a cell that is just `nan` as an empty list."""
 
 _TIP = "Write numbers in place of ids (leave out --ids raw), and name kept columns with --columns."
 _LOST = pa.array(
     ["#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN",
      "None", "n/a", "nan", "null", "[PAD]"]
 )  # fmt: skip
-"""What pandas reads as a missing value by default, and RecBole's own token."""
+"""Texts that pandas reads as a missing value by default, and RecBole's padding token."""
 
 
 def token(values: pa.Array) -> pa.Array:
     """Return values as tokens; times as seconds.
 
     Raises:
-        DataError: one that would end its cell, its line or itself.
+        DataError: a value is empty or contains a blank, tab or line end, which separate tokens.
     """
     if is_time(values.type):
         return pa.array(numbers_of("", values)).cast(pa.string())
@@ -45,10 +45,11 @@ def token(values: pa.Array) -> pa.Array:
 
 
 def _field_token(values: pa.Array) -> pa.Array:
-    """Return values as tokens that RecBole finds again.
+    """Return values as tokens that RecBole reads back unchanged.
 
     Raises:
-        DataError: one that pandas, with which RecBole reads, takes for a quotation or for nothing; or RecBole's own.
+        DataError: see `token`; or a value is RecBole's padding token, or one that pandas, with which RecBole reads,
+            takes for a quotation or a missing value.
     """
     text = token(values)
     if not pa.types.is_string(values.type):
@@ -64,7 +65,7 @@ def _field_token(values: pa.Array) -> pa.Array:
 
 
 def _number(values: pa.Array) -> pa.Array:
-    """Return numbers of lists as RecBole reads them."""
+    """Return the numbers of lists as tokens, with NaN in a form that RecBole reads."""
     text = token(values)
     return pc.if_else(pc.equal(text, "nan"), _NAN, text) if pa.types.is_floating(values.type) else text
 
@@ -72,7 +73,7 @@ def _number(values: pa.Array) -> pa.Array:
 class RecBole(TextFormat):
     """`NAME.train.inter`, `NAME.valid.inter`, `NAME.test.inter`, and `NAME.yaml` with the settings to use them.
 
-    Kept columns come as `<name>_list` and `<name>`: numbers as float, times as float in seconds, others as token.
+    Kept columns become `<name>_list` and `<name>`: numbers as float, times as float in seconds, others as token.
     """
 
     name = "recbole"
@@ -82,20 +83,20 @@ class RecBole(TextFormat):
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
         self._texts = Texts(self.form, _field_token, "")
-        # RecBole drops what is empty from a list, and what follows would belong to another item.
+        # Nulls are written as NaN, since RecBole drops empty elements from a list, which would shift the others.
         self._numbers_in_lists = Texts(self.form, _number, _NAN)
         self._lengths: list[int] = []
 
     def held(self) -> tuple[str, ...]:
-        """Return users, inputs, targets and kept columns; positions have no place in RecBole."""
+        """Return all columns except positions, which RecBole does not use."""
         return tuple(name for name in super().held() if name not in ("input_start", "target_position"))
 
     def needed(self) -> tuple[str, ...]:
-        """Return the three columns that RecBole calls user, item list and item."""
+        """Return the columns of user, input and target."""
         return (self.form.user, "input_items", "target_item")
 
     def check(self) -> None:
-        """Refuse what would become an item of its own in RecBole."""
+        """Raise UsageError for padding and semantic ids."""
         if self.form.width is not None:
             raise UsageError("--to recbole: RecBole pads itself, and 0 would be an item", tip="Leave out --pad.")
         if self.form.tokens is not None:
@@ -103,16 +104,16 @@ class RecBole(TextFormat):
                              tip="Leave out --semantic-ids.")  # fmt: skip
 
     def path(self, split: str) -> str:
-        """Return the name that RecBole makes of data set and split."""
+        """Return the file name that RecBole expects for a data set and split."""
         return f"{self.shown.name}.{_SPLITS[split]}.inter"
 
     def header(self) -> bytes:
-        """Return the names and types of the fields."""
+        """Return the header line, with the names and types of the fields."""
         return ("\t".join(f"{name}:{kind}" for name, kind in self._fields()) + "\n").encode()
 
     def encode(self, pairs: pa.RecordBatch) -> memoryview:
-        """Return the lines of a batch."""
-        # Any thread may append; the settings need the greatest of them where pairs were cut to no length.
+        """Return the lines of a batch, as UTF-8."""
+        # list.append is thread-safe; the settings need the maximum if pairs have no maximum input length.
         self._lengths.append(pc.max(pc.list_value_length(pairs.column("input_items"))).as_py() or 0)
         parts: list[pa.Array | str] = []
         for name, (field, kind) in zip(self.columns, self._fields(), strict=True):
@@ -130,7 +131,7 @@ class RecBole(TextFormat):
         return joined(*parts, "\n")
 
     def companions(self) -> dict[str, str]:
-        """Return the settings."""
+        """Return the YAML file of settings for RecBole."""
         name, names = self.shown.name, [name for name, _ in self._fields()]
         text = f"""# Settings for RecBole: run_recbole("SASRec", "{name}", config_file_list=["{name}/{name}.yaml"])
 data_path: .   # where the directory {name} is, seen from where you run this
@@ -149,7 +150,7 @@ train_neg_sample_args: ~
         return {f"{name}.yaml": text}
 
     def notes(self) -> list[str]:
-        """Return how it is used."""
+        """Return how to read the files with RecBole."""
         name = self.shown.name
         return [f"RecBole: dataset={name} with the settings of {name}.yaml; the directory must keep its name"]
 

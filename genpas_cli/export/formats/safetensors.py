@@ -1,7 +1,7 @@
-"""safetensors: tensors by name, behind a JSON header; read without a copy, and without running any code.
+"""safetensors: named tensors behind a JSON header, readable without a copy and without executing code.
 
-Written here, as the library that reads it takes whole tensors in memory. Source of the layout: the format's
-specification (eight bytes of header length, a header of names, types, shapes and places, the bytes).
+genpas writes the format itself, because the safetensors library needs whole tensors in memory. Source of the layout:
+the format's specification (eight bytes of header length, a header of names, types, shapes and offsets, the data).
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _LARGEST_HEADER = 100_000_000  # the library's own limit
 
 
 class Safetensors(ArrayFormat):
-    """See `ArrayFormat`; the manifest stands in the header's metadata, under `genpas`."""
+    """See `ArrayFormat`; the manifest is in the header's metadata, under `genpas`."""
 
     name = "safetensors"
     suffix = ".safetensors"
 
     @classmethod
     def wrote(cls, path: Path) -> bool:
-        """Tell whether a file has our manifest in its header."""
+        """Tell whether a file has genpas's manifest in its header."""
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             head = file.read(min(length, _LARGEST_HEADER))
@@ -41,9 +41,9 @@ class Safetensors(ArrayFormat):
             return False
 
     def write_arrays(self, out: BinaryIO, arrays: dict[str, GrowingArray]) -> None:
-        """Write the header and the whole arrays."""
+        """Write the header and the complete arrays."""
         header: dict[str, object] = {"__metadata__": {"genpas": json.dumps(self.shown.manifest)}}
-        # The widest numbers first, so that each tensor begins where its type may.
+        # The widest dtypes first, so that each tensor is aligned to its dtype.
         ordered = sorted(arrays, key=lambda name: -arrays[name].dtype.itemsize)
         begin = 0
         for name in ordered:

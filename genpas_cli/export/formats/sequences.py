@@ -1,4 +1,4 @@
-"""Sequence text: a user a line with their items, oldest first, as SASRec-style code and `genpas ingest` read it."""
+"""Sequence text, as read by SASRec-style code and `genpas ingest`: one user per line with their items, oldest first."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from genpas_cli.runtime.errors import UsageError
 
 
 class SequenceText(Format):
-    """`user item item ... target`: of each user the pair with the latest target, among these the longest input.
+    """`user item item ... target`: for each user, the pair with the latest target, and of those the longest input.
 
-    Held-out files thus have whole histories; lines stand in the order of users' numbers, under their ids where these
-    are asked for and known.
+    So held-out files have complete histories. Lines are in the order of user numbers, with user ids if they are asked
+    for and known.
     """
 
     name = "sequences"
@@ -31,15 +31,15 @@ class SequenceText(Format):
         self._user_ids: pa.Array | None = None
 
     def held(self) -> tuple[str, ...]:
-        """Return what a line is made of."""
+        """Return the columns of user, input and target."""
         return (self.form.user, "input_items", "target_item")
 
     def needed(self) -> tuple[str, ...]:
-        """Return what a line is made of, and what tells which is the longest."""
+        """Return the columns of a line, and the positions that tell the longest one."""
         return (*self.held(), "input_start", "target_position")
 
     def check(self) -> None:
-        """Refuse padding, which would stand in the middle of a line."""
+        """Raise UsageError for padding, which would be within a line, and for pairs without user numbers."""
         if self.form.width is not None:
             raise UsageError("--to sequences: a line is as long as the history", tip="Leave out --pad.")
         if self.form.user == "user_id" and not pa.types.is_dictionary(self.form.schema.field("user_id").type):
@@ -49,13 +49,13 @@ class SequenceText(Format):
             )
 
     def encode(self, pairs: pa.RecordBatch) -> pa.Table:
-        """Return the best line of each user of a batch."""
+        """Return the best line of each user of a batch (columns user, start, position, line)."""
         inputs, target = pairs.column("input_items"), pairs.column("target_item")
         is_list = pa.types.is_list(target.type)
         last = self._texts.lists("target_item", target, " ") if is_list else self._texts.items(target)
         user = pairs.column(self.form.user)
         if self.form.user == "user_id":
-            # Any thread may set it: every batch has the same ids, by number.
+            # Any thread may set this, since every batch has the same dictionary of ids by number.
             user, self._user_ids = pa.array(user.indices.to_numpy() + np.int32(1)), user.dictionary
         lines = pa.table({
             "user": user,
@@ -66,12 +66,12 @@ class SequenceText(Format):
         return _best(lines)
 
     def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
-        """Write a line a user; lines are held until all pairs have been seen, as a later one may be longer."""
+        """Write one line per user, after all pairs have been read, as a later one may be longer."""
         best: pa.Table | None = None
         more: list[pa.Table] = []
         for part in parts:
             more.append(part)
-            # Only when as much has come again: else every batch would go through all users.
+            # Merge only when as many lines have come as are held: else each batch would cost a pass over all users.
             if best is None or sum(map(len, more)) > len(best):
                 best, more = _best(pa.concat_tables([*more] if best is None else [best, *more])), []
         if best is None:
@@ -87,7 +87,7 @@ class SequenceText(Format):
         return token(self._user_ids.take(pa.array(user.to_numpy() - 1)))
 
     def notes(self) -> list[str]:
-        """Return what the lines are."""
+        """Return which pair each line is."""
         notes = ["a user has one line: the longest history that a pair of theirs has"]
         if self.form.max_input is not None:
             items = f"{self.form.max_input} item{'s' * (self.form.max_input != 1)}"
@@ -96,7 +96,7 @@ class SequenceText(Format):
 
 
 def _best(lines: pa.Table) -> pa.Table:
-    """Return one line of each user, in the order of users: the latest target, then the earliest start."""
+    """Return one line per user, in the order of users: the one with the latest target, then the earliest start."""
     user, start, position = (lines[name].to_numpy() for name in ("user", "start", "position"))
     order = np.lexsort((start, -position.astype(np.int64), user))
     first = order[np.flatnonzero(np.diff(user[order], prepend=-1))]

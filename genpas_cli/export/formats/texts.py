@@ -1,4 +1,4 @@
-"""Columns as texts, a whole column at a time: each value's text, and those of a list joined."""
+"""Converts whole columns to text: the text of each value, and the joined texts of each list."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 from genpas_cli.pairs.forms.form import Form
 
 Notation = Callable[[pa.Array], pa.Array]
-"""Values without nulls → their texts."""
+"""Converts an array without nulls to an array of texts."""
 
 
 def plain_text(values: pa.Array) -> pa.Array:
-    """Return values as they are read: numbers, texts, ISO 8601 times, bytes in base64."""
+    """Return values as plain text: numbers, texts, ISO 8601 times, bytes in base64."""
     kind = values.type
     if pa.types.is_string(kind):
         return values
@@ -45,17 +45,17 @@ def json_text(values: pa.Array) -> pa.Array:
 
 
 class Texts:
-    """Makes texts of values in one notation.
+    """Converts values to text in one notation.
 
     Args:
-        form: of the pairs.
-        notation: how a value is written.
-        null: what stands for a null.
+        form: form of the pairs.
+        notation: converts values to texts.
+        null: text of a null.
     """
 
     def __init__(self, form: Form, notation: Notation, null: str) -> None:
         self._notation, self._null = notation, null
-        # Looking a number's text up takes a third of the time of making it.
+        # Looking up the text of a number takes a third of the time of formatting it.
         self._numbers = None if form.largest is None else notation(pa.array(range(form.largest + 1), pa.int32()))
         self._of_dictionary: dict[tuple[int, int], Any] = {}
 
@@ -72,7 +72,7 @@ class Texts:
         return self._notation(values.drop_null()).take(_ranks(values)).fill_null(self._null)
 
     def lists(self, name: str, column: pa.ListArray, separator: str) -> pa.Array:
-        """Return the texts of lists, one a row."""
+        """Return one text per list: its values joined by the separator."""
         texts = (
             self.items(column.values)
             if name.endswith("_items") or name == "target_item"
@@ -81,7 +81,7 @@ class Texts:
         return pc.binary_join(pa.ListArray.from_arrays(column.offsets, texts), separator)
 
     def _dictionary(self, dictionary: pa.Array) -> pa.Array:
-        # The same vocabulary comes with every batch: its texts are made once.
+        # Every batch has the same vocabulary, so its texts are computed once.
         key = (dictionary.buffers()[-1].address, len(dictionary))
         if key not in self._of_dictionary:
             self._of_dictionary[key] = (dictionary, self._notation(dictionary))
@@ -89,13 +89,13 @@ class Texts:
 
 
 def _ranks(values: pa.Array) -> pa.Array:
-    """Return which of the non-null values stands in each place; null where none does."""
+    """Return each value's index among the non-null values; null for a null."""
     valid = values.is_valid()
     rank = pc.subtract(pc.cumulative_sum(valid.cast(pa.int64())), 1)
     return pc.if_else(valid, rank, pa.scalar(None, pa.int64()))
 
 
 def joined(*parts: pa.Array | str) -> memoryview:
-    """Return the bytes of rows: each the concatenation of its parts, a text that all rows share or a column."""
+    """Return the bytes of all rows, each the concatenation of its parts; a str part is the same in all rows."""
     rows = pc.binary_join_element_wise(*parts, "")
     return memoryview(rows.buffers()[2]) if len(rows) else memoryview(b"")

@@ -1,1 +1,1 @@
-"""Which column is what, and what its values mean: ids, times, missing values."""
+"""Finds the roles of columns and interprets their values: ids, times, missing values."""

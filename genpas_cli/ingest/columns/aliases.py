@@ -1,13 +1,14 @@
-"""The names that logs of the field give to users, items, times and ratings.
+"""Known column names of users, items, times and ratings in public logs.
 
-Case, blanks, `_`, `-` and other punctuation do not count: `Customer ID` is `customerid`. Names stand in tiers; the
-first tier of which a log has a column decides, and two columns of the same tier are ambiguous. What that means:
+Case, blanks, `_`, `-` and other punctuation are ignored: `Customer ID` is `customerid`. Names are ranked in tiers: the
+first tier with a column in the log is used, and two columns of the same tier are ambiguous. Consequences:
 
-- `user_id` wins over `user_name` and over any session: whoever has both wants the history of the person. A log with
-  `session_id` alone is read by sessions.
-- `item_id` wins over `product_id`, and these over `title`. `asin` wins over `parent_asin` (Amazon 2023 has both).
-- `timestamp` and `time_ms` win over `time` and `date`. Of several, the values decide: one that holds moments wins over
-  one that holds days, see `columns.py`. `date` beside `time` of day is ambiguous: each alone is half of the time.
+- `user_id` wins over `user_name` and any session, since the history of the person is wanted. A log with only
+  `session_id` has sessions for users.
+- `item_id` wins over `product_id`, and both win over `title`. `asin` wins over `parent_asin` (Amazon 2023 has both).
+- `timestamp` and `time_ms` win over `time` and `date`, unless values have a finer resolution than those of the first
+  tier (instants instead of days), see `columns.py`. `date` and `time` (of day) together are ambiguous: each is half
+  of the time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Tiers = tuple[frozenset[str], ...]
 
 
 def plain(name: str) -> str:
-    """Return a name as it is compared: lower case, letters and digits only."""
+    """Return a name reduced to lower-case letters and digits, for comparison."""
     return re.sub(r"[\W_]+", "", name.lower())
 
 
@@ -61,31 +62,31 @@ TIME = _tiers(
 )
 RATING = _tiers("rating", "ratings stars star score reviewscore overall userrating starrating ratingvalue", "rate")
 ROLES: dict[str, Tiers] = {"user": USER, "item": ITEM, "time": TIME, "rating": RATING}
-# Words that may just as well be an id or a value (`book`, `author`, `rate`) do not make a line a header.
+# Words that may also be ids or values (`book`, `author`, `rate`) do not make a line a header.
 _WEAK = USER[2] | ITEM[3] | RATING[2]
 _KNOWN = frozenset[str]().union(*(tier for tiers in ROLES.values() for tier in tiers)) - _WEAK
 
 
 @dataclass(frozen=True)
 class KnownRoles:
-    """Positions of the columns that may be meant by each role; more than one is ambiguous."""
+    """Positions of the candidate columns of each role; more than one is ambiguous."""
 
     user: tuple[int, ...]
     item: tuple[int, ...]
 
     @property
     def complete(self) -> bool:
-        """Whether there is a column for users and one for items."""
+        """Whether both roles have a candidate."""
         return bool(self.user and self.item)
 
 
 def is_known(name: str) -> bool:
-    """Tell whether this is the name of a column, and hardly anything else."""
+    """Tell whether a text is a known column name that is unlikely to be an id or a value."""
     return plain(name) in _KNOWN
 
 
 def matches(names: Sequence[str], tiers: Tiers) -> tuple[int, ...]:
-    """Return the positions of the names in the first tier that has any."""
+    """Return the positions of the names that are in the first tier with any match."""
     compared = [plain(name) for name in names]
     for tier in tiers:
         if found := tuple(n for n, name in enumerate(compared) if name in tier):
@@ -94,5 +95,5 @@ def matches(names: Sequence[str], tiers: Tiers) -> tuple[int, ...]:
 
 
 def known_roles(names: Sequence[str]) -> KnownRoles:
-    """Return which of the names may be the user and which the item."""
+    """Return the positions of the names that may be the user, and of those that may be the item."""
     return KnownRoles(matches(names, USER), matches(names, ITEM))

@@ -1,4 +1,4 @@
-"""What to tell a user about columns: options that would work, and the columns whose values look like times."""
+"""Tips about columns for messages: options that would work, and columns whose values look like times."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 _SMALL = re.compile(r"\d{1,3}([.]\d*)?")
 _SCALE, _FEW = 11, 30
-"""Different values of a scale of ratings at most, and values from which on it can be told from ids."""
+"""Maximum distinct values of a rating scale, and number of values above which a scale is distinguishable from ids."""
 
 Option = tuple[str, str]
 """Name and value of an option."""
 
 
 def corrected(named: Named, options: ReadingOptions, values: Values) -> str:
-    """Return the options with each column that is not there replaced, and the others as they were given.
+    """Return a tip with the given column options, each column that the file lacks replaced by the likely one.
 
     Args:
         named: the columns of a file.
-        options: as given.
-        values: gives the first values of a column.
+        options: the options as given.
+        values: returns the first values of a column.
     """
     asked = [(role, getattr(options, role)) for role in ROLES] + [("keep", name) for name in options.keep]
     asked = [(role, name) for role, name in asked if name is not None]
@@ -47,7 +47,7 @@ def corrected(named: Named, options: ReadingOptions, values: Values) -> str:
 
 
 def _nearest(named: Named, free: Sequence[Column], role: str, wrong: str, values: Values) -> Column | None:
-    """Return the column that was probably meant: of a like name, else known in that role, else by its values."""
+    """Return the likely column: with a similar name, else a known name of the role, else by its values."""
     if named.has_names:
         names = [column.name.lower() for column in free]
         if alike := difflib.get_close_matches(wrong.lower(), names, n=1):
@@ -60,14 +60,14 @@ def _nearest(named: Named, free: Sequence[Column], role: str, wrong: str, values
 def example_of(
     named: Named, found: dict[str, Column | None], options: ReadingOptions, values: Values, *, decided: str
 ) -> str:
-    """Return options that would work, to be corrected where the guess is wrong.
+    """Return a tip with guessed column options that would work; the user corrects wrong guesses.
 
     Args:
         named: the columns of a file.
-        found: the column of each role that is clear.
-        options: as given.
-        values: gives the first values of a column.
-        decided: the role that is not clear.
+        found: role → its column, for the roles found so far.
+        options: the options as given.
+        values: returns the first values of a column.
+        decided: the role whose column is unclear.
     """
     guess = {role: column for role, column in found.items() if column is not None}
     flat = [column for column in named.columns if not column.is_nested]
@@ -89,7 +89,7 @@ def example_of(
 
 
 def _by_values(named: Named, free: Sequence[Column], role: str, values: Values) -> Column | None:
-    """Return the column whose values look like the role: ids where they look like neither times nor ratings."""
+    """Return the column whose values look like the role; ids look like neither times nor ratings."""
     times = [c for c in free if _time_options(named, c, values)]
     ratings = [c for c in free if c not in times and _looks_like_rating(values(c))]
     others = [c for c in free if c not in times and c not in ratings]
@@ -100,7 +100,7 @@ def _by_values(named: Named, free: Sequence[Column], role: str, values: Values) 
 
 
 def _named(named: Named, role: str, column: Column, options: ReadingOptions, values: Values) -> list[Option]:
-    """Return the options that name a column, with the format of times that need one."""
+    """Return the options that name a column, with --time-format for times that need it."""
     if role == "time" and options.time_format is None and (told := _time_options(named, column, values)):
         return told
     return [(role, named.spelled(column))]
@@ -115,14 +115,14 @@ def _flags(options: Sequence[Option]) -> str:
 
 
 def _looks_like_rating(values: Sequence[str]) -> bool:
-    """Tell whether all values are numbers of a scale: some with a fraction, or few different ones."""
+    """Tell whether all values are small numbers, some with a fraction or few of them distinct."""
     if not values or not all(_SMALL.fullmatch(value.strip()) for value in values):
         return False
     return any("." in value for value in values) or (len(values) > _FEW and len(set(values)) <= _SCALE)
 
 
 def _time_options(named: Named, column: Column, values: Values) -> list[Option]:
-    """Return the options that read a column as the time; none if its values do not look like times."""
+    """Return the options that read a column as the time; empty if its values do not look like times."""
     found = values(column)
     name = ("time", named.spelled(column))
     if resolution(found) is not None:
@@ -132,12 +132,12 @@ def _time_options(named: Named, column: Column, values: Values) -> list[Option]:
 
 
 def time_note(named: Named, roles: Roles, values: Values) -> str | None:
-    """Return what to say of the choice of the time column; None if there was none to make.
+    """Return a note about the choice of the time column; None if no other column could be it.
 
     Args:
         named: the columns of a file.
-        roles: of them.
-        values: gives the first values of a column.
+        roles: the roles of the columns.
+        values: returns the first values of a column.
     """
     taken = (roles.user, roles.item, roles.time, roles.rating, *roles.keep)
     columns = [column for column in named.columns if column not in taken and not column.is_nested]

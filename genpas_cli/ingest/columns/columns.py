@@ -1,4 +1,4 @@
-"""Which column of a file is the user, the item, the time, the rating; and which are kept beside them."""
+"""Finds the user, item, time, rating and kept columns of a file."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def _samples(column: Column) -> Sequence[str]:
 
 
 def find_roles(named: Named, options: ReadingOptions, *, rating: bool, values: Values = _samples) -> Roles:
-    """Tell the columns of a file apart, by the options or by known names.
+    """Find the roles of a file's columns, by the options or by known names.
 
     Args:
         named: the columns.
-        options: `user`, `item`, `time`, `rating` and `keep` of it are used.
+        options: of these, `user`, `item`, `time`, `rating` and `keep` are used.
         rating: whether a rating is needed.
-        values: gives the first values of a column; asked where names alone do not decide.
+        values: returns the first values of a column; called if names alone do not decide.
 
     Raises:
-        DataError: a column is missing or ambiguous; the message lists the columns there are.
+        DataError: a column is missing or ambiguous; the message lists the columns of the file.
     """
     wanted = {"user": options.user, "item": options.item, "time": options.time}
     wanted |= {"rating": options.rating} if rating else {}
@@ -78,16 +78,16 @@ def _by_name(
 
 
 def _may_be_time(column: Column) -> bool:
-    """Tell whether a column in the path may hold times: `time=final` is the name of a directory, not a time."""
+    """Tell whether a column in the path may hold times: the directory `time=final` does not."""
     present = [value for value in column.samples if value]
     return not present or resolution(present) is not None or bool(likely_formats(present))
 
 
 def _finest(free: Sequence[Column], values: Values) -> Column | None:
-    """Return the column of times that is finer than any other one of a known name; None if names alone decide.
+    """Return the time column with the finest resolution among columns of known names; None if names alone decide.
 
-    A timestamp wins over a date, milliseconds over seconds. Two columns of moments are not compared unless the names
-    are of the same rank: `timestamp` wins over `created_at`.
+    A timestamp wins over a date, milliseconds over seconds. Columns of instants are compared only within a tier:
+    `timestamp` wins over `created_at`, whatever their resolutions.
     """
     names = [column.name for column in free]
     tiers = [[free[n] for n in matches(names, (tier,))] for tier in TIME]
@@ -97,7 +97,7 @@ def _finest(free: Sequence[Column], values: Values) -> Column | None:
     for tier in tiers:
         ranks = [resolution(values(column)) for column in tier]
         if None in ranks and len(tier) > 1:
-            return None  # `date` beside a `time` of day is half of the time
+            return None  # `date` and `time` of day are each half of the time
         if (best := max((rank or DAY for rank in ranks), default=DAY)) > DAY:
             return tier[ranks.index(best)] if ranks.count(best) == 1 else None
     return None

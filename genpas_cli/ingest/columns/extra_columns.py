@@ -1,4 +1,4 @@
-"""Columns that are staged beside user, item and time: those of `--keep` and `--where`."""
+"""Columns staged besides user, item and time: those of `--keep` and `--where`."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from genpas_cli.runtime.errors import DataError
 _KEPT_TYPE = re.compile(
     r"UBIGINT|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN|VARCHAR|BLOB|DATE|TIME(_NS)?|TIMESTAMP(_MS|_NS| .*|TZ.*)?"
 )
-"""Types that pairs carry as they are, beside integers."""
+"""Types other than integers that pairs carry unchanged."""
 
 _KEPT_AS_ANOTHER = re.compile(r"UUID|ENUM.*|JSON|\"?NULL\"?|TIMESTAMP_S")
-"""Types that become text, and seconds, which Parquet does not have: they become microseconds."""
+"""Types that become text, and TIMESTAMP_S, which Parquet lacks and which becomes TIMESTAMP."""
 
 
 @dataclass(frozen=True)
 class Extra:
-    """A column that is staged beside user, item and time."""
+    """A column staged besides user, item and time."""
 
     name: str
-    """As the first file calls it."""
+    """Name in the first file, or as `--where` writes it."""
     alias: str
-    """As the table calls it."""
+    """Name in `stage.rows`."""
     type: str
-    """As it is staged."""
+    """SQL type in `stage.rows`."""
     is_text: bool
-    """Whether its values are texts whose type is told when all are there."""
+    """Whether the values are text whose type is determined after all have been read."""
     columns: tuple[Column, ...]
     """The column in each file."""
 
 
 def kept_column(name: str, alias: str, columns: Sequence[Column]) -> Extra:
-    """Return a column that is staged with a type that holds the values of all files."""
+    """Return the extra column, staged with a type that holds the values of all files."""
     if any(column.is_text for column in columns):
         return Extra(name, alias, "VARCHAR", is_text=True, columns=tuple(columns))
     return Extra(name, alias, _common({plain_type(c.type) for c in columns}), is_text=False, columns=tuple(columns))
 
 
 def with_own_type(extra: Extra, logs: Sequence[LogFile]) -> Extra:
-    """Return a kept column with the type that it has in the log, where all files agree on it.
+    """Return a kept column with its type in the log, if all files agree on it.
 
     Raises:
-        DataError: a type that pairs cannot carry.
+        DataError: pairs cannot carry the type of a file's column.
     """
     for log, column in zip(logs, extra.columns, strict=True):
         if not (column.is_text or column.type in INTEGERS or _KEPT_TYPE.fullmatch(column.type)
@@ -62,10 +62,10 @@ def with_own_type(extra: Extra, logs: Sequence[LogFile]) -> Extra:
 
 
 def condition_column(logs: Sequence[LogFile], name: str, position: int) -> Extra:
-    """Return a column that `--where` refers to.
+    """Return the extra column for a column that `--where` refers to.
 
     Raises:
-        DataError: a file lacks it.
+        DataError: a file lacks the column.
     """
     columns = []
     for log in logs:
@@ -75,12 +75,12 @@ def condition_column(logs: Sequence[LogFile], name: str, position: int) -> Extra
         columns.append(column)
     extra = kept_column(name, f"where_{position}", columns)
     types = {column.type for column in columns}
-    # A list or a date is itself in a condition; only where files differ must it become something they share.
+    # A condition sees lists and dates with their own type, unless files differ and need a common type.
     return extra if extra.is_text or len(types) > 1 else replace(extra, type=types.pop())
 
 
 def plain_type(kind: str) -> str:
-    """Return the type that stands for all of its kind: BIGINT for any integer, and so on."""
+    """Return the widest type of a type's kind: BIGINT, DOUBLE, TIMESTAMP, BOOLEAN, or VARCHAR for all others."""
     if kind in INTEGERS:
         return "BIGINT"
     if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):

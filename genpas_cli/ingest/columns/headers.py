@@ -1,4 +1,4 @@
-"""Headers that stand again among the rows, as `cat *.csv` leaves them: bad rows, not users called `user_id`."""
+"""Rejects repeated headers among the rows, left by `cat *.csv`, which would become users called `user_id`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     import duckdb
 
 _MARK = "\ufeff"
-"""Each of several files may begin with one."""
+"""Byte order mark: each concatenated file may begin with one."""
 
 
 def reject_repeated_headers(con: duckdb.DuckDBPyConnection, loaded: Loaded, rejects: Rejects) -> None:
-    """Take the rows that repeat their file's header out of `stage.rows`.
+    """Move the rows that repeat their file's header from `stage.rows` to the rejects.
 
     Raises:
-        DataError: there is one, and bad rows are errors; or one has the columns in another order, so that the rows
-            after it would be read wrongly.
+        DataError: a header is repeated and bad rows are errors; or a repeated header has another order of columns, so
+            that the rows after it would be misread.
     """
     for part, roles in zip(loaded.parts, loaded.plan.roles, strict=True):
         numbers = _candidates(con, part, roles)
@@ -47,7 +47,7 @@ def reject_repeated_headers(con: duckdb.DuckDBPyConnection, loaded: Loaded, reje
 
 
 def _candidates(con: duckdb.DuckDBPyConnection, part: LoadedFile, roles: Roles) -> list[int]:
-    """Return the rows of a file, from 0, whose user and item are the names of these columns, one or the other."""
+    """Return the 0-based rows of a file whose user and item are each the name of the user or the item column."""
     log = part.log
     places = [log.columns.index(column) for column in (roles.user, roles.item) if column in log.columns]
     if not log.header or any(place >= len(log.header) for place in places):
@@ -63,7 +63,7 @@ def _candidates(con: duckdb.DuckDBPyConnection, part: LoadedFile, roles: Roles) 
 
 
 def _records(part: LoadedFile, numbers: list[int]) -> Iterator[tuple[int, Record]]:
-    """Yield the records of staged rows, by their ascending numbers in the file."""
+    """Yield (number, record) of staged rows, given their ascending 0-based numbers among the file's good rows."""
     good = (record for record in read_again(part.log) if not record.defect)
     at = -1
     for number in numbers:

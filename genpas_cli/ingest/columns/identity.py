@@ -1,8 +1,8 @@
-"""What the text of an id is, whatever the type of its column.
+"""Reads ids as text or integers, whatever the type of their column.
 
-An id is the text that the file has. Of a typed column of floating-point numbers that are all whole it is the text of
-the integers: pandas makes doubles of integers where one is missing, and a user 1 must not become another one, 1.0. In
-JSON, where each value has its own type, so it is for each whole number.
+An id is the text in the file. For a typed column of floating-point numbers that are all whole, it is the text of the
+integers: pandas turns integers into doubles if one is missing, and user 1 must not become another user 1.0. In JSON,
+where each value has its own type, this applies to each whole number.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ LOST_DIGITS = "a number of more digits than a floating-point number holds"
 
 
 class _Numbers(NamedTuple):
-    """What is in a column of floating-point or decimal numbers."""
+    """Statistics of a column of floating-point or decimal numbers."""
 
     largest: Any
-    """Largest absolute value; None without any."""
+    """Largest finite absolute value; None without any."""
     infinite: int
-    """How many are infinite."""
+    """Number of infinite values."""
     fraction: Any
-    """A number that is not whole; None if there is none."""
+    """Smallest number that is not whole; None if there is none."""
 
 
 def id_columns(
@@ -45,16 +45,16 @@ def id_columns(
     """Decide how a column of ids is read from each file.
 
     Args:
-        con: a connection.
+        con: a DuckDB connection.
         logs: the files.
-        columns: the column in each.
+        columns: the column of ids in each file.
 
     Returns:
-        The SQL type of the ids, BIGINT or VARCHAR, and the columns; those of numbers that are all whole say so.
+        The SQL type of the ids, BIGINT or VARCHAR, and the columns with `is_whole` set.
 
     Raises:
-        DataError: a column holds what is no id, or numbers that may have lost digits; or numbers are whole in one file
-            and have fractions in another.
+        DataError: a column has lists, objects, infinite numbers or numbers that may have lost digits; or numbers are
+            whole in one file and have fractions in another.
     """
     read, fraction, whole = list[Column](), None, None
     for log, column in zip(logs, columns, strict=True):
@@ -64,7 +64,7 @@ def id_columns(
             numbers = _numbers(con, log, column)
             _check_numbers(log, column, numbers)
             is_whole = numbers.fraction is None and numbers.largest is not None
-            column = replace(column, is_whole=is_whole or numbers.largest is None)  # noqa: PLW2901  # what it became
+            column = replace(column, is_whole=is_whole or numbers.largest is None)  # noqa: PLW2901  # the same column, with `is_whole`
             fraction = fraction or (None if numbers.fraction is None else f"{numbers.fraction} in {log.name}")
         whole = whole or (log.name if is_whole else None)
         read.append(column)
@@ -98,7 +98,7 @@ def _numbers(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> _N
 
 
 def _check_numbers(log: LogFile, column: Column, numbers: _Numbers) -> None:
-    """Raise DataError for numbers that are no ids: infinite ones, and those that may stand for several integers."""
+    """Raise DataError for infinite numbers, and for numbers too large to represent every integer."""
     if numbers.infinite:
         raise DataError(f"{log.name}: column {column.name!r} holds infinite numbers, which are no ids")
     limit = _HALF_EXACT_BELOW if column.is_half else _EXACT_BELOW.get(column.type)
@@ -113,14 +113,14 @@ def _check_numbers(log: LogFile, column: Column, numbers: _Numbers) -> None:
 
 
 def id_sql(column: Column, kind: str) -> str:
-    """Return SQL that reads an id as BIGINT or VARCHAR; NULL where it is missing."""
+    """Return SQL that reads an id as BIGINT or VARCHAR; NULL for a missing one."""
     if column.json is not None:
         return _json_id(column.json)
     value = column.sql
     if column.type in _EXACT_BELOW:
         if not column.is_whole:
             return f"CASE WHEN NOT isnan({value}) THEN CAST({value} AS VARCHAR) END"
-        # DuckDB may cast a whole vector before it looks at the condition: a plain cast fails at a NaN.
+        # DuckDB may cast a whole vector before it evaluates the condition, and a plain cast fails on a NaN.
         whole = f"CASE WHEN NOT isnan({value}) THEN try_cast({value} AS BIGINT) END"
         return whole if kind == "BIGINT" else f"CAST({whole} AS VARCHAR)"
     if column.type.startswith("DECIMAL") and column.is_whole:
@@ -129,10 +129,10 @@ def id_sql(column: Column, kind: str) -> str:
 
 
 def _json_id(value: str) -> str:
-    """Return SQL that reads an id from JSON; an error of DuckDB where it is none."""
+    """Return SQL that reads an id from JSON; it raises a DuckDB error for lists, objects and lost digits."""
     text = f"CAST({value} AS VARCHAR)"
     number = f"try_cast({text} AS DOUBLE)"
-    # A number with a point or an exponent is a double to DuckDB too, and is printed as one.
+    # DuckDB reads a number with a point or an exponent as a double, too.
     decimal = (
         f"CASE WHEN coalesce(abs({number}) >= {_EXACT_BELOW['DOUBLE']}, true) THEN error({literal(LOST_DIGITS)}) "
         f"WHEN {number} = trunc({number}) THEN CAST(try_cast({number} AS BIGINT) AS VARCHAR) ELSE {text} END"
@@ -146,7 +146,7 @@ def _json_id(value: str) -> str:
 
 
 def json_id_defect(value: object) -> str | None:
-    """Return what is wrong with an id in JSON, as Python reads it; None if nothing is: as `id_sql` has it."""
+    """Return the defect of an id parsed from JSON by Python, by the rules of `id_sql`; None for a good id."""
     if isinstance(value, list | dict):
         return NESTED_ID
     if isinstance(value, float) and not math.isnan(value) and abs(value) >= _EXACT_BELOW["DOUBLE"]:
@@ -155,7 +155,7 @@ def json_id_defect(value: object) -> str | None:
 
 
 def value_sql(column: Column, kind: str) -> str:
-    """Return SQL that reads a column as a type."""
+    """Return SQL that reads a column as the SQL type `kind`."""
     if column.is_text:
         return f"nullif({column.sql}, '')" if column.sql.startswith("CASE") else column.sql
     if column.type == "BLOB" and kind == "VARCHAR":

@@ -1,4 +1,4 @@
-"""What the first values of a column say about it: whether they look like times, and how fine they are."""
+"""Tells by the first values of a column whether they look like times, and their resolution."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genpas_cli.ingest.columns.times import calendar_format, is_iso
 from genpas_cli.runtime.time_units import UNITS, unit_of
 
 DAY, INSTANT = 0, 1
-"""How fine times are: days, or moments. Numbers that count milliseconds and less are finer still."""
+"""Resolutions of times: days, or seconds and instants. Numbers of milliseconds and finer units rank above INSTANT."""
 
 _MIDNIGHT = re.compile(r"\s*[\d/-]+([T ]0?0:00(:00(\.0+)?)?(\s*(Z|UTC|GMT|[+-]00(:?00)?))?)?\s*", re.IGNORECASE)
 _PADDED = re.compile(r"[+-]?0\d")
@@ -22,14 +22,14 @@ _WHOLE = ("%a %b %d %H:%M:%S %z %Y", "%a, %d %b %Y %H:%M:%S %z", "%d/%b/%Y:%H:%M
           "%Y.%m.%d %H:%M:%S", "%Y-%m-%d %H:%M:%S,%f")  # fmt: skip
 _FORMATS = (*(date + clock for date, clock in itertools.product(_DATES, _CLOCKS)), *_WHOLE)
 _LOOKED_AT = 200
-"""Values that formats are tried on."""
+"""Maximum number of values that formats are tried on."""
 
 
 def resolution(values: Sequence[str]) -> int | None:
-    """Return how fine the times are that these texts are, or None if they are no times that tell themselves.
+    """Return the resolution of texts that are recognisable times, else None.
 
-    ISO 8601, integers that are calendar dates, and numbers that are instants since 1970 tell themselves; small numbers
-    and times of another format do not.
+    Recognisable are ISO 8601, integers that are calendar dates, and numbers in one unit since 1970; small numbers and
+    times in other formats are not.
     """
     present = [value.strip() for value in values if value.strip()]
     if not present:
@@ -43,7 +43,7 @@ def resolution(values: Sequence[str]) -> int | None:
 
 def _of_numbers(values: Sequence[str]) -> int | None:
     if any(_PADDED.match(value) for value in values):
-        return None  # an id: a number of seconds has no zeros before it
+        return None  # an id: times as numbers have no leading zeros
     try:
         units = {unit_of(float(value)) for value in values}
     except ValueError:
@@ -53,14 +53,14 @@ def _of_numbers(values: Sequence[str]) -> int | None:
 
 
 def likely_formats(values: Sequence[str]) -> list[str]:
-    """Return the strptime formats in which all these texts are dates: two where it is open which is day and month."""
+    """Return the strptime formats that fit all these texts: two if day and month are ambiguous."""
     present = [value.strip() for value in values if value.strip()][:_LOOKED_AT]
     return [time_format for time_format in _FORMATS if present and all(_fits(v, time_format) for v in present)]
 
 
 def _fits(value: str, time_format: str) -> bool:
     try:
-        dt.datetime.strptime(value, time_format)  # noqa: DTZ007  # only whether it fits
+        dt.datetime.strptime(value, time_format)  # noqa: DTZ007  # the value is not used
     except ValueError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""What is read from each file of a log, so that together they make one table."""
+"""Plans which columns to read from each file of a log, and how, so that all files fill one table."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoadPlan:
-    """How the files become one table."""
+    """How the files are read into one table."""
 
     logs: tuple[LogFile, ...]
     roles: tuple[Roles, ...]
-    """One a file, as `logs`."""
+    """One per file, in the order of `logs`."""
     id_types: dict[str, str]
-    """BIGINT or VARCHAR, by `user_id` and `item_id`."""
+    """`user_id` and `item_id` → BIGINT or VARCHAR."""
     times: tuple[TimeReader, ...]
-    """One a file; none without a time column."""
+    """One per file; empty without a time column."""
     time_type: str | None
     keep: tuple[Extra, ...]
     where: tuple[Extra, ...]
     min_rating: float | None
-    """None where no ratings are read."""
+    """Minimum rating; None if no ratings are read."""
     markers: tuple[str, ...]
     """Texts that mean a missing value."""
     compared: tuple[str, ...]
-    """SQL of what is compared beside user, item and time, one a file; none where rows are not compared."""
+    """SQL of the values hashed besides user, item and time, one per file; empty unless `--dedup exact`."""
     time_format: str | None = None
     notes: tuple[str, ...] = ()
-    """What a user should know about the choice of columns."""
+    """Notes for the user about the choice of columns."""
 
     @property
     def has_rating(self) -> bool:
@@ -76,7 +76,7 @@ class LoadPlan:
         return columns | {extra.alias: extra.type for extra in (*self.keep, *self.where)}
 
     def needed(self, n: int) -> list[Column]:
-        """Return the columns of file `n` that `selection` names; none where it may name any."""
+        """Return the columns of file `n` that `selection` names; empty if it may name any."""
         if self.compared:
             return []
         roles = self.roles[n]
@@ -84,11 +84,11 @@ class LoadPlan:
         return [column for column in (roles.user, roles.item, roles.time, roles.rating, *extras) if column is not None]
 
     def definition(self) -> str:
-        """Return the columns of the table, as SQL defines them."""
+        """Return the column definitions of the table, as in CREATE TABLE."""
         return ", ".join(f"{name} {kind}" for name, kind in self.columns().items())
 
     def selection(self, n: int) -> str:
-        """Return the select list that reads these columns from file `n`."""
+        """Return the select list that reads the columns of the table from file `n`."""
         roles = self.roles[n]
         selected = [id_sql(roles.user, self.id_types["user_id"]), id_sql(roles.item, self.id_types["item_id"])]
         if self.times:
@@ -111,24 +111,24 @@ def plan_load(
     cleaning: CleaningOptions,
     conditions: Sequence[str],
 ) -> LoadPlan:
-    """Decide what is read from each file.
+    """Plan what to read from each file.
 
     Args:
-        con: a connection, to look at first values.
+        con: a DuckDB connection, to read first values.
         logs: the files.
-        options: which columns are what.
-        cleaning: what is going to be asked of them.
+        options: the roles of columns and how to read them.
+        cleaning: the cleaning, which needs further columns.
         conditions: columns that `--where` needs.
 
     Raises:
-        DataError: columns are missing, ambiguous or of a type that does not do, or the files do not fit together.
+        DataError: a column is missing, ambiguous or of an unsuitable type, or the files do not fit together.
     """
     rating = cleaning.min_rating is not None
     markers = parse_null_values(options.null_values)
     values = [partial(_values_of, con, log, markers) for log in logs]
     found = [find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)]
     logs = [log.with_exact_ids((role.user, role.item)) for log, role in zip(logs, found, strict=True)]
-    # The same columns, as they are read now.
+    # Find the columns again, because `with_exact_ids` has replaced them.
     roles = tuple(
         find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)
     )
@@ -197,7 +197,7 @@ def _times(
             )
         readers.append(_time(con, log, role.time, options, markers))
     known = next((reader.type for reader in readers if reader), BIGINT)
-    # A file without any time has no kind of its own: all its rows are bad, or it has none.
+    # A file without any time value has no rows, or only bad ones: read it with the type of the other files.
     return tuple(reader or TimeReader("time", known, f"CAST(NULL AS {known})") for reader in readers)
 
 
@@ -230,7 +230,7 @@ def _first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, 
     found = first_values(con, log, column, markers)
     if found is not None or column not in log.columns:
         return found or []
-    # A malformed row stops DuckDB: those around it may be read all the same, and say what the column holds.
+    # DuckDB stops at a malformed row; the other rows still tell what the column holds.
     at = log.columns.index(column)
     fields = (record.fields[at] for record in read_again(log) if not record.defect and at < len(record.fields))
     return list(itertools.islice((value for value in fields if not is_missing(value, markers)), SAMPLES))

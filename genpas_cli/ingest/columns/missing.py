@@ -1,4 +1,4 @@
-r"""Texts that mean a missing value: `NA`, `null`, `\N` and their like, or those of `--null-values`."""
+r"""Texts that mean a missing value: `NA`, `null`, `\N` and the like, or those of `--null-values`."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 
 BLANKS = " \t\r\n"
 BLANKS_END = "!"
-"""The first character above the blanks: a text below it begins with one."""
+"""The first character above the blanks: a non-empty text that compares below it begins with a blank."""
 _MOST_BLANKS = 8
-"""Characters after a marker that are looked through for blanks. To trim every id would take 3% of `ingest`."""
+"""Maximum blanks after a marker that are ignored. Trimming every id would take 3% of the time of `ingest`."""
 _INTEGER = re.compile(r"0|-?[1-9]\d*")
 
 
 def parse_null_values(listed: str) -> tuple[str, ...]:
-    """Return the texts of a list that is separated by commas, without the blanks around them."""
+    """Return the distinct texts of a comma-separated list, stripped of blanks."""
     return tuple(dict.fromkeys(text for part in listed.split(",") if (text := part.strip())))
 
 
 def is_missing(value: str, markers: Sequence[str]) -> bool:
-    """Tell whether a text is empty or means a missing value; blanks around it do not matter."""
+    """Tell whether a text is empty or means a missing value, ignoring blanks around it."""
     return not (text := value.strip(BLANKS)) or text in markers
 
 
 def missing_sql(column: str, sql_type: str, markers: Sequence[str]) -> str:
-    """Return an SQL condition that is true where a staged id is missing.
+    """Return an SQL condition that is true for a missing id.
 
-    Blanks around a marker do not matter (of those after it, up to eight); an id of nothing but blanks is one.
+    Blanks around a marker are ignored (up to eight after it); an id of blanks only is not missing.
 
     Args:
-        column: the column of the stage.
-        sql_type: its type, BIGINT or VARCHAR.
+        column: the column of `stage.rows`.
+        sql_type: BIGINT or VARCHAR.
         markers: texts that mean a missing value.
     """
     if sql_type != "VARCHAR":
@@ -46,7 +46,7 @@ def missing_sql(column: str, sql_type: str, markers: Sequence[str]) -> str:
     tests = [f"{column} IS NULL", f"{column} = ''"]
     if markers:
         tests.append(f"({column} < {literal(BLANKS_END)} AND {trimmed} IN ({_list(markers)}))")
-    # Ranges come first: DuckDB holds them against the bounds of each block, so that numbers are not even looked at.
+    # Ranges come first: DuckDB compares them with the min and max of each block, and skips blocks of numeric ids.
     for texts in _groups(markers):
         low, high = literal(min(texts)), literal(max(texts) + BLANKS_END)
         tests.append(
@@ -58,23 +58,23 @@ def missing_sql(column: str, sql_type: str, markers: Sequence[str]) -> str:
 
 
 def most_bytes(markers: Sequence[str]) -> dict[str, int]:
-    """Return for each marker how long a text may be that is the marker with blanks after it, in bytes."""
+    """Return marker → maximum bytes of the marker with trailing blanks that `missing_sql` recognises."""
     return {text: _most(texts) for texts in _groups(markers) for text in texts}
 
 
 def drop_missing(
     con: duckdb.DuckDBPyConnection, id_types: Mapping[str, str], markers: Sequence[str], notes: list[str]
 ) -> int:
-    """Delete the staged rows without a user or an item.
+    """Delete the staged rows with a missing user or item id.
 
     Args:
         con: a connection with `stage.rows`.
-        id_types: SQL type by column of ids.
+        id_types: id column → SQL type.
         markers: texts that mean a missing value.
-        notes: gets one for each column that has such texts.
+        notes: a note is appended for each column with such texts.
 
     Returns:
-        How many rows.
+        The number of rows deleted.
     """
     tests = {name: missing_sql(name, kind, markers) for name, kind in id_types.items()}
     condition = " OR ".join(f"({test})" for test in tests.values())
@@ -92,12 +92,12 @@ def drop_missing(
 
 
 def shown(text: str) -> str:
-    r"""Return a text in quotes as a message shows it: `'\N'` with one backslash."""
+    r"""Return a text in quotes for a message: `'\N'` with one backslash."""
     return repr(text).replace("\\\\", "\\")
 
 
 def _groups(markers: Sequence[str]) -> list[list[str]]:
-    """Return the markers in groups close in byte order: those that begin below, with and above a digit."""
+    """Return the markers in three groups of byte order: those that begin below, with and above a digit."""
     groups: dict[int, list[str]] = {}
     for text in markers:
         groups.setdefault((text >= "0") + (text >= ":"), []).append(text)

@@ -1,4 +1,4 @@
-"""Times of two units in one log, seconds and milliseconds say: an error that says where, since no order is right."""
+"""Refuses logs whose times have two units, such as seconds and milliseconds, because they cannot be ordered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FIRST_DATE, _LAST_DATE = 19_000_101, 21_001_231
 
 @dataclass(frozen=True)
 class _Found:
-    """A time, and where it stands."""
+    """A time value with its file and line or row."""
 
     value: float
     place: str
@@ -35,14 +35,8 @@ class _Found:
 
 
 def count_units(con: duckdb.DuckDBPyConnection, column: str, relation: str) -> UnitCounts:
-    """Count the units of a column of numbers.
-
-    Args:
-        con: a connection.
-        column: its name.
-        relation: the table.
-    """
-    # The ends tell all of a log that has one unit, in a tenth of the time.
+    """Count the values of a numeric column of a relation in each time unit."""
+    # Minimum and maximum are enough for a log with one unit, and take a tenth of the time.
     low, high, total = con.execute(f"SELECT min({column}), max({column}), count({column}) FROM {relation}").fetchall()[
         0
     ]
@@ -55,10 +49,10 @@ def count_units(con: duckdb.DuckDBPyConnection, column: str, relation: str) -> U
 
 
 def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: EarlierLog | None) -> None:
-    """Compare the units of the staged times, and of those that they are appended to.
+    """Check that the staged times, together with those of the store appended to, have one unit.
 
     Raises:
-        DataError: two units; the message shows a time of either.
+        DataError: there are two units; the message shows a time of each.
     """
     if loaded.plan.time_type not in ("BIGINT", "DOUBLE"):
         return
@@ -78,7 +72,7 @@ def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: Earlier
 
 
 def _check_dates(con: duckdb.DuckDBPyConnection, loaded: Loaded, counts: UnitCounts) -> None:
-    """Raise DataError for dates written yyyymmdd among instants: as plain numbers they would be days of 1970."""
+    """Raise DataError for dates written yyyymmdd among instants: read as seconds they would be in August 1970."""
     if not 0 < sum(counts.in_unit) < counts.total:
         return
     small = f"SELECT rowid, time FROM stage.rows WHERE time BETWEEN {_FIRST_DATE} AND {_LAST_DATE}"

@@ -1,4 +1,4 @@
-"""The columns of a file, and what they are: user, item, time, rating, kept."""
+"""The columns of a file and their roles: user, item, time, rating, kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Values = Callable[["Column"], Sequence[str]]
-"""Gives the first values of a column as text."""
+"""Returns the first values of a column as text."""
 
 
 @dataclass(frozen=True)
@@ -15,28 +15,28 @@ class Column:
 
     name: str
     sql: str
-    """Expression that reads it."""
+    """SQL expression that reads the column."""
     type: str
-    """Its type in DuckDB; VARCHAR in text formats."""
+    """DuckDB type; VARCHAR in text formats."""
     is_text: bool
-    """Whether it comes from a text format, so that its values have no type of their own."""
+    """Whether the column comes from a text format, so that its values have no type of their own."""
     samples: tuple[str, ...] = ()
     """First values of a text column."""
     in_path: bool = False
-    """Whether it stands in the file's path (`day=2024-01-01`) and not in the file."""
+    """Whether the column comes from the file's path (`day=2024-01-01`)."""
     is_nested: bool = False
-    """Whether its values are lists or objects: of a typed column all, of JSON the first ones."""
+    """Whether values are lists or objects: all values of a typed column, the first ones of JSON."""
     is_whole: bool = False
-    """Whether it holds floating-point or decimal numbers that are all whole: known of ids."""
+    """Whether all values are whole floating-point or decimal numbers; set for id columns only."""
     is_half: bool = False
-    """Whether it is a FLOAT of half precision in the file."""
+    """Whether the column is a half-precision float in the file."""
     json: str | None = None
-    """Expression that reads its values as JSON, where texts, numbers, lists and objects must be told apart."""
+    """SQL expression that reads the values as JSON, for ids whose value types must stay distinct; else None."""
 
 
 @dataclass(frozen=True)
 class Roles:
-    """What the columns of a file are."""
+    """The columns of a file by role."""
 
     user: Column
     item: Column
@@ -47,17 +47,17 @@ class Roles:
 
 @dataclass(frozen=True)
 class Named:
-    """The columns of a file as the user sees them."""
+    """The columns of a file for messages."""
 
     file: str
     columns: tuple[Column, ...]
     has_names: bool
-    """False for a text without a header."""
+    """False for text without a header."""
     delimiter: str | None = None
-    """What its lines were cut at, for delimited text."""
+    """The detected delimiter of delimited text."""
 
     def find(self, wanted: str) -> Column | None:
-        """Return the column of that name (its case counts only where it must), or at that position from 1."""
+        """Return the column of that name (ignoring case if that is unique), or at that position from 1; else None."""
         exact = [c for c in self.columns if c.name == wanted]
         loose = [c for c in self.columns if c.name.lower() == wanted.lower()]
         if exact or len(loose) == 1:
@@ -67,11 +67,11 @@ class Named:
         return None
 
     def spelled(self, column: Column) -> str:
-        """Return what an option calls a column: its name, or its position where it has none."""
+        """Return a column as an option value: its name, or its position from 1 without a header."""
         return column.name if self.has_names else str(self.columns.index(column) + 1)
 
     def describe(self) -> str:
-        """Return the columns, with a value of each where they have no names."""
+        """Return the list of columns for a message, with a value of each if they have no names."""
         if self.has_names:
             nested = " (lists or objects)"
             return "the columns are: " + ", ".join(c.name + nested * c.is_nested for c in self.columns)

@@ -1,8 +1,8 @@
-"""What kind of time a column holds, and the SQL that reads it: NULL where it is missing, not finite or malformed.
+"""The kinds of time columns, and the SQL that reads them: NULL for missing, infinite and malformed values.
 
-DuckDB's casts lie: `'1.7'::bigint` is 2, `'0x1F'::bigint` is 31, `::timestamp` drops an offset. So the kind is told by
-pattern from the first values, and every row is verified in the staging query itself: an integer must read back to its
-own text (free of charge), else match a pattern. Rows that fail go to the next wider kind or are bad.
+DuckDB's casts are too lenient: `'1.7'::bigint` is 2, `'0x1F'::bigint` is 31, `::timestamp` drops an offset. So the kind
+is detected by pattern from the first values, and the staging query verifies every row: an integer must be equal to its
+text again (which costs nothing), or match a pattern. Rows that fail are read as the next wider kind, or are bad.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _ISO = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([Tt ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s?([Zz]|UTC|GMT|[+-]\d{2}(:?\d{2})?))?)?"
 )
 _CALENDARS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-"""strptime formats of integers that are dates, by their number of digits."""
+"""Number of digits of integer dates → strptime format."""
 _CALENDAR = re.compile(
     r"((?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:(?:[01]\d|2[0-3])(?:[0-5]\d){0,2})?)(?:\.0*)?"
 )
 _MOSTLY = 0.9
-"""Share of values from which on integers are taken for dates; of other integers with eight digits, 4% look like one."""
+"""Minimum share of values that look like dates for integers to be dates; 4% of other 8-digit integers look like one."""
 _WRITTEN = {"%Y": "yyyy", "%m": "mm", "%d": "dd", "%H": "hh", "%M": "mm", "%S": "ss"}
 _NANOSECONDS = re.compile(r"\.\d{7}")
 
@@ -41,32 +41,32 @@ class TimeReader:
     """How a time column is read."""
 
     kind: str
-    """For messages: integer, number, ISO 8601 ..."""
+    """Name in messages: integer, number, ISO 8601 ..."""
     type: str
-    """SQL type of what comes out."""
+    """SQL type of the result."""
     sql: str
-    """Expression over the column; NULL for a bad time."""
+    """SQL expression over the column; NULL for a bad time."""
     wider: TimeReader | None = None
-    """What to try if some values do not fit."""
+    """Reader to try if some values do not fit."""
     calendar: str | None = None
-    """How the dates are written, such as `yyyymmdd`, where integers are dates."""
+    """Pattern of integer dates, such as `yyyymmdd`; else None."""
 
 
 def is_iso(text: str) -> bool:
-    """Tell whether a text is a date or a time by ISO 8601."""
+    """Tell whether a text is an ISO 8601 date or time."""
     return bool(_ISO.fullmatch(text))
 
 
 def number_sql(column: str) -> str:
-    """Return SQL that gives a finite number of a text, else NULL."""
+    """Return SQL that casts a column to a finite DOUBLE, else NULL."""
     return f"CASE WHEN isfinite(try_cast({column} AS DOUBLE)) THEN try_cast({column} AS DOUBLE) END"
 
 
 def guarded(column: str) -> str:
-    """Return a text column such that DuckDB casts it where the query says.
+    """Return SQL of a text column that keeps DuckDB's CSV reader from casting it.
 
-    A column that is used in one cast only is cast by DuckDB's CSV reader itself, which takes `try_cast` for `cast`: a
-    bad value is then an error. Here the column is compared as a text too.
+    The CSV reader itself casts a column that occurs in a single cast, but treats `try_cast` as `cast`, so that a bad
+    value is an error. Comparing the column as text as well prevents that.
     """
     return f"nullif({column}, '')"
 
@@ -75,8 +75,7 @@ def calendar_format(values: Sequence[str]) -> str | None:
     """Return the strptime format of integers that are calendar dates such as 20240131, or None if they are not.
 
     Args:
-        values: as text, blanks around them allowed; a `.0` at the end too, since a missing value makes floats of a
-            column.
+        values: text; blanks around a value and a trailing `.0` (pandas with missing values) are ignored.
     """
     digits = [match[1] for value in values if (match := _CALENDAR.fullmatch(value.strip()))]
     if not digits:
@@ -86,18 +85,18 @@ def calendar_format(values: Sequence[str]) -> str | None:
 
 
 def is_number(sql_type: str) -> bool:
-    """Tell whether a type is one of numbers."""
+    """Tell whether an SQL type is numeric."""
     is_integer = sql_type in INTEGERS or sql_type in _WIDE_INTEGERS
     return is_integer or sql_type in ("FLOAT", "DOUBLE") or sql_type.startswith("DECIMAL")
 
 
 def typed_reader(column: str, sql_type: str, values: Sequence[str] = ()) -> TimeReader | None:
-    """Return how a column that is no text is read, or None if its type is no time.
+    """Return the reader of a typed column; None if its type cannot hold times.
 
     Args:
         column: SQL of the column.
-        sql_type: its type.
-        values: its first values as text, if it holds numbers: these may be calendar dates.
+        sql_type: type of the column.
+        values: first values of a numeric column as text, which may be calendar dates.
     """
     kind, target, value = "timestamp", TIMESTAMP, f"CAST({column} AS TIMESTAMP)"
     if is_number(sql_type):
@@ -118,9 +117,9 @@ def typed_reader(column: str, sql_type: str, values: Sequence[str] = ()) -> Time
 
 
 def text_reader(column: str, values: Sequence[str]) -> TimeReader | None:
-    """Return how a column of texts is read, by its first values; None if they are no times that are known.
+    """Return the reader of a text column, by its first values; None if they are not times of a known kind.
 
-    Blanks around a value do not matter. Integers that are not all integers are read as numbers.
+    Blanks around values are ignored. If later values do not fit, `wider` of the reader may.
     """
     column = guarded(column)
     present = [value.strip() for value in values if value.strip()]
@@ -129,7 +128,7 @@ def text_reader(column: str, values: Sequence[str]) -> TimeReader | None:
     if time_format := calendar_format(present):
         pattern = f"regexp_full_match({column}, '\\s*[0-9]+([.]0*)?\\s*')"
         return _calendar(f"CASE WHEN {pattern} THEN try_cast({column} AS BIGINT) END", time_format)
-    half = len(present) / 2  # a malformed value among the first ones must not decide for all
+    half = len(present) / 2  # some malformed values among the first ones must not change the kind
     if sum(bool(_INTEGER.fullmatch(v)) for v in present) >= half:
         return _integer(column)
     if sum(bool(_FLOAT.fullmatch(v)) for v in present) >= half:
@@ -141,7 +140,7 @@ def text_reader(column: str, values: Sequence[str]) -> TimeReader | None:
 
 
 def format_reader(column: str, time_format: str) -> TimeReader:
-    """Return how a column is read by a strptime format; an offset in it (`%z`) is honoured."""
+    """Return the reader of a column by a strptime format, including a UTC offset (`%z`)."""
     parsed = f"try_strptime({_plain(f'CAST({column} AS VARCHAR)')}, {literal(time_format)})"
     return TimeReader(f"a time like {time_format}", TIMESTAMP, f"make_timestamp(epoch_us({parsed}))")
 
@@ -150,7 +149,7 @@ def common_type(types: Sequence[str], names: Sequence[str]) -> str:
     """Return the type that holds the times of several files.
 
     Raises:
-        DataError: numbers in one file, dates in another.
+        DataError: times are numbers in one file and dates in another.
     """
     found = dict(zip(types, names, strict=True))
     numbers = [found[t] for t in (BIGINT, DOUBLE) if t in found]
@@ -166,7 +165,7 @@ def common_type(types: Sequence[str], names: Sequence[str]) -> str:
 def _integer(column: str) -> TimeReader:
     value = f"try_cast({column} AS BIGINT)"
     pattern = f"regexp_full_match({column}, '\\s*[+-]?[0-9]+\\s*')"
-    # CASE evaluates the pattern only for the rows which the comparison has left.
+    # CASE evaluates the pattern only for rows that fail the comparison.
     sql = f"CASE WHEN CAST({value} AS VARCHAR) = {column} THEN {value} WHEN {pattern} THEN {value} END"
     return TimeReader("integer", BIGINT, sql, _float(column))
 
@@ -176,7 +175,7 @@ def _float(column: str) -> TimeReader:
 
 
 def _calendar(number: str, time_format: str) -> TimeReader:
-    """Return how integers are read that are dates; an integer of another length is none."""
+    """Return the reader of integer dates; an integer with another number of digits is a bad time."""
     digits = next(length for length, each in _CALENDARS.items() if each == time_format)
     sized = f"{number} BETWEEN {10 ** (digits - 1)} AND {10**digits - 1}"
     sql = f"CASE WHEN {sized} THEN try_strptime(CAST({number} AS VARCHAR), {literal(time_format)}) END"
@@ -189,14 +188,14 @@ def _plain(text: str) -> str:
 
 
 def _tidied(column: str) -> str:
-    """Return SQL that writes an ISO time as DuckDB reads it: no blanks around it and before the offset, T and Z."""
+    """Return SQL that normalises an ISO time for DuckDB: upper case, no blanks around it or before the offset."""
     return f"regexp_replace(upper({_plain(column)}), '\\s+([+-])', '\\1')"
 
 
 def _iso(column: str) -> TimeReader:
-    # 26 characters hold a time to the microsecond; a longer one may have digits that TIMESTAMP would cut.
+    # 26 characters hold a time in microseconds; a longer one may have digits that TIMESTAMP would cut off.
     fits = f"length({column}) <= 26 OR NOT regexp_matches({column}, '[.][0-9]{{7}}')"
-    # Only what cannot be read as it stands is tidied, which takes as long as reading.
+    # Only values that the first cast cannot read are normalised, which takes as long as reading.
     instant = f"coalesce(try_cast({column} AS TIMESTAMPTZ), try_cast({_tidied(column)} AS TIMESTAMPTZ))"
     return TimeReader(
         "ISO 8601", TIMESTAMP, f"CASE WHEN {fits} THEN make_timestamp(epoch_us({instant})) END", _iso_ns(column)
@@ -204,7 +203,7 @@ def _iso(column: str) -> TimeReader:
 
 
 def _iso_ns(column: str) -> TimeReader:
-    # No type has both an offset and nanoseconds: take the offset from what the two readings differ by.
+    # No DuckDB type has both an offset and nanoseconds: the offset is the difference between the two casts.
     column = _tidied(column)
     offset = f"epoch_us(try_cast({column} AS TIMESTAMP)) - epoch_us(try_cast({column} AS TIMESTAMPTZ))"
     sql = f"make_timestamp_ns(epoch_ns(try_cast({column} AS TIMESTAMP_NS)) - 1000 * ({offset}))"

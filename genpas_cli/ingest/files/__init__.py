@@ -1,1 +1,1 @@
-"""The files of a log: which they are, how their bytes are opened, and what is no log at all."""
+"""The files of a log: finding them, opening their bytes, and refusing files that are not logs."""

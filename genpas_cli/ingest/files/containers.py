@@ -1,6 +1,6 @@
-"""bzip2, xz and ZIP, which DuckDB does not read: decompressed into the scratch directory, every byte checked.
+"""Decompresses bzip2, xz and ZIP, which DuckDB does not read, into the scratch directory, checking every byte.
 
-gzip and Zstandard are read where they are (`sources.open_bytes`).
+gzip and Zstandard are read in place (`source_files.open_bytes`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from genpas_cli.runtime.machine import check_disk, disk_error
 
 _CHUNK = 1 << 20
 _MOST_TIMES, _NO_LOG_BELOW = 1000, 1 << 30
-"""Text of a log is compressed to a tenth or a fiftieth; what grows more than 1,000-fold beyond 1 GiB is no log."""
+"""Limits on decompression: logs compress 10- to 50-fold, so output over 1 GiB that is more than 1,000 times its input
+is not a log."""
 _XZ_MEMORY = 1 << 30
 _BZIP2, _XZ = b"BZh", b"\xfd7zXZ\0"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
@@ -52,7 +53,7 @@ def _new_xz() -> _Decompressor:
 
 
 def container_of(path: Path) -> str | None:
-    """Return `bzip2`, `xz` or `ZIP` if a file is one, by its first bytes."""
+    """Return `bzip2`, `xz` or `ZIP` by a file's first bytes; None for any other file."""
     with path.open("rb") as stream:
         head = stream.read(6)
     if head.startswith(_BZIP2) and head[3:4].isdigit():
@@ -63,15 +64,15 @@ def container_of(path: Path) -> str | None:
 
 
 def unpacked(source: SourceFile, copy: Path) -> SourceFile:
-    """Return the source as a decompressed copy, if it is bzip2, xz or ZIP; else as it is.
+    """Return a decompressed copy of the source if it is bzip2, xz or ZIP; else the source itself.
 
     Args:
         source: the file.
-        copy: where the copy goes.
+        copy: path of the copy.
 
     Raises:
-        DataError: truncated, damaged or encrypted; a ZIP archive of several files; compressed twice.
-        MachineError: no space for the copy.
+        DataError: the file is truncated, damaged, encrypted or compressed twice, or a ZIP archive of several files.
+        MachineError: not enough disk space for the copy.
     """
     kind = container_of(source.path)
     if kind is None:
@@ -87,9 +88,9 @@ def unpacked(source: SourceFile, copy: Path) -> SourceFile:
 
 
 def _streams(source: SourceFile, stream: BinaryIO, kind: str, new: Callable[[], _Decompressor]) -> Iterator[bytes]:
-    """Yield the bytes of all compressed streams that follow each other in a file.
+    """Yield the decompressed bytes of all concatenated streams of a file.
 
-    Python's own readers take what follows the first stream for garbage if its beginning is damaged.
+    Python's own readers silently ignore a further stream whose beginning is damaged.
     """
     magic = _BZIP2 if kind == "bzip2" else _XZ
     data, decompressor = stream.read(_CHUNK), new()
@@ -156,7 +157,7 @@ def _one_member(source: SourceFile, archive: zipfile.ZipFile) -> zipfile.ZipInfo
 
 
 def _is_litter(name: str) -> bool:
-    """Tell whether a member is what macOS adds to archives."""
+    """Tell whether a member is a file that macOS or Windows adds to directories."""
     return name.startswith("__MACOSX/") or name.rpartition("/")[2] in (".DS_Store", "Thumbs.db")
 
 

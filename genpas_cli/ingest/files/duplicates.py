@@ -1,4 +1,4 @@
-"""The same content twice among the files of a log."""
+"""Finds files of a log that have the same content."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def same_content(files: Sequence[FileReport], logs: Sequence[LogFile], *, allowed: bool) -> list[str]:
-    """Return notes about files that have the same content; empty ones and mere headers do not count.
+    """Return a note for each file with the same content as an earlier one; files without rows do not count.
 
-    Files whose paths give them other values of a column differ.
+    Files with the same bytes but different partition values in their paths are different.
 
     Args:
         files: the files, with their digests.
-        logs: the same, as they are read.
-        allowed: whether that is no error.
+        logs: the same files in the same order, opened.
+        allowed: whether duplicates are noted instead of refused.
 
     Raises:
-        DataError: there are such, and they are not allowed.
+        DataError: two files have the same content, and `allowed` is False.
     """
     first: dict[tuple[str, ...], FileReport] = {}
     notes = []

@@ -1,4 +1,4 @@
-"""Text of other encodings than UTF-8, as a UTF-8 copy: DuckDB knows two of them, and asks the network for the rest."""
+"""Copies text of other encodings to UTF-8: DuckDB has only two others built in, and downloads the rest."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _CHUNK = 1 << 20
 
 
 def is_utf8(encoding: str) -> bool:
-    """Tell whether an encoding is UTF-8, with or without its mark.
+    """Tell whether an encoding is UTF-8 (with or without a byte order mark) or ASCII.
 
     Raises:
-        UsageError: Python knows no such encoding of text.
+        UsageError: Python has no text encoding of this name.
     """
     try:
         name = codecs.lookup(encoding).name
@@ -29,10 +29,10 @@ def is_utf8(encoding: str) -> bool:
 
 
 def as_utf8(source: SourceFile, encoding: str, copy: Path) -> SourceFile:
-    """Return a text as a UTF-8 copy.
+    """Write a UTF-8 copy of a text, decompressed, and return it as the source.
 
     Raises:
-        DataError: the text is not of this encoding.
+        DataError: the text is not in this encoding, or its compressed data is damaged.
         MachineError: the copy cannot be written.
     """
     compression, line = compression_of(source.path), 1

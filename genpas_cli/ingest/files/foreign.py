@@ -1,11 +1,11 @@
-"""Names what is not a log: archives, documents, databases and other binary formats, told by their first bytes."""
+"""Names files that are not logs by their first bytes: archives, documents, databases and other binary formats."""
 
 from __future__ import annotations
 
 import re
 
 _BLOCK = 512
-"""Bytes in the header of a member of a tar archive."""
+"""Bytes in the header of a tar member."""
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -43,7 +43,7 @@ _PRINTABLE = re.compile(rb"[\t\n\r\x20-\x7e]*")
 
 
 def foreign(head: bytes) -> str | None:
-    """Return what a file is that cannot be a log, by its first bytes, decompressed; None if it may be one."""
+    """Return the kind of a file that cannot be a log, by its first decompressed bytes; None if it may be a log."""
     if is_tar(head):
         return "a tar archive"
     if found := next((what for magic, what in _MAGIC if head.startswith(magic)), None):
@@ -56,7 +56,7 @@ def foreign(head: bytes) -> str | None:
 
 
 def is_tar(head: bytes) -> bool:
-    """Tell whether bytes begin with the header of a member of a tar archive, by the sum that it holds."""
+    """Tell whether bytes begin with the header of a tar member, by its magic or, in old archives, its checksum."""
     block = head[:_BLOCK]
     if len(block) < _BLOCK:
         return False
@@ -69,7 +69,7 @@ def is_tar(head: bytes) -> bool:
 
 
 def is_utf16(head: bytes) -> bool:
-    """Tell whether bytes look like UTF-16 text of a western script without a mark: every second byte is zero."""
+    """Tell whether bytes look like UTF-16 without a byte order mark: every second one mostly zero, the others ASCII."""
     sample = head[:64] if len(head) > 1 else b""
     even, odd = sample[::2], sample[1::2]
     return any(

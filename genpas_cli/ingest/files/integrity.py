@@ -1,7 +1,7 @@
-"""Digest of each file and the defects DuckDB lets pass, found in a thread while DuckDB stages the same files.
+"""Computes each file's digest and finds defects DuckDB misses, in a thread while DuckDB stages the same files.
 
-DuckDB reads a truncated .zst as a shorter log, does not check a .gz's sum, lets NUL bytes pass and sees invalid UTF-8
-only in the columns it reads. So every byte is read once more here; hashing and decompression release the interpreter.
+DuckDB reads a truncated .zst as a shorter log, does not verify a .gz's checksum, accepts NUL bytes and detects invalid
+UTF-8 only in the columns it reads. So every byte is read once more here; hashing and decompression release the GIL.
 """
 
 from __future__ import annotations
@@ -32,31 +32,32 @@ class Subject:
     name: str
     compression: Compression
     is_utf8: bool
-    """Whether it is text that must be UTF-8 without NUL bytes."""
+    """Whether the file is text, which must be UTF-8 without NUL bytes."""
     packed: Path | None = None
-    """The file as it was given, where `path` is a copy that was decompressed from it."""
+    """The original file, if `path` is a copy decompressed from it."""
 
 
 class Digests(NamedTuple):
-    """SHA-256, in hexadecimal."""
+    """SHA-256 digests of a file, in hexadecimal."""
 
     file: str
-    """Of the file as it was given."""
+    """Digest of the original file."""
     content: str
-    """Of its bytes, decompressed."""
+    """Digest of its decompressed bytes."""
 
 
-class _Stopped(Exception):  # noqa: N818  # not an error: the staging that was checked has ended
-    """The check is not wanted any more."""
+class _Stopped(Exception):  # noqa: N818  # not an error: the staging has ended
+    """The check was cancelled because the staging ended."""
 
 
 @contextmanager
 def checking(subjects: Sequence[Subject]) -> Iterator[Task[list[Digests]]]:
-    """Check files while the body runs; a defect of the file wins over the error that it caused in the body.
+    """Check files in a thread while the body runs.
 
-    The task's result are the digests of each file. It raises DataError: the first defect found.
+    The task's result is the digests of each file, in order; it raises DataError for the first defect found. If the
+    body raises a DataError and the check finds a defect, the defect is raised instead, as the likely cause.
     """
-    # Left early, it is waited for: a thread that still runs at exit makes PyArrow print of leaks.
+    # The pool waits for its thread even after an error: one still running at exit makes PyArrow report leaks.
     with pool(1, "genpas-integrity") as thread:
         check = thread.submit(_check_all, subjects, thread.stopping)
         try:
@@ -74,7 +75,7 @@ def _check_all(subjects: Sequence[Subject], stop: threading.Event) -> list[Diges
 
 
 class _HashingFile:
-    """A file for PyArrow that hashes what is read from it, so that one pass gives both digest and decompression."""
+    """A file for PyArrow that hashes the bytes read from it, so that one pass both digests and decompresses."""
 
     def __init__(self, path: Path) -> None:
         self._stream = path.open("rb")
@@ -86,7 +87,7 @@ class _HashingFile:
         return data
 
     def rest(self) -> str:
-        """Hash what decompression left unread, and return the digest."""
+        """Hash the bytes that decompression left unread, and return the digest of the whole file."""
         while self.read(_CHUNK):
             pass
         return self._sha256.hexdigest()
@@ -152,7 +153,7 @@ def _not_utf8(subject: Subject, offset: int, error: UnicodeDecodeError | None) -
 
 
 def is_clean(path: Path, compression: Compression) -> bool:
-    """Tell whether a file is UTF-8 without NUL bytes, to its end or to where it is damaged."""
+    """Tell whether a file is UTF-8 without NUL bytes, up to its end or to the first damaged compressed data."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         with open_bytes(path, compression) as stream:
@@ -164,12 +165,12 @@ def is_clean(path: Path, compression: Compression) -> bool:
     except UnicodeDecodeError:
         return False
     except OSError:
-        return True  # the check meets the same damage, and says where
+        return True  # `checking` reports this damage
     return True
 
 
 def line_of(path: Path, compression: Compression, offset: int) -> int:
-    """Return the line, from 1, in which a byte lies; counted only when asked, since every count costs a pass."""
+    """Return the line number, from 1, of a byte at a decompressed offset; this reads the file up to that offset."""
     lines = 1
     with open_bytes(path, compression) as stream:
         while offset > 0 and (chunk := stream.read(min(_CHUNK, offset))):
@@ -179,7 +180,7 @@ def line_of(path: Path, compression: Compression, offset: int) -> int:
 
 
 def unreadable(path: Path, name: str, error: OSError) -> DataError:
-    """Return what an OSError on reading `path` means."""
+    """Return the DataError for an OSError raised while reading `path`: unreadable, or damaged compressed data."""
     if error.errno:
         return DataError(f"{name}: cannot be read: {error.strerror or error}")
     kind = compression_of(path)

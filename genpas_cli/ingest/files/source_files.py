@@ -1,4 +1,4 @@
-"""Which files the SOURCE arguments mean, and how their bytes are opened."""
+"""Finds the files named by the SOURCE arguments, and opens their bytes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from genpas_cli.runtime.text.visible import is_unicode
 Compression = Literal["none", "gzip", "zstd"]
 
 COMPRESSED_ENDINGS = (".gz", ".zst", ".bz2", ".xz", ".zip")
-"""What the names of compressed files end with."""
+"""Name endings of compressed files."""
 
 STDIN = "-"
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -43,21 +43,21 @@ class SourceFile:
     """One file to read."""
 
     path: Path
-    """What is opened: the original, or a copy in the scratch directory."""
+    """The file to open: the original, or a copy in the scratch directory."""
     name: str
-    """What errors and the manifest call it: as the user gave it; `stdin` for `-`."""
+    """Name in errors and the manifest: as the user gave it; `stdin` for `-`."""
     partitions: tuple[tuple[str, str], ...] = ()
-    """Columns in the path, `day=2024-01-01`, from the outermost directory inwards."""
+    """(name, value) of each column in the path, as in `day=2024-01-01`, from the outermost directory inwards."""
     version: tuple[int, ...] = ()
-    """What the file was before any of it was read, see `file_version`; nothing for a copy of ours."""
+    """The `file_version` before reading, to detect changes; empty for a copy in the scratch directory."""
 
 
 @contextmanager
 def unchanging(files: Sequence[SourceFile]) -> Iterator[None]:
-    """Read files in the block, and see to it that none of them changes meanwhile.
+    """Check after the block that none of the files read in it has changed.
 
     Raises:
-        DataError: one has changed, or is gone. It is raised instead of an error that came of this.
+        DataError: a file was changed or deleted. It replaces a GenpasError raised in the block.
     """
     try:
         yield
@@ -83,15 +83,15 @@ def _version(path: Path) -> tuple[int, ...]:
 
 
 def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile, ...]:
-    """Return the files that the arguments mean, in their order; those of a directory or a pattern in natural order.
+    """Return the files named by the arguments, in their order; those of a directory or a pattern in natural order.
 
-    In a directory, hidden files and those that start with `_` (`_SUCCESS`) are no logs. What can be read only once
-    (stdin, a pipe), and what lies on object storage, is copied into `scratch` first.
+    In a directory, paths with a part that starts with `.` or `_` (`_SUCCESS`) are skipped. Sources that can be read
+    only once (stdin, a pipe) and remote files are copied into `scratch` first.
 
     Raises:
-        DataError: nothing there, or it cannot be read.
-        UsageError: no argument, or one file meant twice.
-        MachineError: no space for a copy.
+        DataError: an argument names no file, or a file cannot be read.
+        UsageError: no argument, or one file named twice.
+        MachineError: not enough disk space for a copy.
     """
     if not arguments:
         raise UsageError("no SOURCE given", tip="Name a file, a pattern, a directory, or - for stdin.")
@@ -108,7 +108,7 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
 
 
 def files_meant(argument: str) -> Iterator[tuple[Path, str]]:
-    """Yield (path here, if it has one, and name) of each file that an argument means."""
+    """Yield (path, name) of each file named by an argument; for stdin and remote files the path is only the name."""
     refuse_address(argument)
     if argument == STDIN:
         yield Path(STDIN), STDIN
@@ -117,7 +117,7 @@ def files_meant(argument: str) -> Iterator[tuple[Path, str]]:
         refuse_remote_tables(file.uri for file in files)
         yield from ((Path(file.uri), file.uri) for file in files)
     else:
-        refuse_tables([Path(argument)])  # an empty table holds no file that would show it
+        refuse_tables([Path(argument)])  # a table without data files would otherwise go unnoticed
         meant = list(_paths(argument))
         refuse_tables(path for path, _ in meant)
         yield from meant
@@ -134,7 +134,7 @@ def _paths(argument: str) -> Iterator[tuple[Path, str]]:
         elif path.exists():
             yield path, argument
         elif glob.has_magic(argument):
-            matches = _in_order(Path(m) for m in glob.glob(argument, recursive=True))  # noqa: PTH207  # a whole path
+            matches = _in_order(Path(m) for m in glob.glob(argument, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
             files = [m for m in matches if m.is_file()]
             if not files:
                 raise DataError(f"{argument}: no file matches this pattern", tip=_near(path))
@@ -168,11 +168,11 @@ def _source(path: Path, name: str, spool: Path) -> SourceFile:
     if name == STDIN:
         return SourceFile(_spool(sys.stdin.buffer, spool), "stdin")
     if is_remote(name):
-        # Its ending stays, as it says how the file is compressed; but nothing that has a meaning in a pattern.
+        # The copy keeps the end of the name, which tells the format, but no character with a meaning in a glob.
         copy = spool.with_name(f"{spool.name}-{_UNUSUAL.sub('_', name)[-_ENDING:]}")
         return SourceFile(fetched(name, copy, option="--temp-dir"), name, tuple(_partitions(Path(name))))
     if not stat.S_ISREG(path.stat().st_mode):
-        # A named pipe, `<(zcat ...)` for one, gives its bytes once; they are needed for detection, digest and reading.
+        # A named pipe such as `<(zcat ...)` can be read once, but detection, digest and staging each read the file.
         with path.open("rb") as stream:
             return SourceFile(_spool(stream, spool), name)
     try:
@@ -202,19 +202,19 @@ def _spool(stream: BinaryIO, spool: Path) -> Path:
 
 
 def compression_of(path: Path) -> Compression:
-    """Tell the compression by the first bytes: names lie, `curl --compressed` leaves plain text in a `.gz`."""
+    """Return the compression by the first bytes; names mislead: `curl --compressed` leaves plain text in a `.gz`."""
     with path.open("rb") as stream:
         head = stream.read(4)
     return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "none")
 
 
 def open_bytes(path: Path, compression: Compression) -> BinaryIO:
-    """Open a file's bytes, decompressed."""
+    """Open a file for reading its decompressed bytes."""
     if compression == "none":
         return path.open("rb")
     return decompressed(pa.OSFile(str(path)), compression)
 
 
 def decompressed(raw: Any, compression: Compression) -> BinaryIO:
-    """Return a reader of what `raw` (a file of PyArrow) holds, which raises OSError where that is cut or damaged."""
+    """Return a reader of the decompressed bytes of `raw` (a PyArrow file); it raises OSError on damaged data."""
     return io.BufferedReader(cast("io.RawIOBase", pa.CompressedInputStream(raw, compression)), 1 << 20)

@@ -1,7 +1,7 @@
-"""Refuses what is no plain file: tables of Delta Lake, Iceberg and Hudi, and addresses that are not read.
+"""Refuses sources that are not plain files: tables of Delta Lake, Iceberg and Hudi, and unsupported URL schemes.
 
-The directory of such a table holds data files that are no longer part of it: rows that were deleted or replaced. To
-read them all would give a wrong log without a word.
+The directory of such a table also holds data files of deleted or replaced rows. Reading them all would silently give
+a wrong log.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DELTA, _ICEBERG, _HUDI = "Delta Lake", "Iceberg", "Hudi"
 
 
 def refuse_address(argument: str) -> None:
-    """Raise UsageError for an address of a kind that is not read, `https://...` for one, with what fetches it."""
+    """Raise UsageError for a URL of an unsupported scheme such as `https://`; the tip names the download command."""
     match = _ADDRESS.fullmatch(argument)
     if match is None or Path(argument).exists():
         return
@@ -58,7 +58,7 @@ def _fetch_tip(scheme: str, path: str) -> str:
 
 
 def refuse_tables(found: Iterable[Path]) -> None:
-    """Raise DataError if a file or directory is a table of Delta Lake, Iceberg or Hudi, or lies in one."""
+    """Raise DataError if a path is a table of Delta Lake, Iceberg or Hudi, or lies in one."""
     seen = set[Path]()
     for path in found:
         for directory in (path, *path.absolute().parents, *path.resolve().parents):
@@ -70,7 +70,7 @@ def refuse_tables(found: Iterable[Path]) -> None:
 
 
 def refuse_remote_tables(uris: Iterable[str]) -> None:
-    """Raise DataError if files on object storage lie in such a table."""
+    """Raise DataError if a file on object storage lies in a table of Delta Lake, Iceberg or Hudi."""
     seen = set[str]()
     for uri in uris:
         scheme, _, path = uri.partition("://")
@@ -80,7 +80,7 @@ def refuse_remote_tables(uris: Iterable[str]) -> None:
             if prefix in seen:
                 break
             if "=" in parts[depth - 1]:
-                continue  # a partition; the table's own directory lies above
+                continue  # a partition directory; the table's own directory lies above
             seen.add(prefix)
             if (kind := _remote_kind(prefix)) is not None:
                 raise _refused(prefix, kind, uri)
@@ -106,7 +106,7 @@ def _table_kind(directory: Path) -> str | None:
 
 
 def _shown(directory: Path) -> Path:
-    """Return a directory as seen from the current one, where it lies below it."""
+    """Return a directory relative to the current one if it lies below that."""
     here = Path.cwd()
     return directory.relative_to(here) if directory.is_relative_to(here) else directory
 

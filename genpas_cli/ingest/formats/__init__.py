@@ -1,7 +1,7 @@
-"""The formats of logs: one file per format, and this table of them.
+"""The formats of logs: one module per format, and their registry.
 
-The module of a format's name has its class, a `LogFile` (`log_file.py`), as `FORMAT`. The choices of `--format`,
-detection, the plan, the names of outputs and the messages that list formats all ask this table.
+The module with a format's name defines its class, a subclass of `LogFile` (`log_file.py`), as `FORMAT`. The choices of
+`--format`, detection, the plan, the names of outputs and the messages that list formats all use this registry.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def all_formats() -> tuple[type[LogFile], ...]:
-    """Return the class of each format, in the order of the table."""
+    """Return the class of each format, in the order of `LogFormat`."""
     return tuple(import_module(f"{__name__}.{name}").FORMAT for name in get_args(LogFormat))
 
 
 def without_endings(name: str, *further: str) -> str:
-    """Return a file's name without what it ends with for its format and compression, `log` for `log.csv.gz`.
+    """Return a file's name without its endings of format and compression: `log` for `log.csv.gz`.
 
     Args:
         name: the name, without directories.
-        further: more endings to remove.
+        further: further endings to remove.
     """
     from genpas_cli.ingest.files.source_files import COMPRESSED_ENDINGS
 

@@ -1,4 +1,4 @@
-"""Arrow IPC: files (Feather) and streams."""
+"""Arrow IPC logs: files (Feather) and streams."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError
 
 STREAM = "genpas_arrow"
-"""What a stream of rows is called in DuckDB while it is read."""
+"""Name in DuckDB of the stream of rows that is being read."""
 
 _FILE, _MESSAGE = b"ARROW1", b"\xff\xff\xff\xff"
 _VALUE = 8
-"""Bytes of a value in an Arrow file, about."""
+"""Approximate bytes per value in an Arrow file."""
 
 _ROWS_WITHOUT_BYTES = 1 << 20
-"""Rows of an Arrow batch that may have less than a bit of data each."""
+"""Maximum rows of an Arrow batch with less than one bit of data per row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArrowLog(BinaryLog):
-    """A file or a stream of Arrow IPC, mapped into memory; DuckDB gets one batch after another."""
+    """An Arrow IPC file or stream, mapped into memory and passed to DuckDB batch by batch."""
 
     format: ClassVar[LogFormat] = "arrow"
     title: ClassVar[str] = "Arrow"
@@ -37,7 +37,7 @@ class ArrowLog(BinaryLog):
 
     @classmethod
     def opened(cls, start: Start) -> Self | None:
-        """Return a file as it is read."""
+        """Return the log with the columns of its schema."""
         log = cls(source=start.source, compression=start.compression, columns=())
         stream = log._stream()
         start.con.register(STREAM, stream)
@@ -46,7 +46,7 @@ class ArrowLog(BinaryLog):
         finally:
             start.con.unregister(STREAM)
         columns, names = typed_columns(start.source, described), stream.schema.names
-        # DuckDB gives a column without a name one of its own.
+        # DuckDB invents a name for a column whose name is empty.
         unknown = [name for name in names if name not in [column.name for column in columns]]
         if unknown and len(set(names)) == len(names):
             shown = ", ".join(map(repr, unknown))
@@ -54,19 +54,19 @@ class ArrowLog(BinaryLog):
         return replace(log, columns=columns)
 
     def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
-        """Return the name of a stream of the rows, which can be read once."""
+        """Register a stream of the rows, which can be read once, and return its name."""
         con.register(STREAM, self._stream([column.name for column in needed if not column.in_path]))
         return STREAM
 
     def estimated_rows(self) -> float:
-        """Return about how many rows there are, by the size of the file."""
+        """Estimate the number of rows from the size of the file."""
         return self.path.stat().st_size / max(_VALUE * len(self.own_columns), 1)
 
-    def batches(self, names: Sequence[str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:  # noqa: ARG002  # mapped
-        """Return the schema of the file, and its batches.
+    def batches(self, names: Sequence[str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:  # noqa: ARG002  # batches have all columns
+        """Return the schema and the record batches of the file.
 
         Args:
-            names: the columns that are needed; none for all. Others may be among them.
+            names: the needed columns; empty for all. The batches may have further columns.
 
         Raises:
             ArrowException, UnicodeDecodeError, OSError: the file is damaged.
@@ -89,9 +89,9 @@ class ArrowLog(BinaryLog):
 
 
 def _validated(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Yield record batches of a file, each checked before DuckDB follows its offsets: a wrong one ends the process.
+    """Yield record batches after validating them, because a wrong offset would crash DuckDB.
 
-    Columns of nulls or runs take no bytes per row, so a damaged length of them would keep DuckDB busy for ever.
+    Null and run-end encoded columns take no bytes per row, so with a damaged length DuckDB would run forever.
     """
     for batch in batches:
         batch.validate(full=True)

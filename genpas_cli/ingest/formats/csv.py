@@ -1,4 +1,4 @@
-"""Delimited text: CSV, TSV and the like, with a header or without."""
+"""Delimited text logs: CSV, TSV and the like, with or without a header."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SAMPLE_RECORDS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class DelimitedLog(TextLog):
-    """A file of rows that a delimiter cuts into columns."""
+    """A text file of rows whose columns are separated by a delimiter."""
 
     format: ClassVar[LogFormat] = "csv"
     title = "CSV, TSV"
@@ -35,13 +35,13 @@ class DelimitedLog(TextLog):
 
     @classmethod
     def opened(cls, start: Start) -> Self | None:
-        """Return a file as it is read; None if nothing cuts its lines into columns."""
+        """Return the log with the detected delimiter and columns; None if the file is sequence text."""
         delimiter = find_delimiter(start.source, start.lines, start.options)
         return None if delimiter is None else cls.cut_at(start, delimiter, "" if delimiter == "::" else '"')
 
     @classmethod
     def cut_at(cls, start: Start, delimiter: str, quote: str) -> Self:
-        """Return a file as it is read with a delimiter, and with a quote character unless the options name another."""
+        """Return the log with this delimiter, and with this quote character unless the options give another."""
         quote = start.options.quote if start.options.quote is not None else quote
         skip = next(n for n, line in enumerate(start.lines) if line)
         dialect = Dialect(delimiter, quote, header=False, width=0, newline=start.newline, skip=skip)
@@ -54,12 +54,12 @@ class DelimitedLog(TextLog):
         if (given := cls.given_names(start, records, delimiter)) is not None:
             names = _checked_names(start.source, records, given)
             header, notes = tuple(records[0].fields), _header_note(start.source, records[0], start.options)
-            # A header alone is no defect of a part file among others; staging refuses a log without any row.
+            # A part file may hold only a header; staging refuses a log without any row.
             records = records[1:]
         else:
             width = Counter(len(record.fields) for record in records).most_common(1)[0][0]
             names = tuple(f"column{n}" for n in range(1, width + 1))
-        # A header that stands there again says nothing about the values.
+        # Repeated headers (concatenated files) are not values.
         rows = [r.fields for r in records if len(r.fields) == len(names) and tuple(r.fields) != header][:SAMPLES]
         columns = tuple(
             Column(name, identifier(name), "VARCHAR", is_text=True, samples=tuple(row[n] for row in rows if row[n]))
@@ -72,16 +72,16 @@ class DelimitedLog(TextLog):
 
     @classmethod
     def given_names(cls, start: Start, records: Sequence[Record], delimiter: str) -> list[str] | None:
-        """Return the names that the first record gives to the columns; None if it is a row."""
+        """Return the column names from the first record; None if that is a row."""
         return records[0].fields if has_header(start.source, records, start.options, delimiter) else None
 
     @property
     def named(self) -> Named:
-        """Its columns as the user sees them."""
+        """The columns as error messages show them."""
         return Named(self.name, self.columns, self.dialect.header, self.dialect.delimiter)
 
-    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's own
-        """Return DuckDB's own reader, with all of the dialect given."""
+    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
+        """Return a call of DuckDB's CSV reader with the whole dialect given."""
         # A clean copy has neither header nor blank lines.
         dialect = replace(self.dialect, quote='"', header=False, skip=0) if self.copy else self.dialect
         return self.read_csv(
@@ -94,12 +94,12 @@ class DelimitedLog(TextLog):
         return read_records(read_lines(self.source.path, self.compression, self.dialect.newline), self.dialect)
 
     def clean_line(self, record: Record) -> str:
-        """Return a row that reads back to the same fields with `"` as the quote."""
+        """Return the record as a line that parses to the same fields with `"` as the quote character."""
         return rewrite(record, self.dialect.delimiter, self.dialect.quote)
 
 
 def _checked_names(source: SourceFile, records: Sequence[Record], given: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the columns; one that the header leaves out is `column` and its position."""
+    """Return the names, empty ones as `column<n>`; raise DataError for equal names, or rows wider than the header."""
     names = tuple(name or f"column{n}" for n, name in enumerate(given, 1))
     twice = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
     if twice:
@@ -119,9 +119,9 @@ def _header_note(source: SourceFile, header: Record, options: ReadingOptions) ->
 
 
 def _check_width(source: SourceFile, records: Sequence[Record]) -> None:
-    """Raise DataError if most rows have more fields than the header: a field's column is anybody's guess.
+    """Raise DataError if most rows have more fields than the header, so that fields have no certain column.
 
-    Delimiters at the end of a line, with nothing after them, are no fields.
+    Empty fields at the end of a line do not count.
     """
     header, rows = records[0], records[1:]
     longer = [row for row in rows if len(row.fields) > len(header.fields)]

@@ -1,6 +1,6 @@
-"""Tells what a file is, by its content, and by its name where that is not enough.
+"""Detects the format of a file by its content, and by its name if the content is not enough.
 
-Two readings of the same file are never guessed between: the error names both and the flag that decides.
+A file with two possible readings is an error, which names both readings and the option that chooses one.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _FEW_LINES = 10
 def open_log(
     con: duckdb.DuckDBPyConnection, source: SourceFile, options: ReadingOptions, scratch: Path, *, whole_rows: bool
 ) -> LogFile:
-    """Find out what a file is and which columns it has.
+    """Return a file opened in its detected format, with its columns and those in its path.
 
     Args:
-        con: a connection.
-        source: the file; text is UTF-8.
-        options: what the user has decided.
-        scratch: where a copy of JSON as JSON Lines goes, if that is needed.
-        whole_rows: whether rows are going to be hashed as a whole.
+        con: a DuckDB connection.
+        source: the file; if it is text, it is UTF-8.
+        options: the user's choices of format, delimiter, header and columns.
+        scratch: path for a copy of JSON as JSON Lines, if one is needed.
+        whole_rows: whether whole rows will be hashed, so that every column is needed.
 
     Raises:
-        DataError: the file is empty, damaged, of no known format, or open to two readings.
+        DataError: the file is empty, damaged, of no known format, or has two possible readings.
     """
     compression, head, is_whole = _head(source)
     start = Start(
@@ -51,8 +51,8 @@ def open_log(
     log = _binary_log(start, head) or _text_log(start, head, is_whole=is_whole)
     if not options.hive:
         return log
-    # The file's own column wins, as names are compared by DuckDB: writers that keep the partition's column in the file
-    # write the same value there.
+    # A column of the file hides a partition of the same name (ignoring case, as in DuckDB): writers that keep the
+    # partition's column in the file write the same value there.
     own = {column.name.lower() for column in log.columns}
     extra = tuple(
         Column(key, f"nullif({literal(value)}, '')", "VARCHAR", is_text=True, samples=(value,), in_path=True)
@@ -66,17 +66,14 @@ def is_binary(source: SourceFile) -> bool:
     """Tell whether a file is of a binary format.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the file cannot be read.
     """
     _, head, _ = _head(source)
     return any(each.begins(head) for each in all_formats())
 
 
 def _head(source: SourceFile) -> tuple[Compression, bytes, bool]:
-    """Return how a file is compressed, its first bytes, decompressed, and whether they are all.
-
-    They are more where lines are long.
-    """
+    """Return a file's compression, its first bytes (decompressed; ten lines or more), and whether these are all."""
     head = b""
     try:
         compression = compression_of(source.path)
@@ -92,10 +89,11 @@ def _head(source: SourceFile) -> tuple[Compression, bytes, bool]:
 
 
 def _binary_log(start: Start, head: bytes) -> LogFile | None:
-    """Return a file of a binary format; None if it is of none.
+    """Return the log if the file is of a binary format; else None.
 
     Raises:
-        DataError: it is compressed, or its name or an option says that it is of another format.
+        DataError: a binary file is compressed, compressed data is compressed again, or the name or `--format` says
+            another format than the content.
     """
     name, compression, asked = start.source.name, start.compression, start.options.format
     found = next((each for each in all_formats() if each.begins(head)), None)
@@ -118,7 +116,7 @@ def _binary_log(start: Start, head: bytes) -> LogFile | None:
 
 
 def _compressed_again(head: bytes) -> str | None:
-    """Return what decompressed bytes are compressed with, if they are once more."""
+    """Return the compression of bytes that are still compressed after decompression; else None."""
     kinds = {b"\x1f\x8b\x08": "gzip", b"\x28\xb5\x2f\xfd": "Zstandard", b"\xfd7zXZ\0": "xz", b"PK\x03\x04": "ZIP"}
     if head.startswith(b"BZh") and head[3:4].isdigit():
         return "bzip2"
@@ -126,7 +124,7 @@ def _compressed_again(head: bytes) -> str | None:
 
 
 def _text_log(start: Start, head: bytes, *, is_whole: bool) -> LogFile:
-    """Return a text file, as the first format in the table that takes it."""
+    """Return the log in the first text format that accepts the file; raise DataError if none does."""
     source, asked = start.source, start.options.format
     _refuse_foreign(source, start.compression, head)
     lines = _lines(source, start.compression, head, is_whole=is_whole, skip=start.options.bad_rows == "skip")
@@ -141,7 +139,7 @@ def _text_log(start: Start, head: bytes, *, is_whole: bool) -> LogFile:
 
 
 def _refuse_foreign(source: SourceFile, compression: Compression, head: bytes) -> None:
-    """Raise DataError for what is no log, and for text that is not UTF-8 by its mark."""
+    """Raise DataError for files that are not logs, and for UTF-16 and UTF-32 text."""
     if head[8:12] == b"DUCK":
         raise DataError(
             f"{source.name}: a DuckDB database, not a log", tip=f"If it is a store: genpas augment {source.name}"
@@ -171,7 +169,7 @@ def _lines(source: SourceFile, compression: Compression, head: bytes, *, is_whol
 
 
 def _split(head: bytes, *, is_whole: bool) -> list[str]:
-    # A character cut by the sample's end is no defect: `final=False` keeps it back.
+    # `final=False` drops a character cut by the sample's end, which is not a defect of the file.
     text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(head, final=is_whole).removeprefix("\ufeff")
     lines = (text if "\n" in text else text.replace("\r", "\n")).split("\n")
     if not is_whole and len(lines) > 1:

@@ -1,4 +1,4 @@
-"""Which delimiter a text has and whether its first line is a header, told from its first lines."""
+"""Detects the delimiter and the header of a text from its first lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DELIMITERS = ("\t", "::", ",", ";", "|")
 _CLEAR = 0.9
 _RAGGED = 0.5
 _FEW = 0.05
-"""In more of the lines than that, a delimiter is no part of ids."""
+"""A delimiter in more than this share of lines is not just a character of some ids."""
 _AT_MOST = 1000
 _LONGEST_DELIMITER = 4
 _ESCAPES = {r"\t": "\t", r"\x01": "\x01", r"\u0001": "\x01", r"\001": "\x01"}
@@ -38,10 +38,10 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def check_options(options: _Options) -> _Options:
-    r"""Return the options with the delimiter that is meant: a shell passes `'\t'` as two characters.
+    r"""Return the options with escapes in the delimiter replaced: a shell passes `'\t'` as two characters.
 
     Raises:
-        UsageError: a delimiter or a quote character that DuckDB's reader does not take.
+        UsageError: DuckDB's reader does not accept the delimiter or the quote character.
     """
     tip = r"Say for example --delimiter ',' or --delimiter '\t'."
     if options.quote is not None and (len(options.quote) > 1 or options.quote in ("\r", "\n")):
@@ -59,10 +59,10 @@ def check_options(options: _Options) -> _Options:
 
 
 def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -> str | None:
-    """Return the delimiter of a text, or None where it is sequence text.
+    """Return the delimiter of a text; None if it is sequence text.
 
     Raises:
-        DataError: no delimiter, or more than one possible.
+        DataError: no delimiter, or more than one, is possible.
     """
     lines = [line for line in lines if line.strip()][:_AT_MOST]
     quote = '"' if options.quote is None else options.quote
@@ -74,14 +74,14 @@ def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOpt
         return options.delimiter
     first = {d: _fields(lines[0], d, quote) for d in DELIMITERS}
     asked = asked_names(options)
-    # Who names columns of the first line has said where it is cut, if they are columns under one delimiter only.
+    # Column names given by the user decide if they occur in the first line under one delimiter only.
     if len(meant := [d for d in DELIMITERS if asked.intersection(map(str.lower, first[d]))]) == 1:
         return meant[0]
     shares, widths = {}, {}
     for d in DELIMITERS:
         shares[d], widths[d] = _share(lines, d, quote)
     if clear := [d for d in DELIMITERS if shares[d] >= _CLEAR]:
-        # Rows with decimal commas can be cut at them too; the header above them cannot.
+        # Rows with decimal commas split evenly at commas too, but their header does not.
         fitting = [d for d in DELIMITERS if shares[d] > _RAGGED and len(first[d]) == widths[d]]
         also = [d for d in clear if first[d]]
         return _one_of(source, lines, also or fitting or clear)
@@ -92,22 +92,22 @@ def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOpt
 
 
 def asked_names(options: ReadingOptions) -> set[str]:
-    """Return the names of columns that the options give, in lower case; a position is no name.
+    """Return the column names that the options give, in lower case, without positions.
 
-    `--user 1` says nothing about a first line `1,7873,1318896000`.
+    `--user 1` must not match the id 1 in a first line `1,7873,1318896000`.
     """
     asked = (options.user, options.item, options.time, options.rating, *options.keep)
     return {name.lower() for name in asked if name and not name.isdecimal()}
 
 
 def asked_positions(options: ReadingOptions) -> dict[str, int]:
-    """Return the columns that the options give by position, from 0, by `user`, `item`, `time` and `rating`."""
+    """Return role (`user`, `item`, `time`, `rating`) → 0-based position, for the columns given by position."""
     asked = {role: getattr(options, role) for role in ROLES}
     return {role: int(name) - 1 for role, name in asked.items() if name and name.isdecimal()}
 
 
 def _fields(line: str, delimiter: str, quote: str) -> list[str]:
-    """Return the fields of a line under a delimiter; none where it does not cut the line."""
+    """Return the fields of a line under a delimiter; empty if the line does not contain it or is malformed."""
     try:
         fields = split_record(line, delimiter, quote)
     except (StrayTextError, UnclosedQuoteError):
@@ -116,7 +116,7 @@ def _fields(line: str, delimiter: str, quote: str) -> list[str]:
 
 
 def _share(lines: Sequence[str], delimiter: str, quote: str) -> tuple[float, int]:
-    """Return which part of the records has the most frequent number of fields, if that is above 1; and that number."""
+    """Return the share of records with the most frequent number of fields (0 if that is 1), and that number."""
     records = list(read_records(lines, Dialect(delimiter, quote, header=False, width=0)))
     widths = Counter(len(record.fields) for record in records if not record.defect)
     width, count = widths.most_common(1)[0] if widths else (1, 0)
@@ -130,8 +130,8 @@ def _one_of(source: SourceFile, lines: Sequence[str], clear: list[str]) -> str:
     suffix = Path(re.sub(r"\.(gz|zst|bz2|xz|zip)$", "", source.name.lower())).suffix
     by_suffix = [d for d in clear if {".tsv": "\t", ".csv": ","}.get(suffix) == d]
     if ";" in clear and by_suffix == [","]:
-        by_suffix = []  # where commas are in the numbers, semicolons part the columns, in .csv files too
-    # A tab or `::` in every line is no accident; commas and semicolons may well be part of texts and numbers.
+        by_suffix = []  # locales with decimal commas separate columns by semicolons, in .csv files too
+    # A tab or `::` in every line is not chance, while commas and semicolons may be part of texts and numbers.
     for choice in (named, by_suffix, [d for d in clear if d in ("\t", "::")]):
         if choice:
             return choice[0]
@@ -155,11 +155,11 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
             tip=r"Say what stands between the columns, such as --delimiter '|' (or '\t', ';', '::').",
         )
     asked = options.user or options.item or options.time or options.rating or options.keep or options.header is not None
-    # Who names columns has columns: sequences have none to choose from.
+    # Options that choose columns imply columns: sequence text has none to choose from.
     csv = options.format == "csv" or bool(asked) or known_roles(lines[0].split()).complete
     if not csv:
         check_sequences(source, lines)
-    # Pairs mean the same either way: one user, one item, a line each.
+    # With two fields on every line both readings are the same: one user and one item per line.
     if csv or (widths.keys() == {2}):
         _check_blanks(source, lines, delimiter)
         return delimiter
@@ -174,7 +174,7 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
 
 
 def _basket_delimiter(lines: Sequence[str]) -> str | None:
-    """Return what parts the items in some lines, if it is not blanks."""
+    """Return the delimiter other than blanks that separates the items in some lines; None if there is none."""
     present = [line for line in lines if line.strip()]
     for delimiter in DELIMITERS[1:]:
         if sum(delimiter in line for line in present) > _FEW * len(present):
@@ -185,7 +185,7 @@ def _basket_delimiter(lines: Sequence[str]) -> str | None:
 
 
 def check_sequences(source: SourceFile, lines: Sequence[str]) -> None:
-    """Raise DataError if sequence text may be cut at something else than blanks: names of items have blanks too."""
+    """Raise DataError if items of sequence text may be separated by another delimiter, with blanks in their names."""
     delimiter = _basket_delimiter(lines)
     if delimiter is None:
         return
@@ -203,7 +203,7 @@ def check_sequences(source: SourceFile, lines: Sequence[str]) -> None:
 
 
 def _check_blanks(source: SourceFile, lines: Sequence[str], delimiter: str) -> None:
-    """Raise DataError if columns are parted by several blanks, or a line begins with one: fields would be shifted."""
+    """Raise DataError if several blanks separate columns or a line begins with one, since fields would shift."""
     odd = next(
         (line for line in lines if delimiter == " " and len(line.rstrip().split(" ")) != len(line.split())), None
     )
@@ -214,18 +214,19 @@ def _check_blanks(source: SourceFile, lines: Sequence[str], delimiter: str) -> N
         )
 
 
-def has_header(  # one sign after another
-    source: SourceFile, records: Sequence[Record], options: ReadingOptions, delimiter: str
-) -> bool:
-    """Tell whether the first record names the columns.
+def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOptions, delimiter: str) -> bool:
+    """Tell whether the first record names the columns. The first rule that applies decides.
 
-    It does where it holds a name that an option asks for, or known names for user and item. Else it does not where it
-    holds a number, a date or a text that means a missing value; and does where it holds any known name, or where a
-    column that is a number or a date in every further row has letters in this one. Where columns are given by position,
-    it does not where a field is like those below it; and a known name counts in its own column only.
+    1. `--header` or `--no-header` is given.
+    2. Header: it holds a name given by an option, or known names for user and item.
+    3. Row: it holds a number, a date or a marker of missing values. (0,1,2,..., which pandas writes, fits no rule.)
+    4. Header: it holds a known name, or has letters where all further rows have numbers or dates. If the options give
+       columns by position, only a known name at such a position counts.
+    5. Row: a field equals, or has the same pattern as, the fields below it.
+    6. Header: it has letters where all further rows have numbers or dates.
 
     Raises:
-        DataError: neither can be told.
+        DataError: no rule applies.
     """
     if options.header is not None or not records:
         return bool(options.header)
@@ -256,13 +257,13 @@ def has_header(  # one sign after another
 
 
 def _unlike(first: str, values: Sequence[str], markers: Sequence[str]) -> bool:
-    """Tell whether a field has letters, while those below it are numbers or dates, or missing."""
+    """Tell whether a field has letters while all present values below it are numbers or dates."""
     present = [value for value in values if not is_missing(value, markers)]
     return bool(present) and any(map(str.isalpha, first)) and all(map(_is_value, present))
 
 
 def _alike(first: str, values: Sequence[str]) -> bool:
-    """Tell whether a field is one of those below it, or is made up as all of them are: `u1` above `u2` and `u31`."""
+    """Tell whether a field occurs below, or has digits and the pattern of all below: `u1` above `u2` and `u31`."""
     shapes = {_shape(value) for value in values}
     return first in values or ("9" in _shape(first) and shapes == {_shape(first)})
 
@@ -272,7 +273,7 @@ def _shape(field: str) -> str:
 
 
 def _columns(options: ReadingOptions) -> str:
-    """Return the options without which no column would be known either way."""
+    """Return the options to add to the tip, so that the suggested command also names the columns."""
     return "" if options.user and options.item else " --user 1 --item 2"
 
 

@@ -1,4 +1,4 @@
-"""JSON that is not one object per line: an array of objects, or objects over several lines."""
+"""JSON logs that are not one object per line: an array of objects, or objects over several lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genpas_cli.ingest.formats.records import Record
 
 @dataclass(frozen=True, kw_only=True)
 class JsonLog(JsonLinesLog):
-    """A file of JSON objects, which is written anew as JSON Lines."""
+    """A file of JSON objects, which is copied to JSON Lines for DuckDB."""
 
     format = "json"
     title = "JSON"
@@ -24,11 +24,11 @@ class JsonLog(JsonLinesLog):
     asked_as = ("jsonl",)
 
     lines: Path
-    """The same as JSON Lines."""
+    """The copy as JSON Lines."""
 
     @classmethod
     def opened(cls, start: Start) -> Self | None:
-        """Return a file as it is read; None if it is no array, and its first line is no part of an object."""
+        """Return the log; None if the file starts neither with an array nor with an object over several lines."""
         text = "\n".join(start.lines).lstrip()
         asked = start.options.format is not None
         if is_array(text[:1000], certain=asked or re.search(r"\.json\b", start.source.name) is not None):

@@ -1,4 +1,4 @@
-"""Which keys the objects of a JSON log have: those of all lines where one that comes late may matter."""
+"""Finds the keys of the objects of a JSON log: from the first lines, or from all lines if later keys may matter."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ class Keys(NamedTuple):
     """The keys of the objects of a file."""
 
     values: dict[str, list[Any]]
-    """Their first values that are not null; the keys are in the order in which they come."""
+    """Key → its first non-null values; the keys are in the order of their first occurrence."""
     is_twice: bool
-    """Whether a key stands twice in one object."""
+    """Whether some object has a key twice."""
 
     @property
     def differ_in_case_only(self) -> bool:
-        """Whether some do."""
+        """Whether two keys are equal except for case."""
         return len({key.lower() for key in self.values}) < len(self.values)
 
 
 def first_keys(name: str, lines: Sequence[str]) -> Keys:
-    """Return the keys of the first lines of JSON Lines.
+    """Return the keys of the first `FIRST_LINES` lines of JSON Lines.
 
     Raises:
-        DataError: none of them is a JSON object.
+        DataError: no line is a JSON object with a key.
     """
     values: dict[str, list[Any]] = {}
     for line in lines[:FIRST_LINES]:
@@ -50,9 +50,9 @@ def first_keys(name: str, lines: Sequence[str]) -> Keys:
 
 
 def suffice(keys: Sequence[str], options: ReadingOptions) -> bool:
-    """Tell whether keys that come later cannot matter: all that is read is named, or has the best of known names.
+    """Tell whether later keys cannot matter: every needed column is named and found, or has the best known name.
 
-    To look for others takes a third of the time of `ingest`.
+    Looking for further keys would take a third of the time of `ingest`.
     """
     cleaning = options if isinstance(options, CleaningOptions) else CleaningOptions()
     roles = ("user", "item", "time", *(("rating",) if cleaning.min_rating is not None else ()))
@@ -69,9 +69,9 @@ def all_keys(con: duckdb.DuckDBPyConnection, path: Path, compression: str, first
     """Return the keys of all lines of JSON Lines.
 
     Args:
-        con: a connection.
+        con: a DuckDB connection.
         path: the file.
-        compression: of it, as a literal of SQL.
+        compression: the file's compression as an SQL literal.
         first: the keys of the first lines.
         skip: whether malformed rows are skipped.
     """
@@ -83,7 +83,7 @@ def all_keys(con: duckdb.DuckDBPyConnection, path: Path, compression: str, first
 
 
 def _shapes(con: duckdb.DuckDBPyConnection, path: Path, compression: str, *, skip: bool) -> set[tuple[str, ...]]:
-    """Return the lists of keys that objects have; a key that stands twice in one stands twice in its list."""
+    """Return the distinct lists of keys of the objects; a key that an object has twice is twice in its list."""
     keys = "CASE WHEN json_type(json) = 'OBJECT' THEN json_keys(json) ELSE [] END"
     relation = f"read_ndjson_objects({literal(str(path))}, compression = {compression})"
     try:
@@ -92,7 +92,7 @@ def _shapes(con: duckdb.DuckDBPyConnection, path: Path, compression: str, *, ski
         raise
     except duckdb.Error:
         if not skip:
-            return set()  # loading meets the same error, and says where
+            return set()  # loading meets the same error and reports its line
     return {tuple(_object(line)) for line in read_lines(path, compression_of(path))}
 
 
@@ -113,8 +113,8 @@ def _no_object(name: str, lines: Sequence[str]) -> DataError:
 
 
 def json_field(key: str, operator: str = "->>") -> str:
-    """Return SQL that takes the value of a key from an object, as a text, or with `->` as JSON."""
+    """Return SQL for the value of a key of the column `json`, as text, or as JSON with the operator `->`."""
     pointer = "/" + key.replace("~", "~0").replace("/", "~1")
-    # A line that is no object would give NULLs, and pass for a row without a user.
+    # A line that is not an object would give NULLs and pass for a row with a missing user.
     value = f"json {operator} {literal(pointer)}"
     return f"CASE WHEN json_type(json) = 'OBJECT' THEN {value} ELSE error('not an object') END"

@@ -1,7 +1,7 @@
-"""JSON that is not one object a line: one array, or objects over several lines; value by value, in bounded memory.
+"""Reads JSON that is not one object per line (an array, or objects over several lines) value by value.
 
-An array is written anew as JSON Lines, which DuckDB then reads as any other. Where something is wrong in it, it is gone
-through once more, with the lines of the original.
+Memory is bounded. The values are copied to JSON Lines for DuckDB; if one is malformed, the original is read once more
+to find its line.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from genpas_cli.runtime.errors import DataError
 
 _CHUNK = 1 << 18
 LARGEST_VALUE = 1 << 24
-"""Characters of a value beyond which DuckDB gives up."""
+"""Maximum characters of a value that DuckDB reads."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{},]', re.DOTALL)
 FIRST_LINES = 1000
-"""Lines that tell which keys objects have."""
+"""Number of first lines whose keys are taken for the columns."""
 _MALFORMED = "{"
-"""What stands in the copy for a malformed value, so that DuckDB refuses it too."""
+"""Replaces a malformed value in the copy, so that DuckDB refuses the copy too."""
 _DECODER = json.JSONDecoder()
 
 
 class Value(NamedTuple):
-    """A value of an array, or one of several that follow each other."""
+    """A value of an array, or one of several concatenated values."""
 
     line: int
-    """Line of the file, from 1, on which it begins."""
+    """1-based line of the file on which the value begins."""
     text: str
-    """As the file has it."""
+    """The value as written in the file."""
     is_valid: bool
 
 
 def is_array(text: str, *, certain: bool) -> bool:
-    """Tell whether a text begins an array of objects.
+    """Tell whether a text begins with an array, of objects or arrays unless `certain`.
 
     Args:
         text: the first characters of a file.
-        certain: whether its name or an option says that it is JSON; else `[user],[item]` may be a header.
+        certain: whether the file's name or `--format` says JSON; otherwise `[user],[item]` may be a CSV header.
     """
     return re.match(r"\s*\[" if certain else r"\s*\[\s*([{\]]|$)", text) is not None
 
@@ -63,7 +63,7 @@ def is_spread(text: str) -> bool:
 
 
 def is_python(text: str) -> bool:
-    """Tell whether a text is one or more Python dicts, `{'user': 'u1', 'time': None}`, and no JSON."""
+    """Tell whether a text is one or more Python dicts, such as `{'user': 'u1', 'time': None}`, and not JSON."""
     text = text.strip()
     try:
         _DECODER.raw_decode(text)
@@ -78,10 +78,10 @@ def is_python(text: str) -> bool:
 
 
 def read_values(path: Path, compression: Compression, name: str) -> Iterator[Value]:
-    """Yield the values of a JSON array, or of JSON values that follow each other, good and malformed ones.
+    """Yield the values of a JSON array, or concatenated JSON values, including malformed ones.
 
     Raises:
-        DataError: the array is not closed, or something follows it.
+        DataError: the array is not closed, or is followed by more text.
     """
     bytes_ = open_bytes(path, compression)
     with io.TextIOWrapper(bytes_, "utf-8-sig", errors="surrogateescape", newline="") as stream:
@@ -89,7 +89,7 @@ def read_values(path: Path, compression: Compression, name: str) -> Iterator[Val
 
 
 class _Reader:
-    """Reads values from a stream."""
+    """Reads JSON values from a stream, keeping only the unread text of the current value in memory."""
 
     def __init__(self, stream: io.TextIOWrapper, name: str) -> None:
         self._stream, self._name = stream, name
@@ -124,7 +124,7 @@ class _Reader:
             )
 
     def _end(self, begin: int, *, is_array: bool) -> tuple[int, bool, bool]:
-        """Return where the value ends that begins here; whether it is the last one of the array; and valid."""
+        """Return the end of the value at the current position, whether the array ends after it, whether it is valid."""
         while True:
             try:
                 end = _DECODER.raw_decode(self._text, self._at)[1]
@@ -146,13 +146,13 @@ class _Reader:
             return (*self._lexical_end(begin, is_array=is_array), False)
 
     def _lexical_end(self, begin: int, *, is_array: bool) -> tuple[int, bool]:
-        """Return the first two of a value that is malformed or very long: brackets and quotes tell."""
+        """Return the end of a malformed or very long value, by its brackets and quotes, and whether the array ends."""
         while True:
             depth = 0
             for token in _TOKEN.finditer(self._text, self._at):
                 mark = token[0]
                 if mark == '"':
-                    break  # the string goes on after what was read
+                    break  # the string is not closed in the text read so far
                 if depth == 0 and is_array and mark in (",", "]"):
                     return token.start(), mark == "]"
                 depth += (mark in "[{") - (mark in "]}")
@@ -173,7 +173,7 @@ class _Reader:
         )
 
     def _peek(self) -> str:
-        """Return the next character that is no blank, and go there; empty at the end of the file."""
+        """Move to the next character that is not whitespace and return it; empty at the end of the file."""
         while True:
             match = _BLANKS.match(self._text, self._at)
             self._forward(match.end() if match else self._at)
@@ -188,7 +188,7 @@ class _Reader:
         self._at = to
 
     def _more(self) -> None:
-        """Drop what is done with, and read on: at least as much as is there, so that long values take linear time."""
+        """Drop consumed text and read at least as much as is left, so that long values take linear time."""
         self._text = self._text[self._at :]
         self._at = 0
         more = self._stream.read(max(_CHUNK, len(self._text)))
@@ -205,16 +205,16 @@ def _is_json(text: str) -> bool:
 
 
 def written_as_lines(source: SourceFile, compression: Compression, copy: Path) -> tuple[str, ...]:
-    """Write the values of a file as JSON Lines, one a line, and return the first lines.
+    """Write the values of a file to `copy` as JSON Lines and return the first `FIRST_LINES` lines.
 
     Raises:
-        DataError: see `read_values`; or there is no value.
+        DataError: see `read_values`; or the file has no value, or cannot be read.
     """
     first = list[str]()
     try:
         with copy.open("w", encoding="utf-8", newline="") as lines:
             for value in read_values(source.path, compression, source.name):
-                # In valid JSON a string holds no line end, so those that are there stand between tokens.
+                # Strings of valid JSON hold no line ends, so all line ends are between tokens.
                 is_valid = value.is_valid and not_text(value.text) is None
                 line = re.sub(r"[\r\n]+", " ", value.text) if is_valid else _MALFORMED
                 lines.write(line + "\n")

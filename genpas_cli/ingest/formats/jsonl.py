@@ -1,4 +1,4 @@
-"""JSON Lines: one object per line."""
+"""JSON Lines logs: one object per line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class JsonLinesLog(TextLog):
 
     @classmethod
     def opened(cls, start: Start) -> Self | None:
-        """Return a file as it is read; None if its first line is no object, unless JSON was asked for."""
+        """Return the log; None if its first line does not begin with `{`, unless `--format` names JSON."""
         if start.options.format is None and not start.first.lstrip().startswith("{"):
             return None
         cls.refuse_python(start, start.first)
@@ -41,7 +41,7 @@ class JsonLinesLog(TextLog):
 
     @classmethod
     def refuse_python(cls, start: Start, first: str) -> None:
-        """Raise DataError if a first line is Python's way of writing, not JSON."""
+        """Raise DataError if the first line is a Python literal instead of JSON."""
         if is_python(first.rstrip(", ]")):
             raise DataError(
                 f"{start.source.name}, line 1: a Python literal (single quotes, None, True), not JSON: {first[:80]!r}",
@@ -49,9 +49,9 @@ class JsonLinesLog(TextLog):
             )
 
     def with_keys_of(self, start: Start, lines: Sequence[str]) -> Self:
-        """Return the file with the columns that its objects have."""
+        """Return the log with the keys of its objects as columns."""
         keys = first_keys(self.name, lines)
-        # Keys that differ in case only need it too: the other reader takes them for one column.
+        # DuckDB's reader of single keys takes keys that differ in case only for one column.
         whole_rows = start.whole_rows or keys.differ_in_case_only
         if whole_rows or not suffice([*keys.values], start.options):
             skip = start.options.bad_rows == "skip"
@@ -68,7 +68,7 @@ class JsonLinesLog(TextLog):
         return replace(self, columns=columns, whole_json=whole_rows, is_suspect=keys.is_twice)
 
     def with_exact_ids(self, ids: Sequence[Column]) -> Self:
-        """Return the file with its ids read as JSON, so that texts, numbers, lists and objects are told apart."""
+        """Return the log with these columns read as JSON, so that texts, numbers, lists and objects stay distinct."""
         raw = {c.name: json_field(c.name, "->") if self.whole_json else identifier(c.name) for c in ids}
         columns = tuple(
             replace(c, json=raw[c.name], sql=c.sql if self.whole_json else f"({raw[c.name]} ->> '$')")
@@ -78,8 +78,8 @@ class JsonLinesLog(TextLog):
         )
         return replace(self, columns=columns)
 
-    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's own
-        """Return DuckDB's own reader, of whole objects or of their keys."""
+    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
+        """Return a call of DuckDB's JSON reader, for whole objects or for their keys."""
         path, kind = literal(str(self.path)), f"compression = {self.sql_compression}"
         if self.whole_json:
             return f"read_ndjson_objects({path}, {kind})"
@@ -88,17 +88,17 @@ class JsonLinesLog(TextLog):
         return f"read_json({path}, format = 'newline_delimited', records = true, {kind}, columns = {{{fields}}})"
 
     def row_bytes(self) -> float:
-        """Return the bytes of an object, about, with its keys and the marks around them."""
+        """Estimate the bytes per object, including keys and punctuation."""
         return super().row_bytes() + sum(len(column.name) + len('"": "",') for column in self.own_columns)
 
     def records(self) -> Iterator[Record]:
-        """Yield the objects; values that are no texts come as JSON."""
+        """Yield the objects; fields that are not strings are JSON text."""
         for number, text in enumerate(read_lines(self.source.path, self.compression), 1):
             if text.strip():
                 yield self.record(number, text)
 
     def record(self, number: int, text: str) -> Record:
-        """Return an object that begins on a line of this number."""
+        """Parse the object that begins on line `number` into a record, with its defect if it has one."""
         keys = list[str]()
 
         def with_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""A file of a log: which columns it has, and how DuckDB reads its rows. Each format is a subclass in a file of its own.
+"""The interface of log formats: the columns of a file and how DuckDB reads its rows.
 
-`opened` tells whether a file is of the format, by its first bytes or lines, and which columns it has. `relation` is
-what DuckDB reads, `estimated_rows` what the plan asks. Where a row of a text is malformed, `records` reads its rows
-once more, with their lines.
+Each format is a subclass in its own module. `opened` decides by the first bytes or lines whether a file is of the
+format, and finds its columns. `relation` is the SQL that reads its rows, `estimated_rows` serves the plan. If a row of
+a text is malformed, `records` reads all rows once more, with their line numbers.
 """
 
 from __future__ import annotations
@@ -25,128 +25,125 @@ from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.quoting import identifier, literal
 
 SAMPLES = 1000
-"""Values of a column that tell what it holds."""
+"""Maximum number of first values of a column that are examined to detect its kind."""
 
 _UNPACKED = 4
-"""Bytes of text for one of compressed text."""
+"""Assumed compression ratio of text."""
 
 _NESTED = re.compile(r"\[\d*\]$|^(STRUCT|MAP|UNION|VARIANT|JSON)\b")
-"""Types of DuckDB whose values are lists, objects or whatever."""
+"""DuckDB types whose values are nested: lists, structs, maps, unions, variants and JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """The beginning of a file, and what decides how it is read."""
+    """The beginning of a file, and the options for opening it."""
 
     con: duckdb.DuckDBPyConnection
     source: SourceFile
-    """The file; its text is UTF-8."""
+    """The file; if it is text, it is UTF-8."""
     compression: Compression
     options: ReadingOptions
     scratch: Path
-    """Where a copy of the file may be written in a form that DuckDB reads."""
+    """Path for a copy of the file in a form that DuckDB reads, if one is needed."""
     whole_rows: bool
-    """Whether rows are going to be hashed as a whole."""
+    """Whether whole rows will be hashed, so that every column is needed."""
     lines: tuple[str, ...] = ()
     """First lines of a text file, at least one of them not blank."""
     newline: str = "\n"
-    """What ends the lines of a text file."""
+    """Line end of a text file, `\\n` or `\\r`."""
 
     @property
     def first(self) -> str:
-        """The first line of a text that is not blank."""
+        """The first non-blank line of a text file."""
         return next(line for line in self.lines if line.strip())
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogFile(ABC):
-    """A file and how it is read; the base of all formats."""
+    """A log file opened in a format; the base class of all formats."""
 
     format: ClassVar[LogFormat]
-    """Its name, also that of its module."""
+    """Name of the format and of its module."""
     title: ClassVar[str]
-    """What messages call it."""
+    """Name of the format in messages."""
     endings: ClassVar[tuple[str, ...]]
-    """What the names of such files end with."""
+    """File name endings of the format."""
     asked_as: ClassVar[tuple[LogFormat, ...]] = ()
-    """Further choices of `--format` that mean it."""
+    """Further values of `--format` that allow this format."""
     is_text: ClassVar[bool]
-    """Whether it is a text format: lines of UTF-8, whose rows may be malformed and whose values are texts."""
+    """Whether the format is text: lines of UTF-8, whose rows may be malformed and whose values are text."""
     has_fixed_columns: ClassVar[bool] = False
-    """Whether every file of the format has the same columns, so that there is none to choose."""
+    """Whether all files of the format have the same columns, so that there is none to choose."""
     magic: ClassVar[tuple[bytes, ...]] = ()
-    """What a file of a binary format begins with."""
+    """Possible first bytes of a file of a binary format; empty for text."""
 
     source: SourceFile
     compression: Compression
     columns: tuple[Column, ...]
-    """Its own columns, then those in its path."""
+    """Columns of the file, then those in its path."""
     notes: tuple[str, ...] = ()
-    """What a person should know about how it is read."""
+    """Notes for the user about how the file is read."""
     header: tuple[str, ...] = ()
-    """The header of delimited text as the file has it, if it has one."""
+    """Header fields of delimited text as written; empty without a header."""
     whole_json: bool = False
     """Whether each row is read as one column `json`."""
     is_suspect: bool = False
-    """Whether some rows are malformed although DuckDB reads them."""
+    """Whether some rows are malformed although DuckDB reads them without an error."""
     copy: Path | None = None
-    """Clean copy of a text, without its bad rows, that DuckDB reads instead; `"` is its quote and it has no header."""
+    """Copy of a text without its bad rows, read by DuckDB instead; it has no header, and its quote character is `"`."""
 
     @classmethod
     def begins(cls, head: bytes) -> bool:
-        """Tell by the first bytes, decompressed, whether a file is of this format; of a text format they cannot."""
+        """Tell by its first decompressed bytes whether a file is of this format; False for text formats."""
         return head.startswith(cls.magic)
 
     @classmethod
     @abstractmethod
     def opened(cls, start: Start) -> Self | None:
-        """Return a file as it is read in this format; None for text that is not of this format.
+        """Return the file opened in this format; None for text that is not of this format.
 
         Raises:
-            DataError: it is of this format, and damaged or open to two readings.
+            DataError: the file is of this format, but damaged or with two possible readings.
         """
 
     @abstractmethod
     def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
-        """Return what stands after FROM to read the rows in order; a stream of Arrow can be read once.
+        """Return the SQL after FROM that reads the rows in order; an Arrow stream can be read only once.
 
         Args:
-            con: the connection that reads.
-            needed: the columns that the query names, where they are known: others need not be decoded.
+            con: the connection that will run the query.
+            needed: the columns that the query names, so that others need not be decoded; empty for all.
         """
 
     @abstractmethod
     def estimated_rows(self) -> float:
-        """Return how many rows the file has, or about how many, without reading it."""
+        """Return the exact or estimated number of rows without reading them."""
 
     def records(self) -> Iterator[Record]:
-        """Yield the rows of a text, good and bad ones, with their lines; of a binary format there are none.
-
-        Fields stand in the order of the file's columns.
-        """
+        """Yield the rows of a text file, bad ones included, with fields in column order; none for a binary format."""
         return iter(())
 
     def clean_line(self, record: Record) -> str:
-        """Return the line of a good record in a clean copy."""
-        # A value of JSON may stand on several lines; in strings there are no line ends.
+        """Return the line that a good record gets in the clean copy."""
+        # A JSON value may span several lines, but its strings hold no line ends.
         return re.sub("[\r\n]+", " ", record.text)
 
     def with_exact_ids(self, _ids: Sequence[Column]) -> Self:
-        """Return the file with its columns of ids read such that the types of their values are told apart."""
+        """Return the file with its id columns read so that values of different types stay distinct."""
         return self
 
     def notes_of_rows(self, _con: duckdb.DuckDBPyConnection) -> list[str]:
-        """Return what a person should know about the rows, once they have been read."""
+        """Return notes for the user about the rows, after they have been read."""
         return []
 
     @property
     def name(self) -> str:
-        """What errors call it."""
+        """Name of the file in messages."""
         return self.source.name
 
     @property
     def named(self) -> Named:
-        """Its columns as the user sees them."""
+        """The columns as error messages show them."""
         return Named(self.name, self.columns, has_names=True)
 
     @property
@@ -156,7 +153,7 @@ class LogFile(ABC):
 
     @property
     def own_columns(self) -> tuple[Column, ...]:
-        """The columns that stand in the file, not in its path."""
+        """The columns of the file itself, without those in its path."""
         return tuple(column for column in self.columns if not column.in_path)
 
 
@@ -168,17 +165,17 @@ class TextLog(LogFile):
 
     @abstractmethod
     def records(self) -> Iterator[Record]:
-        """Yield the rows, good and bad ones, with their lines."""
+        """Yield the rows, bad ones included, with their line numbers."""
 
     @property
     def sql_compression(self) -> str:
-        """How the file that DuckDB reads is compressed, as a literal; copies are not."""
+        """Compression of the file that DuckDB reads, as an SQL literal; copies are uncompressed."""
         return literal(self.compression if self.path == self.source.path else "none")
 
     def read_csv(self, names: Sequence[str], *, delimiter: str, quote: str, header: bool = False, skip: int = 0) -> str:
-        """Return DuckDB's reader of delimited text, for columns of these names."""
+        """Return a call of DuckDB's CSV reader with text columns of these names."""
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
-        # Never let DuckDB sniff: one odd row turned whole files into one column, without an error.
+        # With DuckDB's sniffer, one odd row turned whole files into one column without an error.
         return (
             f"read_csv({literal(str(self.path))}, auto_detect = false, hive_partitioning = false, compression = "
             f"{self.sql_compression}, columns = {{{columns}}}, delim = {literal(delimiter)}, quote = {literal(quote)}, "
@@ -186,23 +183,23 @@ class TextLog(LogFile):
         )
 
     def estimated_rows(self) -> float:
-        """Return about how many rows there are, by the size of the file."""
+        """Estimate the number of rows from the size of the file."""
         is_packed = self.compression != "none" and self.path == self.source.path
         return self.path.stat().st_size * (_UNPACKED if is_packed else 1) / max(self.row_bytes(), 1)
 
     def row_bytes(self) -> float:
-        """Return the bytes of a row of text, about, by the first values and a mark after each."""
+        """Estimate the uncompressed bytes per row from the first values, plus one delimiter each."""
         return sum(1 + sum(map(len, c.samples)) / max(len(c.samples), 1) for c in self.own_columns)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BinaryLog(LogFile):
-    """A file of a binary format, whose columns have types."""
+    """A file of a binary format, with typed columns."""
 
     is_text = False
 
     def damaged(self, error: BaseException) -> DataError:
-        """Return the error for a file that cannot be read."""
+        """Return the DataError for a damaged file."""
         return DataError(f"{self.name}: the {self.title} file is truncated or corrupt ({first_line(error)})")
 
 
@@ -211,11 +208,11 @@ def typed_columns(source: SourceFile, described: list[Any], halves: frozenset[st
 
     Args:
         source: the file.
-        described: name and type of each, as DuckDB describes them.
-        halves: names of those that are of half precision in the file.
+        described: rows of DuckDB's DESCRIBE: name, type, ...
+        halves: names of the columns that are half-precision floats in the file.
 
     Raises:
-        DataError: two columns have the same name.
+        DataError: two columns have the same name, ignoring case.
     """
     refuse_equal_names(source, [name for name, *_ in described])
     return tuple(
@@ -228,7 +225,7 @@ def typed_columns(source: SourceFile, described: list[Any], halves: frozenset[st
 
 
 def refuse_equal_names(source: SourceFile, names: list[str]) -> None:
-    """Raise DataError if two columns have the same name; to DuckDB, names have no case."""
+    """Raise DataError if two columns have the same name, ignoring case as DuckDB does."""
     lower = [name.lower() for name in names]
     if twice := [name for name in lower if lower.count(name) > 1]:
         raise DataError(f"{source.name}: its schema names {twice[0]!r} twice: {', '.join(names)}")
@@ -237,7 +234,7 @@ def refuse_equal_names(source: SourceFile, names: list[str]) -> None:
 def first_values(
     con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]
 ) -> list[str] | None:
-    """Return the first values of a column that are not missing, as text; None where DuckDB refuses the file before."""
+    """Return the first `SAMPLES` non-missing values of a column as text; None if DuckDB cannot read them."""
     missing = ", ".join(map(literal, ("", *markers)))
     value = f"CAST({column.sql} AS VARCHAR)"
     query = f"SELECT {value} FROM {log.relation(con, [column])} WHERE trim({value}) NOT IN ({missing}) LIMIT {SAMPLES}"
@@ -250,5 +247,5 @@ def first_values(
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what DuckDB or PyArrow say, without the Python code that a stream of Arrow came from."""
+    """Return the first line of a DuckDB or PyArrow error, without the Python traceback of an Arrow stream."""
     return str(error).strip().split("\n")[0].split(" Detail: Python exception:")[0]

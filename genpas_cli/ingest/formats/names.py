@@ -1,9 +1,9 @@
-"""The names of the formats of logs. Nothing is imported here, so that `--help` can list them."""
+"""The names of the log formats, without heavy imports, so that `--help` can list them quickly."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 LogFormat = Literal["parquet", "arrow", "orc", "json", "jsonl", "recbole", "csv", "sequences"]
-"""The formats by name; the module of that name has the class. A file is tried as each of them in this order, so what
-takes any text stands last."""
+"""Each format's class is in the module of its name. Formats are tried in this order, so those that accept any text come
+last."""

@@ -1,4 +1,4 @@
-"""Parquet files."""
+"""Parquet logs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from genpas_cli.runtime.quoting import literal
 
 @dataclass(frozen=True, kw_only=True)
 class ParquetLog(BinaryLog):
-    """A Parquet file, which DuckDB reads itself."""
+    """A Parquet file, read by DuckDB itself."""
 
     format = "parquet"
     title = "Parquet"
@@ -27,11 +27,11 @@ class ParquetLog(BinaryLog):
 
     @classmethod
     def opened(cls, start: Start) -> Self | None:
-        """Return a file as it is read."""
+        """Return the log with the columns of its schema."""
         log = cls(source=start.source, compression=start.compression, columns=())
         try:
             described = start.con.execute(f"DESCRIBE SELECT * FROM {log.relation(start.con)}").fetchall()
-            # DuckDB gives the second of two equal names another one, without a word.
+            # DuckDB silently renames the second of two equal names, so names are checked in PyArrow's schema.
             schema = pq.read_schema(log.path)
         except duckdb.InterruptException:
             raise
@@ -41,12 +41,12 @@ class ParquetLog(BinaryLog):
         halves = frozenset(field.name for field in schema if pa.types.is_float16(field.type))
         return replace(log, columns=typed_columns(start.source, described, halves))
 
-    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's own
-        """Return DuckDB's own reader."""
+    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
+        """Return a call of DuckDB's Parquet reader."""
         return f"read_parquet({literal(str(self.path))}, hive_partitioning = false)"
 
     def estimated_rows(self) -> float:
-        """Return how many rows there are, as the footer says."""
+        """Return the number of rows in the footer."""
         return int(pq.read_metadata(self.path).num_rows)
 
 

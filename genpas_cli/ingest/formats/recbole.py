@@ -1,4 +1,4 @@
-"""RecBole's atomic files: delimited text with a header of names and types, `user_id:token item_id:token ...`."""
+"""RecBole's atomic files: delimited text with a header of names and types, such as `user_id:token item_id:token`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIELD = re.compile(r"[^:]+:(token|float|token_seq|float_seq)")
 
 @dataclass(frozen=True, kw_only=True)
 class RecBoleLog(DelimitedLog):
-    """A file of rows below a header of RecBole."""
+    """A text file with a RecBole header."""
 
     format = "recbole"
     title = "RecBole"
@@ -26,7 +26,7 @@ class RecBoleLog(DelimitedLog):
 
     @classmethod
     def opened(cls, start: Start) -> Self | None:
-        """Return a file as it is read; None if its first line is no header of RecBole."""
+        """Return the log; None if its first line is not a RecBole header, but DataError with `--format recbole`."""
         first = start.first
         if all(_FIELD.fullmatch(field) for field in re.split(r"[\t,; ]", first)):
             delimiter = start.options.delimiter or next((d for d in "\t,; " if d in first), "\t")
@@ -38,13 +38,13 @@ class RecBoleLog(DelimitedLog):
         )
 
     @classmethod
-    def given_names(cls, start: Start, records: Sequence[Record], delimiter: str) -> list[str] | None:  # noqa: ARG003  # as a header has it
-        """Return the names before the types."""
+    def given_names(cls, start: Start, records: Sequence[Record], delimiter: str) -> list[str] | None:  # noqa: ARG003  # signature of the base class
+        """Return the names of the header without their types."""
         return [field.rsplit(":", 1)[0] for field in records[0].fields]
 
     @property
     def named(self) -> Named:
-        """Its columns as the user sees them; the header has said what cuts them."""
+        """The columns as error messages show them; without the delimiter, which the header makes certain."""
         return replace(super().named, delimiter=None)
 
 

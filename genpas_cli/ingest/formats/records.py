@@ -1,7 +1,7 @@
-"""Delimited text record by record, with exact lines: what DuckDB's reader does, in Python.
+"""Parses delimited text record by record with exact line numbers, as DuckDB's reader does, but in Python.
 
-Detection uses it on the first lines of a file. It reads whole files only where something is wrong in them: to find the
-line of a bad row, and to part good rows from bad ones.
+Detection uses it on the first lines of a file. It reads whole files only if they have malformed rows: to find the line
+of a bad row, and to separate good rows from bad ones.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from pathlib import Path
 from genpas_cli.ingest.files.source_files import Compression, open_bytes
 
 LONGEST_LINE = 2_000_000
-"""Bytes in a line beyond which DuckDB's CSV reader gives up."""
+"""Maximum bytes of a line that DuckDB's CSV reader reads."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the columns of a text file are told apart."""
+    """How the lines of a text file are split into columns."""
 
     delimiter: str
     quote: str
     """Quote character, or empty for none."""
     header: bool
     width: int
-    """Columns in each record; 0 while that is not known."""
+    """Columns per record; 0 while unknown."""
     newline: str = "\n"
-    """What ends a line, `\\n` or `\\r`; a `\\r` before `\\n` belongs to it."""
+    """Line end, `\\n` or `\\r`; `\\n` includes `\\r\\n`."""
     skip: int = 0
-    """Blank lines before the first record: DuckDB takes the first one for the header."""
+    """Blank lines before the first record, which DuckDB must skip: it would take the first one for the header."""
 
 
 @dataclass(frozen=True)
@@ -41,30 +41,30 @@ class Record:
     """One record of a text file."""
 
     line: int
-    """Line of the file, from 1, on which it starts."""
+    """1-based line of the file on which the record starts."""
     text: str
-    """As the file has it, without the last line's end."""
+    """The record as written in the file, without the last line end."""
     fields: list[str]
     defect: str | None = None
-    """What is wrong with it."""
+    """Why the record is malformed; None for a good one."""
 
 
 class UnclosedQuoteError(ValueError):
-    """A quote is open where the text ends."""
+    """The text ends within quotes."""
 
 
 class StrayTextError(ValueError):
-    """There is text between a closing quote and the next delimiter."""
+    """Text follows a closing quote before the next delimiter."""
 
 
 def split_record(text: str, delimiter: str, quote: str) -> list[str]:
     """Return the fields of a record.
 
-    A quote counts only where a field starts (blanks before it aside, as DuckDB has it); doubled, it stands for itself.
+    A quote opens only at the start of a field (after blanks, as in DuckDB); within quotes, a doubled quote is literal.
 
     Raises:
-        UnclosedQuoteError: the record goes on in the next line, or its quote is never closed.
-        StrayTextError: no delimiter after a closing quote.
+        UnclosedQuoteError: the record continues on the next line, or its quote is never closed.
+        StrayTextError: text other than blanks follows a closing quote before the next delimiter.
     """
     if not quote or quote not in text:
         return text.split(delimiter)
@@ -94,7 +94,7 @@ def _patterns(quote: str, *, blanks: bool) -> tuple[re.Pattern[str], re.Pattern[
 
 
 def read_lines(path: Path, compression: Compression, newline: str = "\n") -> Iterator[str]:
-    """Yield the lines of a UTF-8 file without their ends; a byte that is no UTF-8 comes as a surrogate."""
+    """Yield the lines of a UTF-8 file without their ends; invalid bytes become surrogates (`surrogateescape`)."""
     bytes_ = open_bytes(path, compression)
     with io.TextIOWrapper(bytes_, "utf-8-sig", errors="surrogateescape", newline=newline) as stream:
         for line in stream:
@@ -102,10 +102,10 @@ def read_lines(path: Path, compression: Compression, newline: str = "\n") -> Ite
 
 
 def read_records(lines: Iterable[str], dialect: Dialect) -> Iterator[Record]:
-    """Yield the records after the header, good and bad ones, in order.
+    """Yield the records after the header, bad ones included, in order.
 
-    A quote that is not closed spoils the line on which it opens and no other: reading goes on with the next line, so
-    that one stray quote does not swallow the rest of the file.
+    An unclosed quote makes only the line on which it opens a bad record: parsing continues with the next line, so that
+    one stray quote does not swallow the rest of the file.
     """
     source, ahead, number = iter(lines), deque[str](), 0
     header = dialect.header
@@ -125,20 +125,20 @@ def read_records(lines: Iterable[str], dialect: Dialect) -> Iterator[Record]:
             continue
         else:
             while len(fields) > dialect.width > 0 and not fields[-1]:
-                del fields[-1]  # delimiters too many at the end of a line are no fields to DuckDB
+                del fields[-1]  # DuckDB ignores excess delimiters at the end of a line
             yield Record(number, text, fields, _defect(text, fields, dialect))
         number += len(following)
 
 
 def not_text(text: str) -> str | None:
-    """Return what is wrong with the characters of a row of `read_lines`; None if nothing is."""
+    """Return the defect in the characters of a line from `read_lines` (NUL or not UTF-8); None if there is none."""
     if "\0" in text:
         return "a NUL byte"
     return None if text.isascii() or readable(text) == text else "not UTF-8"
 
 
 def readable(text: str) -> str:
-    """Return a row of `read_lines` with a mark for each byte that is no UTF-8."""
+    """Return a line from `read_lines` with each invalid byte replaced by U+FFFD."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -153,12 +153,12 @@ def _defect(text: str, fields: list[str], dialect: Dialect) -> str | None:
 def _complete(
     line: str, ahead: deque[str], source: Iterator[str], dialect: Dialect
 ) -> tuple[str, list[str] | None, list[str]]:
-    """Return the record that starts with `line`, its fields (None: quote not closed), and the further lines it took."""
+    """Return the record that starts with `line`, its fields (None if a quote is malformed), the further lines read."""
     text, size, taken = [line], len(line), list[str]()
     grown = True
     while True:
         try:
-            # Only a line with a quote in it can close one; trying at each line would take quadratic time.
+            # Parse again only after a line with a quote, which may close the open one: else time is quadratic.
             if grown:
                 whole = dialect.newline.join(text)
                 return whole, split_record(whole, dialect.delimiter, dialect.quote), taken
@@ -176,7 +176,7 @@ def _complete(
 
 
 def rewrite(record: Record, delimiter: str, quote: str) -> str:
-    """Return a good record as a line that reads back to the same fields with `"` as the quote."""
+    """Return a good record as a line that parses to the same fields with `"` as the quote character."""
     has_own_quotes = bool(quote) and quote != '"' and quote in record.text
     if "\r" not in record.text and not has_own_quotes and (quote == '"' or '"' not in record.text):
         return record.text

@@ -1,4 +1,4 @@
-"""Sequence text: a user and their items on each line, in order."""
+"""Sequence text logs: each line has a user and the user's items in order."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.quoting import identifier, literal
 
 _FEWEST = 3
-"""Lines that tell a rule from chance."""
+"""Minimum number of lines for a pattern not to be chance."""
 
 _ITEM = 8
-"""Bytes of an item in a line, about."""
+"""Approximate bytes per item of a line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceLog(TextLog):
-    """A file of histories, cut at blanks or at a delimiter."""
+    """A text file with one user and their items per line, separated by blanks or by a delimiter."""
 
     format = "sequences"
     title = "sequence text"
@@ -40,7 +40,7 @@ class SequenceLog(TextLog):
 
     @classmethod
     def opened(cls, start: Start) -> Self | None:
-        """Return a file as it is read."""
+        """Return the log; raise DataError if lines begin with counts, or have two possible delimiters."""
         delimiter = start.options.delimiter
         if start.options.format is None:
             _check_counts(start.source, start.lines)
@@ -52,9 +52,9 @@ class SequenceLog(TextLog):
             delimiter=None if delimiter == " " else delimiter, newline=start.newline,
         )  # fmt: skip
 
-    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's own
-        """Return a query that gives a row per item."""
-        # A user without items is a row without an item: counted as such, not lost.
+    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
+        """Return a subquery with one row per item."""
+        # A user without items gives a row with a missing item, so that the funnel counts it.
         items = "unnest(CASE WHEN len(parts) > 1 THEN parts[2:] ELSE [NULL] END)"
         return f"(SELECT parts[1] AS user_id, {items} AS item_id FROM {self._lines()})"
 
@@ -67,18 +67,18 @@ class SequenceLog(TextLog):
         return f"(SELECT {parts} AS parts FROM {lines} WHERE trim(line, ' \t') <> '')"
 
     def row_bytes(self) -> float:
-        """Return the bytes of an item, about."""
+        """Return the approximate bytes per item."""
         return _ITEM
 
     def records(self) -> Iterator[Record]:
-        """Yield the lines, each as one field."""
+        """Yield the non-blank lines, each as a record of one field."""
         for number, text in enumerate(read_lines(self.source.path, self.compression, self.newline), 1):
             if text.strip():
                 is_longer = len(text.encode("utf-8", "replace")) > LONGEST_LINE
                 yield Record(number, text, [text], f"longer than {LONGEST_LINE:,} characters" if is_longer else None)
 
     def notes_of_rows(self, con: duckdb.DuckDBPyConnection) -> list[str]:
-        """Return a note if users stand on several lines; it names the first two such lines."""
+        """Return a note if some users have several lines; it names the first two lines of the first such user."""
         users = f"(SELECT parts[1] AS user_id FROM {self._lines()})"
         counted = con.execute(f"SELECT count(*), count(DISTINCT user_id) FROM {users}").fetchall()[0]
         if counted[0] == counted[1]:
@@ -101,9 +101,9 @@ class SequenceLog(TextLog):
 
 
 def _check_counts(source: SourceFile, lines: Sequence[str]) -> None:
-    """Raise DataError if each line seems to begin with the number of its items, and some of these stand there twice.
+    """Raise DataError if every line begins with the number of its items, and two of these numbers are equal.
 
-    CiteULike's lists are written so: read as users, all lines of one length would be one user.
+    CiteULike's lists have this form: read as users, all lines with the same number of items would be one user.
     """
     parts = [fields for line in lines if (fields := line.split())]
     counts = [fields[0] for fields in parts]

@@ -1,1 +1,1 @@
-"""What happens to the sorted rows: repeats, k-core, sessions, split and numbers."""
+"""Passes over the sorted rows: repeats, k-core, sessions, split and numbering."""

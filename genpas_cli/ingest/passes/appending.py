@@ -1,6 +1,6 @@
-"""`ingest --append`: what a store has takes part in the passes over a new log; only the new rows are sorted.
+"""`ingest --append`: the rows of a store go through the passes with those of a new log; only the new rows are sorted.
 
-The store that comes out is the one that all logs at once would make, with the numbers of the store that there was.
+The result is the store that all logs together would make, except that existing ids keep their numbers.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ _NEED_ALL_ROWS: dict[str, dict[Any, str]] = {
         "hash": "what decides between equal times is not kept",
     },
 }
-"""Values of options with which nothing can be appended to a store, and why."""
+"""Option → values with which a store cannot be appended to → reason."""
 
 _A_CORE = "a k-core of all rows needs those that were dropped"
 
 _COLUMNS = ("user", "item", "time", "rating", "time_format")
-"""Options that hold for the new log too, unless others are given."""
+"""Options inherited from the store unless given for the new log."""
 
 _OF_THE_FILE = (
     "format", "delimiter", "header", "quote", "encoding", "hive", "bad_rows", "decimal_ids",
     "allow_duplicate_files",
 )  # fmt: skip
-"""Options of the new log itself. All others are those of the store."""
+"""Options that are never inherited. All other options must be those of the store."""
 
 
 @contextmanager
 def earlier_store(database: Database, path: Path) -> Iterator[Earlier]:
-    """Open the store that something is appended to.
+    """Open the store to append to.
 
     Raises:
         DataError: see `open_store`.
@@ -64,11 +64,7 @@ def earlier_store(database: Database, path: Path) -> Iterator[Earlier]:
 
 
 class Earlier:
-    """A store that a new log is appended to.
-
-    Args:
-        store: the store to append to, open for reading.
-    """
+    """A store that a new log is appended to, open for reading."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -78,18 +74,18 @@ class Earlier:
         self.sources = [FileReport(**source) for source in store.rows("sources")]
 
     def funnel(self) -> list[FunnelStep]:
-        """Return what cleaning did so far."""
+        """Return the cleaning steps of all logs ingested so far."""
         return [FunnelStep(**step) for step in self.store.rows("funnel")]
 
     def known(self, kind: Kind) -> pa.Table:
-        """Return the numbers that the store has given (columns num, id)."""
+        """Return the numbers of the store's ids (columns num, id)."""
         return read_known(str(self.store.path), kind)
 
     def options(self, given: IngestOptions) -> IngestOptions:
-        """Return the options for the new log: how it is read as given, all else as when the store was made.
+        """Return the options for the new log: how to read it as given, all others as when the store was made.
 
         Raises:
-            UsageError: something else was given; or the store was made in a way that nothing can be appended to.
+            UsageError: another value was given, or the store's options rule out appending.
         """
         if given.items or given.users:
             raise UsageError("--append keeps the store's own numbers; --items and --users are for a new store")
@@ -100,7 +96,7 @@ class Earlier:
             if name == "unknown_items" and (
                 given.unknown_items != default.unknown_items or not self.made_with["items"]
             ):
-                continue  # it may become stricter; of a store that knew no items before, it decides nothing
+                continue  # a given value may be stricter; in a store made without --items the option has no effect
             value, wanted = tuple(made) if isinstance(made, list) else made, getattr(given, name)
             if name in _COLUMNS and wanted != getattr(default, name):
                 continue
@@ -128,16 +124,16 @@ class Earlier:
         if name == "session_gap":
             return None if made is None else "a new event may belong to the last session of its user"
         if name == "dedup" and made == "consecutive" and self.store.meta["time_type"] is None:
-            return None  # new rows come after all others
+            return None  # without times, new rows come after all others
         return _NEED_ALL_ROWS.get(name, {}).get(made)
 
     def check(self, database: Database, staged: Staged, *, allow_duplicates: bool) -> Staged:
-        """Compare what was read with what the store has, give it the store's types, and return it with these.
+        """Convert the staged columns to the store's types, and return `staged` with these types.
 
         Raises:
-            DataError: columns of other types, or a file that is in the store already.
+            DataError: a column's type does not fit the store's, or a file is in the store already.
         """
-        # Stores of old know the digest of the file alone.
+        # Stores of older versions have no content digest.
         there = {source.content_sha256 or source.sha256: source.name for source in self.sources if source.rows}
         again = next((file for file in staged.files if file.rows and file.content_sha256 in there), None)
         if again and not allow_duplicates:
@@ -157,7 +153,7 @@ class Earlier:
         return replace(staged, time_type=wanted.pop("time"), kept={name: wanted[name] for name in staged.kept})
 
     def log(self) -> EarlierLog:
-        """Return what the new log must agree with."""
+        """Return the properties of the store that the new log must agree with."""
         meta, counts = self.store.meta, None
         if meta["time_type"] in ("BIGINT", "DOUBLE"):
             counts = count_units(self.store.database.con, "time", f"{self.store.name}.interactions")
@@ -166,10 +162,10 @@ class Earlier:
     def joined_with(
         self, database: Database, staged: Staged, known: Mapping[Kind, pa.Table | None], *, allow_duplicates: bool
     ) -> Joined:
-        """Return what puts the new rows among those of the store.
+        """Return the merger of the new rows with those of the store.
 
         Raises:
-            DataError: they do not go together, see `check`.
+            DataError: the new log does not fit the store, see `check`.
         """
         staged = self.check(database, staged, allow_duplicates=allow_duplicates)
         users, items = (final_numbers(database.con, kind, None, known[kind]) for kind in KINDS)
@@ -181,11 +177,11 @@ _HOLDS = {
     "DOUBLE": {*INTEGERS, "FLOAT", "DECIMAL"},
     "TIMESTAMP": {"DATE", "TIMESTAMP_MS"},
 }
-"""Which other types a type of the store takes without a change of values; of integers those that are in its range."""
+"""Type in the store → other types whose values it holds unchanged; of integers, only those in its range."""
 
 
 def _given_type(database: Database, column: str, found: str | None, wanted: str | None) -> bool:
-    """Give a staged column the type that the store has, and tell whether its values have one there."""
+    """Convert a staged column to the store's type; return False if its type or a value does not fit."""
     if found == wanted:
         return True
     if found is None or wanted is None or found.partition("(")[0] not in _HOLDS.get(wanted, ()):
@@ -199,16 +195,16 @@ def _given_type(database: Database, column: str, found: str | None, wanted: str 
 
 @dataclass(frozen=True)
 class Joined:
-    """Puts the rows of a new log among those of a store."""
+    """Merges the rows of a new log into those of a store."""
 
     store: Store
     numbers: tuple[Numbers, Numbers]
-    """Of the new log's users and items."""
+    """Final numbers of the new log's users and items."""
     staged: Staged
     """The new log, with the types of the store."""
 
     def __call__(self, new: Iterator[History]) -> Iterator[History]:
-        """Yield the store's rows with the new ones among them, by final numbers less 1."""
+        """Yield the rows of both in order; user and item are final numbers less 1."""
         return merged(whole_users(self.store.in_order()), (_renumbered(each, *self.numbers) for each in new))
 
 
@@ -222,7 +218,7 @@ def _renumbered(history: History, users: Numbers, items: Numbers) -> History:
 
 
 def same_numbers(numbers: Numbers) -> Numbers:
-    """Return the numbers of rows that carry final numbers less 1."""
+    """Return the `Numbers` for rows that already carry final numbers less 1."""
     return Numbers(np.arange(1, numbers.count + 1, dtype=np.int32), numbers.count)
 
 

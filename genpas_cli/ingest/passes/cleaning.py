@@ -1,4 +1,4 @@
-"""Dropping repeats, and the k-core: what happens to rows once they are sorted."""
+"""Cleaning of sorted rows: dropping repeats, and the k-core."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from genpas_cli.ingest.passes.histories import History, Mask, same_as_previous
 
 
 def not_repeated(history: History, rule: Dedup) -> Mask:
-    """Return which rows stay under a dedup rule; of equal rows the first stays.
+    """Return the mask of the rows that a dedup rule keeps; of equal rows the first one is kept.
 
-    `exact`: rows equal in every column of the log. `consecutive`: an item right after itself. `user-item`: every later
-    event of a user with the same item.
+    `exact` drops rows equal in every column of the log, `consecutive` an item right after itself, `user-item` every
+    later event of a user with the same item.
     """
     if rule == "none":
         return np.ones(len(history), bool)
@@ -24,7 +24,7 @@ def not_repeated(history: History, rule: Dedup) -> Mask:
     keys: list[NDArray[np.generic]] = [history.item, history.user]
     if rule == "exact":
         keys = [history.rows.column("row_hash").to_numpy(), *([] if history.time is None else [history.time]), *keys]
-    # lexsort is stable: among equal keys the first row of the log comes first.
+    # lexsort is stable, so the first of equal rows is the one kept.
     order = np.lexsort(keys)
     keep = np.ones(len(history), bool)
     keep[order[same_as_previous(*(key[order] for key in keys))]] = False
@@ -34,17 +34,17 @@ def not_repeated(history: History, rule: Dedup) -> Mask:
 def k_core(
     histories: Callable[[], Iterable[History]], *, users: int, items: int, min_user: int, min_item: int
 ) -> tuple[Mask, Mask, int]:
-    """Find the users and items that are left when too rare ones are dropped until nothing changes.
+    """Find the k-core: drop users and items with too few interactions until none is left.
 
     Args:
-        histories: gives all rows anew for each round.
-        users: provisional users.
-        items: provisional items.
-        min_user: fewest interactions of a user.
-        min_item: fewest interactions of an item.
+        histories: yields all rows anew for each round.
+        users: number of provisional users.
+        items: number of provisional items.
+        min_user: minimum interactions per user.
+        min_item: minimum interactions per item.
 
     Returns:
-        Masks over the provisional users and items, and the rows that are left.
+        Masks of the kept provisional users and items, and the number of rows kept.
     """
     live_users, live_items = np.ones(users, bool), np.ones(items, bool)
     while True:

@@ -1,7 +1,7 @@
 """Passes over the sorted stream of rows, whole users at a time, in NumPy.
 
-SQL windows over the same rows take four times the time and twice the memory. DuckDB's batches end anywhere, so the
-rows of the last user of a batch wait for the next one.
+SQL windows over the same rows take four times the time and twice the memory. A DuckDB batch may end within a user, so
+the rows of its last user are held back until the next batch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class History:
-    """Rows of some whole users, in the order of (user, time, tie rule, row)."""
+    """All rows of some users, in the order of (user, time, tie rule, row)."""
 
     user: NDArray[np.int32]
     """Provisional user numbers, ascending."""
@@ -41,12 +41,12 @@ class History:
         return History(self.user[mask], self.item[mask], time, self.rows.filter(pa.array(mask)))
 
     def starts(self) -> NDArray[np.int64]:
-        """Return the row at which each user starts."""
+        """Return the index of the first row of each user."""
         return np.flatnonzero(np.diff(self.user, prepend=-1))
 
 
 def whole_users(batches: Iterable[pa.RecordBatch]) -> Iterator[History]:
-    """Cut a sorted stream (columns user, item, [time], ...) into histories of whole users."""
+    """Yield histories of whole users from a sorted stream (columns user, item, [time], ...)."""
     held: list[pa.RecordBatch] = []
     for batch in batches:
         if batch.num_rows == 0:
@@ -65,7 +65,7 @@ def whole_users(batches: Iterable[pa.RecordBatch]) -> Iterator[History]:
 
 
 def history_of(batches: list[pa.RecordBatch]) -> History:
-    """Return the rows of these batches, which follow each other (columns user, item, [time], ...)."""
+    """Return consecutive batches (columns user, item, [time], ...) as one history."""
     rows = pa.concat_batches(batches) if len(batches) > 1 else batches[0]
     time = rows.column("time") if "time" in rows.schema.names else None
     if time is not None and pa.types.is_timestamp(time.type):
@@ -76,7 +76,7 @@ def history_of(batches: list[pa.RecordBatch]) -> History:
 
 
 def same_as_previous(*columns: NDArray[Any]) -> Mask:
-    """Return where a row equals the one before it in all these columns; False at the first."""
+    """Return the mask of rows equal to the row before in all these columns; the first row is False."""
     equal = np.ones(max(len(columns[0]) - 1, 0), bool)
     for column in columns:
         equal &= column[1:] == column[:-1]

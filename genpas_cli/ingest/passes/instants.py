@@ -1,4 +1,4 @@
-"""Instants that a user writes on the command line, in the unit of the log's times."""
+"""Parses instants and quantiles from the command line; instants are returned in the unit of the log's times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genpas_cli.runtime.time_units import UnitCounts, units_a_second
 
 
 def as_number(text: str) -> int | float | None:
-    """Return the finite number that a text is, None if it is none."""
+    """Return the finite number that a text represents, else None."""
     try:
         return int(text)
     except ValueError:
@@ -27,7 +27,7 @@ def as_number(text: str) -> int | float | None:
 
 
 def as_quantile(text: str) -> Fraction | None:
-    """Return the share between 0 and 1, both excluded, that a text is, exactly as written; None if it is none."""
+    """Return the exact number strictly between 0 and 1 that a text represents, else None."""
     try:
         share = Fraction(Decimal(text))
     except (ArithmeticError, ValueError):
@@ -36,23 +36,23 @@ def as_quantile(text: str) -> Fraction | None:
 
 
 def parse_instant(con: duckdb.DuckDBPyConnection, text: str, time_type: str, counts: UnitCounts | None) -> int | float:
-    """Return the instant that a number, a date or an ISO 8601 time means.
+    """Return the instant that a number, a date or an ISO 8601 time means, in the unit of the log's times.
 
     Args:
         con: any connection whose time zone is UTC.
-        text: as the user wrote it.
+        text: the instant as written by the user.
         time_type: SQL type of the time column.
-        counts: of the log's times, if these are plain numbers; their unit follows from it.
+        counts: unit counts of the log's times if they are plain numbers, which tell their unit.
 
     Raises:
-        UsageError: neither a number in the unit of the times nor a date.
+        UsageError: `text` is neither a number in the unit of the times nor a date.
     """
     number, is_plain = as_number(text), time_type in ("BIGINT", "DOUBLE")
     if is_plain and number is not None:
         return int(number) if time_type == "BIGINT" and number == int(number) else number
     query, values = "trim(?)::timestamptz", [text]
     if number is not None:
-        # Of a log whose integers are dates: written as the log has them, 20240131.
+        # The times of the log are timestamps, perhaps made of integer dates: accept 20240131 as in the log.
         query, values = "strptime(?, ?)", [text.strip(), calendar_format([text]) or "none"]
     try:
         micros = con.execute(f"select epoch_us({query})", values).fetchall()[0][0]

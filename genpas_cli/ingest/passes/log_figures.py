@@ -1,4 +1,4 @@
-"""What `ingest` counts of a log while its rows pass: lengths, splits, ties, times."""
+"""Figures that `ingest` computes while rows pass through: lengths, splits, ties, times."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ _TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS"
 
 @dataclass(frozen=True)
 class RowFigures:
-    """Counts of some rows, of whole users."""
+    """Counts of the rows of some whole users."""
 
     rows: int
     targets: NDArray[np.int64]
-    """Rows by the code of their split."""
+    """Number of rows per split code (4,)."""
     parts: NDArray[np.int64]
-    """Likewise, before any was marked UNUSED."""
+    """Number of rows per split code (4,), before any row was marked UNUSED."""
     ties: TieCounts
     times: tuple[Any, Any]
-    """First and last one, in the unit of the column; infinite without."""
+    """First and last time in the unit of the column; (inf, -inf) without times."""
 
     @classmethod
     def of(cls, history: History, codes: NDArray[np.uint8], targets: NDArray[np.uint8]) -> RowFigures:
-        """Count rows, given their splits before and after any is marked UNUSED."""
+        """Count rows, given their splits before (`codes`) and after (`targets`) some are marked UNUSED."""
         times = (
             (math.inf, -math.inf) if history.time is None else (history.time.min().item(), history.time.max().item())
         )
@@ -45,7 +45,7 @@ class RowFigures:
 
     @classmethod
     def total(cls, each: Sequence[RowFigures]) -> RowFigures:
-        """Return the counts of all."""
+        """Return the sum of the counts."""
         none = np.zeros(4, np.int64)
         targets, parts = sum((one.targets for one in each), none), sum((one.parts for one in each), none)
         first, last = zip(*(one.times for one in each), strict=True) if each else ((math.inf,), (-math.inf,))
@@ -54,7 +54,7 @@ class RowFigures:
 
 
 def user_lengths(history: History, codes: NDArray[np.uint8]) -> tuple[NDArray[np.int32], ...]:
-    """Return of each user the rows, those of train and those of validation."""
+    """Return the numbers of all, training and validation rows per user, int32 (users,) each."""
     starts = history.starts()
     train, validation = (np.add.reduceat(codes == code, starts, dtype=np.int32) for code in (TRAIN, VALIDATION))
     return np.diff(np.append(starts, len(history))).astype(np.int32), train, validation
@@ -62,48 +62,42 @@ def user_lengths(history: History, codes: NDArray[np.uint8]) -> tuple[NDArray[np
 
 @dataclass(frozen=True)
 class LogFigures:
-    """Figures of a log."""
+    """Figures of a whole log."""
 
     time_type: str | None
-    """SQL type of its times; None without."""
+    """SQL type of the times; None without times."""
     by_user: NDArray[np.int32]
-    """Rows, those of train and those of validation (3, users), by final number less 1; 0 for a user without any."""
+    """Numbers of all, training and validation rows per user, (3, users), by final user number less 1."""
     rows: RowFigures
 
     def lengths(self) -> pa.Table:
-        """Return (num, length, train_length, validation_length) of each user, int32."""
+        """Return a table of num, length, train_length, validation_length (int32), one row per user."""
         names = ("length", "train_length", "validation_length")
         numbers = np.arange(1, self.by_user.shape[1] + 1, dtype=np.int32)
         return pa.table({"num": numbers, **dict(zip(names, self.by_user, strict=True))})
 
     def split_counts(self) -> dict[str, int]:
-        """Return interactions in train, targets in validation and test, and users without anything held out."""
+        """Return the counts of training interactions, validation and test targets, and users with training only."""
         train, validation, test = (int(self.rows.targets[code]) for code in (TRAIN, VALIDATION, TEST))
         alone = int(((self.by_user[0] == self.by_user[1]) & (self.by_user[0] > 0)).sum())
         return {"train": train, "validation": validation, "test": test, "users_in_train_only": alone}
 
     def check_split(self, split: str, bounds: Sequence[Any], possible: Callable[[], str | None]) -> None:
-        """Raise DataError if a split by time leaves one of the three parts empty.
-
-        Args:
-            split: as given.
-            bounds: first times of validation and of test.
-            possible: gives a split that would leave none empty; None if the log has too few different times.
-        """
+        """Raise DataError if a split by time leaves a part empty; `bounds`: first times of validation and of test."""
         if self.time_type is not None:
             check_parts(split, self.rows.parts, [*bounds, *self.rows.times], self.time_type, possible)
 
     def nothing_held_out(self) -> bool:
-        """Tell whether all interactions are for training."""
+        """Tell whether all interactions are in the training part."""
         return self.rows.rows == int(self.rows.parts[TRAIN])
 
     def time_range(self) -> list[Any] | None:
-        """Return first and last time as JSON holds them: numbers, or ISO 8601 in UTC."""
+        """Return the first and last time as JSON values, see `iso_time`; None without times."""
         return None if self.time_type is None else [iso_time(end, self.time_type) for end in self.rows.times]
 
 
 def iso_time(time: Any, time_type: str) -> Any:
-    """Return a time as JSON holds it: a number; of timestamps ISO 8601 in UTC, without a fraction of zeros."""
+    """Return a time as a JSON value: timestamps as ISO 8601 in UTC without trailing zeros, other times as they are."""
     if (unit := _TIME_UNITS.get(time_type)) is None:
         return time
     whole, _, fraction = str(np.datetime64(int(time), unit)).partition(".")
@@ -111,15 +105,12 @@ def iso_time(time: Any, time_type: str) -> Any:
 
 
 def split_at(bounds: Sequence[Any], time_type: str) -> str:
-    """Return the split by time with these first times of validation and of test, as `--split` takes it."""
+    """Return the value of `--split` with these first times of validation and of test."""
     return f"time:{','.join(str(iso_time(time, time_type)) for time in bounds)}"
 
 
 def possible_split(con: duckdb.DuckDBPyConnection, time_type: str | None) -> str | None:
-    """Return a split by time of `store.interactions` that leaves no part empty; None if there is none.
-
-    Only asked for where the one that was given does leave one empty.
-    """
+    """Return a split by time of `store.interactions` that leaves no part empty; None if there is none."""
     distinct = "(select distinct time from store.interactions)"
     times = con.sql(f"select count(*) from {distinct}").fetchall()[0][0]
     if (places := border_places(times)) is None:
@@ -139,10 +130,10 @@ def check_parts(
 
     Args:
         split: as given.
-        counts: rows of each part, by their code.
-        ends: first times of validation and of test, then first and last time of all.
-        time_type: of the times.
-        possible: gives a split that would leave none empty; None if the log has too few different times.
+        counts: number of rows per split code.
+        ends: first times of validation and of test, then first and last time of the log.
+        time_type: SQL type of the times.
+        possible: returns a split that leaves no part empty; None if the log has too few different times.
     """
     train, validation, test = (int(counts[code]) for code in (TRAIN, VALIDATION, TEST))
     held_out = validation + test

@@ -1,6 +1,6 @@
-"""The passes that `ingest` makes over the sorted rows: repeats, k-core, sessions, then split and numbers.
+"""The passes of `ingest` over the sorted rows: repeats, k-core, sessions, then split and numbering.
 
-Each takes the rows and returns those that are left and what it has counted: a count is there once its pass has ended.
+Each pass takes the rows and returns the remaining ones and its counts.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ from genpas_cli.store import writing
 
 @dataclass(frozen=True)
 class Cleaned:
-    """The rows before the last pass, which holds out by a rule and stores them."""
+    """The rows for the last pass, which splits them by a rule and stores them."""
 
     log: SortedLog
     rule: SplitRule
     steps: tuple[FunnelStep, ...]
-    """What was dropped. Repeats are not among them where the last pass leaves them out."""
+    """Rows dropped so far; without repeats if the last pass will drop them."""
 
 
 @dataclass(frozen=True)
 class LogPasses:
-    """All passes over one log: `clean` runs those that need the rows more than once, `write` the last one."""
+    """All passes over one log: `clean` runs those before the last one, `write` the last one."""
 
     database: Database
     options: PassOptions
     staged: Staged
     known_users: pa.Table | None
-    """Numbers of an earlier run, for the ids of sessions."""
+    """User numbers of an earlier run, matched with the ids of sessions."""
     progress: Progress
     joined: Joined | None
-    """A store and the new log, where that is appended."""
+    """Merger of the rows with those of a store, for `--append`; else None."""
 
     @property
     def _has_time(self) -> bool:
@@ -74,12 +74,12 @@ class LogPasses:
 
     @property
     def _columns(self) -> list[str]:
-        """Columns of the staged rows, beside user and item."""
+        """Columns of the staged rows other than user and item."""
         columns = (["time"] if self._has_time else []) + (["row_hash"] if self.options.dedup == "exact" else [])
         return columns + [f"keep_{i}" for i in range(len(self.staged.kept))]
 
     def _sorted(self) -> SortedLog:
-        """Return the staged rows in order; each query sorts the rows of a run of users."""
+        """Return the staged rows in order; each of the queries sorts the rows of one run of users."""
         log = SortedLog(self.database, (), "rows", self.options.dedup, self.joined)
         rows, largest = self.database.con.sql("select count(*), max(rowid) from stage.rows").fetchall()[0]
         users, parts = log.count("users"), sorts(rows, len(self.staged.kept), self.database.free())
@@ -98,7 +98,7 @@ class LogPasses:
         """Run the passes that come before the last one.
 
         Args:
-            rows: how many rows are left so far, those of a store that the log is appended to included.
+            rows: rows left so far, including those of a store that the log is appended to.
         """
         options, steps = self.options, list[FunnelStep]()
         kind, bounds = parse_split(options.split)
@@ -122,7 +122,7 @@ class LogPasses:
         return Cleaned(log, rule, tuple(steps))
 
     def _cut_sessions(self, log: SortedLog) -> SortedLog:
-        """Replace users by sessions: rows carry a running session, `stage.users` the ids `user/1`, `user/2`, ..."""
+        """Make each session a user: `stage.users` then has the ids `user/1`, `user/2`, ..."""
         con, schema = self.database.con, log.schema()
         units = units_a_second(str(self.staged.time_type), self._unit_counts(log))
         gap, parts, counted = parse_gap(str(self.options.session_gap)) * units, [], 0
@@ -156,7 +156,7 @@ class LogPasses:
         return count_units(self.database.con, "time", f"stage.{log.table}")
 
     def _time_bounds(self, log: SortedLog, bounds: tuple[str, str]) -> tuple[Any, Any]:
-        """Return the first times of validation and test: instants as given, quantiles looked up."""
+        """Return the first times of validation and test, parsed from instants or computed from quantiles."""
         levels = [as_quantile(bound) for bound in bounds]
         if all(level is not None for level in levels):
             low, high = self._quantiles(log, [level for level in levels if level is not None])
@@ -168,14 +168,14 @@ class LogPasses:
         return low, high
 
     def _quantiles(self, log: SortedLog, levels: list[Fraction]) -> list[Any]:
-        """Return for each q the earliest time such that at least q of the interactions lie before it.
+        """Return for each level q the earliest time before which at least a share q of the interactions lies.
 
-        That is the first time after the n-th smallest one, where n is q of their number, rounded up; where there is
-        none, a time after all of them.
+        This is the smallest time greater than the n-th smallest one, n = ceil(q · rows); if there is none, a time
+        after all of them.
         """
         con, times = self.database.con, self._times(log)
         rows = con.sql(f"select count(*) from {times}").fetchall()[0][0]
-        # The middle of the n-th step, so that rounding cannot reach another one.
+        # The middle of the n-th step of the distribution, so that rounding cannot select another step.
         steps = [(math.ceil(level * rows) - 0.5) / rows for level in levels]
         reached = con.sql(f"select quantile_disc(time, {steps}) from {times}").fetchall()[0][0]
         after = ", ".join(f"(select min(time) from {times} where time > $1[{n}])" for n in range(1, len(levels) + 1))
@@ -184,7 +184,7 @@ class LogPasses:
         return [time_after(last) if bound is None else bound for bound in bounds[:-1]]
 
     def _times(self, log: SortedLog) -> str:
-        """Return a relation whose column `time` has the times that are left, as numbers."""
+        """Return a relation whose column `time` has the remaining times as numbers."""
         if log.users is None and log.items is None:
             number = {"TIMESTAMP": "epoch_us(time)", "TIMESTAMP_NS": "epoch_ns(time)"}.get(str(self.staged.time_type))
             return f"(select {number or 'time'} as time from stage.{log.table})"
@@ -202,9 +202,9 @@ class LogPasses:
 
         Args:
             cleaned: the rows.
-            users: final numbers by those that the rows carry; likewise the items.
-            items: see `users`.
-            total: how many rows there are, repeats included.
+            users: maps the user numbers of the rows to final ones.
+            items: maps the item numbers of the rows to final ones.
+            total: number of rows, repeats included, for the progress.
         """
         time, kept = ["time"] if self._has_time else [], [f"keep_{i}" for i in range(len(self.staged.kept))]
         staged, lengths, counted = cleaned.log.schema(), np.zeros((3, users.count), np.int32), list[RowFigures]()
@@ -237,7 +237,7 @@ class LogPasses:
         tied = np.flatnonzero(same_as_previous(history.user, history.time))
         if len(tied):
             user = int(history.user[tied[0]])
-            if self.joined is not None:  # the store has no ties, so that the user has a row in the new log
+            if self.joined is not None:  # the store has no ties, so the user has a row in the new log
                 user = int(np.flatnonzero(self.joined.numbers[0].by_provisional == user + 1)[0])
             name = self.database.cursor().sql(f"select id from stage.users where rowid = {user}").fetchall()[0][0]
             raise DataError(
@@ -247,5 +247,5 @@ class LogPasses:
 
 
 def repeats(options: PassOptions, before: int, after: int) -> Sequence[FunnelStep]:
-    """Return the step of the funnel for a pass that has left out repeats; none where it was not to."""
+    """Return the funnel step of a pass that dropped repeats; empty if `--dedup` is none."""
     return [] if options.dedup == "none" else [FunnelStep("repeats", before - after, after)]

@@ -1,4 +1,4 @@
-"""Two sorted streams of histories into one: what a store has, and what is appended to it; neither is sorted again."""
+"""Merges two sorted streams of histories, a store's and a new log's, without sorting either again."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from genpas_cli.sampling.kernels import Ints
 
 
 def merged(old: Iterator[History], new: Iterator[History]) -> Iterator[History]:
-    """Yield the rows of both in the order of (user, time), a user's old rows before new ones of the same time.
+    """Yield the rows of both in the order of (user, time); of rows with the same user and time, old ones come first.
 
     Args:
-        old: whole users, ascending.
-        new: likewise; its columns are the same.
+        old: histories of whole users, ascending.
+        new: histories of whole users, ascending, with the same columns.
     """
     waiting = next(new, None)
     for history in old:
@@ -37,20 +37,20 @@ def _merge(old: History, new: History) -> History:
 
 
 def _order(old: History, new: History) -> Ints:
-    """Return the order of the rows of `old` followed by those of `new`; only users that have new rows are looked at."""
+    """Return the indices that sort the concatenated rows of `old` and `new`; only users with new rows are sorted."""
     user = np.concatenate((old.user, new.user)).astype(np.int64)
     time = None if old.time is None or new.time is None else np.concatenate((old.time, new.time))
     both, place = np.unique(user, return_inverse=True)
     has_new = np.zeros(len(both), bool)
     has_new[place[len(old) :]] = True
     mixed = np.flatnonzero(has_new[place])
-    # lexsort is stable: of equal times the old row comes first, then the order of either stream.
+    # lexsort is stable: of equal times the old rows come first, each stream in its own order.
     by = (place[mixed],) if time is None else (time[mixed], place[mixed])
     mixed = mixed[np.lexsort(by)]
     order = np.empty(len(user), np.int64)
     starts = np.concatenate(([0], np.cumsum(np.bincount(place))))
     for rows in (np.flatnonzero(~has_new[place]), mixed):
-        # Both are in the order of users already, so a row's place is that of its user plus its number within it.
+        # Both are in the order of users, so a row's index is the start of its user plus its number within the user.
         begins = np.searchsorted(place[rows], place[rows], side="left")
         order[starts[place[rows]] + np.arange(len(rows)) - begins] = rows
     return order

@@ -1,8 +1,8 @@
 """Dense numbers for users and items that do not depend on the order of files or rows.
 
-Items are numbered by the byte order of their ids, users by the order of the MD5 of theirs, so that any run of
-consecutive users is a fair sample of all. Numbers of an earlier run are kept, new ids come after them. During cleaning
-rows carry provisional numbers (0-based, in the same order); what survives is numbered from 1 at the end.
+Items are numbered in the byte order of their ids, users in the order of the MD5 of theirs, so that any run of
+consecutive users is a random sample. Numbers of an earlier run are kept, and new ids come after them. During cleaning
+rows carry provisional numbers (0-based, in the same order); the remaining ids are numbered from 1 at the end.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _ORDER = {"item": "ids.id", "user": "md5(ids.id), ids.id"}
 
 
 def create_numbers(con: duckdb.DuckDBPyConnection, kind: Kind, ids: str, known: pa.Table | None) -> int:
-    """Create `stage.users` or `stage.items` (key, id, number in an earlier run); their rowid is the provisional number.
+    """Create `stage.users` or `stage.items` (key, id, known); rowid is the provisional number, known the earlier one.
 
     Args:
         con: connection with the stage.
-        kind: which ids.
-        ids: query of the distinct ones: key (what rows carry) and id (its text).
+        kind: users or items.
+        ids: query of the distinct ids: key (value in the rows) and id (its text).
         known: numbers of an earlier run (columns num, id).
 
     Returns:
-        How many there are.
+        The number of ids.
     """
     if known is None:
         known = pa.table({"num": pa.array([], pa.int32()), "id": pa.array([], pa.string())})
@@ -50,12 +50,12 @@ def create_numbers(con: duckdb.DuckDBPyConnection, kind: Kind, ids: str, known: 
 
 
 def staged_ids(kind: Kind) -> str:
-    """Return the query of the ids that stand in the log; only the distinct ones are turned into text."""
+    """Return the query of the ids of the staged rows; only distinct ones are cast to text."""
     return f"select {kind}_id as key, {kind}_id::varchar as id from (select distinct {kind}_id from stage.rows)"
 
 
 def drop_unknown(con: duckdb.DuckDBPyConnection, known: pa.Table) -> int:
-    """Delete the staged rows whose item the reused numbers lack; return how many."""
+    """Delete the staged rows whose item is not among the known ones, and return their number."""
     con.register("known_ids", known)
     query = f"select key from ({staged_ids('item')}) where id not in (select id from known_ids)"
     dropped = con.execute(f"delete from stage.rows where item_id in ({query})").fetchall()[0][0]
@@ -67,7 +67,7 @@ def read_known(path: str, kind: Kind) -> pa.Table:
     """Return the numbers of an earlier run (columns num int32, id string) from its Parquet file or store.
 
     Raises:
-        DataError: no such file, or it does not hold the numbers 1..n each once.
+        DataError: the file does not exist, or does not have each of the numbers 1..n once, with distinct ids.
     """
     file = Path(path)
     tip = f"Give {kind}s.parquet of a pairs directory, or a store."
@@ -101,18 +101,18 @@ def _read_numbers(file: Path, kind: Kind, names: list[str]) -> Any:
 
 @dataclass(frozen=True)
 class Numbers:
-    """Final numbers of the ids of one kind."""
+    """Final numbers of users or items."""
 
     by_provisional: NDArray[np.int32]
-    """Final number (from 1) by provisional number; 0 where nothing of it is left."""
+    """Final number, from 1, by provisional number; 0 for an id without remaining rows."""
     count: int
-    """Numbers given, those of an earlier run included."""
+    """Number of final numbers, including those of an earlier run."""
 
 
 def final_numbers(
     con: duckdb.DuckDBPyConnection, kind: Kind, alive: NDArray[np.bool_] | None, known: pa.Table | None
 ) -> Numbers:
-    """Number what is left: known ids as before, the others after them in provisional order."""
+    """Number the remaining ids: known ids keep their numbers, the others come after them in provisional order."""
     if known is None:
         alive = (
             np.ones(int(con.sql(f"select count(*) from stage.{kind}s").fetchall()[0][0]), bool)
@@ -128,7 +128,7 @@ def final_numbers(
 
 
 def vocabulary_query(con: duckdb.DuckDBPyConnection, kind: Kind, numbers: Numbers, known: pa.Table | None) -> str:
-    """Register the final numbers and return a query of (num, id), those of an earlier run included, by num."""
+    """Register the final numbers and return a query of (num, id), including those of an earlier run, by num."""
     rows = np.flatnonzero(numbers.by_provisional).astype(np.int32)
     con.register(f"{kind}_numbers", pa.table({"num": numbers.by_provisional[rows], "row": rows}))
     query = f"select n.num, s.id from {kind}_numbers n join stage.{kind}s s on s.rowid = n.row"
@@ -139,7 +139,7 @@ def vocabulary_query(con: duckdb.DuckDBPyConnection, kind: Kind, numbers: Number
 
 
 def check_unknown(con: duckdb.DuckDBPyConnection, known: pa.Table, path: str) -> None:
-    """Raise DataError if the log has items that the reused numbers lack."""
+    """Raise DataError if the log has items that are not among the known ones."""
     con.register("known_ids", known)
     query = f"select id from ({staged_ids('item')}) where id not in (select id from known_ids) order by id"
     rows = con.sql(query).fetchall()

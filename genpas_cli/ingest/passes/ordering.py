@@ -14,14 +14,13 @@ def sorted_rows(ties: Ties, columns: list[str], users: range, *, has_time: bool,
     """Return the query of the staged rows of a run of users in order.
 
     Args:
-        ties: what decides between equal times.
-        columns: of `stage.rows`, beside the provisional user and item.
-        users: provisional numbers.
+        ties: the rule for rows with equal times; rows that it leaves tied come in the order of the log (`rowid`).
+        columns: columns of `stage.rows` to select besides the provisional user and item.
+        users: provisional user numbers.
         has_time: whether rows have times.
-        largest_row: the last `rowid` of the stage. Rows come in this order, that of the log, under the tie rule `file`,
-            and at last under the others.
+        largest_row: the last `rowid` of the stage.
     """
-    # A sort key of up to 24 bytes takes DuckDB two thirds of the time and memory of a longer one.
+    # DuckDB sorts by a key of up to 24 bytes in two thirds of the time and memory of a longer one.
     row = "r.rowid::uinteger" if largest_row < _FOUR_BYTES else "r.rowid"
     names = "".join(f", r.{name}" for name in columns)
     return (

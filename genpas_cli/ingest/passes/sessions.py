@@ -1,4 +1,4 @@
-"""Cutting histories into sessions where they pause."""
+"""Splits histories into sessions at pauses longer than a gap."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _SECONDS = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 def parse_gap(text: str) -> float:
-    """Return the seconds that `30m`, `1.5h` or `45s` mean.
+    """Parse a duration such as `30m`, `1.5h` or `45s` into seconds.
 
     Raises:
-        UsageError: not a positive duration.
+        UsageError: `text` is not a positive duration.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|[smhdw])\s*", text)
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
@@ -27,7 +27,7 @@ def parse_gap(text: str) -> float:
 
 
 def session_numbers(history: History, gap: float) -> NDArray[np.int64]:
-    """Return each row's session within its user, from 1; `gap` in the unit of the time column."""
+    """Return each row's session number within its user, int64 from 1; `gap` is in the unit of the time column."""
     assert history.time is not None
     first = np.diff(history.user, prepend=-1) != 0
     opens = first.copy()

@@ -1,4 +1,4 @@
-"""The rows of a log in order, which every pass takes and gives back."""
+"""The sorted rows of a log, the input and output of every pass."""
 
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ _BATCH_ROWS = 1 << 18
 
 @dataclass(frozen=True)
 class SortedLog:
-    """Rows in order, and what is to be left out of them. They can be gone through again and again.
+    """Sorted rows with filters, which can be iterated several times.
 
-    They stream from sorted queries as long as one pass is enough; else they are kept sorted, in a table that spills.
+    Rows stream from sorting queries if one pass is enough; else `kept_sorted` stores them in a table that may spill.
     """
 
     database: Database
     queries: tuple[str, ...]
-    """Each gives the rows of a run of users, one run after the other."""
+    """One sorting query per run of consecutive users, in order."""
     table: str
-    """The table of the stage whose rows these are."""
+    """Table of the stage that has these rows."""
     dedup: Dedup = "none"
-    """Repeats to leave out; none once they have been."""
+    """Repeats that iteration drops; `none` after they have been dropped."""
     joined: Joined | None = None
-    """Puts the rows among those of a store that the log is appended to."""
+    """Merges the rows into those of a store that the log is appended to."""
     users: Mask | None = None
-    """Which provisional users are left; None for all. Likewise the items."""
+    """Mask of the remaining provisional users; None for all."""
     items: Mask | None = None
+    """Mask of the remaining provisional items; None for all."""
 
     def parts(self) -> Iterator[Iterator[History]]:
-        """Yield the rows that are left of each query, in order; of all together where they are joined with others."""
+        """Yield the remaining rows of each query, in order; one part for all if they are merged into a store's."""
         streams = (whole_users(self.database.read(query, _BATCH_ROWS)) for query in self.queries)
         if self.joined is not None:
             yield self._left(self.joined(chain.from_iterable(streams)))
@@ -47,7 +48,7 @@ class SortedLog:
             yield from map(self._left, streams)
 
     def histories(self) -> Iterator[History]:
-        """Yield all rows that are left, in order."""
+        """Yield all remaining rows, in order."""
         return chain.from_iterable(self.parts())
 
     def _left(self, rows: Iterator[History]) -> Iterator[History]:
@@ -65,11 +66,11 @@ class SortedLog:
         return self.database.cursor().sql(f"select * from ({self.queries[0]}) limit 0").to_arrow_table().schema
 
     def count(self, table: str) -> int:
-        """Return how many rows a table of the stage has."""
+        """Return the number of rows of a table of the stage."""
         return int(self.database.con.sql(f"select count(*) from stage.{table}").fetchall()[0][0])
 
     def kept_sorted(self) -> tuple[Self, int]:
-        """Return the rows as a table that keeps their order, without repeats, and how many there are."""
+        """Store the rows, without repeats, in the sorted table `stage.sorted`; return them and their number."""
         parts = ((history.rows for history in part) for part in self.parts())
         self.database.create("stage.sorted", "select * from feed", self.schema(), parts)
         self.database.con.execute("drop table stage.rows")
@@ -77,7 +78,7 @@ class SortedLog:
         return replace(self, queries=queries, table="sorted", dedup="none", joined=None), self.count("sorted")
 
     def core(self, min_user: int, min_item: int) -> tuple[Self, int]:
-        """Return the rows of the k-core, and how many there are."""
+        """Return the rows of the k-core, and their number."""
         users, items, rows = k_core(
             self.histories, users=self.count("users"), items=self.count("items"), min_user=min_user, min_item=min_item
         )

@@ -1,4 +1,4 @@
-"""Which interactions are held out, and whether chance decided it: splits and ties."""
+"""Splits: which interactions are held out, and how often timestamp ties make that choice arbitrary."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TRAIN, VALIDATION, TEST, UNUSED = range(4)
 """Codes of the split column."""
 
 _LEAVE_ONE_OUT_LENGTH = 3
-"""Fewest interactions of a user for one in each split."""
+"""Minimum interactions of a user for one in each split."""
 
 
 @dataclass(frozen=True)
 class SplitRule:
-    """A split, ready to apply."""
+    """A parsed split."""
 
     kind: str
     """`leave-one-out`, `time` or `none`."""
@@ -32,10 +32,10 @@ class SplitRule:
 
 
 def parse_split(text: str) -> tuple[str, tuple[str, str] | None]:
-    """Return the kind of a split, and the two bounds of `time:VALID,TEST` as written.
+    """Return the kind of a split, and the two bounds of `time:VALID,TEST` as written, else None.
 
     Raises:
-        UsageError: no such split.
+        UsageError: `text` is not a split.
     """
     if text in ("leave-one-out", "none"):
         return text, None
@@ -50,7 +50,7 @@ def parse_split(text: str) -> tuple[str, tuple[str, str] | None]:
 
 
 def split_codes(history: History, rule: SplitRule) -> NDArray[np.uint8]:
-    """Return the split of each row, uint8 codes; in a user's order the codes never decrease but for UNUSED."""
+    """Return the split code of each row, uint8; within a user, codes never decrease."""
     codes = np.full(len(history), TRAIN, np.uint8)
     if rule.kind == "leave-one-out":
         starts = history.starts()
@@ -66,10 +66,10 @@ def split_codes(history: History, rule: SplitRule) -> NDArray[np.uint8]:
 
 
 def drop_unevaluated(history: History, codes: NDArray[np.uint8], evaluated: Evaluated) -> NDArray[np.uint8]:
-    """Return the codes with held-out interactions that are no targets marked UNUSED.
+    """Return the codes, with held-out interactions that are not targets marked UNUSED.
 
-    One that a user begins with is marked only where another of its split is the target: it is held out for want of a
-    training interaction before it, whatever is evaluated.
+    A user's very first interaction has no input: with `first`, the next one of its split is the target instead. It
+    keeps its code if its split has no other interaction.
     """
     if evaluated == "all":
         return codes
@@ -77,7 +77,6 @@ def drop_unevaluated(history: History, codes: NDArray[np.uint8], evaluated: Eval
     followed = np.append(repeat[1:], np.zeros(min(len(codes), 1), bool))
     extra = followed
     if evaluated == "first":
-        # What a user begins with has no input, and gives way to the next of its split.
         begins = ~same_as_previous(history.user) & followed
         extra = begins | (repeat & ~np.append(np.zeros(min(len(codes), 1), bool), begins[:-1]))
     return np.where(extra & (codes != TRAIN), UNUSED, codes).astype(np.uint8)
@@ -85,20 +84,22 @@ def drop_unevaluated(history: History, codes: NDArray[np.uint8], evaluated: Eval
 
 @dataclass
 class TieCounts:
-    """Counts of events whose place in their user's order the times do not decide."""
+    """Counts of timestamp ties, overall and at the boundaries of the split."""
 
     events: int = 0
     tied_events: int = 0
+    """Events that share user and time with another."""
     users: int = 0
-    """Users with something held out."""
+    """Users with held-out events."""
     test: int = 0
     """Of these, users whose first test event has the time of the event before it."""
     validation: int = 0
-    """Likewise for the first validation event."""
+    """Of these, users whose first validation event has the time of the event before it."""
     either: int = 0
+    """Users counted in `test` or `validation`."""
 
     def add(self, history: History, codes: NDArray[np.uint8]) -> None:
-        """Count the rows of some whole users, given their splits before any is marked UNUSED."""
+        """Add the rows of some whole users, given their splits before any is marked UNUSED."""
         self.events += len(history)
         starts = history.starts()
         held_out = np.maximum.reduceat(codes, starts) > TRAIN
@@ -109,7 +110,6 @@ class TieCounts:
         self.tied_events += int((same | np.append(same[1:], np.zeros(min(len(same), 1), bool))).sum())
         step = same & (np.diff(codes, prepend=codes[:1]) != 0)
         test = np.logical_or.reduceat(step & (codes == TEST), starts)
-        # The boundary between train and validation; a user without validation has none.
         validation = np.logical_or.reduceat(step & (codes == VALIDATION), starts)
         self.test += int(test.sum())
         self.validation += int(validation.sum())
@@ -124,11 +124,11 @@ class TieCounts:
 
     @classmethod
     def total(cls, each: Sequence[TieCounts]) -> TieCounts:
-        """Return the counts of all."""
+        """Return the sum of the counts."""
         return cls(*(sum(getattr(one, field.name) for one in each) for field in fields(cls)))
 
     def shares(self) -> dict[str, float]:
-        """Return `tied_events` as a share of events, the others of users with something held out; all 0..1."""
+        """Return `tied_events` as a share of events, the others as shares of users with held-out events; 0..1."""
         users = max(self.users, 1)
         return {
             "tied_events": self.tied_events / max(self.events, 1),

@@ -1,1 +1,1 @@
-"""From files to one table with a row for each interaction; what cannot be used goes to the rejects."""
+"""Loads files into one table with a row per interaction; bad rows go to the rejects."""

@@ -1,8 +1,8 @@
-"""What a condition of a user may hold, so that it stays bounded in memory and time whatever its text.
+"""The SQL that a user's condition may contain, restricted so that memory and time are bounded.
 
-Nothing is evaluated or bound before the syntax tree has been checked: DuckDB computes constant arguments while it
-binds. A tree may hold the functions listed here alone. Each of them reads its arguments and nothing else, and the size
-of its result is bounded by theirs; by these bounds the bytes that a row can take are known before any row is read.
+Nothing is bound or evaluated before the syntax tree has been checked, because DuckDB computes constant arguments while
+binding. Only the functions listed here are allowed. Each depends on its arguments only and has a result whose size is
+bounded by theirs, so that the bytes per row are bounded before any row is read.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Node = dict[str, Any]
 MOST_CHARACTERS = 100_000
 MOST_LEVELS = 100
 _CONSTANT_BYTES = 1 << 20
-"""Bytes of a value that is computed once and for all."""
+"""Maximum bytes of a constant value."""
 _PATTERN_COST = 1000
-"""Characters of all regular expressions, repeats counted: what a character of a value may cost to match."""
+"""Maximum characters of all regular expressions with repeats expanded: a bound of the cost per matched character."""
 _PADDED = 1000
 _FIXED = 16
 _AS_TEXT = 64
@@ -33,7 +33,7 @@ _OPERATORS = frozenset({
     "OPERATOR_IS_NULL", "OPERATOR_NOT", "OPERATOR_TRY", "STRUCT_EXTRACT",
 })  # fmt: skip
 _WITH_VALUES = frozenset({"ARRAY_EXTRACT", "ARRAY_SLICE", "OPERATOR_COALESCE", "OPERATOR_TRY", "STRUCT_EXTRACT"})
-"""Those of them whose result is one of their arguments, or a part of it; that of others is true, false or NULL."""
+"""Operators whose result is an argument or a part of one; the result of the others is true, false or NULL."""
 _LITERALS = frozenset({"BOOLEAN", "INTEGER", "NULL_LITERAL", "NUMERIC", "STRING"})
 _TEXT_TYPES = frozenset({"BLOB", "BPCHAR", "BYTEA", "CHAR", "STRING", "TEXT", "VARBINARY", "VARCHAR"})
 _TYPES = _TEXT_TYPES | {
@@ -50,7 +50,7 @@ FIXED = frozenset({
     "bit_count", "cbrt", "ceil", "ceiling", "cos", "cot", "degrees", "divide", "even", "exp", "fdiv", "floor", "fmod",
     "gcd", "isfinite", "isinf", "isnan", "lcm", "ln", "log", "log10", "log2", "mod", "multiply", "pi", "pow", "power",
     "radians", "round", "round_even", "sign", "signbit", "sin", "sqrt", "subtract", "tan", "trunc", "xor", "|", "~",
-    # texts, to numbers and truth
+    # text to number or boolean
     "^@", "ascii", "bit_length", "char_length", "character_length", "contains", "ends_with", "hash", "ilike_escape",
     "instr", "length", "length_grapheme", "like_escape", "md5", "not_ilike_escape", "not_like_escape", "octet_length",
     "ord", "position", "prefix", "sha256", "starts_with", "strlen", "strpos", "suffix", "unicode", "!~~", "!~~*", "~~",
@@ -69,7 +69,7 @@ FIXED = frozenset({
     "len", "list_contains", "list_count", "list_has", "list_has_all", "list_has_any", "list_indexof", "list_position",
     "list_unique", "map_contains",
 })  # fmt: skip
-"""Functions whose result has a size of its own."""
+"""Functions whose result has a fixed maximum size."""
 
 SIZED = frozenset({
     "->", "->>", "array_distinct", "array_extract", "array_filter", "array_slice", "array_sort", "concat", "concat_ws",
@@ -84,11 +84,11 @@ SIZED = frozenset({
 """Functions whose result is about as large as their arguments together."""
 
 SPECIAL = frozenset({"chr", "lpad", "regexp_replace", "replace", "rpad", "strftime"})
-"""Functions whose result is bounded where one argument is a constant."""
+"""Functions whose result is bounded if one argument is a constant."""
 
 _FACTOR = {"lower": 2, "lcase": 2, "upper": 2, "ucase": 2, "nfc_normalize": 4, "strip_accents": 2,
            "string_split": 16, "str_split": 16, "split": 16, "string_to_array": 16, "split_part": 16}  # fmt: skip
-"""How much longer a result may be than the arguments: letters of another length, 16 bytes for each text of a list."""
+"""Maximum ratio of result to argument bytes: case mapping changes lengths, and each text of a list takes 16 bytes."""
 
 _REGULAR = frozenset({"regexp_matches", "regexp_full_match", "regexp_extract", "regexp_replace"})
 _JSON_PATHS = frozenset({"->", "->>", "json_extract", "json_extract_path", "json_extract_path_text",
@@ -99,7 +99,7 @@ _REPEAT = re.compile(r"(\)?)\{(\d+)(?:,(\d*))?\}")
 
 
 class Size(NamedTuple):
-    """A bound of bytes a row: `rows` times what the columns of the row take, and `fixed` more."""
+    """A bound of the bytes per row: `rows` times the bytes of the row's columns, plus `fixed`."""
 
     rows: int = 0
     fixed: int = 0
@@ -109,24 +109,24 @@ class Size(NamedTuple):
         return Size(self.rows + other.rows, self.fixed + other.fixed)
 
     def times(self, factor: int) -> Size:
-        """Return the bound of so much more."""
+        """Return the bound multiplied by a factor."""
         return Size(self.rows * factor, self.fixed * factor)
 
 
-class Refusal(Exception):  # noqa: N818  # becomes the error of the option that the text was given by
-    """Why an expression is refused: `the function repeat()`."""
+class Refusal(Exception):  # noqa: N818  # callers turn it into a UsageError of the option
+    """The reason for refusing an expression, such as `the function repeat()`."""
 
 
 def size_of(where: Node, columns: Sequence[str], *, nested: Sequence[str]) -> Size:
-    """Return a bound of the bytes that all steps of an expression hold at a time for one row.
+    """Return a bound of the bytes that all intermediate results of an expression take together for one row.
 
     Args:
-        where: its syntax tree, as `json_serialize_sql` gives it.
+        where: syntax tree of the expression, from `json_serialize_sql`.
         columns: names of the columns that it may use.
-        nested: those of them that are lists, structs or maps.
+        nested: those of `columns` that are lists, structs or maps.
 
     Raises:
-        Refusal: it holds what is not allowed, or what has no bound.
+        Refusal: the expression contains something not allowed or without a bound.
     """
     _check_depth(where)
     names = {name.lower() for name in columns}
@@ -136,7 +136,7 @@ def size_of(where: Node, columns: Sequence[str], *, nested: Sequence[str]) -> Si
 
 
 def children(node: Node) -> Iterator[Node]:
-    """Yield the expressions right below one."""
+    """Yield the direct subexpressions of an expression."""
     waiting: list[Any] = list(reversed(node.values()))
     while waiting:
         value = waiting.pop()
@@ -150,7 +150,7 @@ def children(node: Node) -> Iterator[Node]:
 
 
 def all_nodes(tree: Node) -> Iterator[Node]:
-    """Yield an expression and all below."""
+    """Yield an expression and all its subexpressions."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -168,14 +168,14 @@ def _check_depth(tree: Node) -> None:
 
 
 class _Sizes:
-    """Bounds of one expression."""
+    """Computes the bounds of one expression; `total` is the sum over all intermediate results."""
 
     def __init__(self, columns: set[str], nested: set[str], *, has_lists: bool) -> None:
         self.columns, self.nested, self.has_lists = columns, nested, has_lists
         self.total, self._patterns = Size(), 0
 
     def of(self, node: Node, parameters: frozenset[str]) -> Size:
-        """Return the bound of one node's result, after adding what it and those below hold to `total`."""
+        """Return the bound of a node's result, after adding the results of it and its descendants to `total`."""
         kind = node["class"]
         if kind not in _CLASSES:
             raise Refusal(f"a {kind.lower().replace('_', ' ')}")
@@ -198,7 +198,7 @@ class _Sizes:
 
     def _column(self, node: Node, parameters: frozenset[str]) -> Size:
         path = [name.lower() for name in node["column_names"]]
-        # `current_date` and `user` are written like columns, and are functions where there is no such column.
+        # `current_date` and `user` parse as columns, but are functions if no column has that name.
         if len(path) > MOST_LEVELS:
             raise Refusal(f"more than {MOST_LEVELS} levels of nesting")
         if path[0] not in self.columns | parameters:
@@ -225,7 +225,7 @@ class _Sizes:
         if name not in FIXED | SIZED | SPECIAL:
             raise Refusal(f"the function {name}()")
         arguments = [argument["expression"] for argument in node["arguments"]]
-        if node["schema"]:  # `item.lower()`, and `main.lower(item)`
+        if node["schema"]:  # `item.lower()` parses like `main.lower(item)`
             arguments.insert(0, {"class": "COLUMN_REF", "type": "COLUMN_REF", "column_names": [node["schema"]]})
         if node["catalog"] or node["distinct"] or node["filter"] or node["order_bys"]["orders"]:
             raise Refusal(f"{name}() with DISTINCT, FILTER, ORDER BY or a catalog")
@@ -249,7 +249,7 @@ class _Sizes:
         return Size()
 
     def _check_constants(self, name: str, arguments: Sequence[Node]) -> None:
-        """Check arguments whose values decide what a function costs."""
+        """Check constant arguments that determine the cost of a function."""
         if name in _REGULAR and len(arguments) > 1:
             self._patterns += _pattern_cost(_text(name, "pattern", arguments[1]))
             if self._patterns > _PATTERN_COST:
@@ -290,7 +290,7 @@ def _constant(node: Node) -> Size:
 
 
 def _text(name: str, what: str, node: Node) -> str:
-    """Return the value of an argument that must be a constant."""
+    """Return the text of an argument; raise Refusal if it is not a constant."""
     if node["class"] != "CONSTANT":
         raise Refusal(f"{name}() with a {what} that is no constant")
     text: str = node["literal"]["text"]
@@ -298,7 +298,7 @@ def _text(name: str, what: str, node: Node) -> str:
 
 
 def _pattern_cost(pattern: str) -> int:
-    """Return about how many steps a regular expression has, its counted repeats written out."""
+    """Return the approximate length of a regular expression with its counted repeats expanded."""
     added, product = 0, 1
     for of_group, least, most in _REPEAT.findall(pattern):
         count = int(most or least)

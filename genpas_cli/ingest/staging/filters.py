@@ -1,7 +1,7 @@
-"""`--where` and the types that text columns have in it.
+"""The filter of `--where`, and the types of text columns in it.
 
-The text of a condition is not trusted: `SQLExpression` keeps it one expression, and its syntax tree may hold only what
-computes a value from the row and from nothing else, in bounded memory and time (see `expressions`).
+The text of a condition is not trusted: `SQLExpression` ensures that it is one expression, and its syntax tree may only
+compute a value from the row's columns, in bounded memory and time (see `expressions`).
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.quoting import identifier, literal
 
 _ROWS_AT_ONCE = 2048
-"""Rows that DuckDB computes at a time on each thread."""
+"""Rows of a DuckDB vector, which each thread computes at a time."""
 _SHARE = 0.25
-"""Share of its memory that DuckDB may spend on the values of a condition: they are beyond what it counts."""
+"""Share of the memory limit for the values of a condition, which DuckDB does not count."""
 _ROW_BYTES = 64
 _NESTED = ("[", "STRUCT", "MAP", "UNION", "JSON", "VARIANT")
 OF_A_VALUE = (
     duckdb.BinderException, duckdb.ConversionException, duckdb.InvalidInputException, duckdb.NotImplementedException,
     duckdb.OutOfRangeException, duckdb.SyntaxException,
 )  # fmt: skip
-"""What DuckDB raises where a condition fails on some value."""
+"""DuckDB's errors for a condition that fails on some value."""
 _SHOWN = 200
 _TYPES = {
-    # Read back to the same text, a number has no leading zero, blank or sign that an id may have.
+    # Comparing with the text excludes leading zeros, blanks and signs, which matter in ids.
     "BIGINT": "CAST(try_cast({0} AS BIGINT) AS VARCHAR) = {0}",
     "DOUBLE": "isfinite(try_cast({0} AS DOUBLE)) AND "
     "regexp_full_match({0}, '[+-]?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?')",
@@ -46,26 +46,26 @@ class Condition:
 
     text: str
     columns: tuple[str, ...]
-    """The columns it refers to."""
+    """The columns that the condition refers to."""
     size: Size
-    """Bound of the bytes that DuckDB holds for a row while it evaluates the condition."""
+    """Bound of the bytes per row that DuckDB holds while it evaluates the condition."""
     option: str = "--where"
-    """What the user gave it by."""
+    """The option that the condition was given by."""
 
 
 def read_condition(
     con: duckdb.DuckDBPyConnection, text: str, columns: Sequence[Column], *, option: str = "--where"
 ) -> Condition:
-    """Check a condition and find out which columns it needs.
+    """Check a condition and find the columns it needs.
 
     Args:
-        con: a connection.
+        con: a DuckDB connection.
         text: the condition, as given.
-        columns: those of the log.
-        option: what the user gave it by.
+        columns: the columns of the log.
+        option: the option that the condition was given by.
 
     Raises:
-        UsageError: not one boolean expression over these columns.
+        UsageError: the text is not one allowed boolean expression over these columns.
     """
     try:
         tree = _parsed(con, text)
@@ -87,7 +87,7 @@ def read_condition(
 
 
 def _parsed(con: duckdb.DuckDBPyConnection, text: str) -> Node:
-    """Return the syntax tree of one expression; it is parsed, and neither bound nor evaluated."""
+    """Return the syntax tree of one expression, which is parsed but neither bound nor evaluated."""
     if len(text) > MOST_CHARACTERS:
         raise Refusal(f"{len(text):,} characters; at most {MOST_CHARACTERS:,} are allowed")
     try:
@@ -96,7 +96,7 @@ def _parsed(con: duckdb.DuckDBPyConnection, text: str) -> Node:
         raise Refusal("bytes that are not UTF-8") from error
     _check_brackets(text, content)
     duckdb.SQLExpression(text)
-    # The text is one expression by itself, so the bracket cannot be broken out of; the line end closes a comment.
+    # SQLExpression has accepted the text as one expression, so it cannot close the bracket; "\n" ends a comment.
     serialized = con.execute("SELECT json_serialize_sql($1)", [f"SELECT 1 WHERE ({text}\n)"]).fetchall()[0][0]
     try:
         found = json.loads(serialized)
@@ -109,7 +109,7 @@ def _parsed(con: duckdb.DuckDBPyConnection, text: str) -> Node:
 
 
 def _check_brackets(text: str, content: bytes) -> None:
-    """Refuse open brackets within open brackets: DuckDB's parser takes a gigabyte for 3,000 of them."""
+    """Raise Refusal for more than MOST_LEVELS nested brackets: DuckDB's parser takes a gigabyte for 3,000."""
     starts, depth = duckdb.tokenize(text), 0
     for (start, kind), (end, _) in itertools.pairwise([*starts, (None, None)]):
         if kind == duckdb.token_type.operator:
@@ -124,13 +124,13 @@ def _nested(columns: Sequence[Column]) -> list[str]:
 
 
 def check_memory(condition: Condition, rows: duckdb.DuckDBPyRelation, *, memory: int, threads: int) -> None:
-    """Raise MachineError if the values of a condition may take more memory than there is for them.
+    """Raise MachineError if the values of a condition may take more than their share of the memory.
 
     Args:
-        condition: it.
+        condition: the condition.
         rows: the columns that it refers to, under their own names.
-        memory: bytes that the connection may take.
-        threads: how many it has.
+        memory: memory limit of the connection in bytes.
+        threads: number of threads of the connection.
     """
     longest = 0
     if condition.size.rows:
@@ -147,7 +147,7 @@ def check_memory(condition: Condition, rows: duckdb.DuckDBPyRelation, *, memory:
 
 
 def _width(name: str, kind: str) -> str:
-    """Return SQL for the bytes of a value; in memory each element of a list may have 16 where its text has two."""
+    """Return SQL for the bytes of a value; a list element of two characters may take 16 bytes in memory."""
     column = identifier(name)
     if kind in ("VARCHAR", "BLOB"):
         return f"coalesce({'strlen' if kind == 'VARCHAR' else 'octet_length'}({column}), 0)"
@@ -162,15 +162,15 @@ def drop_others(
     """Delete the staged rows for which a condition is not true, and return their number.
 
     Args:
-        con: a connection.
-        condition: it.
-        selected: select list that gives the columns their own names, from `stage.rows`.
-        columns: those of the log, for the message.
-        memory: bytes that the connection may take.
+        con: a DuckDB connection.
+        condition: the condition.
+        selected: select list of the columns of `stage.rows` under their own names, with a leading comma.
+        columns: the columns of the log, for the message.
+        memory: memory limit of the connection in bytes.
 
     Raises:
         UsageError: the condition fails on some value.
-        MachineError: its values may take more memory than there is.
+        MachineError: the values of the condition may take too much memory.
     """
     rows = con.sql(f"SELECT rowid AS genpas_row{selected} FROM stage.rows")
     check_memory(condition, rows, memory=memory, threads=threads_of(con))
@@ -184,20 +184,20 @@ def drop_others(
 
 
 def threads_of(con: duckdb.DuckDBPyConnection) -> int:
-    """Return how many threads a connection has."""
+    """Return the number of threads of a connection."""
     return int(con.execute("SELECT current_setting('threads')").fetchall()[0][0])
 
 
 def text_types(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[str]:
-    """Return the types of staged text columns: BIGINT, DOUBLE or BOOLEAN where every value is one, else VARCHAR.
+    """Return the type of each staged text column: BIGINT, DOUBLE or BOOLEAN if every value is one, else VARCHAR.
 
-    A number with leading zeros is a text.
+    A number with leading zeros is text.
     """
     return _types_in(con, names, "stage.rows") if names else []
 
 
 def _types_in(con: duckdb.DuckDBPyConnection, columns: Sequence[str], relation: str) -> list[str]:
-    # A test that fails may be NULL, and bool_and passes over NULL: a missing value must be the only NULL.
+    # bool_and ignores NULL: a failed test must be false, and only a missing value NULL.
     every = ", ".join(
         f"bool_and(CASE WHEN {column} IS NOT NULL THEN coalesce({test.format(column)}, false) END)"
         for column in columns
@@ -209,7 +209,7 @@ def _types_in(con: duckdb.DuckDBPyConnection, columns: Sequence[str], relation: 
 
 
 def refused(text: str, error: Exception, columns: Sequence[Column], *, option: str = "--where") -> UsageError:
-    """Return the error for a condition that DuckDB does not take."""
+    """Return the UsageError for a condition that DuckDB refuses; an interrupt is raised again."""
     if isinstance(error, duckdb.InterruptException):
         raise error
     reason = str(error).split("\n\n")[0].split("\nLINE")[0].split("\nCandidate")[0].strip()
@@ -234,7 +234,7 @@ def _first_type(con: duckdb.DuckDBPyConnection, column: Column) -> str:
 
 
 def _as_boolean(text: str) -> duckdb.Expression:
-    # The text is one expression by itself, so the bracket cannot be broken out of; the line end closes a comment.
+    # `_parsed` has accepted the text as one expression, so it cannot close the bracket; "\n" ends a comment.
     return duckdb.SQLExpression(f"CAST(({text}\n) AS BOOLEAN)")
 
 

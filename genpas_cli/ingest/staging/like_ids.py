@@ -1,4 +1,4 @@
-"""Ids that are alike but not equal: `1` and `1.0`, and ids that differ in the blanks around them alone."""
+"""Finds ids that are similar but not equal: `1` and `1.0`, and ids that differ only in surrounding blanks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DECIMAL = "^(-?[0-9]+)[.]0+$"
 
 
 def decimals_to_integers(con: duckdb.DuckDBPyConnection, id_types: Mapping[str, str]) -> None:
-    """Make `1` of the staged id `1.0`, and so on."""
+    """Replace staged ids such as `1.0` by `1`."""
     for column, kind in id_types.items():
         if kind == "VARCHAR":
             con.execute(
@@ -33,11 +33,11 @@ def decimals_to_integers(con: duckdb.DuckDBPyConnection, id_types: Mapping[str, 
 
 
 def check_decimals(con: duckdb.DuckDBPyConnection, kind: Kind, known: pa.Table | None, staged: Staged) -> None:
-    """Raise DataError for ids that stand there both as `1` and as `1.0`: one user would be two.
+    """Raise DataError for ids that occur both as `1` and as `1.0`: one user would become two.
 
     Args:
         con: a connection with `stage.users` and `stage.items` (see `numbering.create_numbers`).
-        kind: which ids.
+        kind: users or items.
         known: the numbers of an earlier run (columns num, id).
         staged: the files.
     """
@@ -66,13 +66,13 @@ def check_decimals(con: duckdb.DuckDBPyConnection, kind: Kind, known: pa.Table |
 
 
 def differing_in_blanks(con: duckdb.DuckDBPyConnection, kind: Kind) -> str | None:
-    """Return what to say of ids that differ from others in the blanks around them alone; None if there are none.
+    """Return a note about ids that differ from another one only in surrounding blanks; None if there are none.
 
-    An id is its text, so these are different ids, but seldom meant so.
+    These are different ids, but seldom on purpose.
 
     Args:
         con: a connection with `stage.users` and `stage.items` (see `numbering.create_numbers`).
-        kind: which ids.
+        kind: users or items.
     """
     padded = f"FROM stage.{kind}s WHERE starts_with(id, ' ') OR ends_with(id, ' ')"
     if not con.execute(f"SELECT 1 {padded} LIMIT 1").fetchall():

@@ -1,4 +1,4 @@
-"""The table of a log as it was loaded, file by file."""
+"""The loaded table of a log, and the rows of each file in it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from genpas_cli.ingest.formats.log_file import LogFile
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """What one file gave to the table."""
+    """The rows of one file in the table."""
 
     log: LogFile
     first: int
-    """`rowid` of its first row."""
+    """`rowid` of the file's first row."""
     staged: int
+    """Number of rows in the table."""
     rejected: int
-    """Rows left out because the text is malformed."""
+    """Number of rows left out because their text is malformed."""
 
     @property
     def rows(self) -> int:
-        """Rows in the file."""
+        """Number of rows in the file."""
         return self.staged + self.rejected
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """The table as loaded."""
+    """The loaded table: its plan and its files."""
 
     plan: LoadPlan
     parts: tuple[LoadedFile, ...]

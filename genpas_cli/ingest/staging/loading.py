@@ -1,4 +1,4 @@
-"""Fills `stage.rows` from the files, and sends rows that cannot be used to the rejects."""
+"""Fills `stage.rows` from the files, and moves bad rows to the rejects."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
 def load(con: duckdb.DuckDBPyConnection, plan: LoadPlan, scratch: Path, rejects: Rejects, progress: Progress) -> Loaded:
-    """Create `stage.rows` and fill it file by file, which keeps the order of the files at any number of threads.
+    """Create `stage.rows` and fill it file by file, which keeps the order of the files with any number of threads.
 
-    Rows with a time that cannot be read are in it, with NULL. Where the values of a column turn out to be of a wider
-    kind than the first ones said (integers, then 12.5), everything is read again with that.
+    Bad times are NULL. If the times of a file turn out to be of a wider kind than its first values (integers, then
+    12.5), all files are read again with that kind.
 
     Raises:
-        DataError: a file cannot be read, or a row is malformed where that is an error.
+        DataError: a file cannot be read, or a row is malformed and bad rows are errors.
     """
     rejected = [0] * len(plan.logs)
     while True:
@@ -59,7 +59,7 @@ def _insert(
         failure = translated(log, error)
         if not isinstance(failure, DataError) or not log.is_text or log.copy:
             raise failure from error
-    # DuckDB has refused the text: part good rows from bad ones here, and have it read the good ones.
+    # DuckDB has refused the text, or would accept bad rows: separate them here, and let DuckDB read the good ones.
     log = clean_copy(log, scratch / f"clean-{n}", rejects)
     plan = replace(plan, logs=(*plan.logs[:n], log, *plan.logs[n + 1 :]))
     try:
@@ -74,7 +74,7 @@ def _run_insert(con: duckdb.DuckDBPyConnection, plan: LoadPlan, n: int) -> int:
 
 
 def translated(log: LogFile, error: duckdb.Error) -> GenpasError:
-    """Return what an error of DuckDB on reading a file means to the user; an interrupt is raised again as it is."""
+    """Return the user's error for a DuckDB error on reading a file; an interrupt is raised again."""
     text = str(error)
     if lacking := machine_lacks(error):
         return lacking
@@ -89,7 +89,7 @@ def translated(log: LogFile, error: duckdb.Error) -> GenpasError:
 
 
 def machine_lacks(error: duckdb.Error) -> MachineError | None:
-    """Return the error for memory or disk that ran out, if it is one; an interrupt is raised again as it is."""
+    """Return the MachineError if memory or disk ran out, else None; an interrupt is raised again."""
     if isinstance(error, duckdb.InterruptException) or "nterrupted" in str(error):
         raise error
     if "No space left" in str(error) or "max_temp_directory_size" in str(error):
@@ -105,7 +105,7 @@ def machine_lacks(error: duckdb.Error) -> MachineError | None:
 
 
 def _widened(con: duckdb.DuckDBPyConnection, plan: LoadPlan, parts: list[LoadedFile]) -> LoadPlan | None:
-    """Return the plan with the kind of time that more values fit, or None if there is no such."""
+    """Return the plan with wider kinds of times if more values fit them, else None."""
     times = list(plan.times)
     for n, time in enumerate(plan.times):
         if time.wider is None or not _has_missing(con, parts[n]):
@@ -126,10 +126,10 @@ def _has_missing(con: duckdb.DuckDBPyConnection, part: LoadedFile) -> bool:
 
 
 def reject_bad_values(con: duckdb.DuckDBPyConnection, loaded: Loaded, rejects: Rejects) -> None:
-    """Take the rows whose time or rating is missing or cannot be read out of `stage.rows`.
+    """Move the rows with a missing or malformed time or rating from `stage.rows` to the rejects.
 
     Raises:
-        DataError: there is one, and bad rows are errors.
+        DataError: there is such a row, and bad rows are errors.
     """
     plan = loaded.plan
     tests = [f"{name} IS NULL" for name, has in (("time", bool(plan.times)), ("rating", plan.has_rating)) if has]
@@ -181,7 +181,7 @@ def _reasons(plan: LoadPlan, n: int) -> Reasons:
 
 
 def _comma_hint(column: str, value: str, least: float | None) -> str:
-    """Return the condition that reads a column of decimal commas, if it is one."""
+    """Return a hint with a condition that reads decimal commas if `value` has one; else an empty text."""
     if not _DECIMAL_COMMA.fullmatch(value):
         return ""
     name = column if column.isidentifier() else identifier(column).replace('"', '\\"')

@@ -1,8 +1,8 @@
-"""Bad rows: found with file, line and reason, then an error or a line in the rejects file.
+"""Bad rows with file, line and reason, raised as an error or written to the rejects file.
 
-DuckDB says that a text is malformed, but counts records where a person counts lines, keeps its own rejects outside the
-memory limit, and lets one open quote swallow the rest of the file. So when it refuses a file, the file is gone through
-once more here; good rows go to a clean copy that DuckDB then reads.
+DuckDB detects malformed text, but counts records instead of lines, keeps its own rejects outside the memory limit, and
+lets one open quote swallow the rest of the file. So a file that it refuses is read once more here, and the good rows
+are written to a clean copy for DuckDB.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ class BadRow:
 
     file: str
     line: int
-    """Line of a text file, row of a binary one; from 1."""
+    """1-based line of a text file, or row of a binary one."""
     reason: str
     text: str
-    """The row as the file has it."""
+    """The row as written in the file."""
     unit: Literal["line", "row"] = "line"
     hint: str = ""
-    """What else may be done about it."""
+    """Further advice for the error's tip."""
 
     def error(self, tip: str = SKIP_TIP) -> DataError:
-        """Return the error that this row is by default."""
+        """Return the DataError for this row."""
         shown = self.text if len(self.text) <= 200 else self.text[:197] + "..."  # noqa: PLR2004  # two terminal lines
         return DataError(f"{self.file}, {self.unit} {self.line}: {self.reason}: {shown!r}", tip=tip)
 
 
 @dataclass
 class Rejects:
-    """Where bad rows go: into a CSV file with `--bad-rows skip`, else they are errors."""
+    """Collects bad rows in a CSV file with `--bad-rows skip`; otherwise raises them as errors."""
 
     path: Path
     skip: bool
@@ -69,10 +69,11 @@ class Rejects:
         self._closing.close()
 
     def add(self, row: BadRow) -> None:
-        """Take a bad row.
+        """Write a bad row to the file.
 
         Raises:
             DataError: bad rows are errors.
+            MachineError: the file cannot be written.
         """
         if not self.skip:
             quoted = " (or a quote is meant as such: --quote '')" if "quote" in row.reason else ""
@@ -89,7 +90,7 @@ class Rejects:
 
 
 def foreign_in_rejects(path: Path) -> str | None:
-    """Tell whether an existing file is one of rejects, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    """Return why an existing file is not a rejects file, else None; see `genpas_cli.runtime.atomic_output.Foreign`."""
     if path.is_symlink() or not path.is_file():
         return "it is not a file"
     with path.open("rb") as file:
@@ -98,20 +99,17 @@ def foreign_in_rejects(path: Path) -> str | None:
 
 
 def read_again(log: LogFile) -> Iterator[Record]:
-    """Yield the rows of a text file, good and bad ones, with their lines.
-
-    See `LogFile.records`.
-    """
+    """Yield `LogFile.records`, with rows of NUL bytes or invalid UTF-8 marked as bad ones."""
     for record in log.records():
         wrong = not_text(record.text)
         yield record if wrong is None else Record(record.line, readable(record.text), [], wrong)
 
 
 def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
-    """Part a text file into a clean copy and rejects; return the file as read from the copy.
+    """Write the good rows of a text file to a copy and its bad rows to the rejects; return the log with that copy.
 
     Raises:
-        DataError: a bad row, where these are errors.
+        DataError: there is a bad row, and bad rows are errors.
         MachineError: the copy cannot be written.
     """
     try:
@@ -130,30 +128,32 @@ def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
 
 @dataclass(frozen=True)
 class Reason:
-    """What to say of a column's bad values."""
+    """Messages for a column's bad values."""
 
     column: Column
     describe: Callable[[str], str]
-    """Gives what is wrong with a value."""
+    """Returns what is wrong with a value."""
     hint: Callable[[str], str]
-    """Gives what may be done about it beside the usual; empty for nothing."""
+    """Returns further advice for the tip, or an empty text."""
 
 
 Reasons = list[Reason]
-"""One for each column that may be bad."""
+"""One for each column that may have bad values."""
 
 
 def locate(
     con: duckdb.DuckDBPyConnection, log: LogFile, rows: Iterator[tuple[int, int]], reasons: Reasons
 ) -> Iterator[BadRow]:
-    """Find staged rows in their file again.
+    """Yield staged bad rows with their line or row, found by reading their file again.
 
     Args:
-        con: a connection.
+        con: a DuckDB connection.
         log: the file.
-        rows: for each bad row, ascending: its number among the staged rows of the file, from 0, and which of the
-            reasons it has.
-        reasons: the columns that may be bad.
+        rows: (0-based number among the staged rows of the file, index into `reasons`) of each bad row, ascending.
+        reasons: the columns that may have bad values.
+
+    Raises:
+        DataError: the row is not found in the file.
     """
     values = _text_rows(log, reasons) if log.is_text else _binary_rows(con, log, reasons)
     number = -1
@@ -161,7 +161,7 @@ def locate(
         place = next(itertools.islice(values, row - number - 1, None), None)
         number, reason = row, reasons[which]
         if place is None:
-            # Only if our reading of a text and DuckDB's differ; better without the line than with a wrong one.
+            # This happens only if Python and DuckDB parse a text differently; no line is better than a wrong one.
             raise DataError(f"{log.name}: row {row + 1} has no {reason.column.name} that can be read", tip=SKIP_TIP)
         line, text, found = place
         value = found[which]

@@ -1,6 +1,6 @@
-"""The hash of a row for `--dedup exact`: of the values in its columns, whatever their order and the text around them.
+"""The values of a row that `--dedup exact` hashes, independent of the order of columns and of formatting.
 
-User, item and time count as they are read; this module is about all other columns.
+User, item and time are hashed as they are read; this module covers all other columns.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from genpas_cli.ingest.formats.log_file import LogFile
 
 _DEPTH = 4
-"""Levels of nested JSON within which the order of keys does not matter."""
+"""Levels of nested JSON in which the order of keys is ignored."""
 
 _WHOLE = "'[+-]?[0-9]+[.]0+'"
 
 
 def other_values(logs: Sequence[LogFile], roles: Sequence[Roles]) -> tuple[str, ...]:
-    """Return for each file the SQL of what is hashed beside user, item and time; the same values in every file.
+    """Return for each file the SQL of the values hashed besides user, item and time, comparable between files.
 
     A column that a file lacks counts as missing values.
 
     Args:
         logs: the files.
-        roles: of each.
+        roles: the roles of each file's columns.
     """
     others = [
         [column for column in log.columns if column not in (role.user, role.item, role.time)]
@@ -62,7 +62,7 @@ def _value(column: Column | None, kind: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return SQL of a text in which whole numbers have no fraction: pandas writes 5 as 5.0 beside a missing value."""
+    """Return SQL that removes a zero fraction from a number as text: pandas writes 5 as 5.0 if values are missing."""
     whole = f"contains({text}, '.') AND regexp_full_match({text}, {_WHOLE})"
     return f"CASE WHEN {whole} THEN split_part({text}, '.', 1) ELSE {text} END"
 
@@ -85,8 +85,8 @@ def _member(value: str, key: str) -> str:
 
 
 def _canonical(value: str, depth: int) -> str:
-    """Return SQL that writes JSON with its keys in order and no blanks; NULL for null."""
-    # Nested: lambdas name their parameters by depth.
+    """Return SQL that writes JSON as text with sorted keys and no blanks; NULL for null."""
+    # Nested lambdas need distinct parameter names.
     key, each = f"k{depth}", f"e{depth}"
     number = f"WHEN 'DOUBLE' THEN {_plain(_number(value))}"
     scalar = f"CASE json_type({value}) WHEN 'NULL' THEN NULL {number} ELSE {value} ->> '$' END"

@@ -1,4 +1,4 @@
-"""Where the rows of a log are staged: in memory, or in a file, by how many they are going to be."""
+"""Decides by the estimated number of rows whether a log is staged in memory or in a file."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from genpas_cli.runtime.machine import check_disk
 from genpas_cli.runtime.quoting import literal
 
 _SHARE = 0.5
-"""Of the memory, that a stage may take; the rest is for the sort."""
+"""Share of the memory for the stage; the rest is for the sort."""
 
 _IN_MEMORY, _IN_FILE = 12, 4
-"""Bytes of a value in memory, and in a file, which is compressed. Measured at 150 million rows of text ids."""
+"""Bytes per value in memory, and in a (compressed) file. Measured at 150 million rows of text ids."""
 
 
 class StagePlace(NamedTuple):
-    """Where rows are staged."""
+    """Place and size of the stage."""
 
     in_file: bool
     bytes: int
-    """Of the rows, about: in memory, or in the file."""
+    """Estimated bytes of the rows, in memory or in the file."""
     rows: tuple[float, ...]
-    """Of each file, see `LogFile.estimated_rows`."""
+    """`LogFile.estimated_rows` of each file."""
 
 
 def stage_place(plan: LoadPlan, memory: int) -> StagePlace:
-    """Return where rows are staged: in memory, or in a file if so much would spill.
+    """Choose memory for the stage, or a file if the rows would spill.
 
-    A file has a third of the bytes that the same rows take in memory or spilled, but takes three times as long to fill.
+    A file takes a third of the bytes of the same rows in memory or spilled, but three times as long to fill.
 
     Args:
-        plan: what is going to be staged.
-        memory: bytes that the connection may take.
+        plan: the plan of the load.
+        memory: memory limit of the connection in bytes.
     """
     rows = tuple(log.estimated_rows() for log in plan.logs)
     values = sum(rows) * len(plan.columns())
@@ -48,7 +48,7 @@ def attach_stage(con: duckdb.DuckDBPyConnection, place: StagePlace, scratch: Pat
     """Attach the database `stage`.
 
     Raises:
-        MachineError: the disk has no space for the file.
+        MachineError: not enough disk space for the file.
     """
     if place.in_file:
         check_disk(

@@ -1,4 +1,4 @@
-"""What came of reading logs: the files, the steps of cleaning, and the columns of the staged rows."""
+"""The result of staging logs: the files, the steps of cleaning, and the columns of the staged rows."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class FileReport:
     rows: int
     """Rows in the file, bad ones included."""
     content_sha256: str = ""
-    """Digest of the decompressed bytes: that of the file, where it is not compressed."""
+    """SHA-256 of the decompressed bytes; equal to `sha256` for an uncompressed file."""
 
 
 @dataclass(frozen=True)
 class FunnelStep:
-    """A step of cleaning."""
+    """A step of cleaning, with the rows it dropped and kept."""
 
     step: str
     dropped: int
@@ -35,28 +35,28 @@ class FunnelStep:
 
 @dataclass(frozen=True)
 class Staged:
-    """What is in `stage.rows`, and what is not."""
+    """The result of staging: the content of `stage.rows`, and the rows dropped before."""
 
     files: tuple[FileReport, ...]
     time_type: str | None
     """SQL type of column `time`: BIGINT, DOUBLE, TIMESTAMP (UTC) or TIMESTAMP_NS; None without such a column."""
     kept: dict[str, str]
-    """Kept columns and their SQL types, in the order asked; they are `keep_0`, `keep_1` ..."""
+    """Kept column → SQL type, in the order of `--keep`; in `stage.rows` they are `keep_0`, `keep_1` ..."""
     funnel: tuple[FunnelStep, ...]
     where: dict[str, str]
-    """Columns that `--where` refers to, and their SQL types."""
+    """Column that `--where` refers to → SQL type."""
     overlapping: bool
-    """Whether the times of one file do not all come before those of the next, so that events of two may be tied."""
+    """Whether the first time of a file is not later than the last one before it, so that times may tie across files."""
     first_rows: tuple[int, ...]
-    """`rowid` of the first row of each file in `stage.rows`, as `files`."""
+    """`rowid` in `stage.rows` of the first row of each of `files`."""
     notes: tuple[str, ...]
-    """What a user should know about how the logs were read."""
+    """Notes for the user about how the logs were read."""
 
 
 def relative_names(files: Sequence[FileReport]) -> list[FileReport]:
-    """Return the files named from the directory that holds them all: where that lies is nobody's business."""
+    """Return the files with names relative to their common directory, since its path may be private."""
     here = [not (file.name == "stdin" or is_remote(file.name)) for file in files]
-    places = [os.path.abspath(file.name) for file, is_here in zip(files, here, strict=True) if is_here]  # noqa: PTH100  # links stay
+    places = [os.path.abspath(file.name) for file, is_here in zip(files, here, strict=True) if is_here]  # noqa: PTH100  # resolve() would follow links
     top = os.path.commonpath([os.path.dirname(place) for place in places]) if places else ""  # noqa: PTH120
     names = [
         Path(os.path.relpath(file.name, top)).as_posix() if is_here else file.name

@@ -1,8 +1,8 @@
-"""From SOURCE arguments to `stage.rows`, a table of DuckDB with one row an interaction.
+"""Stages the SOURCE arguments in `stage.rows`, a DuckDB table with one row per interaction.
 
-Columns of `stage.rows`: `user_id`, `item_id` (VARCHAR; BIGINT where every file has an integer column for it), `time`
-(unless the log has none), `row_hash` (for `--dedup exact`), `keep_0`, `keep_1` ... The order of `rowid` is the order of
-the files and of the rows in them.
+Columns of `stage.rows`: `user_id`, `item_id` (BIGINT if the column holds whole numbers in every file, else VARCHAR),
+`time` (unless the log has none), `row_hash` (for `--dedup exact`), `keep_0`, `keep_1` ... The order of `rowid` is that
+of the files and of the rows in them.
 """
 
 from __future__ import annotations
@@ -54,21 +54,21 @@ def stage(  # noqa: PLR0913  # all but three by keyword
     progress: Progress = silent,
     earlier: EarlierLog | None = None,
 ) -> Staged:
-    """Read logs into `stage.rows`, without the rows that are bad, lack a user or an item, or fail a filter.
+    """Read logs into `stage.rows`, without rows that are bad, have a missing user or item id, or fail a filter.
 
     Args:
-        con: a connection, to which a database `stage` is attached; its time zone is UTC.
+        con: a connection whose time zone is UTC; the database `stage` is attached to it.
         sources: files, patterns, directories, `-` for stdin.
-        options: how to read; where they are CleaningOptions too, as those of `ingest`, these say what to drop.
+        options: how to read; if they are CleaningOptions too, as for `ingest`, also which rows to drop.
         scratch: directory for copies, and for a large stage.
-        rejects: where bad rows go, with `--bad-rows skip`; written only if there are any.
-        memory: bytes that the connection may take.
-        progress: is told what is being done.
-        earlier: the log of the store that this one is appended to; units and types must agree.
+        rejects: file for bad rows with `--bad-rows skip`; written only if there are any.
+        memory: memory limit of the connection in bytes.
+        progress: called with the name of each step.
+        earlier: the log of the store appended to, with which units and types must agree.
 
     Raises:
         DataError: the logs cannot be used.
-        UsageError: an option makes no sense with them.
+        UsageError: an option is invalid for these logs.
         MachineError: disk or memory ran out.
     """
     originals = find_sources(sources, scratch=scratch)
@@ -113,17 +113,7 @@ def _staged(  # noqa: PLR0913  # as `stage`
 
 
 def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> LoadPlan:
-    """Return how `stage` would read logs: their first values tell.
-
-    Args:
-        con: a connection.
-        sources: files, patterns, directories, `-` for stdin.
-        options: how to read, and where they are CleaningOptions too what to drop.
-        scratch: directory for copies.
-
-    Raises:
-        DataError, UsageError, MachineError: see `stage`.
-    """
+    """Return the plan by which `stage` would read logs, from their first values; arguments and errors are as there."""
     originals = find_sources(sources, scratch=scratch)
     with unchanging(originals):
         opened = _open(con, originals, options, scratch)
@@ -132,11 +122,11 @@ def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: Rea
 
 
 class _Opened(NamedTuple):
-    """The files of a log."""
+    """The opened files of a log."""
 
     originals: Sequence[SourceFile]
     plain: Sequence[SourceFile]
-    """The same, where they are bzip2, xz or ZIP as decompressed copies."""
+    """The same files; bzip2, xz and ZIP ones as decompressed copies."""
     logs: list[LogFile]
     options: ReadingOptions
     cleaning: CleaningOptions
@@ -155,7 +145,7 @@ def _open(
             whole_rows = cleaning.dedup == "exact"
             logs.append(open_log(con, text, options, scratch / f"lines-{n}", whole_rows=whole_rows))
     if options.bad_rows == "skip":
-        # Lines that are no text are bad rows then, and no reason to stop.
+        # Lines with NUL bytes or invalid UTF-8 are then bad rows instead of errors.
         logs = [
             replace(log, is_suspect=True) if log.is_text and not is_clean(log.source.path, log.compression) else log
             for log in logs
@@ -171,7 +161,7 @@ def _plan(con: duckdb.DuckDBPyConnection, opened: _Opened) -> tuple[LoadPlan, Co
 
 @contextmanager
 def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Turn what DuckDB and PyArrow raise, and no step has named better, into errors of ours; an interrupt passes."""
+    """Turn DuckDB and PyArrow errors that no step has translated into genpas errors; an interrupt passes."""
     try:
         yield
     except duckdb.Error as error:
@@ -180,13 +170,13 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"a file of the log is truncated or corrupt ({first_line(error)})") from error
     finally:
-        # It would keep its file open, and be a name in the caller's database.
+        # A registered Arrow stream keeps its file open, and would be visible in the caller's database.
         con.unregister("genpas_arrow")
 
 
 @contextmanager
 def _named(source: SourceFile) -> Iterator[None]:
-    """Name the file that cannot be read; what cannot be written is named where that is tried."""
+    """Turn an OSError on reading a file into a DataError with its name; failed writes are translated elsewhere."""
     try:
         yield
     except OSError as error:
@@ -198,7 +188,7 @@ def _decoded(file: SourceFile, options: ReadingOptions, copy: Path) -> SourceFil
 
 
 def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:
-    # A copy that was made UTF-8 is UTF-8; the digests are those of the bytes before.
+    # A copy converted to UTF-8 needs no check of its text; the digests are those of the bytes before conversion.
     as_given = log.source is plain
     whole = None if plain is original else original.path
     is_utf8 = log.is_text and as_given and not log.is_suspect
@@ -208,12 +198,12 @@ def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:
 def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: str | None) -> Condition | None:
     if where is None:
         return None
-    # An empty part file has no values that say what its columns hold.
+    # A part file without rows has no values that tell the types of its columns.
     telling = (log for log in logs if any(column.samples or not column.is_text for column in log.columns))
     return read_condition(con, where, next(telling, logs[0]).columns)
 
 
-def _clean(  # noqa: PLR0913, PLR0917  # what came of one step each; the last by keyword
+def _clean(  # noqa: PLR0913, PLR0917  # the results of one step each; the last by keyword
     con: duckdb.DuckDBPyConnection, loaded: Loaded, bad: Rejects, options: CleaningOptions,
     condition: Condition | None, earlier: EarlierLog | None, notes: list[str], *, memory: int,
 ) -> tuple[tuple[FunnelStep, ...], dict[str, str]]:  # fmt: skip
@@ -248,7 +238,7 @@ def _clean(  # noqa: PLR0913, PLR0917  # what came of one step each; the last by
 
 
 def _check_where(found: dict[str, str], earlier: EarlierLog) -> None:
-    """Raise DataError if a column of the condition is of another type than the store's log had: it may mean another."""
+    """Raise DataError if a column of `--where` has another type than in the store's log: it may mean something else."""
     for name, kind in found.items():
         wanted = earlier.types.get(name, kind)
         if plain_type(kind) != plain_type(wanted):
@@ -260,7 +250,7 @@ def _check_where(found: dict[str, str], earlier: EarlierLog) -> None:
 
 
 def _delete(con: duckdb.DuckDBPyConnection, condition: str) -> int:
-    # Counting first is cheap; a DELETE marks every vector it visits and makes later scans slower.
+    # Count first, which is cheap: a DELETE marks every vector it visits and makes later scans slower.
     count = int(con.execute(f"SELECT count(*) FROM stage.rows WHERE {condition}").fetchall()[0][0])
     if count:
         con.execute(f"DELETE FROM stage.rows WHERE {condition}")
@@ -268,7 +258,7 @@ def _delete(con: duckdb.DuckDBPyConnection, condition: str) -> int:
 
 
 def _types(con: duckdb.DuckDBPyConnection, extras: Sequence[Extra], earlier: EarlierLog | None) -> list[str]:
-    """Return the type of each column; of text columns as their values have it, and those of an earlier log."""
+    """Return the type of each column; for text columns by their values, together with those of an earlier log."""
     texts = [extra.alias for extra in extras if extra.is_text]
     found = dict(zip(texts, text_types(con, texts), strict=True))
     types = [found.get(extra.alias, extra.type) for extra in extras]
@@ -281,7 +271,7 @@ def _types(con: duckdb.DuckDBPyConnection, extras: Sequence[Extra], earlier: Ear
 
 
 def _as_before(con: duckdb.DuckDBPyConnection, extra: Extra, found: str, wanted: str) -> str:
-    """Return the type that all logs at once would give: fractions come of whole numbers, anything of missing values."""
+    """Return the type that all logs together would give: DOUBLE for integers and fractions; missing values fit any."""
     if found == wanted or not extra.is_text:
         return found
     if (found, wanted) == ("BIGINT", "DOUBLE"):
@@ -306,7 +296,7 @@ def _overlapping(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> bool:
 
 
 def _finish(con: duckdb.DuckDBPyConnection, plan: LoadPlan, earlier: EarlierLog | None) -> dict[str, str]:
-    """Drop the columns that only filters needed, give the kept ones their types, and return these."""
+    """Drop the columns that only filters needed, convert the kept ones to their types, and return name → type."""
     for name in (*(extra.alias for extra in plan.where), *(("rating",) if plan.has_rating else ())):
         con.execute(f"ALTER TABLE stage.rows DROP COLUMN {name}")
     types = _types(con, plan.keep, earlier)

@@ -1,1 +1,1 @@
-"""JSON that is read back: its shape, and the digest that it carries of itself."""
+"""Verification of JSON files that genpas reads back: their shape and their digest."""

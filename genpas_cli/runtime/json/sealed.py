@@ -1,4 +1,4 @@
-"""JSON objects that carry a digest of their own content, so that whoever reads one notices that it was changed."""
+"""JSON objects with a digest of their own content, by which readers detect changes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ SEAL = "sha256"
 """The key of the digest."""
 
 _RUN = "run"
-"""The key of what is told of the run: it is no part of what was made, and two runs that make the same differ in it."""
+"""The key of facts about the run, which differ between two runs with the same result and are not in the digest."""
 
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the object with the digest of all but its `run`, which takes the place of a digest that it has."""
+    """Return the object with the digest of all its content except `run`, replacing an existing digest."""
     return {**{key: value for key, value in content.items() if key != SEAL}, SEAL: _seal(content)}
 
 
 def is_intact(content: dict[str, Any]) -> bool:
-    """Tell whether an object is as it was when it was sealed; True for one that never was."""
+    """Tell whether an object is unchanged since it was sealed; True for one without a digest."""
     return SEAL not in content or _seal(content) == content[SEAL]
 
 
@@ -28,7 +28,7 @@ def _seal(content: dict[str, Any]) -> str:
 
 
 def content_digest(content: Any) -> str:
-    """Return the SHA-256 of anything that JSON can hold, whatever the order of its keys."""
-    # Through JSON once before: what was a tuple or a number as a key is a list or a text when it is read again.
+    """Return the SHA-256 of a JSON value, in hexadecimal, independent of the order of keys."""
+    # Convert to JSON and back first, so that tuples and number keys give the digest of what a reader will see.
     as_read = json.loads(json.dumps(content))
     return hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The shape of JSON that is read back: which keys it has, and of which kind their values are."""
+"""The shape of JSON that is read back: its keys and the kinds of their values."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 Shape = Callable[[Any], bool] | dict[str, "Shape"]
-"""What tells whether a value is of its kind; or, of an object, the shapes of its values by key. A key that ends in `?`
-may be missing."""
+"""A predicate on a value; or, for an object, key → shape. A key that ends in `?` is optional."""
 
 
 def is_count(value: Any) -> bool:
-    """Tell whether a value is a number of things."""
-    return type(value) is int and 0 <= value < 2**63  # a bool is no count
+    """Tell whether a value is an integer from 0 to 2^63 − 1."""
+    return type(value) is int and 0 <= value < 2**63  # not isinstance: a bool is not a count
 
 
 def is_text(value: Any) -> bool:
@@ -27,7 +26,7 @@ def is_number(value: Any) -> bool:
 
 
 def misshapen(content: dict[str, Any], shape: dict[str, Shape]) -> str | None:
-    """Return the first key that is missing, or whose value is of another kind; what no shape names may be anything."""
+    """Return the first key (as `a.b`) that is missing or has a value of another kind, else None; ignore other keys."""
     for key, kind in shape.items():
         optional = key.endswith("?")
         name = key.removesuffix("?")

@@ -1,1 +1,1 @@
-"""Object storage: which addresses mean it, requests with time limits, reading there as from a directory."""
+"""Object storage: URIs, requests with time limits, files and claims of prefixes."""

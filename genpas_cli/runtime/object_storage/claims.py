@@ -1,13 +1,12 @@
-"""One run at a time writes to a prefix on object storage: each claims the prefix first.
+"""Claims: a lock that lets only one run at a time write to a prefix on object storage.
 
-Arrow's clients cannot write an object on condition that it is missing. So a claim needs two steps, in this order: a run
-writes its own claim, under a name that no other run has; then it lists all claims. Whoever sees another living claim
-withdraws. As a listing shows everything that was written before (S3, Google, MinIO and Ceph promise it), of two runs at
-least one sees the other.
+Arrow's clients cannot write an object only if it is missing. So a claim takes two steps, in this order: a run writes
+its own claim under a unique name, then it lists all claims, and withdraws if it sees another living claim. As listings
+show everything written before (S3, Google, MinIO and Ceph guarantee this), of two runs at least one sees the other.
 
-A claim lives while its run renews it, every `_BEAT_SECONDS`. A run that was killed leaves it behind; it is dead as soon
-as its process has ended, where that can be seen (on the same machine), and otherwise `_LAPSE_SECONDS` after it was last
-renewed, by the clock of the storage. A run that could not renew its claim for `_LEASE_SECONDS` writes nothing more.
+A run renews its claim every `_BEAT_SECONDS`. The claim of a killed run is dead as soon as its process has ended, if
+that can be checked (on the same machine); otherwise `_LAPSE_SECONDS` after the last renewal, by the storage's clock. A
+run that could not renew its claim for `_LEASE_SECONDS` writes nothing more.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ from genpas_cli.runtime.object_storage.remote import RemoteFile, listed, put, re
 from genpas_cli.runtime.object_storage.requests import is_unanswered
 
 _RUN = ".genpas-run-"
-"""Below a prefix, all that a run has not published yet is in a directory of its own; no glob finds it, as its name
-starts with a dot and its files do not end in `.parquet`."""
+"""Prefix of a run's directory, which has everything the run has not published yet. No glob finds it, as its name starts
+with a dot and its files do not end in `.parquet`."""
 _CLAIM = "claim.json"
 
 _BEAT_SECONDS, _LEASE_SECONDS, _LAPSE_SECONDS = 10.0, 40.0, 90.0
@@ -39,34 +38,34 @@ _ATTEMPTS = 8
 
 
 class Other(NamedTuple):
-    """What another run has below the prefix."""
+    """Another run's directory below the prefix."""
 
     name: str
-    """Of its directory."""
+    """Name of the directory."""
     files: dict[str, RemoteFile]
-    """By name, relative to that directory."""
+    """Name relative to the directory → file."""
 
 
 class Claim:
     """The right of this run to write below a prefix.
 
     Args:
-        prefix: URI, without a slash at its end.
+        prefix: URI without a trailing slash.
     """
 
     def __init__(self, prefix: str) -> None:
         self._prefix, self.name = prefix, f"{_RUN}{uuid.uuid4().hex}"
         self.directory = f"{prefix}/{self.name}"
-        """Where this run may write before it publishes."""
+        """URI where this run may write before it publishes."""
         self._content = json.dumps({**_process(), "token": self.name}).encode()
         self._renewed, self._now = 0.0, dt.datetime.max.replace(tzinfo=dt.UTC)
         self._ended = threading.Event()
 
     def acquire(self) -> list[Other]:
-        """Claim the prefix; return what dead runs have left there.
+        """Claim the prefix, and return the directories that dead runs have left there.
 
         Raises:
-            UsageError: another run is writing there.
+            UsageError: another run is writing to the prefix.
             DataError, MachineError: the storage cannot be reached.
         """
         for _ in range(_ATTEMPTS):
@@ -76,7 +75,7 @@ class Claim:
             if not living:
                 return others
             removed_below(self.directory)
-            time.sleep(random.uniform(0.1, 1.0))  # noqa: S311  # two that begin at once must not stay in step
+            time.sleep(random.uniform(0.1, 1.0))  # noqa: S311  # random, so that two runs do not retry in step
         raise UsageError(
             f"another genpas is writing {self._prefix} ({self._described(living[0])})",
             tip=f"Wait for it to end, or choose another place with -o. If it was killed, its claim ends "
@@ -96,7 +95,7 @@ class Claim:
                 thread.join()
 
     def check(self) -> None:
-        """Raise MachineError if the claim was not renewed in time: another run may have taken the prefix."""
+        """Raise MachineError if the claim was not renewed in time, so that another run may have claimed the prefix."""
         if time.monotonic() - self._renewed > _LEASE_SECONDS:
             raise MachineError(
                 f"the storage was not reached for {time.monotonic() - self._renewed:.0f} seconds, so that another run "
@@ -105,7 +104,7 @@ class Claim:
             )
 
     def is_only_one(self) -> bool:
-        """Tell whether the claim still stands, and no other run has one that lives."""
+        """Tell whether the claim still exists, and no other run has a living claim."""
         there = listed(self.directory)
         return _CLAIM in there and not any(self._is_living(other) for other in self._others())
 
@@ -115,7 +114,7 @@ class Claim:
 
     def _beat(self) -> None:
         while not self._ended.wait(_BEAT_SECONDS):
-            with contextlib.suppress(GenpasError):  # it is tried again; `check` tells when that was too long
+            with contextlib.suppress(GenpasError):  # tried again; `check` raises if renewals fail for too long
                 self._renew()
 
     def _others(self) -> list[Other]:
@@ -129,10 +128,10 @@ class Claim:
         return [Other(run, files) for run, files in runs.items()]
 
     def _is_living(self, other: Other) -> bool:
-        """Tell whether a run may still be going on."""
+        """Tell whether a run may still be active."""
         claim = other.files.get(_CLAIM)
         if claim is None:
-            return False  # it is the first thing that a run writes
+            return False  # a run writes its claim first
         process = self._process_of(other)
         if process is None:
             return False
@@ -141,7 +140,7 @@ class Claim:
         return claim.modified is None or (self._now - claim.modified).total_seconds() < _LAPSE_SECONDS
 
     def _process_of(self, other: Other) -> dict[str, Any] | None:
-        """Return whose claim it is; None if it was withdrawn in between."""
+        """Return the process that made a claim, empty if unreadable; None if the claim was withdrawn in between."""
         try:
             text = tried(f"{self._prefix}/{other.name}/{_CLAIM}", lambda file: bytes(file.read()))
         except FileNotFoundError:
@@ -158,23 +157,23 @@ class Claim:
 
 
 def own_files(name: str) -> bool:
-    """Tell whether a name below the prefix belongs to what a run has not published."""
+    """Tell whether a name below the prefix is in a run's directory of unpublished files."""
     return name.startswith(_RUN)
 
 
 def remove_claim(claim: Claim) -> None:
-    """Remove all that this run has in its directory."""
+    """Remove this run's directory."""
     removed_below(claim.directory)
 
 
 def _process() -> dict[str, Any]:
-    """Return what this process can be known by on this machine, and by a person."""
+    """Return facts that identify this process on this machine, and to people."""
     pid = os.getpid()
     return {"host": platform.node(), "pid": pid, "machine": _machine(), "started": _started(pid)}
 
 
 def _machine() -> str | None:
-    """Return what processes share that see each other's numbers: the system since it was booted, and a namespace."""
+    """Return an id of the boot and PID namespace, shared by processes that see each other's PIDs; None if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{platform.node()} {boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -183,7 +182,7 @@ def _machine() -> str | None:
 
 
 def _started(pid: int) -> str | None:
-    """Return when a process was started, in the system's own units; None if there is none of that number."""
+    """Return the start time of a process in clock ticks since boot; None if no such process is running."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -193,7 +192,7 @@ def _started(pid: int) -> str | None:
 
 
 def _has_ended(process: dict[str, Any]) -> bool | None:
-    """Tell whether a process has ended; None if that cannot be seen from here."""
+    """Tell whether a process has ended; None if that cannot be checked from this machine."""
     if process.get("machine") is None or process["machine"] != _machine():
         return None
     pid = process.get("pid")

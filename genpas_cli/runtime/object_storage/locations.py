@@ -1,4 +1,4 @@
-"""Where pairs are read: a directory here, or a prefix on object storage, which has the few methods of a path needed."""
+"""Locations of pairs: a local directory, or a prefix on object storage with the same few methods."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class StorageLocation:
-    """A file, or all that is below a prefix, on object storage. All methods raise DataError where it cannot be reached.
+    """A file or prefix on object storage. Methods raise DataError if the storage cannot be reached.
 
     Args:
-        uri: of it.
+        uri: URI of the file or prefix, such as `s3://bucket/key`.
     """
 
     def __init__(self, uri: str | Path) -> None:
@@ -30,27 +30,27 @@ class StorageLocation:
 
     @property
     def name(self) -> str:
-        """The last part of it."""
+        """The last part of the URI."""
         return self._uri.rpartition("/")[2]
 
     def absolute(self) -> StorageLocation:
-        """Return itself: a URI is absolute."""
+        """Return self, since a URI is absolute."""
         return self
 
     def exists(self) -> bool:
-        """Tell whether it is there, a file or a prefix."""
+        """Tell whether the file or prefix exists."""
         return self.is_file() or self.is_dir()
 
     def is_file(self) -> bool:
-        """Tell whether it is a file."""
+        """Tell whether the location is a file."""
         return remote.is_file(self._uri)
 
     def is_dir(self) -> bool:
-        """Tell whether there are files below it."""
+        """Tell whether there are files below the prefix."""
         return bool(remote.files_below(self._uri))
 
     def read_text(self, encoding: str) -> str:
-        """Return what the file says."""
+        """Return the content of the file."""
         return remote.tried(self._uri, lambda file: str(file.read(), encoding))
 
 
@@ -58,10 +58,10 @@ Location = Path | StorageLocation
 
 
 def location_of(name: str | Path | StorageLocation) -> Location:
-    """Return the place that a name means.
+    """Return the location of a name: a StorageLocation for an s3:// or gs:// URI, else a Path.
 
     Raises:
-        UsageError: it is written like a URI, and is none of ours.
+        UsageError: the name is an invalid or unsupported URI.
     """
     if isinstance(name, StorageLocation):
         return name
@@ -69,17 +69,17 @@ def location_of(name: str | Path | StorageLocation) -> Location:
 
 
 def read_from(place: Location, read: Callable[[Any], T]) -> T:
-    """Return what `read` makes of a file: of its path here, or open there, where it may be called again.
+    """Return the result of `read`, called with a local file's path, or with an open remote file (and again on retry).
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: the file does not exist.
         DataError: the storage cannot be reached.
     """
     return remote.tried(str(place), read) if isinstance(place, StorageLocation) else read(place)
 
 
 def files_below(place: Location) -> dict[str, int]:
-    """Return the files below a directory: their bytes by their names, relative to it."""
+    """Return relative name → size in bytes of the files below a directory."""
     if isinstance(place, StorageLocation):
         return remote.files_below(str(place))
     files = (path for path in place.rglob("*") if path.is_file())
@@ -87,10 +87,10 @@ def files_below(place: Location) -> dict[str, int]:
 
 
 def file_version(place: Location) -> tuple[int, ...]:
-    """Return numbers that change whenever a file is replaced or written to; equal content may have several versions.
+    """Return numbers that change whenever a file is replaced or written to, even with equal content.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: the file does not exist.
         DataError: the storage cannot be reached.
     """
     if isinstance(place, StorageLocation):

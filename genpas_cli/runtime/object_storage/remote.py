@@ -1,7 +1,7 @@
 """Files on object storage, `s3://bucket/key` and `gs://bucket/key`, through Arrow's file systems.
 
-Who one is, is said as everywhere: by the environment, a profile, or the machine's role. AWS_ENDPOINT_URL (and
-STORAGE_EMULATOR_HOST) names another server than Amazon's (Google's): MinIO, Ceph, R2.
+Credentials come from the environment, a profile, or the machine's role. AWS_ENDPOINT_URL (STORAGE_EMULATOR_HOST) names
+another server than Amazon's (Google's), such as MinIO, Ceph or R2.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ T = TypeVar("T")
 
 _BLOCK = 1 << 22
 _TRIES, _TRYING_SECONDS = 3, 20.0
-"""How often a file is begun or gone on with before it is given up, and for how long without a byte."""
+"""Maximum attempts to read a file without progress, and maximum seconds of attempts without progress."""
 _MAGIC = re.compile(r"[*?\[]")
 
 
 class RemoteFile(NamedTuple):
-    """A file there."""
+    """A file on object storage."""
 
     uri: str
     size: int
-    """Bytes."""
+    """Size in bytes."""
     modified: dt.datetime | None = None
-    """When it was written, by the storage's own clock."""
+    """Time of the last write, by the storage's clock."""
 
 
 def is_remote(name: str | Path) -> bool:
-    """Tell whether a name means object storage; not one that is malformed."""
+    """Tell whether a name is a valid URI of object storage; False for a malformed one."""
     try:
         return parse(name) is not None
     except UsageError:
@@ -58,12 +58,12 @@ def is_remote(name: str | Path) -> bool:
 
 
 def normal(name: str | Path) -> str:
-    """Return a URI with two slashes after its scheme and none at its end."""
+    """Return a URI with two slashes after its scheme and no trailing slash."""
     return str(_prefix(name))
 
 
 def needed_here(directory: Path) -> None:
-    """Raise DataError if a directory is there and not on a disk here."""
+    """Raise DataError if a directory is on object storage, but needed on a local disk."""
     if not is_remote(directory):
         return
     uri = _prefix(directory)
@@ -76,14 +76,14 @@ def needed_here(directory: Path) -> None:
 
 
 def find(name: str) -> list[RemoteFile]:
-    """Return the files that a URI means, in natural order: one, or all below a prefix, or those that a pattern matches.
+    """Return the files of a URI in natural order: one file, all below a prefix, or those that match a pattern.
 
-    A key is taken as it is written, whatever characters it has. Only where there is no such object, and none below it,
-    are `*`, `?` and `[` those of a pattern. Below a prefix, hidden files and those that start with `_` are left out.
+    A key is taken literally, whatever characters it has. Only if there is no such object, and none below it, `*`, `?`
+    and `[` are those of a pattern. Below a prefix, names that start with `.` or `_` are left out.
 
     Raises:
-        DataError: there are none, or the storage cannot be reached.
-        MachineError: the credentials do not do.
+        DataError: there is no such file, or the storage cannot be reached.
+        MachineError: access is denied.
     """
     uri = _uri(name)
     base = _prefix(name)
@@ -105,19 +105,19 @@ def find(name: str) -> list[RemoteFile]:
 
 
 def fetched(uri: str, target: Path, *, option: str) -> Path:
-    """Copy a file from there to here; a connection that is cut is taken up again where it was.
+    """Download a file; after a cut connection, resume where it stopped.
 
     Args:
-        uri: of one file; its key is taken as it is written.
-        target: the local file to make.
-        option: the one that chooses where it goes, for messages.
+        uri: URI of one file; its key is taken literally.
+        target: the local file to write.
+        option: the option that chooses the directory of `target`, for messages.
 
     Returns:
         `target`.
 
     Raises:
-        DataError: it could not be read to its end.
-        MachineError: no space for it.
+        DataError: the file could not be read to its end, or changed meanwhile.
+        MachineError: not enough disk space.
     """
     file = stat(uri)
     check_disk(target, file.size, what=f"a copy of {uri}", tip=f"Choose another place with {option}.")
@@ -133,7 +133,7 @@ def fetched(uri: str, target: Path, *, option: str) -> Path:
 
 
 def stat(uri: str) -> RemoteFile:
-    """Return the facts of the file of this very name.
+    """Return size and time of the file with exactly this name.
 
     Raises:
         DataError: there is no such file, or the storage cannot be reached.
@@ -145,10 +145,10 @@ def stat(uri: str) -> RemoteFile:
 
 
 def blocks(file: RemoteFile) -> Iterator[bytes]:
-    """Yield the bytes of a file; a connection that is cut is taken up again where it was.
+    """Yield the bytes of a file; after a cut connection, resume where it stopped.
 
     Raises:
-        DataError: it could not be read to its end.
+        DataError: the file could not be read to its end.
     """
     uri, done, tries, since = _uri(file.uri), 0, 0, time.monotonic()
     while done < file.size:
@@ -163,11 +163,11 @@ def blocks(file: RemoteFile) -> Iterator[bytes]:
 
 
 def tried(uri: str, read: Callable[[Any], T]) -> T:
-    """Return what `read` makes of a file there, open; with a connection that is cut it begins again.
+    """Return the result of `read`, called with the open remote file; after a cut connection, call it again.
 
     Raises:
-        FileNotFoundError: no such file.
-        DataError: it cannot be read, however often it is tried.
+        FileNotFoundError: the file does not exist.
+        DataError: the file cannot be read after several attempts.
     """
     where, since = _uri(uri), time.monotonic()
     _check_key(where)
@@ -188,7 +188,7 @@ def tried(uri: str, read: Callable[[Any], T]) -> T:
 
 
 def is_file(uri: str) -> bool:
-    """Tell whether there is a file of this very name.
+    """Tell whether there is a file with exactly this name.
 
     Raises:
         DataError: the storage cannot be reached.
@@ -197,10 +197,10 @@ def is_file(uri: str) -> bool:
 
 
 def file_version(uri: str) -> tuple[int, ...]:
-    """Return the size in bytes and the time of the last change of a file, in microseconds.
+    """Return the size of a file in bytes and the time of its last change in microseconds since 1970.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: the file does not exist.
         DataError: the storage cannot be reached.
     """
     if (found := _file(_uri(uri))) is None:
@@ -210,7 +210,7 @@ def file_version(uri: str) -> tuple[int, ...]:
 
 
 def files_below(uri: str) -> dict[str, int]:
-    """Return the files below a prefix: their bytes by their names, relative to it.
+    """Return relative name → size in bytes of the files below a prefix.
 
     Raises:
         DataError: there is no such bucket, or the storage cannot be reached.
@@ -219,7 +219,7 @@ def files_below(uri: str) -> dict[str, int]:
 
 
 def listed(uri: str) -> dict[str, RemoteFile]:
-    """Return the files below a prefix by their names, relative to it.
+    """Return relative name → file of the files below a prefix.
 
     Raises:
         DataError: there is no such bucket, or the storage cannot be reached.
@@ -232,10 +232,10 @@ def listed(uri: str) -> dict[str, RemoteFile]:
 
 
 def uploaded(file: Path, uri: str) -> None:
-    """Bring a file there; what stood there before stays whole until then.
+    """Upload a file; an existing one is kept until the upload is complete.
 
     Raises:
-        MachineError: it could not be brought there.
+        MachineError: the file cannot be read or uploaded.
     """
     try:
         source = file.open("rb")
@@ -246,26 +246,26 @@ def uploaded(file: Path, uri: str) -> None:
 
 
 def put(content: bytes, uri: str) -> None:
-    """Write a small file there.
+    """Write a small remote file.
 
     Raises:
-        MachineError: it could not be brought there.
+        MachineError: the file cannot be written.
     """
     _put(_uri(uri), iter([content]))
 
 
 def copied(source: str, target: str) -> None:
-    """Copy a file from there to there; its bytes do not come here.
+    """Copy a remote file on the server, without downloading it.
 
     Raises:
-        MachineError: it could not be copied.
+        MachineError: the file cannot be copied.
     """
     there, uri = _uri(source), _uri(target)
     _asked(uri, "written", lambda: system(uri).copy_file(there.path, uri.path), seconds=DATA_SECONDS)
 
 
 def removed(uri: str) -> None:
-    """Remove a file there, if it is there.
+    """Remove a remote file, if it exists.
 
     Raises:
         MachineError: the storage cannot be reached.
@@ -301,13 +301,13 @@ def _uri(name: str | Path) -> Uri:
 
 
 def _prefix(name: str | Path) -> Uri:
-    """Return a URI without the slash at its end."""
+    """Return a parsed URI without its trailing slash."""
     uri = _uri(name)
     return uri._replace(key=uri.key.removesuffix("/"))
 
 
 def _check_key(uri: Uri) -> None:
-    """Raise DataError for a key that Arrow's clients would take for another one."""
+    """Raise DataError for a key that Arrow's clients would normalise to another one."""
     if uri.key and any(part in ("", ".", "..") for part in uri.key.split("/")):
         raise DataError(
             f"{uri}: genpas cannot address a key with an empty part or one that is '.' or '..'",
@@ -319,16 +319,16 @@ def _asked(
     uri: Uri, doing: str, request: Callable[[], T], *, other: type[GenpasError] = MachineError,
     seconds: float = ANSWER_SECONDS, cleaning: bool = False,
 ) -> T:  # fmt: skip
-    """Return what a request gives; what it raises as an error of ours."""
+    """Return the result of a request, with its exceptions turned into genpas errors."""
     _check_key(uri)
     try:
         return answered(request, seconds=seconds, cleaning=cleaning)
-    except (OSError, ValueError) as error:  # ValueError: ArrowInvalid is one
+    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
         raise failure(uri, error, doing, other=other) from error
 
 
 def _file(uri: Uri) -> RemoteFile | None:
-    """Return the facts of the file of this very name, if there is one."""
+    """Return size and time of the file with exactly this name; None if there is none."""
     if not uri.key:
         return None
     info = _asked(uri, "read", lambda: system(uri).get_file_info(uri.path), other=DataError)
@@ -348,7 +348,7 @@ def _below(base: Uri) -> list[RemoteFile]:
 
 
 def _check_bucket(uri: Uri) -> None:
-    """Raise DataError if there is no such bucket; one that cannot be looked at is there."""
+    """Raise DataError if the bucket does not exist; a bucket that cannot be queried counts as existing."""
     from pyarrow import fs
 
     with suppress(OSError):
@@ -367,7 +367,7 @@ def _blocks(uri: Uri, size: int, start: int) -> Iterator[bytes]:
     """Yield the bytes of a file from `start` on.
 
     Raises:
-        OSError: the connection was cut, or nothing has come.
+        OSError: the connection was cut, or timed out.
     """
     source = answered(lambda: system(uri).open_input_file(uri.path))
     try:
@@ -386,7 +386,7 @@ def _is_hidden(below: str) -> bool:
 
 
 def _matches(path: str, pattern: str) -> bool:
-    """Tell whether a path matches, part by part: `*` does not pass a slash; `**` is any number of parts."""
+    """Tell whether a path matches a pattern: `*` does not match a slash; `**` matches any number of parts."""
     return _parts_match(path.split("/"), pattern.split("/"))
 
 

@@ -1,7 +1,7 @@
-"""Requests to object storage: through which file system, for how long they may last, and what their failures mean.
+"""Requests to object storage: their file systems, time limits and errors.
 
-Arrow's clients do not hear a signal while they wait. So each request runs on a thread of its own, and whoever asked
-waits in Python: until the answer, a signal, or the time that the request may take.
+Arrow's clients cannot be interrupted by a signal while they wait. So each request runs on its own thread, and the
+caller waits in Python for the answer, a signal, or the time limit.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from genpas_cli.runtime.signals import came, uninterrupted
 T = TypeVar("T")
 
 ANSWER_SECONDS = 40.0
-"""How long a request may take that carries no data."""
+"""Time limit of a request without data."""
 DATA_SECONDS = 600.0
-"""How long one may take that carries data; one that carries none for `_SILENT_SECONDS` ends long before."""
+"""Time limit of a request with data; without any data for `_SILENT_SECONDS` it fails earlier."""
 CLEANING_SECONDS = 8.0
-"""How long each request may take by which a run that has failed removes what it has made."""
+"""Time limit of each request by which a failed run removes its files."""
 
 _CONNECT_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 5.0, 8.0, 3
 _GRACE_SECONDS = 1.0
-"""How long an interrupted run still waits for a request that is under way, before it leaves it behind."""
+"""Seconds that an interrupted run waits for a running request before it abandons it."""
 
 _WHO = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
-"""What says for whom a file system speaks, and may change while a program runs."""
+"""Environment variables of credentials, which may change while a program runs; each change needs a new file system."""
 
 _left_behind: list[threading.Thread] = []
 
@@ -52,22 +52,22 @@ _ENVIRONMENT = "Check the credentials, AWS_REGION and AWS_ENDPOINT_URL in the en
 
 
 def answered(request: Callable[[], T], *, seconds: float = ANSWER_SECONDS, cleaning: bool = False) -> T:
-    """Return what a request gives, or raise what it raises.
+    """Return the result of a request, or raise its exception.
 
     Args:
-        request: is called on another thread.
-        seconds: how long it may take.
-        cleaning: go on although the run was interrupted.
+        request: called on another thread.
+        seconds: time limit.
+        cleaning: whether to keep waiting after the run was interrupted.
 
     Raises:
-        TimeoutError: it took longer, or the run was interrupted meanwhile.
+        TimeoutError: the request took longer than `seconds`, or the run was interrupted meanwhile.
     """
     ended: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
 
     def run() -> None:
         try:
             ended.put((request(), None))
-        except BaseException as error:  # noqa: BLE001  # raised again by whoever waits
+        except BaseException as error:  # noqa: BLE001  # raised again by the waiting caller
             ended.put((None, error))
 
     thread = threading.Thread(target=run, name="genpas-storage", daemon=True)
@@ -100,15 +100,15 @@ def _waited(
 
 
 def is_unanswered() -> bool:
-    """Tell whether a request is still under way that nobody waits for any more: Arrow waits for it at exit."""
+    """Tell whether an abandoned request is still running, for which Arrow would wait at exit."""
     return any(thread.is_alive() for thread in _left_behind)
 
 
 def system(uri: Uri) -> Any:
-    """Return Arrow's file system for a URI. It may ask Amazon for the bucket's region.
+    """Return Arrow's file system for a URI. This may request the bucket's region from Amazon.
 
     Raises:
-        UsageError: AWS_ENDPOINT_URL is no URL of a server.
+        UsageError: AWS_ENDPOINT_URL is not the URL of a server.
     """
     server = endpoint() if uri.scheme == "s3" else None
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
@@ -121,7 +121,7 @@ def system(uri: Uri) -> Any:
 def _system(
     scheme: str, server: tuple[str, str] | None, region: str | None, bucket: str | None, _whose: tuple[Any, ...]
 ) -> Any:
-    """Return a file system; it keeps its connections, so that the next request need not make one."""
+    """Return a file system, cached so that its connections are reused."""
     from pyarrow import fs
 
     if scheme == "gs":
@@ -139,14 +139,14 @@ def _system(
 def failure(
     uri: Uri, error: Exception, doing: str, when: str = "", *, other: type[GenpasError] = DataError
 ) -> GenpasError:
-    """Return the error that a failed request means.
+    """Return the error for a failed request.
 
     Args:
-        uri: of what it was about.
-        error: raised by Arrow.
-        doing: what was done, such as `read`.
-        when: after how many bytes, for example.
-        other: the kind of error where neither the bucket nor the credentials are the cause.
+        uri: URI of the file or prefix.
+        error: the exception raised by Arrow.
+        doing: the action as a participle, such as `read`.
+        when: the state at the failure, such as ` after 5 of 10 bytes`.
+        other: class of the error if neither the bucket nor the credentials are the cause.
     """
     text = str(error)
     if _NO_BUCKET.search(text):

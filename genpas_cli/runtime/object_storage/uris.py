@@ -1,7 +1,7 @@
-"""Names that are URIs: which mean object storage, which mean nothing here, and what of them may be shown.
+"""Parsing of URIs: which ones are object storage, which are refused, and which parts may be shown.
 
-Everything here is text: no request is made. A key on object storage is taken as it is written: `%`, `+`, `#` and blanks
-have no meaning of their own in it.
+Nothing here makes a request. A key on object storage is taken literally: `%`, `+`, `#` and blanks have no special
+meaning.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ANY = re.compile(
     rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<rest>.*)|(?P<known>(?i:s3|gs|{'|'.join(_FOREIGN)})):/(?P<path>[^/].*)",
     re.DOTALL,
 )
-"""What looks like a URI. With one slash, of known schemes only: a `Path` made of a URI keeps no more than that."""
+"""A text that looks like a URI; with a single slash (which a `Path` made from a URI has), of known schemes only."""
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
 _CREDENTIALS = re.compile(
@@ -29,17 +29,17 @@ _EXAMPLE = "Write it like s3://bucket/key or gs://bucket/key."
 
 
 class Uri(NamedTuple):
-    """An object, or a prefix, on object storage."""
+    """The URI of an object or prefix on object storage."""
 
     scheme: str
     """`s3` or `gs`."""
     bucket: str
     key: str
-    """Without the slash after the bucket; empty for the whole bucket."""
+    """Key without the slash after the bucket; empty for the whole bucket."""
 
     @property
     def path(self) -> str:
-        """Bucket and key, as Arrow's file systems take them."""
+        """Bucket and key, the path for Arrow's file systems."""
         return f"{self.bucket}/{self.key}" if self.key else self.bucket
 
     def __str__(self) -> str:
@@ -47,21 +47,21 @@ class Uri(NamedTuple):
 
 
 def looks_like_uri(name: str | Path) -> bool:
-    """Tell whether a name is written like a URI, of whatever scheme."""
+    """Tell whether a name looks like a URI of any scheme."""
     return _ANY.fullmatch(str(name)) is not None
 
 
 def is_remote(name: str | Path) -> bool:
-    """Tell whether a name means object storage.
+    """Tell whether a name is a URI of object storage.
 
     Raises:
-        UsageError: it is written like a URI that means nothing here: another scheme, no bucket, credentials in it.
+        UsageError: the name is a URI with another scheme, without a valid bucket, or with credentials.
     """
     return parse(name) is not None
 
 
 def parse(name: str | Path) -> Uri | None:
-    """Return the parts of a URI; None for a name that is not written like one.
+    """Return the parts of a URI; None for a name that does not look like one.
 
     Raises:
         UsageError: see `is_remote`.
@@ -95,11 +95,11 @@ def _instead(scheme: str, rest: str) -> str:
 
 
 def check_local(name: str | Path, what: str) -> None:
-    """Raise UsageError if a name that must be a path on this machine is written like a URI.
+    """Raise UsageError if a name that must be a local path looks like a URI.
 
     Args:
         name: the path.
-        what: the option or argument that it was given to, such as `--html`.
+        what: its option or argument, such as `--html`.
     """
     match = _ANY.fullmatch(str(name))
     if match is not None:
@@ -108,10 +108,10 @@ def check_local(name: str | Path, what: str) -> None:
 
 
 def endpoint() -> tuple[str, str] | None:
-    """Return scheme, and host with port, of the S3 server that the environment names; None for Amazon's.
+    """Return (scheme, host with port) of the S3 server named by the environment; None for Amazon's.
 
     Raises:
-        UsageError: AWS_ENDPOINT_URL is no URL of a server.
+        UsageError: AWS_ENDPOINT_URL is not the URL of a server, or has a user name or password.
     """
     name = next((name for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL") if os.environ.get(name)), None)
     if name is None:

@@ -1,1 +1,1 @@
-"""Text for people: what a terminal may show, how numbers are written, the order of names."""
+"""Text for people: escaping control characters, formatting numbers, natural order of names."""

@@ -1,4 +1,4 @@
-"""The natural order of file names: numbers in them count as numbers, so that `day_2` comes before `day_10`."""
+"""Natural order of file names: numbers in them are compared as numbers, so that `day_2` comes before `day_10`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _DIGITS = re.compile(r"([0-9]+)")
 
 
 def natural_key(parts: Sequence[str]) -> tuple[list[list[str | int]], Sequence[str]]:
-    """Return what the parts of a path are sorted by; equal numbers of different length by the text."""
-    # Texts and numbers take turns, so that a number is compared with numbers alone.
+    """Return the sort key of the parts of a path; equal numbers with different leading zeros are ordered as text."""
+    # Texts and numbers alternate, so that numbers are compared with numbers only.
     return [[int(each) if n % 2 else each for n, each in enumerate(_DIGITS.split(part))] for part in parts], parts
 
 
 def path_order(path: str) -> tuple[list[list[str | int]], Sequence[str]]:
-    """Return the sort key of a path that is written with slashes.
+    """Return the sort key of a path with slashes.
 
     The shards of a data set are then in the order of epoch, split and number: `epoch-101` comes before `epoch-1000`.
     """

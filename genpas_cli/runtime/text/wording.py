@@ -1,4 +1,4 @@
-"""How numbers are written for people, on the terminal and in reports alike: shares, counts, times."""
+"""Formatting of numbers for people, on the terminal and in reports: shares, counts, times."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from genpas_cli.runtime.time_units import moment_of, unit_of
 
 _SHORT = dt.timedelta(days=2)
-"""A range that is no longer is shown with the time of day."""
+"""A range up to this long is shown with the time of day."""
 
 _TO_MICROSECONDS = 26
-"""Characters of an ISO 8601 time with as many digits as Python holds."""
+"""Characters of an ISO 8601 time with microseconds, the finest that Python's datetime holds."""
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """Return a share as `12.3%`; what is neither none nor all is not shown as 0% or 100%."""
+    """Format a share as `12.3%`; shares between 0 and 1 are never shown as 0% or 100%, but as `<0.1%` or `>99.9%`."""
     least = 10.0**-digits / 100
     if 0 < share < least / 2:
         return f"<{least:.{digits}%}"
@@ -26,24 +26,24 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """Return `1 shard`, `2 shards`, `1,000 shards`."""
+    """Format a count with its noun: `1 shard`, `2 shards`, `1,000 shards`."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
 def time_range(ends: Sequence[Any]) -> str:
-    """Return `2023-01-04 to 2024-12-28` for the first and last time of a log, as its report has them.
+    """Format the first and last time of a log, as in its report, such as `2023-01-04 to 2024-12-28`.
 
-    Texts are ISO 8601 in UTC; numbers that are of the size of instants since 1970 are shown as dates too, others as
-    they are. A range of two days or less is shown with the time of day.
+    Texts are ISO 8601 in UTC; numbers that are instants since 1970 by their size are shown as dates too, other numbers
+    unchanged. A range of two days or less is shown with the time of day.
     """
     return " to ".join(times(ends))
 
 
 def times(values: Sequence[Any]) -> list[str]:
-    """Return some times of one log as people read them, see `time_range`."""
+    """Format several times of one log, see `time_range`."""
     try:
         moments = [_moment(value, max(values)) for value in values]
-    except (OverflowError, ValueError):  # no date that a calendar has, or no date at all
+    except (OverflowError, ValueError):  # out of the range of dates, or not an instant
         return [_number(value) for value in values]
     is_short = max(moments) - min(moments) <= _SHORT
     return [f"{moment:%Y-%m-%d %H:%M:%S}" if is_short else f"{moment:%Y-%m-%d}" for moment in moments]
