@@ -1,4 +1,4 @@
-"""The one place where exceptions become exit codes and messages on stderr."""
+"""Turns errors of commands into exit codes and messages on stderr; signals are handled in `process_end`."""
 
 from __future__ import annotations
 

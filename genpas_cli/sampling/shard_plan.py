@@ -8,7 +8,8 @@ rows per shard, not on threads, memory or machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -63,19 +64,23 @@ class SamplingPlan:
     """Pairs of one epoch."""
     epochs: int
     seed: int
-    weights: Floats | Ints
-    """Mass of a sequence by its number of possible targets; int64 pair counts where enumerated."""
-    total: float
-    """Mass of all sequences."""
-    slices: tuple[Slice, ...]
+    histogram: Ints
+    """int64 (M + 1,), number of sequences by their number of possible targets m."""
+    slices: tuple[Slice, ...] = ()
 
+    @cached_property
+    def weights(self) -> Floats | Ints:
+        """Mass of one sequence by its m = 0..M; int64 pair counts where enumerated."""
+        if self.draw == "enumerated":
+            assert self.strategy.enumeration is not None, "only rules that have an enumeration are enumerated"
+            return self.strategy.enumeration.count(np.arange(len(self.histogram), dtype=np.int64))
+        return self.strategy.sequence.weights(self.histogram)
 
-def mass_by_targets(strategy: Strategy, draw: Draw, histogram: Ints) -> Floats | Ints:
-    """Return the mass of one sequence by its number of possible targets m = 0..M (see `SamplingPlan.weights`)."""
-    if draw == "enumerated":
-        assert strategy.enumeration is not None, "only rules that have an enumeration are planned as enumerated"
-        return strategy.enumeration.count(np.arange(len(histogram), dtype=np.int64))
-    return strategy.sequence.weights(histogram)
+    @cached_property
+    def total(self) -> float:
+        """Mass of all sequences."""
+        # Not a dot product: BLAS sums in an order that depends on its number of threads.
+        return float((self.weights * self.histogram).sum())
 
 
 def plan_shards(  # noqa: PLR0913  # all but two by keyword
@@ -94,17 +99,15 @@ def plan_shards(  # noqa: PLR0913  # all but two by keyword
         histogram: int64 (M + 1,), number of sequences by their number of possible targets.
         targets: yields the number of targets of every user, in order.
     """
-    weights = mass_by_targets(strategy, draw, histogram)
-    # Not a dot product: BLAS sums in an order that depends on its number of threads.
-    total = float((weights * histogram).sum())
+    plan = SamplingPlan(strategy, draw, pairs, epochs, seed, histogram)
     shards = -(-pairs // shard_rows)
     rows = -(-pairs // shards)
     points = np.minimum(np.arange(shards + 1) * rows, pairs)
     # In an enumeration the edges are whole pair numbers, so that no slice touches a user of which it has no pair.
-    parts, step = (np.arange(shards + 1), total / shards) if draw == "independent" else (points, total / pairs)
-    edges = parts.astype(np.float64) * step
+    parts, count = (np.arange(shards + 1), shards) if draw == "independent" else (points, pairs)
+    edges = parts.astype(np.float64) * (plan.total / count)
     users = int(histogram.sum())
-    first, last, before, items_before, items_through = _locate(edges, weights, targets(0, users - 1))
+    first, last, before, items_before, items_through = _locate(edges, plan.weights, targets(0, users - 1))
     slices = tuple(
         Slice(
             h, int(points[h]), int(points[h + 1]), float(edges[h]), float(edges[h + 1]),
@@ -112,7 +115,7 @@ def plan_shards(  # noqa: PLR0913  # all but two by keyword
         )
         for h in range(shards)
     )  # fmt: skip
-    return SamplingPlan(strategy, draw, pairs, epochs, seed, weights, total, slices)
+    return replace(plan, slices=slices)
 
 
 def _locate(edges: Floats, weights: Floats | Ints, chunks: Iterable[Ints]) -> tuple[Ints, Ints, Floats, Ints, Ints]:

@@ -254,7 +254,8 @@ def test_the_same_seed_draws_the_same(case: Case, draw: Draw) -> None:
 def test_a_line_that_ends_early_or_late_neither_drops_nor_adds_pairs(case: Case, error: float) -> None:
     """Rounding along billions of users, exaggerated: the points beyond the end of the line belong to its last user."""
     plan = case.plan("balanced", shard_rows=10**9)
-    wrong = replace(plan, total=plan.total * (1 + error))
+    wrong = replace(plan)
+    wrong.__dict__["total"] = plan.total * (1 + error)  # where the property keeps it
     (shard,) = case.shards(wrong)
     assert len(shard) == case.draw.pairs
     assert {(user, k) for user, k, _ in shard} <= oracle.cell_masses(case.rule, case.lengths).keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -199,3 +200,13 @@ def test_labels_are_told_apart() -> None:
     for kind in (StrategyFigures, DataFigures):
         labels = [figure.label for figure in figures_in(kind).values()]
         assert len(set(labels)) == len(labels)
+
+
+def sources_of_tests() -> str:
+    folder = Path(__file__).parents[1]
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("figures/**/*.py")))
+
+
+@pytest.mark.parametrize("key", sorted({key for kind, _ in CHANGES for key in figures_in(kind)}))
+def test_the_value_of_a_figure_is_held_against_something(key: str) -> None:
+    assert re.search(rf"\b{key}\b", sources_of_tests()), "no test under tests/figures speaks of it"
