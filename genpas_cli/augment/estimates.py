@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.augment.engines.work import PairForm, PairShard, Shard
+from genpas_cli.augment.engines.work import PairShard, Shard, ShardForm
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS
 from genpas_cli.sampling.input_sampling import cut_start, draw_starts
 from genpas_cli.sampling.shard_plan import SamplingPlan
@@ -25,7 +25,7 @@ _ESTIMATED_CUTS = 1 << 14
 _R2 = (0.7548776662466927, 0.5698402909980532)
 
 
-def row_bytes_of(input_length: float, form: PairForm) -> float:
+def row_bytes_of(input_length: float, form: ShardForm) -> float:
     """Return the mean bytes of a training pair in memory, for a mean input length."""
     return input_length * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
 
@@ -47,7 +47,7 @@ def mean_input_length(
     return float(np.mean(target - cut_start(start, target, max_input)))
 
 
-def disk_bytes(shards: Sequence[Shard], row_bytes: float, store: Store, form: PairForm) -> int:
+def disk_bytes(shards: Sequence[Shard], row_bytes: float, store: Store, form: ShardForm) -> int:
     """Return the bytes of shards on disk; item numbers in random order compress to about their entropy."""
     packed = min((max(store.items, 2).bit_length() + 4) / 32, 1.0)
     a_pair = (_CUT_BYTES if form.as_cuts else row_bytes * packed) * (0.35 if form.order == "user" else 1.0)
@@ -55,7 +55,7 @@ def disk_bytes(shards: Sequence[Shard], row_bytes: float, store: Store, form: Pa
     return int(sum(shard.rows * (a_pair if isinstance(shard, PairShard) else a_user) for shard in shards))
 
 
-def shard_memory(sampling: SamplingPlan, form: PairForm, row_bytes: float, longest: int, spread: float) -> int:
+def shard_memory(sampling: SamplingPlan, form: ShardForm, row_bytes: float, longest: int, spread: float) -> int:
     """Return the bytes that one worker needs for the largest shard: its cuts, the items read, and two row groups."""
     rows = max(part.stop - part.start for part in sampling.slices)
     values = max(min(part.interactions * spread, (part.stop - part.start) * longest) for part in sampling.slices)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from genpas_cli.augment.engines.work import PairForm, SplitPlan, shard_batches
+from genpas_cli.augment.engines.work import ShardForm, SplitPlan, shard_batches
 from genpas_cli.augment.job import manifest_of
 from genpas_cli.augment.job_plan import check_room, plan_job, resolve_options
 from genpas_cli.augment.options import AugmentOptions
@@ -39,7 +39,7 @@ class FreshPairs:
     """
 
     def __init__(
-        self, store: Path, options: AugmentOptions, form: PairForm, plans: tuple[SplitPlan, ...], identity: str
+        self, store: Path, options: AugmentOptions, form: ShardForm, plans: tuple[SplitPlan, ...], identity: str
     ) -> None:
         self.identity = identity
         self.name = f"store {store}"

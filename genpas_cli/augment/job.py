@@ -23,9 +23,9 @@ from genpas_cli.augment.resumable import lasting_options
 from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.ingest.options import IngestOptions
+from genpas_cli.pairs.changes.ids import Plain, RawIds
+from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
 from genpas_cli.pairs.data_card import write_card
-from genpas_cli.pairs.forms.form import Change, Form, changed
-from genpas_cli.pairs.forms.ids import Plain, RawIds
 from genpas_cli.pairs.manifest import (
     FORMAT_VERSION,
     Manifest,
@@ -210,9 +210,9 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
         form, changes = job.form.schema, list[Change]()
         if ids == "raw":
             items, users = _ids(opened.store, "items"), _ids(opened.store, "users")
-            raw = RawIds(Form(form, opened.store.items, job.form.max_input), items, users)
-            changes = [raw, Plain(raw.form)]
-            form = changes[-1].form.schema
+            raw = RawIds(PairLayout(form, opened.store.items, job.form.max_input), items, users)
+            changes = [raw, Plain(raw.layout)]
+            form = changes[-1].layout.schema
         # Closed before the store: if the reader stops early, threads are still reading from the store.
         with contextlib.closing(stream_shards(opened.store, chosen, job.form, threads=job.workers)) as batches:
             wanted = (changed(batch, changes) for batch in batches)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.augment.engines.work import PairForm, Part, Shard, SplitPlan, pair_form, shards_of
+from genpas_cli.augment.engines.work import Part, Shard, ShardForm, SplitPlan, pair_form, shards_of
 from genpas_cli.augment.estimates import WORKER_MEMORY, disk_bytes, mean_input_length, row_bytes_of, shard_memory
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.target_where import refuse_windows
@@ -37,7 +37,7 @@ class Job:
     """The plan of a whole `augment` run, and the resources it takes."""
 
     strategy: Strategy
-    form: PairForm
+    form: ShardForm
     plans: tuple[SplitPlan, ...]
     multi_target_pairs: int
     without_input: int

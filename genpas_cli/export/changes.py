@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.source import DirectoryReader, PairReader, read_vocabulary
-from genpas_cli.pairs.forms.form import Change
-from genpas_cli.pairs.forms.ids import Numbers, RawIds
-from genpas_cli.pairs.forms.padding import Padded
-from genpas_cli.pairs.forms.semantic_ids import Codes, SemanticIds, read_codes
+from genpas_cli.pairs.changes.ids import Numbers, RawIds
+from genpas_cli.pairs.changes.layout import Change
+from genpas_cli.pairs.changes.padding import Padded
+from genpas_cli.pairs.changes.semantic_ids import Codes, SemanticIds, read_codes
 from genpas_cli.runtime.errors import UsageError
 
 
@@ -21,29 +21,29 @@ def changes_for(reader: PairReader, options: ExportOptions) -> tuple[tuple[Chang
     Raises:
         UsageError, DataError: a change is impossible for these pairs.
     """
-    form, changes, semantic = reader.form, list[Change](), None
-    has = "num" if form.largest is not None else "raw"
+    layout, changes, semantic = reader.layout, list[Change](), None
+    has = "num" if layout.largest is not None else "raw"
     wanted = options.ids or has
     codes = None if options.semantic_ids is None else read_codes(Path(options.semantic_ids))
 
     def add(change: Change) -> None:
-        nonlocal form
+        nonlocal layout
         changes.append(change)
-        form = change.form
+        layout = change.layout
 
     items, users = _vocabularies(reader, options, needs=wanted != has or codes is not None, codes=codes)
     if has == "raw" and (wanted == "num" or codes is not None):
-        add(Numbers(form, items, users if wanted == "num" else None))
+        add(Numbers(layout, items, users if wanted == "num" else None))
     if codes is not None:
         semantic = SemanticIds(
-            form, items, codes, missing=options.missing_codes, colliding=options.colliding_codes,
+            layout, items, codes, missing=options.missing_codes, colliding=options.colliding_codes,
             separator=options.separator, end=options.end_token,
         )  # fmt: skip
         add(semantic)
-    if wanted == "raw" and form.largest is not None:
-        add(RawIds(form, None if semantic else items, users if form.user == "user_num" else None))
+    if wanted == "raw" and layout.largest is not None:
+        add(RawIds(layout, None if semantic else items, users if layout.user == "user_num" else None))
     if options.pad != "none":
-        add(Padded(form, options.pad))
+        add(Padded(layout, options.pad))
     return tuple(changes), semantic
 
 
@@ -59,7 +59,7 @@ def _vocabularies(
             raise UsageError("the pairs directory has no items.parquet, so the ids of its items are not known")
         return items, users
     if options.vocab is None:
-        if codes is not None and reader.form.largest is None:
+        if codes is not None and reader.layout.largest is None:
             return codes.ids, None
         raise UsageError(
             "a stream has no vocabulary of its own",
@@ -70,8 +70,8 @@ def _vocabularies(
         raise UsageError(
             f"--vocab {options.vocab}: no items.parquet there", tip="Name a pairs directory of the same log."
         )
-    if reader.form.largest is not None and len(items) != reader.form.largest:
+    if reader.layout.largest is not None and len(items) != reader.layout.largest:
         raise UsageError(
-            f"--vocab {options.vocab} has {len(items):,} items, and the stream {reader.form.largest:,}: another log's"
+            f"--vocab {options.vocab} has {len(items):,} items, and the stream {reader.layout.largest:,}: another log's"
         )
     return items, users

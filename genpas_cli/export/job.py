@@ -20,8 +20,8 @@ from genpas_cli.export.formats.format import Format, Shown, is_time
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.source import DirectoryReader, PairReader, StreamReader, standard_input
 from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
-from genpas_cli.pairs.forms.form import Change, Form, changed
-from genpas_cli.pairs.forms.semantic_ids import SemanticIds
+from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
+from genpas_cli.pairs.changes.semantic_ids import SemanticIds
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import building, foreign_entry, is_real_directory, refuse_existing
 from genpas_cli.runtime.errors import MachineError, UsageError
@@ -79,7 +79,7 @@ def export(
     Args:
         pairs: a pairs directory, local or on object storage; or `-` for an Arrow stream on standard input.
         output: the file to write if one split is exported to a format of one file per split; else the directory.
-        options: the format, the pairs and their form.
+        options: the format, the pairs and their layout.
         force: overwrite an existing output.
         progress: called with the number of pairs done.
 
@@ -162,7 +162,7 @@ class _Run:
         """
         self.read[split] = self.written[split] = 0
         total = self.reader.rows(split) if self.options.limit is None else self.options.limit
-        needed = _columns_to_read(self.reader.form, self.format.columns)
+        needed = _columns_to_read(self.reader.layout, self.format.columns)
         with pool(self.machine.threads, _THREADS) as workers:
             reads = self.reader.reads(split, needed, self.options.limit)
             calls = (partial(self._encoded, read) for read in reads)
@@ -219,11 +219,11 @@ def _opened(
     splits = _splits(reader, options, one_split=name is None)
     reader.check(splits, machine.threads, progress)
     changes, semantic = changes_for(reader, options)
-    form = changes[-1].form if changes else reader.form
+    layout = changes[-1].layout if changes else reader.layout
     columns = None if options.columns is None else tuple(name.strip() for name in options.columns.split(","))
     machine = replace(machine, threads=_workers(reader, machine))
     with scratch_directory(machine.temp_dir) as scratch:
-        shown = Shown(form, name or "pairs", columns, reader.manifest, _time(form), _rating(form), scratch)
+        shown = Shown(layout, name or "pairs", columns, reader.manifest, _time(layout), _rating(layout), scratch)
         yield _Run(reader, splits, changes, kind(shown), options, machine, semantic)
 
 
@@ -280,27 +280,27 @@ def _splits(reader: PairReader, options: ExportOptions, *, one_split: bool) -> t
     return (wanted,)
 
 
-def _rating(form: Form) -> str | None:
+def _rating(layout: PairLayout) -> str | None:
     """Return the only kept column with a known name of ratings; None if there is none or several."""
-    return _only([form.kept[n] for n in matches(form.kept, RATING)])
+    return _only([layout.kept[n] for n in matches(layout.kept, RATING)])
 
 
-def _time(form: Form) -> str | None:
+def _time(layout: PairLayout) -> str | None:
     """Return the only kept column with a known name of times, else the only one with a type of times, else None."""
-    typed = [name for name in form.kept if is_time(form.schema.field(f"target_{name}").type)]
-    return _only([form.kept[n] for n in matches(form.kept, TIME)]) or _only(typed)
+    typed = [name for name in layout.kept if is_time(layout.schema.field(f"target_{name}").type)]
+    return _only([layout.kept[n] for n in matches(layout.kept, TIME)]) or _only(typed)
 
 
 def _only(names: list[str]) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def _columns_to_read(form: Form, columns: Sequence[str]) -> list[str]:
+def _columns_to_read(layout: PairLayout, columns: Sequence[str]) -> list[str]:
     """Return the columns of the source pairs that the output columns are made from."""
-    names = {"user_id": form.user, "user_num": form.user}
+    names = {"user_id": layout.user, "user_num": layout.user}
     # Always read inputs and targets: semantic ids may drop pairs by them.
     wanted = {names.get(name, name) for name in columns} | {"input_items", "target_item"}
-    return [name for name in form.schema.names if name in wanted]
+    return [name for name in layout.schema.names if name in wanted]
 
 
 def _foreign_file(kind: Format, path: Path) -> str | None:

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
-from genpas_cli.pairs.forms.form import Form
+from genpas_cli.pairs.changes.layout import PairLayout
 from genpas_cli.pairs.manifest import NAME, Manifest
 from genpas_cli.pairs.reader import LONG_INPUT, PairFiles, read_ids
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS, SPLITS, ShardFile
@@ -40,8 +40,8 @@ class PairReader(Protocol):
     """The splits that have pairs."""
 
     @property
-    def form(self) -> Form:
-        """The form of the pairs; only to be read after `check`."""
+    def layout(self) -> PairLayout:
+        """The layout of the pairs; only to be read after `check`."""
         ...
 
     def check(self, splits: Sequence[str], threads: int, progress: Progress) -> None:
@@ -97,9 +97,9 @@ class DirectoryReader:
         self._epoch = epoch
 
     @cached_property
-    def form(self) -> Form:
-        """The form of the pairs."""
-        return Form(self._pairs.schema, int(self.manifest["items"]), self.manifest["max_input"])
+    def layout(self) -> PairLayout:
+        """The layout of the pairs."""
+        return PairLayout(self._pairs.schema, int(self.manifest["items"]), self.manifest["max_input"])
 
     def check(self, splits: Sequence[str], threads: int, progress: Progress) -> None:
         """Verify the digests of all files of these splits."""
@@ -164,7 +164,7 @@ class StreamReader:
                 tip="It takes what augment writes: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
             ) from error
         largest = int(self.manifest["items"]) if self.manifest["ids"] == "num" else None
-        self.form = Form(schema.remove_metadata(), largest, self.manifest["max_input"])
+        self.layout = PairLayout(schema.remove_metadata(), largest, self.manifest["max_input"])
 
     def check(self, splits: Sequence[str], threads: int, progress: Progress) -> None:
         """Do nothing: `reads` checks the stream as it comes."""
@@ -184,7 +184,7 @@ class StreamReader:
                 break
             except UNREADABLE as error:
                 raise IntegrityError(f"the stream on standard input was cut after {seen:,} pairs ({error})") from error
-            check_batch(batch, self.form.schema, "standard input")
+            check_batch(batch, self.layout.schema, "standard input")
             if self.manifest["ids"] == "num":
                 check_numbers(batch, self.manifest, "standard input")
             wanted = batch.num_rows if limit is None else min(batch.num_rows, limit - seen)
@@ -202,8 +202,8 @@ class StreamReader:
 
     def batch_bytes(self) -> int:
         """Return the estimated bytes of a row group whose inputs all have the maximum length."""
-        longest = self.form.max_input or LONG_INPUT
-        return min(ROW_GROUP_ROWS, self.rows("")) * 4 * (longest * (1 + 2 * len(self.form.kept)) + 5)
+        longest = self.layout.max_input or LONG_INPUT
+        return min(ROW_GROUP_ROWS, self.rows("")) * 4 * (longest * (1 + 2 * len(self.layout.kept)) + 5)
 
 
 def standard_input() -> BinaryIO:

@@ -9,7 +9,7 @@ from typing import get_args
 
 import torch
 
-from genpas_cli.loaders.batches import BatchForm, Pad, check_columns
+from genpas_cli.loaders.batches import BatchLayout, Pad, check_columns
 from genpas_cli.loaders.pair_shards import PairsDirectory, PairShards
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.object_storage.locations import StorageLocation
@@ -32,10 +32,10 @@ def source_of(source: PairShards | str | Path) -> PairShards:
     return source
 
 
-def batch_form(
+def batch_layout(
     source: PairShards, pad: Pad, max_input: int | None, columns: Sequence[str], *, narrow: bool
-) -> BatchForm:
-    """Check a dataset's arguments, and return the form of its batches.
+) -> BatchLayout:
+    """Check a dataset's arguments, and return the layout of its batches.
 
     Args:
         source: the pairs.
@@ -55,7 +55,7 @@ def batch_form(
     width = None if narrow else longest
     if isinstance(columns, str):
         raise UsageError(f"columns is {columns!r}; it takes a list of names")
-    return BatchForm(pad, longest, width, check_columns(source.schema, columns, source.name))
+    return BatchLayout(pad, longest, width, check_columns(source.schema, columns, source.name))
 
 
 def at_least(name: str, value: int, low: int) -> None:

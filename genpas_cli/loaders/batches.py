@@ -51,8 +51,8 @@ class Packed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BatchForm:
-    """The form of a batch."""
+class BatchLayout:
+    """The layout of a batch."""
 
     pad: Pad
     max_input: int | None
@@ -110,15 +110,15 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_decimal(kind))
 
 
-def window_of(batches: Sequence[pa.RecordBatch], form: BatchForm) -> Window:
-    """Concatenate record batches with the columns of `form.read` into a window."""
+def window_of(batches: Sequence[pa.RecordBatch], layout: BatchLayout) -> Window:
+    """Concatenate record batches with the columns of `layout.read` into a window."""
     inputs = [batch.column("input_items") for batch in batches]
     whole = np.concatenate([np.diff(lists.offsets.to_numpy()) for lists in inputs]).astype(np.int64)
     longest = int(np.max(whole, initial=0))
-    lengths = whole if form.max_input is None or longest <= form.max_input else np.minimum(whole, form.max_input)
-    room = max(longest, form.width or 0)
+    lengths = whole if layout.max_input is None or longest <= layout.max_input else np.minimum(whole, layout.max_input)
+    room = max(longest, layout.width or 0)
     values, scalars = {}, {}
-    for name in form.read:
+    for name in layout.read:
         columns = [batch.column(name) for batch in batches]
         if pa.types.is_list(columns[0].type):
             parts = [_numbers(_list_values(column), name) for column in columns]
@@ -157,26 +157,26 @@ def _numbers(array: Any, name: str) -> NDArray[Any]:
     return result
 
 
-def packed_batch(window: Window, rows: NDArray[np.int64], form: BatchForm) -> Packed:
+def packed_batch(window: Window, rows: NDArray[np.int64], layout: BatchLayout) -> Packed:
     """Return the batch of these rows of a window."""
     lengths = window.lengths[rows]
-    width = int(np.max(lengths, initial=0)) if form.width is None else form.width
-    shape = (int(lengths.sum()),) if form.pad == "none" else (len(rows), width)
+    width = int(np.max(lengths, initial=0)) if layout.width is None else layout.width
+    shape = (int(lengths.sum()),) if layout.pad == "none" else (len(rows), width)
     arrays: list[tuple[str, np.dtype[Any], tuple[int, ...]]] = [
         (name, values.dtype, shape) for name, values in window.values.items()
     ]
-    length = ("input_offsets", np.dtype(np.int64), (len(rows) + 1,)) if form.pad == "none" else (
+    length = ("input_offsets", np.dtype(np.int64), (len(rows) + 1,)) if layout.pad == "none" else (
         "input_length", np.dtype(np.int32), (len(rows),))  # fmt: skip
     arrays += [length, *((name, values.dtype, (len(rows),)) for name, values in window.scalars.items())]
     batch = _allocated(arrays)
     found = {field.name: batch.array(field) for field in batch.fields}
     ends = window.ends[rows]
     for name, values in window.values.items():
-        if form.pad == "none":
+        if layout.pad == "none":
             copy_ranges(values, ends - lengths, lengths, found[name])
         else:
-            _pad(values, ends, lengths, found[name], left=form.pad == "left")
-    if form.pad == "none":
+            _pad(values, ends, lengths, found[name], left=layout.pad == "left")
+    if layout.pad == "none":
         found["input_offsets"][0] = 0
         np.cumsum(lengths, out=found["input_offsets"][1:])
     else:

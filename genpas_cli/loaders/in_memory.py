@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import Dataset
 
-from genpas_cli.loaders.arguments import at_least, batch_form, source_of
+from genpas_cli.loaders.arguments import at_least, batch_layout, source_of
 from genpas_cli.loaders.batches import Pad, packed_batch, window_of
 from genpas_cli.loaders.pair_shards import PairShards, Segment
 from genpas_cli.loaders.tensors import Batch, as_tensors
@@ -20,7 +20,7 @@ class InMemoryPairDataset(Dataset[Batch]):
     """Pairs of one split and epoch as a map-style dataset, for samplers of your own.
 
     The dataset returns whole batches, so give the DataLoader both a batch size and `collate`:
-    `DataLoader(dataset, batch_size=1024, shuffle=True, collate_fn=dataset.collate)`. Batches have the form of
+    `DataLoader(dataset, batch_size=1024, shuffle=True, collate_fn=dataset.collate)`. Batches have the layout of
     `PairDataset`. Memory: 4 bytes per input item and 16 per pair, and the same again while reading.
 
     Args:
@@ -43,9 +43,9 @@ class InMemoryPairDataset(Dataset[Batch]):
     ) -> None:  # fmt: skip
         at_least("epoch", epoch, 0)
         shards = source_of(source)
-        self._form = batch_form(shards, pad, max_input, columns, narrow=False)
+        self._layout = batch_layout(shards, pad, max_input, columns, narrow=False)
         segments = [Segment(block, 0, block.rows) for block in shards.blocks(split, epoch)]
-        self._rows = window_of(list(shards.read(split, epoch, segments, self._form.read)), self._form)
+        self._rows = window_of(list(shards.read(split, epoch, segments, self._layout.read)), self._layout)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -53,14 +53,14 @@ class InMemoryPairDataset(Dataset[Batch]):
     def __getitem__(self, row: int) -> Batch:
         """Return one pair: a batch of one without its first dimension; with `pad="none"`, a batch of one."""
         batch = self.__getitems__([row])
-        return batch if self._form.pad == "none" else {name: tensor[0] for name, tensor in batch.items()}
+        return batch if self._layout.pad == "none" else {name: tensor[0] for name, tensor in batch.items()}
 
     def __getitems__(self, rows: Sequence[int]) -> Batch:
         """Return the batch of these rows; a DataLoader calls this for each batch."""
         index = np.asarray(rows, np.int64)
         if len(index) and not (-len(self) <= index.min() and index.max() < len(self)):
             raise IndexError(f"row {int(index.max())} of {len(self)} pairs")
-        return as_tensors(packed_batch(self._rows, index % max(len(self), 1), self._form))
+        return as_tensors(packed_batch(self._rows, index % max(len(self), 1), self._layout))
 
     @staticmethod
     def collate(batch: Batch) -> Batch:

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from torch.utils.data import IterableDataset, get_worker_info
 
-from genpas_cli.loaders.arguments import at_least, batch_form, place_in_world, source_of
+from genpas_cli.loaders.arguments import at_least, batch_layout, place_in_world, source_of
 from genpas_cli.loaders.batches import Pad, Window, packed_batch, window_of
 from genpas_cli.loaders.division import (
     Batching,
@@ -98,7 +98,7 @@ class PairDataset(IterableDataset[Batch]):
                                  ("window", window, 1)):  # fmt: skip
             at_least(name, value, low)
         self.source, self.split = source_of(source), split
-        self._form = batch_form(self.source, pad, max_input, columns, narrow=bucket_by_length)
+        self._layout = batch_layout(self.source, pad, max_input, columns, narrow=bucket_by_length)
         rows = max(window // batch_size, 1) * batch_size
         self._batching = Batching(batch_size, rows, drop_last, even)
         self._seed, self._shuffle, self._bucket = seed, shuffle, bucket_by_length
@@ -214,12 +214,12 @@ class PairDataset(IterableDataset[Batch]):
 
     def _settings(self) -> dict[str, Any]:
         """Return the settings that determine the batches of an epoch, except the number of workers and the rank."""
-        form, batching = self._form, self._batching
+        layout, batching = self._layout, self._batching
         return {
             "epoch": self.epoch, "pairs": self.source.identity, "split": self.split, "seed": self._seed,
             "shuffle": self._shuffle, "bucket_by_length": self._bucket, "batch_size": batching.batch_size,
-            "window": batching.window, "drop_last": batching.drop_last, "even": batching.even, "pad": form.pad,
-            "max_input": form.max_input, "world_size": self._world_size,
+            "window": batching.window, "drop_last": batching.drop_last, "even": batching.even, "pad": layout.pad,
+            "max_input": layout.max_input, "world_size": self._world_size,
         }  # fmt: skip
 
     def _rows(self, epoch: int) -> int:
@@ -270,18 +270,18 @@ class PairDataset(IterableDataset[Batch]):
             for begin in range(skipped, len(order), size):
                 if first == last:
                     return
-                yield packed_batch(window, order[begin : begin + size], self._form)
+                yield packed_batch(window, order[begin : begin + size], self._layout)
                 first += 1
             number, skipped = number + 1, 0
 
     def _windows(self, epoch: int, segments: list[Any]) -> Iterator[Window]:
         """Yield the rows of these segments in windows; the next window is read while the current one is used."""
-        columns = self._form.read
+        columns = self._layout.read
         rows = _runs_of(self.source.read(self.split, epoch, segments, columns), self._batching.window)
 
         def following() -> Window | None:
             run = next(rows, None)
-            return None if run is None else window_of(run, self._form)
+            return None if run is None else window_of(run, self._layout)
 
         with pool(1, "genpas-window") as reading:
             try:

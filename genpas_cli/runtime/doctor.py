@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -40,19 +40,20 @@ class Finding:
     """What to do about it."""
 
 
-def examine(options: MachineOptions | None = None, uris: tuple[str, ...] = ()) -> list[Finding]:
+def examine(options: MachineOptions, uris: Sequence[str], gpu: Callable[[], str | None]) -> list[Finding]:
     """Look at this machine.
 
     Args:
         options: the limits that a command would be given.
         uris: places on object storage to list.
+        gpu: returns the name of a GPU that can be used; called only where PyTorch is installed.
 
     Raises:
         UsageError, MachineError: the options make no sense here.
     """
-    machine = resolve(options or MachineOptions())
+    machine = resolve(options)
     findings = [Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}"), *_libraries(), *_extras()]
-    findings += [_java(), _gpu()]
+    findings += [_java(), _gpu(gpu)]
     findings += [
         Finding("threads", "ok", f"{machine.threads} of {cores()} cores"),
         Finding("memory", "ok", f"{show_size(machine.memory)} to use of {show_size(free_memory())} free"),
@@ -103,16 +104,11 @@ def _output(command: list[str]) -> str | None:
     return done.stdout + done.stderr if done.returncode == 0 else None
 
 
-def _gpu() -> Finding:
+def _gpu(usable: Callable[[], str | None]) -> Finding:
     if find_spec("torch") is None:
-        return Finding("GPU", "missing", "not looked for: PyTorch is not installed")
-    import torch
-
-    backends: dict[str, Callable[[], bool]] = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    found = [name for name, available in backends.items() if available()]
-    if not found:
-        return Finding("GPU", "missing", f"none that PyTorch {torch.__version__} can use; genpas train takes the CPU")
-    return Finding("GPU", "ok", torch.cuda.get_device_name() if "cuda" in found else found[0])
+        return Finding("GPU", "missing", "not looked for, as PyTorch is not installed")
+    found = usable()
+    return Finding("GPU", "ok" if found else "missing", found or "none that PyTorch can use; training takes the CPU")
 
 
 def _disk(what: str, directory: Path) -> Finding:

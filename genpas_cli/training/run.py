@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import torch
 
 from genpas_cli.loaders.pair_shards import PairShards
-from genpas_cli.runtime.errors import MachineError
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.training import checkpoint
 from genpas_cli.training.comparison import ACCURACY
@@ -61,18 +60,6 @@ class Outcome:
     times: dict[str, float]
     """Seconds: `steps`, of all steps; `loader`, the part of them spent waiting for batches; `evaluation`, of ranking
     both held-out splits once."""
-
-
-def find_device(name: str) -> torch.device:
-    """Return the device for `auto`, `cpu`, `cuda`, `cuda:1`, `mps`; raise MachineError if there is none."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise MachineError(f"--device {name}: there is no such device here: {str(error).splitlines()[0]}") from error
-    return device
 
 
 def run(  # noqa: PLR0913  # all but two by keyword

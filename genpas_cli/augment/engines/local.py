@@ -12,7 +12,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from genpas_cli.augment.engines.work import PairForm, Shard, SplitPlan, shard_batches
+from genpas_cli.augment.engines.work import Shard, ShardForm, SplitPlan, shard_batches
 from genpas_cli.pairs.shards import FinishedShards, ShardFile, write_shard
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.threads import Task, in_order, pool
@@ -44,7 +44,8 @@ class _Watched:
 
 
 def write_shards(
-    store: Store, shards: Sequence[Shard], form: PairForm, finished: FinishedShards, *, threads: int, progress: Progress
+    store: Store, shards: Sequence[Shard], form: ShardForm, finished: FinishedShards, *, threads: int,
+    progress: Progress,
 ) -> list[ShardFile]:  # fmt: skip
     """Write the shards that are not finished yet; return the files of all shards, in order."""
     total, before = sum(shard.rows for shard in shards), sum(file.rows for file in finished.files.values())
@@ -71,7 +72,7 @@ def write_shards(
 
 
 def stream_shards(
-    store: Store, plan: SplitPlan, form: PairForm, *, threads: int
+    store: Store, plan: SplitPlan, form: ShardForm, *, threads: int
 ) -> Generator[pa.RecordBatch, None, None]:
     """Yield the pairs of a plan, shard by shard in order, while other threads make later shards.
 

@@ -34,7 +34,7 @@ from genpas_cli.augment.engines.spark_tasks import (
     pieces_of,
 )
 from genpas_cli.augment.engines.spark_types import time_type, types_of
-from genpas_cli.augment.engines.work import PairForm, Shard
+from genpas_cli.augment.engines.work import Shard, ShardForm
 from genpas_cli.ingest.columns.columns import find_roles
 from genpas_cli.ingest.columns.missing import BLANKS, parse_null_values
 from genpas_cli.ingest.columns.roles import Column, Named
@@ -315,7 +315,7 @@ def count_users(rows: DataFrame, output: Path, rule: SplitRule) -> list[dict[str
 
 
 def write_shards(
-    rows: DataFrame, users: Sequence[int], shards: Sequence[Shard], form: PairForm, directory: Path, rule: SplitRule
+    rows: DataFrame, users: Sequence[int], shards: Sequence[Shard], form: ShardForm, directory: Path, rule: SplitRule
 ) -> list[ShardFile]:
     """Write shards from sorted rows; return the files, in the order of the shards.
 

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from genpas_cli.augment.engines.work import PairForm, Shard
+from genpas_cli.augment.engines.work import Shard, ShardForm
 from genpas_cli.ingest.options import Dedup
 from genpas_cli.ingest.passes.cleaning import not_repeated
 from genpas_cli.ingest.passes.histories import History, same_as_previous, whole_users
@@ -222,7 +222,7 @@ class WriteShards:
 
     directory: Path
     pieces: tuple[tuple[Shard, ...], ...]
-    form: PairForm
+    form: ShardForm
     evaluated: Evaluated
 
     def __call__(self, batches: Batches) -> Batches:
@@ -279,7 +279,7 @@ class PieceOfSequences(SequenceSource):
         evaluated: which held-out interactions are targets.
     """
 
-    def __init__(self, rows: pa.RecordBatch, users: tuple[int, int], form: PairForm, evaluated: Evaluated) -> None:
+    def __init__(self, rows: pa.RecordBatch, users: tuple[int, int], form: ShardForm, evaluated: Evaluated) -> None:
         self._first, self._evaluated = users[0], evaluated
         user, self._code = rows.column("user").to_numpy(), rows.column("code").to_numpy()
         count = users[1] - users[0] + 1

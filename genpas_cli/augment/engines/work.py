@@ -37,7 +37,7 @@ _INTERACTIONS_A_GROUP = 1 << 18
 
 
 @dataclass(frozen=True)
-class PairForm:
+class ShardForm:
     """The form in which pairs are written."""
 
     schema: pa.Schema
@@ -89,11 +89,11 @@ class PairShard(NamedTuple):
         epoch = self.epoch if sampling.epochs > 1 else None
         return shard_name(self.plan.split, self.slice.index, len(sampling.slices), epoch)
 
-    def schema(self, form: PairForm) -> pa.Schema:
+    def schema(self, form: ShardForm) -> pa.Schema:
         """Return the schema of the file."""
         return cut_schema() if form.as_cuts else form.schema
 
-    def batches(self, source: SequenceSource, form: PairForm) -> Iterator[pa.RecordBatch]:
+    def batches(self, source: SequenceSource, form: ShardForm) -> Iterator[pa.RecordBatch]:
         """Yield the rows, one batch per row group."""
         return shard_batches(source, self.plan, self.slice, self.epoch, form)
 
@@ -130,11 +130,11 @@ class SequenceShard(NamedTuple):
         """Path below the pairs directory."""
         return f"{SEQUENCES}-{self.number:05d}-of-{self.of:05d}.parquet"
 
-    def schema(self, form: PairForm) -> pa.Schema:
+    def schema(self, form: ShardForm) -> pa.Schema:
         """Return the schema of the file."""
         return sequence_schema({name: form.schema.field(f"target_{name}").type for name in form.kept})
 
-    def batches(self, source: SequenceSource, form: PairForm) -> Iterator[pa.RecordBatch]:
+    def batches(self, source: SequenceSource, form: ShardForm) -> Iterator[pa.RecordBatch]:
         """Yield the rows, one batch per row group."""
         schema, first, last = self.schema(form), self.first_user, self.last_user
         runs = source.runs("test", _INTERACTIONS_A_GROUP, kept=form.kept, first=first, last=last)
@@ -185,14 +185,14 @@ def shards_of(plans: Iterable[SplitPlan], part: Part | None, *, users_beside: in
 
 def pair_form(
     store: Store, kept: tuple[str, ...], max_input: int | None, order: Order, *, as_cuts: bool = False
-) -> PairForm:
+) -> ShardForm:
     """Return the form of pairs with these kept columns, in their types in the store."""
     types = store.column_types()
-    return PairForm(pair_schema({name: types[name] for name in kept}), kept, max_input, order, as_cuts)
+    return ShardForm(pair_schema({name: types[name] for name in kept}), kept, max_input, order, as_cuts)
 
 
 def shard_batches(
-    source: SequenceSource, plan: SplitPlan, part: Slice, epoch: int, form: PairForm, *, rows: slice = _ALL
+    source: SequenceSource, plan: SplitPlan, part: Slice, epoch: int, form: ShardForm, *, rows: slice = _ALL
 ) -> Iterator[pa.RecordBatch]:
     """Yield the pairs of one shard, or only its `rows`, one batch per row group."""
     chunks = list(source.lengths(part.first_user, part.last_user, USERS_A_CHUNK))

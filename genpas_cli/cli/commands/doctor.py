@@ -42,7 +42,7 @@ def doctor(
     from genpas_cli.runtime.doctor import as_json, examine
 
     del quiet  # acted on by `command`
-    findings = examine(machine, tuple(places or ()))
+    findings = examine(machine, places or (), _gpu)
     if json:
         console.print_json(as_json(findings))
     else:
@@ -53,3 +53,9 @@ def doctor(
     if problems := sum(each.state == "problem" for each in findings):
         console.say(f"{counted(problems, 'problem')}, marked !!")
         sys.exit(ExitCode.MACHINE)
+
+
+def _gpu() -> str | None:
+    from genpas_cli.training.devices import usable_gpu
+
+    return usable_gpu()

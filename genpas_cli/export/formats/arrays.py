@@ -64,9 +64,9 @@ class ArrayFormat(Format):
 
     def check(self) -> None:
         """Raise UsageError or DataError for columns that are not numbers."""
-        refuse_texts(self.form, self.name)
+        refuse_texts(self.layout, self.name)
         for name in self.columns:
-            kind = self.form.schema.field(name).type
+            kind = self.layout.schema.field(name).type
             integers_of(name, kind.value_type if pa.types.is_list(kind) else kind)
 
     def encode(self, pairs: pa.RecordBatch) -> Arrays:
@@ -79,13 +79,13 @@ class ArrayFormat(Format):
             is_padded = pa.types.is_list(column.type) and name != "input_items"
             numbers = numbers_of(name, values, padding if is_padded else 0)
             if name == "input_items":
-                if self.form.width is None:
+                if self.layout.width is None:
                     arrays |= {"values": numbers, "offsets": np.diff(column.offsets.to_numpy()).astype(np.int64)}
                 else:
-                    arrays["inputs"] = numbers.reshape(-1, self.form.width)
+                    arrays["inputs"] = numbers.reshape(-1, self.layout.width)
             elif name == "target_item":
                 arrays["targets"] = numbers if len(numbers) == len(column) else numbers.reshape(len(column), -1)
-            elif pa.types.is_list(column.type) and self.form.width is not None:
+            elif pa.types.is_list(column.type) and self.layout.width is not None:
                 arrays[name] = numbers.reshape(len(column), -1)
             else:
                 arrays[{"user_num": "users"}.get(name, name)] = numbers
@@ -93,13 +93,14 @@ class ArrayFormat(Format):
 
     def _padding(self, inputs: pa.ListArray) -> int:
         """Return the number of padded positions of a kept column in the batch; 0 without padding."""
-        form = self.form
-        if form.width is None or form.max_input is None:
+        layout = self.layout
+        if layout.width is None or layout.max_input is None:
             return 0
         items = len(inputs.values) - pc.sum(pc.equal(inputs.values, 0), min_count=0).as_py()
-        if form.tokens is not None:
-            items = (items - len(inputs) * form.tokens.length(0)) // (form.tokens.length(1) - form.tokens.length(0))
-        return int(len(inputs) * form.max_input - items)
+        if layout.tokens is not None:
+            none, one = layout.tokens.length(0), layout.tokens.length(1)
+            items = (items - len(inputs) * none) // (one - none)
+        return int(len(inputs) * layout.max_input - items)
 
     def write(self, out: BinaryIO, parts: Iterator[Arrays]) -> None:
         """Collect the arrays on disk, then write them all."""

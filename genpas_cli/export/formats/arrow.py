@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from genpas_cli.export.formats.format import Format, Shown
-from genpas_cli.pairs.forms.ids import Plain
+from genpas_cli.pairs.changes.ids import Plain
 
 
 class Arrow(Format):
@@ -21,8 +21,8 @@ class Arrow(Format):
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
-        self._plain = Plain(self.form)
-        fields = [self._plain.form.schema.field(name) for name in self.columns]
+        self._plain = Plain(self.layout)
+        fields = [self._plain.layout.schema.field(name) for name in self.columns]
         self._schema = pa.schema(fields, metadata={"genpas": json.dumps(shown.manifest)})
 
     @classmethod

@@ -31,8 +31,8 @@ class Csv(TextFormat):
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
-        self._cells = Texts(self.form, _cell, "")
-        self._in_lists = Texts(self.form, _inside_quotes, "null")
+        self._cells = Texts(self.layout, _cell, "")
+        self._in_lists = Texts(self.layout, _inside_quotes, "null")
 
     @classmethod
     def wrote(cls, path: Path) -> bool:

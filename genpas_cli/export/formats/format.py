@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
 
-from genpas_cli.pairs.forms.form import Form
+from genpas_cli.pairs.changes.layout import PairLayout
 from genpas_cli.runtime.errors import DataError, UsageError
 
 
@@ -18,7 +18,7 @@ from genpas_cli.runtime.errors import DataError, UsageError
 class Shown:
     """Description of the exported pairs."""
 
-    form: Form
+    layout: PairLayout
     name: str
     """Name of the data set."""
     columns: tuple[str, ...] | None
@@ -51,7 +51,7 @@ class Format(ABC):
     """Whether a split is one file that is usable without others."""
 
     def __init__(self, shown: Shown) -> None:
-        self.shown, self.form = shown, shown.form
+        self.shown, self.layout = shown, shown.layout
         self.columns = self.chosen()
         self.check()
 
@@ -72,7 +72,7 @@ class Format(ABC):
 
     def held(self) -> tuple[str, ...]:
         """Return the columns that the format can hold."""
-        return tuple(self.form.schema.names)
+        return tuple(self.layout.schema.names)
 
     def needed(self) -> tuple[str, ...]:
         """Return the columns that are always written."""
@@ -87,7 +87,7 @@ class Format(ABC):
 
     @classmethod
     def wrote(cls, path: Path) -> bool:  # noqa: ARG003  # for subclasses
-        """Tell by its content whether genpas wrote an existing file in this format; False if that cannot be told."""
+        """Tell by its content whether genpas wrote an existing file in this layoutat; False if that cannot be told."""
         return False
 
     @abstractmethod
@@ -141,9 +141,9 @@ def first_line(path: Path) -> str:
         return file.readline(1 << 20).decode("utf-8", "replace").rstrip("\r\n")
 
 
-def refuse_texts(form: Form, name: str) -> None:
+def refuse_texts(layout: PairLayout, name: str) -> None:
     """Raise UsageError if items are ids of the log, for a format of numbers called `name`."""
-    if form.largest is None:
+    if layout.largest is None:
         raise UsageError(
             f"--to {name} holds numbers, and these pairs have ids of the log",
             tip="Leave out --ids raw; a stream of ids takes --ids num --vocab DIR.",

@@ -47,7 +47,7 @@ class Grid(Format):
         from google_crc32c import value
 
         self._crc32c = value
-        largest = self.form.largest
+        largest = self.layout.largest
         self._items = None if largest is None else _varints(np.arange(largest + 1))
 
     def held(self) -> tuple[str, ...]:
@@ -56,19 +56,19 @@ class Grid(Format):
 
     def needed(self) -> tuple[str, ...]:
         """Return the columns of user, input and target."""
-        return (self.form.user, "input_items", "target_item")
+        return (self.layout.user, "input_items", "target_item")
 
     def check(self) -> None:
         """Raise UsageError for semantic ids and padding (GRID would take 0 for an item), DataError for other types."""
-        if self.form.tokens is not None:
+        if self.layout.tokens is not None:
             raise UsageError(
                 "--to grid cannot be combined with --semantic-ids: GRID looks up the codes of items itself",
                 tip="Leave out --semantic-ids, and give the codes to GRID.",
             )
-        if self.form.width is not None:
+        if self.layout.width is not None:
             raise UsageError("--to grid: GRID pads itself, and 0 would be an item", tip="Leave out --pad.")
         for name in self.columns:
-            kind = self.form.schema.field(name).type
+            kind = self.layout.schema.field(name).type
             value = kind.value_type if pa.types.is_list(kind) else kind
             if not _is_bytes(value):
                 integers_of(name, value)
@@ -79,9 +79,9 @@ class Grid(Format):
 
     def encode(self, pairs: pa.RecordBatch) -> bytes:
         """Return the records of a batch as a gzip file."""
-        features = [_feature("user_id", *self._values(self.form.user, pairs.column(self.form.user)))]
+        features = [_feature("user_id", *self._values(self.layout.user, pairs.column(self.layout.user)))]
         sequences = [("input_items", "target_item", "sequence_data")]
-        sequences += [(f"input_{name}", f"target_{name}", f"sequence_{name}") for name in self.form.kept
+        sequences += [(f"input_{name}", f"target_{name}", f"sequence_{name}") for name in self.layout.kept
                       if f"input_{name}" in self.columns and f"target_{name}" in self.columns]  # fmt: skip
         for inputs, target, name in sequences:
             kind, history = self._values(inputs, pairs.column(inputs))

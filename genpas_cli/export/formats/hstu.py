@@ -26,13 +26,13 @@ class Hstu(TextFormat):
         kept = []
         for what, name in (("ratings", self.shown.rating), ("times", self.shown.time)):
             if name is None:
-                there = ", ".join(self.form.kept) or "none"
+                there = ", ".join(self.layout.kept) or "none"
                 raise UsageError(
                     f"--to hstu needs kept {what}, and no kept column is called like {what}; kept columns: {there}",
                     tip="Keep both when pairs are cut: genpas augment LOGS --keep rating --keep timestamp",
                 )
             kept += [f"input_{name}", f"target_{name}"]
-        return (self.form.user, "input_items", "target_item", *kept)
+        return (self.layout.user, "input_items", "target_item", *kept)
 
     def held(self) -> tuple[str, ...]:
         """Return the needed columns, since the format cannot hold others."""
@@ -40,14 +40,14 @@ class Hstu(TextFormat):
 
     def check(self) -> None:
         """Raise UsageError for ids, semantic ids and padding, and DataError for ratings and times of other types."""
-        refuse_texts(self.form, self.name)
-        if self.form.tokens is not None or self.form.width is not None:
+        refuse_texts(self.layout, self.name)
+        if self.layout.tokens is not None or self.layout.width is not None:
             raise UsageError("--to hstu: HSTU takes an item, a rating and a time each, and pads itself",
                              tip="Leave out --semantic-ids and --pad.")  # fmt: skip
-        if self.form.user == "user_id":
+        if self.layout.user == "user_id":
             raise UsageError("--to hstu holds numbers, and these pairs have ids of users", tip="Leave out --ids raw.")
         for name in (self.shown.rating, self.shown.time):
-            integers_of(str(name), self.form.schema.field(f"target_{name}").type)
+            integers_of(str(name), self.layout.schema.field(f"target_{name}").type)
 
     def header(self) -> bytes:
         """Return the header line."""
@@ -60,7 +60,7 @@ class Hstu(TextFormat):
                                         _text(name, pairs.column(f"target_{name}" if kept else "target_item")), "")
             for name, kept in (("item", False), (str(self.shown.rating), True), (str(self.shown.time), True))
         ]  # fmt: skip
-        user = pairs.column(self.form.user).cast(pa.string())
+        user = pairs.column(self.layout.user).cast(pa.string())
         return joined(user, ',"', lists[0], '","', lists[1], '","', lists[2], '"\n')
 
     def notes(self) -> list[str]:

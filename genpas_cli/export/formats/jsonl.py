@@ -19,7 +19,7 @@ class JsonLines(TextFormat):
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
-        self._texts = Texts(self.form, json_text, "null")
+        self._texts = Texts(self.layout, json_text, "null")
 
     @classmethod
     def wrote(cls, path: Path) -> bool:

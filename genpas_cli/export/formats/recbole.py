@@ -82,9 +82,9 @@ class RecBole(TextFormat):
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
-        self._texts = Texts(self.form, _field_token, "")
+        self._texts = Texts(self.layout, _field_token, "")
         # Nulls are written as NaN, since RecBole drops empty elements from a list, which would shift the others.
-        self._numbers_in_lists = Texts(self.form, _number, _NAN)
+        self._numbers_in_lists = Texts(self.layout, _number, _NAN)
         self._lengths: list[int] = []
 
     def held(self) -> tuple[str, ...]:
@@ -93,13 +93,13 @@ class RecBole(TextFormat):
 
     def needed(self) -> tuple[str, ...]:
         """Return the columns of user, input and target."""
-        return (self.form.user, "input_items", "target_item")
+        return (self.layout.user, "input_items", "target_item")
 
     def check(self) -> None:
         """Raise UsageError for padding and semantic ids."""
-        if self.form.width is not None:
+        if self.layout.width is not None:
             raise UsageError("--to recbole: RecBole pads itself, and 0 would be an item", tip="Leave out --pad.")
-        if self.form.tokens is not None:
+        if self.layout.tokens is not None:
             raise UsageError("--to recbole: RecBole's models predict one token, and a semantic id is several",
                              tip="Leave out --semantic-ids.")  # fmt: skip
 
@@ -143,7 +143,7 @@ USER_ID_FIELD: user_id
 ITEM_ID_FIELD: item_id
 ITEM_LIST_LENGTH_FIELD: item_length
 LIST_SUFFIX: _list
-MAX_ITEM_LIST_LENGTH: {self.form.max_input or max(self._lengths, default=1)}
+MAX_ITEM_LIST_LENGTH: {self.layout.max_input or max(self._lengths, default=1)}
 seq_separator: " "
 train_neg_sample_args: ~
 """
@@ -155,10 +155,10 @@ train_neg_sample_args: ~
         return [f"RecBole: dataset={name} with the settings of {name}.yaml; the directory must keep its name"]
 
     def _fields(self) -> list[tuple[str, str]]:
-        own = {self.form.user: "user_id", "input_items": "item_id_list", "target_item": "item_id"}
+        own = {self.layout.user: "user_id", "input_items": "item_id_list", "target_item": "item_id"}
         fields = []
         for name in self.columns:
-            kind = self.form.schema.field(name).type
+            kind = self.layout.schema.field(name).type
             is_list = pa.types.is_list(kind)
             value = kind.value_type if is_list else kind
             number = name not in own and (pa.types.is_integer(value) or pa.types.is_floating(value) or is_time(value))

@@ -27,12 +27,12 @@ class SequenceText(Format):
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
-        self._texts = Texts(self.form, token, "")
+        self._texts = Texts(self.layout, token, "")
         self._user_ids: pa.Array | None = None
 
     def held(self) -> tuple[str, ...]:
         """Return the columns of user, input and target."""
-        return (self.form.user, "input_items", "target_item")
+        return (self.layout.user, "input_items", "target_item")
 
     def needed(self) -> tuple[str, ...]:
         """Return the columns of a line, and the positions that tell the longest one."""
@@ -40,9 +40,9 @@ class SequenceText(Format):
 
     def check(self) -> None:
         """Raise UsageError for padding, which would be within a line, and for pairs without user numbers."""
-        if self.form.width is not None:
+        if self.layout.width is not None:
             raise UsageError("--to sequences: a line is as long as the history", tip="Leave out --pad.")
-        if self.form.user == "user_id" and not pa.types.is_dictionary(self.form.schema.field("user_id").type):
+        if self.layout.user == "user_id" and not pa.types.is_dictionary(self.layout.schema.field("user_id").type):
             raise UsageError(
                 "--to sequences puts users in the order of their numbers, and this stream has their ids",
                 tip="Make the stream without --ids raw; export --ids raw --vocab DIR translates its items.",
@@ -53,8 +53,8 @@ class SequenceText(Format):
         inputs, target = pairs.column("input_items"), pairs.column("target_item")
         is_list = pa.types.is_list(target.type)
         last = self._texts.lists("target_item", target, " ") if is_list else self._texts.items(target)
-        user = pairs.column(self.form.user)
-        if self.form.user == "user_id":
+        user = pairs.column(self.layout.user)
+        if self.layout.user == "user_id":
             # Any thread may set this, since every batch has the same dictionary of ids by number.
             user, self._user_ids = pa.array(user.indices.to_numpy() + np.int32(1)), user.dictionary
         lines = pa.table({
@@ -89,8 +89,8 @@ class SequenceText(Format):
     def notes(self) -> list[str]:
         """Return which pair each line is."""
         notes = ["a user has one line: the longest history that a pair of theirs has"]
-        if self.form.max_input is not None:
-            items = f"{self.form.max_input} item{'s' * (self.form.max_input != 1)}"
+        if self.layout.max_input is not None:
+            items = f"{self.layout.max_input} item{'s' * (self.layout.max_input != 1)}"
             notes.append(f"inputs were cut to {items}; augment --max-input none keeps them whole")
         return notes
 

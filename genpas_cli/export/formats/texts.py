@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genpas_cli.pairs.forms.form import Form
+from genpas_cli.pairs.changes.layout import PairLayout
 
 Notation = Callable[[pa.Array], pa.Array]
 """Converts an array without nulls to an array of texts."""
@@ -48,15 +48,15 @@ class Texts:
     """Converts values to text in one notation.
 
     Args:
-        form: form of the pairs.
+        layout: layout of the pairs.
         notation: converts values to texts.
         null: text of a null.
     """
 
-    def __init__(self, form: Form, notation: Notation, null: str) -> None:
+    def __init__(self, layout: PairLayout, notation: Notation, null: str) -> None:
         self._notation, self._null = notation, null
         # Looking up the text of a number takes a third of the time of formatting it.
-        self._numbers = None if form.largest is None else notation(pa.array(range(form.largest + 1), pa.int32()))
+        self._numbers = None if layout.largest is None else notation(pa.array(range(layout.largest + 1), pa.int32()))
         self._of_dictionary: dict[tuple[int, int], Any] = {}
 
     def items(self, values: pa.Array) -> pa.Array:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genpas_cli.pairs.forms.form import Form, list_of, replaced
+from genpas_cli.pairs.changes.layout import PairLayout, list_of, replaced
 from genpas_cli.runtime.errors import DataError
 
 
@@ -19,12 +19,12 @@ class RawIds:
     The ids are Arrow dictionaries, so that no text is copied before it is needed; `Plain` expands them.
 
     Args:
-        form: of the pairs.
+        layout: of the pairs.
         items: id of each item number from 1; None leaves items as they are.
         users: id of each user number from 1; None leaves users as they are.
     """
 
-    def __init__(self, form: Form, items: pa.Array | None, users: pa.Array | None) -> None:
+    def __init__(self, layout: PairLayout, items: pa.Array | None, users: pa.Array | None) -> None:
         self._ids = {"input_items": items, "target_item": items, "user_num": users}
         self._ids = {name: ids for name, ids in self._ids.items() if ids is not None}
         ids = pa.dictionary(pa.int32(), pa.string())
@@ -33,12 +33,12 @@ class RawIds:
             "target_item": pa.field("target_item", ids, nullable=False),
             "user_num": pa.field("user_id", ids, nullable=False),
         }
-        schema = replaced(form.schema, {name: field for name, field in fields.items() if name in self._ids})
-        self.form = replace(form, schema=schema, largest=form.largest if items is None else None)
+        schema = replaced(layout.schema, {name: field for name, field in fields.items() if name in self._ids})
+        self.layout = replace(layout, schema=schema, largest=layout.largest if items is None else None)
 
     def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch with ids instead of numbers."""
-        return _with_values(pairs, self.form, self._named)
+        return _with_values(pairs, self.layout, self._named)
 
     def _named(self, name: str, numbers: pa.Array) -> pa.Array:
         ids = self._ids.get(name)
@@ -50,7 +50,7 @@ class RawIds:
 class Plain:
     """Expands Arrow dictionaries to text."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, layout: PairLayout) -> None:
         def plain(field: pa.Field) -> pa.Field:
             kind = field.type
             if pa.types.is_list(kind) and pa.types.is_dictionary(kind.value_type):
@@ -59,12 +59,14 @@ class Plain:
                 kind = kind.value_type
             return pa.field(field.name, kind, nullable=field.nullable)
 
-        self.form = replace(form, schema=pa.schema([plain(field) for field in form.schema]))
+        self.layout = replace(layout, schema=pa.schema([plain(field) for field in layout.schema]))
 
     def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch without dictionaries."""
         return _with_values(
-            pairs, self.form, lambda _, values: values.dictionary_decode() if hasattr(values, "dictionary") else values
+            pairs,
+            self.layout,
+            lambda _, values: values.dictionary_decode() if hasattr(values, "dictionary") else values,
         )
 
 
@@ -72,20 +74,20 @@ class Numbers:
     """Replaces ids by numbers; `user_id` becomes `user_num` if the users' ids are known.
 
     Args:
-        form: of the pairs.
+        layout: of the pairs.
         items: id of each item number from 1.
         users: id of each user number from 1; None leaves users as they are.
     """
 
-    def __init__(self, form: Form, items: pa.Array, users: pa.Array | None) -> None:
+    def __init__(self, layout: PairLayout, items: pa.Array, users: pa.Array | None) -> None:
         self._ids = {"input_items": items, "target_item": items} | ({} if users is None else {"user_id": users})
         fields = {
             "input_items": pa.field("input_items", list_of(pa.int32()), nullable=False),
             "target_item": pa.field("target_item", pa.int32(), nullable=False),
             "user_id": pa.field("user_num", pa.int32(), nullable=False),
         }
-        schema = replaced(form.schema, {name: field for name, field in fields.items() if name in self._ids})
-        self.form = replace(form, schema=schema, largest=len(items))
+        schema = replaced(layout.schema, {name: field for name, field in fields.items() if name in self._ids})
+        self.layout = replace(layout, schema=schema, largest=len(items))
 
     def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
         """Return a batch with numbers instead of ids.
@@ -93,7 +95,7 @@ class Numbers:
         Raises:
             DataError: an id that the vocabulary lacks.
         """
-        return _with_values(pairs, self.form, self._numbered)
+        return _with_values(pairs, self.layout, self._numbered)
 
     def _numbered(self, name: str, ids: pa.Array) -> pa.Array:
         if name not in self._ids:
@@ -106,9 +108,11 @@ class Numbers:
         return pc.add(found, pa.scalar(1, pa.int32()))
 
 
-def _with_values(pairs: pa.RecordBatch, form: Form, change: Callable[[str, pa.Array], pa.Array]) -> pa.RecordBatch:
+def _with_values(
+    pairs: pa.RecordBatch, layout: PairLayout, change: Callable[[str, pa.Array], pa.Array]
+) -> pa.RecordBatch:
     """Return the batch with each column's values (for lists, their elements) mapped by (name, values) → values."""
-    arrays, schema = [], form.schema_of(pairs)
+    arrays, schema = [], layout.schema_of(pairs)
     for name, column, field in zip(pairs.schema.names, pairs.columns, schema, strict=True):
         if pa.types.is_list(column.type):
             values = change(name, column.values)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from genpas_cli.pairs.forms.form import Form, Tokens, list_of, replaced
+from genpas_cli.pairs.changes.layout import PairLayout, Tokens, list_of, replaced
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError
 
@@ -84,7 +84,7 @@ class SemanticIds:
     """Replaces items by tokens: `input_items` becomes a flat list of tokens, and `target_item` a list.
 
     Args:
-        form: of the pairs, whose items are numbers.
+        layout: of the pairs, whose items are numbers.
         items: id of each item number from 1.
         codes: of the items.
         missing: what is done about items without codes: an error, or these interactions are dropped, and so are pairs
@@ -99,8 +99,8 @@ class SemanticIds:
     """
 
     def __init__(  # noqa: PLR0913  # all but three by keyword
-        self, form: Form, items: pa.Array, codes: Codes, *, missing: Missing, colliding: Colliding, separator: bool,
-        end: bool,
+        self, layout: PairLayout, items: pa.Array, codes: Codes, *, missing: Missing, colliding: Colliding,
+        separator: bool, end: bool,
     ) -> None:  # fmt: skip
         self._items = items
         row = pc.index_in(items, value_set=codes.ids)
@@ -125,8 +125,8 @@ class SemanticIds:
             "input_items": pa.field("input_items", list_of(pa.int32()), nullable=False),
             "target_item": pa.field("target_item", list_of(pa.int32()), nullable=False),
         }
-        schema = replaced(form.schema, fields)
-        self.form = replace(form, schema=schema, tokens=self.tokens, largest=self.tokens.size - 1)
+        schema = replaced(layout.schema, fields)
+        self.layout = replace(layout, schema=schema, tokens=self.tokens, largest=self.tokens.size - 1)
         self._drops = not self._known[1:].all()
 
     def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
@@ -138,7 +138,7 @@ class SemanticIds:
         offsets = inputs.offsets.to_numpy().astype(np.int64)
         changed["input_items"] = self._tokens(inputs.values.to_numpy()[offsets[0] : offsets[-1]], offsets - offsets[0])
         changed["target_item"] = self._tokens(targets, np.arange(len(targets) + 1))
-        return pa.RecordBatch.from_arrays(list(changed.values()), schema=self.form.schema_of(pairs))
+        return pa.RecordBatch.from_arrays(list(changed.values()), schema=self.layout.schema_of(pairs))
 
     def table(self) -> pa.Table:
         """Return `item_num`, `item_id` and `tokens` of every item with codes, to map tokens back to items."""

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.pairs.forms.form import Form, list_of, replaced
+from genpas_cli.pairs.changes.layout import PairLayout, list_of, replaced
 from genpas_cli.runtime.errors import UsageError
 
 Side = Literal["left", "right"]
@@ -19,37 +19,37 @@ class Padded:
     """Pads every input to the maximum length.
 
     Args:
-        form: of the pairs.
+        layout: of the pairs.
         side: the side of the padding.
 
     Raises:
         UsageError: there is nothing to pad with, or no longest input.
     """
 
-    def __init__(self, form: Form, side: Side) -> None:
-        if form.largest is None:
+    def __init__(self, layout: PairLayout, side: Side) -> None:
+        if layout.largest is None:
             raise UsageError(
                 f"--pad {side}: ids of the log have no value for padding", tip="Add --ids num, or no --pad."
             )
-        if form.max_input is None:
+        if layout.max_input is None:
             raise UsageError(
                 f"--pad {side}: the pairs were cut with --max-input none, so inputs have no greatest length",
                 tip="Cut them again: genpas augment LOGS --max-input 50",
             )
         self._side = side
-        self._widths = {f"input_{name}": form.max_input for name in form.kept}
-        width = form.max_input if form.tokens is None else form.tokens.length(form.max_input)
+        self._widths = {f"input_{name}": layout.max_input for name in layout.kept}
+        width = layout.max_input if layout.tokens is None else layout.tokens.length(layout.max_input)
         self._widths["input_items"] = width
-        nullable = {f"input_{name}" for name in form.kept}
+        nullable = {f"input_{name}" for name in layout.kept}
         fields = {
-            name: pa.field(name, list_of(_value_type(form, name), nullable=name in nullable), nullable=False)
+            name: pa.field(name, list_of(_value_type(layout, name), nullable=name in nullable), nullable=False)
             for name in self._widths
         }
-        self.form = replace(form, schema=replaced(form.schema, fields), width=width)
+        self.layout = replace(layout, schema=replaced(layout.schema, fields), width=width)
 
     def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
         """Return the pairs with inputs of equal length."""
-        arrays, schema = [], self.form.schema_of(pairs)
+        arrays, schema = [], self.layout.schema_of(pairs)
         for name, column, field in zip(pairs.schema.names, pairs.columns, schema, strict=True):
             arrays.append(self._padded(column, self._widths[name], field.type) if name in self._widths else column)
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
@@ -70,8 +70,8 @@ class Padded:
         return pa.ListArray.from_arrays(pa.array(np.arange(0, size + 1, width).astype(np.int32)), values, type=kind)
 
 
-def _value_type(form: Form, name: str) -> pa.DataType:
-    return form.schema.field(name).type.value_type
+def _value_type(layout: PairLayout, name: str) -> pa.DataType:
+    return layout.schema.field(name).type.value_type
 
 
 def places(offsets: NDArray[np.int64], width: int, side: Side) -> NDArray[np.int64]:

@@ -35,7 +35,7 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Form:
+class PairLayout:
     """The columns and value ranges of pairs."""
 
     schema: pa.Schema
@@ -54,7 +54,7 @@ class Form:
         return "user_id" if "user_id" in self.schema.names else "user_num"
 
     def schema_of(self, pairs: pa.RecordBatch) -> pa.Schema:
-        """Return the schema of batches in this form; columns that were not requested may be missing."""
+        """Return the schema of batches in this layout; columns that were not requested may be missing."""
         names = self.schema.names
         return pa.schema([self.schema.field(name if name in names else self.user) for name in pairs.schema.names])
 
@@ -68,8 +68,8 @@ class Form:
 class Change(Protocol):
     """One transformation; it may be called from any thread."""
 
-    form: Form
-    """The form of its output."""
+    layout: PairLayout
+    """The layout of its output."""
 
     def batch(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
         """Transform a batch of pairs."""

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpas_cli.pairs.forms.form import Form, Tokens
-from genpas_cli.pairs.forms.padding import Padded
-from genpas_cli.pairs.forms.semantic_ids import Codes, SemanticIds, read_codes
+from genpas_cli.pairs.changes.layout import PairLayout, Tokens
+from genpas_cli.pairs.changes.padding import Padded
+from genpas_cli.pairs.changes.semantic_ids import Codes, SemanticIds, read_codes
 from genpas_cli.pairs.gathering import pair_schema
 from genpas_cli.runtime.errors import DataError
 
@@ -30,13 +30,13 @@ def pairs_of(inputs: list[list[int]], targets: list[int]) -> pa.RecordBatch:
     )
 
 
-def form_of(items: int, max_input: int | None = 9) -> Form:
-    return Form(pair_schema({}), items, max_input)
+def layout_of(items: int, max_input: int | None = 9) -> PairLayout:
+    return PairLayout(pair_schema({}), items, max_input)
 
 
 def semantic_of(codes: np.ndarray[Any, Any], **options: Any) -> SemanticIds:
     ids = pa.array([f"i{n}" for n in range(1, len(codes) + 1)])
-    return SemanticIds(form_of(len(codes)), ids, Codes(ids, codes), **(OPTIONS | options))
+    return SemanticIds(layout_of(len(codes)), ids, Codes(ids, codes), **(OPTIONS | options))
 
 
 def items_of(tokens: list[int], semantic: SemanticIds) -> list[int]:
@@ -66,7 +66,7 @@ def test_tokens_lead_back_to_the_items(
     semantic = semantic_of(codes, separator=separator, end=end)
     found = semantic.batch(pairs_of(inputs, targets))
     if pad is not None:
-        found = Padded(semantic.form, pad).batch(found)
+        found = Padded(semantic.layout, pad).batch(found)
         assert {len(row) for row in found["input_items"].to_pylist()} == {semantic.tokens.length(9)}
     assert [items_of(row, semantic) for row in found["input_items"].to_pylist()] == inputs
     assert [items_of(row, semantic) for row in found["target_item"].to_pylist()] == [[each] for each in targets]
@@ -101,13 +101,13 @@ def test_items_without_codes_are_counted_and_named() -> None:
     ids = pa.array([f"i{n}" for n in range(1, 10)])
     codes = Codes(pa.array(["i2", "i4"]), np.array([[0], [1]]))
     with pytest.raises(DataError, match=r"7 of 9 items have no semantic id: 'i1', 'i3', 'i5', 'i6', 'i7', \.\.\."):
-        SemanticIds(form_of(9), ids, codes, **OPTIONS)
+        SemanticIds(layout_of(9), ids, codes, **OPTIONS)
 
 
 def test_items_without_codes_are_dropped_where_asked() -> None:
     ids = pa.array(["i1", "i2", "i3"])
     codes = Codes(pa.array(["i3", "i1"]), np.array([[1], [0]]))
-    semantic = SemanticIds(form_of(3), ids, codes, **(OPTIONS | {"missing": "drop"}))
+    semantic = SemanticIds(layout_of(3), ids, codes, **(OPTIONS | {"missing": "drop"}))
     found = semantic.batch(pairs_of([[1, 2, 3], [2, 2], [1], [2, 3]], [1, 1, 2, 3]))
     assert found["input_items"].to_pylist() == [[1, 2], [2]]
     assert found["target_item"].to_pylist() == [[1], [2]]
@@ -121,7 +121,9 @@ def test_kept_columns_are_dropped_with_their_items() -> None:
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
     codes = Codes(pa.array(["i3", "i1"]), np.array([[1], [0]]))
-    semantic = SemanticIds(Form(schema, 3, 9), pa.array(["i1", "i2", "i3"]), codes, **(OPTIONS | {"missing": "drop"}))
+    semantic = SemanticIds(
+        PairLayout(schema, 3, 9), pa.array(["i1", "i2", "i3"]), codes, **(OPTIONS | {"missing": "drop"})
+    )
     found = semantic.batch(batch)
     assert found["input_note"].to_pylist() == [["a", None]]
     assert found["target_note"].to_pylist() == ["x"]

@@ -1,0 +1,26 @@
+"""The devices that a model can be trained on."""
+
+from __future__ import annotations
+
+import torch
+
+from genpas_cli.runtime.errors import MachineError
+
+
+def usable_gpu() -> str | None:
+    """Return the name of the GPU that PyTorch can use; None if there is none."""
+    if torch.cuda.is_available():
+        return str(torch.cuda.get_device_name())
+    return "mps" if torch.backends.mps.is_available() else None
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device for `auto`, `cpu`, `cuda`, `cuda:1`, `mps`; raise MachineError if there is none."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise MachineError(f"--device {name}: there is no such device here: {str(error).splitlines()[0]}") from error
+    return device
