@@ -79,7 +79,8 @@ def train(  # noqa: PLR0913  # all but three by keyword
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
     check_extra("genpas train", "train")
-    from genpas_cli.training.run import find_device, run
+    from genpas_cli.training.devices import find_device
+    from genpas_cli.training.run import run
 
     started, options, directory = time.monotonic(), options or TrainOptions(), location_of(pairs)
     check_model_options(options)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-
-import pytest
+from typing import Any
 
 from genpas_cli.runtime.doctor import examine
 from genpas_cli.runtime.machine import MachineOptions
@@ -34,15 +33,14 @@ def test_what_is_missing_and_optional_is_no_problem(genpas: Genpas) -> None:
     assert "Java 17" in java["advice"]
 
 
-def test_a_place_that_does_not_answer_is_a_problem(inside: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    done = inside("doctor", "s3://bucket/logs")
+def test_a_place_that_does_not_answer_is_a_problem(genpas: Genpas) -> None:
+    done = genpas.with_env(AWS_ENDPOINT_URL="http://127.0.0.1:9")("doctor", "s3://bucket/logs")
     assert done.returncode == MACHINE
-    assert "!!  s3://bucket/logs" in done.stdout.replace("!! s3", "!!  s3")
+    assert "\n!! s3://bucket/logs" in done.stdout
     assert "1 problem" in done.stderr
 
 
-def test_a_disk_that_cannot_be_written_to_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_cannot_be_written_to_is_a_problem(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
     found = {each.name: each for each in examine(MachineOptions(temp_dir=str(tmp_path)), (), lambda: None)}
     assert found["temporary files"].state == "problem"
