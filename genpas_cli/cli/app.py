@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from genpas_cli.cli import COMMANDS, console
+from genpas_cli.cli.configuration import configured
 from genpas_cli.cli.exit_codes import ExitCode, exit_code, handled
 from genpas_cli.cli.help import examples_of, help_of
 from genpas_cli.cli.usage_errors import in_our_words
@@ -22,9 +23,15 @@ class _Helped:
     """A command whose help is genpas's own: `-h` gives one screen, `--help` everything."""
 
     def parse_args(self, context: Any, args: list[str]) -> Any:
-        """Parse the arguments, and note how much help is asked for."""
+        """Parse the arguments over what files set, and note how much help is asked for."""
         context.meta[_SHORT] = "--help" not in args
+        if not {"-h", "--help"} & set(args):
+            context.default_map = self.defaults(context, args)
         return super().parse_args(context, args)  # type: ignore[misc]  # mixed into typer's commands
+
+    def defaults(self, context: Any, args: list[str]) -> dict[str, Any] | None:  # noqa: ARG002  # a command has some
+        """Return what files set for the options."""
+        return None
 
     def format_help(self, context: Any, formatter: Any) -> None:
         """Write the help."""
@@ -36,6 +43,10 @@ _SHORT = "genpas.short_help"
 
 class Command(_Helped, TyperCommand):
     """One command."""
+
+    def defaults(self, context: Any, args: list[str]) -> dict[str, Any] | None:
+        """Return what files set for the options."""
+        return configured(context, args)
 
 
 class Group(_Helped, TyperGroup):

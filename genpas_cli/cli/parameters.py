@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from genpas_cli.cli.configuration import envvar_of
 from genpas_cli.runtime.options import choices, value_of
 
 Command = Callable[..., None]
@@ -35,9 +37,10 @@ def with_options(**types: type) -> Callable[[Command], Command]:
             for field in _as_declared(kind):
                 fields.pop(field.name, None)
                 fields[field.name] = (field, declared[field.name])
-        added = [_parameter(field, hint) for field, hint in fields.values()]
+        added = [_CONFIG, *(_parameter(field, hint) for field, hint in fields.values())]
 
         def run(**given: Any) -> None:
+            del given[_CONFIG.name]  # was read before the arguments were, see `configuration`
             for name, hint in hints.items():
                 given[name] = value_of(given[name], hint, flag_of(name))
             values = {name: _value(given.pop(name), hint, flag_of(name)) for name, (_, hint) in fields.items()}
@@ -52,6 +55,15 @@ def with_options(**types: type) -> Callable[[Command], Command]:
         return run
 
     return decorate
+
+
+_CONFIG = inspect.Parameter(
+    "config", inspect.Parameter.KEYWORD_ONLY, default=None,
+    annotation=Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Take options from a TOML file, or (augment) from a "
+                                  "manifest.json; by default from genpas.toml in the current directory."),
+    ],
+)  # fmt: skip
 
 
 def flag_of(name: str) -> str:
@@ -90,7 +102,7 @@ def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
         kind, default = bool | None, flag_of(field.name) if field.default else None
     option = typer.Option(
         *flags, help=field.metadata["help"], metavar=metavar, rich_help_panel=field.metadata["panel"],
-        show_default=default or False,
+        show_default=default or False, envvar=envvar_of(field.name), show_envvar=False,
     )  # fmt: skip
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]

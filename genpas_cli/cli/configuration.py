@@ -1,0 +1,159 @@
+"""Options from elsewhere than the command line: `genpas.toml`, `--config FILE`, and `GENPAS_*` in the environment.
+
+The command line wins over the environment, that over `--config`, and that over `genpas.toml` in the current directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genpas_cli.cli import COMMANDS, load
+from genpas_cli.cli.help import is_argument
+from genpas_cli.runtime.errors import DataError, UsageError
+
+FILE = "genpas.toml"
+"""Is read where it is in the current directory."""
+
+_NEVER = ("force",)
+"""Options that a file must not set: nobody would see that an output is replaced."""
+
+
+def envvar_of(name: str) -> str:
+    """Return the variable of the environment that sets an option."""
+    return f"GENPAS_{name.upper()}"
+
+
+def configured(context: Any, arguments: Sequence[str]) -> dict[str, Any]:
+    """Return the values that files set for the options of a command, by parameter.
+
+    Args:
+        context: of the command, from typer.
+        arguments: of the command line.
+
+    Raises:
+        UsageError: a file cannot be read, or has a key that is no option.
+    """
+    found: dict[str, Any] = {}
+    given = _config_of(arguments)
+    for path in ([Path(FILE)] if Path(FILE).is_file() else []) + ([Path(given)] if given is not None else []):
+        if path.suffix == ".json":
+            found |= _of_manifest(path, context, arguments)
+        else:
+            found |= _of_toml(path, context)
+    return found
+
+
+def _config_of(arguments: Sequence[str]) -> str | None:
+    for number, word in enumerate(arguments):
+        if word == "--config" and number + 1 < len(arguments):
+            return arguments[number + 1]
+        if word.startswith("--config="):
+            return word.partition("=")[2]
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"--config {path}: cannot be read: {reason}") from error
+
+
+def _of_toml(path: Path, context: Any) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(_read(path))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
+    name = context.command.name
+    tables = {key: value for key, value in content.items() if isinstance(value, dict)}
+    if unknown := [key for key in tables if key not in COMMANDS]:
+        raise UsageError(f"{path}: there is no command {unknown[0]!r}", tip=_near(unknown[0], COMMANDS))
+    known = _options(context.command)
+    shared = {_plain(key): value for key, value in content.items() if key not in tables}
+    if strangers := [key for key in shared if key not in known or key in _NEVER]:
+        _refuse_unknown(path, "", strangers, _options_of_all())
+    own = {_plain(key): value for key, value in tables.get(name, {}).items()}
+    _refuse_unknown(path, f"[{name}] ", own, known)
+    values = {key: value for key, value in shared.items() if key in known} | own
+    return {key: _text(value, path, key) for key, value in values.items()}
+
+
+def _plain(key: str) -> str:
+    return key.replace("-", "_")
+
+
+def _options(command: Any) -> list[str]:
+    return [each.name for each in command.params if not is_argument(each)]
+
+
+def _options_of_all() -> list[str]:
+    load(COMMANDS)
+    return [name for command in _application().commands.values() for name in _options(command)]
+
+
+def _application() -> Any:
+    import typer
+
+    from genpas_cli.cli.app import app
+
+    return typer.main.get_command(app)
+
+
+def _refuse_unknown(path: Path, where: str, keys: Sequence[str] | Mapping[str, Any], known: Sequence[str]) -> None:
+    for key in keys:
+        if key in _NEVER:
+            raise UsageError(f"{path}: {where}{key} belongs on the command line")
+        if key not in known:
+            raise UsageError(f"{path}: {where}there is no option {key!r}", tip=_near(key, known))
+
+
+def _near(word: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"Did you mean {near[0]}?" if near else None
+
+
+def _text(value: Any, path: Path, key: str) -> Any:
+    """Return a value of TOML as the command line would give it."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, list):
+        return [str(_text(each, path, key)) for each in value]
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise UsageError(f"{path}: {key} is {value!r}; it takes a text, a number, true, false or a list of these")
+
+
+def _of_manifest(path: Path, context: Any, arguments: Sequence[str]) -> dict[str, Any]:
+    """Return the options of `augment` by which the data set of a manifest was made."""
+    if context.command.name != "augment":
+        raise UsageError(f"--config {path}: a manifest has the options of genpas augment alone")
+    try:
+        manifest = json.loads(_read(path))
+        reading, strategy = manifest["ingest"]["options"], manifest["strategy"]
+        own = {
+            "strategy": strategy["name"], "seed": manifest["seed"], "epochs": manifest["epochs"],
+            "max_input": manifest["max_input"] or "none", "order": manifest["order"], "form": manifest["form"],
+            "shard_rows": manifest["shard_rows"], "keep": manifest["keep"], "target_where": manifest["target_where"],
+            "user_ids": "raw" if any(each["path"] == "users.parquet" for each in manifest["files"]) else "none",
+        }  # fmt: skip
+        drawn = {"pairs": "all"} if strategy["draw"] == "enumerated" else {
+            "pairs": manifest["pairs"], "draw": strategy["draw"],
+        }  # fmt: skip
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"--config {path}: not a manifest that genpas augment wrote") from error
+    if _is_store(arguments):  # which was read and cleaned when it was made
+        reading = {}
+    values = reading | own | drawn
+    return {key: _text(value, path, key) for key, value in values.items() if value is not None}
+
+
+def _is_store(arguments: Sequence[str]) -> bool:
+    from genpas_cli.store.schema import is_store
+
+    return any(not word.startswith("-") and is_store(Path(word)) for word in arguments)
