@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 
+import pytest
+
 from tests.support import ROOT
 
 
@@ -33,3 +35,11 @@ def test_the_guide_names_commands_that_exist() -> None:
         assert (ROOT / path).exists() or "PAGE" in path, path
     for link in re.findall(r"\]\(([^)]+)\)", guide):
         assert (ROOT / link).exists(), link
+
+
+def test_what_machines_read_is_valid() -> None:
+    yaml = pytest.importorskip("yaml")
+    files = [*ROOT.glob(".github/**/*.yml"), ROOT / "CITATION.cff", ROOT / ".pre-commit-config.yaml"]
+    assert len(files) >= 5
+    for path in files:
+        assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict), path
