@@ -26,6 +26,7 @@ COMMANDS = {
     "ingest": "Read logs, clean, order, number and split them; write one DuckDB file.",
     "augment": "Cut input–target pairs from a store or from logs; write them as Parquet shards.",
     "merge": "Merge the parts written by augment --part: the same bytes as if one run had made them.",
+    "head": "Show the first rows of pairs, of a store, or of a log as it would be read.",
     "stats": "Show what cutting rules do to the training pairs, exactly, and how healthy the data is.",
     "tune": "Search α, β and γ by how near the training pairs come to the validation pairs.",
     "export": "Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.",

@@ -30,7 +30,7 @@ def with_options(**types: type) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name not in types]
-        hints = {p.name: hint for p in own if (hint := get_args(p.annotation)[0]) and choices(hint)}
+        hints = {p.name: hint for p in own if _is_read(hint := get_args(p.annotation)[0])}
         fields: dict[str, tuple[dataclasses.Field[Any], Any]] = {}
         for kind in types.values():
             declared = get_type_hints(kind)
@@ -82,13 +82,19 @@ def _as_declared(kind: type) -> list[dataclasses.Field[Any]]:
 
 
 def _as_text(parameter: inspect.Parameter) -> inspect.Parameter:
-    """Return a parameter of a command as one of text, where it is a choice."""
+    """Return a parameter of a command as one of text, where it is a choice or a number."""
     hint, *rest = get_args(parameter.annotation)
-    if not (values := choices(hint)):
+    if not _is_read(hint):
         return parameter
     option = rest[0]
-    option.metavar, option.show_default = "|".join(values), parameter.default
-    return parameter.replace(annotation=Annotated[str, option])
+    option.metavar = "|".join(choices(hint)) or option.metavar
+    option.show_default = str(parameter.default)
+    return parameter.replace(annotation=Annotated[str, option], default=str(parameter.default))
+
+
+def _is_read(hint: Any) -> bool:
+    """Tell whether `value_of` reads the values of a type, and not typer."""
+    return bool(choices(hint)) or hint in (int, float)
 
 
 def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:

@@ -1,0 +1,113 @@
+"""`head`: the first rows of a pairs directory, of a store, or of a log as it would be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from genpas_cli.ingest.job import check_ingest_options
+from genpas_cli.ingest.options import IngestOptions
+from genpas_cli.ingest.staging.staging import plan_of
+from genpas_cli.pairs.manifest import NAME
+from genpas_cli.pairs.reader import PairFiles
+from genpas_cli.runtime.arguments import Sources, checked, source_names
+from genpas_cli.runtime.database import connect
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.machine import Machine, resolve, scratch_directory
+from genpas_cli.runtime.object_storage.locations import location_of
+from genpas_cli.store.access import open_store
+from genpas_cli.store.schema import is_store
+from genpas_cli.store.splits import Split
+
+
+@dataclass(frozen=True)
+class Head:
+    """The first rows of a source; `genpas head --json` prints exactly this."""
+
+    kind: Literal["pairs", "store", "log"]
+    columns: list[str]
+    rows: list[list[Any]]
+    """Ids in place of numbers where the source has them; times as they are stored."""
+
+
+@checked
+def head(
+    sources: Sources, rows: int = 10, *, split: Split = "train", options: IngestOptions | None = None
+) -> Head:  # fmt: skip
+    """Return the first rows of a source.
+
+    Args:
+        sources: a pairs directory, a store, or logs; of several logs, the first one is shown.
+        rows: how many.
+        split: of pairs, which split.
+        options: how logs are read.
+
+    Raises:
+        UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
+    """
+    if rows < 1:
+        raise UsageError(f"--rows is {rows}; it takes 1 or more")
+    options, names = options or IngestOptions(), source_names(sources)
+    first, machine = location_of(names[0]), resolve(options)
+    if first.is_dir() and (first / NAME).is_file():
+        return _of_pairs(PairFiles(first), split, rows)
+    if is_store(Path(names[0])):
+        return _of_store(Path(names[0]), rows, machine)
+    check_ingest_options(options)
+    return _of_log(names, options, rows, machine)
+
+
+def _of_pairs(files: PairFiles, split: Split, rows: int) -> Head:
+    items, users = files.ids("items"), files.ids("users")
+    columns = [name for name in files.schema.names if name != "user_num" or users is None]
+    columns = columns if users is None else ["user_id", *columns]
+    found: list[list[Any]] = []
+    for batch in _batches(files, split):
+        part = batch.slice(0, rows - len(found))
+        for row in part.to_pylist():
+            named = row | {
+                "input_items": _ids(items, row["input_items"]), "target_item": _ids(items, [row["target_item"]])[0],
+            }  # fmt: skip
+            if users is not None:
+                named["user_id"] = _ids(users, [row["user_num"]])[0]
+            found.append([named[name] for name in columns])
+        if len(found) >= rows:
+            break
+    return Head("pairs", columns, found)
+
+
+def _batches(files: PairFiles, split: Split) -> Iterator[pa.RecordBatch]:
+    for epoch in files.epochs(split):
+        for file in epoch:
+            files.check_digests([file])
+            yield from files.batches(file)
+
+
+def _ids(vocabulary: pa.Array | None, numbers: list[int]) -> list[Any]:
+    return numbers if vocabulary is None else [vocabulary[number - 1].as_py() for number in numbers]
+
+
+def _of_store(path: Path, rows: int, machine: Machine) -> Head:
+    with scratch_directory(machine.temp_dir) as scratch, open_store(path, machine, scratch) as store:
+        relation = store.database.con.sql(
+            f"select u.user_id, v.item_id, i.* exclude (user_num, item_num) "
+            f"from (select *, rowid as place from {store.name}.interactions limit {rows}) i "
+            f"join {store.name}.users u using (user_num) join {store.name}.items v using (item_num) order by place"
+        )
+        columns = [name for name in relation.columns if name != "place"]
+        return Head("store", columns, [list(row[: len(columns)]) for row in relation.fetchall()])
+
+
+def _of_log(names: list[str], options: IngestOptions, rows: int, machine: Machine) -> Head:
+    with scratch_directory(machine.temp_dir) as scratch, connect(machine, scratch) as database:
+        plan = plan_of(database.con, names, options, scratch)
+        relation = plan.logs[0].relation(database.con, plan.needed(0))
+        query = f"select {plan.selection(0)} from {relation} limit {rows}"
+        columns = [name for name in plan.columns() if name != "row_hash"]
+        kept = {extra.alias: extra.name for extra in plan.keep}
+        found = database.con.sql(query).fetchall()
+        return Head("log", [kept.get(name, name) for name in columns], [list(row[: len(columns)]) for row in found])

@@ -1,0 +1,64 @@
+"""`genpas head`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import typer
+
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Json, Quiet, command
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.ingest.options import IngestOptions
+
+EXAMPLES = """
+genpas head logs.parquet
+genpas head logs.store --rows 3
+genpas head logs.pairs --of validation --json
+"""
+
+_SHOWN_ITEMS = 6
+"""Items of an input that a row of the terminal shows: the most recent ones."""
+
+
+@command(EXAMPLES)
+@with_options(reading=IngestOptions)
+def head(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE", help="A pairs directory, a store, or logs.", show_default=False),
+    ],
+    *,
+    rows: Annotated[int, typer.Option("-n", "--rows", metavar="N", help="Number of rows.")] = 10,
+    of: Annotated[
+        Literal["train", "validation", "test"], typer.Option("--of", help="Of pairs: the split to show.")
+    ] = "train",
+    json: Json = False,
+    quiet: Quiet = False,
+    reading: IngestOptions,
+) -> None:
+    """Show the first rows of pairs, of a store, or of a log as it would be read.
+
+    Ids of the log are shown in place of numbers where they are known.
+    """
+    from genpas_cli.augment.head import head as run
+
+    del quiet  # acted on by `command`
+    found = run(sources, rows, split=of, options=reading)
+    if json:
+        console.print_json(asdict(found), default=_as_text)
+        return
+    console.print_table(found.columns, [[_shown(value) for value in row] for row in found.rows])
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        left = f"… {len(value) - _SHOWN_ITEMS} more, " if len(value) > _SHOWN_ITEMS else ""
+        return left + " ".join(_shown(each) for each in value[-_SHOWN_ITEMS:])
+    return "–" if value is None else str(value)
