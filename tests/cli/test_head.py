@@ -42,8 +42,8 @@ def test_a_store_is_shown_in_its_order(inside: InProcess, store: Path, log: Path
     found = inside.json("head", store, "-n", "4", "--json")
     lines = [line.split(",") for line in log.read_text(encoding="utf-8").splitlines()[1:]]
     (user,) = {row[0] for row in found["rows"]}
-    history = sorted(([u, i, int(t)] for u, i, t in lines if u == user), key=lambda row: row[2])
-    assert [row[:3] for row in found["rows"]] == history[:4]
+    history = sorted((int(time), item) for owner, item, time in lines if owner == user)
+    assert [(row[2], row[1]) for row in found["rows"]] == history[:4]
     assert found["columns"] == ["user_id", "item_id", "time", "split"]
 
 
@@ -53,7 +53,7 @@ def test_a_log_is_shown_as_it_would_be_read(inside: InProcess) -> None:
     found = inside.json("head", "log.csv", *given, "--json")
     assert found == {
         "kind": "log", "columns": ["user_id", "item_id", "time", "Stars"],
-        "rows": [["a", "x", "2024-05-01T00:00:00", 3], ["b", "y", "2024-05-02T00:00:00", 4]],
+        "rows": [["a", "x", "2024-05-01T00:00:00", "3"], ["b", "y", "2024-05-02T00:00:00", "4"]],
     }  # fmt: skip
     table = inside("head", "log.csv", *given).stdout
     assert "Stars" in table
