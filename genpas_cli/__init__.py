@@ -55,10 +55,18 @@ _HOMES = {
     "CompareOptions": "training.options", "CompareReport": "training.comparison", "Compared": "training.comparison",
     "Configuration": "figures.results", "DataError": "runtime.errors", "DataFigures": "figures.table",
     "ExportOptions": "export.options", "ExportReport": "export.job", "FreshPairs": "augment.fresh_pairs",
-    "GenpasError": "runtime.errors", "Head": "augment.head", "IngestOptions": "ingest.options", "IngestPlan": "ingest.dry_run", "IngestReport": "ingest.job", "IntegrityError": "runtime.errors", "MachineError": "runtime.errors", "MachineOptions": "runtime.machine", "MergeReport": "augment.merge", "PairStream": "augment.job", "RunsOptions": "training.options", "SeedRun": "training.comparison", "StatsOptions": "figures.options", "StatsReport": "figures.results", "Strategy": "sampling.strategy", "StrategyFigures": "figures.table", "TrainOptions": "training.options", "TrainReport": "training.job", "TuneOptions": "training.options", "TuneReport": "figures.results", "UsageError": "runtime.errors", "VerifyReport": "augment.verify", "augment": "augment.job", "augment_stream": "augment.job", "compare": "training.compare",
-    "export": "export.job", "export_stream": "export.job", "fresh_pairs": "augment.fresh_pairs", "head": "augment.head", "ingest": "ingest.job", "merge": "augment.merge", "parse_strategy": "sampling.strategies",
-    "plan": "augment.job", "plan_ingest": "ingest.dry_run", "stats": "figures.stats", "train": "training.job",
-    "tune": "training.tune", "verify": "augment.verify",
+    "GenpasError": "runtime.errors", "Head": "augment.head", "IngestOptions": "ingest.options",
+    "IngestPlan": "ingest.dry_run", "IngestReport": "ingest.job", "IntegrityError": "runtime.errors",
+    "MachineError": "runtime.errors", "MachineOptions": "runtime.machine", "MergeReport": "augment.merge",
+    "PairStream": "augment.job", "RunsOptions": "training.options", "SeedRun": "training.comparison",
+    "StatsOptions": "figures.options", "StatsReport": "figures.results", "Strategy": "sampling.strategy",
+    "StrategyFigures": "figures.table", "TrainOptions": "training.options", "TrainReport": "training.job",
+    "TuneOptions": "training.options", "TuneReport": "figures.results", "UsageError": "runtime.errors",
+    "VerifyReport": "augment.verify", "augment": "augment.job", "augment_stream": "augment.job",
+    "compare": "training.compare", "export": "export.job", "export_stream": "export.job",
+    "fresh_pairs": "augment.fresh_pairs", "head": "augment.head", "ingest": "ingest.job", "merge": "augment.merge",
+    "parse_strategy": "sampling.strategies", "plan": "augment.job", "plan_ingest": "ingest.dry_run",
+    "stats": "figures.stats", "train": "training.job", "tune": "training.tune", "verify": "augment.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
