@@ -14,7 +14,7 @@ from genpas_cli.ingest.formats import without_endings
 from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import is_pairs_directory
-from genpas_cli.runtime.arguments import Sources, source_names
+from genpas_cli.runtime.arguments import Sources, TableSource, source_names
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine, MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
@@ -55,6 +55,8 @@ def default_output(sources: Sources, suffix: str) -> Path:
     first = source_names(sources)[0]
     if first == "-":
         raise UsageError("logs from standard input give the output no name", tip="Name it: -o DIR")
+    if isinstance(first, TableSource):
+        raise UsageError(f"{first}: a table in memory gives the output no name", tip="Give a path as `output`.")
     name = Path(first).resolve().name
     name = without_endings(name, ".store", ".duckdb", ".log")
     return Path(f"{''.join('_' if c in '*?[]' else c for c in name)}{suffix}")

@@ -28,7 +28,7 @@ from genpas_cli.ingest.staging.rejects import foreign_in_rejects
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged, relative_names
 from genpas_cli.ingest.staging.staging import stage
 from genpas_cli.pairs.manifest import library_versions
-from genpas_cli.runtime.arguments import checked
+from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError, UsageError
@@ -89,13 +89,14 @@ class IngestReport:
 
 @checked
 def ingest(  # noqa: PLR0913  # all but three by keyword
-    sources: str | Path | Sequence[str | Path], output: str | Path, options: IngestOptions | None = None, *,
+    sources: Sources, output: str | Path, options: IngestOptions | None = None, *,
     append: bool = False, force: bool = False, rejects: str | Path | None = None, progress: Progress = silent,
 ) -> IngestReport:  # fmt: skip
     """Read interaction logs into a store.
 
     Args:
-        sources: files, globs, directories, or "-" for standard input.
+        sources: files, globs, directories, or "-" for standard input; or a table in memory (pandas, Polars, PyArrow,
+            DuckDB: anything with `__arrow_c_stream__`).
         output: the store file to write.
         options: see `IngestOptions`; the defaults detect format and columns, and hold out each user's last two
             interactions.
@@ -114,7 +115,7 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
         MachineError: not enough disk space or memory, or no permission.
     """
     options = options or IngestOptions()
-    arguments = [str(s) for s in ([sources] if isinstance(sources, str | Path) else sources)]
+    arguments = source_names(sources)
     check_ingest_options(options)
     path, machine = Path(output), resolve(options)
     if append and force:

@@ -10,7 +10,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import NoneType, SimpleNamespace, UnionType
-from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)  # fmt: skip
 
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.options import Options
@@ -76,6 +88,8 @@ def _word(kind: Any) -> str:
     if get_origin(kind) is Sequence:
         of = [_word(each) for each in _alternatives_of(get_args(kind)[0])]
         return f"a list of {'paths' if _WORDS[Path] in of else 'texts'}" if all(of) else ""
+    if kind is ArrowStream:
+        return "a table"
     if isinstance(kind, type) and issubclass(kind, Options):
         return f"{kind.__name__}(...)"
     return ""
@@ -109,8 +123,30 @@ def _shown(value: Any) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-Sources = str | Path | Sequence[str | Path]
-"""The SOURCE argument of the library's functions: one path or several."""
+@runtime_checkable
+class ArrowStream(Protocol):
+    """A table in memory: of pandas, Polars, PyArrow or DuckDB."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the table as a stream, see the Arrow PyCapsule interface."""
+        ...
+
+
+class TableSource(str):
+    """The name of a table in memory, which stands for the table among the names of files."""
+
+    __slots__ = ("table",)
+    table: ArrowStream
+
+    def __new__(cls, table: ArrowStream) -> Self:
+        """Name the table by its type, such as `<DataFrame>`."""
+        made = super().__new__(cls, f"<{type(table).__name__}>")
+        made.table = table
+        return made
+
+
+Sources = str | Path | ArrowStream | Sequence[str | Path]
+"""The SOURCE argument of the library's functions: one path or several, or a table in memory."""
 
 
 def source_names(sources: Sources) -> list[str]:
@@ -119,7 +155,10 @@ def source_names(sources: Sources) -> list[str]:
     Raises:
         UsageError: there is no source.
     """
-    names = [str(source) for source in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
+    if isinstance(sources, ArrowStream):
+        return [TableSource(sources)]
+    given = [sources] if isinstance(sources, str | os.PathLike) else sources
+    names = [source if isinstance(source, TableSource) else str(source) for source in given]
     if not names:
         raise UsageError("no source is given; name a store or the log's files")
     return names

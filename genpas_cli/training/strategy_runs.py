@@ -17,7 +17,7 @@ from genpas_cli.augment.source_store import log_names
 from genpas_cli.ingest.files.source_files import files_meant
 from genpas_cli.ingest.job import ingest
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.runtime.arguments import Sources, source_names
+from genpas_cli.runtime.arguments import Sources, TableSource, source_names
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.json.sealed import content_digest
 from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
@@ -50,6 +50,8 @@ def _content(name: str, options: MachineOptions) -> list[str | None]:
     Raises:
         DataError: the source does not exist, or cannot be read.
     """
+    if isinstance(name, TableSource):
+        return [None]
     if is_store(Path(name)):
         machine = resolve(options)
         with scratch_directory(machine.temp_dir) as scratch, open_store(Path(name), machine, scratch) as store:

@@ -21,8 +21,9 @@ ANY: Any = None
 Call = Callable[[Path, Path], Any]
 
 MISTAKES: dict[str, tuple[Call, str]] = {
-    "a table for a log": (lambda s, p: library.ingest(TABLE, "x.store"), "sources is a Table; it takes a path or"),
-    "nothing for a log": (lambda s, p: library.ingest([], "x.store"), "sources is empty; it takes a path or"),
+    "a number for a log": (lambda s, p: library.ingest(5, "x.store"),  # type: ignore[arg-type]
+                           "sources is 5; it takes a path, a table or a list of paths"),
+    "nothing for a log": (lambda s, p: library.ingest([], "x.store"), "sources is empty; it takes a path, a table or"),
     "a dict for options": (lambda s, p: library.augment(s, "x", {"alpha": 1}),  # type: ignore[arg-type]
                            "options is a dict; it takes AugmentOptions(...) or None"),
     "options of another job": (lambda s, p: library.augment(s, "x", library.IngestOptions()),  # type: ignore[arg-type]

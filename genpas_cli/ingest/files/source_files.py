@@ -18,7 +18,9 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from genpas_cli.ingest.files.memory_tables import written
 from genpas_cli.ingest.files.tables import refuse_address, refuse_remote_tables, refuse_tables
+from genpas_cli.runtime.arguments import TableSource
 from genpas_cli.runtime.errors import DataError, GenpasError, UsageError
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.object_storage.locations import file_version
@@ -98,6 +100,9 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
     found: list[SourceFile] = []
     seen: dict[Path, str] = {}
     for argument in arguments:
+        if isinstance(argument, TableSource):
+            found.append(SourceFile(written(argument, scratch / f"source-{len(found)}"), argument))
+            continue
         for path, name in files_meant(argument):
             key = path.resolve() if path.exists() else Path(name)
             if key in seen:

@@ -1,0 +1,41 @@
+"""Tables in memory as logs: each becomes an Arrow file, which is then read as any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from genpas_cli.runtime.arguments import TableSource
+from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.machine import disk_error
+
+
+def written(source: TableSource, path: Path) -> Path:
+    """Write a table as an uncompressed Arrow file, a batch at a time.
+
+    Raises:
+        DataError: it has columns that Arrow cannot hold.
+        MachineError: no disk space.
+    """
+    try:
+        reader = pa.RecordBatchReader.from_stream(source.table)
+        schema = pa.schema([pa.field(field.name, _stored(field.type), field.nullable) for field in reader.schema])
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
+            for batch in reader:
+                file.write_batch(batch.cast(schema) if batch.schema.types != schema.types else
+                                 pa.RecordBatch.from_arrays(batch.columns, schema=schema))  # fmt: skip
+    except OSError as error:
+        raise disk_error(error, path.parent, option="--temp-dir") from error
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"{source}: cannot be read as an Arrow table: {str(error).splitlines()[0]}") from error
+    return path
+
+
+def _stored(kind: pa.DataType) -> pa.DataType:
+    """Return the type of a column in the file: views, which Polars has, become plain texts and bytes."""
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    return kind
