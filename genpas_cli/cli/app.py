@@ -112,7 +112,7 @@ def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         def run(**given: Any) -> None:
-            console.set_quiet(quiet=given.get("quiet", False))
+            console.set_loudness(quiet=given.get("quiet", False), verbose=given.get("verbose", False))
             with handled():
                 _check_paths(given)
                 function(**given)

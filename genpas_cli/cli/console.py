@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _WIDE = 400
 """Width in columns of a table that does not go to a terminal."""
 
-_quiet = False
+_quiet = _verbose = False
 _with_bar: Console | None = None
 """The console that shows a progress bar at present, so that messages appear above the bar."""
 
 
-def set_quiet(*, quiet: bool) -> None:
-    """Print only errors from now on."""
-    global _quiet  # noqa: PLW0603  # one process, one terminal
-    _quiet = quiet
+def set_loudness(*, quiet: bool, verbose: bool) -> None:
+    """Print only errors from now on, or also each stage of a job and its time."""
+    global _quiet, _verbose  # one process, one terminal
+    _quiet, _verbose = quiet, verbose and not quiet
 
 
 def _visible_console() -> type[Console]:
@@ -166,7 +166,8 @@ def print_json(value: Any, default: Callable[[Any], Any] | None = None) -> None:
 def progress() -> Iterator[Progress]:
     """Yield a progress callback: a bar on a terminal; elsewhere and with -q it does nothing."""
     if _quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        yield silent
+        with _timed(silent) as tell:
+            yield tell
         return
     from rich.progress import (
         BarColumn,
@@ -179,7 +180,7 @@ def progress() -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("elapsed"),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
     )  # fmt: skip
     with Bars(*columns, console=stderr(), transient=True) as bars, _said_above(bars.console):
@@ -195,7 +196,33 @@ def progress() -> Iterator[Progress]:
             told = time.monotonic()
             bars.update(task, completed=done, total=total or None, note=escaped(note))
 
+        with _timed(tell) as timed:
+            yield timed
+
+
+@contextmanager
+def _timed(tell: Progress) -> Iterator[Progress]:
+    """Yield a progress callback that, with -v, also prints each stage and its time when it ends."""
+    if not _verbose:
         yield tell
+        return
+    begun, current = time.monotonic(), ""
+
+    def end() -> None:
+        if current:
+            say(f"{time.monotonic() - begun:8.2f} s  {escaped(current)}")
+
+    def timed(stage: str, done: int = 0, total: int = 0, note: str = "") -> None:
+        nonlocal begun, current
+        if stage != current:
+            end()
+            begun, current = time.monotonic(), stage
+        tell(stage, done, total, note)
+
+    try:
+        yield timed
+    finally:
+        end()
 
 
 @contextmanager

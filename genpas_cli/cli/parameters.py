@@ -37,10 +37,11 @@ def with_options(**types: type) -> Callable[[Command], Command]:
             for field in _as_declared(kind):
                 fields.pop(field.name, None)
                 fields[field.name] = (field, declared[field.name])
-        added = [_CONFIG, *(_parameter(field, hint) for field, hint in fields.values())]
+        added = [_CONFIG, _VERBOSE, *(_parameter(field, hint) for field, hint in fields.values())]
 
         def run(**given: Any) -> None:
-            del given[_CONFIG.name]  # was read before the arguments were, see `configuration`
+            for own_way in (_CONFIG, _VERBOSE):  # the one is read before the others, the other by `command`
+                given.pop(own_way.name, None)
             for name, hint in hints.items():
                 given[name] = value_of(given[name], hint, flag_of(name))
             values = {name: _value(given.pop(name), hint, flag_of(name)) for name, (_, hint) in fields.items()}
@@ -63,6 +64,12 @@ _CONFIG = inspect.Parameter(
         Path | None, typer.Option("--config", metavar="FILE", help="Take options from a TOML file, or (augment) from a "
                                   "manifest.json; by default from genpas.toml in the current directory."),
     ],
+)  # fmt: skip
+
+
+_VERBOSE = inspect.Parameter(
+    "verbose", inspect.Parameter.KEYWORD_ONLY, default=False,
+    annotation=Annotated[bool, typer.Option("-v", "--verbose", help="Print each stage and the time it took.")],
 )  # fmt: skip
 
 

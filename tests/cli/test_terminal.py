@@ -134,3 +134,13 @@ def test_the_data_card_is_one_document_whatever_the_names(inside: InProcess) -> 
     assert re.findall("- split: (.*)", header) == ["train", "validation", "test"]
     assert len(rest) == 1, "the header ends once, and nothing looks like another one"
     assert "`` input_p`\\|\\n---\\n<script>alert(1)</script> ``" in rest[0]
+
+
+def test_verbose_prints_each_stage_and_its_time(inside: InProcess, log: Path) -> None:
+    said = inside("augment", log, "-v").stderr
+    stages = re.findall(r"^ +\d+\.\d\d s  (.+)$", said, re.MULTILINE)
+    assert any(stage.startswith("reading ") for stage in stages)
+    assert len(stages) == len(set(stages)) >= 3
+    assert "wrote log.pairs" in said
+    assert not re.search(r"^ +\d+\.\d\d s  ", inside("augment", log, "--force").stderr, re.MULTILINE)
+    assert inside("augment", log, "--force", "-v", "-q").stderr == ""
