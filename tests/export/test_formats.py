@@ -322,6 +322,22 @@ def test_the_same_pairs_give_the_same_bytes_on_any_number_of_threads(
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
 
 
+def test_the_files_of_grid_have_no_date(plain_pairs: Path, tmp_path: Path) -> None:
+    """Gzip has room for one: the same pairs would give other bytes a second later."""
+    files = exported(plain_pairs, tmp_path / "out", "grid").rglob("*.tfrecord.gz")
+    assert {file.read_bytes()[4:8] for file in files} == {bytes(4)}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+def test_a_tensor_begins_where_its_type_may(plain_pairs: Path, tmp_path: Path, limit: int) -> None:
+    data = exported(plain_pairs, tmp_path / "out", "safetensors", split="train", limit=limit).read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    tensors = {name: each for name, each in json.loads(data[8:begin]).items() if name != "__metadata__"}
+    assert (tensors["values"]["dtype"], tensors["offsets"]["dtype"]) == ("I32", "I64")
+    for each in tensors.values():
+        assert (begin + each["data_offsets"][0]) % {"I32": 4, "I64": 8}[each["dtype"]] == 0
+
+
 @pytest.mark.parametrize("to", FORMATS)
 def test_limit(plain_pairs: Path, tmp_path: Path, to: str) -> None:
     report = export(plain_pairs, tmp_path / "out", ExportOptions(to=to, limit=150))

@@ -257,6 +257,12 @@ def test_a_split_by_quantiles_looks_the_bounds_up(tmp_path: Path) -> None:
     assert Counter(split for _, split in times)["train"] == pytest.approx(800, abs=1)
 
 
+def test_one_is_no_quantile_and_makes_times_of_both_bounds(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,time\nu,a,0.2\nu,b,0.7\nu,c,1.5\n", encoding="utf-8")
+    report = ingest(tmp_path / "log.csv", tmp_path / "log.store", IngestOptions(split="time:0.5,1"))
+    assert (report.split["train"], report.split["validation"], report.split["test"]) == (1, 1, 1)
+
+
 def test_numbers_of_an_earlier_run_stay_and_new_ids_come_after(tmp_path: Path) -> None:
     first = stored(write(tmp_path / "a.csv", random_log(10)), tmp_path / "a.store")
     new = [Row("new-user", "another", 1), Row("new-user", "i3", 2), *random_log(11)[:50]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import re
 import subprocess
 import sys
@@ -15,12 +16,17 @@ from pathlib import Path
 import pytest
 
 from genpas_cli.figures.figure import Shown, shown_in
+from genpas_cli.figures.illustrations import PopularityCurve
 from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.report.comparison_page import write_comparison_page
+from genpas_cli.report.curves import popularity_curves
+from genpas_cli.report.drawing import Canvas
+from genpas_cli.report.heatmaps import measure
 from genpas_cli.report.stats_page import write_stats_page
+from genpas_cli.report.theme import looks
 from genpas_cli.report.tune_page import write_tune_page
-from genpas_cli.report.wording import best_of, written
+from genpas_cli.report.wording import best_of, decimals, written
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.training.comparison import CompareReport
 
@@ -208,6 +214,20 @@ def test_names_from_outside_are_text(
     assert "<script>alert" not in path.read_text(encoding="utf-8")
     # What draws, what draws it here, and the data.
     assert len(page.raw["script"]) == 3
+
+
+def test_a_curve_is_described_by_the_most_popular_tenth() -> None:
+    curve = PopularityCurve("test", rank=[1, 9, 10, 20, 100], mass=[0.1, 0.25, 0.3, 0.45, 1.0])
+    drawn = popularity_curves(Canvas(), [curve], looks(["test"]))
+    assert "On the most popular tenth of items: test 30.0%." in drawn
+
+
+def test_the_ends_of_a_map_say_which_is_the_better() -> None:
+    values = [0.1, 0.9, math.inf]
+    lower, higher = measure("A", decimals(1), "lower", values), measure("A", decimals(1), "higher", values)
+    assert lower.ends() == ("0.9 (worst)", "0.1 (best)")
+    assert higher.ends() == ("0.1 (worst)", "0.9 (best)")
+    assert [(each.step(0.1), each.step(0.9), each.step(math.inf)) for each in (lower, higher)] == [(8, 0, 0), (0, 8, 0)]
 
 
 def test_infinite_figures_make_no_broken_page(
