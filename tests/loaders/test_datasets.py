@@ -286,8 +286,8 @@ def test_in_memory(directory: Path) -> None:
     for row in (0, 17):
         assert dataset[row - len(dataset)]["input_items"].tolist() == dataset[row]["input_items"].tolist()
     for row in (len(dataset), -len(dataset) - 1):
-        with pytest.raises(IndexError):
-            dataset[row]
+        with pytest.raises(IndexError, match=f"^row {row} of {len(dataset)} pairs$"):
+            dataset.__getitems__([0, row])
 
 
 # -------------------------------------------------------------------------------------------------- epochs, fresh pairs
