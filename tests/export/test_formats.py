@@ -22,6 +22,7 @@ from safetensors.numpy import load_file
 
 from genpas_cli import ExportOptions, IngestOptions, augment, export, ingest
 from genpas_cli.export.formats import FORMATS
+from genpas_cli.export.formats.arrays import numbers_of
 from tests.support import shards
 
 SPLITS = ("train", "validation", "test")
@@ -326,6 +327,11 @@ def test_the_files_of_grid_have_no_date(plain_pairs: Path, tmp_path: Path) -> No
     """Gzip has room for one: the same pairs would give other bytes a second later."""
     files = exported(plain_pairs, tmp_path / "out", "grid").rglob("*.tfrecord.gz")
     assert {file.read_bytes()[4:8] for file in files} == {bytes(4)}
+
+
+def test_seconds_are_rounded_down_on_both_sides_of_1970() -> None:
+    times = pa.array([-1_500_000, -1, 0, 1_500_000], pa.timestamp("us"))
+    assert numbers_of("at", times).tolist() == [-2, -1, 0, 1]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])
