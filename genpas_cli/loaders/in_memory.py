@@ -59,7 +59,8 @@ class InMemoryPairDataset(Dataset[Batch]):
         """Return the batch of these rows; a DataLoader calls this for each batch."""
         index = np.asarray(rows, np.int64)
         if len(index) and not (-len(self) <= index.min() and index.max() < len(self)):
-            raise IndexError(f"row {int(index.max())} of {len(self)} pairs")
+            wrong = index.max() if index.max() >= len(self) else index.min()
+            raise IndexError(f"row {wrong} of {len(self)} pairs")
         return as_tensors(packed_batch(self._rows, index % max(len(self), 1), self._layout))
 
     @staticmethod

@@ -30,7 +30,7 @@ from genpas_cli.augment import job
 from genpas_cli.augment.engines import local
 from genpas_cli.pairs.shards import FinishedShards, ShardFile, write_shard
 from genpas_cli.runtime.atomic_output import unfinished
-from tests.support import identity, rewrite, small_log, snapshot
+from tests.support import identity, rewrite, small_log, snapshot, unchanged
 
 DATA_SETS = {
     "balanced": {"pairs": "500", "shard_rows": 70},
@@ -319,3 +319,15 @@ def test_what_is_whole_already_is_left_as_it_is(
         augment(store, output, AugmentOptions(seed=1), part=part, resume=True)
     with pytest.raises(UsageError, match="exists"):
         augment(store, output, OPTIONS, part=part)
+
+
+def test_what_is_whole_no_more_is_not_left_as_it_is(store: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.pairs"
+    augment(store, output, OPTIONS, resume=True)
+    shard = min((output / "data").iterdir())
+    shard.write_bytes(bytes([shard.read_bytes()[0] ^ 1]) + shard.read_bytes()[1:])
+    with unchanged(tmp_path), pytest.raises(IntegrityError, match=f"damaged: data/{shard.name} is not as") as caught:
+        augment(store, output, OPTIONS, resume=True)
+    assert caught.value.tip == "Leave out --resume, and make it again with --force."
+    augment(store, output, OPTIONS, force=True)
+    verify(output)

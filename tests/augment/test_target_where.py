@@ -230,6 +230,12 @@ def test_the_plan_counts_what_is_left(log: Histories, store: Path) -> None:
     assert made["pairs"]["test"] == sum(len(picked(events, "test")) for events in log.values())
 
 
+def test_a_condition_that_is_unknown_is_not_satisfied(store: Path) -> None:
+    """Of a view, `NULL = 'buy'` is neither true nor false."""
+    made, unknown = (plan(store, AugmentOptions(target_where=text)) for text in (BUYS, "nullif(event, 'view') = 'buy'"))
+    assert unknown["pairs"] == made["pairs"]
+
+
 def test_slide_window_has_no_formula_of_what_is_left(store: Path) -> None:
     with pytest.raises(UsageError, match="slide-window") as raised:
         plan(store, AugmentOptions(strategy="slide-window", target_where=BUYS))

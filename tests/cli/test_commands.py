@@ -20,7 +20,7 @@ import pytest
 import genpas_cli
 from genpas_cli import AugmentOptions, IngestOptions
 from genpas_cli.runtime.machine import MachineOptions
-from tests.support import Genpas, InProcess, identity, larger_log, raw, refused, shards, unchanged
+from tests.support import HEADER, Genpas, InProcess, identity, larger_log, raw, refused, shards, unchanged
 
 COMMANDS = ("ingest", "augment", "verify")
 
@@ -164,6 +164,22 @@ def test_a_log_without_times_is_told_to_be_read_in_the_order_of_its_rows(inside:
         assert ("there is no time column, so interactions are in the order of the rows" in done.stderr) is told
         assert ("--time COLUMN" in done.stderr) is told
         (inside.cwd / "out").unlink() if command == "ingest" else shutil.rmtree(inside.cwd / "out")
+
+
+def test_what_is_held_out_is_said_split_by_split(inside: InProcess, log: Path) -> None:
+    augment = ("augment", log, "--split", "time:0.5,0.8", "-o", "a.pairs", "--force")
+    held_out = inside.json(*augment, "--json")["held_out"]
+    assert held_out["validation"] != held_out["test"]
+    counts = f"{held_out['validation']} validation and {held_out['test']} test interactions"
+    assert counts in inside(*augment).stderr
+
+
+def test_a_boundary_that_times_do_not_decide_is_noted(inside: InProcess) -> None:
+    """Of each user, validation has the time of the last training interaction; the test has one of its own."""
+    rows = [f"u{user},i{place},{time}" for user in range(3) for place, time in enumerate((1, 2, 2, 3))]
+    (inside.cwd / "log.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
+    done = inside("ingest", "log.csv", "-o", "a.store")
+    assert "note: for 100.0% of users with something held out, times do not decide what" in done.stderr
 
 
 def test_names_with_markup_are_said_as_they_are(genpas: Genpas, made: Path) -> None:

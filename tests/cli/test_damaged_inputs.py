@@ -75,6 +75,32 @@ def test_a_shard_that_is_not_as_it_was_written(
     refused(done, INTEGRITY, "log.pairs/data/", words)
 
 
+def test_a_held_out_pair_with_a_start_of_its_own(inside: InProcess, store: Path) -> None:
+    """The cut to two items makes the same input of either start, so nothing else in the pair is wrong."""
+    inside("augment", store, "--max-input", "2", "-o", "log.pairs")
+    pairs = inside.cwd / "log.pairs"
+    shard = pairs / "data" / "test-00000-of-00001.parquet"
+    rewritten(pairs, shard, with_column("input_start", lambda rows: pa.array([2] * rows)))
+    assert inside("verify", "log.pairs").returncode == 0
+    words = ("test-00000-of-00001.parquet, row 0", "does not start at the first interaction")
+    refused(inside("verify", "log.pairs", "--store", store), INTEGRITY, *words)
+
+
+def test_a_training_pair_whose_target_is_the_first_that_is_held_out(inside: InProcess, store: Path) -> None:
+    inside("augment", store, "-o", "log.pairs")
+    pairs = inside.cwd / "log.pairs"
+    with duckdb.connect(str(store), read_only=True) as con:
+        train = dict(con.sql("select user_num, train_length from users").fetchall())
+
+    def change(table: pa.Table) -> pa.Table:
+        position = [train[table["user_num"][0].as_py()] + 1, *table["target_position"].to_pylist()[1:]]
+        return with_column("target_position", lambda _: pa.array(position))(table)
+
+    rewritten(pairs, pairs / "data" / "train-00000-of-00001.parquet", change)
+    words = ("train-00000-of-00001.parquet, row 0", "the target is held out")
+    refused(inside("verify", "log.pairs", "--store", store), INTEGRITY, *words)
+
+
 MANIFESTS: dict[str, Any] = {
     "users": "40", "items": -1, "pairs": 1.5, "epochs": 0, "max_input": "50", "keep": [1], "schema": [], "form": 7,
     "split": {"rule": None}, "strategy": {"name": "x", "alpha": []}, "source": [{"name": 1}], "files": [[]],

@@ -70,6 +70,16 @@ def test_the_table_marks_the_best_of_each_figure_with_a_sign(inside: InProcess, 
     assert f"{report['data']['interactions']:,} interactions" in done.stdout
 
 
+def test_each_kind_of_draw_has_a_line_below_the_figure(inside: InProcess, store: Path) -> None:
+    arguments = ("stats", store, "-s", "1,0,0", "--pairs", "0.5x")
+    (strategy,) = inside.json(*arguments, "--json")["strategies"]
+    balanced, independent = (f"{draw['target_coverage']:.1%}" for draw in strategy["drawn"])
+    assert balanced != independent
+    lines = [line.split() for line in inside(*arguments).stdout.splitlines()]
+    at = lines.index(["target", "coverage", f"{strategy['target_coverage']:.1%}"])
+    assert lines[at + 1 : at + 3] == [["as", "augment", "draws", balanced], ["independent", independent]]
+
+
 def test_csv_is_a_row_a_strategy(inside: InProcess, store: Path) -> None:
     done = inside("stats", store, "--csv", "-s", "multi-target", "-s", "1,0,0")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
@@ -192,6 +202,16 @@ def test_pairs_of_another_tool_are_measured(inside: InProcess) -> None:
     assert measured["alignment"] == pytest.approx((0.5 + 0.5) / 2)
 
 
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "dev", "shop.VAL-00001", "test", "2024_test"])
+def test_the_name_of_a_file_says_its_split(inside: InProcess, name: str) -> None:
+    foreign(inside.cwd, "train.parquet", [(["a"], "b"), (["b"], "a")])
+    foreign(inside.cwd, f"{name}.parquet", [(["a"], "b")])
+    columns = ("--input-column", "history", "--target-column", "label")
+    measured = inside.json("stats", "train.parquet", f"{name}.parquet", *columns, "--json")["measured"]
+    held_out = {split for split in ("validation", "test") if measured[f"kl_{split}_train"] is not None}
+    assert (measured["pairs"], held_out) == (2, {"test" if "test" in name else "validation"})
+
+
 def test_ids_that_the_store_does_not_have_are_an_error(inside: InProcess, store: Path) -> None:
     foreign(inside.cwd, "train.parquet", [(["i1", "i2"], "nosuch")])
     columns = ("--input-column", "history", "--target-column", "label")
@@ -228,6 +248,12 @@ def test_rules_that_hold_let_a_pipeline_pass(inside: InProcess, store: Path) -> 
     assert [(c["rule"], c["held"]) for c in json.loads(done.stdout)["checks"]] == [
         ("data: users == 40", True), ("1,0,0: target_coverage > 0.5", True),
     ]  # fmt: skip
+
+
+def test_the_bound_itself_keeps_the_rules_that_include_it(inside: InProcess, store: Path) -> None:
+    path = rules(inside, '[data]\nwarn = ["users < 40", "users <= 40", "users == 40", "users >= 40", "users > 40"]\n')
+    checks = inside.json("stats", store, "--check", path, "--json")["checks"]
+    assert [check["held"] for check in checks] == [False, True, True, True, False]
 
 
 def test_a_broken_rule_of_level_fail_exits_5_and_the_figures_are_printed_all_the_same(

@@ -68,6 +68,10 @@ def test_compare_and_tune(inside: InProcess, store: Path) -> None:
     shown = inside("compare", store, *QUICK, "--seeds", "2", "-o", "other")
     assert shown.stdout.count("±") == 2
     assert "1,0,0, seed 1: validation NDCG@10" in shown.stderr
+    rows = {line.split()[0]: line.split() for line in shown.stdout.splitlines() if "±" not in line and line.strip()}
+    for each in json.loads((inside.cwd / "other" / "comparison.json").read_text())["strategies"]:
+        assert each["test"]["recall@10"] != each["validation"]["recall@10"]
+        assert rows[each["name"]][3] == f"{each['test']['recall@10']:.4f}"
     tuned = inside.json(
         "tune", store, *QUICK, "--seeds", "1", "--alpha", "0,1", "--beta", "0", "--gamma", "0,1", "--train-top", "2",
         "--json",

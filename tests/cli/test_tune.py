@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from genpas_cli import TuneOptions, ingest, tune
 from genpas_cli.figures.distribution.selection import canonical_order, front, published
+from genpas_cli.training.tune import parse_values
 from tests.support import InProcess, approximately, refused, unchanged
 
 DATA, USAGE = 1, 2
@@ -103,6 +105,19 @@ GRIDS = [
     ("0:1:0.5", "0,1", "-1,0,1"), ("1,0.5,0", "1,0", "1,0,-1"), ("0.5,0,1,0", "1,0,1", "0,1,-1,1"),
     ("0,-0,0.5:1:0.5", "-0,1", "1,-1,0"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("0:0.3:0.1", [0.0, 0.1, 0.2, 0.3]),
+        ("0:0.35:0.1", [0.0, 0.1, 0.2, 0.3]),
+        ("-0.3:0:0.1", [-0.3, -0.2, -0.1, 0.0]),
+        ("1:1:0.1,-inf,0.5", [-math.inf, 0.5, 1.0]),
+    ],
+)
+def test_a_range_has_both_ends_however_its_steps_are_rounded(text: str, values: list[float]) -> None:
+    assert parse_values(text, "alpha") == values
 
 
 @pytest.mark.parametrize("select", ["front", "published"])

@@ -22,6 +22,7 @@ from safetensors.numpy import load_file
 
 from genpas_cli import ExportOptions, IngestOptions, augment, export, ingest
 from genpas_cli.export.formats import FORMATS
+from genpas_cli.export.formats.arrays import numbers_of
 from tests.support import shards
 
 SPLITS = ("train", "validation", "test")
@@ -320,6 +321,27 @@ def test_the_same_pairs_give_the_same_bytes_on_any_number_of_threads(
     assert names == sorted(path.relative_to(second) for path in second.rglob("*") if path.is_file())
     for name in names:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
+
+
+def test_the_files_of_grid_have_no_date(plain_pairs: Path, tmp_path: Path) -> None:
+    """Gzip has room for one: the same pairs would give other bytes a second later."""
+    files = exported(plain_pairs, tmp_path / "out", "grid").rglob("*.tfrecord.gz")
+    assert {file.read_bytes()[4:8] for file in files} == {bytes(4)}
+
+
+def test_seconds_are_rounded_down_on_both_sides_of_1970() -> None:
+    times = pa.array([-1_500_000, -1, 0, 1_500_000], pa.timestamp("us"))
+    assert numbers_of("at", times).tolist() == [-2, -1, 0, 1]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4])
+def test_a_tensor_begins_where_its_type_may(plain_pairs: Path, tmp_path: Path, limit: int) -> None:
+    data = exported(plain_pairs, tmp_path / "out", "safetensors", split="train", limit=limit).read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    tensors = {name: each for name, each in json.loads(data[8:begin]).items() if name != "__metadata__"}
+    assert (tensors["values"]["dtype"], tensors["offsets"]["dtype"]) == ("I32", "I64")
+    for each in tensors.values():
+        assert (begin + each["data_offsets"][0]) % {"I32": 4, "I64": 8}[each["dtype"]] == 0
 
 
 @pytest.mark.parametrize("to", FORMATS)

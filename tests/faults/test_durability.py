@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from genpas_cli import AugmentOptions, augment, ingest
+from genpas_cli import AugmentOptions, MachineError, augment, ingest
+from genpas_cli.pairs.shards import FinishedShards, ShardFile
 from genpas_cli.runtime import atomic_output
+from genpas_cli.runtime.object_storage.locations import file_digest
 from tests.support import small_log
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="a descriptor's path is read in /proc")
@@ -83,3 +86,28 @@ def test_a_store_is_on_the_disk_before_it_has_its_name(tmp_path: Path, calls: li
         calls.clear()
         ingest(tmp_path / "log.csv", output, force=replaces)
     check_order(calls, output, [output])
+
+
+def test_a_shard_that_does_not_reach_the_disk_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a journal lists has survived: `--resume` takes it as it is."""
+    (tmp_path / "a.parquet").write_bytes(b"rows")
+    shard = ShardFile("a.parquet", "train", 1, 4, file_digest(tmp_path / "a.parquet"))
+
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(MachineError, match="Input/output error"):
+        FinishedShards(tmp_path).add(shard)
+    monkeypatch.undo()
+    assert FinishedShards(tmp_path).files == {}
+    FinishedShards(tmp_path).add(shard)
+    assert FinishedShards(tmp_path).files == {"a.parquet": shard}
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(tmp_path: Path, calls: list[Call]) -> None:
+    checkpoint = pytest.importorskip("genpas_cli.training.checkpoint", reason="the extra `train` is not installed")
+    checkpoint.save(tmp_path / "checkpoint.pt", {"step": 1})
+    assert calls == [
+        Call("sync", tmp_path / "checkpoint.pt.new"), Call("rename", tmp_path / "checkpoint.pt"),
+    ]  # fmt: skip

@@ -288,7 +288,7 @@ def test_other_encodings(tmp_path: Path, encoding: str) -> None:
 
 def test_a_wrong_encoding_is_an_error_with_the_line(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", b"user,item,time\nu,\x81\xff,1\n")
-    with pytest.raises(DataError, match="not shift_jis"):
+    with pytest.raises(DataError, match=r"after line 1: not shift_jis"):
         read(file, encoding="shift_jis")
     with pytest.raises(UsageError, match="nonsense"):
         read(file, encoding="nonsense")

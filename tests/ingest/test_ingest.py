@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from genpas_cli import DataError, IngestOptions, IngestReport, UsageError, ingest
@@ -257,6 +259,12 @@ def test_a_split_by_quantiles_looks_the_bounds_up(tmp_path: Path) -> None:
     assert Counter(split for _, split in times)["train"] == pytest.approx(800, abs=1)
 
 
+def test_one_is_no_quantile_and_makes_times_of_both_bounds(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,time\nu,a,0.2\nu,b,0.7\nu,c,1.5\n", encoding="utf-8")
+    report = ingest(tmp_path / "log.csv", tmp_path / "log.store", IngestOptions(split="time:0.5,1"))
+    assert (report.split["train"], report.split["validation"], report.split["test"]) == (1, 1, 1)
+
+
 def test_numbers_of_an_earlier_run_stay_and_new_ids_come_after(tmp_path: Path) -> None:
     first = stored(write(tmp_path / "a.csv", random_log(10)), tmp_path / "a.store")
     new = [Row("new-user", "another", 1), Row("new-user", "i3", 2), *random_log(11)[:50]]
@@ -267,6 +275,14 @@ def test_numbers_of_an_earlier_run_stay_and_new_ids_come_after(tmp_path: Path) -
     assert second.users[: len(first.users)] == first.users
     assert second.users[len(first.users) :] == ["new-user"]
     assert {u for u, own in second.sequences.items() if own} == {row.user for row in new}
+
+
+def test_a_known_user_without_interactions_is_not_one_in_train_only(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user,item,time\nu,a,1\nu,b,2\nu,c,3\nv,a,1\n", encoding="utf-8")
+    pq.write_table(pa.table({"user_num": [1, 2, 3], "user_id": ["u", "v", "w"]}), tmp_path / "users.parquet")
+    options = IngestOptions(users=str(tmp_path / "users.parquet"))
+    report = ingest(tmp_path / "log.csv", tmp_path / "log.store", options)
+    assert (report.users, report.split["users_in_train_only"]) == (3, 1)
 
 
 def test_unknown_items_can_be_dropped_or_refused(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import duckdb
 import pytest
 
+from genpas_cli import ingest
 from genpas_cli.ingest.files.source_files import find_sources
 from genpas_cli.runtime.errors import DataError, UsageError
 from tests.ingest.support import read, write
@@ -59,6 +61,15 @@ def test_a_file_named_twice_is_refused(tmp_path: Path) -> None:
 def test_no_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="SOURCE"):
         find_sources([], scratch=tmp_path)
+
+
+def test_a_name_that_is_not_utf_8_is_kept_written_out(tmp_path: Path) -> None:
+    log = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv"))
+    log.write_text("user,item,time\nu,a,1\nu,b,2\n", encoding="utf-8")
+    ingest(log, tmp_path / "log.store")
+    with duckdb.connect(str(tmp_path / "log.store"), read_only=True) as con:
+        ((name,),) = con.sql("select name from sources").fetchall()
+    assert name == "caf\\udce9.csv"
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])

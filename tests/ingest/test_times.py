@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from genpas_cli.ingest.passes.log_figures import iso_time
 from genpas_cli.runtime.errors import DataError, UsageError
 from tests.ingest.support import Log, connection, read, write
 
@@ -40,6 +41,20 @@ def times(tmp_path: Path, *values: str, **options: Any) -> Log:
 def test_kinds_of_time(tmp_path: Path, values: list[str], kind: str, expected: list[Any]) -> None:
     log = times(tmp_path, *values)
     assert (log.staged.time_type, log.column("time")) == (kind, expected)
+
+
+@pytest.mark.parametrize(
+    ("time", "kind", "shown"),
+    [
+        (1_600_000_000_000_000, "TIMESTAMP", "2020-09-13T12:26:40"),
+        (1_600_000_000_500_000, "TIMESTAMP", "2020-09-13T12:26:40.5"),
+        (1_600_000_000_000_100_000, "TIMESTAMP_NS", "2020-09-13T12:26:40.0001"),
+        (1_600_000_000_000_000_001, "TIMESTAMP_NS", "2020-09-13T12:26:40.000000001"),
+        (1_600_000_000.5, "DOUBLE", 1_600_000_000.5),
+    ],
+)
+def test_a_time_is_shown_with_the_digits_that_it_has(time: float, kind: str, shown: float | str) -> None:
+    assert iso_time(time, kind) == shown
 
 
 def test_a_kind_that_only_a_late_row_shows_is_found(tmp_path: Path) -> None:

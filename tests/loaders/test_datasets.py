@@ -283,8 +283,11 @@ def test_in_memory(directory: Path) -> None:
     one = dataset[17]
     assert (one["user_num"].item(), one["target_item"].item()) == (user, target)
     assert one["input_items"].tolist() == [0] * (7 - len(items)) + list(items)
-    with pytest.raises(IndexError):
-        dataset[len(dataset)]
+    for row in (0, 17):
+        assert dataset[row - len(dataset)]["input_items"].tolist() == dataset[row]["input_items"].tolist()
+    for row in (len(dataset), -len(dataset) - 1):
+        with pytest.raises(IndexError, match=f"^row {row} of {len(dataset)} pairs$"):
+            dataset.__getitems__([0, row])
 
 
 # -------------------------------------------------------------------------------------------------- epochs, fresh pairs

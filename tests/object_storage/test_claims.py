@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import socket
@@ -75,6 +76,12 @@ def test_the_claim_of_a_dead_process_ends_at_once(bucket: Bucket, store: Path) -
         augment(store, f"s3://{bucket.name}/out.pairs")
     dead.kill()
     dead.wait()
+    augment(store, f"s3://{bucket.name}/out.pairs")
+    assert own(bucket) == []
+
+
+def test_a_process_that_was_started_later_is_another_one_of_the_same_number(bucket: Bucket, store: Path) -> None:
+    claim_of(bucket, machine=claims._machine(), pid=os.getpid(), started="1", host="here")
     augment(store, f"s3://{bucket.name}/out.pairs")
     assert own(bucket) == []
 

@@ -69,6 +69,13 @@ def test_an_argument_too_many_is_not_shown_with_its_password(inside: InProcess) 
     assert "secret@" not in done.stderr
 
 
+@pytest.mark.parametrize("scheme", ["abfs", "abfss"])
+def test_a_container_before_the_host_is_no_password(inside: InProcess, scheme: str) -> None:
+    done = inside("ingest", f"{scheme}://box@account.dfs.core.windows.net/x", "-o", "x.store")
+    refused(done, 2, f"{scheme}:// addresses are not read")
+    assert "credentials" not in done.stderr
+
+
 LOCAL = "s3://bucket/x"
 
 

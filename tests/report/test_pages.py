@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import re
 import subprocess
 import sys
@@ -15,12 +16,19 @@ from pathlib import Path
 import pytest
 
 from genpas_cli.figures.figure import Shown, shown_in
+from genpas_cli.figures.illustrations import Illustrations, PopularityCurve, StepsOfUser
 from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.report.comparison_page import write_comparison_page
+from genpas_cli.report.curves import popularity_curves
+from genpas_cli.report.drawing import Canvas
+from genpas_cli.report.health import health_panel
+from genpas_cli.report.heatmaps import measure
 from genpas_cli.report.stats_page import write_stats_page
+from genpas_cli.report.theme import looks
 from genpas_cli.report.tune_page import write_tune_page
-from genpas_cli.report.wording import best_of, written
+from genpas_cli.report.user_steps import user_steps
+from genpas_cli.report.wording import best_of, decimals, written
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.training.comparison import CompareReport
 
@@ -119,11 +127,12 @@ def test_values_are_those_of_the_report(stats_page: Page, stats_report: StatsRep
 
 def test_tune_shows_its_winner_and_every_configuration(tune_page: Page, tune_report: TuneReport) -> None:
     assert tune_report.command in tune_page.text
-    ranked = [row for row in tune_page.rows if re.fullmatch(r"(★ )?\d+", row[0]) and len(row) == 11]
-    assert len(ranked) == len(tune_report.configurations)
-    assert [f"{each.kl:.4f}" for each in tune_report.configurations] == [row[4] for row in ranked]
+    names = [each.name for each in tune_report.configurations]
+    ranked = [row for row in tune_page.rows if re.fullmatch(r"(★ )?\d+", row[0]) and row[1] in names]
+    assert [row[1] for row in ranked] == names
+    assert [row[5] for row in ranked] == [f"{each.kl:.4f}" for each in tune_report.configurations]
     winners = [at for at, row in enumerate(ranked) if row[0].startswith("★")]
-    assert [tune_report.configurations[at].name for at in winners] == [tune_report.winner]
+    assert [names[at] for at in winners] == [tune_report.winner]
 
 
 def test_a_search_shows_what_was_trained(tune_report: TuneReport, tmp_path: Path) -> None:
@@ -207,6 +216,33 @@ def test_names_from_outside_are_text(
     assert "<script>alert" not in path.read_text(encoding="utf-8")
     # What draws, what draws it here, and the data.
     assert len(page.raw["script"]) == 3
+
+
+def test_a_curve_is_described_by_the_most_popular_tenth() -> None:
+    curve = PopularityCurve("test", rank=[1, 9, 10, 20, 100], mass=[0.1, 0.25, 0.3, 0.45, 1.0])
+    drawn = popularity_curves(Canvas(), [curve], looks(["test"]))
+    assert "On the most popular tenth of items: test 30.0%." in drawn
+
+
+def test_the_steps_of_a_user_are_described_by_their_highest_bars() -> None:
+    steps = StepsOfUser("a", sequence=1.0, target=[0.1, 0.7, 0.2], start=[0.2, 0.5, 0.3])
+    drawn = user_steps(Canvas(), Illustrations([], "test", [], [5, 6, 7, 8], [steps]), looks(["a"]))
+    assert "chance of each position to be the target: highest at 3 with 70.0%." in drawn
+    assert "chance of each position to be the start of the input: highest at 2 with 50.0%." in drawn
+
+
+def test_a_warning_of_the_future_tells_the_share_of_the_test(stats_report: StatsReport) -> None:
+    assert stats_report.data is not None
+    panel = health_panel(replace(stats_report.data, future_training=0.5, leaked_test=0.25))
+    assert "training sees the future: 25.0% of test interactions" in panel
+
+
+def test_the_ends_of_a_map_say_which_is_the_better() -> None:
+    values = [0.1, 0.9, math.inf]
+    lower, higher = measure("A", decimals(1), "lower", values), measure("A", decimals(1), "higher", values)
+    assert lower.ends() == ("0.9 (worst)", "0.1 (best)")
+    assert higher.ends() == ("0.1 (worst)", "0.9 (best)")
+    assert [(each.step(0.1), each.step(0.9), each.step(math.inf)) for each in (lower, higher)] == [(8, 0, 0), (0, 8, 0)]
 
 
 def test_infinite_figures_make_no_broken_page(

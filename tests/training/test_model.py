@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812  # as everybody calls it
 
+from genpas_cli.training.loop import _parameter_groups
 from genpas_cli.training.model import ModelShape, SASRec
 
 
@@ -69,3 +70,12 @@ def test_padding_is_never_learned() -> None:
         of.loss(torch.tensor([[3, 4], [5, 0]]), torch.tensor([2, 1]), torch.tensor([9, 30])).backward()  # type: ignore[no-untyped-call]  # torch
         optimizer.step()
     assert (of.item.weight[0] == 0).all()
+
+
+def test_matrices_decay_and_embeddings_norms_and_biases_do_not() -> None:
+    of = model()
+    matrices, others = _parameter_groups(of, 0.1)
+    assert (matrices["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
+    linear = [module.weight for module in of.modules() if isinstance(module, torch.nn.Linear)]
+    assert {id(each) for each in matrices["params"]} == {id(each) for each in linear}
+    assert len(matrices["params"]) + len(others["params"]) == len(list(of.parameters()))

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genpas_cli.training.evaluation import HeldOutPairs, accuracy
 from genpas_cli.training.ranking import METRICS, TargetRanks, bootstrap, metrics_by_pair, ranks_of
 
 
@@ -117,3 +118,12 @@ def test_interval_is_of_means_over_pairs_where_users_differ_in_them() -> None:
         means.append(sum(pairs) / len(pairs))
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, (0.025, 0.975))), rel=1e-12)
     assert found.value == pytest.approx(values.mean())
+
+
+def test_the_head_is_the_most_popular_fifth_of_the_items() -> None:
+    occurrences = np.array([0, 5, 1, 9, 0, 0, 0, 0, 0, 0])
+    user, target, length = (np.array(each, np.int32) for each in ([1, 2, 3], [2, 3, 1], [1, 6, 21]))
+    places = TargetRanks(np.array([1, 0, 4]), np.array([1, 1, 1]))
+    found = accuracy(HeldOutPairs(user, target, length, places), occurrences)
+    assert (found["head"]["pairs"], found["head"]["mrr"]) == (1, pytest.approx(1 / 2))
+    assert (found["tail"]["pairs"], found["tail"]["mrr"]) == (2, pytest.approx((1 + 1 / 5) / 2))

@@ -1,0 +1,37 @@
+"""Sizes as people write and read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.machine import parse_size, show_size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1", 1), ("300b", 300), ("2kB", 2000), ("2 MB", 2 * 10**6), ("1.5GB", 1_500_000_000), ("1TB", 10**12),
+        ("2k", 2048), ("2KiB", 2048), ("3m", 3 * 2**20), ("512 MiB", 2**29), ("1.5g", 3 * 2**29), ("1GiB", 2**30),
+        ("1t", 2**40), (" 1TiB ", 2**40),
+    ],
+)  # fmt: skip
+def test_a_size_is_in_thousands_with_a_b_and_in_1024s_without_or_with_an_i(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.4b", "-1GB", "GB", "1XB", "1e9", "1,5GB", "2GB 3"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a size"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (1234, "1.2 kB"), (123_456, "123 kB"),
+        (1_300_000_000, "1.3 GB"), (2.5e15, "2500.0 TB"),
+    ],
+)  # fmt: skip
+def test_a_size_is_shown_with_the_digits_that_tell_something(size: float, text: str) -> None:
+    assert show_size(size) == text
