@@ -23,7 +23,7 @@ SHARE_OF_FREE_MEMORY = 0.7
 FIXED_MEMORY = 160 * 2**20
 """Bytes that the interpreter, the libraries and DuckDB's buffers take in every job."""
 
-_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _SCRATCH = "genpas-scratch-"
 _OURS = "made-by-genpas"

@@ -11,13 +11,20 @@ from genpas_cli.runtime.machine import parse_size, show_size
 @pytest.mark.parametrize(
     ("text", "size"),
     [
-        ("1", 1), ("300b", 300), ("2kB", 2000), ("2 MB", 2 * 10**6), ("1.5GB", 1_500_000_000), ("1TB", 10**12),
+        ("300b", 300), ("2kB", 2000), ("2 MB", 2 * 10**6), ("1.5GB", 1_500_000_000), ("1TB", 10**12),
         ("2k", 2048), ("2KiB", 2048), ("3m", 3 * 2**20), ("512 MiB", 2**29), ("1.5g", 3 * 2**29), ("1GiB", 2**30),
         ("1t", 2**40), (" 1TiB ", 2**40),
     ],
 )  # fmt: skip
 def test_a_size_is_in_thousands_with_a_b_and_in_1024s_without_or_with_an_i(text: str, size: int) -> None:
     assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["2", "0.5", " 16 "])
+def test_a_size_without_a_unit_is_asked_about(text: str) -> None:
+    with pytest.raises(UsageError, match="without a unit") as caught:
+        parse_size(text)
+    assert caught.value.tip == f"Do you mean {text.strip()}GB, or {text.strip()}MB?"
 
 
 @pytest.mark.parametrize("text", ["", "0", "0.4b", "-1GB", "GB", "1XB", "1e9", "1,5GB", "2GB 3"])
