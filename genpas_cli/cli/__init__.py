@@ -50,9 +50,16 @@ def main() -> None:
         _refuse_secrets()
         if sys.argv[1:2] == ["help"]:
             sys.argv[1:] = [*sys.argv[2:3], "--help"]
-        named = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
-        load(COMMANDS if "_GENPAS_COMPLETE" in os.environ else [named] if named in COMMANDS else [])
+        words = sys.argv if "_GENPAS_COMPLETE" not in os.environ else _completed_words()
+        named = next((word for word in words[1:] if not word.startswith("-")), None)
+        load([named] if named in COMMANDS else [])
         application(prog_name="genpas")
+
+
+def _completed_words() -> list[str]:
+    from genpas_cli.cli.completion import typed_words
+
+    return typed_words()
 
 
 def _refuse_secrets() -> None:

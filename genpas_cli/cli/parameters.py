@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from genpas_cli.cli.completion import suggestions
 from genpas_cli.cli.configuration import envvar_of
 from genpas_cli.runtime.options import choices, value_of
 
@@ -95,7 +96,7 @@ def _as_text(parameter: inspect.Parameter) -> inspect.Parameter:
         return parameter
     option = rest[0]
     option.metavar = "|".join(choices(hint)) or option.metavar
-    option.show_default = str(parameter.default)
+    option.show_default, option.autocompletion = str(parameter.default), suggestions(parameter.name, hint)
     return parameter.replace(annotation=Annotated[str, option], default=str(parameter.default))
 
 
@@ -116,6 +117,7 @@ def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
     option = typer.Option(
         *flags, help=field.metadata["help"], metavar=metavar, rich_help_panel=field.metadata["panel"],
         show_default=default or False, envvar=envvar_of(field.name), show_envvar=False,
+        autocompletion=suggestions(field.name, hint),
     )  # fmt: skip
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]

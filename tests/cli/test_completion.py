@@ -1,0 +1,48 @@
+"""What a shell suggests: commands, options, and the values of options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import Genpas
+
+
+def suggested(genpas: Genpas, line: str, shell: str = "bash") -> list[str]:
+    words = line.split()
+    env = {
+        "_GENPAS_COMPLETE": f"complete_{shell}", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - (line[-1] != " ")),
+        "_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }  # fmt: skip
+    done = genpas.with_env(**env)()
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split("\n")
+
+
+VALUES = {
+    "genpas aug": {"augment"}, "genpas augment --fo": {"--force", "--form", "--format"},
+    "genpas augment --draw ": {"balanced", "independent"}, "genpas augment -s re": {"recency:keep=0.8"},
+    "genpas augment --strategy multi": {"multi-target"}, "genpas export x.pairs --to s": {"safetensors", "sequences"},
+    "genpas ingest x --split leave": {"leave-one-out"}, "genpas augment --format j": {"json", "jsonl"},
+    "genpas head x --of t": {"train", "test"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", VALUES)
+def test_values_are_suggested(genpas: Genpas, line: str) -> None:
+    assert set(filter(None, suggested(genpas, line))) == VALUES[line]
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_in_other_shells_too(genpas: Genpas, shell: str) -> None:
+    text = "\n".join(suggested(genpas, "genpas augment --draw b", shell))
+    assert "balanced" in text
+    assert "independent" not in text
+
+
+def test_columns_of_the_log_are_suggested(genpas: Genpas, log: Path) -> None:
+    (genpas.cwd / "events.csv").write_text("Who;What bought;When\na;b;1\n", encoding="utf-8")
+    assert set(filter(None, suggested(genpas, f"genpas augment {log} --user u"))) == {"user_id"}
+    assert "What bought" in suggested(genpas, "genpas ingest events.csv --item W")
+    assert suggested(genpas, "genpas ingest nosuch.csv --item ")[0] == ""
