@@ -116,8 +116,8 @@ _PREFACE = """<!-- Written by tests/benchmarks/suite.py --page. -->
 
 # Benchmarks
 
-This page measures the time, memory and disk that it takes to get from a log to the pairs of Multi-Target. Inputs have at
-most 50 items. The logs have 22 interactions per user, 43 thousand items and text ids; they are Parquet files in the
+This page measures the time, memory and disk that it takes to get from a log to the pairs of Multi-Target. Inputs have
+at most 50 items. The logs have 22 interactions per user, 43 thousand items and text ids; they are Parquet files in the
 order of time. The columns of each table are the number of interactions. `python tests/benchmarks/suite.py` makes the
 measurements.
 
