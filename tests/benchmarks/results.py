@@ -101,7 +101,7 @@ def _machine() -> str:
 
 _TABLES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("Seconds", "seconds", lambda x: f"{x:,.1f}"),
-    ("Most memory, MB", "peak_mb", lambda x: f"{x:,.0f}"),
+    ("Peak memory, MB", "peak_mb", lambda x: f"{x:,.0f}"),
     ("Written, MB", "bytes", lambda x: f"{x / 1e6:,.0f}"),
 )
 
@@ -116,12 +116,20 @@ _PREFACE = """<!-- Written by tests/benchmarks/suite.py --page. -->
 
 # Benchmarks
 
-From a log to the pairs of Multi-Target with inputs of at most 50 items, by number of interactions: 22 a user, 43
-thousand items; text ids, in Parquet in order of time. `python tests/benchmarks/suite.py` measures it, and says what
-each line is. genpas goes from log to store to pairs, the two together; no limit of memory is set. Its rows are
-shuffled; those of pandas, Polars and SQL stand in the order of users, and so compress to a fraction. RecBole begins
-with numbers in memory and ends there. The memory of the floor is mostly the rows that it writes. An exponent of 1 is
-time that grows as the log does. A peer without a figure would have taken too long or too much memory, by its last
-one.
+This page measures the time, memory and disk that it takes to get from a log to the pairs of Multi-Target. Inputs have
+at most 50 items. The logs have 22 interactions per user, 43 thousand items and text ids; they are Parquet files in the
+order of time. The columns of each table are the number of interactions. `python tests/benchmarks/suite.py` makes the
+measurements.
+
+- **genpas** needs two commands: `genpas ingest` (log to store) and `genpas augment` (store to pairs). Add their times.
+  No memory limit is set.
+- **floor** is PyArrow writing the rows of the same shards from memory, with as many threads. Its memory is mostly these
+  rows.
+- **pandas, Polars and DuckDB SQL** go from the log to one Parquet file. They leave the rows in the order of users, so
+  their files compress to a fraction of the size. genpas shuffles the rows.
+- **RecBole** starts with numbered interactions in memory, and ends with pairs in memory.
+
+An exponent of 1 means that time grows in proportion to the log. An empty cell means that the tool would have needed too
+much time or memory, judging by its measurement at the size before.
 
 {machine}."""
