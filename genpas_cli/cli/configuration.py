@@ -9,6 +9,7 @@ import difflib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,18 @@ def configured(context: Any, arguments: Sequence[str]) -> dict[str, Any]:
             found |= _of_manifest(path, context, arguments)
         else:
             found |= _of_toml(path, context)
+    if found and context.command.name != "ingest" and _is_store(arguments):
+        # The log of a store was read and cleaned when it was made; what files say of that does not concern it.
+        return {key: value for key, value in found.items() if key not in _reading()}
     return found
+
+
+def _reading() -> set[str]:
+    """Return the options that say how a log is read."""
+    from genpas_cli.ingest.options import IngestOptions
+    from genpas_cli.runtime.machine import MachineOptions
+
+    return {field.name for field in fields(IngestOptions)} - {field.name for field in fields(MachineOptions)} - {"keep"}
 
 
 def _config_of(arguments: Sequence[str]) -> str | None:
@@ -147,8 +159,6 @@ def _of_manifest(path: Path, context: Any, arguments: Sequence[str]) -> dict[str
         }  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"--config {path}: not a manifest that genpas augment wrote") from error
-    if _is_store(arguments):  # which was read and cleaned when it was made
-        reading = {}
     values = reading | own | drawn
     return {key: _text(value, path, key) for key, value in values.items() if value is not None}
 

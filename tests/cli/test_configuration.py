@@ -44,6 +44,13 @@ def test_a_table_is_of_one_command_and_the_rest_of_all_that_know_the_key(inside:
     assert [each["name"] for each in inside.json("stats", store, "-s", "0,0,0", "--json")["strategies"]] == ["0,0,0"]
 
 
+def test_what_says_how_a_log_is_read_does_not_concern_a_store(inside: InProcess, log: Path, store: Path) -> None:
+    written(inside, 'min-user = 7\nseed = 3\n[augment]\nsplit = "none"\n')
+    assert settings(inside, store)["pairs"]["test"] == 40
+    assert "test" not in settings(inside, log)["pairs"]
+    refused(inside("augment", store, "--min-user", "7"), USAGE, "is a store")
+
+
 def test_flags_lists_and_numbers(inside: InProcess, log: Path) -> None:
     written(inside, "json = true\n[augment]\nalpha = 0.5\nheader = true\ndry-run = true\nkeep = [3]\nmax_input = 7\n")
     done = inside("augment", log)
