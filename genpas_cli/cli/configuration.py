@@ -39,17 +39,29 @@ def configured(context: Any, arguments: Sequence[str]) -> dict[str, Any]:
     Raises:
         UsageError: a file cannot be read, or has a key that is no option.
     """
-    found: dict[str, Any] = {}
     given = _config_of(arguments)
-    for path in ([Path(FILE)] if Path(FILE).is_file() else []) + ([Path(given)] if given is not None else []):
-        if path.suffix == ".json":
-            found |= _of_manifest(path, context, arguments)
-        else:
-            found |= _of_toml(path, context)
+    if given is not None and given.endswith(".json"):  # the whole of an earlier run: genpas.toml has no part in it
+        found = _of_manifest(Path(given), context)
+    else:
+        files = [FILE] if Path(FILE).is_file() else []
+        found = {}
+        for path in files if given is None else [*files, given]:
+            found |= _of_toml(Path(path), context)
     if found and context.command.name != "ingest" and _is_store(arguments):
         # The log of a store was read and cleaned when it was made; what files say of that does not concern it.
-        return {key: value for key, value in found.items() if key not in _reading()}
-    return found
+        found = {key: value for key, value in found.items() if key not in _reading()}
+    return {key: value for key, value in found.items() if key not in _replaced(arguments)}
+
+
+def _replaced(arguments: Sequence[str]) -> set[str]:
+    """Return the options of files that the command line replaces by naming the rule in the other way."""
+    flags = {word.partition("=")[0] for word in arguments if word.startswith("-")}
+    if flags & {"-s", "--strategy"}:
+        return set(_BIASES)
+    return {"strategy"} if flags & {f"--{bias}" for bias in _BIASES} else set()
+
+
+_BIASES = ("alpha", "beta", "gamma")
 
 
 def _reading() -> set[str]:
@@ -141,7 +153,7 @@ def _text(value: Any, path: Path, key: str) -> Any:
     raise UsageError(f"{path}: {key} is {value!r}; it takes a text, a number, true, false or a list of these")
 
 
-def _of_manifest(path: Path, context: Any, arguments: Sequence[str]) -> dict[str, Any]:
+def _of_manifest(path: Path, context: Any) -> dict[str, Any]:
     """Return the options of `augment` by which the data set of a manifest was made."""
     if context.command.name != "augment":
         raise UsageError(f"--config {path}: a manifest has the options of genpas augment alone")

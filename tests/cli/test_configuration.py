@@ -51,6 +51,21 @@ def test_what_says_how_a_log_is_read_does_not_concern_a_store(inside: InProcess,
     refused(inside("augment", store, "--min-user", "7"), USAGE, "is a store")
 
 
+def test_the_command_line_may_name_the_rule_in_the_other_way(inside: InProcess, store: Path) -> None:
+    written(inside, "[augment]\nalpha = 0.5\n")
+    assert settings(inside, store)["strategy"] == "0.5,0,0"
+    assert settings(inside, store, "-s", "multi-target")["strategy"] == "multi-target"
+    written(inside, "[augment]\nstrategy = 'multi-target'\n")
+    assert settings(inside, store, "--alpha=0")["strategy"] == "0,0,0"
+
+
+def test_a_manifest_is_the_whole_run(inside: InProcess, store: Path) -> None:
+    assert inside("augment", store, "--seed", "5", "-o", "a.pairs").returncode == 0
+    written(inside, "[augment]\nalpha = 0.5\nepochs = 3\n")
+    found = settings(inside, store, "--config", "a.pairs/manifest.json")
+    assert (found["strategy"], found["epochs"]) == ("1,0,0", 1)
+
+
 def test_flags_lists_and_numbers(inside: InProcess, log: Path) -> None:
     written(inside, "json = true\n[augment]\nalpha = 0.5\nheader = true\ndry-run = true\nkeep = [3]\nmax_input = 7\n")
     done = inside("augment", log)
