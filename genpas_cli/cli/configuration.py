@@ -5,10 +5,9 @@ The command line wins over the environment, that over `--config`, and that over 
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from genpas_cli.cli import COMMANDS, load
 from genpas_cli.cli.help import is_argument
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.text.nearest import nearest
 
 FILE = "genpas.toml"
 """Is read where it is in the current directory."""
@@ -129,7 +129,7 @@ def _application() -> Any:
     return typer.main.get_command(app)
 
 
-def _refuse_unknown(path: Path, where: str, keys: Sequence[str] | Mapping[str, Any], known: Sequence[str]) -> None:
+def _refuse_unknown(path: Path, where: str, keys: Iterable[str], known: Sequence[str]) -> None:
     for key in keys:
         if key in _NEVER:
             raise UsageError(f"{path}: {where}{key} belongs on the command line")
@@ -137,9 +137,9 @@ def _refuse_unknown(path: Path, where: str, keys: Sequence[str] | Mapping[str, A
             raise UsageError(f"{path}: {where}there is no option {key!r}", tip=_near(key, known))
 
 
-def _near(word: str, known: Sequence[str] | Mapping[str, Any]) -> str | None:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"Did you mean {near[0]}?" if near else None
+def _near(word: str, known: Iterable[str]) -> str | None:
+    near = nearest(word, known)
+    return f"Did you mean {near}?" if near else None
 
 
 def _text(value: Any, path: Path, key: str) -> Any:

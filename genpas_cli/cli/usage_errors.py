@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 import sys
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from genpas_cli.cli import COMMANDS
 from genpas_cli.cli.help import examples_of, is_argument
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.text.nearest import nearest
 
 
 def in_our_words(error: Any) -> UsageError:
@@ -55,19 +55,19 @@ def _example(context: Any, name: str) -> str:
 def _no_option(option: str, context: Any, name: str) -> UsageError:
     known = [flag for each in context.command.get_params(context) for flag in (*each.opts, *each.secondary_opts)
              if flag.startswith("-")]  # fmt: skip
-    near = difflib.get_close_matches(option.partition("=")[0], known, n=1)
+    near = nearest(option.partition("=")[0], known)
     message = f"{name} has no option {option}"
     if not near:
         return UsageError(message, tip=_see(name))
-    words = [near[0] + word[len(option) :] if word == option or word.startswith(f"{option}=") else word
+    words = [near + word[len(option) :] if word == option or word.startswith(f"{option}=") else word
              for word in sys.argv[1:]]  # fmt: skip
     return UsageError(message, tip=f"Did you mean: {shlex.join(['genpas', *words])}")
 
 
 def _no_command(context: Any) -> UsageError:
     given = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-    near = difflib.get_close_matches(given, context.command.commands, n=1, cutoff=0.5)
+    near = nearest(given, context.command.commands, alike=0.5)
     if not near:
         return UsageError(f"there is no command {given!r}", tip="See genpas -h")
-    words = [near[0] if word == given else word for word in sys.argv[1:]]
+    words = [near if word == given else word for word in sys.argv[1:]]
     return UsageError(f"there is no command {given!r}", tip=f"Did you mean: {shlex.join(['genpas', *words])}")

@@ -6,7 +6,6 @@ without a value (for example because nothing is held out) breaks its rule, unles
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 import tomllib
@@ -20,6 +19,7 @@ from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.text.nearest import nearest
 
 DEFAULT = "default"
 """Name of genpas's built-in rules."""
@@ -99,9 +99,9 @@ def _rule(path: str, table: str, level: Level, text: str) -> Rule:
     key, optional, comparison, bound = match.groups()
     keys = _keys(table)
     if key not in keys:
-        near = difflib.get_close_matches(key, keys, n=1, cutoff=0)
+        near = nearest(key, keys, alike=0)
         raise DataError(
-            f"{path}, [{table}]: unknown key {key!r}; there are {', '.join(keys)}", tip=f"Did you mean {near[0]}?"
+            f"{path}, [{table}]: unknown key {key!r}; there are {', '.join(keys)}", tip=f"Did you mean {near}?"
         )
     try:
         return Rule(table, level, text.strip(), key, bool(optional), comparison, float(bound))

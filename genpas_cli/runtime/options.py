@@ -8,7 +8,6 @@ the fields' types when an options object is created, so that the library refuses
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import numbers
 import os
@@ -19,6 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.text.nearest import nearest
 
 
 def option(
@@ -143,9 +143,9 @@ def value_of(text: str, hint: Any, flag: str) -> Any:
         elif get_origin(kind) is Literal and text in get_args(kind):
             return text
     words = [word for kind in kinds if kind is not NoneType for word in _described(kind)]
-    near = difflib.get_close_matches(text.lower(), words, n=1)
+    near = nearest(text.lower(), words)
     raise UsageError(
-        f"{flag} is {text!r}; it takes {_listed(words)}", tip=f"Did you mean {flag} {near[0]}?" if near else None
+        f"{flag} is {text!r}; it takes {_listed(words)}", tip=f"Did you mean {flag} {near}?" if near else None
     )
 
 

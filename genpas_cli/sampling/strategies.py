@@ -11,11 +11,11 @@ Source: arXiv 2509.13648. To add a rule: write its file, and enter its name in `
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.text.nearest import nearest
 from genpas_cli.sampling.power_law import PowerLaw, check_exponent, show_exponent
 from genpas_cli.sampling.rules import USAGES
 from genpas_cli.sampling.sequence_sampling import SequencePowerLaw
@@ -63,10 +63,10 @@ def parse_strategy(text: str) -> Strategy:
             pass
         else:
             return triple(alpha, beta, gamma)
-    near = difflib.get_close_matches(name.lower(), RULES, n=1, cutoff=0.5)
+    near = nearest(name.lower(), RULES, alike=0.5)
     raise UsageError(
         f"unknown strategy {text!r}; there are {', '.join(USAGES.values())}, and triples such as 1,0,0",
-        tip=f"Did you mean --strategy {USAGES[near[0]] if near else '1,0,0'}?",
+        tip=f"Did you mean --strategy {USAGES[near] if near else '1,0,0'}?",
     )
 
 

@@ -106,8 +106,8 @@ class TuneOptions(FigureOptions):
     beta: str = option("0:2:0.2", "Target biases to try.", metavar="VALUES", panel=GRID)
     gamma: str = option("-inf,-1,0,1", "Input biases to try.", metavar="VALUES", panel=GRID)
     strategy: tuple[str, ...] = option(
-        (), f"Cutting rule to try beside the grid: {STRATEGIES}; give it again for more.", flags=("-s", "--strategy"),
-        metavar=STRATEGY, panel=GRID,
+        (), f"Strategy to try in addition to the grid: {STRATEGIES}; give it again for more.",
+        flags=("-s", "--strategy"), metavar=STRATEGY, panel=GRID,
     )  # fmt: skip
     select: Literal["front", "published"] = option(
         "front", "How the winner is chosen. front: within each gamma, keep what no other configuration beats by more "

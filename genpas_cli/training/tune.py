@@ -19,7 +19,7 @@ from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.selection import canonical_order, front, published
 from genpas_cli.figures.distribution.similarity import Similarity
 from genpas_cli.figures.distribution.targets import steps_of
-from genpas_cli.figures.plan import FigurePlan, figure_plan
+from genpas_cli.figures.plan import FigurePlan, figure_plan, parse_strategies
 from genpas_cli.figures.results import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.figures.store_passes import Candidate, StorePasses
 from genpas_cli.figures.store_report import references_of
@@ -54,8 +54,10 @@ class SearchPlan:
     """The parsed options of a search."""
 
     grid: dict[str, list[float]]
+    others: list[str]
+    """Names of the strategies that the grid does not have."""
     figures: FigurePlan
-    """Its strategies are the grid in canonical order, then the named strategies, without duplicates."""
+    """Its strategies are the grid in canonical order, then the others."""
 
 
 @checked
@@ -161,10 +163,11 @@ def search_plan(options: TuneOptions) -> SearchPlan:
         if value is not None and value < 1:
             raise UsageError(f"--{name.replace('_', '-')} is {value}; it takes 1 or more")
     triples = sorted(itertools.product(grid["alpha"], grid["beta"], grid["gamma"]), key=canonical_order)
-    strategies = [triple(*biases) for biases in triples] + [parse_strategy(text) for text in options.strategy]
-    return SearchPlan(
-        grid, figure_plan(options, list({each.name: each for each in strategies}.values()), options.pairs)
-    )
+    strategies = [triple(*biases) for biases in triples]
+    in_grid = {each.name for each in strategies}
+    others = [each for each in parse_strategies(options.strategy) if each.name not in in_grid]
+    figures = figure_plan(options, [*strategies, *others], options.pairs)
+    return SearchPlan(grid, [each.name for each in others], figures)
 
 
 def parse_values(text: str, name: str) -> list[float]:
@@ -271,6 +274,6 @@ def _report(
         source, options.select, winner, _command(source, winner, options), pairs, str(plan.figures.similarity),
         {name: [number_as_json(value) for value in values] for name, values in plan.grid.items()},
         [ranked[index] for index in (*chosen, *rest)],
-        strategies=[each.name for each in strategies[math.prod(map(len, plan.grid.values())) :]],
+        strategies=plan.others,
         undecided=_first_of_each_input([strategies[index] for index in chosen if options.select == "front"]),
     )  # fmt: skip

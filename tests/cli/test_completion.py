@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import Genpas
+from tests.support import InProcess
+
+Suggested = Callable[..., list[str]]
 
 
-def suggested(genpas: Genpas, line: str, shell: str = "bash") -> list[str]:
-    words = line.split()
-    env = {
-        "_GENPAS_COMPLETE": f"complete_{shell}", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - (line[-1] != " ")),
-        "_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args",
-    }  # fmt: skip
-    done = genpas.with_env(**env)()
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.split("\n")
+@pytest.fixture
+def suggested(inside: InProcess, monkeypatch: pytest.MonkeyPatch) -> Suggested:
+    """Ask as a shell does."""
+
+    def ask(line: str, shell: str = "bash") -> list[str]:
+        words = line.split()
+        env = {
+            "_GENPAS_COMPLETE": f"complete_{shell}", "COMP_WORDS": line, "_TYPER_COMPLETE_ARGS": line,
+            "COMP_CWORD": str(len(words) - (line[-1] != " ")), "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        }  # fmt: skip
+        with monkeypatch.context() as patch:
+            for name, value in env.items():
+                patch.setenv(name, value)
+            done = inside()
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.split("\n")
+
+    return ask
 
 
 VALUES = {
@@ -30,19 +42,19 @@ VALUES = {
 
 
 @pytest.mark.parametrize("line", VALUES)
-def test_values_are_suggested(genpas: Genpas, line: str) -> None:
-    assert set(filter(None, suggested(genpas, line))) == VALUES[line]
+def test_values_are_suggested(suggested: Suggested, line: str) -> None:
+    assert set(filter(None, suggested(line))) == VALUES[line]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_in_other_shells_too(genpas: Genpas, shell: str) -> None:
-    text = "\n".join(suggested(genpas, "genpas augment --draw b", shell))
+def test_in_other_shells_too(suggested: Suggested, shell: str) -> None:
+    text = "\n".join(suggested("genpas augment --draw b", shell))
     assert "balanced" in text
     assert "independent" not in text
 
 
-def test_columns_of_the_log_are_suggested(genpas: Genpas, log: Path) -> None:
-    (genpas.cwd / "events.csv").write_text("Who;What bought;When\na;b;1\n", encoding="utf-8")
-    assert set(filter(None, suggested(genpas, f"genpas augment {log} --user u"))) == {"user_id"}
-    assert "What bought" in suggested(genpas, "genpas ingest events.csv --item W")
-    assert suggested(genpas, "genpas ingest nosuch.csv --item ")[0] == ""
+def test_columns_of_the_log_are_suggested(suggested: Suggested, inside: InProcess, log: Path) -> None:
+    (inside.cwd / "events.csv").write_text("Who;What bought;When\na;b;1\n", encoding="utf-8")
+    assert set(filter(None, suggested(f"genpas augment {log} --user u"))) == {"user_id"}
+    assert "What bought" in suggested("genpas ingest events.csv --item W")
+    assert suggested("genpas ingest nosuch.csv --item ")[0] == ""

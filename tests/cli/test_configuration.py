@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import Genpas, InProcess, identity, refused
+from tests.support import InProcess, identity, refused
 
 DATA, USAGE = 1, 2
 
@@ -107,13 +107,13 @@ def test_help_needs_no_file(inside: InProcess) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("source", ["log", "store"])
 def test_a_manifest_makes_the_same_bytes_again(
-    genpas: Genpas, inside: InProcess, made: Path, source: str, options: tuple[str, ...]
+    inside: InProcess, made: Path, source: str, options: tuple[str, ...]
 ) -> None:
     path = made / f"log.{'csv' if source == 'log' else 'store'}"
     of_logs = ("--min-user", "6", "--split", "none")
     given = options if source == "log" else options[: -len(of_logs)] if set(of_logs) <= set(options) else options
     assert inside("augment", path, *given, "-o", "first.pairs").returncode == 0
-    done = genpas("augment", path, "--config", "first.pairs/manifest.json", "-o", "second.pairs")
+    done = inside("augment", path, "--config", "first.pairs/manifest.json", "-o", "second.pairs")
     assert done.returncode == 0, done.stderr
     assert identity(inside.cwd / "first.pairs") == identity(inside.cwd / "second.pairs")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 
@@ -9,7 +10,7 @@ import pytest
 
 from genpas_cli.cli import COMMANDS
 from genpas_cli.cli.help import examples_of
-from tests.support import Genpas, InProcess, refused
+from tests.support import InProcess, refused
 
 USAGE = 2
 
@@ -56,8 +57,11 @@ def test_the_help_has_no_types_of_python(inside: InProcess, name: str) -> None:
 
 @pytest.mark.parametrize("columns", ["40", "60", "80", "200"])
 @pytest.mark.parametrize("name", ["augment", "tune"])
-def test_no_line_is_wider_than_the_terminal(genpas: Genpas, name: str, columns: str) -> None:
-    done = genpas.with_env(COLUMNS=columns)(name, "--help")
+def test_no_line_is_wider_than_the_terminal(
+    inside: InProcess, monkeypatch: pytest.MonkeyPatch, name: str, columns: str
+) -> None:
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((int(columns), 24)))
+    done = inside(name, "--help")
     flags = r"^  \S.*--\S+ \S+$|genpas "  # what is written as it is: an option with its choices, an example
     wide = [line for line in done.stdout.splitlines() if len(line) > int(columns) and not re.search(flags, line)]
     assert not wide

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support import Genpas, InProcess, refused, rewrite, says_once, unchanged
+from tests.support import Genpas, InProcess, refused, rewrite, unchanged
 
 DATA, USAGE, INTEGRITY, CHECK = 1, 2, 4, 5
 
@@ -329,4 +329,4 @@ def test_wrong_usage(inside: InProcess, store: Path, options: tuple[str, ...], w
 
 
 def test_no_such_source(inside: InProcess) -> None:
-    says_once(inside("stats", "nosuch.store").stderr, "nosuch.store")
+    refused(inside("stats", "nosuch.store"), DATA, "nosuch.store")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.text.nearest import nearest
 
 if TYPE_CHECKING:
     from genpas_cli.export.formats.format import Format
@@ -32,9 +32,9 @@ def format_named(name: str) -> type[Format]:
         UsageError: there is no such format.
     """
     if name not in FORMATS:
-        near = difflib.get_close_matches(name.lower(), FORMATS, n=1)
+        near = nearest(name.lower(), FORMATS)
         raise UsageError(
-            f"--to is {name!r}; it takes {', '.join(FORMATS)}", tip=f"Did you mean --to {near[0]}?" if near else None
+            f"--to is {name!r}; it takes {', '.join(FORMATS)}", tip=f"Did you mean --to {near}?" if near else None
         )
     found: type[Format] = import_module(f"{__name__}.{name}").FORMAT
     return found

@@ -7,13 +7,13 @@ arXiv 2509.13648 uses is not public; `containment` of the last 10 items comes cl
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.text.nearest import nearest
 from genpas_cli.sampling.kernels import Floats
 
 Weight = Callable[[Floats], Floats]
@@ -74,10 +74,10 @@ def parse_similarity(text: str) -> Similarity:
     """
     name, _, window = text.partition("@")
     if name not in SIMILARITIES:
-        near = difflib.get_close_matches(name, SIMILARITIES, n=1, cutoff=0)
+        near = nearest(name, SIMILARITIES, alike=0)
         raise UsageError(
             f"unknown similarity {name!r}; there are {', '.join(SIMILARITIES)}",
-            tip=f"Did you mean --similarity {near[0] if near else 'containment'}?",
+            tip=f"Did you mean --similarity {near}?",
         )
     if not window and "@" not in text:
         return SIMILARITIES[name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from genpas_cli.ingest.columns.aliases import ROLES, TIME, matches
 from genpas_cli.ingest.columns.likely_times import likely_formats, resolution
+from genpas_cli.runtime.text.nearest import nearest
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.columns.roles import Column, Named, Roles, Values
@@ -50,8 +50,8 @@ def _nearest(named: Named, free: Sequence[Column], role: str, wrong: str, values
     """Return the likely column: with a similar name, else a known name of the role, else by its values."""
     if named.has_names:
         names = [column.name.lower() for column in free]
-        if alike := difflib.get_close_matches(wrong.lower(), names, n=1):
-            return free[names.index(alike[0])]
+        if alike := nearest(wrong.lower(), names):
+            return free[names.index(alike)]
         if known := matches(names, ROLES[role]) if role in ROLES else ():
             return free[known[0]]
     return _by_values(named, free, role, values)
