@@ -8,8 +8,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,20 +40,24 @@ def text_of(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def runs(
+def run_page(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[list[page_runs.Shown]]]]:
-    """The runs of the pages that are asked for, a few at a time: a command spends half its time on starting."""
+) -> Iterator[Callable[[str], list[page_runs.Shown]]]:
+    """Runs a page by its name; a few at a time where this process runs them all, as a command half waits to start."""
     directory = tmp_path_factory.mktemp("pages")
+
+    def run(name: str) -> list[page_runs.Shown]:
+        number = NAMES.index(name)
+        return page_runs.run_page(PAGES[number], directory / f"{number:02d}")
+
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each worker collects all pages, and runs some of them
+        yield run
+        return
     chosen = {item.callspec.params["page"] for item in request.session.items
-              if isinstance(item, pytest.Function) and "runs" in item.fixturenames}  # fmt: skip
-    alone = "PYTEST_XDIST_WORKER" in os.environ
-    with ThreadPoolExecutor(1 if alone else max(cores(), 2)) as pool:
-        yield {
-            name: pool.submit(page_runs.run_page, page, directory / f"{n:02d}")
-            for n, (name, page) in enumerate(zip(NAMES, PAGES, strict=True))
-            if name in chosen
-        }
+              if isinstance(item, pytest.Function) and "run_page" in item.fixturenames}  # fmt: skip
+    with ThreadPoolExecutor(max(cores(), 2)) as pool:
+        runs = {name: pool.submit(run, name) for name in NAMES if name in chosen}
+        yield lambda name: runs[name].result()
         pool.shutdown(cancel_futures=True)
 
 
@@ -61,8 +65,8 @@ def runs(
 @pytest.mark.parametrize(
     "page", [name if name in MET_FIRST else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 )
-def test_what_a_page_shows_is_what_happens(page: str, runs: dict[str, Future[list[page_runs.Shown]]]) -> None:
-    for output in runs[page].result():
+def test_what_a_page_shows_is_what_happens(page: str, run_page: Callable[[str], list[page_runs.Shown]]) -> None:
+    for output in run_page(page):
         expected, found = page_runs.masked(output.lines), page_runs.masked(output.real)
         assert expected == found, f"{page}: {output.command}\nrefresh it: python docs/generate.py --run {page}"
 
