@@ -39,9 +39,9 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
             if name in given.arguments:
                 value = given.arguments[name]
                 if not any(_fits(value, kind) for kind in kinds):
-                    raise UsageError(f"{name} is {_shown(value)}; it takes {_alternatives(kinds)}")
+                    raise UsageError(f"{name} is {_shown(value)}; it must be {_alternatives(kinds)}")
                 if isinstance(value, list | tuple) and not value and signature.parameters[name].default is _NEEDED:
-                    raise UsageError(f"{name} is empty; it takes {_alternatives(kinds)}")
+                    raise UsageError(f"{name} is empty; it must be {_alternatives(kinds)}")
         return function(*args, **kwargs)
 
     return run
@@ -121,5 +121,5 @@ def source_names(sources: Sources) -> list[str]:
     """
     names = [str(source) for source in ([sources] if isinstance(sources, str | os.PathLike) else sources)]
     if not names:
-        raise UsageError("no source is given; name a store or the log's files")
+        raise UsageError("no source is given; name a store or the files of a log")
     return names

@@ -24,7 +24,15 @@ from tests.support import Genpas, InProcess, identity, larger_log, raw, refused,
 
 COMMANDS = ("ingest", "augment", "verify")
 
-CODES = ("0 done", "1 input or data", "2 wrong usage", "3 the machine", "4 integrity", "5 a --check", "130 interrupted")
+CODES = (
+    "0 success",
+    "1 input or data",
+    "2 wrong usage",
+    "3 the machine",
+    "4 integrity",
+    "5 a rule of --check",
+    "130 interrupted",
+)
 
 HEAVY = ("duckdb", "pyarrow", "numpy", "torch")
 
@@ -161,7 +169,9 @@ def test_a_log_without_times_is_told_to_be_read_in_the_order_of_its_rows(inside:
     for command, source, told in (("ingest", "log.csv", True), ("augment", "log.csv", True), ("ingest", log, False)):
         done = inside(command, source, "-o", "out", "--force")
         assert done.returncode == 0
-        assert ("there is no time column, so interactions are in the order of the rows" in done.stderr) is told
+        assert (
+            "no timestamp column was detected, so the interactions of a user are kept in file order" in done.stderr
+        ) is told
         assert ("--time COLUMN" in done.stderr) is told
         (inside.cwd / "out").unlink() if command == "ingest" else shutil.rmtree(inside.cwd / "out")
 
