@@ -26,7 +26,7 @@ COMMANDS = ("ingest", "augment", "verify")
 
 CODES = (
     "0 success",
-    "1 input or data",
+    "1 unusable input or data",
     "2 wrong usage",
     "3 the machine",
     "4 integrity",
@@ -153,7 +153,7 @@ def test_reports_are_said_on_stderr_and_stdout_stays_empty(genpas: Genpas, made:
     for arguments, words in (
         (("ingest", made / "log.csv", "-o", "a.store"), ("40 users", "a.store", "genpas augment a.store")),
         (("augment", "a.store"), ("held out", "leave-one-out", "--split none", "genpas verify a.pairs")),
-        (("verify", "a.pairs"), ("agree", "--store")),
+        (("verify", "a.pairs"), ("match the manifest", "--store")),
         (("verify", "a.pairs", "--store", "a.store"), ("every pair",)),
     ):
         done = genpas(*arguments)
@@ -295,7 +295,7 @@ def test_a_dry_run_of_ingest_knows_the_store_that_it_appends_to(inside: InProces
         plan = inside.json("ingest", day, "-o", "log.store", "--append", "--dry-run")
         done = inside("ingest", day, "-o", "log.store", "--append", "--dry-run", "--split", "none")
     assert (plan["interactions"], plan["files"][0]["rows"]) == (25_250, 250)
-    refused(done, 2, "--split none", "leave-one-out")
+    refused(done, 2, "--split is none", "leave-one-out")
 
 
 def test_a_dry_run_of_ingest_under_little_memory_says_what_the_disk_is_for(inside: InProcess) -> None:

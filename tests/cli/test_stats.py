@@ -203,7 +203,7 @@ def test_ids_that_the_store_does_not_have_are_an_error(inside: InProcess, store:
     [
         (("--input-column", "history"), ("must be given together",)),
         (("--input-column", "history", "--target-column", "nosuch"), ("no column 'nosuch'", "history, label")),
-        (("--input-column", "label", "--target-column", "history"), ("'label' has the type string",)),
+        (("--input-column", "label", "--target-column", "history"), ("'label' is of type string",)),
     ],
     ids=["one of two", "no such column", "kinds exchanged"],
 )
@@ -265,7 +265,7 @@ def test_the_default_rules_are_read_and_hold_for_a_sound_log(inside: InProcess, 
         ("[strategies]\nfail = []\n", ("unknown table [strategies]", "[every-strategy]")),
         ("[data]\nerror = ['users > 1']\n", ("unknown level 'error'", "warn and fail")),
         ("[data]\nfail = ['users is large']\n", ("'users is large' is not a rule",)),
-        ("[data\n", ("rules.toml is no TOML",)),
+        ("[data\n", ("rules.toml is not a valid TOML file",)),
         (
             "[strategy.slide-window]\nfail = ['pairs > 0']\n",
             ("slide-window", "Add the strategy to the report: -s slide-window"),

@@ -203,7 +203,7 @@ def test_the_front_keeps_what_trains_best_where_the_published_filter_drops_it(lo
         (("--beta", "0:1"), ("--beta is '0:1'",)),
         (("--beta", "1:0:0.1"), ("--beta is '1:0:0.1'",)),
         (("--gamma", "0,51"), ("gamma is 51",)),
-        (("--alpha", "0:50:0.01"), ("at most 10,000",)),
+        (("--alpha", "0:50:0.01"), ("the maximum is 10,000",)),
         (("--keep-share", "0"), ("--keep-share is 0",)),
         (("--top", "0"), ("--top is 0",)),
         (("--pairs", "all"), ("--pairs is 'all'",)),

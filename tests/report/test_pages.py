@@ -133,7 +133,7 @@ def test_a_search_shows_what_was_trained(tune_report: TuneReport, tmp_path: Path
     page = Page(tmp_path / "report.html")
     assert [names[0], "0.1000", "0.1000 0.1000"] in page.rows
     assert [f"★ {names[1]}", "0.2000", "0.1000 0.3000"] in page.rows
-    assert "among the first 2 by nearness to the Pareto front" in page.text
+    assert "among the first 2 configurations by the distance to the best KL and A / D" in page.text
 
 
 def test_a_comparison_shows_accuracy_differences_and_figures(

@@ -132,7 +132,7 @@ def test_one_setting_has_one_name(text: str, name: str) -> None:
         ("recency:keep=1.1", "recency:keep is '1.1'"),
         ("recency:keep=nan", "recency:keep is 'nan'"),
         ("recency:keep=0.8,alpha=51", "alpha is 51"),
-        ("windows:width=0", "windows:width is '0'; it must be a whole number, 1 or more"),
+        ("windows:width=0", "windows:width is '0'; it must be a whole number from 1"),
         ("windows:width=2.5", "windows:width is '2.5'"),
         ("windows:width=inf", "windows:width is 'inf'"),
         ("multi-target:keep=1", "multi-target has no parameter 'keep=1'; it takes no parameters"),

@@ -150,6 +150,6 @@ def check_parts(
         tip="The log has fewer than three different timestamps. Hold out the last interactions of each user instead: "
         "--split leave-one-out"
         if (other := possible()) is None
-        else f"Choose two times with interactions before, between and after them, for example: --split {other} "
-        "(quantiles are possible too: --split time:0.8,0.9)",
+        else "Choose two times (or quantiles, such as time:0.8,0.9) with interactions before, between and after them, "
+        f"for example: --split {other}",
     )
