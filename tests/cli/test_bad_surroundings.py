@@ -237,12 +237,12 @@ BAD_STORES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
         lambda path: edit(path, "update meta set value = '99' where key = 'format_version'"),
         ("99", "version", "genpas ingest"),
     ),
-    "no version": (lambda path: edit(path, "delete from meta where key = 'format_version'"), ("no genpas store",)),
+    "no version": (lambda path: edit(path, "delete from meta where key = 'format_version'"), ("not a genpas store",)),
     "another DuckDB file": (
         lambda path: edit(path, "drop table meta", "create table meta (a integer)"),
-        ("no genpas store", "genpas ingest"),
+        ("not a genpas store", "genpas ingest"),
     ),
-    "cut short": (lambda path: path.write_bytes(path.read_bytes()[:20_000]), ("damaged", "genpas ingest")),
+    "was interrupted": (lambda path: path.write_bytes(path.read_bytes()[:20_000]), ("damaged", "genpas ingest")),
     "overwritten": (
         lambda path: path.write_bytes(path.read_bytes()[:4096] + bytes(path.stat().st_size - 4096)),
         ("damaged", "genpas ingest"),

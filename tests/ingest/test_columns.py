@@ -98,9 +98,9 @@ def test_the_tip_for_a_wrong_name_changes_that_name_and_no_other(
     tmp_path: Path, given: dict[str, Any], meant: str
 ) -> None:
     file = write(tmp_path / "a.csv", "Customer,sku,seen,price,stars\nu,i,1,2,4\nu,j,2,2,5\n")
-    with pytest.raises(DataError, match=r"cut at ','; see --delimiter") as caught:
+    with pytest.raises(DataError, match=r"columns separated by ','; see --delimiter") as caught:
         read(file, **given)
-    assert str(caught.value.tip) == f"Say which, for example: {meant}"
+    assert str(caught.value.tip) == f"Name the columns, for example: {meant}"
 
 
 def test_a_rating_that_is_missing_is_asked_for_by_its_option(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_every_job_takes_a_table(tmp_path: Path, table: pa.Table) -> None:
 
 
 def test_a_table_names_no_output(table: pa.Table) -> None:
-    with pytest.raises(UsageError, match=r"<Frame>: a table in memory gives the output no name"):
+    with pytest.raises(UsageError, match=r"<Frame> is a table in memory"):
         augment(Frame(table))
 
 

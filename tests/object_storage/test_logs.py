@@ -137,14 +137,14 @@ def test_what_is_there_is_not_touched(bucket: Bucket, store: Path) -> None:
         augment(store, there, resume=True)
     assert {key: bucket.get(key) for key in bucket.objects()} == before
     bucket.put("home/thesis.tex", b"years of work")
-    with pytest.raises(UsageError, match=r"holds something else: thesis.tex"):
+    with pytest.raises(UsageError, match=r"contains other files: thesis.tex"):
         augment(store, f"s3://{bucket.name}/home")
 
 
 @pytest.mark.parametrize("name", ["data/train-00000-of-00001.parquet", "README.md", "items.parquet", "x/y"])
 def test_an_object_of_somebody_else_is_never_written_over(bucket: Bucket, store: Path, name: str) -> None:
     bucket.put(f"out.pairs/{name}", b"mine")
-    with pytest.raises(UsageError, match=f"holds something else: {name}"):
+    with pytest.raises(UsageError, match=f"contains other files: {name}"):
         augment(store, f"s3://{bucket.name}/out.pairs")
     assert bucket.objects() == [f"out.pairs/{name}"]
     assert bucket.get(f"out.pairs/{name}") == b"mine"

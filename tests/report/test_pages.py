@@ -122,7 +122,7 @@ def test_values_are_those_of_the_report(stats_page: Page, stats_report: StatsRep
         assert {at for at, cell in enumerate(cells) if cell.startswith("★")} == best
     assert stats_report.data is not None
     assert f"{stats_report.data.tied_either:.1%}" in stats_page.text
-    assert "Look at this: " in stats_page.text
+    assert "Warning: " in stats_page.text
 
 
 def test_tune_shows_its_winner_and_every_configuration(tune_page: Page, tune_report: TuneReport) -> None:
@@ -142,7 +142,7 @@ def test_a_search_shows_what_was_trained(tune_report: TuneReport, tmp_path: Path
     page = Page(tmp_path / "report.html")
     assert [names[0], "0.1000", "0.1000 0.1000"] in page.rows
     assert [f"★ {names[1]}", "0.2000", "0.1000 0.3000"] in page.rows
-    assert "among the first 2 by nearness to the Pareto front" in page.text
+    assert "among the first 2 configurations by the distance to the best KL and A / D" in page.text
 
 
 def test_a_comparison_shows_accuracy_differences_and_figures(
@@ -191,12 +191,12 @@ def test_what_is_missing_is_left_out_with_the_reason(stats_report: StatsReport, 
     assert "no split: KL is missing" in page.text
     headings = [row[0] for row in page.rows if row]
     assert not [heading for heading in headings if heading.startswith(("KL", "A / D"))]
-    assert "What is asked for" not in page.text
+    assert "Which items are targets" not in page.text
 
 
 def test_shards_alone_make_a_page(shards_report: StatsReport, tmp_path: Path) -> None:
     write_stats_page(replace(shards_report, data=None, strategies=[], fair_draw=None), tmp_path / "report.html")
-    assert "measured on the shards" in Page(tmp_path / "report.html").text
+    assert "measured in the shards" in Page(tmp_path / "report.html").text
 
 
 @pytest.mark.parametrize("kind", ["stats", "tune", "comparison"])
@@ -292,7 +292,7 @@ def test_without_the_extra_the_error_says_what_to_install(
     report = StatsReport("logs", None, []) if write is write_stats_page else None
     with pytest.raises(MachineError, match="needs Altair") as caught:
         write(report or TuneReport("", "front", "", "", 0, "", {}, []), tmp_path / "report.html")
-    assert caught.value.tip == "Install it: pip install 'genpas[report]'"
+    assert caught.value.tip == "To install: pip install 'genpas[report]'"
     assert list(tmp_path.iterdir()) == []
 
 
