@@ -23,7 +23,7 @@ Call = Callable[[Path, Path], Any]
 MISTAKES: dict[str, tuple[Call, str]] = {
     "a number for a log": (lambda s, p: library.ingest(5, "x.store"),  # type: ignore[arg-type]
                            "sources is 5; it must be a path, a table or a list of paths"),
-    "nothing for a log": (lambda s, p: library.ingest([], "x.store"), "sources is empty; it must be a path, a table or"),
+    "nothing for a log": (lambda s, p: library.ingest([], "x.store"), "sources is empty; it must be a path, a table"),
     "a dict for options": (lambda s, p: library.augment(s, "x", {"alpha": 1}),  # type: ignore[arg-type]
                            "options is a dict; it must be AugmentOptions(...) or None"),
     "options of another job": (lambda s, p: library.augment(s, "x", library.IngestOptions()),  # type: ignore[arg-type]
