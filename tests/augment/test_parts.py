@@ -251,7 +251,7 @@ def test_what_is_kept_is_of_the_same_log_and_options(
     with pytest.raises(UsageError, match="--seed is 1, but the interrupted run had 0"):
         augment(store, output, AugmentOptions(pairs="500", shard_rows=70, seed=1), resume=True)
     (tmp_path / "log.csv").write_text(small_log(60, seed=1), encoding="utf-8")
-    with pytest.raises(IntegrityError, match="of another log"):
+    with pytest.raises(IntegrityError, match="used another log"):
         augment(tmp_path / "log.csv", output, OPTIONS, resume=True)
     monkeypatch.setattr(job, "library_versions", lambda: {"genpas": "0", "numpy": "1"})
     with pytest.raises(UsageError, match="the interrupted run used genpas"):
@@ -328,7 +328,10 @@ def test_what_is_whole_no_more_is_not_left_as_it_is(store: Path, tmp_path: Path)
     augment(store, output, OPTIONS, resume=True)
     shard = min((output / "data").iterdir())
     shard.write_bytes(bytes([shard.read_bytes()[0] ^ 1]) + shard.read_bytes()[1:])
-    with unchanged(tmp_path), pytest.raises(IntegrityError, match=f"damaged: data/{shard.name} is not as") as caught:
+    with (
+        unchanged(tmp_path),
+        pytest.raises(IntegrityError, match=f"damaged: data/{shard.name} does not match the manifest") as caught,
+    ):
         augment(store, output, OPTIONS, resume=True)
     assert caught.value.tip == "Leave out --resume, and make it again with --force."
     augment(store, output, OPTIONS, force=True)

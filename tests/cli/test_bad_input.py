@@ -272,7 +272,7 @@ def test_a_kept_column_with_a_name_of_ours_is_refused_however_it_is_named(inside
     (inside.cwd / "log.csv").write_bytes(csv("u,i,1,a", "u,j,2,b", header="user_id,item_id,timestamp,SPLIT"))
     with unchanged(inside.cwd, inside.temp_dir):
         done = inside("ingest", "log.csv", "-o", "out.store", "--keep", name)
-    refused(done, USAGE, "--keep split", "genpas's own")
+    refused(done, USAGE, "--keep split", "reserved by genpas")
 
 
 @pytest.mark.parametrize(

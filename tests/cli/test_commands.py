@@ -28,7 +28,7 @@ CODES = (
     "0 success",
     "1 unusable input or data",
     "2 wrong usage",
-    "3 the machine",
+    "3 missing on this machine",
     "4 integrity",
     "5 a rule of --check",
     "130 interrupted",
@@ -154,7 +154,7 @@ def test_reports_are_said_on_stderr_and_stdout_stays_empty(genpas: Genpas, made:
         (("ingest", made / "log.csv", "-o", "a.store"), ("40 users", "a.store", "genpas augment a.store")),
         (("augment", "a.store"), ("held out", "leave-one-out", "--split none", "genpas verify a.pairs")),
         (("verify", "a.pairs"), ("match the manifest", "--store")),
-        (("verify", "a.pairs", "--store", "a.store"), ("every pair",)),
+        (("verify", "a.pairs", "--store", "a.store"), ("each pair matches its source sequence",)),
     ):
         done = genpas(*arguments)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
@@ -189,7 +189,7 @@ def test_a_boundary_that_times_do_not_decide_is_noted(inside: InProcess) -> None
     rows = [f"u{user},i{place},{time}" for user in range(3) for place, time in enumerate((1, 2, 2, 3))]
     (inside.cwd / "log.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
     done = inside("ingest", "log.csv", "-o", "a.store")
-    assert "note: for 100.0% of users with something held out, times do not decide what" in done.stderr
+    assert "the events on both sides of the split share a timestamp" in done.stderr
 
 
 def test_names_with_markup_are_said_as_they_are(genpas: Genpas, made: Path) -> None:

@@ -163,7 +163,7 @@ def test_an_output_that_exists(inside: InProcess, pairs: Path, to: str) -> None:
     (inside.cwd / "out").mkdir()
     (inside.cwd / "out" / "thesis.tex").write_text("years of work")
     with unchanged(inside.cwd):
-        refused(inside("export", pairs, "--to", to, "-o", "out"), USAGE, "out exists", "--force")
+        refused(inside("export", pairs, "--to", to, "-o", "out"), USAGE, "out already exists", "--force")
         refused(
             inside("export", pairs, "--to", to, "-o", "out", "--force"),
             USAGE,
@@ -197,11 +197,11 @@ CASES: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "hstu without kept columns": (("--to", "hstu"), USAGE, ("needs kept ratings", "--keep rating")),
     "a column that there is not": (("--columns", "inputs"), USAGE, ("inputs", "input_items, target_item")),
     "a split that there is not": (("--split", "dev"), USAGE, ("dev", "validation")),
-    "no epochs": (("--epoch", "1"), USAGE, ("--epoch 1", "1 epoch, from 0")),
+    "no epochs": (("--epoch", "1"), USAGE, ("--epoch 1", "1 epoch, counted from 0")),
     "nothing to write": (("--limit", "0"), USAGE, ("--limit is 0", "1 or more")),
     "padding of ids": (("--ids", "raw", "--pad", "left"), USAGE, ("cannot be padded", "--ids num")),
     "a vocabulary beside a directory": (("--vocab", "x"), USAGE, ("--vocab can only be used with a stream",)),
-    "codes without a file": (("--separator",), USAGE, ("--separator goes with --semantic-ids",)),
+    "codes without a file": (("--separator",), USAGE, ("--separator can only be used with --semantic-ids",)),
     "no such codes": (("--semantic-ids", "none.parquet"), DATA, ("no such file", "none.parquet")),
     "too little memory": (("--memory-limit", "20MB"), MACHINE, ("memory limit of 20.0 MB", "--memory-limit 1")),
     "several files on stdout": (("--to", "grid", "-o", "-"), USAGE, ("cannot be written to stdout", "-o")),

@@ -77,7 +77,8 @@ def test_each_kind_of_draw_has_a_line_below_the_figure(inside: InProcess, store:
     assert balanced != independent
     lines = [line.split() for line in inside(*arguments).stdout.splitlines()]
     at = lines.index(["target", "coverage", f"{strategy['target_coverage']:.1%}"])
-    assert lines[at + 1 : at + 3] == [["as", "augment", "draws", balanced], ["independent", independent]]
+    assert lines[at + 1] == ["after", "a", "balanced", "draw", balanced]
+    assert lines[at + 2] == ["after", "an", "independent", "draw", independent]
 
 
 def test_csv_is_a_row_a_strategy(inside: InProcess, store: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_clean_log_has_no_rejects_file_but_says_so_when_asked_to_skip(tmp_path
         ('{"user": "v"} {"user": "w"}', "malformed JSON"),
         ("5", "not a JSON object"),
         ("[1]", "not a JSON object"),
-        ('{"user": "v", "item": 3}', "no ts"),
+        ('{"user": "v", "item": 3}', "no value in column 'ts'"),
         ('{"user": "v", "item": 3, "ts": "x"}', "timestamp 'x' in column 'ts' is not an integer"),
     ],
 )
@@ -136,7 +136,7 @@ def test_a_decimal_comma_in_a_rating_is_answered_with_the_condition_that_reads_i
 
 def test_a_rating_that_is_not_there(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", "user,item,mark\nu,i,4\nu,j,2\n")
-    with pytest.raises(DataError, match="which column is the rating") as caught:
+    with pytest.raises(DataError, match="the rating column was not detected") as caught:
         read(file, min_rating=3)
     assert "--rating mark" in str(caught.value.tip)
     assert len(read(file, min_rating=3, rating="mark").rows) == 1

@@ -104,10 +104,10 @@ def test_the_tip_for_a_wrong_name_changes_that_name_and_no_other(
 
 
 def test_a_rating_that_is_missing_is_asked_for_by_its_option(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="which column is the rating") as caught:
+    with pytest.raises(DataError, match="the rating column was not detected") as caught:
         read(write(tmp_path / "a.csv", "user,item,liking\nu,i,1\n"), min_rating=3, keep=("liking",))
     assert str(caught.value.tip).endswith(" --user user --item item --rating liking --keep liking")
-    with pytest.raises(DataError, match="which column is the rating") as caught:
+    with pytest.raises(DataError, match="the rating column was not detected") as caught:
         read(write(tmp_path / "b.csv", "user,item,time\nu,i,1\n"), min_rating=3)
     assert str(caught.value.tip).endswith(" --time time --rating COLUMN")
 
@@ -124,7 +124,7 @@ def test_without_a_column_of_times_there_is_none(tmp_path: Path) -> None:
 
 def test_one_file_with_times_and_one_without_are_no_log(tmp_path: Path) -> None:
     files = [write(tmp_path / "a.csv", "user,item,time\n1,2,3\n"), write(tmp_path / "b.csv", "user,item\n1,2\n")]
-    with pytest.raises(DataError, match=r"b\.csv: no column of times"):
+    with pytest.raises(DataError, match=r"b\.csv: no timestamp column was detected"):
         read(*files)
 
 

@@ -222,7 +222,7 @@ def test_an_empty_file_is_refused(tmp_path: Path, content: str) -> None:
 
 def test_a_log_without_rows_is_refused_but_an_empty_part_is_not(tmp_path: Path) -> None:
     empty = write(tmp_path / "a.csv", "user_id,item_id,timestamp\n")
-    with pytest.raises(DataError, match=r"a\.csv: no rows"):
+    with pytest.raises(DataError, match=r"a\.csv: the file contains no rows"):
         read(empty)
     pq.write_table(
         pa.table({"user": pa.array([], pa.string()), "item": pa.array([], pa.string())}), tmp_path / "a.parquet"
@@ -288,7 +288,7 @@ def test_other_encodings(tmp_path: Path, encoding: str) -> None:
 
 def test_a_wrong_encoding_is_an_error_with_the_line(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", b"user,item,time\nu,\x81\xff,1\n")
-    with pytest.raises(DataError, match=r"after line 1: not shift_jis"):
+    with pytest.raises(DataError, match=r"after line 1: the text is not valid shift_jis"):
         read(file, encoding="shift_jis")
     with pytest.raises(UsageError, match="nonsense"):
         read(file, encoding="nonsense")

@@ -115,7 +115,7 @@ def test_lists_in_json_are_no_ids_and_no_message_proposes_them(tmp_path: Path) -
     file = write(tmp_path / "a.jsonl", '{"session": 0, "events": [{"aid": 1}], "what": 5}\n')
     with pytest.raises(DataError, match="column 'events' contains lists or objects"):
         read(file, item="events")
-    with pytest.raises(DataError, match="which column is the item") as caught:
+    with pytest.raises(DataError, match="the item column was not detected") as caught:
         read(file)
     assert str(caught.value.tip) == "Name the columns, for example: --user session --item what"
 

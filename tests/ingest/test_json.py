@@ -44,9 +44,9 @@ def test_brackets_in_a_header_are_no_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('[{"user": 1, "item": 2},\n{"user": 1, "item": 3}\n', "line 2: the file ends within the JSON array"),
-        ('[{"user": 1, "item": 2},\n{"user": 1, "item": "3', "line 2: the file ends within the JSON array"),
-        ('[{"user": 1, "item": 2},\n\n', "line 3: the file ends within the JSON array"),
+        ('[{"user": 1, "item": 2},\n{"user": 1, "item": 3}\n', "line 2: the file ends inside the JSON array"),
+        ('[{"user": 1, "item": 2},\n{"user": 1, "item": "3', "line 2: the file ends inside the JSON array"),
+        ('[{"user": 1, "item": 2},\n\n', "line 3: the file ends inside the JSON array"),
         ('[{"user": 1, "item": 2}]\n[{"user": 1, "item": 3}]', "line 2: there is other data after the end"),
         ("[ ]", "only an empty JSON array"),
         ("[1, 2]", "not a JSON object: '1'"),

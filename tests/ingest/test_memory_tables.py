@@ -91,7 +91,7 @@ def test_a_table_names_no_output(table: pa.Table) -> None:
 
 
 def test_columns_of_a_table_are_named_in_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"<Frame>: which column is the user\? the columns are: a"):
+    with pytest.raises(DataError, match=r"<Frame>: the user column was not detected; the columns are: a"):
         ingest(Frame(pa.table({"a": [1]})), tmp_path / "x.store")
     assert list(tmp_path.iterdir()) == []
 

@@ -62,7 +62,7 @@ def test_the_finer_column_of_times_wins(tmp_path: Path, columns: dict[str, str],
 
 
 def test_a_date_beside_a_time_of_day_is_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the time may be date or time"):
+    with pytest.raises(DataError, match="several columns can be the time column: date or time"):
         read(write(tmp_path / "a.csv", "user_id,item_id,date,time\n1,a,2024-01-01,10:30\n"))
 
 
@@ -230,7 +230,7 @@ def test_directories_are_columns_without_a_flag(tmp_path: Path) -> None:
     assert read(tmp_path / "log/date=2024-01-10/x.csv").staged.time_type == "TIMESTAMP"
     assert read(tmp_path / "log", hive=False).staged.time_type is None
     write(tmp_path / "log/date=__HIVE_DEFAULT_PARTITION__/x.csv", text)
-    with pytest.raises(DataError, match="not a date"):
+    with pytest.raises(DataError, match=r"__HIVE_DEFAULT_PARTITION__/x\.csv, line 2: no value in column 'date'"):
         read(tmp_path / "log")
 
 

@@ -81,7 +81,7 @@ def test_a_format_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_time_unlike_its_format_names_the_option(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"line 3: time '1\.2\.24' .* is not a time like %d/%m/%Y") as caught:
+    with pytest.raises(DataError, match=r"line 3: timestamp '1\.2\.24' .* is not a time like %d/%m/%Y") as caught:
         times(tmp_path, "31/01/2024", "1.2.24", time_format="%d/%m/%Y")
     assert "--time-format" in str(caught.value.tip)
 
@@ -163,7 +163,7 @@ def test_times_of_parquet(tmp_path: Path, values: Any, kind: str) -> None:
 def test_a_bad_time_of_parquet_is_an_error_with_its_row(tmp_path: Path) -> None:
     table = pa.table({"user": ["u"] * 3, "item": ["i"] * 3, "time": [1.0, np.nan, None]})
     pq.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"a\.parquet, row 2: time 'nan'"):
+    with pytest.raises(DataError, match=r"a\.parquet, row 2: timestamp 'nan'"):
         read(tmp_path / "a.parquet")
     log = read(tmp_path / "a.parquet", bad_rows="skip")
     assert [(row["line"], row["reason"]) for row in log.rejects] == [

@@ -356,7 +356,7 @@ def test_a_fresh_epoch_is_resumed(root: Path) -> None:
         ({"pad": "centre"}, "pad is 'centre'; it must be 'left' or 'right' or 'none'"),
         ({"columns": ["price"]}, "it has: input_start, target_position, input_price"),
         ({"columns": ["input_note"]}, "a tensor can only contain numbers"),
-        ({"columns": "input_price"}, "it takes a list of texts"),
+        ({"columns": "input_price"}, "it must be a list of texts"),
         ({"rank": 3, "world_size": 3}, "rank is 3; with world_size 3 it must be from 0 to 2"),
         ({"world_size": None}, "give both or neither"),
         ({"max_input": 0}, "max_input is 0"),

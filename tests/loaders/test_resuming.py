@@ -172,8 +172,8 @@ def test_a_state_of_other_fresh_pairs_is_refused(root: Path, tmp_path: Path) -> 
 NO_STATES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "nothing": (lambda _: None, "it must be the dictionary that state_dict returned"),
     "a list": (lambda _: [1], "it must be the dictionary that state_dict returned"),
-    "an empty one": (lambda _: {}, "it lacks batch_size, batches"),
-    "without workers": (lambda state: {key: state[key] for key in state if key != "workers"}, "it lacks workers"),
+    "an empty one": (lambda _: {}, "the keys batch_size, batches"),
+    "without workers": (lambda state: {key: state[key] for key in state if key != "workers"}, "workers are missing"),
     "an old one": (
         lambda state: {key: state[key] for key in state if key != "pairs"},
         "saved by an older version of genpas",

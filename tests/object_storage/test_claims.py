@@ -44,7 +44,7 @@ def test_of_two_runs_at_once_one_is_refused_before_it_writes(bucket: Bucket, sto
         said = [run.communicate(timeout=120)[1].decode() for run in runs]
         assert sorted(run.returncode for run in runs) == [0, 2], said
         refusal = next(text for run, text in zip(runs, said, strict=True) if run.returncode == 2)
-        assert "another genpas process is writing" in refusal or f"{there} exists" in refusal
+        assert "another genpas process is writing" in refusal or f"{there} already exists" in refusal
         assert verify(there).rows > 20_000
         assert own(bucket) == []
         bucket.system.delete_dir_contents(bucket.name)

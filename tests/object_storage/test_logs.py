@@ -129,7 +129,7 @@ def test_what_is_there_is_not_touched(bucket: Bucket, store: Path) -> None:
     there = f"s3://{bucket.name}/out.pairs"
     augment(store, there)
     before = {key: bucket.get(key) for key in bucket.objects()}
-    with pytest.raises(UsageError, match=f"{there} exists"):
+    with pytest.raises(UsageError, match=f"{there} already exists"):
         augment(store, there)
     with pytest.raises(UsageError, match="--force is for a directory here"):
         augment(store, there, force=True)

@@ -38,8 +38,8 @@ MALFORMED = {
     "gcs://bucket/x": "gcs:// URIs",
     "http://bucket/x": "http:// URIs",
     "file:///tmp/x": "file:// URIs",
-    "s3://KEY:se/cr+et@bucket/x": "s3://***@bucket/x: credentials",
-    "s3://KEY@bucket/x": "s3://***@bucket/x: credentials",
+    "s3://KEY:se/cr+et@bucket/x": "s3://***@bucket/x: a URI must not contain credentials",
+    "s3://KEY@bucket/x": "s3://***@bucket/x: a URI must not contain credentials",
     "s3://bucket/x?access_key=AKIA&secret_key=wJalr": "credentials",
 }
 
@@ -72,7 +72,7 @@ def test_an_argument_too_many_is_not_shown_with_its_password(inside: InProcess) 
 @pytest.mark.parametrize("scheme", ["abfs", "abfss"])
 def test_a_container_before_the_host_is_no_password(inside: InProcess, scheme: str) -> None:
     done = inside("ingest", f"{scheme}://box@account.dfs.core.windows.net/x", "-o", "x.store")
-    refused(done, 2, f"{scheme}:// addresses are not read")
+    refused(done, 2, f"{scheme}:// URIs are not supported")
     assert "credentials" not in done.stderr
 
 

@@ -221,20 +221,20 @@ def test_names_from_outside_are_text(
 def test_a_curve_is_described_by_the_most_popular_tenth() -> None:
     curve = PopularityCurve("test", rank=[1, 9, 10, 20, 100], mass=[0.1, 0.25, 0.3, 0.45, 1.0])
     drawn = popularity_curves(Canvas(), [curve], looks(["test"]))
-    assert "On the most popular tenth of items: test 30.0%." in drawn
+    assert "For the most popular tenth of the items: test 30.0%." in drawn
 
 
 def test_the_steps_of_a_user_are_described_by_their_highest_bars() -> None:
     steps = StepsOfUser("a", sequence=1.0, target=[0.1, 0.7, 0.2], start=[0.2, 0.5, 0.3])
     drawn = user_steps(Canvas(), Illustrations([], "test", [], [5, 6, 7, 8], [steps]), looks(["a"]))
-    assert "chance of each position to be the target: highest at 3 with 70.0%." in drawn
-    assert "chance of each position to be the start of the input: highest at 2 with 50.0%." in drawn
+    assert "probability of each position to be the target, highest at position 3 with 70.0%." in drawn
+    assert "probability of each position to be the start of the input, highest at position 2 with 50.0%." in drawn
 
 
 def test_a_warning_of_the_future_tells_the_share_of_the_test(stats_report: StatsReport) -> None:
     assert stats_report.data is not None
     panel = health_panel(replace(stats_report.data, future_training=0.5, leaked_test=0.25))
-    assert "training sees the future: 25.0% of test interactions" in panel
+    assert "training uses data from the future: 25.0% of test interactions" in panel
 
 
 def test_the_ends_of_a_map_say_which_is_the_better() -> None:

@@ -114,7 +114,7 @@ def test_a_stopped_comparison_goes_on_and_trains_nothing_twice(
         UsageError, match="--strategy is multi-target, but the interrupted run had last-target multi-target"
     ):
         compare(root / "sample.store", path, replace(QUICK, strategy=("multi-target",)), resume=True)
-    with pytest.raises(IntegrityError, match="of another log"):
+    with pytest.raises(IntegrityError, match="used another log"):
         compare(SAMPLE, path, QUICK, resume=True)
     trained: list[str] = []
 

@@ -114,8 +114,8 @@ def _shown(directory: Path) -> Path:
 def _refused(table: str, kind: str, given: str) -> DataError:
     of = "" if table == given else f"{given} is part of {table}, which is "
     return DataError(
-        f"{of or f'{table} is '}a {kind} table; its directory also contains data files that are no longer part of the "
-        "table",
+        f"{of or f'{table} is '}a table of {kind}; its directory also contains data files that are no longer part of "
+        "the table",
         tip="Delta Lake, Iceberg and Hudi tables are not supported: export the current rows to Parquet first, with "
         "the engine that wrote the table.",
     )
