@@ -333,6 +333,6 @@ def test_what_is_whole_no_more_is_not_left_as_it_is(store: Path, tmp_path: Path)
         pytest.raises(IntegrityError, match=f"damaged: data/{shard.name} does not match the manifest") as caught,
     ):
         augment(store, output, OPTIONS, resume=True)
-    assert caught.value.tip == "Leave out --resume, and make it again with --force."
+    assert caught.value.tip == "Remove --resume, and overwrite the output: --force"
     augment(store, output, OPTIONS, force=True)
     verify(output)

@@ -109,11 +109,11 @@ def database(path: Path, *statements: str) -> None:
 
 
 FOREIGN_STORES: dict[str, tuple[Callable[[Path, Path], object], str]] = {
-    "another database": (lambda path, _: database(path, "create table customers as select 1 x"), "not a store"),
-    "an empty database": (lambda path, _: database(path), "not a store"),
+    "another database": (lambda path, _: database(path, "create table customers as select 1 x"), "not a genpas store"),
+    "an empty database": (lambda path, _: database(path), "not a genpas store"),
     "one with a table called meta": (
         lambda path, _: database(path, "create table meta as select 'format_version' as key, 1 as value"),
-        "not a store",
+        "not a genpas store",
     ),
     "a store with a further table": (
         lambda path, store: database(Path(shutil.copy(store, path)), "create table notes as select 1 x"),

@@ -160,10 +160,10 @@ def test_a_worker_is_killed_and_the_job_ends_right(spark: Any, tmp_path: Path) -
 def test_logs_that_will_not_do(spark: Any, log: Path, tmp_path: Path) -> None:
     frame = spark.read.parquet(str(log))
     cases = {
-        "which column is the user": frame.drop("user_id"),
+        "the user column was not detected": frame.drop("user_id"),
         "timestamps in column 'timestamp' have the type VARCHAR": frame.withColumn("timestamp", frame["shop"]),
         "ids in column 'item_id' contain fractions": frame.withColumn("item_id", frame["price"]),
-        "rows have no time": frame.withColumn("timestamp", frame["price"]),
+        "rows have a missing or infinite": frame.withColumn("timestamp", frame["price"]),
         "no interactions are left": frame.filter("false"),
     }
     for words, bad in cases.items():
