@@ -161,7 +161,7 @@ def test_logs_that_will_not_do(spark: Any, log: Path, tmp_path: Path) -> None:
     frame = spark.read.parquet(str(log))
     cases = {
         "the user column was not detected": frame.drop("user_id"),
-        "timestamps in column 'timestamp' have the type VARCHAR": frame.withColumn("timestamp", frame["shop"]),
+        "times in column 'timestamp' have the type VARCHAR": frame.withColumn("timestamp", frame["shop"]),
         "ids in column 'item_id' contain fractions": frame.withColumn("item_id", frame["price"]),
         "rows have a missing or infinite": frame.withColumn("timestamp", frame["price"]),
         "no interactions are left": frame.filter("false"),

@@ -259,8 +259,8 @@ def test_both_refuse(spark: Any, tmp_path: Path) -> None:
         "10 user ids are written in two forms: '0'": ({"user_id": twice}, {}),
         "10 item ids are written in two forms: '0'": ({"item_id": twice}, {}),
         "the validation split would be empty": ({}, {"split": "time:1700000010,1700000010"}),
-        "the test split is empty": ({}, {"split": "time:1700000010,1800000000"}),
-        "nothing is held out": ({"timestamp": [5] * 60}, {"split": "time:0.5,0.7"}),
+        "the test split would be empty": ({}, {"split": "time:1700000010,1800000000"}),
+        "no interactions would be held out": ({"timestamp": [5] * 60}, {"split": "time:0.5,0.7"}),
         "no interactions are left": ({}, {"min_user": 100}),
         "represents whole numbers exactly only below 9,007,199,254,740,992": ({"user_id": [2.0**53] * 60}, {}),
         "infinite numbers": ({"user_id": [1.0, float("inf")] * 30}, {}),
@@ -351,7 +351,7 @@ def test_what_the_spark_engine_does_not_read_is_refused(spark: Any, tmp_path: Pa
     write(root / "hive" / "user_id=3" / "a.parquet", item_id=ITEMS, timestamp=TIMES)
     cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "look like calendar dates|which --engine spark does not support": ({"timestamp": day}, {}),
-        "two units": ({"timestamp": [*TIMES[1:], TIMES[0] * 1000]}, {}),
+        "several units": ({"timestamp": [*TIMES[1:], TIMES[0] * 1000]}, {}),
         "1 rows have a missing or infinite time": ({"timestamp": [*TIMES[:-1], float("inf")]}, {}),
         "1 rows have a missing or infinite time or rating": (
             {"rating": [1.0] * 59 + [float("nan")]},
@@ -359,7 +359,7 @@ def test_what_the_spark_engine_does_not_read_is_refused(spark: Any, tmp_path: Pa
         ),
         "a time is infinite": ({"timestamp": pa.array([2**63 - 1] * 60, pa.timestamp("us"))}, {}),
         "item ids in column 'item_id' have the type BLOB": ({"item_id": [b"x"] * 60}, {}),
-        "timestamps in column 'timestamp' have the type VARCHAR": ({"timestamp": [str(time) for time in TIMES]}, {}),
+        "times in column 'timestamp' have the type VARCHAR": ({"timestamp": [str(time) for time in TIMES]}, {}),
         "twice": ({"Timestamp": TIMES}, {"time": "timestamp"}),
     }
     for words, (columns, reading) in cases.items():
