@@ -48,8 +48,8 @@ _MASKS = (
     (re.compile(r"\bgenpas \d+\.\d+\.\d+\b"), "genpas <version>"),
     # What a model learns depends on the processor: in the last digits at first, and then in all.
     (re.compile(r"\b(NDCG@\d+|Recall@\d+|MRR|loss)\s+\d+\.\d.*"), r"\1 <accuracy>"),
-    (re.compile(r"^test NDCG@10 of head items .*"), "test NDCG@10 of <groups>"),
-    (re.compile(r"\d+ ms a step on \w+; best after [\d,]+"), "<pace>"),
+    (re.compile(r"^test NDCG@10 for head items .*"), "test NDCG@10 for <groups>"),
+    (re.compile(r"\d+ ms per step on \w+; best model at step [\d,]+"), "<pace>"),
 )
 
 

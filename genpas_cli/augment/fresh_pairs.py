@@ -69,7 +69,7 @@ class FreshPairs:
         with _opened(self._store, self._options, self._form.kept) as opened:
             if _version(self._store) != self._version:
                 raise IntegrityError(
-                    f"{self.name} has changed since fresh_pairs looked at it", tip="Call fresh_pairs again."
+                    f"{self.name} has changed since fresh_pairs was called", tip="Call fresh_pairs again."
                 )
             for segment in segments:
                 part, rows = plan.sampling.slices[segment.block.shard], slice(segment.start, segment.stop)

@@ -50,7 +50,7 @@ def head(
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
     if rows < 1:
-        raise UsageError(f"--rows is {rows}; it takes 1 or more")
+        raise UsageError(f"--rows is {rows}; it must be 1 or more")
     options, names = options or IngestOptions(), source_names(sources)
     first, machine = location_of(names[0]), resolve(options)
     if first.is_dir() and (first / NAME).is_file():

@@ -204,7 +204,7 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
         check_room(job, opened.machine, None)
         chosen = next((plan for plan in job.plans if plan.split == split), None)
         if chosen is None:
-            raise UsageError(f"--split-out {split}: nothing is held out for it", tip="See --split.")
+            raise UsageError(f"--split-out {split}: no interactions are held out for this split", tip="See --split.")
         rows = chosen.sampling.pairs * chosen.sampling.epochs
         manifest = {**manifest_of(opened.store, job, options), "split_out": split, "ids": ids, "rows": rows}
         form, changes = job.form.schema, list[Change]()

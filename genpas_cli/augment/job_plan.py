@@ -102,7 +102,7 @@ def resolve_options(options: AugmentOptions, part: str | None = None) -> Resolve
     """
     for name, low in (("epochs", 1), ("shard_rows", 1), ("seed", 0)):
         if getattr(options, name) < low:
-            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes {low} or more")
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be {low} or more")
     max_input, strategy = parse_max_input(options.max_input), _strategy(options)
     pairs = _wanted_pairs(options, strategy)
     return ResolvedOptions(options, strategy, pairs, max_input, None if part is None else parse_part(part))
@@ -120,8 +120,8 @@ def _strategy(options: AugmentOptions) -> Strategy:
         )
     if given:
         raise UsageError(
-            f"--{given[0]} beside --strategy {options.strategy}: a strategy fixes all three biases",
-            tip="Leave out --strategy, or leave out the biases that it sets.",
+            f"--{given[0]} cannot be combined with --strategy {options.strategy}, which sets all three biases",
+            tip="Remove --strategy, or remove the biases that it sets.",
         )
     return parse_strategy(options.strategy)
 
@@ -131,7 +131,7 @@ def parse_max_input(text: str) -> int | None:
     if text == "none":
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--max-input is {text!r}; it takes a number from 1, or none")
+        raise UsageError(f"--max-input is {text!r}; it must be a number, 1 or more, or none")
     return int(text)
 
 
@@ -141,17 +141,18 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy) -> PairCount | No
     if text == "all" or (text is None and strategy.enumeration):
         if strategy.enumeration is None:
             raise UsageError(
-                f"--pairs all: the strategy {strategy.name} gives each pair a probability and lists none",
-                tip="Give a number or a multiple, such as --pairs 2x.",
+                f"--pairs all: the strategy {strategy.name} defines probabilities of pairs and has no list of pairs",
+                tip="Use a number or a multiple, for example: --pairs 2x",
             )
         if options.epochs > 1:
             raise UsageError(
-                "--epochs draws anew each time, and an enumeration is always the same", tip="Add --pairs 1x to sample."
+                "--epochs draws new pairs in each epoch, but a named strategy lists the same pairs every time",
+                tip="To draw pairs instead: --pairs 1x",
             )
         if options.draw != "balanced":
             raise UsageError(
-                f"--draw {options.draw}: the strategy {strategy.name} is enumerated, nothing is drawn",
-                tip="Add --pairs 1x to sample it.",
+                f"--draw {options.draw}: the strategy {strategy.name} lists all its pairs, so no pairs are drawn",
+                tip="To draw pairs instead: --pairs 1x",
             )
         return None
     return parse_pair_count(text if text is not None else "1x", or_all=", or all")
@@ -161,7 +162,9 @@ def parse_part(text: str) -> Part:
     """Parse a part such as `3/8`; raise UsageError if it is not I/N with 1 ≤ I ≤ N."""
     number, _, of = text.partition("/")
     if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise UsageError(f"--part is {text!r}; it takes I/N such as 1/8: which part, and of how many")
+        raise UsageError(
+            f"--part is {text!r}; it must be I/N, such as 1/8: the number of the part, and the number of parts"
+        )
     return Part(int(number), int(of))
 
 
@@ -180,7 +183,7 @@ def parse_pair_count(text: str, *, or_all: str = "") -> PairCount:
     except ValueError:
         count = PairCount()
     if not 0 < count.number + count.multiple < math.inf:
-        raise UsageError(f"--pairs is {text!r}; it takes a number from 1, a multiple such as 2x{or_all}")
+        raise UsageError(f"--pairs is {text!r}; it must be a number, 1 or more, a multiple such as 2x{or_all}")
     return count
 
 
@@ -231,17 +234,17 @@ def usable_histogram(store: Store) -> NDArray[np.int64]:
     histogram = store.target_histogram()
     if len(histogram) == 1:
         who = f"none of the {store.users:,} users has" if store.users > 1 else "the only user has fewer than"
-        raise DataError(f"no pair can be made: {who} two training interactions", tip=_longer_sequences(store))
+        raise DataError(f"no training pairs can be made: {who} two training interactions", tip=_longer_sequences(store))
     return histogram
 
 
 def _longer_sequences(store: Store) -> str:
     """Return a tip how to get longer training sequences, given the options with which the store was made."""
     if store.meta["split"]["rule"] != "none" and store.meta["length"]["max"] > 1:
-        return "Train on all interactions: --split none."
+        return "To use all interactions for training: --split none"
     if store.meta["options"].get("session_gap") is not None:
         return "A longer --session-gap gives longer sequences."
-    return "Every user has one interaction: see whether --user names the right column."
+    return "Every user has one interaction: check whether --user names the right column."
 
 
 def check_room(job: Job, machine: Machine, output: Path | None) -> None:
@@ -253,14 +256,19 @@ def check_room(job: Job, machine: Machine, output: Path | None) -> None:
         larger = f"--memory-limit {math.ceil(job.memory / 10**6)}MB"
         rows = _rows_that_fit(job, machine)
         raise MachineError(
-            f"the memory limit of {show_size(machine.memory)} is too small for one shard: "
-            f"about {show_size(job.memory)} needed",
-            tip=f"Use smaller shards (--shard-rows {rows}), or {larger}." if rows else f"Allow more with {larger}.",
+            f"the memory limit of {show_size(machine.memory)} is too small for one shard: about "
+            f"{show_size(job.memory)} are needed",
+            tip=f"Use smaller shards (--shard-rows {rows}), or increase the limit: {larger}"
+            if rows
+            else f"Increase the limit: {larger}",
         )
     if output is not None:
         check_writable(output.absolute().parent)
         check_disk(
-            output, job.disk, what=f"{output} (estimated)", tip="Draw fewer with --pairs, or write elsewhere with -o."
+            output,
+            job.disk,
+            what=f"{output} (estimated)",
+            tip="Draw fewer pairs with --pairs, or choose another disk with -o.",
         )
 
 
@@ -282,8 +290,8 @@ def _kept_columns(store: Store, kept: tuple[str, ...]) -> tuple[str, ...]:
         if name not in store.kept and len(alike) != 1:
             there = ", ".join(store.kept) or "none"
             raise DataError(
-                f"--keep {name}: the store has no such column; kept columns there: {there}",
-                tip=f"Keep it when the log is read: genpas ingest LOGS -o STORE --keep {name}",
+                f"--keep {name}: the store has no such column; its kept columns are: {there}",
+                tip=f"Keep the column when the log is read: genpas ingest LOGS -o STORE --keep {name}",
             )
         found.append(name if name in store.kept else alike[0])
     return tuple(dict.fromkeys(found))
@@ -296,8 +304,9 @@ def _enumerated_pairs(
     pairs = int(strategy.enumeration.count(np.arange(len(histogram), dtype=np.int64)) @ histogram)
     if pairs > LARGEST_ENUMERATION * multi_target and options.pairs != "all":
         raise UsageError(
-            f"{strategy.name} has {pairs:,} pairs, {pairs / multi_target:,.0f} times Multi-Target's {multi_target:,}",
-            tip=f"Sample it: --strategy {strategy.name} --pairs 1x; or, to write them all: --pairs all",
+            f"{strategy.name} has {pairs:,} pairs, {pairs / multi_target:,.0f} times the {multi_target:,} pairs of "
+            "Multi-Target",
+            tip=f"To draw some of them: --strategy {strategy.name} --pairs 1x; to write all of them: --pairs all",
         )
     return pairs
 

@@ -130,13 +130,17 @@ def _checked(directories: Sequence[Path]) -> list[_Found]:
     by_number: dict[int, _Found] = {}
     for each in found:
         if (other := by_number.setdefault(each.part.number, each)) is not each:
-            raise UsageError(f"{other.directory} and {each.directory} are the same part, {each.part}", tip="Name one.")
+            raise UsageError(
+                f"{other.directory} and {each.directory} are the same part {each.part}",
+                tip="Name only one of the two directories.",
+            )
     missing = [number for number in range(1, first.part.of + 1) if number not in by_number]
     if missing:
         names = ", ".join(str(Part(number, first.part.of)) for number in missing)
         raise IntegrityError(
             f"{len(missing)} of {first.part.of} parts missing: {names}",
-            tip=f"Name all; what is not made yet, make as the others were, with --part {missing[0]}/{first.part.of}",
+            tip="Name all parts. Make missing parts with the command of the other parts and --part "
+            f"{missing[0]}/{first.part.of}",
         )
     return [by_number[number] for number in sorted(by_number)]
 
@@ -151,8 +155,8 @@ def _check_same(first: _Found, other: _Found) -> None:
         key = differing[0]
         shown = f" ({one[key]} and {two.get(key)})" if not isinstance(one.get(key, []), list | dict) else ""
         raise UsageError(
-            f"{first.directory} and {other.directory} are parts of two data sets: {key} differs{shown}",
-            tip="Make all parts by the same command, from the same log, with the same versions.",
+            f"{first.directory} and {other.directory} are parts of different data sets: {key} differs{shown}",
+            tip="Make all parts with the same command, from the same log, with the same versions.",
         )
 
 
@@ -160,7 +164,9 @@ def _whole_of(first: _Found) -> Path:
     suffix = f".part-{first.part.number}-of-{first.part.of}"
     directory = first.directory if first.directory.name.endswith(suffix) else first.directory.absolute()
     if not directory.name.endswith(suffix):
-        raise UsageError(f"{first.directory} has another name than augment gave it", tip="Name the output: -o DIR")
+        raise UsageError(
+            f"{first.directory} was renamed, so the name of the output is unknown", tip="Name the output: -o DIR"
+        )
     return directory.with_name(directory.name.removesuffix(suffix))
 
 
@@ -172,7 +178,9 @@ def _check_complete(files: Sequence[ShardFile]) -> None:
             indices.setdefault((match["series"], match["count"]), []).append(int(match["index"]))
     for (series, count), found in indices.items():
         if sorted(found) != list(range(int(count))):
-            raise IntegrityError(f"the parts do not make up {series}-*-of-{count}: their manifests were changed")
+            raise IntegrityError(
+                f"the parts do not form a complete {series}-*-of-{count}: their manifests were changed"
+            )
 
 
 def _check_digests(parts: Sequence[_Found], threads: int, progress: Progress) -> None:
@@ -182,7 +190,7 @@ def _check_digests(parts: Sequence[_Found], threads: int, progress: Progress) ->
             each.checked.check(each.files, threads=threads, progress=progress)
         except IntegrityError as error:
             raise IntegrityError(
-                f"part {each.part} is damaged: {error.message}", tip=f"Make it again: --part {each.part} --force"
+                f"part {each.part} is damaged: {error.message}", tip=f"Make the part again: --part {each.part} --force"
             ) from error
 
 
@@ -195,7 +203,9 @@ def _take(part: _Found, new: Path) -> None:
             try:
                 os.link(source.resolve(), target)
             except OSError:
-                check_disk(target, file.bytes, what=str(target), tip="Free some space, or write elsewhere with -o.")
+                check_disk(
+                    target, file.bytes, what=str(target), tip="Free some disk space, or choose another disk with -o."
+                )
                 shutil.copyfile(source, target)
         except OSError as error:
             raise disk_error(error, target) from error

@@ -23,8 +23,9 @@ class TargetOptions(MachineOptions):
     """The option that restricts targets."""
 
     target_where: str | None = option(
-        None, "Only interactions for which this SQL expression over the kept columns is true can be targets; they stay "
-        "in the inputs of others. The formulas run over the targets that are left.", metavar="SQL", panel=SAMPLING,
+        None, "SQL expression over the kept columns: only interactions for which it is true can be targets. The "
+        "other interactions stay in inputs. The probabilities are computed over the "
+        "remaining targets.", metavar="SQL", panel=SAMPLING,
     )  # fmt: skip
 
 
@@ -33,56 +34,59 @@ class AugmentOptions(TargetOptions):
     """All options of `augment` except those for reading logs."""
 
     strategy: str | None = option(
-        None, f"Cutting rule: {STRATEGIES}.", flags=("-s", "--strategy"), metavar=STRATEGY, panel=SAMPLING,
+        None, f"Strategy: {STRATEGIES}.", flags=("-s", "--strategy"), metavar=STRATEGY, panel=SAMPLING,
     )  # fmt: skip
     alpha: float | None = option(
         None,
-        "Sequence bias: <0 favours short, 0 none, >0 long sequences; or inf, -inf. (default: 1)",
+        "Sequence bias: <0 favours short sequences, 0 none, >0 long sequences; also inf, -inf. (default: 1)",
         metavar="A",
         panel=SAMPLING,
     )
     beta: float | None = option(
         None,
-        "Target bias: <0 favours early, 0 none, >0 recent targets; or inf, -inf. (default: 0)",
+        "Target bias: <0 favours early targets, 0 none, >0 recent targets; also inf, -inf. (default: 0)",
         metavar="B",
         panel=SAMPLING,
     )
     gamma: float | None = option(
         None,
-        "Input bias: <0 favours long, 0 none, >0 short inputs; or inf, -inf. (default: 0)",
+        "Input bias: <0 favours long inputs, 0 none, >0 short inputs; also inf, -inf. (default: 0)",
         metavar="G",
         panel=SAMPLING,
     )
     draw: Literal["balanced", "independent"] = option(
-        "balanced", "balanced: every (sequence, target) as often as it should be, up to rounding; "
-        "independent: draws with replacement.", panel=SAMPLING)  # fmt: skip
+        "balanced", "balanced: draw every (sequence, target) as often as expected, rounded up or down; independent: "
+        "draw with replacement.", panel=SAMPLING)  # fmt: skip
     pairs: str | None = option(
-        None, "Training pairs of an epoch: a number; a multiple such as 2x of Multi-Target's count, which is one for "
-        "each possible target; or all, to enumerate a named strategy however many that gives. "
-        "(default: 1x; a named strategy enumerates)",
+        None, "Number of training pairs per epoch: a number, a multiple of Multi-Target's number of pairs (one per "
+        "possible target) such as 2x, or all, to list every pair of a named strategy without a maximum. (default: "
+        "1x; a named strategy lists its pairs)",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
         1,
-        "Draw K data sets, one per training epoch, each into a directory of its own.",
+        "Draw K data sets, one per training epoch, each in its own directory.",
         metavar="K",
         panel=SAMPLING,
     )
     max_input: str = option(
         "50", "Keep at most the L most recent input items; none: no limit.", metavar="L|none", panel=SAMPLING
     )
-    seed: int = option(0, "Seed of every random choice.", panel=SAMPLING)
+    seed: int = option(0, "Random seed.", panel=SAMPLING)
     order: Literal["shuffled", "user"] = option(
         "shuffled",
-        "Order of training rows in a shard; user keeps a user's pairs together, in files four times smaller.",
+        "Order of the training pairs in a shard. user: keep the pairs of a user together; files are about four times "
+        "smaller.",
         panel=OUTPUT,
     )
     form: Literal["items", "cuts"] = option(
-        "items", "items: a pair holds its items, for any reader; cuts: it holds where it is cut, and the sequences "
-        "are stored once next to the pairs, in files several times smaller, for genpas's own export, loaders, stats "
-        "and train.",
+        "items", "items: each pair contains its items, readable by any tool; cuts: each pair contains positions "
+        "only, and the sequences are stored once. Files are several times smaller, readable by genpas export, stats, "
+        "train and the loaders.",
         panel=OUTPUT,
     )  # fmt: skip
-    shard_rows: int = option(1_000_000, "Rows of a shard, at most.", metavar="N", panel=OUTPUT)
+    shard_rows: int = option(1_000_000, "Maximum number of rows per shard.", metavar="N", panel=OUTPUT)
     user_ids: Literal["none", "raw"] = option(
-        "none", "raw: write users.parquet too; by default ids of people stay in the store.", panel=OUTPUT
+        "none",
+        "raw: also write users.parquet with the user ids of the log; by default, user ids are not written.",
+        panel=OUTPUT,
     )

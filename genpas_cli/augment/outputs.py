@@ -105,8 +105,8 @@ class _Directory(Destination):
             path = self._path / file.path
             if not path.is_file() or file_digest(path) != file.sha256:
                 raise IntegrityError(
-                    f"{self._path} is there already, but damaged: {file.path} is not as its manifest says",
-                    tip="Leave out --resume, and make it again with --force.",
+                    f"{self._path} already exists, but is damaged: {file.path} does not match the manifest",
+                    tip="Remove --resume, and overwrite the output: --force",
                 )
         return files
 
@@ -141,17 +141,17 @@ class _Storage(Destination):
         for flag, given in {"--force": force, "--resume": resume}.items():
             if given:
                 raise UsageError(
-                    f"{flag} is for a directory here; objects cannot be exchanged in one step",
-                    tip=f"Leave it out, and write to another place than {self._uri}.",
+                    f"{flag} can only be used with a local output directory",
+                    tip=f"Remove the option, and write to another location than {self._uri}.",
                 )
         self._check_free(set(files_below(self._uri)))
 
     def _check_free(self, names: set[str]) -> None:
         """Raise UsageError if there is anything below the prefix except unpublished files of killed runs."""
         if {NAME, PART_NAME} & names:
-            raise UsageError(f"{self._uri} exists", tip="Remove it there, or choose another place with -o.")
+            raise UsageError(f"{self._uri} already exists", tip="Remove it, or choose another location with -o.")
         if foreign := sorted(name for name in names - self._left_half(names) if not own_files(name)):
-            raise UsageError(f"{self._uri} holds something else: {foreign[0]}", tip="Choose another place with -o.")
+            raise UsageError(f"{self._uri} contains other files: {foreign[0]}", tip="Choose another location with -o.")
 
     def _left_half(self, names: set[str]) -> set[str]:
         """Return final names whose content equals a staged file: a run was killed while it published them."""
@@ -237,7 +237,7 @@ class _Uploaded(FinishedShards):
             MachineError: the storage cannot be reached, or another run has taken the prefix.
         """
         if not self._claim.is_only_one():
-            raise MachineError(f"another run has taken {self._uri}", tip="Choose another place with -o.")
+            raise MachineError(f"another run started to write {self._uri}", tip="Choose another location with -o.")
         last = [name for name in self._there if name in (NAME, PART_NAME)]
         first = [name for name in self._there if name not in last]
         named = list[str]()

@@ -19,8 +19,8 @@ from genpas_cli.runtime.signals import uninterrupted
 _SETTINGS = "settings.json"
 
 _OF_OTHERS = {
-    "vocabulary": "another vocabulary: its item numbers mean other items", "pairs": "other pairs",
-    "log": "another log, or of one that was read otherwise",
+    "vocabulary": "another vocabulary, so its item numbers refer to other items", "pairs": "other pairs",
+    "log": "another log, or the same log read with other options",
 }  # fmt: skip
 """Settings that are digests, with the words of the error message if they differ."""
 
@@ -85,8 +85,8 @@ def _prepare(work: Path, path: Path, settings: dict[str, Any], *, resume: bool) 
         raise disk_error(error, path) from error
     if not resume:
         raise UsageError(
-            f"a run that would have made {path} was stopped before its end",
-            tip="Go on with --resume, or begin again with --force.",
+            f"an earlier run that wrote {path} was interrupted",
+            tip="Continue the run with --resume, or start again with --force.",
         )
     _check_same(work, settings)
 
@@ -98,8 +98,8 @@ def _refuse_foreign(work: Path) -> None:
     if is_real_directory(work) and ((work / _SETTINGS).is_file() or not any(work.iterdir())):
         return
     raise UsageError(
-        f"{work} stands where genpas would keep unfinished work, and genpas did not make it",
-        tip="Remove it, or choose another name with -o.",
+        f"{work} already exists and was not written by genpas; genpas needs this path for unfinished work",
+        tip="Remove it, or choose another path with -o.",
     )
 
 
@@ -113,23 +113,24 @@ def _check_same(work: Path, settings: dict[str, Any]) -> None:
     try:
         before = json.loads((work / _SETTINGS).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise IntegrityError(f"{work} is damaged: {error}", tip="Begin again with --force.") from error
+        raise IntegrityError(f"{work} is damaged: {error}", tip="Start again with --force.") from error
     if not isinstance(before, dict) or any(not isinstance(before.get(key), dict) for key in ("options", "versions")):
-        raise IntegrityError(
-            f"{work} is damaged: its settings are not as genpas writes them", tip="Begin again with --force."
-        )
+        raise IntegrityError(f"{work} is damaged: its settings are invalid", tip="Start again with --force.")
     for key, meaning in _OF_OTHERS.items():
         if before.get(key) != settings.get(key):
-            raise IntegrityError(f"what the stopped run has done is of {meaning}", tip="Begin again with --force.")
+            raise IntegrityError(f"the interrupted run used {meaning}", tip="Start again with --force.")
     for name, now in settings["versions"].items():
         if (then := before["versions"].get(name)) != now:
-            raise UsageError(f"the stopped run used {name} {then}; this is {now}", tip="Begin again with --force.")
+            raise UsageError(
+                f"the interrupted run used {name} {then}, but the current version is {now}",
+                tip="Start again with --force.",
+            )
     for name, value in settings["options"].items():
         had = before["options"].get(name)
         if had != value:
             raise UsageError(
-                f"--{name.replace('_', '-')} is {_shown(value)}; the stopped run had {_shown(had)}",
-                tip="Only with the same options it can go on; --force begins again.",
+                f"--{name.replace('_', '-')} is {_shown(value)}, but the interrupted run had {_shown(had)}",
+                tip="Use the same options to continue the run, or start again with --force.",
             )
 
 

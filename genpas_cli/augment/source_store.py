@@ -41,7 +41,7 @@ def log_names(sources: Sources) -> list[str]:
     names = source_names(sources)
     if made := next((name for name in names if is_pairs_directory(Path(name))), None):
         raise DataError(
-            f"{made} is a pairs directory, not a log", tip="Give the log or the store that it was made from."
+            f"{made} is a pairs directory, not a log", tip="Use the log or the store that the pairs were made from."
         )
     return names
 
@@ -54,9 +54,13 @@ def default_output(sources: Sources, suffix: str) -> Path:
     """
     first = source_names(sources)[0]
     if first == "-":
-        raise UsageError("logs from standard input give the output no name", tip="Name it: -o DIR")
+        raise UsageError(
+            "the output needs a name, because the log comes from standard input", tip="Name the output: -o DIR"
+        )
     if isinstance(first, TableSource):
-        raise UsageError(f"{first}: a table in memory gives the output no name", tip="Give a path as `output`.")
+        raise UsageError(
+            f"the output needs a name, because {first} is a table in memory", tip="Give a path as `output`."
+        )
     name = Path(first).resolve().name
     name = without_endings(name, ".store", ".duckdb", ".log")
     return Path(f"{''.join('_' if c in '*?[]' else c for c in name)}{suffix}")
@@ -78,7 +82,7 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
     with scratch_directory(machine.temp_dir) as scratch:
         if len(arguments) == 1 and is_store(Path(arguments[0])):
             if keep_store is not None:
-                raise UsageError(f"--store {keep_store}: {arguments[0]} is a store already")
+                raise UsageError(f"--store {keep_store}cannot be used with {arguments[0]}, which is already a store")
             path = Path(arguments[0])
             _refuse_reading_options(reading, path)
         else:
@@ -103,6 +107,7 @@ def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
         flag, value = "--" + late[0].replace("_", "-"), getattr(reading, late[0])
         given = flag if value is True else f"{flag} {shlex.quote(str(value))}"
         raise UsageError(
-            f"{flag}: {store} is a store; its log was read, cleaned and split when the store was made",
-            tip=f"Make another store with it: genpas ingest LOGS -o STORE {given}",
+            f"{flag} cannot be used with the store {store}: its log was read, cleaned and split when the store was "
+            "made",
+            tip=f"Make another store with this option: genpas ingest LOGS -o STORE {given}",
         )

@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _NOT_HERE = {
-    "where": "Filter the DataFrame first.", "session_gap": "Make a user of each session in the DataFrame first.",
-    "items": "Numbers are made anew here.", "users": "Numbers are made anew here.",
+    "where": "Filter the DataFrame first.", "session_gap": "Give each session its own user id in the DataFrame first.",
+    "items": "--engine spark always creates new numbers.", "users": "--engine spark always creates new numbers.",
 }  # fmt: skip
 """Alternatives to some options that the Spark engine does not support."""
 
@@ -127,7 +127,7 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
         with open_store(scratch / "lengths.store", machine, scratch) as store:
             job = plan_job(store, resolved, tuple(store.kept), machine)
             check_room(replace(job, workers=1), machine, path)
-            progress("writing pairs by Spark")
+            progress("writing pairs with Spark")
             users = [part["users"] for part in counted.found]
             files = engine.write_shards(counted.frame.rows, users, job.shards, job.form, new, counted.rule)
             shutil.rmtree(new / TASKS, ignore_errors=True)
@@ -151,12 +151,12 @@ def _resolve_options(options: AugmentOptions, reading: IngestOptions) -> Resolve
         for field in fields(given):
             if field.name not in known and getattr(given, field.name) != field.default:
                 flag = f"--{field.name.replace('_', '-')}"
-                tip = _NOT_HERE.get(field.name, "Leave it out, or use --engine local.")
-                raise UsageError(f"{flag} is not known to the Spark engine", tip=tip)
+                tip = _NOT_HERE.get(field.name, "Remove the option, or use --engine local.")
+                raise UsageError(f"{flag} is not supported by --engine spark", tip=tip)
     if reading.format not in (None, "parquet"):
-        raise UsageError(f"--format {reading.format}: --engine spark reads Parquet alone", tip="Use --engine local.")
+        raise UsageError(f"--format {reading.format}: --engine spark only reads Parquet", tip="Use --engine local.")
     if parse_split(reading.split)[0] not in ("leave-one-out", "none", "time"):
-        raise UsageError(f"--split {reading.split} is not known to the Spark engine", tip="Use --engine local.")
+        raise UsageError(f"--split {reading.split} is not supported by --engine spark", tip="Use --engine local.")
     return resolved
 
 
@@ -173,7 +173,7 @@ class _Counted:
         self, database: Database, source: _Source, reading: IngestOptions, output: Path, progress: Progress
     ) -> None:
         self._database, self._name, self._reading, self._users_of = database, source.name, reading, output / USERS
-        progress("reading by Spark")
+        progress("reading with Spark")
         frame = engine.prepare(source.rows, source.name, source.types, (reading, reading), reading.ties)
         self._check_order(frame)
         self._check_units(frame)
@@ -185,9 +185,9 @@ class _Counted:
             frame, left = engine.k_core(frame, min_user=reading.min_user, min_item=reading.min_item)
             self._ids = [self._ids[item] for item in left]
         if frame.funnel[-1].kept == 0:
-            raise DataError(f"{source.name}: no interaction is left", tip="Loosen the cleaning options.")
+            raise DataError(f"{source.name}: no interactions are left", tip="Relax the cleaning options.")
         self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(frame, repeats_gone), reading.eval)
-        progress("sorting by Spark")
+        progress("sorting with Spark")
         self.frame = engine.kept_in_order(frame, reading.ties, partitions)
         self.found = engine.count_users(self.frame.rows, output, self.rule)
         ties = [part["ties"] for part in self.found]
@@ -200,27 +200,30 @@ class _Counted:
         for name, needed in {"--split time": by_time, "--ties error": self._reading.ties == "error"}.items():
             if needed and frame.time_type is None:
                 raise UsageError(
-                    f"{name} needs times, and the log has none", tip="Name their column with --time COLUMN."
+                    f"{name} needs timestamps, but the log has no timestamp column",
+                    tip="Name the column: --time COLUMN",
                 )
         if frame.time_type is None and not frame.order:
             raise UsageError(
-                f"{self._name} has no time column, and a DataFrame has no order of rows", tip="Name columns by `order`."
+                f"{self._name} has no timestamp column, and the rows of a DataFrame have no order",
+                tip="Name the columns that order the rows with the argument `order`.",
             )
 
     def _check_units(self, frame: engine.Frame) -> None:
         if frame.time_type in ("BIGINT", "DOUBLE") and (units := engine.count_units(frame).mixed()):
             names = " and ".join(unit.name for unit in units)
             raise DataError(
-                f"{self._name}: two units of time in one log: {names}", tip=f"Make all {units[0].name} first."
+                f"{self._name}: the log mixes timestamps in several units: {names}",
+                tip=f"Convert all timestamps to {units[0].name} first.",
             )
 
     def _check_ties(self, *, has_order: bool) -> None:
         rule = self._reading.ties
         if self._ties.tied_events and (rule == "error" or (rule == "file" and not has_order)):
             raise DataError(
-                f"{self._ties.tied_events:,} interactions have the time of another one of their user, and nothing "
-                "orders them",
-                tip="Name columns that do by `order`, or choose --ties item or --ties hash.",
+                f"{self._ties.tied_events:,} interactions share a timestamp with another interaction of the same "
+                "user, so their order is undefined",
+                tip="Name the columns that order them with the argument `order`, or choose --ties item or --ties hash.",
             )
 
     def _check_parts(self) -> None:
@@ -252,7 +255,9 @@ class _Counted:
             units = engine.count_units(counted) if kind in ("BIGINT", "DOUBLE") else None
             low, high = (parse_instant(self._database.con, bound, kind, units) for bound in bounds)
         if low > high:
-            raise UsageError(f"--split {self._reading.split}: the test part starts before the validation part")
+            raise UsageError(
+                f"--split {self._reading.split}: the second time (test) is before the first time (validation)"
+            )
         return low, high
 
     def make_store(self, path: Path) -> None:
@@ -332,9 +337,12 @@ def _opened(
         return _Source(rows, types, "DataFrame", bool(order))
     names = log_names(source)
     if order:
-        raise UsageError("order is for a DataFrame; rows of files are ordered by their place", tip="Leave it out.")
+        raise UsageError(
+            "order can only be used with a DataFrame; the rows of files have the order of the file",
+            tip="Remove the argument.",
+        )
     if store := next((name for name in names if is_store(Path(name))), None):
-        raise UsageError(f"{store} is a store, and --engine spark cuts logs", tip="Use --engine local.")
+        raise UsageError(f"{store} is a store, but --engine spark only reads logs", tip="Use --engine local.")
     database, scratch = planning
     files, spark = find_files(database, names, reading, scratch), spark or session()
     cleaning.enter_context(unchanging(files.sources))

@@ -43,7 +43,7 @@ def restricted(store: Store, text: str | None) -> Store:
     try:
         condition = read_condition(con, text, columns, option=OPTION)
     except UsageError as error:
-        tip = f"{error.tip or ''}; keep more when the log is read: --keep COLUMN".removeprefix("; ")
+        tip = f"{error.tip or ''}; to keep more columns, read the log with --keep COLUMN".removeprefix("; ")
         raise UsageError(error.message, tip=tip) from error
     rows = con.sql("select * from store.interactions")
     check_memory(condition, rows, memory=store.database.memory, threads=threads_of(con))
@@ -55,7 +55,9 @@ def restricted(store: Store, text: str | None) -> Store:
         raise
     assert picked.rule is not None, "made just now"
     if not picked.rule.count["train"].any():
-        raise DataError(f"{OPTION} {text!r}: no training interaction with another before it satisfies it")
+        raise DataError(
+            f"{OPTION} {text!r}: no training interaction except the first one of a user satisfies the condition"
+        )
     return picked
 
 
@@ -63,7 +65,7 @@ def refuse_windows(store: Store, strategy: Strategy) -> None:
     """Raise UsageError if targets are restricted and the strategy's sequence weight needs more than their number."""
     if store.rule is not None and not strategy.sequence.follows_targets:
         raise UsageError(
-            f"{OPTION} beside {strategy.name}: how many windows end at the targets that are left is no matter of "
-            "their number alone",
-            tip="Give the biases that come nearest: --strategy 2,1,0",
+            f"{OPTION} cannot be combined with {strategy.name}: its number of pairs per target depends on the "
+            "position of the target",
+            tip="Use similar biases instead: --strategy 2,1,0",
         )

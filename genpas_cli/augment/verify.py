@@ -110,17 +110,18 @@ def check_store(store: Store, directory: Location, manifest: Manifest) -> None:
     made_from = manifest.get("content_sha256")
     if (store.users, store.items) != (manifest["users"], manifest["items"]):
         differs = (
-            f"it has {store.users:,} users and {store.items:,} items, the manifest says {manifest['users']:,} and "
+            f"it has {store.users:,} users and {store.items:,} items, but the manifest says {manifest['users']:,} and "
             f"{manifest['items']:,}"
         )
     elif made_from is not None and store.content_digest != made_from:
-        differs = "its interactions, their order, their split or its vocabularies are others"
+        differs = "its interactions, their order, the split or the vocabularies differ"
     else:
         store.check_content()
         return
     raise IntegrityError(
         f"{store.path} is not the store of {directory}: {differs}",
-        tip="Name the store that the pairs were made from; genpas augment LOGS --store PATH keeps it.",
+        tip="Name the store that the pairs were made from. To keep that store when pairs are made: genpas augment "
+        "LOGS --store PATH",
     )
 
 
@@ -138,15 +139,15 @@ def _check_rows(directory: Location, files: list[ShardFile]) -> None:
     for file in files:
         path = directory / file.path
         if file.path != CARD and (rows := row_count(path)) != file.rows:
-            raise IntegrityError(f"{path} has {rows:,} rows; the manifest says {file.rows:,}")
+            raise IntegrityError(f"{path} has {rows:,} rows, but the manifest says {file.rows:,}")
 
 
 def _check_counts(directory: Location, manifest: Manifest, shards: list[ShardFile]) -> None:
     rows = sum(file.rows for file in shards if file.split == "train")
     if rows != manifest["pairs"] * manifest["epochs"]:
         raise IntegrityError(
-            f"{directory} has {rows:,} training pairs; the manifest says {manifest['pairs']:,} "
-            f"in each of {manifest['epochs']} epochs"
+            f"{directory} has {rows:,} training pairs, but the manifest says {manifest['pairs']:,} in each of "
+            f"{manifest['epochs']} epochs"
         )
 
 
@@ -160,11 +161,11 @@ class _Shard:
         self._row = 0
         found = pairs.schema_of(file)
         if {field.name: str(field.type) for field in self._schema} != self._manifest["schema"]:
-            raise IntegrityError(f"{self._path} has another schema than the manifest says: {found}")
+            raise IntegrityError(f"{self._path} does not have the schema in the manifest; it has: {found}")
         if not found.equals(pairs.shard_schema):
-            raise IntegrityError(f"{self._path} has another schema than the first shard: {found}")
+            raise IntegrityError(f"{self._path} does not have the schema of the first shard; it has: {found}")
         if tuple(self._schema.names[: len(COLUMNS)]) != COLUMNS:
-            raise IntegrityError(f"{self._path} lacks the columns {', '.join(COLUMNS)}")
+            raise IntegrityError(f"{self._path} does not have the columns {', '.join(COLUMNS)}")
 
     def check(self, store: Store | None) -> None:
         """Check every row; with a store, also compare the pairs with its sequences."""
@@ -194,7 +195,7 @@ class _Shard:
         column = batch.column(name)
         is_list = pa.types.is_list(column.type)
         if column.null_count or (is_list and column.values.null_count):
-            raise IntegrityError(f"{self._path}: column {name} has nulls")
+            raise IntegrityError(f"{self._path}: column {name} has missing values")
         numbers: NDArray[np.int32] = (column.flatten() if is_list else column).to_numpy()
         return numbers
 
@@ -205,12 +206,12 @@ class _Shard:
         self._refuse((y < 1) | (y > items), f"{_TARGET} is outside 1..{items}")
         self._refuse(
             length != np.minimum(k - j, k if limit is None else limit),
-            "input_items has another length than its positions say",
+            "the length of input_items does not match its positions",
         )
         wrong = (values < 1) | (values > items)
         if wrong.any():
             row = np.repeat(np.arange(len(length)), length)[np.flatnonzero(wrong)[0]]
-            self._refuse(np.arange(len(length)) == row, f"input_items holds a number outside 1..{items}")
+            self._refuse(np.arange(len(length)) == row, f"input_items contains a number outside 1..{items}")
 
     def _refuse(self, wrong: NDArray[np.bool_], reason: str) -> None:
         if wrong.any():
@@ -229,7 +230,7 @@ class _Shard:
         whole = lengths.train if is_train else lengths.total
         kept = list(self._manifest["keep"])
         if missing := [name for name in kept if name not in store.kept]:
-            raise DataError(f"{store.path} has no kept column {missing[0]!r}, and the pairs have")
+            raise DataError(f"the pairs have a kept column {missing[0]!r}, but {store.path} has no such column")
         sequences = store.spans(first, whole, spans, kept, train_only=is_train)
         for found, part in zip(self._pairs.batches(self._file), parts, strict=True):
             self._check_items(found, part)
@@ -237,7 +238,7 @@ class _Shard:
             (expected,) = gather(located, sequences, self._schema, max_input=limit, batch_rows=max(len(part), 1))
             self._refuse(
                 differing_rows(expected, found),
-                "the pair is not the slice of its user's sequence that its positions say",
+                "the pair does not match its source sequence",
             )
             self._row += found.num_rows
 
@@ -248,6 +249,6 @@ class _Shard:
         else:
             low, count = lengths.held_out(self._file.split, store.meta["split"]["eval"])  # type: ignore[arg-type]
             self._refuse(
-                (k < low[row]) | (k >= (low + count)[row]), f"the target is no {self._file.split} target of its user"
+                (k < low[row]) | (k >= (low + count)[row]), f"the target is not a {self._file.split} target of its user"
             )
             self._refuse(cuts.start != 1, "a held-out pair's input does not start at the first interaction")

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "app", "load", "main"]
 
 COMMANDS = {
-    "ingest": "Read logs, clean, order, number and split them; write one DuckDB file.",
-    "augment": "Cut input–target pairs from a store or from logs; write them as Parquet shards.",
-    "merge": "Merge the parts written by augment --part: the same bytes as if one run had made them.",
+    "ingest": "Read, clean, order, number and split interaction logs, and write one DuckDB file (a store).",
+    "augment": "Create input–target pairs from a store or from logs, and write them as Parquet shards.",
+    "merge": "Merge the parts written by augment --part into one pairs directory.",
     "head": "Show the first rows of pairs, of a store, or of a log as it would be read.",
-    "stats": "Show what cutting rules do to the training pairs, exactly, and how healthy the data is.",
-    "tune": "Search α, β and γ by how near the training pairs come to the validation pairs.",
+    "stats": "Compute the exact distribution of the training pairs of each strategy, and check the data.",
+    "tune": "Search for the α, β and γ whose training pairs are most similar to the validation pairs.",
     "export": "Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.",
     "train": "Train a small reference model on the pairs, and evaluate it by full ranking.",
-    "compare": "Train the same model on the pairs of several cutting rules, and compare what it learns.",
-    "verify": "Check shards against their manifest: digests, counts, schema, numbers; with the store, every pair.",
-    "doctor": "Check what genpas needs: libraries, extras, Java, a GPU, disk, memory, object storage.",
+    "compare": "Train the same model on the pairs of several strategies, and compare its accuracy.",
+    "verify": "Check a pairs directory against its manifest, and with --store every pair against the store.",
+    "doctor": "Check this machine: libraries, extras, Java, GPU, disk, memory and object storage.",
 }
 """The commands in the order in which a log passes through them, with the first line of their help."""
 
@@ -74,8 +74,9 @@ def _refuse_secrets() -> None:
             continue
         if looks_like_uri(argument) and (shown := redacted(argument)) != argument:
             console.error(
-                f"{shown}: credentials and settings do not belong in a URI, which is recorded and shown",
-                "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL in the environment, or a profile.",
+                f"{shown}: a URI must not contain credentials or settings, because genpas records and prints it",
+                "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL in the environment, or use a "
+                "profile.",
             )
             sys.exit(2)
 

@@ -39,13 +39,13 @@ class ExitCode(enum.IntEnum):
 
 
 MEANINGS = {
-    ExitCode.OK: "done; also when the reader of a pipe went away",
-    ExitCode.DATA: "input or data cannot be used: missing, malformed, empty, no usable sequence, another store version",
-    ExitCode.USAGE: "wrong usage: options, values, output exists",
-    ExitCode.MACHINE: "the machine lacks something: an extra, disk space, memory, write permission",
-    ExitCode.INTEGRITY: "integrity: digests, counts or positions do not agree",
-    ExitCode.CHECK: "a --check gate failed",
-    ExitCode.INTERRUPTED: "interrupted (143 by SIGTERM, 129 by SIGHUP)",
+    ExitCode.OK: "success; also if the reader of a pipe closes it early",
+    ExitCode.DATA: "unusable input or data: missing, malformed, empty, no usable sequence, unsupported store version",
+    ExitCode.USAGE: "wrong usage: unknown option, invalid value, or the output already exists",
+    ExitCode.MACHINE: "missing on this machine: dependency, disk space, memory or permission",
+    ExitCode.INTEGRITY: "integrity error: digests, counts or positions do not match",
+    ExitCode.CHECK: "a rule of --check failed",
+    ExitCode.INTERRUPTED: "interrupted (143 after SIGTERM, 129 after SIGHUP)",
 }
 
 _BY_ERROR = {
@@ -56,7 +56,7 @@ _BY_ERROR = {
     CheckFailedError: ExitCode.CHECK,
 }
 
-UNEXPECTED = "genpas has met something that it did not expect"
+UNEXPECTED = "unexpected error in genpas"
 _SHOWN = 200
 _NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "max_temp_directory_size")
 _SYSTEM = tuple(map(os.strerror, (errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.EROFS, errno.EACCES)))
@@ -101,12 +101,16 @@ def _described(error: Exception) -> tuple[ExitCode, str, str | None]:
         return ExitCode.MACHINE, *lacking
     if isinstance(error, UnicodeEncodeError):
         name = error.object if len(error.object) <= _SHOWN else f"{error.object[:_SHOWN]}..."
-        return ExitCode.USAGE, f"a name holds bytes that are not UTF-8: {name!r}", "Give it another name."
+        return (
+            ExitCode.USAGE,
+            f"a name contains bytes that are not valid UTF-8: {name!r}",
+            "Rename the file or directory.",
+        )
     where = traceback.extract_tb(error.__traceback__)[-1]
     return (
         ExitCode.DATA,
         f"{UNEXPECTED}: {kind}: {first} ({Path(where.filename).name}:{where.lineno})",
-        "The input may be damaged. If it is not, please report this with the command.",
+        "The input may be damaged. If it is not, please report this message with the command that you ran.",
     )
 
 
@@ -114,14 +118,16 @@ def _machine_lacks(error: Exception, kind: str, first: str) -> tuple[str, str | 
     """Return the message for an error by which Python, DuckDB or PyArrow report that the machine lacks something."""
     text = str(error)
     if any(sign in text for sign in _NO_SPACE):
-        return "no space left on the disk", "Free some space, or choose other disks with -o and --temp-dir."
+        return "no space left on the disk", (
+            "Free some disk space, or choose another disk with -o (output) or --temp-dir (temporary files)."
+        )
     if isinstance(error, MemoryError) or kind == "OutOfMemoryException" or "std::bad_alloc" in text:
         return f"not enough memory: {first}", "Raise --memory-limit, or use fewer --threads."
     if any(sign in text for sign in _NO_THREAD):
         tip = "Use fewer --threads, or raise the limit of processes and threads: ulimit -u."
-        return f"no more thread can be started: {first}", tip
+        return f"no more threads can be started: {first}", tip
     if isinstance(error, FileNotFoundError) and not _has_directory():
-        return "the current directory does not exist any more", "Change to one that does: cd"
+        return "the current directory no longer exists", "Change to another directory: cd"
     if isinstance(error, OSError) or kind in ("IOException", "HTTPException") or any(sign in text for sign in _SYSTEM):
         return _of_system(error, first), None
     return None

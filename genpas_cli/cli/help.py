@@ -71,9 +71,9 @@ def _parts(context: Any, *, short: bool) -> Iterator[RenderableType]:
         yield _heading("Examples")
         yield from (f"  {line}" for line in examples[: _FEW if short else None])
     if short and panels:
-        yield _text(f"\nWhat all options do: {context.command_path} --help")
+        yield _text(f"\nAll options: {context.command_path} --help")
     elif hasattr(command, "commands"):
-        yield _text("\nStart with: genpas augment logs.parquet. Options of a command: genpas help COMMAND")
+        yield _text("\nTo start: genpas augment logs.parquet. Help for a command: genpas help COMMAND")
     if not short:
         yield _heading("Exit codes")
         yield _columns([(str(code.value), meaning) for code, meaning in MEANINGS.items()])

@@ -93,7 +93,7 @@ def _say_interrupted() -> None:
     from genpas_cli.cli import console
 
     with suppress(OSError):
-        console.error("interrupted; nothing was left half-written", None)
+        console.error("interrupted; no incomplete output was left behind", None)
 
 
 def give_up_stdout() -> None:

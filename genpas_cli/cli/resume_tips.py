@@ -10,9 +10,7 @@ import typer
 
 from genpas_cli.cli import console
 
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on where a run with the same output and options was stopped.")
-]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run with the same output and options.")]
 
 
 @contextmanager
@@ -21,5 +19,5 @@ def told_to_resume() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        console.say("stopped; what is done is kept. Go on with the same command and [bold]--resume[/bold]")
+        console.say("interrupted; finished work is kept. To continue, run the same command with [bold]--resume[/bold]")
         raise

@@ -30,8 +30,8 @@ def print_report(report: StatsReport) -> None:
     columns = ([] if report.measured is None else [report.measured]) + report.strategies
     headings = ["", *(figures.name for figures in columns)]
     console.print_table(headings, list(_rows(columns, compared=len(report.strategies) > 1)))
-    marked = f"{MARK} the best; " if len(report.strategies) > 1 else ""
-    out.print(f"{marked}KL in nats; A and D by {columns[0].similarity}", style="dim")
+    marked = f"{MARK} best in row; " if len(report.strategies) > 1 else ""
+    out.print(f"{marked}KL in nats; A and D with {columns[0].similarity}", style="dim")
     if report.fair_draw is not None:
         verdict = "a fair draw" if report.fair_draw.fair else "NOT a fair draw"
         tests = "; ".join(f"{t.step}: {t.test}, p = {t.p_value:.3g}" for t in report.fair_draw.tests)
@@ -49,7 +49,7 @@ def _data_lines(data: DataFigures) -> list[str]:
         f"split: {split['train']:,} train, {split['validation']:,} validation, {split['test']:,} test",
     ]
     if data.time_range is not None:
-        lines.append(f"time {time_range(data.time_range)}")
+        lines.append(time_range(data.time_range))
     shares = [(figure, getattr(data, figure.key)) for figure in shown_in(DataFigures, Shown.TERMINAL)]
     lines.append(", ".join(f"{each.label} {_written(each, value)}" for each, value in shares if value is not None))
     return lines
@@ -62,7 +62,7 @@ def _rows(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[lis
             continue
         yield [figure.label, *_marked(figure, row, compared=compared)]
         if Shown.TERMINAL_DRAWS in figure.shown:
-            for index, kind in enumerate(("as augment draws", "independent")):
+            for index, kind in enumerate(("after a balanced draw", "after an independent draw")):
                 drawn = [getattr(each.drawn[index], figure.key) if each.drawn else None for each in columns]
                 if any(value is not None for value in drawn):
                     yield [f"  {kind}", *_marked(figure, drawn, compared=compared)]
@@ -115,8 +115,9 @@ def print_comparison(report: CompareReport) -> None:
         ])  # fmt: skip
     console.print_table(headings, rows)
     out.print(
-        f"{MARK} the best; test accuracy, mean of {seeds}, ± from seed to seed; difference to {report.baseline} with "
-        "its 95% interval by users; validation NDCG@10; KL to the validation targets",
+        f"{MARK} best in column; test accuracy, mean of {seeds}, ± standard deviation over seeds; difference in "
+        f"NDCG@10 to {report.baseline}, with its 95% interval (bootstrap over users); validation NDCG@10; "
+        "KL(validation ‖ train)",
         style="dim",
     )
 
@@ -142,8 +143,8 @@ def print_search(report: TuneReport) -> None:
     left = len(report.configurations) - len(shown)
     more = f"; {left:,} more in --json and --html" if left else ""
     out.print(
-        f"by {report.select}; KL of the validation targets, of p and of {report.pairs:,} balanced pairs; A and D by "
-        f"{report.similarity}{more}",
+        f"ranked by {report.select}; KL(validation ‖ train) of the targets, exact and after drawing {report.pairs:,} "
+        f"pairs (balanced); A and D with {report.similarity}{more}",
         style="dim",
     )
 
@@ -154,4 +155,4 @@ def print_trained(report: TuneReport) -> None:
     marked = _marked_row([each.validation for each in trained])
     rows = [[each.name, shown, " ".join(f"{value:.4f}" for value in each.by_seed)]
             for each, shown in zip(trained, marked, strict=True)]  # fmt: skip
-    console.print_table(["strategy", "validation NDCG@10", "by seed"], rows)
+    console.print_table(["strategy", "validation NDCG@10", "for each seed"], rows)

@@ -25,7 +25,7 @@ def in_our_words(error: Any) -> UsageError:
         return _no_command(context)
     message = str(error.message).rstrip(".")
     if kind == "BadOptionUsage":
-        what = "a value is missing" if "requires an argument" in message else "it takes no value"
+        what = "a value is missing" if "requires an argument" in message else "the option takes no value"
         return UsageError(f"{error.option_name}: {what}", tip=_see(name))
     if message.startswith("Got unexpected extra argument"):
         words = message.rpartition("(")[2].rstrip(")")
@@ -56,7 +56,7 @@ def _no_option(option: str, context: Any, name: str) -> UsageError:
     known = [flag for each in context.command.get_params(context) for flag in (*each.opts, *each.secondary_opts)
              if flag.startswith("-")]  # fmt: skip
     near = nearest(option.partition("=")[0], known)
-    message = f"{name} has no option {option}"
+    message = f"{name}: unknown option {option}"
     if not near:
         return UsageError(message, tip=_see(name))
     words = [near + word[len(option) :] if word == option or word.startswith(f"{option}=") else word
@@ -68,6 +68,6 @@ def _no_command(context: Any) -> UsageError:
     given = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     near = nearest(given, context.command.commands, alike=0.5)
     if not near:
-        return UsageError(f"there is no command {given!r}", tip="See genpas -h")
+        return UsageError(f"unknown command {given!r}", tip="List all commands: genpas -h")
     words = [near if word == given else word for word in sys.argv[1:]]
-    return UsageError(f"there is no command {given!r}", tip=f"Did you mean: {shlex.join(['genpas', *words])}")
+    return UsageError(f"unknown command {given!r}", tip=f"Did you mean: {shlex.join(['genpas', *words])}")

@@ -56,22 +56,25 @@ def _vocabularies(
     if isinstance(reader, DirectoryReader):
         items, users = reader.vocabulary("items"), reader.vocabulary("users")
         if items is None:
-            raise UsageError("the pairs directory has no items.parquet, so the ids of its items are not known")
+            raise UsageError("the pairs directory has no items.parquet, so the ids of the items are unknown")
         return items, users
     if options.vocab is None:
         if codes is not None and reader.layout.largest is None:
             return codes.ids, None
         raise UsageError(
-            "a stream has no vocabulary of its own",
-            tip="Name a pairs directory of the same log: --vocab DIR; or let augment write ids: --ids raw.",
+            "a stream does not contain a vocabulary",
+            tip="Name a pairs directory of the same log (--vocab DIR), or write ids to the stream: genpas augment "
+            "... -o - --ids raw",
         )
     items, users = (read_vocabulary(Path(options.vocab), table) for table in ("items", "users"))
     if items is None:
         raise UsageError(
-            f"--vocab {options.vocab}: no items.parquet there", tip="Name a pairs directory of the same log."
+            f"--vocab {options.vocab}: the directory has no items.parquet",
+            tip="Name a pairs directory of the same log.",
         )
     if reader.layout.largest is not None and len(items) != reader.layout.largest:
         raise UsageError(
-            f"--vocab {options.vocab} has {len(items):,} items, and the stream {reader.layout.largest:,}: another log's"
+            f"--vocab {options.vocab} has {len(items):,} items, but the stream has {reader.layout.largest:,}: they "
+            "are from different logs"
         )
     return items, users

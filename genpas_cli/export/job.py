@@ -127,8 +127,9 @@ def export_stream(
     with _opened(pairs, options, machine, progress, name=None) as run:
         if not run.format.streams:
             raise UsageError(
-                f"--to {options.to} cannot be streamed: it is several files, or not written from its beginning",
-                tip="Name a place with -o.",
+                f"--to {options.to} cannot be written to stdout: the format consists of several files, or is not "
+                "written sequentially",
+                tip="Write to a file or directory: -o OUT",
             )
         with closing(run.parts(run.splits[0], progress)) as parts:
             run.format.write(out, parts)
@@ -201,7 +202,7 @@ class _Run:
         dropped = sum(self.read.values()) - sum(self.written.values())
         notes = self.format.notes()
         if Path(output).suffix == self.format.suffix and Path(output).is_dir():
-            notes.append(f"{output} is a directory, with a file for each split; with --split train it is that file")
+            notes.append(f"{output} is a directory with one file per split; to write a single file: --split train")
         return ExportReport(output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), notes)
 
     def _tokens(self) -> dict[str, Any] | None:
@@ -239,15 +240,15 @@ def _workers(reader: PairReader, machine: Machine) -> int:
     if workers < 1:
         needed = FIXED_MEMORY + 3 * a_batch
         raise MachineError(
-            f"the memory limit of {show_size(machine.memory)} is too small: about {show_size(needed)} needed",
-            tip=f"Allow more with --memory-limit {math.ceil(needed / 10**6)}MB.",
+            f"the memory limit of {show_size(machine.memory)} is too small: about {show_size(needed)} are needed",
+            tip=f"Increase the limit: --memory-limit {math.ceil(needed / 10**6)}MB.",
         )
     return min(machine.threads, workers)
 
 
 def _check(options: ExportOptions) -> None:
     if options.limit is not None and options.limit < 1:
-        raise UsageError(f"--limit is {options.limit}; it takes 1 or more")
+        raise UsageError(f"--limit is {options.limit}; it must be 1 or more")
     if options.semantic_ids is None:
         given = {
             "--missing-codes": options.missing_codes != "error",
@@ -256,16 +257,16 @@ def _check(options: ExportOptions) -> None:
             "--end-token": options.end_token,
         }
         if unused := next((flag for flag, is_given in given.items() if is_given), None):
-            raise UsageError(f"{unused} goes with --semantic-ids FILE")
+            raise UsageError(f"{unused} can only be used with --semantic-ids FILE")
 
 
 def _reader(pairs: str | Path, options: ExportOptions) -> PairReader:
     if str(pairs) != "-":
         if options.vocab is not None:
-            raise UsageError(f"--vocab is for a stream; {pairs} has its own items.parquet")
+            raise UsageError(f"--vocab can only be used with a stream; {pairs} has its own items.parquet")
         return DirectoryReader(location_of(pairs), options.epoch)
     if options.epoch is not None:
-        raise UsageError("--epoch is for a pairs directory; a stream has the epochs that augment puts into it")
+        raise UsageError("--epoch can only be used with a pairs directory, not with a stream")
     return StreamReader(standard_input())
 
 
@@ -276,7 +277,7 @@ def _splits(reader: PairReader, options: ExportOptions, *, one_split: bool) -> t
     if wanted is None:
         return reader.splits
     if wanted not in reader.splits:
-        raise UsageError(f"--split {wanted}: these pairs have {', '.join(reader.splits)}")
+        raise UsageError(f"--split {wanted}: these pairs have only the splits {', '.join(reader.splits)}")
     return (wanted,)
 
 
@@ -309,7 +310,7 @@ def _foreign_file(kind: Format, path: Path) -> str | None:
         return "it is not a file"
     if path.stat().st_size == 0 or kind.wrote(path):
         return None
-    return f"nothing in it says that genpas wrote it with --to {kind.name}"
+    return f"it was not written by genpas with --to {kind.name}"
 
 
 def _foreign_in_export(path: Path) -> str | None:
@@ -324,9 +325,9 @@ def _foreign_in_export(path: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         listed = None
     if listed is None:
-        return f"it has no {NAME} that genpas wrote"
+        return f"it has no {NAME} written by genpas"
     if (name := foreign_entry(path, {NAME, *listed})) is not None:
-        return f"it holds {name}, which its {NAME} does not list"
+        return f"it contains {name}, which its {NAME} does not list"
     changed = (
         name for name, size in listed.items() if (path / name).is_file() and (path / name).stat().st_size != size
     )

@@ -22,40 +22,44 @@ class ExportOptions(MachineOptions):
 
     to: str = option("jsonl", f"Format. {_MEANINGS}.", metavar="FORMAT", panel=OUTPUT)
     split: Literal["train", "validation", "test"] | None = option(
-        None, "Write this split alone, to the file OUT where the format has one file a split; by default all splits, "
-        "into the directory OUT. With -o -: by default train.", panel=OUTPUT,
+        None, "Write only this split, to the file OUT if the format has one file per split. By default, all splits "
+        "are written to the directory OUT; with -o -, train.", panel=OUTPUT,
     )  # fmt: skip
     epoch: int | None = option(
-        None, "Of pairs with several epochs: the training pairs of this one, from 0; by default of all, in order.",
+        None, "Write only the training pairs of epoch E, counted from 0; by default those of all epochs, in order.",
         metavar="E", panel=OUTPUT,
     )  # fmt: skip
     ids: Literal["raw", "num"] | None = option(
-        None, "Items, and users where their ids are known, as the log's ids or as numbers; by default as they come.",
+        None, "Write items, and users if their ids are known, as ids of the log (raw) or as numbers (num); by "
+              "default as in the input.",
         panel=OUTPUT,
     )  # fmt: skip
     pad: Literal["left", "right", "none"] = option(
-        "none", "Fill inputs up with 0 to the greatest length that they can have.", panel=OUTPUT
+        "none", "Pad inputs with 0, on the left or on the right, to the maximum input length.", panel=OUTPUT
     )
-    limit: int | None = option(None, "Write the first N pairs of each split.", metavar="N", panel=OUTPUT)
+    limit: int | None = option(None, "Write only the first N pairs of each split.", metavar="N", panel=OUTPUT)
     columns: str | None = option(
-        None, "Write these columns, in this order where the format leaves a choice; by default all that it holds.",
+        None, "Columns to write, in this order if the format allows; by default all columns that the format supports.",
         metavar="A,B,...", panel=OUTPUT,
     )  # fmt: skip
     vocab: str | None = option(
-        None, "Pairs directory of the same log, by whose items.parquet the ids of a stream are translated.",
+        None, "Pairs directory of the same log; its items.parquet translates the ids of a stream.",
         metavar="DIR", panel=OUTPUT,
     )  # fmt: skip
     semantic_ids: str | None = option(
-        None, "Parquet of item_id and a list of codes: each item becomes its codes, a token each.", metavar="FILE",
+        None, "Parquet file with a column item_id and a column of code lists. Each item is replaced by its codes, "
+              "one token per code.", metavar="FILE",
         panel=SEMANTIC,
     )  # fmt: skip
     missing_codes: Literal["error", "drop"] = option(
-        "error", "Items without codes: an error; or they leave inputs, and pairs whose target they are go.",
+        "error", "Items without codes: stop (error), or remove them from inputs and drop the pairs whose target they "
+                 "are (drop).",
         panel=SEMANTIC,
     )  # fmt: skip
     colliding_codes: Literal["error", "append", "keep"] = option(
-        "error", "Items that share all codes: an error; append one more code that tells them apart; or keep them so.",
+        "error", "Items with identical codes: stop (error), append one more code that distinguishes them (append), "
+                 "or leave them identical (keep).",
         panel=SEMANTIC,
     )  # fmt: skip
-    separator: bool = option(False, "Put a token of its own between two items.", panel=SEMANTIC)
-    end_token: bool = option(False, "End each input and each target with a token of its own.", panel=SEMANTIC)
+    separator: bool = option(False, "Put a separator token between two items.", panel=SEMANTIC)
+    end_token: bool = option(False, "Put an end token after each input and each target.", panel=SEMANTIC)

@@ -93,7 +93,7 @@ class DirectoryReader:
         self.manifest, self.splits = self._pairs.manifest, self._pairs.splits
         epochs = len(self._pairs.epochs("train"))
         if epoch is not None and not 0 <= epoch < epochs:
-            raise UsageError(f"--epoch {epoch}: the pairs have {epochs} epoch{'s' * (epochs != 1)}, from 0")
+            raise UsageError(f"--epoch {epoch}: the pairs have {epochs} epoch{'s' * (epochs != 1)}, counted from 0")
         self._epoch = epoch
 
     @cached_property
@@ -149,8 +149,8 @@ class StreamReader:
             self._reader = pa.ipc.open_stream(stream)
         except UNREADABLE as error:
             raise DataError(
-                f"standard input is no Arrow stream of pairs ({error})",
-                tip="It takes what augment writes: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
+                f"standard input is not an Arrow stream of pairs ({error})",
+                tip="Pipe the output of genpas augment: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
             ) from error
         schema = self._reader.schema
         try:
@@ -160,8 +160,8 @@ class StreamReader:
             self.splits: tuple[str, ...] = (self.manifest["split_out"],)
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise DataError(
-                "standard input is an Arrow stream, but not one of pairs: its schema has no manifest of genpas",
-                tip="It takes what augment writes: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
+                "standard input is an Arrow stream, but not a stream of pairs: its schema contains no genpas manifest",
+                tip="Pipe the output of genpas augment: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
             ) from error
         largest = int(self.manifest["items"]) if self.manifest["ids"] == "num" else None
         self.layout = PairLayout(schema.remove_metadata(), largest, self.manifest["max_input"])
@@ -183,7 +183,7 @@ class StreamReader:
             except StopIteration:
                 break
             except UNREADABLE as error:
-                raise IntegrityError(f"the stream on standard input was cut after {seen:,} pairs ({error})") from error
+                raise IntegrityError(f"the stream on standard input ended after {seen:,} pairs ({error})") from error
             check_batch(batch, self.layout.schema, "standard input")
             if self.manifest["ids"] == "num":
                 check_numbers(batch, self.manifest, "standard input")
@@ -192,8 +192,10 @@ class StreamReader:
             yield partial(_first_rows, batch.select(list(columns)), wanted)
         if limit is None and seen != self.manifest["rows"]:
             raise IntegrityError(
-                f"the stream on standard input was cut: {seen:,} of {self.manifest['rows']:,} pairs came",
-                tip="See what the command before it says; set -o pipefail makes the shell see it too.",
+                f"the stream on standard input is incomplete: {seen:,} of {self.manifest['rows']:,} pairs were "
+                "received",
+                tip="Check the messages of the command before the pipe; with set -o pipefail, the shell reports its "
+                "failure too.",
             )
 
     def rows(self, split: str) -> int:  # noqa: ARG002  # a stream has one split
@@ -214,8 +216,8 @@ def standard_input() -> BinaryIO:
     """
     if sys.stdin.isatty():
         raise UsageError(
-            "- reads an Arrow stream from standard input, which is a terminal",
-            tip="Pipe pairs in: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
+            "- reads an Arrow stream from standard input, but standard input is a terminal",
+            tip="Pipe the output of genpas augment: genpas augment LOGS -o - | genpas export - --to jsonl -o -",
         )
     return sys.stdin.buffer
 

@@ -19,10 +19,12 @@ class FigureOptions(TargetOptions):
     )
     similarity: str = option(
         "containment@10",
-        "How inputs are compared for alignment: containment, recall, cosine or overlap of their last N items.",
+        "Similarity of two inputs for the alignment: containment, recall, cosine or overlap of their last N items.",
         metavar="NAME[@N]", panel=FIGURES,
     )  # fmt: skip
-    epsilon: float = option(1e-10, "Added to every item's probability in KL divergences.", metavar="E", panel=FIGURES)
+    epsilon: float = option(
+        1e-10, "Constant added to every item's probability in KL divergences.", metavar="E", panel=FIGURES
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,17 +32,18 @@ class StatsOptions(FigureOptions):
     """All options of `stats` except those for reading logs."""
 
     strategy: tuple[str, ...] = option(
-        (), f"Cutting rule: {STRATEGIES}; give it again for more. "
+        (), f"Strategy: {STRATEGIES}; repeatable. "
         "(default: last-target, multi-target, slide-window and 1,0,0)", flags=("-s", "--strategy"),
         metavar=STRATEGY, panel=FIGURES,
     )  # fmt: skip
     pairs: str | None = option(
-        None, "Number of pairs of the finite draws: a number, or a multiple such as 2x of Multi-Target's number. "
-        "(default: 1x; for a name, the number that it enumerates)", metavar="N|2x", panel=FIGURES,
+        None, "Number of pairs to draw for the figures after a draw: a number, or a multiple of Multi-Target's "
+        "number of pairs such as 2x. (default: 1x; for a named strategy, the number "
+        "of its pairs)", metavar="N|2x", panel=FIGURES,
     )  # fmt: skip
     input_column: str | None = option(
-        None, "For Parquet files of another tool: the column of input lists.", metavar="NAME", panel=FIGURES
+        None, "For Parquet files of another tool: column of the input item lists.", metavar="NAME", panel=FIGURES
     )
     target_column: str | None = option(
-        None, "For Parquet files of another tool: the column of targets.", metavar="NAME", panel=FIGURES
+        None, "For Parquet files of another tool: column of the targets.", metavar="NAME", panel=FIGURES
     )

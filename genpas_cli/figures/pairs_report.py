@@ -55,12 +55,15 @@ def pairs_report(
     manifest = pairs.manifest
     strategy = manifest["strategy"]
     if options.target_where is not None:
-        raise UsageError(f"--target-where: {directory} says itself which interactions can be targets")
+        raise UsageError(
+            f"--target-where cannot be used with the pairs directory {directory}, which was made with its own "
+            "--target-where"
+        )
     options = replace(options, target_where=manifest.get("target_where"))
     plan = replace(plan, max_input=manifest["max_input"], strategies=[] if plan.are_usual else plan.strategies)
     which = {key: strategy[key] for key in ("alpha", "beta", "gamma")} | {"name": f"{strategy['name']} (these shards)"}
     if store is None:
-        note = "without the store (--store STORE) positions, popularity and the test of a fair draw are missing"
+        note = "without --store STORE, positions, popularity and the fair draw test are missing"
         return StatsReport(str(directory), None, [], _measure(pairs, None, plan, which, progress), notes=(note,))
     with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
         check_store(opened.store, directory, manifest)
@@ -85,7 +88,10 @@ def other_pairs_report(
     source = " ".join(map(str, paths))
     which = {"name": "these pairs", "alpha": None, "beta": None, "gamma": None}
     if store is None:
-        note = "without a store (--store STORE) positions and popularity are missing, and items are those that occur"
+        note = (
+            "without --store STORE, positions and popularity are missing, and only the items that occur in the pairs "
+            "are counted"
+        )
         pairs = OtherPairs(paths, *columns)
         return StatsReport(source, None, [], _measure(pairs, None, plan, which, progress), notes=(note,))
     with opened_store(store, plan.given, None, None, rejects=None, force=False, progress=progress) as opened:
@@ -136,7 +142,11 @@ def _measure(
     store, train_length = stored or (None, None)
     options, similarity, rows = plan.given, plan.similarity, pairs.rows("train")
     if rows == 0:
-        raise DataError("there is no training pair", tip="Files whose names say test or validation are held out.")
+        raise DataError(
+            "no training pairs were found",
+            tip="Files with test or validation in their names are read as held-out pairs; all other files as "
+            "training pairs.",
+        )
     totals = _Totals(pairs.items, train_length)
     for batch in _watched(pairs, "train", "reading pairs", progress):
         totals.add(batch)
@@ -219,9 +229,9 @@ def _room_for_test(made: Candidate, targets: NDArray[np.int32], items: int, memo
     room, needed = room_beside_figures(items, 1, memory), FairDraw.least_memory(made.strategy, made.draw, targets)
     if needed > room:
         raise MachineError(
-            f"the test of a fair draw takes {show_size(needed)} for {len(targets):,} users; "
-            f"the memory limit leaves {show_size(room)}",
-            tip="Raise --memory-limit, or leave --store away for the figures alone.",
+            f"the fair draw test needs {show_size(needed)} of memory for {len(targets):,} users, but the memory limit "
+            f"leaves {show_size(room)}",
+            tip="Increase --memory-limit, or run without --store to skip the test.",
         )
     return room
 

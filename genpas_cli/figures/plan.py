@@ -40,7 +40,7 @@ def figure_plan(options: FigureOptions, strategies: Sequence[Strategy] | None, p
         UsageError: a value is invalid.
     """
     if not (math.isfinite(options.epsilon) and options.epsilon >= 0):
-        raise UsageError(f"--epsilon is {options.epsilon}; it takes a small number from 0, such as 1e-10")
+        raise UsageError(f"--epsilon is {options.epsilon}; it must be a small number, 0 or more, such as 1e-10")
     return FigurePlan(
         options, parse_strategies(COMPARED) if strategies is None else strategies, strategies is None,
         None if pairs is None else parse_pair_count(pairs), parse_max_input(options.max_input),

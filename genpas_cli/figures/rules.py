@@ -69,9 +69,11 @@ def read_rules(path: str) -> list[Rule]:
     try:
         content = tomllib.loads(place.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"--check {path}: {error.strerror}", tip="--check default takes genpas's own rules.") from error
+        raise DataError(
+            f"--check {path}: {error.strerror}", tip="To use the built-in rules: --check default"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is no TOML: {error}") from error
+        raise DataError(f"{path} is not a valid TOML file: {error}") from error
     return list(_rules(path, content))
 
 
@@ -80,13 +82,13 @@ def _rules(path: str, content: dict[str, Any]) -> Iterator[Rule]:
     for name, table in content.items():
         if name not in known or not isinstance(table, dict):
             raise DataError(
-                f"{path}: unknown table [{name}]; there are " + ", ".join(f"[{n}]" for n in known), tip=_TIP
+                f"{path}: unknown table [{name}]; the known tables are " + ", ".join(f"[{n}]" for n in known), tip=_TIP
             )
         parts = {f"strategy.{n}": part for n, part in table.items()} if name == "strategy" else {name: table}
         for where, part in parts.items():
             if not isinstance(part, dict) or set(part) - {"warn", "fail"}:
                 odd = min(set(part) - {"warn", "fail"}) if isinstance(part, dict) else part
-                raise DataError(f"{path}, [{where}]: {odd!r} is no level; there are warn and fail", tip=_TIP)
+                raise DataError(f"{path}, [{where}]: unknown level {odd!r}; the levels are warn and fail", tip=_TIP)
             for level, texts in part.items():
                 for text in texts if isinstance(texts, list) else [texts]:
                     yield _rule(path, where, level, str(text))
@@ -95,18 +97,19 @@ def _rules(path: str, content: dict[str, Any]) -> Iterator[Rule]:
 def _rule(path: str, table: str, level: Level, text: str) -> Rule:
     match = _RULE.fullmatch(text)
     if match is None:
-        raise DataError(f"{path}, [{table}]: {text!r} is no rule", tip=_TIP)
+        raise DataError(f"{path}, [{table}]: {text!r} is not a rule", tip=_TIP)
     key, optional, comparison, bound = match.groups()
     keys = _keys(table)
     if key not in keys:
         near = nearest(key, keys, alike=0)
         raise DataError(
-            f"{path}, [{table}]: unknown key {key!r}; there are {', '.join(keys)}", tip=f"Did you mean {near}?"
+            f"{path}, [{table}]: unknown key {key!r}; the known keys are {', '.join(keys)}",
+            tip=f"Did you mean {near}?",
         )
     try:
         return Rule(table, level, text.strip(), key, bool(optional), comparison, float(bound))
     except ValueError as error:
-        raise DataError(f"{path}, [{table}]: {bound!r} in {text!r} is no number", tip=_TIP) from error
+        raise DataError(f"{path}, [{table}]: {bound!r} in {text!r} is not a number", tip=_TIP) from error
 
 
 def _keys(table: str) -> list[str]:
@@ -144,7 +147,8 @@ def _named(report: StatsReport, rule: Rule) -> list[StrategyFigures]:
     if not found:
         there = ", ".join(figures.name for figures in report.strategies) or "none"
         raise DataError(
-            f"a rule speaks of the strategy {name!r}; the report has {there}", tip=f"Add it to the report: -s {name}"
+            f"a rule refers to the strategy {name!r}, which is not in the report; the report has {there}",
+            tip=f"Add the strategy to the report: -s {name}",
         )
     return found
 

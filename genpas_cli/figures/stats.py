@@ -53,7 +53,7 @@ def stats(  # all but two by keyword
     if _is_pairs(first, len(paths)):
         return pairs_report(first, beside, plan, progress, illustrated=illustrated)
     if store is not None:
-        raise UsageError(f"--store {store}: it goes with pairs, and {paths[0]} is no pairs directory")
+        raise UsageError(f"--store {store} can only be used with a pairs directory, and {paths[0]} is not one")
     with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
         source = " ".join(source_names(sources))
         return store_report(opened.store, plan, source, progress, illustrated=illustrated).report
@@ -64,7 +64,7 @@ def _columns(options: StatsOptions) -> tuple[str, str] | None:
     if options.input_column is None and options.target_column is None:
         return None
     if options.input_column is None or options.target_column is None:
-        raise UsageError("--input-column and --target-column go together")
+        raise UsageError("--input-column and --target-column must be given together")
     return options.input_column, options.target_column
 
 
@@ -74,12 +74,13 @@ def _is_pairs(first: Location, sources: int) -> bool:
         return False
     if (first / NAME).is_file():
         if sources > 1:
-            raise UsageError(f"{first} is a pairs directory, and one is looked at a time")
+            raise UsageError(f"{first} is a pairs directory; only one pairs directory can be given")
         return True
     if any(name.startswith("train-") for name in files_below(first / "data")):
         raise DataError(
-            f"{first} has shards in data/ but no {NAME}: it is no pairs directory, or its making was cut short",
-            tip="Make it again with genpas augment; or name its columns: --input-column input_items "
+            f"{first} has shards in data/ but no {NAME}: it is not a pairs directory, or the run that wrote it was "
+            "interrupted",
+            tip="Run genpas augment again, or name the columns of the files: --input-column input_items "
             "--target-column target_item",
         )
     return False

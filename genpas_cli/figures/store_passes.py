@@ -100,8 +100,9 @@ def room_beside_figures(items: int, strategies: int, memory: int) -> int:
         helps = limit_for_figures(items, 1) <= memory
         raise MachineError(
             f"the memory limit of {show_size(memory)} is too small for the figures of {strategies:,} "
-            f"{'way' if strategies == 1 else 'ways'} to pick targets among {items:,} items: about {needed} MB needed",
-            tip=f"Allow more with --memory-limit {needed}MB{', or look at fewer strategies' if helps else ''}.",
+            f"{'distribution' if strategies == 1 else 'distributions'} of targets over {items:,} items: about "
+            f"{needed} MB are needed",
+            tip=f"Increase the limit: --memory-limit {needed}MB{', or compute fewer strategies' if helps else ''}.",
         )
     return room
 

@@ -131,12 +131,12 @@ def _drawn(each: Candidate, counted: StoreCounts, references: References) -> lis
 def _notes(store: Store, counted: StoreCounts) -> Sequence[str]:
     rule = store.meta["split"]["rule"]
     notes = [
-        f"nothing is held out for {split} (--split {rule}): figures against it are missing"
+        f"no {split} interactions are held out (--split {rule}), so the figures that compare with them are missing"
         for split, counts in counted.targets.items()
         if counts.sum() == 0
     ]
     if "time" not in store.column_types():
-        notes.append("the log has no times: leaked_test and future_training are missing")
+        notes.append("the log has no timestamps, so leaked_test and future_training are missing")
     return notes
 
 

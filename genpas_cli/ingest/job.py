@@ -49,9 +49,10 @@ _ID_BYTES = 44
 """Bytes per user or item in arrays outside the database: numbers and sequence lengths."""
 
 _NOTHING_LEFT = {
-    "bad rows": "No row could be read; without --bad-rows skip the first is shown, with what is wrong with it.",
-    "no user or item": "Every row lacks one of them: name other columns with --user and --item.",
-    "unknown items": "None of the log's items is known: give the --items of the same log, or --unknown-items add.",
+    "bad rows": "No row could be read. Run without --bad-rows skip to see the first bad row and the reason.",
+    "missing user or item id": "Every row has an empty user or item: name other columns with --user and --item.",
+    "unknown items": "None of the items of the log is in the file of --items: use a file of the same log, or add "
+    "--unknown-items add.",
 }
 """Step that dropped the last row → tip; for any other step the tip is to loosen the cleaning options."""
 
@@ -119,7 +120,10 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
     check_ingest_options(options)
     path, machine = Path(output), resolve(options)
     if append and force:
-        raise UsageError("--append keeps what the store has, and --force replaces it", tip="Give one of them.")
+        raise UsageError(
+            "--append and --force cannot be combined: --append adds to the store, --force replaces it",
+            tip="Use one of the two options.",
+        )
     if append:
         check_is_store(path)
     replace_it = force or append
@@ -152,9 +156,9 @@ def check_ingest_options(options: IngestOptions) -> None:
         parse_gap(options.session_gap)
     for name in ("min_user", "min_item"):
         if getattr(options, name) < 0:
-            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it takes 0 or more")
+            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be 0 or more")
     if options.min_rating is not None and not math.isfinite(options.min_rating):
-        raise UsageError(f"--min-rating is {options.min_rating}; it takes a number")
+        raise UsageError(f"--min-rating is {options.min_rating}; it must be a number")
     _check_kept_names({name.lower() for name in options.keep})
 
 
@@ -163,8 +167,8 @@ def _check_kept_names(names: Iterable[str]) -> None:
     taken = set(_OWN)
     for name in dict.fromkeys(names):
         if name.lower() in taken:
-            whose = "genpas's own" if name.lower() in _OWN else "kept already"
-            raise UsageError(f"--keep {name}: a column of that name is {whose}", tip="Rename it in the log.")
+            whose = "reserved by genpas" if name.lower() in _OWN else "given twice"
+            raise UsageError(f"--keep {name}: the column name is {whose}", tip="Rename it in the log.")
         taken.add(name.lower())
 
 
@@ -236,11 +240,11 @@ class _Ingest:
         """Raise MachineError if the sort of the new rows or the store would not fit on the disk."""
         check_disk(
             scratch.parent, spilled_bytes(rows, kept, self.database.free()), what=f"the sort of {rows:,} interactions",
-            tip="Choose another place with --temp-dir, or allow more memory with --memory-limit.",
+            tip="Choose another disk with --temp-dir, or increase --memory-limit.",
         )  # fmt: skip
         check_disk(
             new, store_bytes(before + rows, kept), what="the store",
-            tip="Write elsewhere with -o, or --temp-dir where the store is a temporary one.",
+            tip="Choose another disk with -o, or with --temp-dir for a temporary store.",
         )  # fmt: skip
 
     def _sources(self, staged: Staged) -> list[FileReport]:
@@ -267,8 +271,10 @@ class _Ingest:
         steps = [(s.step, s.dropped, s.kept - before) for s in self.funnel[had:]]
         told = "; ".join(f"{step}: {dropped:,} dropped, {kept:,} kept" for step, dropped, kept in steps)
         last = next((step for step, _, kept in steps if kept == 0), "")
-        tip = _NOTHING_LEFT.get(last, "Loosen the cleaning options.")
-        return DataError(f"no {'new ' if self.earlier else ''}interaction is left: {told}", tip=tip)
+        tip = _NOTHING_LEFT.get(
+            last, "Relax the cleaning options (--where, --min-rating, --min-user, --min-item, --dedup)."
+        )
+        return DataError(f"no {'new ' if self.earlier else ''}interactions are left: {told}", tip=tip)
 
     def _report(
         self, figures: LogFigures, of_users: NDArray[np.int32], items: int, notes: Sequence[str]
@@ -293,17 +299,22 @@ class _Ingest:
         notes = list(staged.notes)
         held_out = not figures.nothing_held_out()
         if not held_out and self.options.split == "leave-one-out":
-            notes.append("nothing is held out: no user has three interactions (--split leave-one-out)")
+            notes.append(
+                "no interactions are held out: --split leave-one-out needs users with three or more interactions"
+            )
         if held_out and self.options.split.startswith("time:") and not figures.split_counts()["test"]:
             notes.append(
-                f"the test part is empty: no interaction is as late as the second time of {self.options.split}"
+                "the test split is empty: no interaction is at or after the second time of --split "
+                f"{self.options.split}"
             )
         names = ", ".join(file.name for file in staged.files[:_FILES_SHOWN])
         names += ", ..." if len(staged.files) > _FILES_SHOWN else ""
         if held_out and len(staged.files) > 1 and staged.time_type is None:
-            notes.append(f"the order of the files decides what is held out: {names}")
+            notes.append(
+                f"the log has no timestamps, so the order of the files decides which interactions are held out: {names}"
+            )
         elif figures.rows.ties.either and staged.overlapping and self.options.ties == "file":
-            notes.append(f"events with equal times in different files are in the order of the files: {names}")
+            notes.append(f"events that share a timestamp but come from different files are ordered by file: {names}")
         return notes
 
     def _meta(self, report: IngestReport, staged: Staged, rule: SplitRule) -> dict[str, Any]:

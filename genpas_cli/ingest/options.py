@@ -35,48 +35,54 @@ class ReadingOptions(Options):
         None, "Column of item ids: a name, or a position from 1.", metavar="COLUMN", panel=READING
     )
     time: str | None = option(
-        None, "Column of times; without one, the order of the file counts.", metavar="COLUMN", panel=READING
+        None,
+        "Column of timestamps; without it, the order of the rows in the file is used.",
+        metavar="COLUMN",
+        panel=READING,
     )
     rating: str | None = option(None, "Column of ratings, for --min-rating.", metavar="COLUMN", panel=READING)
     keep: tuple[str, ...] = option(
-        (), "Keep a further column of the log beside each interaction (repeatable).", metavar="COLUMN", panel=READING
+        (), "Keep another column of the log with each interaction (repeatable).", metavar="COLUMN", panel=READING
     )
     format: LogFormat | None = option(
-        None, "Format of the files; by default told from name and content.", panel=READING
+        None, "Format of the files; by default detected from name and content.", panel=READING
     )
     delimiter: str | None = option(
         None, r"Delimiter of text files, such as ',' or '\t' or '::'.", metavar="TEXT", panel=READING
     )
     header: bool | None = option(
-        None, "Whether text files have a header line; by default told from content.", panel=READING
+        None, "Whether text files have a header line; by default detected from the content.", panel=READING
     )
     quote: str | None = option(None, "Quote character of text files ('' for none).", metavar="CHAR", panel=READING)
     encoding: str = option("utf-8", "Encoding of text files.", metavar="NAME", panel=READING)
     time_format: str | None = option(
-        None, "strptime format of the times, such as '%d/%m/%Y %H:%M'.", metavar="FORMAT", panel=READING
+        None, "strptime format of the timestamps, such as '%d/%m/%Y %H:%M'.", metavar="FORMAT", panel=READING
     )
     null_values: str = option(
         NULL_VALUES,
-        "Texts that mean a missing value, separated by commas; an empty cell always does.",
+        "Texts that mean a missing value, separated by commas; an empty cell is always missing.",
         metavar="LIST",
         panel=READING,
     )
     decimal_ids: DecimalIds = option(
         "error",
-        "An id that the log has both as 1 and as 1.0: stop, read 1.0 as 1 (integer), or keep two ids (text).",
+        "If an id occurs both as 1 and as 1.0: stop (error), read 1.0 as 1 (integer), or keep two different ids "
+        "(text).",
         panel=READING,
     )
     allow_duplicate_files: bool = option(
-        False, "Read files that have the same content; without it that is an error.", panel=READING
+        False, "Allow several files with the same content; by default this is an error.", panel=READING
     )
     hive: bool = option(
         True,
-        "Take columns from the directories of a hive-partitioned log (day=2024-01-01/...).",
+        "Read columns from the directory names of a hive-partitioned log (day=2024-01-01/...).",
         flags=("--hive/--no-hive",),
         panel=READING,
     )
     bad_rows: Literal["error", "skip"] = option(
-        "error", "A malformed row: stop, or put it in OUTPUT.rejects.csv and count it.", panel=READING
+        "error",
+        "Malformed rows: stop at the first one (error), or count them and list them in OUTPUT.rejects.csv (skip).",
+        panel=READING,
     )
 
 
@@ -93,20 +99,21 @@ class CleaningOptions(Options):
     min_rating: float | None = option(None, "Keep only rows with at least this rating.", panel=CLEANING)
     dedup: Dedup = option(
         "none",
-        "Drop repeats. exact: rows equal in every column; consecutive: an item right after itself; user-item: every "
-        "later event of a user with the same item.",
+        "Drop repeated rows. exact: rows equal in every column; consecutive: an event with the same item as the "
+        "user's previous event; user-item: all but the first event of a user with the same item.",
         panel=CLEANING,
     )
     min_user: int = option(
         0,
-        "Keep users with at least this many interactions; with --min-item repeated until both hold (k-core).",
+        "Keep users with at least N interactions; with --min-item, both filters are repeated until both hold (k-core).",
         metavar="N",
         panel=CLEANING,
     )
-    min_item: int = option(0, "Keep items with at least this many interactions.", metavar="N", panel=CLEANING)
+    min_item: int = option(0, "Keep items with at least N interactions.", metavar="N", panel=CLEANING)
     session_gap: str | None = option(
         None,
-        "Cut a user's history where it pauses longer than this, such as 30m; each session becomes a sequence.",
+        "Split a user's history into sessions at every pause longer than TIME, such as 30m; each session becomes one "
+        "sequence.",
         metavar="TIME",
         panel=CLEANING,
     )
@@ -118,18 +125,21 @@ class NumberingOptions(Options):
 
     items: str | None = option(
         None,
-        "Reuse the item numbers of an earlier run: its items.parquet or its store.",
+        "Reuse the item numbers of an earlier run, from its items.parquet or its store.",
         metavar="FILE",
         panel=NUMBERING,
     )
     users: str | None = option(
         None,
-        "Reuse the user numbers of an earlier run: its users.parquet or its store.",
+        "Reuse the user numbers of an earlier run, from its users.parquet or its store.",
         metavar="FILE",
         panel=NUMBERING,
     )
     unknown_items: UnknownItems = option(
-        "add", "Items that --items does not know: append, drop their rows, or stop.", panel=NUMBERING
+        "add",
+        "Items that are not in the file of --items: give them new numbers (add), drop their rows (drop), or stop "
+        "(error).",
+        panel=NUMBERING,
     )
 
 
@@ -139,17 +149,21 @@ class SplitOptions(Options):
 
     ties: Ties = option(
         "file",
-        "Order of a user's interactions with equal times: as in the file, by item id, by a hash, or stop.",
+        "Order of a user's interactions that share a timestamp: order in the file (file), by item id (item), by a "
+        "hash (hash), or stop (error).",
         panel=SPLIT,
     )
     split: str = option(
         "leave-one-out",
-        "leave-one-out, none, or time:VALID,TEST (two instants, or two quantiles such as time:0.8,0.9).",
+        "Which interactions are held out: leave-one-out, none, or time:VALID,TEST (two times, or two quantiles such "
+        "as time:0.8,0.9).",
         metavar="RULE",
         panel=SPLIT,
     )
     eval: Evaluated = option(
-        "all", "Which held-out interactions of a user are targets, of those with any before them.", panel=SPLIT
+        "all",
+        "Which held-out interactions of a user are targets, among those with an earlier interaction.",
+        panel=SPLIT,
     )
 
 

@@ -26,7 +26,7 @@ def source_of(source: PairShards | str | Path) -> PairShards:
         return PairsDirectory(source)
     if not all(hasattr(source, name) for name in ("blocks", "read", "schema", "identity")):
         raise UsageError(
-            f"source is of type {type(source).__name__}; it takes a pairs directory, or shards such as those of "
+            f"source has the type {type(source).__name__}; it must be a pairs directory, or shards such as those of "
             "fresh_pairs(...)"
         )
     return source
@@ -48,20 +48,20 @@ def batch_layout(
         UsageError: an argument has an invalid value.
     """
     if pad not in get_args(Pad):
-        raise UsageError(f"pad is {pad!r}; it takes {', '.join(get_args(Pad)[:-1])} or {get_args(Pad)[-1]}")
+        raise UsageError(f"pad is {pad!r}; it must be {', '.join(get_args(Pad)[:-1])} or {get_args(Pad)[-1]}")
     if max_input is not None:
         at_least("max_input", max_input, 1)
     longest = source.max_input if max_input is None else max_input
     width = None if narrow else longest
     if isinstance(columns, str):
-        raise UsageError(f"columns is {columns!r}; it takes a list of names")
+        raise UsageError(f"columns is {columns!r}; it must be a list of names")
     return BatchLayout(pad, longest, width, check_columns(source.schema, columns, source.name))
 
 
 def at_least(name: str, value: int, low: int) -> None:
     """Raise UsageError if `value` is not an integer from `low`; `name` is its name in the message."""
     if isinstance(value, bool) or not isinstance(value, int) or value < low:  # type: ignore[redundant-expr]  # callers may pass anything
-        raise UsageError(f"{name} is {value!r}; it takes a whole number from {low}")
+        raise UsageError(f"{name} is {value!r}; it must be a whole number, {low} or more")
 
 
 def place_in_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
@@ -71,13 +71,13 @@ def place_in_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
         UsageError: only one of the two is given, or the rank is not below the number of ranks.
     """
     if (rank is None) != (world_size is None):
-        raise UsageError(f"rank is {rank} and world_size is {world_size}; give both or neither")
+        raise UsageError(f"rank is {rank} and world_size is {world_size}; give both or neither of them")
     if rank is None or world_size is None:
         rank, world_size = _found_place()
     at_least("world_size", world_size, 1)
     at_least("rank", rank, 0)
     if rank >= world_size:
-        raise UsageError(f"rank is {rank}; of {world_size} ranks the last is {world_size - 1}")
+        raise UsageError(f"rank is {rank}; with world_size {world_size} it must be from 0 to {world_size - 1}")
     return rank, world_size
 
 
@@ -88,4 +88,6 @@ def _found_place() -> tuple[int, int]:
     try:
         return int(words[0]), int(words[1])
     except ValueError as error:
-        raise UsageError(f"the environment has RANK={words[0]} and WORLD_SIZE={words[1]}; both are numbers") from error
+        raise UsageError(
+            f"the environment has RANK={words[0]} and WORLD_SIZE={words[1]}; both must be numbers"
+        ) from error

@@ -95,13 +95,13 @@ def check_columns(schema: pa.Schema, columns: Sequence[str], name: str) -> tuple
     for column in columns:
         if column not in there:
             raise UsageError(
-                f"columns: {name} has no further column {column!r}; it has: {', '.join(there)}",
-                tip="Kept columns come with genpas augment --keep NAME, as input_NAME and target_NAME.",
+                f"columns: {name} has no kept column {column!r}; it has: {', '.join(there)}",
+                tip="genpas augment --keep NAME writes a column of the log as input_NAME and target_NAME.",
             )
         kind = schema.field(column).type
         kind = kind.value_type if pa.types.is_list(kind) else kind
         if not _is_number(kind):
-            raise UsageError(f"columns: {column!r} is of type {kind}, and a tensor holds numbers")
+            raise UsageError(f"columns: {column!r} has the type {kind}, but a tensor can only contain numbers")
     return tuple(dict.fromkeys(columns))
 
 
@@ -149,7 +149,7 @@ def _numbers(array: Any, name: str) -> NDArray[Any]:
             array = array.cast(_NARROWER[kind])
         except pa.ArrowInvalid as error:
             raise DataError(
-                f"column {name!r} is of type {kind} and has values that no tensor holds: {error}"
+                f"column {name!r} has the type {kind} and contains values that cannot be in a tensor: {error}"
             ) from error
     if array.null_count:
         array = pc.fill_null(array, float("nan") if pa.types.is_floating(array.type) else pa.scalar(0).cast(array.type))

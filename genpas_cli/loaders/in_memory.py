@@ -67,5 +67,5 @@ class InMemoryPairDataset(Dataset[Batch]):
     def collate(batch: Batch) -> Batch:
         """Return the batch of `__getitems__` unchanged."""
         if not isinstance(batch, dict):
-            raise UsageError("collate takes the batch that __getitems__ returns, not a list of pairs")
+            raise UsageError("collate must get the batch that __getitems__ returns, not a list of pairs")
         return batch

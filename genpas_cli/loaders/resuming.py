@@ -83,7 +83,7 @@ class Position:
             The batches before the pass, and the number of workers they were taken from.
         """
         if worker >= _MOST_WORKERS:
-            raise UsageError(f"num_workers is {workers}; at most {_MOST_WORKERS} can share a dataset")
+            raise UsageError(f"num_workers is {workers}; the maximum is {_MOST_WORKERS}")
         shared, begun = self._shared, _BEGUN + worker
         shared[_READERS], shared[_READ_BY] = workers, number
         # The worker's flag is needed too: passes have equal numbers if PyTorch is seeded equally before each.
@@ -105,26 +105,26 @@ def check_state(state: Mapping[str, Any], mine: Mapping[str, Any]) -> None:
         UsageError: it is not a state, or it belongs to other pairs or other settings.
     """
     if not isinstance(state, Mapping):
-        raise UsageError(f"the state is {state!r}; it takes the dictionary that state_dict returned")
+        raise UsageError(f"the state is {state!r}; it must be the dictionary that state_dict returned")
     missing = sorted({*mine, "batches", "workers"} - set(state))
     if missing == ["pairs"]:
         raise UsageError(
-            "the state was saved by an older genpas, which did not record the pairs it belongs to",
-            tip="Begin the epoch anew: dataset.set_epoch(epoch), without load_state_dict.",
+            "the state was saved by an older version of genpas, which did not record to which pairs it belongs",
+            tip="Start the epoch again with dataset.set_epoch(epoch), without load_state_dict.",
         )
     if missing:
-        raise UsageError(f"this is no state of a PairDataset: it lacks {', '.join(missing)}")
+        raise UsageError(f"the state is not a state of a PairDataset: the keys {', '.join(missing)} are missing")
     for name, low in (("epoch", 0), ("batches", 0), ("workers", 1), ("worker", 0)):
         if name in state:
             at_least(f"{name} of the state", state[name], low)
     if state["pairs"] != mine["pairs"]:
         raise UsageError(
-            "the state is of other pairs than this dataset reads: their manifests differ",
-            tip="Load it into a dataset of the pairs that it was saved with.",
+            "the state belongs to other pairs than this dataset: their manifests differ",
+            tip="Load the state into a dataset of the pairs that it was saved with.",
         )
     for name in sorted(set(mine) - {"epoch"}):
         if mine[name] != state[name]:
             raise UsageError(
-                f"the state was taken with {name} = {state[name]!r}; this dataset has {mine[name]!r}",
-                tip="Only a dataset that is made the same way goes on with the same batches.",
+                f"the state was saved with {name} = {state[name]!r}, but this dataset has {name} = {mine[name]!r}",
+                tip="Create the dataset with the same arguments to continue with the same batches.",
             )

@@ -172,8 +172,9 @@ class PairDataset(IterableDataset[Batch]):
         if batches is None:
             if workers or readers:
                 raise UsageError(
-                    f"state_dict with {workers or readers} workers needs the number of batches that were taken",
-                    tip=f"Count them in the training loop: dataset.state_dict(taken, workers={workers or readers})",
+                    f"state_dict with {workers or readers} workers needs the number of batches consumed so far",
+                    tip="Count the batches in the training loop: dataset.state_dict(taken, "
+                    f"workers={workers or readers})",
                 )
             before, given_by = self._position.before()
             taken, workers = (before, given_by) if readers is None else (self._taken, 1)
@@ -181,7 +182,10 @@ class PairDataset(IterableDataset[Batch]):
         at_least("batches", batches, 0)
         taken = batches + self._check_workers(batches, max(workers, 1))
         if taken > (most := self.batches(workers)):
-            raise UsageError(f"batches is {batches}: the epoch has {most}, and {taken - batches} were taken before")
+            raise UsageError(
+                f"batches is {batches}: the epoch has {most} batches, and {taken - batches} were already consumed "
+                "before"
+            )
         return {**self._settings(), "workers": max(workers, 1), "batches": taken}
 
     def _check_workers(self, batches: int, workers: int) -> int:
@@ -190,7 +194,7 @@ class PairDataset(IterableDataset[Batch]):
         readers = self._position.readers
         expected = [given_by] * (before > 0) + [max(readers or 0, 1)] * (batches > 0 and readers is not None)
         if wrong := next((each for each in expected if each != workers), None):
-            raise UsageError(f"workers is {workers}; the batches of this epoch come from {wrong}")
+            raise UsageError(f"workers is {workers}, but the batches of this epoch come from {wrong} workers")
         return before
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -203,7 +207,7 @@ class PairDataset(IterableDataset[Batch]):
         epoch, batches, workers = (int(state[name]) for name in ("epoch", "batches", "workers"))
         most = self._batches_of_workers(workers, epoch)
         if batches > (sum(most) if "worker" not in state else max(most)):
-            raise UsageError(f"batches of the state is {batches}; the epoch has {sum(most)}")
+            raise UsageError(f"the state has batches = {batches}, but the epoch has only {sum(most)} batches")
         if "worker" in state:
             self._position.move(epoch, 0, 1)
             self._own_state = epoch, batches
@@ -246,8 +250,8 @@ class PairDataset(IterableDataset[Batch]):
             return worker, 0
         if then != workers:
             raise UsageError(
-                f"the state was taken with num_workers = {then}; this DataLoader has {workers}",
-                tip="Which batches have been taken depends on it; go on with the same number of workers.",
+                f"the state was saved with num_workers = {then}, but this DataLoader has num_workers = {workers}",
+                tip="Continue with the same number of workers: the order of the batches depends on it.",
             )
         taken, turn = taken_in_turn(batches, self._batches_of_workers(workers, self.epoch))
         # A DataLoader always starts with its first worker, which must therefore read the part whose turn is next.

@@ -17,7 +17,7 @@ from genpas_cli.runtime.threads import in_order, pool
 
 _THREADS = "genpas-digests"
 
-_AGAIN = "Make the pairs directory again with genpas augment."
+_AGAIN = "Make the pairs directory again: genpas augment LOGS -o DIR --force"
 
 
 def identity_digest(manifest: Manifest) -> str:
@@ -86,8 +86,8 @@ class CheckedFiles:
             same = False
         if not same:
             raise IntegrityError(
-                f"{self._directory} was replaced while it was open: its manifest is another one",
-                tip="Open it again to read the new pairs.",
+                f"{self._directory} was replaced while it was open: it has another manifest now",
+                tip="Open the directory again to read the new pairs.",
             )
         self._versions[NAME] = version
 
@@ -99,7 +99,7 @@ class CheckedFiles:
         if not version or file_digest(place) != self._digests[path]:
             raise IntegrityError(
                 f"{place} {'has changed' if version else 'has disappeared'} since {self._directory} was opened",
-                tip="Open the pairs directory again; genpas verify says whether it is whole.",
+                tip="Open the pairs directory again; genpas verify checks whether it is complete.",
             )
         self._versions[path] = version
 
@@ -108,12 +108,12 @@ class CheckedFiles:
         path = self._directory / file.path
         version = _version(path)
         if not version:
-            raise IntegrityError(f"{path} is missing; the manifest lists it", tip=_AGAIN)
+            raise IntegrityError(f"{path} is missing, but the manifest lists it", tip=_AGAIN)
         if version[0] != file.bytes:
-            raise IntegrityError(f"{path} has {version[0]:,} bytes; the manifest says {file.bytes:,}", tip=_AGAIN)
+            raise IntegrityError(f"{path} has {version[0]:,} bytes, but the manifest says {file.bytes:,}", tip=_AGAIN)
         if (digest := file_digest(path)) != file.sha256:
             raise IntegrityError(
-                f"{path} was changed: its SHA-256 is {digest}, the manifest says {file.sha256}", tip=_AGAIN
+                f"{path} was changed: its SHA-256 is {digest}, but the manifest says {file.sha256}", tip=_AGAIN
             )
         return version
 

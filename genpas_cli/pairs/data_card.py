@@ -39,8 +39,8 @@ def data_card(manifest: Manifest, shards: Iterable[ShardFile]) -> str:
     settings = ", ".join(f"{name} = {value}" for name, value in strategy.get("parameters", biases).items())
     lines = "\n".join(f"| {split} | {count:,} |" for split, count in rows.items())
     kept = "".join(
-        f"| {_code(f'input_{name}')}, {_code(f'target_{name}')} | list, value | the log's column {_code(name)}, "
-        "beside the items |\n"
+        f"| {_code(f'input_{name}')}, {_code(f'target_{name}')} | list, value | the column {_code(name)} of the log, "
+        "for each input item and for the target |\n"
         for name in manifest["keep"]
     )
     return f"""---
@@ -52,7 +52,7 @@ configs:
 
 # Input–target pairs
 
-Cut from user histories by [GenPAS](https://arxiv.org/abs/2509.13648) with genpas {manifest["versions"]["genpas"]}.
+Made from user sequences with [GenPAS](https://arxiv.org/abs/2509.13648) by genpas {manifest["versions"]["genpas"]}.
 
 | split | pairs |
 |---|---|
@@ -63,16 +63,16 @@ Cut from user histories by [GenPAS](https://arxiv.org/abs/2509.13648) with genpa
 - held out: {manifest["split"]["rule"]}
 - made from: {", ".join(_source(source) for source in manifest["source"])}
 
-| column | type | what |
+| column | type | meaning |
 |---|---|---|
 | `user_num` | int32 | user, from 1 |
 | `input_items` | list of int32 | item numbers, from 1; 0 is free for padding |
 | `target_item` | int32 | the item to predict |
-| `input_start` | int32 | position, from 1, at which the input was drawn to start, before it was cut |
-| `target_position` | int32 | position of the target in the user's sequence |
+| `input_start` | int32 | position in the sequence, from 1, of the first input item before truncation |
+| `target_position` | int32 | position, from 1, of the target in the user's sequence |
 {kept}
-`items.parquet` gives the id of each item number. `manifest.json` says how this was made and holds the digest of every
-file; `genpas verify .` checks them.
+`items.parquet` gives the id of each item number. `manifest.json` records how these pairs were made, and the digest of
+every file; to check the files: `genpas verify .`
 """
 
 

@@ -156,14 +156,14 @@ class OtherPairs:
                     raise DataError(f"{file}: no column {name!r}; the columns are: {', '.join(schema.names)}")
                 kind = schema.field(name).type
                 if (pa.types.is_list(kind) or pa.types.is_large_list(kind)) != is_list:
-                    needed = "a list of items" if is_list else "one item a row"
-                    raise DataError(f"{file}: column {name!r} is of type {kind}; it takes {needed}")
+                    needed = "a list of items" if is_list else "one item per row"
+                    raise DataError(f"{file}: column {name!r} is of type {kind}; it must be {needed}")
 
     def _raw(self, file: Path) -> Iterator[tuple[Any, Any]]:
         for batch in read_batches(file, self._columns):
             inputs, target = (batch.column(name) for name in self._columns)
             if inputs.null_count or target.null_count:
-                raise DataError(f"{file}: a pair without an input or a target")
+                raise DataError(f"{file}: a pair has no input or no target")
             yield inputs, target
 
     def _all_items(self) -> Any:
@@ -180,8 +180,10 @@ class OtherPairs:
         found = pc.index_in(text, value_set=self._vocabulary)
         if found.null_count:
             unknown = text.filter(pc.is_null(found))[0].as_py()
-            what = "the store has no item" if self._in_store else "there is no item"
-            raise DataError(f"{file}: {what} {unknown!r}", tip="Ids are compared as text, as the log has them.")
+            what = "the store does not contain the item" if self._in_store else "unknown item"
+            raise DataError(
+                f"{file}: {what} {unknown!r}", tip="Ids are compared as texts, in the form that they have in the log."
+            )
         return np.asarray(found.to_numpy(zero_copy_only=False), np.int32) + np.int32(1)
 
 
@@ -197,7 +199,7 @@ def _parquet_files(path: Path) -> list[Path]:
         raise DataError(f"no such file or directory: {path}")
     files = sorted(path.rglob("*.parquet"), key=lambda file: path_order(str(file)))
     if not files:
-        raise DataError(f"{path} has no Parquet file")
+        raise DataError(f"{path} contains no Parquet files")
     return files
 
 

@@ -133,11 +133,11 @@ def foreign_in_pairs(path: Path) -> str | None:
     try:
         manifest = _read(path, name, "a pairs directory", any_version=True)
     except (DataError, IntegrityError) as error:
-        return f"its {name} is not one that genpas wrote, or was changed ({error.message})"
+        return f"its {name} was not written by genpas, or was changed ({error.message})"
     listed = {file.path: file for file in manifest_files(manifest)}
     # Older data sets have a card that their manifest does not list.
     if (found := foreign_entry(path, {name, CARD, *listed})) is not None:
-        return f"it holds {found}, which its {name} does not list"
+        return f"it contains {found}, which its {name} does not list"
     card = listed.get(CARD)
     if card is not None and (path / CARD).is_file() and file_digest(path / CARD) != card.sha256:
         return f"its {CARD} was changed after genpas wrote it"
@@ -152,9 +152,7 @@ def read_manifest(directory: Location) -> Manifest:
         IntegrityError: the manifest cannot be read.
     """
     if (directory / PART_NAME).is_file():
-        raise DataError(
-            f"{directory} is one part of a data set", tip="Put the parts together first: genpas merge PART..."
-        )
+        raise DataError(f"{directory} is one part of a data set", tip="Merge the parts first: genpas merge PART...")
     return _read(directory, NAME, "a pairs directory")
 
 
@@ -178,25 +176,27 @@ def _read(directory: Location, name: str, what: str, *, any_version: bool = Fals
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(
             f"{path} is damaged: it is not a JSON object with the key format_version",
-            tip="Make the pairs directory again with genpas augment.",
+            tip="Make the pairs directory again: genpas augment LOGS -o DIR --force",
         ) from error
     if found != FORMAT_VERSION and not any_version:
-        raise DataError(f"{path} is of format version {found}; this genpas reads version {FORMAT_VERSION}")
+        raise DataError(
+            f"{path} has format version {found}, but this version of genpas reads format version {FORMAT_VERSION}"
+        )
     # A manifest from before digests were introduced has none of the keys that came with them.
     is_sealed = SEAL in manifest or _CONTENT not in manifest
     if not is_sealed or not is_intact(manifest):
         raise IntegrityError(
-            f"{path} was changed after genpas wrote it: its content does not agree with its own digest",
-            tip="Make the pairs directory again with genpas augment.",
+            f"{path} was changed after genpas wrote it: the content does not match its digest",
+            tip="Make the pairs directory again: genpas augment LOGS -o DIR --force",
         )
     if missing := [key for key in _NEEDED if key not in manifest]:
-        raise IntegrityError(f"{path} is damaged: it lacks {', '.join(missing)}")
+        raise IntegrityError(f"{path} is damaged: the keys {', '.join(missing)} are missing")
     if wrong := misshapen(manifest, _SHAPE):
-        raise IntegrityError(f"{path} is damaged: {wrong} is not as genpas writes it")
+        raise IntegrityError(f"{path} is damaged: {wrong} is invalid")
     if any(
         not isinstance(file, dict) or misshapen(file, _FILE) or len(file) != len(_FILE) for file in manifest["files"]
     ):
-        raise IntegrityError(f"{path} is damaged: its list of files is not as genpas writes it")
+        raise IntegrityError(f"{path} is damaged: its list of files is invalid")
     _check_inside(directory, path, [file["path"] for file in manifest["files"]])
     return manifest
 
@@ -206,7 +206,7 @@ def _check_inside(directory: Location, path: Location, names: list[str]) -> None
     for name in names:
         plain = PurePosixPath(name)
         if plain.is_absolute() or ".." in plain.parts or plain.as_posix() != name or name == "." or "\0" in name:
-            raise IntegrityError(f"{path} is damaged: it lists {name!r}, which is not a path below its directory")
+            raise IntegrityError(f"{path} is damaged: it lists {name!r}, which is not a path inside its directory")
     if not isinstance(directory, Path):
         return
     top = os.path.realpath(directory)
@@ -216,7 +216,7 @@ def _check_inside(directory: Location, path: Location, names: list[str]) -> None
     for place in [*sorted(folders), *links]:
         real = os.path.realpath(place)
         if os.path.commonpath([top, real]) != top:
-            raise IntegrityError(f"{path} lists files in {place}, which is a link out of its directory to {real}")
+            raise IntegrityError(f"{path} lists files in {place}, which is a link to {real}, outside of the directory")
 
 
 def _no_manifest(directory: Location, name: str, what: str) -> DataError:
@@ -224,11 +224,12 @@ def _no_manifest(directory: Location, name: str, what: str) -> DataError:
     again = "genpas augment LOGS -o DIR" + (" --part I/N" if name == PART_NAME else "")
     if directory.is_dir():
         return DataError(
-            f"{directory} has no {name}: it is not {what}, or its making was cut short", tip=f"Make it again: {again}"
+            f"{directory} has no {name}: it is not {what}, or the run that wrote it was interrupted",
+            tip=f"Run the command again: {again}",
         )
     if directory.exists():
-        return DataError(f"{directory} is not a directory", tip=f"Name {what}, as genpas augment makes them.")
-    return DataError(f"no such directory: {directory}", tip=f"Make one: {again}")
+        return DataError(f"{directory} is not a directory", tip=f"Name {what} that genpas augment wrote.")
+    return DataError(f"no such directory: {directory}", tip=f"Create one: {again}")
 
 
 def manifest_files(manifest: Manifest) -> list[ShardFile]:

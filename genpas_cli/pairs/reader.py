@@ -78,7 +78,7 @@ class PairFiles:
         self.files = sorted(manifest_files(self.manifest), key=lambda file: path_order(file.path))
         self.shards = [file for file in self.files if file.split is not None]
         if not self.shards:
-            raise IntegrityError(f"{directory} is damaged: its manifest lists no shard")
+            raise IntegrityError(f"{directory} is damaged: its manifest lists no shards")
 
     @cached_property
     def _by_epoch(self) -> dict[str, list[list[ShardFile]]]:
@@ -185,8 +185,8 @@ class PairFiles:
             found = row_groups(path)
         if sum(found) != file.rows:
             raise IntegrityError(
-                f"{path} has {sum(found):,} rows, and its manifest says {file.rows:,}",
-                tip="Make the pairs directory again with genpas augment.",
+                f"{path} has {sum(found):,} rows, but the manifest says {file.rows:,}",
+                tip="Make the pairs directory again: genpas augment LOGS -o DIR --force",
             )
         return found
 
@@ -247,9 +247,9 @@ def read_ids(path: Location, table: str) -> pa.Array:
         ids = read_from(path, lambda file: pq.read_table(file, columns=columns)).combine_chunks()
         ids.validate(full=True)
     except UNREADABLE as error:
-        raise DataError(f"{path} is no vocabulary of genpas: {error}") from error
+        raise DataError(f"{path} is not a vocabulary written by genpas: {error}") from error
     if not np.array_equal(ids[f"{name}_num"].to_numpy(), np.arange(1, len(ids) + 1)):
-        raise DataError(f"{path} is no vocabulary of genpas: its numbers are not 1, 2, 3, ...")
+        raise DataError(f"{path} is not a vocabulary written by genpas: its numbers are not 1, 2, 3, ...")
     return ids[f"{name}_id"].combine_chunks()
 
 
@@ -264,10 +264,11 @@ def readable(path: Location) -> Iterator[Location]:
         yield path
     except FileNotFoundError as error:
         raise IntegrityError(
-            f"{path} is missing; the manifest lists it", tip="Make the pairs directory again with genpas augment."
+            f"{path} is missing, but the manifest lists it",
+            tip="Make the pairs directory again: genpas augment LOGS -o DIR --force",
         ) from error
     except (KeyError, *UNREADABLE) as error:  # KeyError: the file lacks a column
-        raise IntegrityError(f"{path} is damaged: {error}", tip="See what else is: genpas verify PAIRS") from error
+        raise IntegrityError(f"{path} is damaged: {error}", tip="Check all files: genpas verify PAIRS") from error
 
 
 # ----------------------------------------------------------------------------------------------------------- sequences
@@ -327,7 +328,7 @@ class _SequenceFiles:
     def __init__(self, directory: Location, names: Sequence[str], keep: Sequence[str], checked: CheckedFiles) -> None:
         self._directory, self._checked = directory, checked
         if not names:
-            raise IntegrityError("the manifest says that the pairs are cuts, and lists no sequences to cut them from")
+            raise IntegrityError("the manifest says that the pairs are cuts, but lists no sequence files")
         self._groups: list[_Group] = []
         users = 0
         for name in names:
@@ -386,7 +387,7 @@ class _SequenceFiles:
         kept = [rows.column(name) for name in self._kept]
         if ((train < 0) | (train > length)).any() or any(not column.offsets.equals(items.offsets) for column in kept):
             name = self._groups[first].name
-            raise IntegrityError(f"{self._directory / name} is damaged: its lists are not of one length")
+            raise IntegrityError(f"{self._directory / name} is damaged: its lists have different lengths")
         users = np.arange(self._first_users[first], self._first_users[last + 1], dtype=np.int32)
         sequences = Sequences(
             users, items.offsets.to_numpy().astype(np.int64), np.zeros(len(users), np.int64), items.values.to_numpy(),

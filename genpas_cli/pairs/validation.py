@@ -29,7 +29,7 @@ def check_schema(found: pa.Schema, expected: pa.Schema, path: Any) -> None:
     """Raise IntegrityError if a file has other columns than genpas writes."""
     if not found.remove_metadata().equals(expected):
         have, need = ("; ".join(f"{field.name} {field.type}" for field in schema) for schema in (found, expected))
-        raise IntegrityError(f"{path} has the columns {have}; they should be {need}")
+        raise IntegrityError(f"{path} has the columns {have}, but the columns must be {need}")
 
 
 def check_pair_schema(found: pa.Schema, manifest: Manifest, path: Any) -> None:
@@ -82,4 +82,6 @@ def _check_lengths(lists: pa.ListArray, longest: int | None, path: Any) -> None:
     lengths = np.diff(lists.offsets.to_numpy())
     if len(lengths) and (lengths.min() < 1 or (longest is not None and lengths.max() > longest)):
         wrong = lengths.min() if lengths.min() < 1 else lengths.max()
-        raise IntegrityError(f"{path}: an input of {wrong} items; inputs have from 1 to {longest or '(all)'}")
+        raise IntegrityError(
+            f"{path}: an input has {wrong} items, but inputs must have from 1 to {longest or 'any number of'} items"
+        )

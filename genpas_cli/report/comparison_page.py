@@ -24,14 +24,14 @@ _FIGURES = ("kl_validation_train", "kl_test_train", "alignment_ratio", "mean_inp
 
 def write_comparison_page(report: CompareReport, path: Path) -> None:
     """Write the page; for errors see `write_page`."""
-    write_page(path, f"{report.source}: cutting rules compared", lambda canvas: _body(report, canvas))
+    write_page(path, f"{report.source}: comparison of strategies", lambda canvas: _body(report, canvas))
 
 
 def _body(report: CompareReport, canvas: Canvas) -> Html:
     look = looks(each.name for each in report.strategies)
     accuracy = section("accuracy", "Accuracy on the test pairs", _runs(report, canvas, look), _table(report, look),
                        _differences(report))  # fmt: skip
-    learning = section("learning", "How it was learned", _curves(report, canvas, look))
+    learning = section("learning", "Learning curves", _curves(report, canvas, look))
     return join([_header(report), tag("main", accuracy, learning, _distribution(report, canvas, look))])
 
 
@@ -41,12 +41,12 @@ def _header(report: CompareReport) -> Html:
     return tag(
         "header",
         tag("p", "genpas compare", class_="kicker"),
-        tag("h1", "Cutting rules for ", tag("span", report.source, class_="source")),
-        tag("p", "Chosen by the validation pairs: ", tag("strong", f"★ {report.winner}"),
+        tag("h1", "Comparison of strategies for ", tag("span", report.source, class_="source")),
+        tag("p", "Best on the validation pairs: ", tag("strong", f"★ {report.winner}"),
             f", with a test NDCG@10 of {winner.test[ACCURACY]:.4f}."),
         tag("p", f"{model['model']}, width {model['dim']}, {model['layers']} layers, at most {count(model['steps'])} "
             f"steps of {count(model['batch_size'])} pairs, {runs} seed{'s' * (runs != 1)}; full ranking of all items, "
-            + ("seen items take part." if model["seen"] == "keep" else "items of the input left out."), class_="small"),
+            + ("including" if model["seen"] == "keep" else "excluding") + " the items of the input.", class_="small"),
     )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def _runs(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
     means = base.mark_tick(thickness=3, size=ROW // 2).encode(x=alt.X("mean(value):Q"))
     told = "; ".join(f"{each.name} {each.test[ACCURACY]:.4f}" for each in report.strategies)
     return canvas.figure(
-        "runs", Caption("Every run", "A point a seed, the mean as a line."),
+        "runs", Caption("Every run", "One point per seed; the line is the mean."),
         alt.layer(means, points).properties(height=ROW * len(names)), f"Test NDCG@10, mean over the seeds: {told}.",
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ def _runs(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
 def _table(report: CompareReport, look: Looks) -> Html:
     head = ["metric", *(join([swatch(look[each.name]), tag("span", each.name)]) for each in report.strategies)]
     body = [_metric_row(key, title, report.strategies) for key, title in _METRICS.items()]
-    caption = "Means over the seeds, ± the standard deviation from seed to seed; ★ marks the best"
+    caption = "Mean over the seeds ± standard deviation over the seeds; ★ best in row"
     return table(head, body, caption)
 
 
@@ -89,8 +89,8 @@ def _differences(report: CompareReport) -> Html:
     if not rows:
         return Html("")
     caption = (
-        f"NDCG@10 less that of {report.baseline} on the same test pairs; a paired bootstrap over users says how far "
-        "other users could move it, not other seeds"
+        f"Difference in NDCG@10 to {report.baseline} on the same test pairs. The interval is from a paired bootstrap "
+        "over users; it does not include the variation over seeds"
     )
     return table(["strategy", "difference", "95% interval"], rows, caption)
 
@@ -123,8 +123,8 @@ def _curves(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
     points = base.mark_point(size=70, opacity=0, filled=True).encode(tooltip="words:N")
     told = "; ".join(f"{each.name} {each.validation[ACCURACY]:.4f}" for each in report.strategies)
     return canvas.figure(
-        "curves", Caption("Learning curves", "Validation accuracy after so many steps, a line a run; a run stops when "
-                          "it gets no better, and its best model is kept."),
+        "curves", Caption("Learning curves", "Validation accuracy by training step, one line per run. A run stops "
+                          "when the accuracy no longer improves; its best model is kept."),
         alt.layer(lines, points).properties(height=HEIGHT), f"Learning curves. Validation NDCG@10 at the end: {told}.",
         legend=legend(look.values()),
     )  # fmt: skip
@@ -141,8 +141,8 @@ def _distribution(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
     head = ["figure", *(join([swatch(look[each.name]), tag("span", each.name)]) for each in report.strategies)]
     body = [row(title, *(write(each) for each in report.strategies)) for title, write in rows]
     return section(
-        "distribution", "Beside the training distribution", tag("div", *drawn, class_="figures"),
-        table(head, body, "The exact training distribution of each strategy, as genpas stats has it"),
+        "distribution", "Accuracy and training distribution", tag("div", *drawn, class_="figures"),
+        table(head, body, "Exact training distribution of each strategy, as in genpas stats"),
     )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def _against(report: CompareReport, key: str, canvas: Canvas, look: Looks) -> Ht
     )  # fmt: skip
     direction = "" if figure.direction is None else f"; {figure.direction}"
     return canvas.figure(
-        f"against-{key}", Caption(f"Accuracy and {figure.title}", f"A point a strategy{direction}."),
+        f"against-{key}", Caption(f"Accuracy and {figure.title}", f"One point per strategy{direction}."),
         drawn.properties(height=HEIGHT), "; ".join(each["words"] for each in rows),
         legend=legend(look.values(), lines=False),
     )  # fmt: skip

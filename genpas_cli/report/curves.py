@@ -32,18 +32,19 @@ def popularity_curves(canvas: Canvas, curves: Sequence[PopularityCurve], looks: 
     """Draw the share of targets of each item, the most popular first."""
     rows = [
         {"x": rank, "y": mass, "name": curve.name,
-         "words": f"{curve.name}: {percent(mass)} of targets on the {count(rank)} most popular items"}
+         "words": f"{curve.name}: {percent(mass)} of targets are among the {count(rank)} most popular items"}
         for curve in curves for rank, mass in zip(curve.rank, curve.mass, strict=True)
     ]  # fmt: skip
     told = "; ".join(f"{curve.name} {percent(_at_tenth(curve))}" for curve in curves)
     held_out = next((curve.name for curve in curves if curve.name in HELD_OUT), None)
-    reading = "Each curve tells what share of targets falls on the items up to a popularity rank" + (
-        "." if held_out is None else f"; the nearer a strategy runs to the thick line of {held_out}, the better."
+    reading = "Each curve shows the share of targets among the items up to a popularity rank" + (
+        "." if held_out is None else f"; the closer a strategy is to the thick {held_out} line, the better."
     )
     return canvas.figure(
         "popularity", Caption("Targets by popularity of the item", reading),
         _lines(rows, looks, ("popularity rank, most popular first", "share of targets"), log=True),
-        f"Curves of the cumulative share of targets by popularity rank. On the most popular tenth of items: {told}.",
+        "Curves of the cumulative share of targets by popularity rank. For the most popular tenth of the items: "
+        f"{told}.",
         legend=legend(looks[curve.name] for curve in curves),
     )  # fmt: skip
 
@@ -56,8 +57,8 @@ def popularity_differences(canvas: Canvas, curves: Sequence[PopularityCurve], lo
         return Html("")
     rows = [
         {"x": rank, "y": mass - base, "name": curve.name,
-         "words": f"{curve.name}: {100 * (mass - base):+.1f} points beside {held_out.name} on the {count(rank)} most "
-                  "popular items"}
+         "words": f"{curve.name}: {100 * (mass - base):+.1f} percentage points compared with {held_out.name}, for the "
+                  f"{count(rank)} most popular items"}
         for curve in others for rank, mass, base in zip(curve.rank, curve.mass, held_out.mass, strict=True)
     ]  # fmt: skip
     told = "; ".join(
@@ -66,10 +67,10 @@ def popularity_differences(canvas: Canvas, curves: Sequence[PopularityCurve], lo
     )
     return canvas.figure(
         "differences",
-        Caption(f"The same, less {held_out.name}", "Above 0, popular items are targets more often in training than in "
-                f"{held_out.name}; on 0, just as often."),
+        Caption(f"Difference to {held_out.name}", "Above 0: popular items are targets more often in training than in "
+                f"{held_out.name}. At 0: equally often."),
         _lines(rows, looks, ("popularity rank, most popular first", f"difference to {held_out.name}"), log=True),
-        f"Curves of strategies less {held_out.name}. Largest difference in percentage points: {told}.",
+        f"Curves of the strategies minus {held_out.name}. Largest difference in percentage points: {told}.",
         legend=legend(looks[curve.name] for curve in others),
     )  # fmt: skip
 
@@ -89,8 +90,8 @@ def input_lengths(canvas: Canvas, series: Sequence[StrategyFigures], looks: Look
     longest = max(figures.input_length_histogram[-1].high for figures in series if figures.input_length_histogram)
     return canvas.figure(
         "input-lengths",
-        Caption("Length of the inputs", "The share of pairs whose input has so many items; a peak at the far right is "
-                "longer inputs, cut to the longest length allowed."),
+        Caption("Input length", "Share of pairs by number of input items. A peak at the far right: longer inputs "
+                "were truncated to the maximum input length."),
         _lines(rows, looks, ("items in the input", "share of pairs"), log=longest > _WIDE),
         f"Curves of the share of pairs by input length. Mean length: {told}.",
         legend=legend(looks[figures.name] for figures in series),
@@ -110,9 +111,9 @@ def sequence_lengths(canvas: Canvas, series: Sequence[StrategyFigures], looks: L
         told.append(f"{figures.name} {median}")
     return canvas.figure(
         "sequence-lengths",
-        Caption("Whose pairs they are", "The share of pairs that comes from users with at most so many training "
-                "interactions; a curve further right listens more to long histories."),
-        _lines(rows, looks, ("training interactions of the user", "share of pairs up to there"), log=True),
+        Caption("Pairs by sequence length", "Share of pairs from users with at most this number of training "
+                "interactions. The further right the curve, the more pairs come from long sequences."),
+        _lines(rows, looks, ("training interactions of the user", "cumulative share of pairs"), log=True),
         "Curves of the cumulative share of pairs by sequence length. Half of the pairs come from sequences of at most: "
         f"{'; '.join(told)}.",
         legend=legend(looks[figures.name] for figures in series if figures.sequence_mass_by_length),
@@ -194,11 +195,16 @@ def popularity_tenths(
         bars = chart(_tenths("test", held_out, 0)).mark_rect(color="var(--bar)")
         layers.insert(0, bars.encode(x=x, x2="end:Q", y=y, y2=alt.datum(0), tooltip="words:N"))
     told = "; ".join(f"{figures.name} {percent((figures.popularity_deciles or [0])[0])}" for figures in shown)
-    tops = "" if held_out is None else " The bars are the test targets: a strategy should sit on their tops."
+    tops = (
+        ""
+        if held_out is None
+        else " The bars are the test targets; the points of a strategy should be at the tops of the bars."
+    )
     return canvas.figure(
-        "deciles", Caption("Targets by tenths of the items", f"Items sorted by popularity, in ten equal groups.{tops}"),
+        "deciles", Caption("Targets by item popularity", "Items sorted by popularity and divided into ten equal "
+                                                         f"groups.{tops}"),
         alt.layer(*layers).properties(height=HEIGHT),
-        "Share of targets on each tenth of the items by popularity. On the most popular tenth: "
+        "Share of targets in each tenth of the items by popularity. In the most popular tenth: "
         f"{'' if held_out is None else f'test {percent(held_out[0])}; '}{told}.",
         legend=legend((looks[figures.name] for figures in shown), lines=False),
     )  # fmt: skip
@@ -208,7 +214,7 @@ def _tenths(name: str, shares: Sequence[float], place: float) -> list[dict[str, 
     """Return rows of shares by tenth; `place` is the horizontal position within a tenth, 0..1."""
     return [
         {"x": tenth - 0.45 + 0.9 * place, "end": tenth + 0.45, "y": share, "name": name,
-         "words": f"{name}: {percent(share)} of targets on the {_ORDINALS[tenth - 1]} tenth of the items"}
+         "words": f"{name}: {percent(share)} of targets are in the {_ORDINALS[tenth - 1]} tenth of the items"}
         for tenth, share in enumerate(shares, 1)
     ]  # fmt: skip
 
@@ -221,7 +227,7 @@ def target_positions(canvas: Canvas, series: Sequence[StrategyFigures]) -> Html:
     largest = max(max(shares) for _, shares in shown)
     rows = [
         {"x": tenth, "name": name, "label": f"{100 * share:.0f}", "step": heat_step(share / largest),
-         "words": f"{name}: {percent(share)} of targets stand in the {_ORDINALS[tenth - 1]} tenth of their sequence"}
+         "words": f"{name}: {percent(share)} of targets are in the {_ORDINALS[tenth - 1]} tenth of their sequence"}
         for name, shares in shown for tenth, share in enumerate(shares, 1)
     ]  # fmt: skip
     names = [name for name, _ in shown]
@@ -235,10 +241,10 @@ def target_positions(canvas: Canvas, series: Sequence[StrategyFigures]) -> Html:
     told = "; ".join(f"{name} {percent(shares[-1])}" for name, shares in shown)
     return canvas.figure(
         "positions",
-        Caption("Where the targets stand", "Percent of the targets in each tenth of their user's sequence: the further "
-                "right, the more recent; a row sums to 100."),
+        Caption("Position of the targets", "Percentage of the targets in each tenth of their user's sequence, oldest "
+                "on the left. Each row sums to 100."),
         alt.layer(cells, labels).properties(height=ROW * len(names)),
-        f"Shares of targets by their place in the sequence. In the most recent tenth: {told}.",
+        f"Shares of targets by their position in the sequence. In the most recent tenth: {told}.",
     )  # fmt: skip
 
 

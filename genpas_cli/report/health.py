@@ -20,7 +20,7 @@ _LONG = 14
 
 def health_panel(data: DataFigures) -> Html:
     """Return the warnings and the numbers."""
-    warnings = [tag("li", tag("strong", "⚠ Look at this: "), text) for text in _warnings(data)]
+    warnings = [tag("li", tag("strong", "⚠ Warning: "), text) for text in _warnings(data)]
     facts = [
         tag(
             "div",
@@ -59,17 +59,20 @@ def _written(figure: Figure, value: Any) -> Any:
 def _warnings(data: DataFigures) -> Iterator[str]:
     if data.tied_either > _MANY_TIED:
         yield (
-            f"for {percent(data.tied_either)} of users the rule for ties, and not time, chose what is held out. "
-            "Another order of the log would give another test set; see --ties."
+            f"for {percent(data.tied_either)} of users, --ties and not time decided which interactions are held out, "
+            "because events at the split share a timestamp. With another order of the log, the test set can differ."
         )
     for name, cold in (("test", data.cold_test), ("validation", data.cold_validation)):
         if cold is not None and cold > _MANY_COLD:
-            yield f"{percent(cold)} of {name} targets are cold: that share of them is out of any model's reach."
+            yield (
+                f"{percent(cold)} of {name} targets are cold: their items do not occur in training, so no model can "
+                "predict them."
+            )
     if data.future_training is not None and data.future_training > _SEES_THE_FUTURE:
         yield (
-            f"training sees the future: {percent(data.leaked_test or 0)} of test interactions are earlier than the "
-            "last training interaction. Leave-one-out is always like this, and fine for comparing models with each "
-            "other; accuracy in use will be lower. --split time:0.8,0.9 holds out by time."
+            f"training uses data from the future: {percent(data.leaked_test or 0)} of test interactions are earlier "
+            "than the last training interaction. This is always so for leave-one-out, and acceptable for comparing "
+            "models with each other; accuracy in production will be lower. To hold out by time: --split time:0.8,0.9."
         )
 
 
@@ -78,6 +81,6 @@ def held_out_words(data: DataFigures) -> str:
     held_out = {name: data.split.get(name, 0) for name in ("validation", "test")}
     train = f"{count(data.split.get('train', data.interactions))} interactions are for training"
     if not any(held_out.values()):
-        return f"Nothing is held out; {train}."
+        return f"No interactions are held out; {train}."
     targets = " and ".join(f"{count(number)} {name}" for name, number in held_out.items() if number)
     return f"Held out: {targets} targets; {train}."

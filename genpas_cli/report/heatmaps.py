@@ -128,7 +128,7 @@ def as_table(values: dict[Biases, float], measured: Measure) -> Html:
         for beta in reversed(betas)
     ]
     head = ["β \\ α", *map(exponent, alphas)]
-    return tag("details", tag("summary", "The figures of this map"), table(head, rows, f"{measured.name} by α and β"))
+    return tag("details", tag("summary", "The values of this map"), table(head, rows, f"{measured.name} by α and β"))
 
 
 def figure(  # the parts of a figure

@@ -58,7 +58,7 @@ def _foreign_page(path: Path) -> str | None:
         return "it is not a file"
     with path.open("rb") as file:
         head = file.read(1 << 12)
-    return None if not head or _MARK in head else "it is not a page of genpas"
+    return None if not head or _MARK in head else "it is not an HTML report written by genpas"
 
 
 def _page(title: str, body: Html, canvas: Canvas) -> str:
@@ -75,10 +75,10 @@ def _page(title: str, body: Html, canvas: Canvas) -> str:
     )
     footer = tag(
         "footer",
-        tag("p", f"Written by genpas {version('genpas')}. This file needs no network. The method: Lee et al., "
+        tag("p", f"Written by genpas {version('genpas')}. This file works without network access. Method: Lee et al., "
             "“Sequential Data Augmentation for Generative Recommendation”, WSDM 2026, arXiv 2509.13648."),
     )  # fmt: skip
-    no_script = tag("noscript", tag("p", "The charts are drawn by a script in this file; scripts are off here.",
+    no_script = tag("noscript", tag("p", "The charts need JavaScript, which is disabled in this browser.",
                                     class_="warnings"))  # fmt: skip
     rest = [Html(f"<script>{script}</script>") for script in scripts]
     inside = join(

@@ -54,9 +54,9 @@ def _in_short(report: StatsReport) -> Iterator[Html]:
     held_out = "kl_test_train" if report.strategies[0].kl_test_train is not None else "kl_validation_train"
     against = "test" if held_out == "kl_test_train" else "validation"
     claims = {
-        held_out: f"has targets nearest to those of {against}",
-        "alignment_ratio": "has inputs that tell most about their target",
-        "effective_targets": "has the most varied targets",
+        held_out: f"has the training targets most similar to the {against} targets",
+        "alignment_ratio": "has the inputs that tell most about their target",
+        "effective_targets": "has the most diverse targets",
     }
     for key, claim in claims.items():
         values = [getattr(each, key) for each in report.strategies]
@@ -80,19 +80,19 @@ def _strategies(report: StatsReport, canvas: Canvas) -> Iterator[Html]:
                   *(each.name for each in series), *(curve.name for curve in drawn.curves),
                   *(each.name for each in drawn.user_steps)] if drawn else [each.name for each in series])  # fmt: skip
     if report.measured is None or len(report.strategies) > 1:
-        yield section("strategies", "Strategies side by side", strategy_table(report.strategies, look))
+        yield section("strategies", "Comparison of the strategies", strategy_table(report.strategies, look))
     yield _shards(report)
-    yield section("targets", "What is asked for", _figures(_target_charts(report, series, canvas, look)))
+    yield section("targets", "Which items are targets", _figures(_target_charts(report, series, canvas, look)))
     yield section("inputs", "Where the pairs come from", _figures(_pair_charts(series, canvas, look)))
     if any(each.drawn for each in report.strategies):
         yield section(
-            "draws", "What a finite draw gives",
-            tag("p", "Figures that are no plain sums change when a finite number of pairs is drawn: an independent "
-                "draw leaves items out by chance, a balanced one hardly."),
+            "draws", "Figures after drawing a finite number of pairs",
+            tag("p", "Some figures differ between the exact distribution and a finite draw: an independent draw "
+                "misses some items by chance, a balanced draw misses very few."),
             draws(canvas, report.strategies, look),
         )  # fmt: skip
     if drawn is not None and drawn.user_steps:
-        yield section("user", "The three steps for one user", user_steps(canvas, drawn, look))
+        yield section("user", "The three sampling steps for one user", user_steps(canvas, drawn, look))
 
 
 def _series(report: StatsReport) -> list[StrategyFigures]:
@@ -141,14 +141,16 @@ def _map(drawn: Illustrations, strategies: Sequence[StrategyFigures], canvas: Ca
     best = min(values, key=values.__getitem__)
     shown = [(each.alpha, each.beta) for each in strategies if (each.alpha, each.beta) in values]
     marks = [
-        heatmaps.Mark("ring", "a strategy above", [(a, b) for a, b in shown if a is not None and b is not None]),
-        heatmaps.Mark("star", "the best of the map", [best]),
+        heatmaps.Mark(
+            "ring", "a strategy in the table above", [(a, b) for a, b in shown if a is not None and b is not None]
+        ),
+        heatmaps.Mark("star", "best value in the map", [best]),
     ]
     reading = (
-        f"KL of the targets to those of {drawn.map_against} for each α and β, the stronger the better; γ never moves "
-        "it. Near the best the steps of colour are finer."
+        f"KL({drawn.map_against} ‖ train) of the targets for each α and β; a darker cell is better. γ does not change "
+        "it. The colour steps are finer near the best value."
     )
-    return heatmaps.figure(canvas, "map", Caption("The map of α and β", reading), values, measured, marks)
+    return heatmaps.figure(canvas, "map", Caption("KL by α and β", reading), values, measured, marks)
 
 
 def _pair_charts(series: Sequence[StrategyFigures], canvas: Canvas, look: curves.Looks) -> Iterator[Html]:

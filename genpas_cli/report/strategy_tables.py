@@ -14,7 +14,7 @@ from genpas_cli.report.theme import mark_legend, swatch
 from genpas_cli.report.wording import best_of, count, exponent, written
 
 _DRAWS = {
-    "p itself": "M0,-1.1L1.1,0L0,1.1L-1.1,0Z",
+    "exact": "M0,-1.1L1.1,0L0,1.1L-1.1,0Z",
     "balanced": "M0,-.9A.9,.9,0,1,1,0,.9A.9,.9,0,1,1,0,-.9Z",
     "enumerated": "M-.8,-.8H.8V.8H-.8Z",
     "independent": "M0,-1L1,.8H-1Z",
@@ -35,7 +35,7 @@ def strategy_table(strategies: Sequence[StrategyFigures], looks: Looks) -> Html:
                 heading = tag("th", group, colspan=str(len(strategies) + 1), scope="colgroup")
                 body.append(tag("tr", heading, class_="group"))
             body.append(_figure_row(figure, strategies))
-    caption = "Exact figures of the training pairs; ★ marks the better one where one is"
+    caption = "Exact figures of the training pairs; ★ best in row"
     return join([table(head, body, caption), meanings(strategies[0].similarity)])
 
 
@@ -44,8 +44,8 @@ def meanings(similarity: str) -> Html:
     listed = (tag("dt", figure.title) + tag("dd", figure.meaning) for figure in _ROWS if figure.group != PAIRS)
     return tag(
         "details", tag("summary", "What each figure means"), tag("dl", *map(Html, listed), class_="meanings"),
-        tag("p", f"Alikeness of inputs: {similarity}, that is by name and how many of the last items are looked at. "
-            "– stands where a figure cannot be had."),
+        tag("p", f"Similarity of inputs: {similarity}, that is NAME@N with N the number of last items compared. – "
+            "means that the figure is not available."),
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def draws(canvas: Canvas, strategies: Sequence[StrategyFigures], looks: Looks) -
         if all(getattr(each, figure.key) is not None for each in strategies)
     ]  # fmt: skip
     kinds = {name: path for name, path in _DRAWS.items()
-             if name == "p itself" or any(each.draw == name for of in strategies for each in of.drawn)}  # fmt: skip
+             if name == "exact" or any(each.draw == name for of in strategies for each in of.drawn)}  # fmt: skip
     shown = [_draw_chart(canvas, figure, strategies, looks, kinds) for figure in figures]
     return tag("div", *shown, class_="figures")
 
@@ -89,7 +89,7 @@ def _draw_chart(
 
     rows: list[dict[str, Any]] = []
     for each in strategies:
-        drawn = [("p itself", each, ""), *((draw.draw, draw, f" {count(draw.pairs)} pairs") for draw in each.drawn)]
+        drawn = [("exact", each, ""), *((draw.draw, draw, f" {count(draw.pairs)} pairs") for draw in each.drawn)]
         for kind, of, pairs in drawn:
             value = getattr(of, figure.key)
             words = f"{each.name}, {kind}{pairs}: {figure.title} {written(figure, value)}"
@@ -106,7 +106,8 @@ def _draw_chart(
         x=x, shape=shape, size=size, stroke=colours(looks, "stroke"), tooltip="words:N",
     )  # fmt: skip
     return canvas.figure(
-        f"draws-{figure.key}", Caption(figure.title, f"Of p itself, and what so many pairs give{_better(figure)}."),
+        f"draws-{figure.key}", Caption(figure.title, "Exact, and after drawing a finite number of "
+                                                     f"pairs{_better(figure)}."),
         alt.layer(lines, points).properties(height=ROW * len(names)), "; ".join(row["words"] for row in rows),
         legend=mark_legend(kinds),
     )  # fmt: skip
@@ -126,10 +127,14 @@ def measured_table(measured: StrategyFigures, should: StrategyFigures | None, dr
         values = [getattr(each, figure.key, None) for each in (measured, drawn, should) if each is not None]
         if any(value is not None for value in values):
             body.append(row(titled(figure), *(written(figure, value) for value in values)))
-    head = ["figure", "measured on the shards"]
+    head = ["figure", "measured in the shards"]
     if should is not None:
-        head += ([] if drawn is None else [f"expected of a draw ({drawn.draw})"]) + ["p itself"]
-    return table(head, body, "What the shards hold" if should is None else "What the shards hold, and what they should")
+        head += ([] if drawn is None else [f"expected after a draw ({drawn.draw})"]) + ["exact"]
+    return table(
+        head,
+        body,
+        "Figures measured in the shards" if should is None else "Figures measured in the shards, and expected figures",
+    )
 
 
 def fair_draw(figures: FairDrawFigures) -> Html:
@@ -137,15 +142,17 @@ def fair_draw(figures: FairDrawFigures) -> Html:
     verdict = (
         "✓ The shards are a fair draw"
         if figures.fair
-        else "✗ The shards are not a fair draw of what their manifest says"
+        else "✗ The shards are not a fair draw from the strategy in their manifest"
     )
     meaning = (
-        f" ({figures.draw}): no test rejects it. A fair draw would be rejected with a chance below one in a million."
+        f" ({figures.draw}): no test rejects the draw. The probability that a fair draw is rejected is below one in a "
+        "million."
         if figures.fair
-        else f" ({figures.draw}): a test rejects it, which happens to a fair draw with a chance below one in a million."
+        else f" ({figures.draw}): a test rejects the draw. The probability that a fair draw is rejected is below one "
+        "in a million."
     )
     body = [row(test.step, test.test, f"{test.statistic:,.4g}", f"{test.p_value:.3g}") for test in figures.tests]
     return join([
         tag("p", tag("strong", verdict), meaning, class_="verdict" if figures.fair else "verdict wrong"),
-        table(["step", "test", "statistic", "p-value"], body, "The tests of the three steps"),
+        table(["step", "test", "statistic", "p-value"], body, "Tests of the three sampling steps"),
     ])  # fmt: skip

@@ -19,11 +19,11 @@ from genpas_cli.report.wording import STRATEGY, count, decimals, exponent, writt
 _SHOWN = 30
 _KL = STRATEGY["kl_validation_train"].title
 _SELECTIONS = {
-    "published": "the published recipe: of a fixed share with the lowest KL, the highest A / D",
-    "front": "nearness to the Pareto front of KL and A / D within each γ, with no cut at a fixed share",
+    "published": "the published method: the highest A / D among a fixed share of the configurations with the lowest KL",
+    "front": "the distance to the best KL and A / D among the configurations near the Pareto front of each γ",
 }
 _FRONT = "near the front of KL and A / D"
-_PUBLISHED = "first of the published recipe"
+_PUBLISHED = "first by the published method"
 
 
 def write_tune_page(report: TuneReport, path: Path) -> None:
@@ -53,11 +53,11 @@ def _header(report: TuneReport) -> Html:
         "header",
         tag("p", "genpas tune", class_="kicker"),
         tag("h1", "Biases for ", tag("span", report.source, class_="source")),
-        tag("p", "Draw by ", tag("strong", f"★ {report.winner}"), figures,
-            f". Chosen by {_chosen_by(report)}. {_undecided(report)}Nothing here has seen the test split."),
+        tag("p", "Recommended: ", tag("strong", f"★ {report.winner}"), figures,
+            f". Chosen by {_chosen_by(report)}. {_undecided(report)}The test split was not used."),
         tag("div", tag("pre", tag("code", report.command, id="command")), class_="command", tabindex="0"),
-        tag("p", f"{count(len(report.configurations))} configurations were tried: {biases}{others}. Figures of a "
-            f"draw are for {count(report.pairs)} pairs; inputs are compared by {report.similarity}.", class_="small"),
+        tag("p", f"{count(len(report.configurations))} configurations were tried: {biases}{others}. Figures after a "
+            f"draw are for {count(report.pairs)} pairs; similarity of inputs: {report.similarity}.", class_="small"),
     )  # fmt: skip
 
 
@@ -65,15 +65,18 @@ def _chosen_by(report: TuneReport) -> str:
     selection = _SELECTIONS.get(report.select, report.select)
     if report.trained is None:
         return selection
-    return f"the validation accuracy of a model, among the first {count(len(report.trained))} by {selection}"
+    return (
+        f"the validation accuracy of a trained model, among the first {count(len(report.trained))} configurations by "
+        f"{selection}"
+    )
 
 
 def _undecided(report: TuneReport) -> str:
     if not report.undecided:
         return ""
     return (
-        "γ is not decided by these figures, as A / D compares only within one γ: this is the one nearest to 0. The "
-        f"first of each γ: {'; '.join(report.undecided)}. "
+        "These figures do not decide γ, because A / D can only be compared for the same γ; the γ nearest to 0 was "
+        f"chosen. Best for each γ: {'; '.join(report.undecided)}. "
     )
 
 
@@ -85,8 +88,10 @@ def _trained(report: TuneReport) -> Html:
             " ".join(f"{value:.4f}" for value in each.by_seed), class_="best" if each.name == report.winner else None)
         for each in report.trained
     ]  # fmt: skip
-    caption = "NDCG@10 on the validation pairs, by full ranking: the mean over the seeds, and each seed's"
-    return section("trained", "What a model makes of them", table(["strategy", "NDCG@10", "by seed"], rows, caption))
+    caption = "NDCG@10 on the validation pairs, with full ranking: mean over the seeds, and the value for each seed"
+    return section(
+        "trained", "Accuracy of trained models", table(["strategy", "NDCG@10", "for each seed"], rows, caption)
+    )
 
 
 def _winner(report: TuneReport) -> Configuration | None:
@@ -112,13 +117,13 @@ def _maps(report: TuneReport, canvas: Canvas) -> Html:
     kl = heatmaps.measure(_KL, decimals(4), "lower", [*exact.values(), *drawn.values()])
     marks = [Mark(shape, text, _places(marked)) for shape, (text, marked) in _marked(report).items()]
     first = [
-        _map(canvas, "kl", "KL of p itself", exact, kl, marks),
-        _map(canvas, "kl-drawn", f"KL of {count(report.pairs)} pairs drawn", drawn, kl, marks),
+        _map(canvas, "kl", "KL, exact", exact, kl, marks),
+        _map(canvas, "kl-drawn", f"KL after drawing {count(report.pairs)} pairs", drawn, kl, marks),
     ]
     parts = [
-        tag("h3", "KL of the targets to those of validation"),
-        tag("p", "A cell for each α and β, the stronger the better, finer near the best; γ never moves the targets. "
-            "Both maps have the same colours."),
+        tag("h3", "KL(validation ‖ train) of the targets"),
+        tag("p", "One cell per α and β; a darker cell is better, and the colour steps are finer near the best value. "
+            "γ does not change the targets. Both maps use the same colours."),
         heatmaps.map_legend(kl, marks),
         tag("div", *first, class_="figures"),
         *_ratio_maps(report, canvas),
@@ -153,8 +158,8 @@ def _ratio_maps(report: TuneReport, canvas: Canvas) -> Iterator[Html]:
         if values:
             maps.append(_map(canvas, f"ratio-{at}", f"γ = {exponent(gamma)}", values, ratio, marks))
     yield tag("h3", "A / D of the inputs, for each γ")
-    yield tag("p", "How much an input tells about its target, to the validation pairs: the stronger the better. All "
-              "maps have the same colours.")  # fmt: skip
+    yield tag("p", "How much an input tells about its target, compared with the validation pairs; a darker cell is "
+              "better. All maps use the same colours.")  # fmt: skip
     yield heatmaps.map_legend(ratio, everywhere)
     yield tag("div", *maps, class_="figures")
 
@@ -194,8 +199,8 @@ def _tradeoff(report: TuneReport, canvas: Canvas) -> Html:
     most = max(known, key=lambda each: each.alignment_ratio or 0.0)
     return section("tradeoff", "KL against A / D", canvas.figure(
         "scatter",
-        Caption("Every configuration", "A point a configuration: targets nearer to validation to the left, inputs that "
-                "tell more about their target to the top. Top left is best."),
+        Caption("Every configuration", "One point per configuration. Left: training targets more similar to the "
+                "validation targets. Top: inputs that tell more about their target. Top left is best."),
         alt.layer(*layers).properties(height=360),
         f"Scatter of {len(known)} configurations. Lowest KL: {least.name} with {least.kl:.4f}. Highest A / D: "
         f"{most.name} with {most.alignment_ratio:.2f}. Winner: {report.winner}.",
@@ -226,8 +231,8 @@ def _points(configurations: Sequence[Configuration], among: Sequence[Configurati
 
 def _words(each: Configuration) -> str:
     places = [
-        "" if each.published_rank is None else f"; {each.published_rank}. of the published recipe",
-        "" if each.front_rank is None else f"; {each.front_rank}. of the front",
+        "" if each.published_rank is None else f"; rank {each.published_rank} by the published method",
+        "" if each.front_rank is None else f"; rank {each.front_rank} near the front",
     ]
     return f"{each.name}: KL {each.kl:.4f}, A / D {each.alignment_ratio or 0:.2f}{''.join(places)}"
 
@@ -238,7 +243,7 @@ _COLUMNS: dict[str, Callable[[Configuration], str]] = {
     "β": lambda each: exponent(each.beta),
     "γ": lambda each: exponent(each.gamma),
     _KL: lambda each: f"{each.kl:.4f}",
-    "KL of a draw": lambda each: f"{each.kl_drawn:.4f}",
+    "KL after a draw": lambda each: f"{each.kl_drawn:.4f}",
     "A": lambda each: written(STRATEGY["alignment"], each.alignment),
     "D": lambda each: written(STRATEGY["discrimination"], each.discrimination),
     "A / D": lambda each: written(STRATEGY["alignment_ratio"], each.alignment_ratio),
@@ -253,9 +258,13 @@ def _ranking(report: TuneReport) -> Html:
             class_="best" if each.name == report.winner else None)
         for place, each in enumerate(report.configurations, 1)
     ]  # fmt: skip
-    head = ["place", *_COLUMNS]
+    head = ["rank", *_COLUMNS]
     rest = "" if len(rows) <= _SHOWN else tag(
-        "details", tag("summary", f"The other {count(len(rows) - _SHOWN)}"), table(head, rows[_SHOWN:], "The rest"),
+        "details", tag("summary", f"{count(len(rows) - _SHOWN)} more configurations"),
+        table(head, rows[_SHOWN:], "The remaining configurations"),
     )  # fmt: skip
-    caption = f"By {_SELECTIONS.get(report.select, report.select)}; – where a selection drops a configuration"
+    caption = (
+        f"Ranked by {_SELECTIONS.get(report.select, report.select)}; – means that this selection excludes the "
+        "configuration"
+    )
     return section("ranking", "The ranking", table(head, rows[:_SHOWN], caption), rest)

@@ -21,9 +21,9 @@ def user_steps(canvas: Canvas, drawn: Illustrations, looks: Looks) -> Html:
     rows = [_strategy(canvas, at, each, items, looks[each.name], heaviest) for at, each in enumerate(steps)]
     named = " → ".join(map(str, items))
     return join([
-        tag("p", f"A user of median length, with {len(items)} items in training. Their item numbers, oldest first: "
-            f"{named}. Read a row from left to right: how often this user is drawn, which of the items is then the "
-            "target, and, if it is the last one, where the input starts."),
+        tag("p", f"A user with a sequence of median length: {len(items)} training items. Item numbers, oldest first: "
+            f"{named}. Each row shows, from left to right, how often this user is drawn, which item is the target, "
+            "and where the input starts if the target is the last item."),
         *rows,
     ])  # fmt: skip
 
@@ -41,14 +41,14 @@ def _strategy(  # what a row shows
         "article",
         tag("h3", swatch(look), steps.name),
         tag("div", tag("h4", "1 · This user"), _weight(steps, look, heaviest)),
-        tag("div", tag("h4", "2 · Its target, p(k)"), canvas.bare(
+        tag("div", tag("h4", "2 · The target, p(k)"), canvas.bare(
             f"target-{at}", _bars(targets, n, look, ""),
-            f"Bars of the chance of each position to be the target: highest at {top + 2} with "
+            f"Bars: probability of each position to be the target, highest at position {top + 2} with "
             f"{percent(steps.target[top])}.",
         )),
         tag("div", tag("h4", f"3 · Start of the input of target {n}, p(j)"), canvas.bare(
             f"start-{at}", _bars(starts, n, look, f"{n}"),
-            f"Bars of the chance of each position to be the start of the input: highest at {first + 1} with "
+            f"Bars: probability of each position to be the start of the input, highest at position {first + 1} with "
             f"{percent(steps.start[first])}.",
         )),
         class_="steps",
@@ -69,7 +69,8 @@ def _weight(steps: StepsOfUser, look: Look, heaviest: float) -> Html:
         "svg", bar, line, viewBox="-1 0 102 20", preserveAspectRatio="none", class_="weight", aria_hidden="true"
     )
     return join([
-        drawn, tag("p", tag("strong", f"{steps.sequence:.2f} ×"), " the mean user (the broken line)", class_="small")
+        drawn,
+        tag("p", tag("strong", f"{steps.sequence:.2f} ×"), " the mean over all users (dashed line)", class_="small"),
     ])  # fmt: skip
 
 

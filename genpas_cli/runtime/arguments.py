@@ -51,9 +51,9 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
             if name in given.arguments:
                 value = given.arguments[name]
                 if not any(_fits(value, kind) for kind in kinds):
-                    raise UsageError(f"{name} is {_shown(value)}; it takes {_alternatives(kinds)}")
+                    raise UsageError(f"{name} is {_shown(value)}; it must be {_alternatives(kinds)}")
                 if isinstance(value, list | tuple) and not value and signature.parameters[name].default is _NEEDED:
-                    raise UsageError(f"{name} is empty; it takes {_alternatives(kinds)}")
+                    raise UsageError(f"{name} is empty; it must be {_alternatives(kinds)}")
         return function(*args, **kwargs)
 
     return run
@@ -160,5 +160,5 @@ def source_names(sources: Sources) -> list[str]:
     given = [sources] if isinstance(sources, str | os.PathLike) else sources
     names = [source if isinstance(source, TableSource) else str(source) for source in given]
     if not names:
-        raise UsageError("no source is given; name a store or the log's files")
+        raise UsageError("no source is given; name a store or the files of a log")
     return names

@@ -57,11 +57,13 @@ def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = 
     with _disk_errors(path):
         found = foreign(path)
     if not force and found is None:
-        raise UsageError(f"{path} exists", tip=f"Overwrite it with --force, or choose another name with {option}.")
+        raise UsageError(
+            f"{path} already exists", tip=f"Overwrite it with --force, or choose another path with {option}."
+        )
     if found is not None:
         raise UsageError(
-            f"{path} exists, and --force overwrites only what genpas made: {found}",
-            tip=f"Choose another name with {option}, or remove it yourself.",
+            f"{path} already exists, and --force overwrites only outputs written by genpas: {found}",
+            tip=f"Choose another path with {option}, or remove the existing one yourself.",
         )
 
 
@@ -160,8 +162,8 @@ def _lock(path: Path) -> Iterator[bool]:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                tip = "Wait for it to end, or choose another name with -o."
-                raise UsageError(f"another genpas is writing {path}", tip=tip) from error
+                tip = "Wait until the other run has finished, or choose another path with -o."
+                raise UsageError(f"another genpas process is writing {path}", tip=tip) from error
             if not _is_open_file(lock, handle):
                 continue
             held = os.read(handle, len(_LOCK_MARK) + 1)
@@ -200,7 +202,9 @@ def _opened_lock(lock: Path, path: Path) -> int:
 
 
 def _not_ours(lock: Path) -> UsageError:
-    return UsageError(f"{lock} is not a lock file of genpas", tip="Remove it, or choose another name with -o.")
+    return UsageError(
+        f"{lock} is not a lock file written by genpas", tip="Remove the file, or choose another path with -o."
+    )
 
 
 def _is_open_file(path: Path, descriptor: int) -> bool:
@@ -221,8 +225,8 @@ def _repair(path: Path, *, killed: bool) -> None:
     if not killed:
         if taken := next((name for name in (old, new, _log_of(new)) if os.path.lexists(name)), None):
             raise UsageError(
-                f"{taken} stands where genpas would build {path}, and no run of genpas left it there",
-                tip="Remove it yourself, or choose another name with -o.",
+                f"{taken} already exists and was not written by genpas; genpas needs this path to build {path}",
+                tip="Remove it yourself, or choose another path with -o.",
             )
         return
     if os.path.lexists(old) and not os.path.lexists(path):

@@ -56,7 +56,7 @@ def examine(options: MachineOptions, uris: Sequence[str], gpu: Callable[[], str 
     findings += [_java(), _gpu(gpu)]
     findings += [
         Finding("threads", "ok", f"{machine.threads} of {cores()} cores"),
-        Finding("memory", "ok", f"{show_size(machine.memory)} to use of {show_size(free_memory())} free"),
+        Finding("memory", "ok", f"{show_size(machine.memory)} usable of {show_size(free_memory())} free"),
         _disk("output", Path.cwd()), _disk("temporary files", machine.temp_dir),
     ]  # fmt: skip
     return findings + [_storage(uri) for uri in uris]
@@ -106,9 +106,9 @@ def _output(command: list[str]) -> str | None:
 
 def _gpu(usable: Callable[[], str | None]) -> Finding:
     if find_spec("torch") is None:
-        return Finding("GPU", "missing", "not looked for, as PyTorch is not installed")
+        return Finding("GPU", "missing", "not checked, because PyTorch is not installed")
     found = usable()
-    return Finding("GPU", "ok" if found else "missing", found or "none that PyTorch can use; training takes the CPU")
+    return Finding("GPU", "ok" if found else "missing", found or "no GPU that PyTorch can use; training uses the CPU")
 
 
 def _disk(what: str, directory: Path) -> Finding:
@@ -117,7 +117,7 @@ def _disk(what: str, directory: Path) -> Finding:
     if not os.access(directory, os.W_OK):
         return Finding(what, "problem", f"{directory} cannot be written to", "Choose another directory.")
     if free < _LEAST_FREE:
-        return Finding(what, "problem", text, "Free some space, or choose another disk (-o, --temp-dir).")
+        return Finding(what, "problem", text, "Free some disk space, or choose another disk (-o, --temp-dir).")
     return Finding(what, "ok", text)
 
 

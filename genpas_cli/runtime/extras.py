@@ -28,5 +28,5 @@ def check_extra(what: str, extra: str) -> None:
     modules, names, more = EXTRAS[extra]
     if any(find_spec(module) is None for module in modules):
         raise MachineError(
-            f"{what} needs {names}: not installed here", tip=f"Install it: pip install 'genpas[{extra}]'{more}"
+            f"{what} needs {names}, which is not installed", tip=f"To install: pip install 'genpas[{extra}]'{more}"
         )

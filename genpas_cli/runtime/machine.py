@@ -34,12 +34,12 @@ PANEL = "Machine"
 class MachineOptions(Options):
     """The resources a job may use."""
 
-    threads: int | None = option(None, "Threads to use; by default all cores.", metavar="N", panel=PANEL)
+    threads: int | None = option(None, "Number of threads; by default one per core.", metavar="N", panel=PANEL)
     memory_limit: str | None = option(
-        None, "Memory to use, such as 2GB; by default 70% of what is free.", metavar="SIZE", panel=PANEL
+        None, "Maximum memory, such as 2GB; by default 70% of the free memory.", metavar="SIZE", panel=PANEL
     )
     temp_dir: str | None = option(
-        None, "Where sorts spill and temporary files go; by default the system's.", metavar="DIR", panel=PANEL
+        None, "Directory for temporary files; by default that of the system.", metavar="DIR", panel=PANEL
     )
 
 
@@ -66,7 +66,7 @@ def resolve(options: MachineOptions) -> Machine:
         MachineError: the system has no usable temporary directory.
     """
     if options.threads is not None and options.threads < 1:
-        raise UsageError(f"--threads is {options.threads}; it takes 1 or more")
+        raise UsageError(f"--threads is {options.threads}; it must be 1 or more")
     memory = (
         int(free_memory() * SHARE_OF_FREE_MEMORY) if options.memory_limit is None else parse_size(options.memory_limit)
     )
@@ -75,7 +75,8 @@ def resolve(options: MachineOptions) -> Machine:
         raise UsageError(f"--temp-dir {temp_dir} is not a directory", tip=f"Create it first: mkdir -p {temp_dir}")
     if not is_unicode(temp_dir.absolute()):
         raise UsageError(
-            f"--temp-dir {temp_dir}: its path is not UTF-8", tip="Choose another one, such as --temp-dir /var/tmp."
+            f"--temp-dir {temp_dir}: the path is not valid UTF-8",
+            tip="Choose another directory, for example: --temp-dir /var/tmp",
         )
     return Machine(options.threads or cores(), memory, temp_dir)
 
@@ -85,8 +86,8 @@ def _system_temp_dir() -> str:
         return tempfile.gettempdir()
     except OSError as error:
         raise MachineError(
-            "no directory for temporary files: none of the usual ones can be written to",
-            tip="Name one, for example: --temp-dir /dev/shm",
+            "no directory for temporary files: none of the usual directories is writable",
+            tip="Name a directory, for example: --temp-dir /dev/shm",
         ) from error
 
 
@@ -100,9 +101,9 @@ def parse_size(text: str) -> int:
     unit = _UNITS.get(match[2].lower()) if match else None
     size = int(float(match[1]) * unit) if match and unit else 0
     if match and not match[2] and float(match[1]) > 0:
-        raise UsageError(f"{text!r} is a size without a unit", tip=f"Do you mean {match[1]}GB, or {match[1]}MB?")
+        raise UsageError(f"{text!r} is a size without a unit", tip=f"Did you mean {match[1]}GB or {match[1]}MB?")
     if size <= 0:
-        raise UsageError(f"{text!r} is not a size", tip="Write it like 512MB, 2GB or 1.5GiB.")
+        raise UsageError(f"{text!r} is not a size", tip="Examples: 512MB, 2GB, 1.5GiB.")
     return size
 
 
@@ -146,8 +147,8 @@ def check_disk(path: Path, needed: int, *, what: str, tip: str) -> None:
     free = shutil.disk_usage(existing_parent(path)).free
     if free < needed:
         raise MachineError(
-            f"not enough disk space at {existing_parent(path)} for {what}: about {show_size(needed)} needed, "
-            f"{show_size(free)} free",
+            f"not enough disk space at {existing_parent(path)} for {what}: about {show_size(needed)} are needed, "
+            f"{show_size(free)} are free",
             tip=tip,
         )
 
@@ -166,11 +167,11 @@ def disk_error(error: OSError, where: Path, *, option: str = "-o") -> MachineErr
     """Return the MachineError for an OSError on writing; `option` names the option that chooses the location."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return MachineError(
-            f"no space left on the disk that holds {where}",
-            tip="Free some space, or write elsewhere with -o (output) or --temp-dir (temporary files).",
+            f"no space left on the disk of {where}",
+            tip="Free some disk space, or choose another disk with -o (output) or --temp-dir (temporary files).",
         )
     return MachineError(
-        f"cannot write to {where}: {error.strerror or error}", tip=f"Choose another place with {option}."
+        f"cannot write to {where}: {error.strerror or error}", tip=f"Choose another path with {option}."
     )
 
 

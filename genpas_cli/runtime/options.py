@@ -71,7 +71,7 @@ class Options:
                     break
             else:
                 takes = _listed([word for kind in kinds for word in _described(kind)])
-                raise UsageError(f"{flag} is {given!r}; it takes {takes}")
+                raise UsageError(f"{flag} is {given!r}; it must be {takes}")
 
 
 @functools.cache
@@ -145,7 +145,7 @@ def value_of(text: str, hint: Any, flag: str) -> Any:
     words = [word for kind in kinds if kind is not NoneType for word in _described(kind)]
     near = nearest(text.lower(), words)
     raise UsageError(
-        f"{flag} is {text!r}; it takes {_listed(words)}", tip=f"Did you mean {flag} {near}?" if near else None
+        f"{flag} is {text!r}; it must be {_listed(words)}", tip=f"Did you mean {flag} {near}?" if near else None
     )
 
 
@@ -168,6 +168,6 @@ def _described(kind: Any) -> list[str]:
     if get_origin(kind) is Literal:
         return list(get_args(kind))
     if get_origin(kind) is tuple:
-        return [f"{word} for each" for word in _described(get_args(kind)[0])]
+        return [f"a list (each entry {word})" for word in _described(get_args(kind)[0])]
     words = {str: ["a text"], int: ["a whole number"], float: ["a number"], bool: ["True", "False"], NoneType: ["None"]}
     return words.get(kind, [str(kind)])

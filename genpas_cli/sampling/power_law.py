@@ -28,8 +28,8 @@ def check_exponent(value: float, name: str) -> float:
     if math.isnan(value) or (math.isfinite(value) and abs(value) > LARGEST_EXPONENT):
         largest = show_exponent(LARGEST_EXPONENT)
         raise UsageError(
-            f"{name} is {show_exponent(value)}; a bias is a number from -{largest} to {largest}, inf or -inf",
-            tip=f"For the limit case use --{name} {'-inf' if value < 0 else 'inf'}.",
+            f"{name} is {show_exponent(value)}; a bias must be a number from -{largest} to {largest}, inf or -inf",
+            tip=f"For the limit, use --{name} {'-inf' if value < 0 else 'inf'}.",
         )
     return value
 
@@ -55,7 +55,7 @@ def powers(base: Ints, exponent: float) -> Floats:
 def _too_long(size: int, exponent: float) -> DataError:
     return DataError(
         f"a sequence of about {size:,} interactions is too long for a bias of {exponent:g}: its weights overflow",
-        tip="Use a smaller bias, or inf, its limit.",
+        tip="Use a smaller bias, or the limit inf.",
     )
 
 

@@ -65,21 +65,22 @@ def parse_strategy(text: str) -> Strategy:
             return triple(alpha, beta, gamma)
     near = nearest(name.lower(), RULES, alike=0.5)
     raise UsageError(
-        f"unknown strategy {text!r}; there are {', '.join(USAGES.values())}, and triples such as 1,0,0",
+        f"unknown strategy {text!r}; it must be one of {', '.join(USAGES.values())}, or three biases such as 1,0,0",
         tip=f"Did you mean --strategy {USAGES[near] if near else '1,0,0'}?",
     )
 
 
 def _with_parameters(rule: NamedRule, text: str, whole: str) -> Strategy:
     """Return the strategy of a rule with the parameters in `text`."""
-    tip = f"Write it like --strategy {USAGES[rule.name]}"
+    tip = f"Usage: --strategy {USAGES[rule.name]}"
     given: dict[str, float] = {}
     for part in text.split(",") if text else []:
         key, equals, value = (word.strip() for word in part.partition("="))
         if key not in rule.parameters or not equals:
             takes = ", ".join(rule.parameters) or "no parameters"
             raise UsageError(
-                f"--strategy {whole}: {rule.name} has no parameter {part.strip()!r}; it takes {takes}", tip=tip
+                f"--strategy {whole}: {rule.name} has no parameter {part.strip()!r}; it takes {takes}",
+                tip=tip,
             )
         if key in given:
             raise UsageError(f"--strategy {whole}: {key} is given twice", tip=tip)

@@ -70,13 +70,13 @@ def check_is_store(path: Path) -> None:
     """Raise DataError if there is no store at `path` that DuckDB can open; UsageError if `path` looks like a URI."""
     check_local(path, "a store")
     if not is_unicode(path):
-        raise DataError(f"the path of the store is not UTF-8: {path}", tip="Rename it first.")
+        raise DataError(f"the path of the store is not valid UTF-8: {path}", tip="Rename the file or directory first.")
     if not path.exists():
-        raise DataError(f"no such store: {path}", tip=f"Make it first: genpas ingest LOGS -o {path}")
+        raise DataError(f"no such store: {path}", tip=f"Create the store first: genpas ingest LOGS -o {path}")
     if not is_store(path):
         raise DataError(
             f"{path} is not a genpas store (no DuckDB file)",
-            tip="A store is made of a log: genpas ingest LOGS -o STORE",
+            tip="Create a store from a log: genpas ingest LOGS -o STORE",
         )
 
 
@@ -85,12 +85,13 @@ def _unreadable(path: Path, error: Exception) -> DataError | None:
     detail = (str(error).splitlines() or [""])[0]
     if "Could not set lock" in detail:
         return DataError(
-            f"the store {path} is locked by another process ({detail})", tip="Wait until it is closed there."
+            f"the store {path} is locked by another process ({detail})",
+            tip="Wait until the other process has closed the store.",
         )
     if any(sign in detail for sign in ("Corrupt", "corrupt", "checksum", "Could not read enough bytes", "not a valid")):
         return DataError(
-            f"the store {path} is damaged, or of another DuckDB ({detail})",
-            tip=f"Make it again: genpas ingest LOGS -o {path} --force",
+            f"the store {path} is damaged, or was written with another DuckDB version ({detail})",
+            tip=f"Create it again: genpas ingest LOGS -o {path} --force",
         )
     return None
 
@@ -126,21 +127,22 @@ def _read_meta(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[st
         meta = {key: json.loads(value) for key, value in con.sql(f"select key, value from {name}.meta").fetchall()}
         version = meta["format_version"]
     except (duckdb.Error, KeyError, ValueError, TypeError, RecursionError) as error:
-        tip = "genpas stores are made by: genpas ingest LOGS -o STORE"
-        raise DataError(f"{path} is a DuckDB file, but no genpas store", tip=tip) from error
+        tip = "Create a store from a log: genpas ingest LOGS -o STORE"
+        raise DataError(f"{path} is a DuckDB file, but not a genpas store", tip=tip) from error
     if version != FORMAT_VERSION:
         raise DataError(
-            f"{path} is a store of format version {version}; this genpas reads version {FORMAT_VERSION}",
-            tip=f"Make it again with this version: genpas ingest LOGS -o {path}",
+            f"{path} is a store with format version {version}, but this version of genpas reads format version "
+            f"{FORMAT_VERSION}",
+            tip=f"Create the store again with this version: genpas ingest LOGS -o {path}",
         )
     wrong = misshapen(meta, _META) or _wrong_column(con, name, meta)
     # Stores without a content digest are from a version that had no seals.
     if not wrong and CONTENT in meta and meta.get(SEAL) != seal(con, name, meta):
-        wrong = "what it says of itself and of its logs"
+        wrong = "the metadata"
     if wrong:
         raise DataError(
-            f"the store {path} is damaged: {wrong} is not as genpas writes it",
-            tip=f"Make it again: genpas ingest LOGS -o {path} --force",
+            f"the store {path} is damaged: {wrong} was changed or is invalid",
+            tip=f"Create it again: genpas ingest LOGS -o {path} --force",
         )
     return meta
 

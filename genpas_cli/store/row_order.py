@@ -49,7 +49,7 @@ class RowOrder:
     def _fail(self) -> None:
         raise IntegrityError(
             f"{self._name}: table interactions does not follow table users after user {self._first + 1}",
-            tip="The store is damaged; make it again with genpas ingest.",
+            tip="The store is damaged. Create it again: genpas ingest LOGS -o STORE --force",
         )
 
 

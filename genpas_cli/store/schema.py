@@ -72,9 +72,9 @@ def foreign_in_store(path: Path) -> str | None:
     except duckdb.Error as error:
         return f"it cannot be opened as a store ({(str(error).splitlines() or [''])[0]})"
     if not ours:
-        return "it is a DuckDB database, but not a store of genpas"
+        return "it is a DuckDB database, but not a genpas store"
     more = sorted(names - TABLES)
-    return f"it holds {more[0]}, which is no table of a store" if more else None
+    return f"it contains {more[0]}, which is not a table of a store" if more else None
 
 
 def seal(con: duckdb.DuckDBPyConnection, name: str, meta: dict[str, Any]) -> str:

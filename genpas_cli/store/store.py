@@ -80,8 +80,8 @@ class Store(SequenceSource):
         """Raise IntegrityError if the content differs from its recorded digest; takes a pass over all rows."""
         if self.content_digest not in (None, self.compute_content_digest()):
             raise IntegrityError(
-                f"{self.path} was changed after genpas wrote it: its content does not agree with its digest",
-                tip="Make it again from the logs: genpas ingest LOGS -o STORE",
+                f"{self.path} was changed after genpas wrote it: the content does not match the digest",
+                tip="Create it again from the logs: genpas ingest LOGS -o STORE",
             )
 
     def rows(self, table: Literal["sources", "funnel"]) -> list[dict[str, Any]]:
@@ -129,7 +129,7 @@ class Store(SequenceSource):
         if held.shape[1]:
             yield Lengths(*held)
         if seen + held.shape[1] != last - first + 1:
-            raise IntegrityError(f"{self.path}: table users lacks some of the users {first + 1}..{last + 1}")
+            raise IntegrityError(f"{self.path}: table users does not contain all of the users {first + 1}..{last + 1}")
 
     def target_counts(self, split: Split, first: int, lengths: Lengths) -> NDArray[np.int64]:
         """Return each user's number of targets in a split, given the first user of a run and their lengths."""
@@ -206,7 +206,7 @@ class Store(SequenceSource):
             yield batch
 
     def _again(self) -> str:
-        return f"Make it again: genpas ingest LOGS -o {self.path} --force"
+        return f"Create it again: genpas ingest LOGS -o {self.path} --force"
 
     def histories(self, through: Split, interactions: int) -> Iterator[tuple[Lengths, Sequences]]:
         """Yield the sequences of all users, see `runs`."""

@@ -27,7 +27,9 @@ def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         UsageError: its path is not UTF-8.
     """
     if not is_unicode(path):
-        raise UsageError(f"the path of the store is not UTF-8: {path}", tip="Name another store with -o or --store.")
+        raise UsageError(
+            f"the path of the store is not valid UTF-8: {path}", tip="Choose another path with -o or --store."
+        )
     con.execute(f"attach {literal(str(path))} as store")
     con.execute("create type store.split_kind as enum " + str(SPLITS))
     con.execute(

@@ -47,9 +47,11 @@ def load(path: Path) -> dict[str, Any]:
     except Exception as error:  # for damaged bytes PyTorch raises exceptions of any kind
         raise IntegrityError(f"{path} is damaged, or was not written by genpas train: {error}") from error
     if version != _FORMAT_VERSION:
-        raise IntegrityError(f"{path} is of format version {version}; this genpas reads version {_FORMAT_VERSION}")
+        raise IntegrityError(
+            f"{path} has format version {version}, but this version of genpas reads format version {_FORMAT_VERSION}"
+        )
     if _digest(content) != digest:
-        raise IntegrityError(f"{path} is damaged: its content does not agree with its own digest")
+        raise IntegrityError(f"{path} is damaged: the content does not match its digest")
     return content
 
 
@@ -93,5 +95,5 @@ def load_model(path: str | Path) -> SASRec:
         model = SASRec(ModelShape(**content["shape"]))
         model.load_state_dict(content["weights"])
     except Exception as error:  # foreign content may fail in any way here
-        raise IntegrityError(f"{path} holds no model of this genpas: {error}") from error
+        raise IntegrityError(f"{path} does not contain a model of this version of genpas: {error}") from error
     return model.eval()

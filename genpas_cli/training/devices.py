@@ -22,5 +22,5 @@ def find_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise MachineError(f"--device {name}: there is no such device here: {str(error).splitlines()[0]}") from error
+        raise MachineError(f"--device {name} is not available on this machine: {str(error).splitlines()[0]}") from error
     return device

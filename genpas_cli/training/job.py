@@ -85,7 +85,7 @@ def train(  # noqa: PLR0913  # all but three by keyword
     started, options, directory = time.monotonic(), options or TrainOptions(), location_of(pairs)
     check_model_options(options)
     if options.max_input is not None and options.max_input < 1:
-        raise UsageError(f"--max-input is {options.max_input}; it takes 1 or more")
+        raise UsageError(f"--max-input is {options.max_input}; it must be 1 or more")
     device, machine = find_device(options.device), resolve(options)
     path = Path(output) if output is not None else Path(f"{directory.absolute().name.removesuffix('.pairs')}.model")
     refuse_existing(path, force=force, foreign=foreign_in_model)
@@ -121,15 +121,15 @@ def check_model_options(options: Any) -> None:
     for name, low in lowest.items():
         value = getattr(options, name, None)
         if value is not None and value < low:
-            raise UsageError(f"--{name.replace('_', '-')} is {value}; it takes {low} or more")
+            raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be {low} or more")
     if not 0 <= options.dropout < 1:
-        raise UsageError(f"--dropout is {options.dropout}; it takes a chance from 0, below 1")
+        raise UsageError(f"--dropout is {options.dropout}; it must be a probability, 0 or more and below 1")
     if not (math.isfinite(options.lr) and options.lr > 0):
-        raise UsageError(f"--lr is {options.lr}; it takes a number above 0, such as 0.001")
+        raise UsageError(f"--lr is {options.lr}; it must be a number above 0, such as 0.001")
     if not (math.isfinite(options.weight_decay) and options.weight_decay >= 0):
-        raise UsageError(f"--weight-decay is {options.weight_decay}; it takes a number from 0")
+        raise UsageError(f"--weight-decay is {options.weight_decay}; it must be a number, 0 or more")
     if options.dim % options.heads:
-        raise UsageError(f"--heads {options.heads} does not divide --dim {options.dim}")
+        raise UsageError(f"--dim {options.dim} is not a multiple of --heads {options.heads}")
 
 
 def _held_out_manifest(directory: Location) -> Manifest:
@@ -139,9 +139,9 @@ def _held_out_manifest(directory: Location) -> Manifest:
     if missing := [split for split in ("validation", "test") if split not in held]:
         rule = manifest["split"]["rule"]
         raise DataError(
-            f"{directory} has no {' and no '.join(missing)} pairs (--split {rule}): a model is chosen by validation "
-            "pairs and tested on test pairs",
-            tip="Hold some out: genpas augment LOGS --split leave-one-out -o DIR",
+            f"{directory} has no {' and no '.join(missing)} pairs (--split {rule}): validation pairs are needed to "
+            "choose the model, and test pairs to evaluate it",
+            tip="Hold out interactions: genpas augment LOGS --split leave-one-out -o DIR",
         )
     return manifest
 
@@ -172,16 +172,16 @@ def _sources(directory: Location, manifest: Manifest, options: TrainOptions, pla
     drawn: PairShards = written
     if options.fresh is not None:
         if options.epochs_data is not None:
-            raise UsageError("--epochs-data is for pairs on disk; --fresh draws new ones in every epoch")
+            raise UsageError("--epochs-data cannot be combined with --fresh, which draws new pairs in every epoch")
         draw = _drawn_as(manifest, plan, options)
         drawn = fresh_pairs(options.fresh, draw)
         _check_store(directory, manifest, options.fresh, draw)
     elif options.epochs_data is not None:
         if options.epochs_data > manifest["epochs"]:
             raise UsageError(
-                f"--epochs-data is {options.epochs_data}; {directory} has {manifest['epochs']} "
+                f"--epochs-data is {options.epochs_data}, but {directory} has {manifest['epochs']} "
                 f"epoch{'' if manifest['epochs'] == 1 else 's'}",
-                tip=f"Draw more: genpas augment ... --epochs {options.epochs_data}",
+                tip=f"Draw more epochs: genpas augment ... --epochs {options.epochs_data}",
             )
         drawn = FirstEpochs(written, options.epochs_data)
     return Sources(drawn, written, _vocabulary(manifest))
@@ -212,8 +212,8 @@ def _check_store(directory: Location, manifest: Manifest, path: str, options: Au
     with opened_store(path, options, None, None, rejects=None, force=False, progress=silent) as opened:
         if manifest.get("content_sha256") is None:
             raise DataError(
-                f"{directory} does not say from which content it was made (the Spark engine and earlier versions of "
-                f"genpas do not note it), so {path} cannot be told from another store",
+                f"{directory} does not record the store that it was made from (--engine spark and earlier versions of "
+                f"genpas do not record it), so genpas cannot check that {path} is the right store",
                 tip=f"Make the pairs again: genpas augment {path} -o DIR",
             )
         check_store(opened.store, directory, manifest)

@@ -190,8 +190,8 @@ def _check(losses: list[float], before: int, schedule: Schedule) -> None:
     for number, loss in enumerate(losses, before + 1):
         if not math.isfinite(loss):
             raise UsageError(
-                f"the loss is {loss} in step {number}: training has diverged at a learning rate of "
+                f"the loss is {loss} at step {number}: training has diverged at a learning rate of "
                 f"{schedule.rate_at(number - 1):g}",
-                tip=f"Try a lower one: --lr {schedule.learning_rate / 10:g}"
+                tip=f"Try a lower learning rate: --lr {schedule.learning_rate / 10:g}"
                 + ("; or --precision fp32." if schedule.bf16 else "."),
             )

@@ -44,7 +44,9 @@ def read_metrics(directory: Path) -> dict[str, Any]:
 
 
 def _damaged(directory: Path, reason: str) -> IntegrityError:
-    return IntegrityError(f"the model {directory} is damaged: {reason}", tip=f"Remove it and train again: {directory}")
+    return IntegrityError(
+        f"the model {directory} is damaged: {reason}", tip=f"Remove the directory and train again: {directory}"
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -71,7 +73,7 @@ def foreign_in_model(path: Path) -> str | None:
     if not isinstance(listed, dict):
         return f"its {METRICS} lists no files"
     if (name := foreign_entry(path, {METRICS, *listed})) is not None:
-        return f"it holds {name}, which its {METRICS} does not list"
+        return f"it contains {name}, which its {METRICS} does not list"
     changed = (
         name for name, digest in listed.items() if (path / name).is_file() and file_digest(path / name) != digest
     )
@@ -87,12 +89,12 @@ def foreign_in_runs(path: Path, report: str) -> str | None:
         return found
     for each in sorted(path.iterdir()):
         if each.name not in (report, STORE, MODELS, PAIRS) or each.is_symlink():
-            return f"it holds {each.name}"
+            return f"it contains {each.name}"
     told = (path / report).read_text(encoding="utf-8")
     for folder, look in ((path / MODELS, foreign_in_model), (path / PAIRS, foreign_in_pairs)):
         for each in sorted(folder.iterdir()) if folder.is_dir() else ():
             if each.name.removesuffix(".pairs") not in told:
-                return f"it holds {each.relative_to(path)}, of which its {report} says nothing"
+                return f"it contains {each.relative_to(path)}, which its {report} does not list"
             if (found := look(each)) is not None:
                 return f"in {each.relative_to(path)}, {found}"
     return None
@@ -109,5 +111,5 @@ def _foreign_beside(path: Path, name: str) -> str | None:
     except FileNotFoundError:
         return f"it has no {name}"
     except (OSError, ValueError) as error:
-        return f"its {name} is not one that genpas wrote ({error})"
-    return None if "sha256" in found else f"its {name} is not one that genpas wrote"
+        return f"its {name} was not written by genpas ({error})"
+    return None if "sha256" in found else f"its {name} was not written by genpas"

@@ -112,7 +112,7 @@ def _note(trainer: Trainer, loss: float) -> str:
     if not trainer.rounds:
         return f"loss {loss:.3f}"
     best, pace = trainer.best.validation[ACCURACY], 1000 * trainer.seconds / trainer.step
-    return f"loss {loss:.3f}, best NDCG@10 {best:.4f}, {pace:.0f} ms a step"
+    return f"loss {loss:.3f}, best NDCG@10 {best:.4f}, {pace:.0f} ms per step"
 
 
 def _outcome(trainer: Trainer, sources: Sources, *, filter_seen: bool, progress: Progress) -> Outcome:

@@ -155,13 +155,13 @@ def search_plan(options: TuneOptions) -> SearchPlan:
     grid = {name: parse_values(getattr(options, name), name) for name in _BIASES}
     count = math.prod(map(len, grid.values())) + len(options.strategy)
     if count > _MOST_CONFIGURATIONS:
-        raise UsageError(f"the grid has {count:,} configurations; at most {_MOST_CONFIGURATIONS:,} are searched")
+        raise UsageError(f"the grid has {count:,} configurations; the maximum is {_MOST_CONFIGURATIONS:,}")
     if not 0 < options.keep_share <= 1:
-        raise UsageError(f"--keep-share is {options.keep_share}; it takes a share above 0, up to 1")
+        raise UsageError(f"--keep-share is {options.keep_share}; it must be a share above 0, up to 1")
     for name in ("top", "train_top"):
         value = getattr(options, name)
         if value is not None and value < 1:
-            raise UsageError(f"--{name.replace('_', '-')} is {value}; it takes 1 or more")
+            raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
     triples = sorted(itertools.product(grid["alpha"], grid["beta"], grid["gamma"]), key=canonical_order)
     strategies = [triple(*biases) for biases in triples]
     in_grid = {each.name for each in strategies}
@@ -180,7 +180,7 @@ def parse_values(text: str, name: str) -> list[float]:
         values = [value for part in text.split(",") for value in _range(part)]
     except ValueError as error:
         raise UsageError(
-            f"--{name} is {text!r}; it takes numbers, such as 0,0.5,1, or FROM:TO:STEP, such as 0:2:0.2"
+            f"--{name} is {text!r}; it must be numbers, such as 0,0.5,1, or FROM:TO:STEP, such as 0:2:0.2"
         ) from error
     # Sorted, and −0 becomes 0, so that no result depends on the order or spelling of the list.
     return sorted({check_exponent(value, name) + 0.0 for value in values})
@@ -203,8 +203,8 @@ def _search(
     if store.meta["split"]["validation"] == 0:
         rule = store.meta["split"]["rule"]
         raise DataError(
-            f"nothing is held out for validation (--split {rule}), and the search compares with validation pairs",
-            tip="It takes users with three interactions or more." if rule == "leave-one-out" else
+            f"no validation interactions are held out (--split {rule}), but the search compares with validation pairs",
+            tip="Leave-one-out needs users with three or more interactions." if rule == "leave-one-out" else
             "Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
         )  # fmt: skip
     histogram = usable_histogram(store)

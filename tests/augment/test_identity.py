@@ -72,7 +72,7 @@ def test_what_was_made_from_another_store_is_refused(stores: dict[str, Path], tm
     parts = AugmentOptions(shard_rows=60)
     first = augment(one, tmp_path / "p.pairs", parts, part="1/2").output
     second = augment(two, tmp_path / "p.pairs", parts, part="2/2").output
-    with pytest.raises(UsageError, match="parts of two data sets"):
+    with pytest.raises(UsageError, match="parts of different data sets"):
         merge([first, second])
     pairs = tmp_path / "out.pairs"
     augment(one, pairs)

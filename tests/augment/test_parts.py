@@ -111,7 +111,7 @@ def test_parts_that_make_no_data_set(store: Path, tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match=r"1 of 3 parts missing: 2/3") as error:
         merge([third, first])
     assert "--part 2/3" in str(error.value.tip)
-    with pytest.raises(UsageError, match=r"are the same part, 1/3"):
+    with pytest.raises(UsageError, match=r"are the same part 1/3"):
         merge([first, second, third, first])
     with pytest.raises(DataError, match=r"not a part"):
         merge([first, second, store.parent])
@@ -125,7 +125,7 @@ def test_parts_of_two_data_sets(store: Path, tmp_path: Path) -> None:
     options = {"seed": AugmentOptions(shard_rows=50, seed=1), "shard_rows": AugmentOptions(shard_rows=60)}
     for key, changed in options.items():
         other = Path(augment(store, tmp_path / f"{key}.pairs", changed, part="2/2").output)
-        with pytest.raises(UsageError, match=f"parts of two data sets: {key} differs"):
+        with pytest.raises(UsageError, match=f"parts of different data sets: {key} differs"):
             merge([first, other], tmp_path / "out.pairs")
     other = Path(augment(store, tmp_path / "a.pairs", AugmentOptions(shard_rows=50), part="2/3").output)
     with pytest.raises(UsageError, match="number of parts differs"):
@@ -148,7 +148,9 @@ def test_a_damaged_part(store: Path, tmp_path: Path, damage: str) -> None:
             parts[0] / "part.json",
             lambda part: part.update(files=[file for file in part["files"] if shard.name not in file["path"]]),
         )
-    with pytest.raises(IntegrityError, match="do not make up" if damage.startswith("a man") else "part ./2 is damaged"):
+    with pytest.raises(
+        IntegrityError, match="do not form a complete" if damage.startswith("a man") else "part ./2 is damaged"
+    ):
         merge(parts)
     assert not (tmp_path / "out.pairs").exists()
 
@@ -246,13 +248,13 @@ def test_what_is_kept_is_of_the_same_log_and_options(
 ) -> None:
     output = tmp_path / "out.pairs"
     stopped(store, output, monkeypatch, 3)
-    with pytest.raises(UsageError, match="--seed is 1; the stopped run had 0"):
+    with pytest.raises(UsageError, match="--seed is 1, but the interrupted run had 0"):
         augment(store, output, AugmentOptions(pairs="500", shard_rows=70, seed=1), resume=True)
     (tmp_path / "log.csv").write_text(small_log(60, seed=1), encoding="utf-8")
-    with pytest.raises(IntegrityError, match="of another log"):
+    with pytest.raises(IntegrityError, match="used another log"):
         augment(tmp_path / "log.csv", output, OPTIONS, resume=True)
     monkeypatch.setattr(job, "library_versions", lambda: {"genpas": "0", "numpy": "1"})
-    with pytest.raises(UsageError, match="the stopped run used genpas"):
+    with pytest.raises(UsageError, match="the interrupted run used genpas"):
         augment(store, output, OPTIONS, resume=True)
     assert unfinished(output).is_dir()
 
@@ -326,8 +328,11 @@ def test_what_is_whole_no_more_is_not_left_as_it_is(store: Path, tmp_path: Path)
     augment(store, output, OPTIONS, resume=True)
     shard = min((output / "data").iterdir())
     shard.write_bytes(bytes([shard.read_bytes()[0] ^ 1]) + shard.read_bytes()[1:])
-    with unchanged(tmp_path), pytest.raises(IntegrityError, match=f"damaged: data/{shard.name} is not as") as caught:
+    with (
+        unchanged(tmp_path),
+        pytest.raises(IntegrityError, match=f"damaged: data/{shard.name} does not match the manifest") as caught,
+    ):
         augment(store, output, OPTIONS, resume=True)
-    assert caught.value.tip == "Leave out --resume, and make it again with --force."
+    assert caught.value.tip == "Remove --resume, and overwrite the output: --force"
     augment(store, output, OPTIONS, force=True)
     verify(output)

@@ -61,7 +61,10 @@ def test_every_row_of_a_shop_log_is_accounted_for(tmp_path: Path) -> None:
     options = IngestOptions(dedup="exact", where="Quantity > 0")
     log = DATA / "online-retail-ii/online_retail_2009-2010.csv.gz"
     funnel = ingest(log, tmp_path / "store", options).funnel
-    assert [(step["step"], step["dropped"]) for step in funnel[:2]] == [("read", 0), ("no user or item", 107_927)]
+    assert [(step["step"], step["dropped"]) for step in funnel[:2]] == [
+        ("read", 0),
+        ("missing user or item id", 107_927),
+    ]
     assert funnel[0]["kept"] == 525_461
     for before, step in pairwise(funnel):
         assert before["kept"] - step["dropped"] == step["kept"]

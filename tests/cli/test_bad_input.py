@@ -61,7 +61,7 @@ IN_THE_ISSUE = (
     "too few fields",
     "NUL byte",
     "UTF-16",
-    "not UTF-8",
+    "not valid UTF-8",
     "text for a time",
     "NaN time",
     "no user column",
@@ -77,7 +77,10 @@ BAD_LOGS = [
     Bad("only a header", "log.csv", csv(), ("log.csv", "no rows", "header")),
     Bad("binary", "log.csv", bytes(range(256)) * 40, ("log.csv", "line 1", "binary")),
     Bad(
-        "binary, no NUL", "log.csv", random.Random(0).randbytes(5000).replace(b"\0", b"\1"), ("log.csv", "not UTF-8")
+        "binary, no NUL",
+        "log.csv",
+        random.Random(0).randbytes(5000).replace(b"\0", b"\1"),
+        ("log.csv", "not valid UTF-8"),
     ),  # no secret
     Bad("an image", "log.csv", b"\x89PNG\r\n\x1a\n" + bytes(300), ("log.csv",)),
     Bad("truncated gzip", "log.csv.gz", gzip.compress(LONG)[:-200], ("log.csv.gz", "truncated", "gzip -t log.csv.gz")),
@@ -109,10 +112,10 @@ BAD_LOGS = [
         "UTF-16", "log.csv", csv(*ROWS).decode().encode("utf-16"), ("log.csv", "line 1", "UTF-16", "--encoding utf-16")
     ),
     Bad(
-        "not UTF-8",
+        "not valid UTF-8",
         "log.csv",
         csv(*ROWS, "u3,caf\xe9,4").decode().encode("latin-1"),
-        ("log.csv", "line 8", "not UTF-8", "--encoding latin-1"),
+        ("log.csv", "line 8", "not valid UTF-8", "--encoding latin-1"),
     ),
     Bad(
         "text for a time",
@@ -174,17 +177,25 @@ BAD_LOGS = [
     ),
     Bad("a position too high", "log.csv", csv(*ROWS), ("log.csv", "9", "user_id, item_id, timestamp"), ("--user", "9")),
     Bad(
-        "nothing is left", "log.csv", csv(*ROWS), ("no interaction is left", "k-core", "6 dropped"), ("--min-user", "9")
+        "nothing is left",
+        "log.csv",
+        csv(*ROWS),
+        ("no interactions are left", "k-core", "6 dropped"),
+        ("--min-user", "9"),
     ),
     Bad(
         "every row is bad",
         "log.csv",
         csv("u1,i1,noon", "u1,i2,dawn"),
-        ("no interaction is left", "without --bad-rows skip"),
+        ("no interactions are left", "without --bad-rows skip"),
         ("--bad-rows", "skip", "--time-format", "%Y"),
     ),
     Bad(
-        "where keeps nothing", "log.csv", csv(*ROWS), ("no interaction is left", "where"), ("--where", "item_id = 'x'")
+        "where keeps nothing",
+        "log.csv",
+        csv(*ROWS),
+        ("no interactions are left", "where"),
+        ("--where", "item_id = 'x'"),
     ),
     Bad("not JSON", "log.jsonl", b'{"user_id": 1, "item_id": 2}\nnot json\n', ("log.jsonl", "line 2")),
     Bad(
@@ -261,14 +272,14 @@ def test_a_kept_column_with_a_name_of_ours_is_refused_however_it_is_named(inside
     (inside.cwd / "log.csv").write_bytes(csv("u,i,1,a", "u,j,2,b", header="user_id,item_id,timestamp,SPLIT"))
     with unchanged(inside.cwd, inside.temp_dir):
         done = inside("ingest", "log.csv", "-o", "out.store", "--keep", name)
-    refused(done, USAGE, "--keep split", "genpas's own")
+    refused(done, USAGE, "--keep split", "reserved by genpas")
 
 
 @pytest.mark.parametrize(
     ("bounds", "what"),
     [
-        ("5000,6000", "nothing is held out: of 4 interactions, 4 are before the first bound and 0"),
-        ("80,90", "nothing to train on: of 4 interactions, 0 are before the first bound and 4"),
+        ("5000,6000", "no interactions would be held out: of 4 interactions, 4 are before the first time and 0"),
+        ("80,90", "no interactions would be left for training: of 4 interactions, 0 are before the first time and 4"),
     ],
 )
 def test_a_split_outside_of_the_log(inside: InProcess, bounds: str, what: str) -> None:
@@ -284,7 +295,7 @@ def test_no_user_has_two_interactions(inside: InProcess, to: tuple[str, ...]) ->
     (inside.cwd / "log.csv").write_bytes(csv("u1,i1,1", "u2,i2,2", "u3,i3,3"))
     with unchanged(inside.cwd, inside.temp_dir):
         done = inside("augment", "log.csv", *to)
-    refused(done, DATA, "no pair can be made", "none of the 3 users has two training interactions")
+    refused(done, DATA, "no training pairs can be made", "none of the 3 users has two training interactions")
 
 
 # ------------------------------------------------------------------------------------------------------------- options

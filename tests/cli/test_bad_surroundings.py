@@ -40,10 +40,10 @@ def test_an_output_that_exists_is_refused_and_kept(genpas: Genpas, made: Path) -
     shutil.copytree(made / "log.pairs", genpas.cwd / "log.pairs")
     shutil.copy(made / "log.store", genpas.cwd / "log.store")
     with unchanged(genpas.cwd, genpas.temp_dir):
-        refused(genpas("augment", made / "log.store"), USAGE, "log.pairs exists", "--force")
-        refused(genpas("ingest", made / "log.csv", "-o", "log.store"), USAGE, "log.store exists", "--force")
+        refused(genpas("augment", made / "log.store"), USAGE, "log.pairs already exists", "--force")
+        refused(genpas("ingest", made / "log.csv", "-o", "log.store"), USAGE, "log.store already exists", "--force")
         done = genpas("augment", made / "log.csv", "-o", "new.pairs", "--store", "log.store")
-        refused(done, USAGE, "log.store exists", "--force")
+        refused(done, USAGE, "log.store already exists", "--force")
 
 
 @pytest.mark.parametrize("command", ["ingest", "augment"])
@@ -197,7 +197,7 @@ def test_a_memory_limit_below_what_figures_take_names_one_that_works(
 def test_fewer_strategies_are_offered_where_they_would_do(inside: InProcess, store: Path) -> None:
     many = [word for alpha in range(3000) for word in ("-s", f"{alpha / 1000},0,0")]
     done = inside("stats", store, "--memory-limit", "345MB", *many)
-    refused(done, MACHINE, "3,000 ways to pick targets", "fewer strategies")
+    refused(done, MACHINE, "3,000 distributions of targets", "fewer strategies")
 
 
 def test_a_memory_limit_below_one_shard(genpas: Genpas, store: Path) -> None:
@@ -237,12 +237,12 @@ BAD_STORES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
         lambda path: edit(path, "update meta set value = '99' where key = 'format_version'"),
         ("99", "version", "genpas ingest"),
     ),
-    "no version": (lambda path: edit(path, "delete from meta where key = 'format_version'"), ("no genpas store",)),
+    "no version": (lambda path: edit(path, "delete from meta where key = 'format_version'"), ("not a genpas store",)),
     "another DuckDB file": (
         lambda path: edit(path, "drop table meta", "create table meta (a integer)"),
-        ("no genpas store", "genpas ingest"),
+        ("not a genpas store", "genpas ingest"),
     ),
-    "cut short": (lambda path: path.write_bytes(path.read_bytes()[:20_000]), ("damaged", "genpas ingest")),
+    "was interrupted": (lambda path: path.write_bytes(path.read_bytes()[:20_000]), ("damaged", "genpas ingest")),
     "overwritten": (
         lambda path: path.write_bytes(path.read_bytes()[:4096] + bytes(path.stat().st_size - 4096)),
         ("damaged", "genpas ingest"),

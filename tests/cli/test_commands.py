@@ -24,7 +24,15 @@ from tests.support import HEADER, Genpas, InProcess, identity, larger_log, raw, 
 
 COMMANDS = ("ingest", "augment", "verify")
 
-CODES = ("0 done", "1 input or data", "2 wrong usage", "3 the machine", "4 integrity", "5 a --check", "130 interrupted")
+CODES = (
+    "0 success",
+    "1 unusable input or data",
+    "2 wrong usage",
+    "3 missing on this machine",
+    "4 integrity",
+    "5 a rule of --check",
+    "130 interrupted",
+)
 
 HEAVY = ("duckdb", "pyarrow", "numpy", "torch")
 
@@ -145,8 +153,8 @@ def test_reports_are_said_on_stderr_and_stdout_stays_empty(genpas: Genpas, made:
     for arguments, words in (
         (("ingest", made / "log.csv", "-o", "a.store"), ("40 users", "a.store", "genpas augment a.store")),
         (("augment", "a.store"), ("held out", "leave-one-out", "--split none", "genpas verify a.pairs")),
-        (("verify", "a.pairs"), ("agree", "--store")),
-        (("verify", "a.pairs", "--store", "a.store"), ("every pair",)),
+        (("verify", "a.pairs"), ("match the manifest", "--store")),
+        (("verify", "a.pairs", "--store", "a.store"), ("each pair matches its source sequence",)),
     ):
         done = genpas(*arguments)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
@@ -161,7 +169,9 @@ def test_a_log_without_times_is_told_to_be_read_in_the_order_of_its_rows(inside:
     for command, source, told in (("ingest", "log.csv", True), ("augment", "log.csv", True), ("ingest", log, False)):
         done = inside(command, source, "-o", "out", "--force")
         assert done.returncode == 0
-        assert ("there is no time column, so interactions are in the order of the rows" in done.stderr) is told
+        assert (
+            "no timestamp column was detected, so the interactions of a user are kept in file order" in done.stderr
+        ) is told
         assert ("--time COLUMN" in done.stderr) is told
         (inside.cwd / "out").unlink() if command == "ingest" else shutil.rmtree(inside.cwd / "out")
 
@@ -179,7 +189,7 @@ def test_a_boundary_that_times_do_not_decide_is_noted(inside: InProcess) -> None
     rows = [f"u{user},i{place},{time}" for user in range(3) for place, time in enumerate((1, 2, 2, 3))]
     (inside.cwd / "log.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
     done = inside("ingest", "log.csv", "-o", "a.store")
-    assert "note: for 100.0% of users with something held out, times do not decide what" in done.stderr
+    assert "the events on both sides of the split share a timestamp" in done.stderr
 
 
 def test_names_with_markup_are_said_as_they_are(genpas: Genpas, made: Path) -> None:
@@ -301,7 +311,7 @@ def test_a_dry_run_of_ingest_knows_the_store_that_it_appends_to(inside: InProces
         plan = inside.json("ingest", day, "-o", "log.store", "--append", "--dry-run")
         done = inside("ingest", day, "-o", "log.store", "--append", "--dry-run", "--split", "none")
     assert (plan["interactions"], plan["files"][0]["rows"]) == (25_250, 250)
-    refused(done, 2, "--split none", "leave-one-out")
+    refused(done, 2, "--split is none", "leave-one-out")
 
 
 def test_a_dry_run_of_ingest_under_little_memory_says_what_the_disk_is_for(inside: InProcess) -> None:

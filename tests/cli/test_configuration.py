@@ -48,7 +48,7 @@ def test_what_says_how_a_log_is_read_does_not_concern_a_store(inside: InProcess,
     written(inside, 'min-user = 7\nseed = 3\n[augment]\nsplit = "none"\n')
     assert settings(inside, store)["pairs"]["test"] == 40
     assert "test" not in settings(inside, log)["pairs"]
-    refused(inside("augment", store, "--min-user", "7"), USAGE, "is a store")
+    refused(inside("augment", store, "--min-user", "7"), USAGE, "cannot be used with the store")
 
 
 def test_the_command_line_may_name_the_rule_in_the_other_way(inside: InProcess, store: Path) -> None:

@@ -53,10 +53,10 @@ CHANGES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
     "a user below 1": (with_column("user_num", lambda rows: pa.array([0] * rows)), "user_num 0 is outside 1.."),
     "an input too long": (
         with_column("input_items", lambda rows: pa.array([[1] * 51] * rows, pa.list_(pa.int32()))),
-        "an input of 51 items",
+        "an input has 51 items",
     ),
     "an empty input": (
-        with_column("input_items", lambda rows: pa.array([[]] * rows, pa.list_(pa.int32()))), "an input of 0 items"),
+        with_column("input_items", lambda rows: pa.array([[]] * rows, pa.list_(pa.int32()))), "an input has 0 items"),
     "a column less": (lambda table: table.drop_columns(["input_start"]), "input_start"),
     "a column of texts": (
         lambda table: table.set_column(2, "target_item", pa.array(["x"] * len(table))), "has the columns"),
@@ -187,7 +187,7 @@ def test_a_vocabulary_of_other_columns(inside: InProcess, damaged: Path, log: Pa
     refused(done, DATA, "items.parquet")
     pq.write_table(pa.table({"item_id": structs, "codes": [[1], [2]]}), inside.cwd / "codes.parquet")
     done = inside("export", "log.pairs", "--to", "jsonl", "-o", "x", "--semantic-ids", "codes.parquet")
-    refused(done, DATA, "codes.parquet", "item_id is a struct")
+    refused(done, DATA, "codes.parquet", "item_id has the type struct")
 
 
 def test_a_column_name_that_is_not_utf_8(inside: InProcess, pairs: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_current_directory_that_is_gone(genpas: Genpas, log: Path) -> None:
     gone.mkdir()
     script = 'rmdir "$PWD" && exec "$@"'
     running = Genpas(gone, genpas.temp_dir, ("sh", "-c", script, "sh", *genpas.command))
-    refused(running("ingest", log, "-o", "x.store"), MACHINE, "current directory does not exist")
+    refused(running("ingest", log, "-o", "x.store"), MACHINE, "current directory no longer exists")
 
 
 def test_no_thread_to_be_had(genpas: Genpas, log: Path) -> None:
@@ -262,6 +262,6 @@ def test_no_thread_to_be_had(genpas: Genpas, log: Path) -> None:
     limited = Genpas(genpas.cwd, genpas.temp_dir, ("prlimit", "--nproc=4", *user, *genpas.command))
     done: subprocess.CompletedProcess[str] = limited("ingest", "log.csv", "-o", "x.store")
     assert done.returncode == MACHINE, done.stderr
-    assert "no more thread can be started" in done.stderr
+    assert "no more threads can be started" in done.stderr
     assert "ulimit -u" in done.stderr
     assert "Traceback" not in done.stderr

@@ -16,7 +16,7 @@ MACHINE = 3
 def test_it_names_versions_extras_and_limits(genpas: Genpas) -> None:
     done = genpas("doctor", "--memory-limit", "2GB", "--threads", "1")
     assert (done.returncode, done.stderr) == (0, "")
-    for words in ("Python", "duckdb", "pyarrow", "extra train", "Java", "GPU", "1 of", "2.0 GB to use", "free at"):
+    for words in ("Python", "duckdb", "pyarrow", "extra train", "Java", "GPU", "1 of", "2.0 GB usable", "free at"):
         assert words in done.stdout
 
 

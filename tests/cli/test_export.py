@@ -137,7 +137,10 @@ def test_a_signal_while_a_stream_is_awaited(genpas: Genpas, number: int) -> None
         running.wait(1.5)
     running.send_signal(number)
     _, said = running.communicate(timeout=60)
-    assert (running.returncode, said.decode()) == (128 + number, "error: interrupted; nothing was left half-written\n")
+    assert (running.returncode, said.decode()) == (
+        128 + number,
+        "error: interrupted; no incomplete output was left behind\n",
+    )
     assert snapshot(genpas.cwd) == snapshot(genpas.temp_dir) == {}
 
 
@@ -160,11 +163,11 @@ def test_an_output_that_exists(inside: InProcess, pairs: Path, to: str) -> None:
     (inside.cwd / "out").mkdir()
     (inside.cwd / "out" / "thesis.tex").write_text("years of work")
     with unchanged(inside.cwd):
-        refused(inside("export", pairs, "--to", to, "-o", "out"), USAGE, "out exists", "--force")
+        refused(inside("export", pairs, "--to", to, "-o", "out"), USAGE, "out already exists", "--force")
         refused(
             inside("export", pairs, "--to", to, "-o", "out", "--force"),
             USAGE,
-            "overwrites only what genpas made",
+            "overwrites only outputs written by genpas",
             "export.json",
         )
 
@@ -181,28 +184,28 @@ def test_ids_that_a_format_cannot_hold(inside: InProcess, shop: Path) -> None:
     for to in ("recbole", "sequences"):
         with unchanged(inside.cwd, inside.temp_dir):
             done = inside("export", shop / "log.pairs", "--to", to, "-o", "out", "--ids", "raw")
-            refused(done, DATA, "7 values", "blank", "'item 0'", "leave out --ids raw")
+            refused(done, DATA, "7 values", "blank", "'item 0'", "remove --ids raw")
     assert inside("export", shop / "log.pairs", "--to", "recbole", "-o", "out").returncode == 0
 
 
 @pytest.mark.parametrize("to", ["npz", "safetensors", "hstu"])
 def test_ids_where_numbers_are_needed(inside: InProcess, shop: Path, to: str) -> None:
-    refused(inside("export", shop / "log.pairs", "--to", to, "-o", "out", "--ids", "raw"), USAGE, "holds numbers")
+    refused(inside("export", shop / "log.pairs", "--to", to, "-o", "out", "--ids", "raw"), USAGE, "needs item numbers")
 
 
 CASES: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "hstu without kept columns": (("--to", "hstu"), USAGE, ("needs kept ratings", "--keep rating")),
     "a column that there is not": (("--columns", "inputs"), USAGE, ("inputs", "input_items, target_item")),
     "a split that there is not": (("--split", "dev"), USAGE, ("dev", "validation")),
-    "no epochs": (("--epoch", "1"), USAGE, ("--epoch 1", "1 epoch, from 0")),
+    "no epochs": (("--epoch", "1"), USAGE, ("--epoch 1", "1 epoch, counted from 0")),
     "nothing to write": (("--limit", "0"), USAGE, ("--limit is 0", "1 or more")),
-    "padding of ids": (("--ids", "raw", "--pad", "left"), USAGE, ("no value for padding", "--ids num")),
-    "a vocabulary beside a directory": (("--vocab", "x"), USAGE, ("--vocab is for a stream",)),
-    "codes without a file": (("--separator",), USAGE, ("--separator goes with --semantic-ids",)),
+    "padding of ids": (("--ids", "raw", "--pad", "left"), USAGE, ("cannot be padded", "--ids num")),
+    "a vocabulary beside a directory": (("--vocab", "x"), USAGE, ("--vocab can only be used with a stream",)),
+    "codes without a file": (("--separator",), USAGE, ("--separator can only be used with --semantic-ids",)),
     "no such codes": (("--semantic-ids", "none.parquet"), DATA, ("no such file", "none.parquet")),
     "too little memory": (("--memory-limit", "20MB"), MACHINE, ("memory limit of 20.0 MB", "--memory-limit 1")),
-    "several files on stdout": (("--to", "grid", "-o", "-"), USAGE, ("cannot be streamed", "-o")),
-    "arrays on stdout": (("--to", "npz", "-o", "-"), USAGE, ("cannot be streamed", "-o")),
+    "several files on stdout": (("--to", "grid", "-o", "-"), USAGE, ("cannot be written to stdout", "-o")),
+    "arrays on stdout": (("--to", "npz", "-o", "-"), USAGE, ("cannot be written to stdout", "-o")),
     "JSON beside pairs on stdout": (("-o", "-", "--json"), USAGE, ("--json", "-o")),
 }  # fmt: skip
 
@@ -225,8 +228,8 @@ def test_no_output_named(inside: InProcess, pairs: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "code", "words"),
     [
-        (b"", DATA, ("no Arrow stream", "genpas augment LOGS -o - |")),
-        (b"user_id,item_id\n", DATA, ("no Arrow stream",)),
+        (b"", DATA, ("is not an Arrow stream", "genpas augment LOGS -o - |")),
+        (b"user_id,item_id\n", DATA, ("is not an Arrow stream",)),
     ],
 )
 def test_something_else_on_stdin(genpas: Genpas, given: bytes, code: int, words: tuple[str, ...]) -> None:
@@ -238,12 +241,12 @@ def test_an_arrow_stream_of_something_else(genpas: Genpas) -> None:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, pa.schema([("x", pa.int32())])):
         pass
-    refused(through(genpas, sink.getvalue().to_pybytes(), "-o", "out"), DATA, "no manifest of genpas")
+    refused(through(genpas, sink.getvalue().to_pybytes(), "-o", "out"), DATA, "contains no genpas manifest")
 
 
 def test_a_stream_that_is_cut(genpas: Genpas, store: Path) -> None:
     given = stream(genpas, store)
-    refused(through(genpas, given[: len(given) * 2 // 3], "-o", "out"), INTEGRITY, "was cut")
+    refused(through(genpas, given[: len(given) * 2 // 3], "-o", "out"), INTEGRITY, "ended after")
     assert snapshot(genpas.cwd) == {}
 
 
@@ -253,19 +256,19 @@ def test_a_stream_that_ends_early_between_two_batches(genpas: Genpas, store: Pat
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, whole.schema) as writer:
         writer.write_batch(whole.read_next_batch())
-    refused(through(genpas, sink.getvalue().to_pybytes(), "-o", "out"), INTEGRITY, "was cut", "pipefail")
+    refused(through(genpas, sink.getvalue().to_pybytes(), "-o", "out"), INTEGRITY, "is incomplete", "pipefail")
     assert snapshot(genpas.cwd) == {}
 
 
 def test_a_stream_has_no_vocabulary_of_its_own(genpas: Genpas, store: Path, tmp_path: Path) -> None:
     given = stream(genpas, store)
-    refused(through(genpas, given, "-o", "out", "--ids", "raw"), USAGE, "no vocabulary", "--vocab DIR")
-    refused(through(genpas, given, "-o", "out", "--ids", "raw", "--vocab", tmp_path), USAGE, "no items.parquet there")
+    refused(through(genpas, given, "-o", "out", "--ids", "raw"), USAGE, "does not contain a vocabulary", "--vocab DIR")
+    refused(through(genpas, given, "-o", "out", "--ids", "raw", "--vocab", tmp_path), USAGE, "has no items.parquet")
 
 
 def test_the_vocabulary_of_another_log(genpas: Genpas, store: Path, shop: Path) -> None:
     done = through(genpas, stream(genpas, store), "-o", "out", "--ids", "raw", "--vocab", shop / "log.pairs")
-    refused(done, USAGE, "has 7 items, and the stream 30", "another log's")
+    refused(done, USAGE, "has 7 items, but the stream has 30", "from different logs")
 
 
 def test_a_shard_that_is_missing_or_damaged(inside: InProcess, pairs: Path, tmp_path: Path) -> None:

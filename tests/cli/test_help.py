@@ -33,7 +33,7 @@ def test_the_short_help_is_one_screen(inside: InProcess, name: str) -> None:
 def test_the_long_help_has_everything(inside: InProcess, name: str) -> None:
     text, short = shown(inside, name, "--help"), shown(inside, name, "-h")
     assert all(example in text for example in examples_of[name])
-    assert "Exit codes:\n  0    done" in text
+    assert "Exit codes:\n  0    success" in text
     # Whatever the short help names is explained in the long one.
     assert set(re.findall(r"--[a-z][a-z-]+", short)) <= set(re.findall(r"--[a-z][a-z-]+", text))
 
@@ -74,21 +74,21 @@ def test_no_command_is_the_short_help_and_wrong_usage(inside: InProcess) -> None
 
 
 MISTAKES = {
-    ("augment", "--alhpa", "0.5", "log.csv"): ("no option --alhpa", "genpas augment --alpha 0.5 log.csv"),
-    ("augment", "--alhpa=0.5", "log.csv"): ("no option --alhpa", "genpas augment --alpha=0.5 log.csv"),
-    ("agument", "log.csv"): ("no command 'agument'", "genpas augment log.csv"),
-    ("status", "log.csv"): ("no command 'status'", "genpas stats log.csv"),
+    ("augment", "--alhpa", "0.5", "log.csv"): ("unknown option --alhpa", "genpas augment --alpha 0.5 log.csv"),
+    ("augment", "--alhpa=0.5", "log.csv"): ("unknown option --alhpa", "genpas augment --alpha=0.5 log.csv"),
+    ("agument", "log.csv"): ("unknown command 'agument'", "genpas augment log.csv"),
+    ("status", "log.csv"): ("unknown command 'status'", "genpas stats log.csv"),
     ("augment",): ("SOURCE is missing", "genpas augment --alpha 0.5 logs.parquet"),
-    ("augment", "log.csv", "--seed", "abc"): ("--seed is 'abc'; it takes a whole number", None),
-    ("augment", "log.csv", "--alpha", "much"): ("--alpha is 'much'; it takes a number", None),
+    ("augment", "log.csv", "--seed", "abc"): ("--seed is 'abc'; it must be a whole number", None),
+    ("augment", "log.csv", "--alpha", "much"): ("--alpha is 'much'; it must be a number", None),
     ("augment", "log.csv", "--format", "pqt"): ("--format is 'pqt'", "--format parquet"),
     ("augment", "log.csv", "--engine", "sparc"): ("--engine is 'sparc'", "--engine spark"),
     ("augment", "log.csv", "-o"): ("-o: a value is missing", "genpas augment -h"),
-    ("augment", "log.csv", "--force=yes"): ("--force: it takes no value", "genpas augment -h"),
+    ("augment", "log.csv", "--force=yes"): ("--force: the option takes no value", "genpas augment -h"),
     ("verify", "log.pairs", "other.pairs"): ("unexpected argument: other.pairs", "genpas verify"),
     ("export", "log.pairs", "-o", "out", "--to", "jsnl"): ("--to is 'jsnl'", "--to jsonl"),
-    ("xyzzy",): ("no command 'xyzzy'", "genpas -h"),
-    ("stats", "log.csv", "--xyzzy"): ("genpas stats has no option --xyzzy", "genpas stats -h"),
+    ("xyzzy",): ("unknown command 'xyzzy'", "genpas -h"),
+    ("stats", "log.csv", "--xyzzy"): ("genpas stats: unknown option --xyzzy", "genpas stats -h"),
 }  # fmt: skip
 
 

@@ -168,12 +168,12 @@ def test_what_a_message_proposes_succeeds(place: InProcess, tip: Tip) -> None:
 def test_the_example_of_a_log_without_a_header_names_the_columns_by_their_values(place: InProcess) -> None:
     (place.cwd / "a.csv").write_text(AMAZON[0][1])
     said = place("ingest", "a.csv", "-o", "o.store").stderr
-    assert said.endswith("Say which, for example: --user 1 --item 2 --time 4\n")
+    assert said.endswith("Name the columns, for example: --user 1 --item 2 --time 4\n")
 
 
 def test_notes_are_said_beside_json_and_not_with_quiet(place: InProcess) -> None:
     (place.cwd / "a.csv").write_text(NO_TIME[0][1])
     done = place("ingest", "a.csv", "-o", "o.store", "--json")
-    assert "column last_watch_dt looks like a time: --time last_watch_dt" in done.stderr
+    assert "column last_watch_dt looks like a timestamp column: --time last_watch_dt" in done.stderr
     assert json.loads(done.stdout)["notes"] == [done.stderr.removeprefix("note: ").strip()]
     assert place("ingest", "a.csv", "-o", "o.store", "--force", "-q").stderr == ""

@@ -137,11 +137,11 @@ def test_gamma_is_not_decided_by_figures_of_the_front(inside: InProcess, store: 
     assert report["undecided"] == [row["name"] for row in report["configurations"][:4]]
     assert report["winner"] == report["undecided"][0]
     said = inside(*given, "--gamma=1,0").stderr
-    assert "γ is not decided by these figures" in said
-    assert "--train-top 2 decides by training" in said
+    assert "these figures do not decide γ" in said
+    assert "To decide by training: --train-top 2" in said
     for decided in (("--gamma=1",), ("--gamma=1,0", "--select", "published")):
         assert inside.json(*given, *decided, "--json")["undecided"] == []
-        assert "not decided" not in inside(*given, *decided).stderr
+        assert "do not decide" not in inside(*given, *decided).stderr
 
 
 def test_the_command_has_what_the_search_was_given(inside: InProcess, store: Path) -> None:
@@ -218,7 +218,7 @@ def test_the_front_keeps_what_trains_best_where_the_published_filter_drops_it(lo
         (("--beta", "0:1"), ("--beta is '0:1'",)),
         (("--beta", "1:0:0.1"), ("--beta is '1:0:0.1'",)),
         (("--gamma", "0,51"), ("gamma is 51",)),
-        (("--alpha", "0:50:0.01"), ("at most 10,000",)),
+        (("--alpha", "0:50:0.01"), ("the maximum is 10,000",)),
         (("--keep-share", "0"), ("--keep-share is 0",)),
         (("--top", "0"), ("--top is 0",)),
         (("--pairs", "all"), ("--pairs is 'all'",)),
@@ -231,7 +231,7 @@ def test_wrong_usage(inside: InProcess, store: Path, options: tuple[str, ...], w
 
 
 def test_without_validation_there_is_nothing_to_search_by(inside: InProcess, log: Path) -> None:
-    refused(inside("tune", log, "--split", "none"), DATA, "nothing is held out for validation", "--split")
+    refused(inside("tune", log, "--split", "none"), DATA, "no validation interactions are held out", "--split")
 
 
 def test_pairs_are_no_source(inside: InProcess, pairs: Path) -> None:

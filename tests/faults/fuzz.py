@@ -31,7 +31,7 @@ ADDRESS_SPACE = 12 << 30
 CODES = (0, 1, 2, 3, 4, 5)
 UNEXPECTED = (
     "Traceback",
-    "did not expect",
+    "unexpected error",
     "Exception ignored",
     "terminate called",
     "Internal Error",

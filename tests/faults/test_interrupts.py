@@ -19,7 +19,7 @@ from tests.support import Genpas, identity, snapshot
 
 PROMPT_SECONDS = 2.0
 
-INTERRUPTED = "error: interrupted; nothing was left half-written\n"
+INTERRUPTED = "error: interrupted; no incomplete output was left behind\n"
 
 every_signal = pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name
@@ -50,7 +50,10 @@ STAGES = {
     "numbering or sorting": (("ingest", "{csv}"), "numbering", 0.4),
     "the sort": (("ingest", "{csv}"), "numbering", 0.8),
     "the sort into a table": (("ingest", "{csv}", "--min-user", "2"), "sorting", 0.3),
-    "k-core": (("ingest", "{csv}", "--min-user", "60", "--min-item", "60"), "finding the k-core", 0.0),
+    "k-core": (
+        ("ingest", "{csv}", "--min-user", "60", "--min-item", "60"),
+        "filtering users and items by number of interactions", 0.0,
+    ),
     "storing": (("ingest", "{csv}"), "sorting and storing", 0.1),
     "vocabularies": (("ingest", "{csv}"), "writing the vocabularies", 0.0),
     "a spilling sort": (("ingest", "{csv}", "--memory-limit", "120MB"), "numbering", 0.6),

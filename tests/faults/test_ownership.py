@@ -67,7 +67,7 @@ def test_force_overwrites_no_pairs_directory_with_something_else_in_it(
     change(inside.cwd / "out.pairs")
     with unchanged(inside.cwd):
         done = inside(command, *arguments, "-o", "out.pairs", "--force")
-        refused(done, USAGE, "out.pairs exists", "overwrites only what genpas made", named)
+        refused(done, USAGE, "out.pairs already exists", "overwrites only outputs written by genpas", named)
 
 
 def test_force_overwrites_what_genpas_made(inside: InProcess, made: Path) -> None:
@@ -109,11 +109,11 @@ def database(path: Path, *statements: str) -> None:
 
 
 FOREIGN_STORES: dict[str, tuple[Callable[[Path, Path], object], str]] = {
-    "another database": (lambda path, _: database(path, "create table customers as select 1 x"), "not a store"),
-    "an empty database": (lambda path, _: database(path), "not a store"),
+    "another database": (lambda path, _: database(path, "create table customers as select 1 x"), "not a genpas store"),
+    "an empty database": (lambda path, _: database(path), "not a genpas store"),
     "one with a table called meta": (
         lambda path, _: database(path, "create table meta as select 'format_version' as key, 1 as value"),
-        "not a store",
+        "not a genpas store",
     ),
     "a store with a further table": (
         lambda path, store: database(Path(shutil.copy(store, path)), "create table notes as select 1 x"),
@@ -142,7 +142,7 @@ def test_force_overwrites_no_file_that_is_not_a_store(inside: InProcess, made: P
     option = ("-o", "out.store") if command == "ingest" else ("--store", "out.store", "-o", "x.pairs")
     with unchanged(inside.cwd, made):
         done = inside(command.split(maxsplit=1)[0], made / "log.csv", *option, "--force")
-        refused(done, USAGE, "out.store exists", "overwrites only what genpas made", named)
+        refused(done, USAGE, "out.store already exists", "overwrites only outputs written by genpas", named)
 
 
 def test_force_overwrites_a_store(inside: InProcess, log: Path) -> None:
@@ -183,7 +183,7 @@ def test_force_overwrites_no_file_that_export_did_not_write(inside: InProcess, p
         (inside.cwd / "out").write_text(text)
         with unchanged(inside.cwd):
             done = inside("export", pairs, "--to", to, "--split", "test", "-o", "out", "--force")
-            refused(done, USAGE, "out exists", "overwrites only what genpas made")
+            refused(done, USAGE, "out already exists", "overwrites only outputs written by genpas")
     (inside.cwd / "out").write_bytes(b"")
     done = inside("export", pairs, "--to", to, "--split", "test", "-o", "out", "--force")
     assert done.returncode == 0, done.stderr
@@ -220,7 +220,7 @@ def test_a_report_overwrites_reports_alone(inside: InProcess, store: Path, comma
     )
     (inside.cwd / "out.html").write_text("<html>my own page</html>")
     with unchanged(inside.cwd):
-        refused(inside(*arguments), USAGE, "out.html", "not a page of genpas", "--html")
+        refused(inside(*arguments), USAGE, "out.html", "not an HTML report written by genpas", "--html")
     (inside.cwd / "out.html").unlink()
     for _ in range(2):
         done = inside(*arguments)
@@ -299,7 +299,7 @@ def test_a_manifest_lists_nothing_outside_its_directory(inside: InProcess, made:
     rewrite(inside.cwd / "in.pairs" / "manifest.json", lambda manifest: manifest["files"].append(more))
     for command in (("verify", "in.pairs"), ("export", "in.pairs", "--to", "jsonl", "-o", "x"), ("stats", "in.pairs")):
         with unchanged(inside.cwd):
-            refused(inside(*command), INTEGRITY, "manifest.json", "not a path below its directory")
+            refused(inside(*command), INTEGRITY, "manifest.json", "not a path inside its directory")
 
 
 @pytest.mark.parametrize("what", ["data", "items.parquet"])
@@ -308,7 +308,7 @@ def test_a_manifest_lists_nothing_behind_a_link_out(inside: InProcess, made: Pat
     behind_a_link(inside.cwd / "in.pairs" / what)
     for command in (("verify", "in.pairs"), ("export", "in.pairs", "--to", "jsonl", "-o", "x"), ("stats", "in.pairs")):
         with unchanged(inside.cwd):
-            refused(inside(*command), INTEGRITY, "a link out of its directory")
+            refused(inside(*command), INTEGRITY, "outside of the directory")
 
 
 def test_a_link_within_is_a_name_like_another(inside: InProcess, made: Path) -> None:

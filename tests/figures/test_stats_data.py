@@ -166,7 +166,7 @@ def test_a_split_by_time_leaks_nothing(tmp_path: Path) -> None:
 def test_without_times_leakage_is_unknown(tmp_path: Path) -> None:
     report = report_of(write(tmp_path / "log.csv", random_log(1), kind="none"), tmp_path)
     assert (data_of(report).leaked_test, data_of(report).future_training, data_of(report).time_range) == (None,) * 3
-    assert report.notes == ("the log has no times: leaked_test and future_training are missing",)
+    assert report.notes == ("the log has no timestamps, so leaked_test and future_training are missing",)
     assert report.strategies[0].kl_test_train is not None
 
 
@@ -183,8 +183,8 @@ def test_without_a_held_out_split_its_figures_are_missing_and_it_says_why(tmp_pa
     for drawn in figures.drawn:
         assert {name for name, value in asdict(drawn).items() if value is None} == against
     assert set(report.notes) == {
-        "nothing is held out for validation (--split none): figures against it are missing",
-        "nothing is held out for test (--split none): figures against it are missing",
+        "no validation interactions are held out (--split none), so the figures that compare with them are missing",
+        "no test interactions are held out (--split none), so the figures that compare with them are missing",
     }
 
 
@@ -262,5 +262,5 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_read(options:
 
 def test_a_store_without_a_sequence_to_train_on_is_refused(tmp_path: Path) -> None:
     log = write(tmp_path / "log.csv", [Row("a", "x", 1), Row("b", "y", 2)])
-    with pytest.raises(DataError, match="no pair can be made: none of the 2 users"):
+    with pytest.raises(DataError, match="no training pairs can be made: none of the 2 users"):
         report_of(log, tmp_path)

@@ -29,8 +29,8 @@ def account(log: Log, rows: int) -> None:
         ("u,i", "2 fields instead of 3"),
         ("u", "1 fields instead of 3"),
         ("u,i,5,x", "4 fields instead of 3"),
-        ("u,i,", "no time"),
-        ("u,i,noon", "time 'noon' in column 'time' is not an integer"),
+        ("u,i,", "no value in column 'time'"),
+        ("u,i,noon", "timestamp 'noon' in column 'time' is not an integer"),
         ('u,"i,5', "unterminated quote"),
         ('u,"i"x,5', "unterminated quote"),
     ],
@@ -79,14 +79,14 @@ def test_several_kinds_of_bad_rows_in_several_files(tmp_path: Path) -> None:
         ("a.csv", "5"),
         ("b.tsv.zst", "3"),
     ]
-    assert log.funnel == {"read": 10, "bad rows": 4, "no user or item": 2}
+    assert log.funnel == {"read": 10, "bad rows": 4, "missing user or item id": 2}
     account(log, 10)
 
 
 def test_a_clean_log_has_no_rejects_file_but_says_so_when_asked_to_skip(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", HEADER + "u,i,1\n")
-    assert read(file, bad_rows="skip").funnel == {"read": 1, "bad rows": 0, "no user or item": 0}
-    assert read(file).funnel == {"read": 1, "no user or item": 0}
+    assert read(file, bad_rows="skip").funnel == {"read": 1, "bad rows": 0, "missing user or item id": 0}
+    assert read(file).funnel == {"read": 1, "missing user or item id": 0}
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_a_clean_log_has_no_rejects_file_but_says_so_when_asked_to_skip(tmp_path
         ('{"user": "v"} {"user": "w"}', "malformed JSON"),
         ("5", "not a JSON object"),
         ("[1]", "not a JSON object"),
-        ('{"user": "v", "item": 3}', "no ts"),
-        ('{"user": "v", "item": 3, "ts": "x"}', "time 'x' in column 'ts' is not an integer"),
+        ('{"user": "v", "item": 3}', "no value in column 'ts'"),
+        ('{"user": "v", "item": 3, "ts": "x"}', "timestamp 'x' in column 'ts' is not an integer"),
     ],
 )
 @pytest.mark.parametrize("dedup", ["none", "exact"])
@@ -119,7 +119,7 @@ def test_ratings_are_numbers_where_they_are_asked_for(tmp_path: Path) -> None:
     log = read(file, min_rating=3, bad_rows="skip")
     assert log.columns == ["user_id", "item_id", "time"]
     assert log.events == [("u", "i"), ("u", "m")]
-    assert log.funnel == {"read": 5, "bad rows": 2, "no user or item": 0, "min rating": 1}
+    assert log.funnel == {"read": 5, "bad rows": 2, "missing user or item id": 0, "min rating": 1}
     account(log, 5)
 
 
@@ -128,7 +128,7 @@ def test_a_decimal_comma_in_a_rating_is_answered_with_the_condition_that_reads_i
     file = write(tmp_path / "a.csv", f"user;item;{name}\nu;i;4,5\nu;j;3\nu;k;3,9\n")
     with pytest.raises(DataError, match=r"rating '4,5' .* is not a number") as caught:
         read(file, rating=name, min_rating=4)
-    told = str(caught.value.tip).partition("instead of --min-rating: ")[2]
+    told = str(caught.value.tip).partition("replace --min-rating by: ")[2]
     flag, condition = shlex.split(told)
     assert flag == "--where"
     assert read(file, where=condition).events == [("u", "i")]
@@ -136,7 +136,7 @@ def test_a_decimal_comma_in_a_rating_is_answered_with_the_condition_that_reads_i
 
 def test_a_rating_that_is_not_there(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", "user,item,mark\nu,i,4\nu,j,2\n")
-    with pytest.raises(DataError, match="which column is the rating") as caught:
+    with pytest.raises(DataError, match="the rating column was not detected") as caught:
         read(file, min_rating=3)
     assert "--rating mark" in str(caught.value.tip)
     assert len(read(file, min_rating=3, rating="mark").rows) == 1
@@ -194,7 +194,7 @@ def test_a_row_that_is_no_text_can_be_skipped(tmp_path: Path, bad: bytes, before
     log = read(file, bad_rows="skip")
     assert len(log.rows) == before + 1
     assert log.events[-1] == ("v", "j")
-    reason = "a NUL byte" if b"\0" in bad else "not UTF-8"
+    reason = "a NUL byte" if b"\0" in bad else "not valid UTF-8"
     assert [(row["line"], row["reason"]) for row in log.rejects] == [(str(before + 2), reason)]
     account(log, before + 2)
 
@@ -214,10 +214,10 @@ def test_a_row_of_any_text_format_that_is_no_text_can_be_skipped(
     options = {"format": "sequences"} if name == "a.txt" else {}
     file = write(tmp_path / name, head + (good + b"\n") * 3 + bad + b"\n" + good + b"\n")
     line = 5 if head else 4
-    with pytest.raises(DataError, match=f"line {line}: not UTF-8"):
+    with pytest.raises(DataError, match=f"line {line}: not valid UTF-8"):
         read(file, **options)
     log = read(file, bad_rows="skip", **options)
-    assert [(row["line"], row["reason"]) for row in log.rejects] == [(str(line), "not UTF-8")]
+    assert [(row["line"], row["reason"]) for row in log.rejects] == [(str(line), "not valid UTF-8")]
     assert len(log.rows) == (8 if name == "a.txt" else 4)
     assert log.funnel["bad rows"] == 1
 
@@ -228,7 +228,7 @@ def test_a_row_of_an_array_that_is_no_text_can_be_skipped(tmp_path: Path) -> Non
     )
     log = read(file, bad_rows="skip")
     assert log.events == [("1", "2"), ("3", "4")]
-    assert [(row["line"], row["reason"]) for row in log.rejects] == [("2", "not UTF-8")]
+    assert [(row["line"], row["reason"]) for row in log.rejects] == [("2", "not valid UTF-8")]
 
 
 def test_a_line_of_sequence_text_longer_than_can_be_read_is_a_bad_row(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def _same_size_and_time(path: Path) -> None:
 CHANGES: dict[str, Callable[[Path], object]] = {
     "a row more": _appended,
     "emptied": lambda path: path.write_text(""),
-    "cut short": lambda path: os.truncate(path, 300),
+    "was interrupted": lambda path: os.truncate(path, 300),
     "removed": Path.unlink,
     "another file of its name": _replaced,
     "other bytes, the same size and time": _same_size_and_time,
@@ -57,7 +57,7 @@ def test_a_log_that_changes_while_it_is_read(
         return step(*args, **kwargs)
 
     monkeypatch.setattr(staging, when, changing)
-    with pytest.raises(DataError, match=r"log\.csv changed while it was read"):
+    with pytest.raises(DataError, match=r"log\.csv changed while genpas was reading it"):
         ingest(log, tmp_path / "o.store", IngestOptions(threads=1))
     assert not (tmp_path / "o.store").exists()
 
@@ -73,5 +73,5 @@ def test_one_of_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         return check(*args, **kwargs)
 
     monkeypatch.setattr(staging, "check_units", changing)
-    with pytest.raises(DataError, match=r"a\.csv changed while it was read"):
+    with pytest.raises(DataError, match=r"a\.csv changed while genpas was reading it"):
         ingest([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "o.store")

@@ -98,16 +98,16 @@ def test_the_tip_for_a_wrong_name_changes_that_name_and_no_other(
     tmp_path: Path, given: dict[str, Any], meant: str
 ) -> None:
     file = write(tmp_path / "a.csv", "Customer,sku,seen,price,stars\nu,i,1,2,4\nu,j,2,2,5\n")
-    with pytest.raises(DataError, match=r"cut at ','; see --delimiter") as caught:
+    with pytest.raises(DataError, match=r"columns separated by ','; see --delimiter") as caught:
         read(file, **given)
-    assert str(caught.value.tip) == f"Say which, for example: {meant}"
+    assert str(caught.value.tip) == f"Name the columns, for example: {meant}"
 
 
 def test_a_rating_that_is_missing_is_asked_for_by_its_option(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="which column is the rating") as caught:
+    with pytest.raises(DataError, match="the rating column was not detected") as caught:
         read(write(tmp_path / "a.csv", "user,item,liking\nu,i,1\n"), min_rating=3, keep=("liking",))
     assert str(caught.value.tip).endswith(" --user user --item item --rating liking --keep liking")
-    with pytest.raises(DataError, match="which column is the rating") as caught:
+    with pytest.raises(DataError, match="the rating column was not detected") as caught:
         read(write(tmp_path / "b.csv", "user,item,time\nu,i,1\n"), min_rating=3)
     assert str(caught.value.tip).endswith(" --time time --rating COLUMN")
 
@@ -124,7 +124,7 @@ def test_without_a_column_of_times_there_is_none(tmp_path: Path) -> None:
 
 def test_one_file_with_times_and_one_without_are_no_log(tmp_path: Path) -> None:
     files = [write(tmp_path / "a.csv", "user,item,time\n1,2,3\n"), write(tmp_path / "b.csv", "user,item\n1,2\n")]
-    with pytest.raises(DataError, match=r"b\.csv: no column of times"):
+    with pytest.raises(DataError, match=r"b\.csv: no timestamp column was detected"):
         read(*files)
 
 

@@ -28,7 +28,7 @@ def ipc(kind: str, batch: pa.RecordBatch, compression: str | None = None) -> byt
 
 
 def texts(type_: Any = pa.string()) -> pa.RecordBatch:  # noqa: B008  # a constant
-    """Return a batch of users, items and times."""
+    """Return a batch claims users, items and times."""
     users, items = (pa.array([f"{letter}{n % 9}" for n in range(ROWS)]).cast(type_) for letter in "ui")
     return pa.record_batch({"user_id": users, "item_id": items, "timestamp": pa.array(range(ROWS))})
 
@@ -73,7 +73,7 @@ def test_a_length_that_has_no_bytes_behind_it(tmp_path: Path, kind: str, length:
         damaged = content.replace(struct.pack("<q", LENGTH), struct.pack("<q", length))
         assert damaged != content
         (tmp_path / f"{number}.arrow").write_bytes(damaged)
-        with pytest.raises(DataError, match=rf"{number}\.arrow.*a batch of {length:,} rows"):
+        with pytest.raises(DataError, match=rf"{number}\.arrow.*a batch claims {length:,} rows"):
             read(tmp_path / f"{number}.arrow")
 
 

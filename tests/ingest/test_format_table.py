@@ -116,7 +116,7 @@ def test_what_is_called_a_binary_format_and_is_text_is_refused(tmp_path: Path, n
     text = WRITERS["csv"](table())
     called: list[tuple[str, dict[str, Any]]] = [(f"log{ending}", {}) for ending in FORMATS[name].endings]
     for file, options in (*called, ("log.csv", {"format": name})):
-        with pytest.raises(DataError, match=rf"{file}: not an? {FORMATS[name].title} file, or cut"):
+        with pytest.raises(DataError, match=rf"{file}: not an? {FORMATS[name].title} file, or truncated"):
             read(write(tmp_path / file, text), **options)
 
 
@@ -136,7 +136,7 @@ def test_names_without_endings() -> None:
 
 
 def test_a_format_that_is_none_of_the_table_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match=f"--format is 'xls'; it takes {', '.join(FORMATS)} or None"):
+    with pytest.raises(UsageError, match=f"--format is 'xls'; it must be {', '.join(FORMATS)} or None"):
         IngestOptions(format="xls")  # type: ignore[arg-type]
 
 

@@ -27,12 +27,12 @@ BY_POSITION = {"user": "1", "item": "2", "time": "3"}
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_the_header_again_is_a_bad_row(tmp_path: Path, text: str, line: str, suffix: str) -> None:
     file = write(tmp_path / f"a.csv{suffix}", text)
-    with pytest.raises(DataError, match=r"line 3: the header again"):
+    with pytest.raises(DataError, match=r"line 3: repeated header line"):
         read(file)
     log = read(file, bad_rows="skip")
     assert log.events == [("1", "a"), ("1", "c")]
-    assert [(row["line"], row["reason"], row["text"]) for row in log.rejects] == [("3", "the header again", line)]
-    assert log.funnel == {"read": 3, "bad rows": 1, "no user or item": 0}
+    assert [(row["line"], row["reason"], row["text"]) for row in log.rejects] == [("3", "repeated header line", line)]
+    assert log.funnel == {"read": 3, "bad rows": 1, "missing user or item id": 0}
 
 
 def test_repeated_headers_of_several_files_are_found_beside_other_bad_rows(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_row_with_the_names_of_the_columns_in_it_is_no_header_if_the_rest_is_n
 
 def test_a_header_in_another_order_stops_even_where_bad_rows_are_skipped(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", "user,item\n1,a\nitem,user\nc,1\n")
-    with pytest.raises(DataError, match=r"line 3: a header with the columns in another order"):
+    with pytest.raises(DataError, match=r"line 3: another header line, with the columns in a different order"):
         read(file, bad_rows="skip")
 
 
@@ -63,14 +63,14 @@ def test_a_header_in_another_order_stops_even_where_bad_rows_are_skipped(tmp_pat
 )
 def test_a_first_row_like_those_below_it_counts_as_a_row(tmp_path: Path, text: str) -> None:
     log = read(write(tmp_path / "a.csv", text), bad_rows="skip", **BY_POSITION)
-    assert log.funnel == {"read": 3, "bad rows": 1, "no user or item": 0}
+    assert log.funnel == {"read": 3, "bad rows": 1, "missing user or item id": 0}
     assert [row["line"] for row in log.rejects] == ["1"]
 
 
 @pytest.mark.parametrize("first", ["ann,tea,?", "ann,tea,", "ann,tea,-"])
 def test_a_first_row_that_may_be_a_header_is_asked_about(tmp_path: Path, first: str) -> None:
     file = write(tmp_path / "a.csv", f"{first}\nbob,milk,5\n")
-    with pytest.raises(DataError, match=r"line 1: two readings") as caught:
+    with pytest.raises(DataError, match=r"line 1: this line can be a header or the first row") as caught:
         read(file, **BY_POSITION)
     assert "--header, or --no-header" in str(caught.value.tip)
     assert read(file, header=False, bad_rows="skip", **BY_POSITION).funnel["read"] == 2
@@ -81,7 +81,7 @@ def test_a_header_above_columns_given_by_position_is_noted(tmp_path: Path, heade
     file = write(tmp_path / "a.csv", f"{header}\na,b,1\nc,d,2\n")
     log = read(file, **BY_POSITION)
     assert log.events == [("a", "b"), ("c", "d")]
-    assert log.staged.notes == (f"{file}, line 1 is read as the header: {header!r}; --no-header reads it as a row",)
+    assert log.staged.notes == (f"{file}, line 1 is read as the header: {header!r}; to read it as data: --no-header",)
     assert read(file, header=True, **BY_POSITION).staged.notes == ()
 
 
@@ -90,7 +90,7 @@ def test_a_header_above_columns_given_by_position_is_noted(tmp_path: Path, heade
     "text", ["user,item,time\n0,u1,i1,5\n1,u1,i2,6\n", "user\titem\n0\tu1\ti1\n1\tu1\ti2\n2\tu3\t\n"]
 )
 def test_a_header_shorter_than_its_rows_is_refused(tmp_path: Path, text: str, options: dict[str, Any]) -> None:
-    with pytest.raises(DataError, match=r"line 1: the header names \d columns, but the rows have \d fields.*line 2"):
+    with pytest.raises(DataError, match=r"line 1: the header has \d columns, but the rows have \d fields.*line 2"):
         read(write(tmp_path / "a.csv", text), **options)
 
 
@@ -101,5 +101,5 @@ def test_delimiters_at_the_end_of_all_rows_are_no_fields(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", [" u1 i1 5\nu1 i2 6\n", "u1  i1 5\nu1  i2 6\n"])
 def test_columns_parted_by_several_blanks_are_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(DataError, match="parted by several blanks, or a line begins with blanks"):
+    with pytest.raises(DataError, match="separated by several blanks, or a line starts with blanks"):
         read(write(tmp_path / "a.txt", "user item time\n" + text))

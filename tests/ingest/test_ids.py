@@ -45,9 +45,9 @@ def test_whole_numbers_of_a_floating_point_column_are_the_integers(tmp_path: Pat
 @pytest.mark.parametrize(
     ("users", "what"),
     [
-        (pa.array([1.0, 2.0**53]), "holds the id 9007199254740992 as a DOUBLE"),
-        (pa.array([1.0, 2.0**24], pa.float32()), "holds the id 16777216 as a FLOAT"),
-        (pa.array(np.array([1, 2048], np.float16)), "holds the id 2048 as a half-precision FLOAT"),
+        (pa.array([1.0, 2.0**53]), "contains the id 9007199254740992 as a DOUBLE"),
+        (pa.array([1.0, 2.0**24], pa.float32()), "contains the id 16777216 as a FLOAT"),
+        (pa.array(np.array([1, 2048], np.float16)), "contains the id 2048 as a half-precision FLOAT"),
         (pa.array([1.0, float("inf")]), "infinite"),
         (pa.array([1.0, float("-inf")]), "infinite"),
     ],
@@ -104,7 +104,7 @@ def test_a_value_of_json_that_is_no_id_is_a_bad_row(tmp_path: Path, value: str, 
 )
 def test_lists_and_objects_are_no_ids_and_no_message_proposes_them(tmp_path: Path, items: Any) -> None:
     pq.write_table(pa.table({"session": ["s"], "events": items}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="an id is a text or a number"):
+    with pytest.raises(DataError, match="an id must be a text or a number"):
         read(tmp_path / "a.parquet", item="events")
     with pytest.raises(DataError, match=r"session, events \(lists or objects\)") as caught:
         read(tmp_path / "a.parquet")
@@ -113,11 +113,11 @@ def test_lists_and_objects_are_no_ids_and_no_message_proposes_them(tmp_path: Pat
 
 def test_lists_in_json_are_no_ids_and_no_message_proposes_them(tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", '{"session": 0, "events": [{"aid": 1}], "what": 5}\n')
-    with pytest.raises(DataError, match="column 'events' holds lists or objects"):
+    with pytest.raises(DataError, match="column 'events' contains lists or objects"):
         read(file, item="events")
-    with pytest.raises(DataError, match="which column is the item") as caught:
+    with pytest.raises(DataError, match="the item column was not detected") as caught:
         read(file)
-    assert str(caught.value.tip) == "Say which, for example: --user session --item what"
+    assert str(caught.value.tip) == "Name the columns, for example: --user session --item what"
 
 
 ROWS = "user_id,item_id,timestamp\n"
@@ -130,7 +130,7 @@ def users_of(store: Path) -> list[str]:
 
 def test_ids_in_two_ways_are_refused_with_both_files(tmp_path: Path) -> None:
     files = [write(tmp_path / "a.csv", WHOLE), write(tmp_path / "b.csv", DECIMAL)]
-    with pytest.raises(DataError, match=r"1 user id is written in two ways: '1' \(.*a\.csv\) and '1\.0' \(.*b\.csv\)"):
+    with pytest.raises(DataError, match=r"1 user id is written in two forms: '1' \(.*a\.csv\) and '1\.0' \(.*b\.csv\)"):
         ingest(files, tmp_path / "o.store")
     ingest(files, tmp_path / "o.store", IngestOptions(decimal_ids="integer", split="none"))
     assert users_of(tmp_path / "o.store") == ["1", "2", "3"]
@@ -148,7 +148,7 @@ def test_ids_in_two_ways_are_refused_in_what_is_appended(tmp_path: Path, first: 
     new = write(tmp_path / "b.csv", two)
     with pytest.raises(DataError, match=r"'1\.0'.*written|written.*'1\.0'") as caught:
         ingest(new, store, append=True)
-    assert "known already" in caught.value.message
+    assert "in an earlier log" in caught.value.message
     if first == "whole":
         ingest(new, store, IngestOptions(decimal_ids="integer"), append=True)
         assert users_of(store) == ["1", "2", "3"]

@@ -162,7 +162,7 @@ def test_a_sort_has_as_many_parts_as_memory_asks_for_up_to_eight() -> None:
 
 def test_ties_error_stops_at_equal_times(tmp_path: Path) -> None:
     log = write(tmp_path / "log.csv", [Row("a", "x", 1), Row("b", "x", 1), Row("b", "y", 1)])
-    with pytest.raises(DataError, match="user 'b' has interactions with equal times"):
+    with pytest.raises(DataError, match="user 'b' has interactions that share a timestamp"):
         ingest(log, tmp_path / "store", IngestOptions(ties="error"))
     assert not (tmp_path / "store").exists()
 
@@ -302,12 +302,12 @@ def test_without_times_the_order_of_the_file_counts(tmp_path: Path) -> None:
     found = stored(tmp_path / "log.csv", tmp_path / "store", split="none")
     assert {u: [i for i, *_ in own] for u, own in found.sequences.items()} == {"a": ["3", "1", "2"], "b": ["1", "9"]}
     for options in ({"session_gap": "1h"}, {"split": "time:1,2"}, {"ties": "error"}):
-        with pytest.raises(UsageError, match="no time column"):
+        with pytest.raises(UsageError, match="no timestamp column"):
             ingest(tmp_path / "log.csv", tmp_path / "x.store", IngestOptions(**options))  # type: ignore[arg-type]
 
 
 def test_cleaning_that_leaves_nothing_shows_the_funnel(tmp_path: Path) -> None:
     log = write(tmp_path / "log.csv", random_log(12))
-    with pytest.raises(DataError, match=r"no interaction is left: read: .* k-core: 3,000 dropped, 0 kept"):
+    with pytest.raises(DataError, match=r"no interactions are left: read: .* k-core: 3,000 dropped, 0 kept"):
         ingest(log, tmp_path / "store", IngestOptions(min_user=10**6))
     assert [p.name for p in tmp_path.iterdir()] == ["log.csv"]

@@ -63,7 +63,7 @@ def test_a_nul_byte_is_found_with_its_line(tmp_path: Path, at: int) -> None:
 def test_invalid_utf8_is_found_with_its_line_in_columns_that_are_not_read(tmp_path: Path, filler: int) -> None:
     text = "user_id,item_id,name\n" + "u,i,caf\u00e9\n" * filler
     file = write(tmp_path / "a.csv", text.encode() + b"u,i,caf\xe9\n")
-    with pytest.raises(DataError, match=rf"line {filler + 2}: not UTF-8") as caught:
+    with pytest.raises(DataError, match=rf"line {filler + 2}: not valid UTF-8") as caught:
         read(file)
     assert "--encoding" in str(caught.value.tip)
 

@@ -44,10 +44,10 @@ def test_brackets_in_a_header_are_no_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('[{"user": 1, "item": 2},\n{"user": 1, "item": 3}\n', "line 2: the file ends within the JSON array"),
-        ('[{"user": 1, "item": 2},\n{"user": 1, "item": "3', "line 2: the file ends within the JSON array"),
-        ('[{"user": 1, "item": 2},\n\n', "line 3: the file ends within the JSON array"),
-        ('[{"user": 1, "item": 2}]\n[{"user": 1, "item": 3}]', "line 2: there is more after the end"),
+        ('[{"user": 1, "item": 2},\n{"user": 1, "item": 3}\n', "line 2: the file ends inside the JSON array"),
+        ('[{"user": 1, "item": 2},\n{"user": 1, "item": "3', "line 2: the file ends inside the JSON array"),
+        ('[{"user": 1, "item": 2},\n\n', "line 3: the file ends inside the JSON array"),
+        ('[{"user": 1, "item": 2}]\n[{"user": 1, "item": 3}]', "line 2: there is other data after the end"),
         ("[ ]", "only an empty JSON array"),
         ("[1, 2]", "not a JSON object: '1'"),
         ('{"data": [\n{"user": 1}\n]}', r"the columns are: data \(lists or objects\)"),
@@ -70,8 +70,8 @@ def test_malformed_values_of_an_array_are_bad_rows_with_their_lines(tmp_path: Pa
     log = read(file, bad_rows="skip")
     assert log.rows == [("1", "a", 1), ("2", "f", 5)]
     assert [row["line"] for row in log.rejects] == ["2", "2", "3", "3", "6", "4"]
-    assert log.rejects[-1]["reason"] == "time 'x' in column 'ts' is not an integer"
-    assert log.funnel == {"read": 8, "bad rows": 6, "no user or item": 0}
+    assert log.rejects[-1]["reason"] == "timestamp 'x' in column 'ts' is not an integer"
+    assert log.funnel == {"read": 8, "bad rows": 6, "missing user or item id": 0}
 
 
 @settings(max_examples=50)
@@ -107,7 +107,7 @@ def test_a_key_that_comes_late_is_a_column(tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", early + '{"session": 1, "user_id": "u", "item": "b", "ts": 2, "price": 3}\n')
     log = read(file, keep=("price",))  # user_id wins over session wherever it stands
     assert log.events == [("u", "b")]
-    assert log.funnel == {"read": 1501, "no user or item": 1500}
+    assert log.funnel == {"read": 1501, "missing user or item id": 1500}
     assert read(file, user="session", keep=("price",)).column("keep_0") == [None] * 1500 + [3]
 
 
@@ -139,7 +139,7 @@ def test_a_late_key_is_found_beside_malformed_rows_too(tmp_path: Path) -> None:
 def test_a_key_twice_in_one_object_is_a_bad_row(tmp_path: Path, line: str, options: dict[str, Any]) -> None:
     good = '{"user": 1, "item": 2, "y": {"a": 1, "a": 2}}\n'
     file = write(tmp_path / "a.jsonl", good + line + "\n")
-    with pytest.raises(DataError, match=r"line 2: the key '(user|x)' stands twice in one object"):
+    with pytest.raises(DataError, match=r"line 2: the key '(user|x)' occurs twice in one object"):
         read(file, **options)
     log = read(file, bad_rows="skip", **options)
     assert (log.events, [row["line"] for row in log.rejects]) == ([("1", "2")], ["2"])

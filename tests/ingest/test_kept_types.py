@@ -124,7 +124,7 @@ def test_verify_tells_bits_apart(tmp_path: Path) -> None:
         log_with(tmp_path / "log.parquet", pa.array([NAN, 0.0, 0.0, 1.0, NAN, NAN, 2.0, 3.0, 4.0, 5.0])),
         tmp_path / "other.store", made_again,
     )  # fmt: skip
-    with pytest.raises(IntegrityError, match=r"other.store|not the slice of its user's sequence"):
+    with pytest.raises(IntegrityError, match=r"other.store|does not match its source sequence"):
         verify(pairs, store=tmp_path / "other.store")
 
 
@@ -133,7 +133,9 @@ def test_verify_tells_bits_apart(tmp_path: Path) -> None:
 def test_an_export_names_the_column_whose_missing_values_it_cannot_hold(tmp_path: Path, to: str, name: str) -> None:
     more = {"int with nulls": pa.array([1, None] * 5), "text with nulls": pa.array(["x", "y", None, "z", "w"] * 2)}
     pairs = made(tmp_path, more[name] if name in more else KEPT[name][0])
-    with pytest.raises(DataError, match=r"the kept column 'kept' (has missing values|is of type)"):
+    with pytest.raises(
+        DataError, match=r"the kept column 'kept' (has missing values|contains missing values|has the type)"
+    ):
         export(pairs, tmp_path / "out", ExportOptions(to=to))
     assert not (tmp_path / "out").exists()
 
@@ -155,7 +157,9 @@ def test_tensors_of_kept_columns(tmp_path: Path) -> None:
         "uint8": "torch.uint8", "int16": "torch.int16", "decimal": "torch.float64", "float": "torch.float32",
         "boolean": "torch.bool",
     }  # fmt: skip
-    with pytest.raises(DataError, match=r"'target_kept' \(uint64\) has values that no tensor holds|is of type uint64"):
+    with pytest.raises(
+        DataError, match=r"'target_kept' \(uint64\) contains values that cannot be in a tensor|has the type uint64"
+    ):
         InMemoryPairDataset(made(tmp_path, KEPT["uint64"][0]), columns=["target_kept"])
 
 
@@ -166,5 +170,5 @@ def test_a_new_day_of_another_width_is_appended_where_its_values_fit(tmp_path: P
     pq.write_table(more, tmp_path / "b.parquet")
     assert ingest(tmp_path / "b.parquet", tmp_path / "log.store", append=True).interactions == 11
     pq.write_table(more.set_column(3, "kept", pa.array([32768], pa.int64())), tmp_path / "c.parquet")
-    with pytest.raises(DataError, match=r"column kept of the new log is BIGINT, and in .* SMALLINT"):
+    with pytest.raises(DataError, match=r"column kept is BIGINT in the new log, but SMALLINT in"):
         ingest(tmp_path / "c.parquet", tmp_path / "log.store", append=True)

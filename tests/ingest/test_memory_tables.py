@@ -86,12 +86,12 @@ def test_every_job_takes_a_table(tmp_path: Path, table: pa.Table) -> None:
 
 
 def test_a_table_names_no_output(table: pa.Table) -> None:
-    with pytest.raises(UsageError, match=r"<Frame>: a table in memory gives the output no name"):
+    with pytest.raises(UsageError, match=r"<Frame> is a table in memory"):
         augment(Frame(table))
 
 
 def test_columns_of_a_table_are_named_in_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"<Frame>: which column is the user\? the columns are: a"):
+    with pytest.raises(DataError, match=r"<Frame>: the user column was not detected; the columns are: a"):
         ingest(Frame(pa.table({"a": [1]})), tmp_path / "x.store")
     assert list(tmp_path.iterdir()) == []
 

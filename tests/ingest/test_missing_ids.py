@@ -46,7 +46,7 @@ def test_a_marker_is_no_id(tmp_path: Path, name: str) -> None:
     log = events(tmp_path / name, WRITTEN + KEPT)
     first = [(value, f"i{n + len(WRITTEN)}") for n, value in enumerate(KEPT)]
     assert log.events == first + [(f"u{n + len(WRITTEN)}", value) for n, value in enumerate(KEPT)]
-    assert log.funnel["no user or item"] == 2 * len(WRITTEN)
+    assert log.funnel["missing user or item id"] == 2 * len(WRITTEN)
 
 
 def test_a_marker_is_no_id_in_recbole_and_sequence_text(tmp_path: Path) -> None:
@@ -54,15 +54,15 @@ def test_a_marker_is_no_id_in_recbole_and_sequence_text(tmp_path: Path) -> None:
     assert log.events == [("u", "i10"), ("u10", "u")]
     log = read(write(tmp_path / "a.txt", "u1 a NA b c\nNULL d\nu2 e <NA>\n"), format="sequences")
     assert log.events == [("u1", "a"), ("u1", "b"), ("u1", "c"), ("u2", "e")]
-    assert log.funnel == {"read": 7, "no user or item": 3}
+    assert log.funnel == {"read": 7, "missing user or item id": 3}
 
 
 def test_what_was_found_is_noted(tmp_path: Path) -> None:
     log = read(write(tmp_path / "a.csv", "user,item\nNA,i\nNA,j\n\\N,k\nu,null\n,l\nu,i\n"))
     assert log.events == [("u", "i")]
     assert log.staged.notes[1:] == (
-        r"user ids that mean a missing value: 'NA' in 2 rows, '\N' in 1 row; see --null-values",
-        "item ids that mean a missing value: 'null' in 1 row; see --null-values",
+        r"user ids read as missing values: 'NA' in 2 rows, '\N' in 1 row; see --null-values",
+        "item ids read as missing values: 'null' in 1 row; see --null-values",
     )
 
 
@@ -79,8 +79,8 @@ def test_a_time_or_a_rating_that_is_a_marker_is_a_bad_row_and_does_not_decide_wh
 ) -> None:
     text = "user,item,time,rating\n" + "u,i,NA,4\n" * 900 + "u,j,5,NULL\nu,k,6,3\n"
     file = write(tmp_path / "a.csv", text)
-    with pytest.raises(DataError, match=r"line 2: time 'NA' in column 'time' is not an integer"):
+    with pytest.raises(DataError, match=r"line 2: timestamp 'NA' in column 'time' is not an integer"):
         read(file)
     log = read(file, bad_rows="skip", min_rating=1)
     assert log.rows == [("u", "k", 6)]
-    assert log.funnel == {"read": 902, "bad rows": 901, "no user or item": 0, "min rating": 0}
+    assert log.funnel == {"read": 902, "bad rows": 901, "missing user or item id": 0, "min rating": 0}

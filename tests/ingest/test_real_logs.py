@@ -45,7 +45,7 @@ def test_logs_without_a_header_are_read_by_position(
 
 def test_a_shop_log_is_read_without_a_flag(logs_data: Path) -> None:
     log = read(logs_data / "online-retail-ii/online_retail_2009-2010.csv.gz", keep=("Quantity", "Description"))
-    assert log.funnel == {"read": 525_461, "no user or item": 107_927}
+    assert log.funnel == {"read": 525_461, "missing user or item id": 107_927}
     assert counts(log) == (4_383, 4_031, 417_534)
     assert log.staged.time_type == "TIMESTAMP"
     assert log.staged.kept == {"Quantity": "BIGINT", "Description": "VARCHAR"}

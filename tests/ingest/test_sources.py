@@ -48,7 +48,7 @@ def test_a_missing_file_names_what_there_is(tmp_path: Path) -> None:
 def test_a_pattern_without_matches_and_an_empty_directory_are_errors(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file matches"):
         find_sources([str(tmp_path / "*.csv")], scratch=tmp_path)
-    with pytest.raises(DataError, match="no file in this directory"):
+    with pytest.raises(DataError, match="the directory contains no files"):
         find_sources([str(tmp_path)], scratch=tmp_path)
 
 

@@ -71,7 +71,7 @@ def test_the_same_content_twice_is_refused_whatever_it_is_packed_in(tmp_path: Pa
         read(tmp_path / "logs")
     log = read(plain, others[1], allow_duplicate_files=True)
     assert len(log.rows) == 4
-    assert log.staged.notes == (f"{others[1]} has the same content as {plain}; both are read",)
+    assert log.staged.notes == (f"{others[1]} has the same content as {plain}; both files are read",)
 
 
 def test_mere_headers_may_be_the_same(tmp_path: Path) -> None:

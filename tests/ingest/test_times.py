@@ -81,7 +81,7 @@ def test_a_format_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_time_unlike_its_format_names_the_option(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"line 3: time '1\.2\.24' .* is not a time like %d/%m/%Y") as caught:
+    with pytest.raises(DataError, match=r"line 3: timestamp '1\.2\.24' .* is not a time like %d/%m/%Y") as caught:
         times(tmp_path, "31/01/2024", "1.2.24", time_format="%d/%m/%Y")
     assert "--time-format" in str(caught.value.tip)
 
@@ -99,7 +99,7 @@ def test_a_format_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["31.12.2023 10:00", "12/1/2009 8:26", "soon", "10:30"])
 def test_unknown_writing_asks_for_the_format(tmp_path: Path, value: str) -> None:
-    with pytest.raises(DataError, match=r"column 'time' holds no times") as caught:
+    with pytest.raises(DataError, match=r"column 'time' contains no timestamps") as caught:
         times(tmp_path, value, value)
     assert value in caught.value.message
     assert "--time-format" in str(caught.value.tip)
@@ -134,7 +134,7 @@ def test_a_bad_time_is_an_error_with_its_line_and_value(tmp_path: Path, values: 
 
 @pytest.mark.parametrize("value", ["", " "])
 def test_a_missing_time_is_a_bad_row(tmp_path: Path, value: str) -> None:
-    with pytest.raises(DataError, match=r"line 3: no time"):
+    with pytest.raises(DataError, match=r"line 3: no value in column 'time'"):
         times(tmp_path, "1", value, "3")
 
 
@@ -163,12 +163,12 @@ def test_times_of_parquet(tmp_path: Path, values: Any, kind: str) -> None:
 def test_a_bad_time_of_parquet_is_an_error_with_its_row(tmp_path: Path) -> None:
     table = pa.table({"user": ["u"] * 3, "item": ["i"] * 3, "time": [1.0, np.nan, None]})
     pq.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"a\.parquet, row 2: time 'nan'"):
+    with pytest.raises(DataError, match=r"a\.parquet, row 2: timestamp 'nan'"):
         read(tmp_path / "a.parquet")
     log = read(tmp_path / "a.parquet", bad_rows="skip")
     assert [(row["line"], row["reason"]) for row in log.rejects] == [
-        ("2", "time 'nan' in column 'time' is not a number"),
-        ("3", "no time"),
+        ("2", "timestamp 'nan' in column 'time' is not a number"),
+        ("3", "no value in column 'time'"),
     ]
 
 
@@ -177,11 +177,11 @@ def test_numbers_in_one_file_and_dates_in_another_cannot_be_ordered(tmp_path: Pa
         write(tmp_path / "a.csv", "user,item,time\nu,i,5\n"),
         write(tmp_path / "b.csv", "user,item,time\nu,i,2024-01-01\n"),
     ]
-    with pytest.raises(DataError, match=r"a\.csv are numbers, those of .*b\.csv are dates"):
+    with pytest.raises(DataError, match=r"a\.csv are numbers, but those of .*b\.csv are dates"):
         read(*files)
 
 
 def test_a_column_that_is_no_time(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user": ["u"], "item": ["i"], "time": [True]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="BOOLEAN, which is no time"):
+    with pytest.raises(DataError, match="BOOLEAN, which is not a timestamp"):
         read(tmp_path / "a.parquet")

@@ -205,7 +205,7 @@ def test_batches_are_taken_of_workers_in_turn(of_each: list[int], data: st.DataO
 )
 def test_a_state_of_something_else_is_refused(directory: Path, other: dict[str, Any]) -> None:
     state = dataset_of(directory).state_dict(3)
-    with pytest.raises(UsageError, match="the state was taken with"):
+    with pytest.raises(UsageError, match="the state was saved with"):
         dataset_of(directory, **other).load_state_dict(state)
 
 
@@ -352,12 +352,12 @@ def test_a_fresh_epoch_is_resumed(root: Path) -> None:
     ("options", "words"),
     [
         ({"split": "dev"}, "no split 'dev'; it has: "),
-        ({"batch_size": 0}, "batch_size is 0; it takes a whole number from 1"),
-        ({"pad": "centre"}, "pad is 'centre'; it takes 'left' or 'right' or 'none'"),
+        ({"batch_size": 0}, "batch_size is 0; it must be a whole number, 1 or more"),
+        ({"pad": "centre"}, "pad is 'centre'; it must be 'left' or 'right' or 'none'"),
         ({"columns": ["price"]}, "it has: input_start, target_position, input_price"),
-        ({"columns": ["input_note"]}, "a tensor holds numbers"),
-        ({"columns": "input_price"}, "it takes a list of texts"),
-        ({"rank": 3, "world_size": 3}, "rank is 3; of 3 ranks the last is 2"),
+        ({"columns": ["input_note"]}, "a tensor can only contain numbers"),
+        ({"columns": "input_price"}, "it must be a list of texts"),
+        ({"rank": 3, "world_size": 3}, "rank is 3; with world_size 3 it must be from 0 to 2"),
         ({"world_size": None}, "give both or neither"),
         ({"max_input": 0}, "max_input is 0"),
     ],

@@ -114,7 +114,7 @@ def test_a_state_without_the_count_is_refused_where_workers_read(
         next(batches)
     with pytest.raises(UsageError, match=r"needs the number of batches .*\n.*dataset.state_dict\(taken, workers=2\)"):
         dataset.state_dict()
-    with pytest.raises(UsageError, match="workers is 1; the batches of this epoch come from 2"):
+    with pytest.raises(UsageError, match="workers is 1, but the batches of this epoch come from 2 workers"):
         dataset.state_dict(3)
     assert dataset.state_dict(3, workers=2)["batches"] == 3
     dataset.set_epoch(1)
@@ -126,7 +126,7 @@ def test_a_count_beyond_the_epoch_is_refused(root: Path) -> None:
     assert dataset.batches() == 39
     with pytest.raises(UsageError, match="batches is 40: the epoch has 39"):
         dataset.state_dict(40)
-    with pytest.raises(UsageError, match="batches of the state is 50; the epoch has 39"):
+    with pytest.raises(UsageError, match="the state has batches = 50, but the epoch has only 39 batches"):
         dataset.load_state_dict({**dataset.state_dict(3), "batches": 50})
 
 
@@ -147,7 +147,7 @@ def other_pairs(root: Path, at: Path) -> dict[str, Any]:
 def test_a_state_of_other_pairs_is_refused(root: Path, tmp_path: Path) -> None:
     state = dataset_of(root / "log.pairs").state_dict(3)
     for other in other_pairs(root, tmp_path).values():
-        with pytest.raises(UsageError, match="the state is of other pairs"):
+        with pytest.raises(UsageError, match="the state belongs to other pairs"):
             dataset_of(other).load_state_dict(state)
     shutil.copytree(root / "log.pairs", tmp_path / "moved.pairs")
     dataset_of(tmp_path / "moved.pairs").load_state_dict(state)
@@ -165,22 +165,25 @@ def test_a_state_of_other_fresh_pairs_is_refused(root: Path, tmp_path: Path) -> 
         fresh_pairs(root / "log.store", AugmentOptions(shard_rows=130, seed=1)),
         fresh_pairs(root / "log.store", AugmentOptions(shard_rows=130, alpha=0.5)),
     ):  # fmt: skip
-        with pytest.raises(UsageError, match="the state is of other pairs"):
+        with pytest.raises(UsageError, match="the state belongs to other pairs"):
             dataset_of(other).load_state_dict(state)
 
 
 NO_STATES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "nothing": (lambda _: None, "it takes the dictionary that state_dict returned"),
-    "a list": (lambda _: [1], "it takes the dictionary that state_dict returned"),
-    "an empty one": (lambda _: {}, "it lacks batch_size, batches"),
-    "without workers": (lambda state: {key: state[key] for key in state if key != "workers"}, "it lacks workers"),
-    "an old one": (lambda state: {key: state[key] for key in state if key != "pairs"}, "saved by an older genpas"),
+    "nothing": (lambda _: None, "it must be the dictionary that state_dict returned"),
+    "a list": (lambda _: [1], "it must be the dictionary that state_dict returned"),
+    "an empty one": (lambda _: {}, "the keys batch_size, batches"),
+    "without workers": (lambda state: {key: state[key] for key in state if key != "workers"}, "workers are missing"),
+    "an old one": (
+        lambda state: {key: state[key] for key in state if key != "pairs"},
+        "saved by an older version of genpas",
+    ),
     "text": (lambda state: {**state, "batches": "3"}, "batches of the state is '3'"),
     "below 0": (lambda state: {**state, "batches": -1}, "batches of the state is -1"),
     "no epoch": (lambda state: {**state, "epoch": None}, "epoch of the state is None"),
     "0 workers": (lambda state: {**state, "workers": 0}, "workers of the state is 0"),
     "half an epoch": (lambda state: {**state, "epoch": 1.5}, "epoch of the state is 1.5"),
-    "a number for pairs": (lambda state: {**state, "pairs": 5}, "the state is of other pairs"),
+    "a number for pairs": (lambda state: {**state, "pairs": 5}, "the state belongs to other pairs"),
 }
 
 

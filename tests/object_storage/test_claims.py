@@ -44,7 +44,7 @@ def test_of_two_runs_at_once_one_is_refused_before_it_writes(bucket: Bucket, sto
         said = [run.communicate(timeout=120)[1].decode() for run in runs]
         assert sorted(run.returncode for run in runs) == [0, 2], said
         refusal = next(text for run, text in zip(runs, said, strict=True) if run.returncode == 2)
-        assert "another genpas is writing" in refusal or f"{there} exists" in refusal
+        assert "another genpas process is writing" in refusal or f"{there} already exists" in refusal
         assert verify(there).rows > 20_000
         assert own(bucket) == []
         bucket.system.delete_dir_contents(bucket.name)
@@ -55,7 +55,7 @@ def test_a_prefix_that_is_claimed(bucket: Bucket, store: Path, genpas: Genpas) -
     claim = Claim(there)
     assert claim.acquire() == []
     done = genpas("augment", store, "-o", there)
-    refused(done, 2, f"another genpas is writing {there}", f"on {socket.gethostname()}", "-o")
+    refused(done, 2, f"another genpas process is writing {there}", f"on {socket.gethostname()}", "-o")
     assert own(bucket) == [f"out.pairs/{claim.name}/claim.json"]
     assert published(bucket, "out.pairs") == []
 
@@ -101,7 +101,7 @@ def test_the_claim_of_another_machine_ends_when_it_is_not_renewed(
 def test_what_a_run_had_named_when_it_was_killed_is_removed_if_it_is_still_its_own(bucket: Bucket, store: Path) -> None:
     claim_of(bucket)
     bucket.put("out.pairs/data/train-00000-of-00002.parquet", b"other")
-    with pytest.raises(UsageError, match=r"holds something else: data/train-00000-of-00002\.parquet"):
+    with pytest.raises(UsageError, match=r"contains other files: data/train-00000-of-00002\.parquet"):
         augment(store, f"s3://{bucket.name}/out.pairs")
     bucket.put("out.pairs/data/train-00000-of-00002.parquet", b"shard")
     bucket.system.delete_file(f"{bucket.name}/out.pairs/.genpas-run-0/claim.json")
@@ -114,7 +114,7 @@ def test_a_run_whose_claim_was_not_renewed_in_time_publishes_nothing(
     bucket: Bucket, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "_LEASE_SECONDS", -1.0)
-    with pytest.raises(MachineError, match="the storage was not reached"):
+    with pytest.raises(MachineError, match="the object storage was unreachable"):
         augment(store, f"s3://{bucket.name}/out.pairs")
     assert bucket.objects() == []
 
@@ -216,7 +216,7 @@ def test_prefixes_are_names(bucket: Bucket, store: Path, prefix: str) -> None:
 def test_keys_that_cannot_be_addressed_are_refused(bucket: Bucket, genpas: Genpas, key: str) -> None:
     bucket.put("b.csv", b"user_id,item_id\nwrong,a\n")
     for command in (("ingest", f"s3://{bucket.name}/{key}", "-o", "x"), ("verify", f"s3://{bucket.name}/{key}")):
-        refused(genpas(*command), 1, f"s3://{bucket.name}/{key}", "cannot address a key")
+        refused(genpas(*command), 1, f"s3://{bucket.name}/{key}", "a key must not contain an empty part")
 
 
 def test_no_bucket_and_no_access(bucket: Bucket, store: Path, genpas: Genpas) -> None:
@@ -224,5 +224,5 @@ def test_no_bucket_and_no_access(bucket: Bucket, store: Path, genpas: Genpas) ->
         ("ingest", "s3://no-such-bucket/x", "-o", "x.store"), ("verify", "s3://no-such-bucket/x"),
         ("augment", store, "-o", "s3://no-such-bucket/x"),
     ):  # fmt: skip
-        refused(genpas(*command), 1, "there is no bucket 'no-such-bucket'")
+        refused(genpas(*command), 1, "the bucket 'no-such-bucket' does not exist")
     del bucket

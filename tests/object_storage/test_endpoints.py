@@ -88,5 +88,5 @@ def test_wrong_credentials_are_called_that(genpas: Genpas, store: Path, command:
     done = denied(*command)
     server.shutdown()
     server.server_close()
-    refused(done, 3, "s3://bucket/x", "access is denied; the credentials are wrong", "AWS_ACCESS_KEY_ID")
+    refused(done, 3, "s3://bucket/x", "access denied; the credentials are wrong", "AWS_ACCESS_KEY_ID")
     assert "secretsecret" not in done.stderr

@@ -106,7 +106,7 @@ def test_pairs_there_that_are_damaged(bucket: Bucket, here: Path, genpas: Genpas
         verify(there)
     bucket.system.delete_file(f"{bucket.name}/there.pairs/{SHARD}")
     for command in (("verify", there), ("export", there, "--to", "jsonl", "-o", "out"), ("stats", there)):
-        refused(genpas(*command), 4, f"{there}/{SHARD} is missing; the manifest lists it")
+        refused(genpas(*command), 4, f"{there}/{SHARD} is missing, but the manifest lists it")
     bucket.put("there.pairs/manifest.json", b"{}")
     with pytest.raises(IntegrityError, match=r"manifest\.json is damaged"):
         verify(there)

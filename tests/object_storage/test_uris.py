@@ -28,18 +28,18 @@ from genpas_cli.runtime.object_storage.uris import Uri, endpoint, parse
 from tests.support import InProcess, refused
 
 MALFORMED = {
-    "s3://": "names no bucket",
-    "s3:///x": "names no bucket",
-    "s3://bu%20cket/x": "is not the name of a bucket",
-    "s3://bucket:80/x": "is not the name of a bucket",
-    "s3://b/x": "is not the name of a bucket",
-    "S3://bucket/x": "does not know S3:// addresses",
-    "s3a://bucket/x": "s3a:// addresses",
-    "gcs://bucket/x": "gcs:// addresses",
-    "http://bucket/x": "http:// addresses",
-    "file:///tmp/x": "file:// addresses",
-    "s3://KEY:se/cr+et@bucket/x": "s3://***@bucket/x: credentials",
-    "s3://KEY@bucket/x": "s3://***@bucket/x: credentials",
+    "s3://": "does not name a bucket",
+    "s3:///x": "does not name a bucket",
+    "s3://bu%20cket/x": "is not a valid bucket name",
+    "s3://bucket:80/x": "is not a valid bucket name",
+    "s3://b/x": "is not a valid bucket name",
+    "S3://bucket/x": "S3:// URIs are not supported",
+    "s3a://bucket/x": "s3a:// URIs",
+    "gcs://bucket/x": "gcs:// URIs",
+    "http://bucket/x": "http:// URIs",
+    "file:///tmp/x": "file:// URIs",
+    "s3://KEY:se/cr+et@bucket/x": "s3://***@bucket/x: a URI must not contain credentials",
+    "s3://KEY@bucket/x": "s3://***@bucket/x: a URI must not contain credentials",
     "s3://bucket/x?access_key=AKIA&secret_key=wJalr": "credentials",
 }
 
@@ -72,7 +72,7 @@ def test_an_argument_too_many_is_not_shown_with_its_password(inside: InProcess) 
 @pytest.mark.parametrize("scheme", ["abfs", "abfss"])
 def test_a_container_before_the_host_is_no_password(inside: InProcess, scheme: str) -> None:
     done = inside("ingest", f"{scheme}://box@account.dfs.core.windows.net/x", "-o", "x.store")
-    refused(done, 2, f"{scheme}:// addresses are not read")
+    refused(done, 2, f"{scheme}:// URIs are not supported")
     assert "credentials" not in done.stderr
 
 
@@ -104,7 +104,7 @@ def test_a_path_of_the_command_line_that_takes_no_uri(inside: InProcess) -> None
         ("export", "x.pairs", "--to", "jsonl", "-o", "x", "--semantic-ids", LOCAL): "--semantic-ids",
     }
     for command, flag in commands.items():
-        refused(inside(*command), 2, f"{flag} takes a path on this machine, not s3://bucket/x")
+        refused(inside(*command), 2, f"{flag} must be a local path, not s3://bucket/x")
     assert [path.name for path in inside.cwd.iterdir()] == ["log.csv"]
 
 
@@ -127,7 +127,7 @@ def test_a_path_of_the_library_that_takes_no_uri(tmp_path: Path, store: Path, mo
         lambda: merge(["log.pairs"], there),
     )
     for call in calls:
-        with pytest.raises(UsageError, match="takes a path on this machine"):
+        with pytest.raises(UsageError, match="must be a local path"):
             call()
     assert [path.name for path in tmp_path.iterdir()] == ["log.pairs"]
 
@@ -153,7 +153,7 @@ def test_endpoints(monkeypatch: pytest.MonkeyPatch, inside: InProcess) -> None:
         assert endpoint() == expected
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://root:hunter2hunter2@127.0.0.1:9000")
     done = inside("verify", "s3://bucket/x")
-    refused(done, 2, "http://***@127.0.0.1:9000", "must not hold a user name or a password")
+    refused(done, 2, "http://***@127.0.0.1:9000", "must not contain a user name or a password")
     assert "hunter2" not in done.stderr
 
 

@@ -122,7 +122,7 @@ def test_values_are_those_of_the_report(stats_page: Page, stats_report: StatsRep
         assert {at for at, cell in enumerate(cells) if cell.startswith("★")} == best
     assert stats_report.data is not None
     assert f"{stats_report.data.tied_either:.1%}" in stats_page.text
-    assert "Look at this: " in stats_page.text
+    assert "Warning: " in stats_page.text
 
 
 def test_tune_shows_its_winner_and_every_configuration(tune_page: Page, tune_report: TuneReport) -> None:
@@ -142,7 +142,7 @@ def test_a_search_shows_what_was_trained(tune_report: TuneReport, tmp_path: Path
     page = Page(tmp_path / "report.html")
     assert [names[0], "0.1000", "0.1000 0.1000"] in page.rows
     assert [f"★ {names[1]}", "0.2000", "0.1000 0.3000"] in page.rows
-    assert "among the first 2 by nearness to the Pareto front" in page.text
+    assert "among the first 2 configurations by the distance to the best KL and A / D" in page.text
 
 
 def test_a_comparison_shows_accuracy_differences_and_figures(
@@ -191,12 +191,12 @@ def test_what_is_missing_is_left_out_with_the_reason(stats_report: StatsReport, 
     assert "no split: KL is missing" in page.text
     headings = [row[0] for row in page.rows if row]
     assert not [heading for heading in headings if heading.startswith(("KL", "A / D"))]
-    assert "What is asked for" not in page.text
+    assert "Which items are targets" not in page.text
 
 
 def test_shards_alone_make_a_page(shards_report: StatsReport, tmp_path: Path) -> None:
     write_stats_page(replace(shards_report, data=None, strategies=[], fair_draw=None), tmp_path / "report.html")
-    assert "measured on the shards" in Page(tmp_path / "report.html").text
+    assert "measured in the shards" in Page(tmp_path / "report.html").text
 
 
 @pytest.mark.parametrize("kind", ["stats", "tune", "comparison"])
@@ -221,20 +221,20 @@ def test_names_from_outside_are_text(
 def test_a_curve_is_described_by_the_most_popular_tenth() -> None:
     curve = PopularityCurve("test", rank=[1, 9, 10, 20, 100], mass=[0.1, 0.25, 0.3, 0.45, 1.0])
     drawn = popularity_curves(Canvas(), [curve], looks(["test"]))
-    assert "On the most popular tenth of items: test 30.0%." in drawn
+    assert "For the most popular tenth of the items: test 30.0%." in drawn
 
 
 def test_the_steps_of_a_user_are_described_by_their_highest_bars() -> None:
     steps = StepsOfUser("a", sequence=1.0, target=[0.1, 0.7, 0.2], start=[0.2, 0.5, 0.3])
     drawn = user_steps(Canvas(), Illustrations([], "test", [], [5, 6, 7, 8], [steps]), looks(["a"]))
-    assert "chance of each position to be the target: highest at 3 with 70.0%." in drawn
-    assert "chance of each position to be the start of the input: highest at 2 with 50.0%." in drawn
+    assert "probability of each position to be the target, highest at position 3 with 70.0%." in drawn
+    assert "probability of each position to be the start of the input, highest at position 2 with 50.0%." in drawn
 
 
 def test_a_warning_of_the_future_tells_the_share_of_the_test(stats_report: StatsReport) -> None:
     assert stats_report.data is not None
     panel = health_panel(replace(stats_report.data, future_training=0.5, leaked_test=0.25))
-    assert "training sees the future: 25.0% of test interactions" in panel
+    assert "training uses data from the future: 25.0% of test interactions" in panel
 
 
 def test_the_ends_of_a_map_say_which_is_the_better() -> None:
@@ -292,7 +292,7 @@ def test_without_the_extra_the_error_says_what_to_install(
     report = StatsReport("logs", None, []) if write is write_stats_page else None
     with pytest.raises(MachineError, match="needs Altair") as caught:
         write(report or TuneReport("", "front", "", "", 0, "", {}, []), tmp_path / "report.html")
-    assert caught.value.tip == "Install it: pip install 'genpas[report]'"
+    assert caught.value.tip == "To install: pip install 'genpas[report]'"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -22,43 +22,64 @@ Call = Callable[[Path, Path], Any]
 
 MISTAKES: dict[str, tuple[Call, str]] = {
     "a number for a log": (lambda s, p: library.ingest(5, "x.store"),  # type: ignore[arg-type]
-                           "sources is 5; it takes a path, a table or a list of paths"),
-    "nothing for a log": (lambda s, p: library.ingest([], "x.store"), "sources is empty; it takes a path, a table or"),
+                           "sources is 5; it must be a path, a table or a list of paths"),
+    "nothing for a log": (lambda s, p: library.ingest([], "x.store"), "sources is empty; it must be a path, a table"),
     "a dict for options": (lambda s, p: library.augment(s, "x", {"alpha": 1}),  # type: ignore[arg-type]
-                           "options is a dict; it takes AugmentOptions(...) or None"),
+                           "options is a dict; it must be AugmentOptions(...) or None"),
     "options of another job": (lambda s, p: library.augment(s, "x", library.IngestOptions()),  # type: ignore[arg-type]
-                               "options is an IngestOptions; it takes AugmentOptions"),
+                               "options is an IngestOptions; it must be AugmentOptions"),
     "a dict of reading": (lambda s, p: library.stats(s, ingest_options={}),  # type: ignore[arg-type]
-                          "ingest_options is a dict; it takes IngestOptions"),
+                          "ingest_options is a dict; it must be IngestOptions"),
     "another split": (lambda s, p: library.augment_stream(s, split="dev"),  # type: ignore[arg-type]
-                      "split is 'dev'; it takes 'train' or 'validation' or 'test'"),
+                      "split is 'dev'; it must be 'train' or 'validation' or 'test'"),
     "other ids": (lambda s, p: library.augment_stream(s, ids="raws"),  # type: ignore[arg-type]
-                  "ids is 'raws'; it takes 'num' or 'raw'"),
-    "no options of export": (lambda s, p: library.export(p, "x", ANY), "options is None; it takes ExportOptions"),
-    "a table for pairs": (lambda s, p: library.verify(TABLE), "pairs is a Table; it takes a path"),
-    "a table for a store": (lambda s, p: library.verify(p, store=TABLE), "store is a Table; it takes a path"),
+                  "ids is 'raws'; it must be 'num' or 'raw'"),
+    "no options of export": (lambda s, p: library.export(p, "x", ANY), "options is None; it must be ExportOptions"),
+    "a table for pairs": (lambda s, p: library.verify(TABLE), "pairs is a Table; it must be a path"),
+    "a table for a store": (lambda s, p: library.verify(p, store=TABLE), "store is a Table; it must be a path"),
     "a dict of the machine": (lambda s, p: library.verify(p, machine={"threads": 1}),  # type: ignore[arg-type]
-                              "machine is a dict; it takes MachineOptions"),
-    "one part": (lambda s, p: library.merge("x"), "parts is 'x'; it takes a list of paths"),
-    "no parts": (lambda s, p: library.merge([]), "parts is empty; it takes a list of paths"),
+                              "machine is a dict; it must be MachineOptions"),
+    "one part": (lambda s, p: library.merge("x"), "parts is 'x'; it must be a list of paths"),
+    "no parts": (lambda s, p: library.merge([]), "parts is empty; it must be a list of paths"),
     "a dict of training": (lambda s, p: library.train(p, "x", {}),  # type: ignore[arg-type]
-                           "options is a dict; it takes TrainOptions"),
+                           "options is a dict; it must be TrainOptions"),
     "a dict of a comparison": (lambda s, p: library.compare(s, "x", {}),  # type: ignore[arg-type]
-                               "options is a dict; it takes CompareOptions"),
-    "a dict of a search": (lambda s, p: library.tune(s, {}), "options is a dict; it takes TuneOptions"),  # type: ignore[arg-type]
-    "a dict of a plan": (lambda s, p: library.plan(s, {}), "options is a dict; it takes AugmentOptions"),  # type: ignore[arg-type]
+                               "options is a dict; it must be CompareOptions"),
+    "a dict of a search": (
+        lambda s, p: library.tune(s, {}),  # type: ignore[arg-type]
+        "options is a dict; it must be TuneOptions",
+    ),
+    "a dict of a plan": (
+        lambda s, p: library.plan(s, {}),  # type: ignore[arg-type]
+        "options is a dict; it must be AugmentOptions",
+    ),
     "a dict of fresh pairs": (lambda s, p: library.fresh_pairs(s, {}), "options is a dict"),  # type: ignore[arg-type]
-    "letters for columns": (lambda s, p: library.fresh_pairs(s, keep="time"), "keep is 'time'; it takes a list"),
-    "a word for yes": (lambda s, p: library.stats(s, illustrated="no"), "illustrated is 'no'; it takes True or False"),  # type: ignore[arg-type]
-    "a number for a strategy": (lambda s, p: library.parse_strategy(5), "text is 5; it takes a text"),  # type: ignore[arg-type]
-    "a table to load": (lambda s, p: PairDataset(TABLE), "source is of type Table; it takes a pairs directory"),
-    "nothing to load": (lambda s, p: InMemoryPairDataset(ANY), "source is of type NoneType; it takes a pairs"),
-    "no split to load": (lambda s, p: PairDataset(p, ANY), "split is None; it takes a text"),
+    "letters for columns": (lambda s, p: library.fresh_pairs(s, keep="time"), "keep is 'time'; it must be a list"),
+    "a word for yes": (
+        lambda s, p: library.stats(s, illustrated="no"),  # type: ignore[arg-type]
+        "illustrated is 'no'; it must be True or False",
+    ),
+    "a number for a strategy": (
+        lambda s, p: library.parse_strategy(5),  # type: ignore[arg-type]
+        "text is 5; it must be a text",
+    ),
+    "a table to load": (lambda s, p: PairDataset(TABLE), "source has the type Table; it must be a pairs directory"),
+    "nothing to load": (lambda s, p: InMemoryPairDataset(ANY), "source has the type NoneType; it must be a pairs"),
+    "no split to load": (lambda s, p: PairDataset(p, ANY), "split is None; it must be a text"),
     "a split that is none": (lambda s, p: InMemoryPairDataset(p, "dev"), "has no split 'dev'; it has: "),
-    "a word for shuffle": (lambda s, p: PairDataset(p, shuffle="no"), "shuffle is 'no'; it takes True or False"),  # type: ignore[arg-type]
-    "no columns": (lambda s, p: PairDataset(p, columns=ANY), "columns is None; it takes a list of texts"),
-    "half a batch": (lambda s, p: PairDataset(p, batch_size=2.5), "batch_size is 2.5; it takes a whole number"),  # type: ignore[arg-type]
-    "a text for a rank": (lambda s, p: PairDataset(p, rank="0", world_size=1), "rank is '0'; it takes a whole number"),  # type: ignore[arg-type]
+    "a word for shuffle": (
+        lambda s, p: PairDataset(p, shuffle="no"),  # type: ignore[arg-type]
+        "shuffle is 'no'; it must be True or False",
+    ),
+    "no columns": (lambda s, p: PairDataset(p, columns=ANY), "columns is None; it must be a list of texts"),
+    "half a batch": (
+        lambda s, p: PairDataset(p, batch_size=2.5),  # type: ignore[arg-type]
+        "batch_size is 2.5; it must be a whole number",
+    ),
+    "a text for a rank": (
+        lambda s, p: PairDataset(p, rank="0", world_size=1),  # type: ignore[arg-type]
+        "rank is '0'; it must be a whole number",
+    ),
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def test_a_size_is_in_thousands_with_a_b_and_in_1024s_without_or_with_an_i(text:
 def test_a_size_without_a_unit_is_asked_about(text: str) -> None:
     with pytest.raises(UsageError, match="without a unit") as caught:
         parse_size(text)
-    assert caught.value.tip == f"Do you mean {text.strip()}GB, or {text.strip()}MB?"
+    assert caught.value.tip == f"Did you mean {text.strip()}GB or {text.strip()}MB?"
 
 
 @pytest.mark.parametrize("text", ["", "0", "0.4b", "-1GB", "GB", "1XB", "1e9", "1,5GB", "2GB 3"])

@@ -108,11 +108,13 @@ def test_a_stopped_comparison_goes_on_and_trains_nothing_twice(
     with pytest.raises(Stop):
         compare(root / "sample.store", path, QUICK, observe=stop_at_third)
     assert not path.exists()
-    with pytest.raises(UsageError, match="stopped before its end"):
+    with pytest.raises(UsageError, match="was interrupted"):
         compare(root / "sample.store", path, QUICK)
-    with pytest.raises(UsageError, match="--strategy is multi-target; the stopped run had last-target multi-target"):
+    with pytest.raises(
+        UsageError, match="--strategy is multi-target, but the interrupted run had last-target multi-target"
+    ):
         compare(root / "sample.store", path, replace(QUICK, strategy=("multi-target",)), resume=True)
-    with pytest.raises(IntegrityError, match="of another log"):
+    with pytest.raises(IntegrityError, match="used another log"):
         compare(SAMPLE, path, QUICK, resume=True)
     trained: list[str] = []
 
@@ -167,7 +169,7 @@ def test_fixed_draws_read_the_pairs_on_disk(root: Path, tmp_path: Path) -> None:
     ("changed", "words"),
     [({"strategy": ("1,0,0", "1,0,0")}, "given twice"), ({"seeds": 0}, "--seeds is 0"),
      ({"max_input": "x"}, "--max-input"), ({"strategy": ("most-target",)}, "most-target"),
-     ({"heads": 3}, "does not divide")],
+     ({"heads": 3}, "is not a multiple of")],
 )  # fmt: skip
 def test_values_that_make_no_sense(root: Path, tmp_path: Path, changed: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError) as caught:

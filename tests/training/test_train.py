@@ -211,19 +211,19 @@ def test_fresh_pairs_are_those_of_the_epochs_on_disk(root: Path, tmp_path: Path)
 
 
 def test_a_diverging_run_says_when_and_what_to_try(pairs: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"the loss is (nan|inf) in step \d+: .* learning rate of") as caught:
+    with pytest.raises(UsageError, match=r"the loss is (nan|inf) at step \d+: .* learning rate of") as caught:
         train(pairs, tmp_path / "a.model", replace(QUICK, lr=1e30))
-    assert caught.value.tip == "Try a lower one: --lr 1e+29."
+    assert caught.value.tip == "Try a lower learning rate: --lr 1e+29."
     assert not any(tmp_path.iterdir())
 
 
 def test_a_stopped_run_is_not_lost_by_a_new_one(pairs: Path, tmp_path: Path) -> None:
     with pytest.raises(Stop):
         train(pairs, tmp_path / "a.model", QUICK, observe=stopped_after(20))
-    with pytest.raises(UsageError, match="stopped before its end") as caught:
+    with pytest.raises(UsageError, match="was interrupted") as caught:
         train(pairs, tmp_path / "a.model", QUICK)
-    assert caught.value.tip == "Go on with --resume, or begin again with --force."
-    with pytest.raises(UsageError, match=r"--lr is 0\.01; the stopped run had 0\.001"):
+    assert caught.value.tip == "Continue the run with --resume, or start again with --force."
+    with pytest.raises(UsageError, match=r"--lr is 0\.01, but the interrupted run had 0\.001"):
         train(pairs, tmp_path / "a.model", replace(QUICK, lr=0.01), resume=True)
     assert train(pairs, tmp_path / "a.model", replace(QUICK, lr=0.01), force=True).resumed == 0
 
@@ -235,7 +235,7 @@ def test_a_checkpoint_of_another_vocabulary(root: Path, tmp_path: Path) -> None:
     augment(tmp_path / "log.csv", tmp_path / "other.pairs")
     with pytest.raises(IntegrityError, match="another vocabulary"):
         train(tmp_path / "other.pairs", tmp_path / "a.model", QUICK, resume=True)
-    with pytest.raises(IntegrityError, match="is of other pairs"):
+    with pytest.raises(IntegrityError, match="used other pairs"):
         train(root / "sample.pairs", tmp_path / "a.model", QUICK, resume=True)
 
 
@@ -270,7 +270,7 @@ def test_outputs_that_exist(pairs: Path, tmp_path: Path) -> None:
         train(pairs, tmp_path / "a.model", QUICK)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
-    with pytest.raises(UsageError, match="only what genpas made"):
+    with pytest.raises(UsageError, match="only outputs written by genpas"):
         train(pairs, tmp_path / "mine", QUICK, force=True)
     assert train(pairs, tmp_path / "a.model", QUICK, force=True).metrics["training"]["steps"] == 60
 
@@ -278,10 +278,10 @@ def test_outputs_that_exist(pairs: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"dim": 15}, "--heads 2 does not divide --dim 15"), ({"dropout": 1.0}, "--dropout is 1.0"),
+        ({"dim": 15}, "--dim 15 is not a multiple of --heads 2"), ({"dropout": 1.0}, "--dropout is 1.0"),
         ({"lr": 0.0}, "--lr is 0.0"), ({"lr": math.nan}, "--lr is nan"), ({"steps": 0}, "--steps is 0"),
         ({"weight_decay": -1.0}, "--weight-decay is -1.0"), ({"epochs_data": 9}, "--epochs-data is 9"),
-        ({"epochs_data": 1, "fresh": "x.store"}, "--epochs-data is for pairs on disk"),
+        ({"epochs_data": 1, "fresh": "x.store"}, "--epochs-data cannot be combined with --fresh"),
         ({"max_input": 0}, "--max-input is 0"),
     ],
 )  # fmt: skip

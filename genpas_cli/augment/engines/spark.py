@@ -52,7 +52,7 @@ _CALENDAR = "^(19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])(([01][0-9]|
 _MOSTLY = 0.9
 _LOOKED_AT = 1000
 """Number of values of a column that are read to detect its role."""
-_LOCAL = "Use --engine local, or make them timestamps in a DataFrame and call genpas_cli.spark.augment."
+_LOCAL = "Use --engine local, or convert them to timestamps in a DataFrame and call genpas_cli.spark.augment."
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _check_numbers(rows: DataFrame, name: str) -> None:
     calendar = F.sum(whole.rlike(_CALENDAR).cast("bigint"))
     total, dates = rows.agg(F.count("time"), calendar).collect()[0]
     if total and dates >= _MOSTLY * total:
-        raise DataError(f"{name}: its times look like calendar dates such as 20240131", tip=_LOCAL)
+        raise DataError(f"{name}: the timestamps look like calendar dates such as 20240131", tip=_LOCAL)
 
 
 def _filtered(
@@ -173,7 +173,7 @@ def _filtered(
     bad, has_rating = F.lit(False), cleaning.min_rating is not None  # noqa: FBT003  # a value, not a flag
     for name, there in {"time": has_time, "rating": has_rating}.items():
         bad = bad | F.col(name).isNull() if there else bad
-    steps = {"bad rows": bad, "no user or item": F.col("user_id").isNull() | F.col("item_id").isNull()}
+    steps = {"bad rows": bad, "missing user or item id": F.col("user_id").isNull() | F.col("item_id").isNull()}
     if cleaning.min_rating is not None:
         steps["min rating"] = F.col("rating") < cleaning.min_rating
     why = F.lit(None)
@@ -184,8 +184,8 @@ def _filtered(
     if counts.get("bad rows") and reading.bad_rows == "error":
         what = " or ".join([*(["time"] if has_time else []), *(["rating"] if has_rating else [])])
         raise DataError(
-            f"{counts['bad rows']:,} rows have no {what}, or one that is not finite",
-            tip="Drop and count them with --bad-rows skip.",
+            f"{counts['bad rows']:,} rows have a missing or infinite {what}",
+            tip="To drop and count these rows: --bad-rows skip",
         )
     left = sum(counts.values())
     funnel = [FunnelStep("read", 0, left)]

@@ -83,7 +83,9 @@ def check_columns(columns: LogColumns, types: LogTypes, *, exact: bool) -> None:
     """
     lower = [name.lower() for name, _ in columns.types]
     if same := next((name for name, _ in columns.types if lower.count(name.lower()) > 1), None):
-        raise DataError(f"{columns.name}: Spark does not tell column {same!r} from another of that name", tip=_LOCAL)
+        raise DataError(
+            f"{columns.name}: Spark cannot distinguish column {same!r} from another column of that name", tip=_LOCAL
+        )
     for role, column in columns.ids().items():
         if not is_id(columns.type_of(column)):
             raise _unread(columns, f"{role} ids", column)
@@ -127,7 +129,7 @@ def quoted(name: str) -> Any:
 def _unread(columns: LogColumns, what: str, column: str) -> DataError:
     kind = columns.type_of(column)
     return DataError(
-        f"{columns.name}: {what} in column {column!r} are of type {kind}, which the Spark engine does not read",
+        f"{columns.name}: {what} in column {column!r} have the type {kind}, which --engine spark does not support",
         tip=_LOCAL,
     )
 

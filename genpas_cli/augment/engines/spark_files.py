@@ -64,7 +64,7 @@ def find_files(database: Database, sources: Sequence[str], reading: ReadingOptio
     for source in sources:
         if source == "-" or looks_like_uri(source):
             raise UsageError(
-                f"{source}: --engine spark reads paths on a file system that the driver and all workers share",
+                f"{source}: --engine spark can only read paths on a file system that the driver and all workers share",
                 tip=f"{_FRAME}." if source != "-" else "Write standard input to a Parquet file first.",
             )
     plan = plan_of(database.con, sources, reading, scratch)
@@ -79,7 +79,8 @@ def find_files(database: Database, sources: Sequence[str], reading: ReadingOptio
             _check_times(each, reader, str(plan.time_type))
         if exact and sorted(each.types) != sorted(columns[0].types):
             raise DataError(
-                f"{each.name} has other columns than {columns[0].name}; the Spark engine does not compare their rows",
+                f"{each.name} has other columns than {columns[0].name}; --engine spark does not support this with "
+                "--dedup exact",
                 tip=_LOCAL,
             )
     found = tuple(log.source for log in plan.logs)
@@ -91,13 +92,14 @@ def _check_files(plan: LoadPlan, scratch: Path) -> None:
     for log in plan.logs:
         if log.format != "parquet":
             raise UsageError(
-                f"{log.name} is not Parquet ({log.format}), and --engine spark reads nothing else",
+                f"{log.name} is not a Parquet file ({log.format}), but --engine spark only reads Parquet",
                 tip=f"Use --engine local. Or: {_FRAME[0].lower()}{_FRAME[1:]}.",
             )
         if log.source.path.is_relative_to(scratch):
             raise UsageError(
-                f"{log.name} is read from a copy in the driver's scratch directory, which workers do not see",
-                tip=f"Write it to a Parquet file that all of them see; or {_LOCAL[0].lower()}{_LOCAL[1:]}",
+                f"{log.name} would be read from a copy in the temporary directory of the driver, which the workers "
+                "cannot access",
+                tip=f"Write it to a Parquet file that all machines can read, or {_LOCAL[0].lower()}{_LOCAL[1:]}",
             )
 
 
@@ -105,11 +107,14 @@ def _check_times(columns: LogColumns, reader: TimeReader, common: str) -> None:
     """Raise DataError if Spark does not read the times of a file as the plan says."""
     if reader.type != time_type(columns.type_of(str(columns.time))):
         raise DataError(
-            f"{columns.name}: times in column {columns.time!r} are {reader.kind}, which the Spark engine does not read",
+            f"{columns.name}: the timestamps in column {columns.time!r} are {reader.kind}, which --engine spark does "
+            "not support",
             tip=_LOCAL,
         )
     if {common, reader.type} == {TIMESTAMP, TIMESTAMP_NS}:
-        raise DataError(f"{columns.name}: its times have another precision than those of other files", tip=_LOCAL)
+        raise DataError(
+            f"{columns.name}: the timestamps have another precision than those of the other files", tip=_LOCAL
+        )
 
 
 def _columns(plan: LoadPlan, n: int, *, exact: bool) -> LogColumns:
@@ -118,14 +123,15 @@ def _columns(plan: LoadPlan, n: int, *, exact: bool) -> LogColumns:
     for column in log.columns if exact else _used(roles):
         if column.in_path:
             raise DataError(
-                f"{log.name}: column {column.name!r} stands in the path, and the Spark engine reads columns of files",
+                f"{log.name}: column {column.name!r} comes from the path, but --engine spark only reads columns "
+                "inside the files",
                 tip="Use --engine local.",
             )
     for column in (roles.user, roles.item):
         if column.is_half or (column.type.startswith(("FLOAT", "DOUBLE", "DECIMAL")) and not column.is_whole):
             raise DataError(
-                f"{log.name}: ids in column {column.name!r} hold fractions, or are half-precision numbers; the Spark "
-                "engine reads neither",
+                f"{log.name}: ids in column {column.name!r} contain fractions or are half-precision numbers, which "
+                "--engine spark does not support",
                 tip=_LOCAL,
             )
     rating = roles.rating.name if plan.has_rating and roles.rating is not None else None
@@ -201,7 +207,7 @@ def _read(spark: SparkSession, files: LogFiles, numbers: list[int], *, exact: bo
     seen = {unquote(urlsplit(uri).path): uri for uri in frame.inputFiles()}
     if set(seen) != set(wanted):
         odd = min(set(seen) ^ set(wanted))
-        raise DataError(f"{odd}: Spark reads files of other names than genpas", tip=_LOCAL)
+        raise DataError(f"{odd}: Spark does not read the same files as genpas", tip=_LOCAL)
     _check_types(frame, files.columns[numbers[0]], exact=exact)
     # `inputFiles` and `_metadata.file_path` write different numbers of slashes after the scheme.
     places = (F.lit(part) for path, uri in seen.items() for part in (_SLASHES.sub(":/", uri), wanted[path]))
@@ -217,5 +223,6 @@ def _check_types(frame: DataFrame, columns: LogColumns, *, exact: bool) -> None:
     for name, kind in columns.types:
         if (exact or name in columns.used()) and found.get(name) != spark_type(kind):
             raise DataError(
-                f"{columns.name}: column {name!r} is a {kind}, and Spark reads it as {found.get(name)}", tip=_LOCAL
+                f"{columns.name}: column {name!r} has the type {kind}, but Spark reads it as {found.get(name)}",
+                tip=_LOCAL,
             )

@@ -33,12 +33,12 @@ def id_text(value: Column, kind: str, where: str, markers: Sequence[str]) -> Col
 
     text = value.cast("string")
     if kind == "DATE":
-        far = _told(f"{where} hold dates before the year 1 or after the year 9999")
+        far = _told(f"{where} contain dates before the year 1 or after the year 9999")
         text = F.when(value.isNull() | value.between(*(F.lit(day).cast("date") for day in _DAYS)), text).otherwise(far)
     elif kind in _EXACT_BELOW:
         number = value.cast("double")
         whole = (number == F.floor(number)) & (F.abs(number) < _EXACT_BELOW[kind])
-        wrong = _told(f"{where} hold fractions, or numbers of more digits than a {kind} tells apart")
+        wrong = _told(f"{where} contain fractions, or numbers with more digits than a {kind} can represent")
         text = F.when(number.isNull() | F.isnan(number), None).when(whole, number.cast("bigint").cast("string"))
         text = text.otherwise(wrong)
     return F.when(~_is_missing(text, markers), text)
@@ -78,9 +78,9 @@ def check_decimals(rows: DataFrame) -> None:
         if has_decimals and (both := _written_twice(rows.select(F.col(f"{kind}_id").alias("id")))):
             count, one, other = both
             raise DataError(
-                f"{count:,} {kind} id{'s are' if count > 1 else ' is'} written in two ways: {one!r} and {other!r}; "
-                "pandas writes 1.0 for 1 where a value in the column is missing",
-                tip="If they mean the same: --decimal-ids integer; if not, keep both: --decimal-ids text",
+                f"{count:,} {kind} id{'s are' if count > 1 else ' is'} written in two forms: {one!r} and {other!r}; "
+                "pandas writes 1 as 1.0 if the column has missing values",
+                tip="If they are the same id: --decimal-ids integer; if they are different ids: --decimal-ids text",
             )
 
 

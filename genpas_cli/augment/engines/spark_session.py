@@ -23,28 +23,30 @@ _DRIVER_ENDED = (
     r"SparkContext was shut down|stopped SparkContext"
 )
 _CAUSES = (
-    (r"PYTHON_VERSION_MISMATCH|different version.*than that in driver", "the workers run another version of Python",
+    (r"PYTHON_VERSION_MISMATCH|different version.*than that in driver", "the workers run another Python version",
      f"Set PYSPARK_PYTHON to a Python {sys.version_info[0]}.{sys.version_info[1]} that has genpas, on all workers."),
-    (r"No module named '?genpas_cli", "the workers' Python has no genpas",
+    (r"No module named '?genpas_cli", "genpas is not installed for the workers' Python",
      "Install genpas on all workers, and set PYSPARK_PYTHON to the Python that has it."),
-    (r"No module named '?(\w+)", "the workers' Python lacks a package", "Install 'genpas[spark]' on all workers."),
+    (r"No module named '?(\w+)", "a package is missing in the workers' Python",
+     "Install 'genpas[spark]' on all workers."),
     (r"Cannot run program|PYTHON_EXEC_NOT_FOUND|Failed to start python", "the workers' Python does not start",
      "Set PYSPARK_PYTHON to a Python that has genpas, on all workers."),
-    (r"UnsupportedClassVersionError|requires Java|Java \d+ or newer", "this Java is too old", _JAVA),
-    (r"No space left on device", "a worker's disk is full", "Free some space, or set spark.local.dir to another disk."),
-    (r"OutOfMemoryError|Java heap space|GC overhead|MemoryError", "it ran out of memory",
-     "Give it more, by spark.driver.memory and spark.executor.memory."),
+    (r"UnsupportedClassVersionError|requires Java|Java \d+ or newer", "the Java version is too old", _JAVA),
+    (r"No space left on device", "a worker's disk is full",
+     "Free some disk space, or set spark.local.dir to another disk."),
+    (r"OutOfMemoryError|Java heap space|GC overhead|MemoryError", "Spark ran out of memory",
+     "Increase spark.driver.memory and spark.executor.memory."),
     (r"BindException|Address already in use|Can't assign requested address|Service '\w+' failed after",
-     "it found no free port or address", "Set spark.driver.bindAddress, spark.driver.host or spark.port.maxRetries."),
-    (r"ExecutorLostFailure|Python worker exited unexpectedly|SIGKILL", "a worker ended before its task did",
-     "It may have run out of memory: see spark.executor.memory and spark.executor.memoryOverhead."),
+     "no free port or address was found", "Set spark.driver.bindAddress, spark.driver.host or spark.port.maxRetries."),
+    (r"ExecutorLostFailure|Python worker exited unexpectedly|SIGKILL", "a worker ended before its task was finished",
+     "It may have run out of memory: increase spark.executor.memory or spark.executor.memoryOverhead."),
     (r"Could not read footer|not a Parquet file|CANNOT_READ_FILE|FAILED_READ_FILE", "a Parquet file is damaged",
-     "Find it with: --engine local"),
-    (r"UnknownHostException|Network is unreachable", "a machine of the cluster is not reached",
-     "Check spark.master, and the names of the machines."),
+     "To find the damaged file: --engine local"),
+    (r"UnknownHostException|Network is unreachable", "a machine of the cluster cannot be reached",
+     "Check spark.master and the names of the machines."),
     (r"JAVA_GATEWAY_EXITED|JAVA_HOME|gateway process exited|JAVA_NOT_FOUND", "Java does not start", _JAVA),
-    (_DRIVER_ENDED, "its driver ended before the job did",
-     "It may have run out of memory: see spark.driver.memory."),
+    (_DRIVER_ENDED, "the driver ended before the job was finished",
+     "It may have run out of memory: increase spark.driver.memory."),
 )  # fmt: skip
 _NAMED = re.compile(r"genpas_cli\.runtime\.errors\.(\w+Error): (.*)")
 
@@ -71,15 +73,15 @@ def failure(error: BaseException) -> GenpasError:
     if ours := _NAMED.search(text):
         if ours[1] == DataError.__name__:
             return DataError(_sentence(ours[2]))
-        return MachineError(f"Spark gave up: {_sentence(ours[2])}", tip="Check the workers' disks and permissions.")
+        return MachineError(f"Spark failed: {_sentence(ours[2])}", tip="Check the workers' disks and permissions.")
     for pattern, cause, tip in _CAUSES:
         if re.search(pattern, text):
-            return MachineError(f"Spark gave up: {cause}", tip=tip)
+            return MachineError(f"Spark failed: {cause}", tip=tip)
     lines = [line.strip() for line in text.splitlines()]
     noise = ("at ", "Traceback", "An error occurred while", "File ")
     told = [line for line in lines if line and not line.startswith(noise)]
     words = next((line for line in reversed(told) if "Error: " in line), told[0] if told else type(error).__name__)
-    return MachineError(f"Spark gave up: {_sentence(words)}", tip="Spark's own log says more.")
+    return MachineError(f"Spark failed: {_sentence(words)}", tip="See the log of Spark for details.")
 
 
 def _text_of(error: BaseException) -> str:
@@ -109,7 +111,7 @@ def session() -> SparkSession:
     # Spark's default for the workers is `python3`, which may be another Python, without genpas.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
-        raise MachineError("Spark does not start: there is no Java", tip=_JAVA)
+        raise MachineError("Spark does not start: Java was not found", tip=_JAVA)
     with tempfile.TemporaryFile() as log:
         try:
             with _stderr_into(log.fileno()):
@@ -118,7 +120,7 @@ def session() -> SparkSession:
             log.seek(0)
             said = f"{_text_of(error)}\n{log.read().decode(errors='replace')}"
             cause = failure(RuntimeError(said))
-            raise MachineError(cause.message.replace("gave up", "does not start"), tip=cause.tip) from error
+            raise MachineError(cause.message.replace("Spark failed", "Spark does not start"), tip=cause.tip) from error
     started.sparkContext.setLogLevel("OFF")
     return started
 

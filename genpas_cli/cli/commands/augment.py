@@ -31,38 +31,44 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE",
-        help="A store that genpas ingest made; or logs, as genpas ingest takes them, read into a temporary store.",
+        help="A store written by genpas ingest, or logs in any format that genpas ingest reads; logs are read into a "
+        "temporary store.",
         show_default=False,
     ),
 ]
 
 Output = Annotated[
     str | None,
-    typer.Option("-o", "--output", metavar="DIR", help="The directory to make, here or s3://...; or - for an Arrow "
-                 "stream on stdout; by default NAME.pairs in the current directory."),
+    typer.Option("-o", "--output", metavar="DIR", help="Output directory, local or s3://...; - writes an Arrow "
+                 "stream to stdout. Default: NAME.pairs in the current directory."),
 ]  # fmt: skip
 KeepStore = Annotated[
-    Path | None, typer.Option("--store", metavar="PATH", help="Keep the store made from logs here.")
+    Path | None, typer.Option("--store", metavar="PATH", help="Keep the store that is made from logs at this path.")
 ]  # fmt: skip
 SplitOut = Annotated[
-    Literal["train", "validation", "test"], typer.Option("--split-out", help="With -o -: pairs of which split.")
+    Literal["train", "validation", "test"], typer.Option("--split-out", help="With -o -: the split to write.")
 ]
 Ids = Annotated[
-    Literal["num", "raw"], typer.Option("--ids", help="With -o -: items and users as numbers or the log's ids.")
+    Literal["num", "raw"],
+    typer.Option("--ids", help="With -o -: write items and users as numbers (num) or as the ids of the log (raw)."),
 ]
 Part = Annotated[
     str | None,
-    typer.Option("--part", metavar="I/N", help="Make the I-th of N parts, as OUTPUT.part-I-of-N, for genpas merge to "
-                 "put together; each on any machine."),
+    typer.Option("--part", metavar="I/N", help="Write only part I of N, to OUTPUT.part-I-of-N. Parts can be made on "
+                 "different machines; genpas merge merges them."),
 ]  # fmt: skip
 Resume = Annotated[
     bool,
-    typer.Option("--resume", help="Keep finished shards if it is stopped, and go on with those of a run that was."),
+    typer.Option(
+        "--resume",
+        help="Keep finished shards if the run is interrupted, and continue an interrupted run with the same output "
+        "and options.",
+    ),
 ]
 Engine = Annotated[
     Literal["local", "spark"],
-    typer.Option("--engine", help="local: this machine; spark: a log in Parquet, by the workers of the Spark that is "
-                 "configured here, to the same shards."),
+    typer.Option("--engine", help="local: run on this machine; spark: read Parquet logs and run on the configured "
+                 "Spark cluster. Both write the same shards."),
 ]  # fmt: skip
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan as JSON and write nothing.")]
 
@@ -94,9 +100,9 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
     options: AugmentOptions,
     reading: IngestOptions,
 ) -> None:  # fmt: skip
-    """Cut input–target pairs from a store or from logs; write them as Parquet shards.
+    """Create input–target pairs from a store or from logs, and write them as Parquet shards.
 
-    By default it holds out the last two interactions of each user, and draws as many pairs as Multi-Target has.
+    By default, the last two interactions of each user are held out, and the number of pairs is that of Multi-Target.
     """
     from genpas_cli.augment import job as jobs
 
@@ -114,7 +120,8 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
         return
     if (split_out, ids) != ("train", "num"):
         raise UsageError(
-            "--split-out and --ids go with -o -", tip="A directory holds all splits, and items.parquet the ids."
+            "--split-out and --ids can only be used with -o -",
+            tip="A pairs directory always contains all splits, and the ids in items.parquet.",
         )
     if engine == "spark":
         _check_spark({"--store": store, "--part": part, "--resume": resume, "--dry-run": dry_run})
@@ -145,7 +152,7 @@ def _tell(report: AugmentReport, options: AugmentOptions, *, json: bool) -> None
 def _check_spark(given: dict[str, object]) -> None:
     """Raise UsageError that names an option which the Spark engine cannot use."""
     if unfit := next((name for name, value in given.items() if value), None):
-        raise UsageError(f"{unfit} is not known to the Spark engine", tip="Leave it out, or use --engine local.")
+        raise UsageError(f"{unfit} is not supported by --engine spark", tip="Remove the option, or use --engine local.")
 
 
 def _by_spark(
@@ -163,15 +170,19 @@ def _check_stream(given: dict[str, object]) -> None:
     """Raise UsageError for an option that only a directory can use, and when stdout is a terminal."""
     unfit = next((name for name, value in given.items() if value), None)
     if unfit in ("--json", "--dry-run"):
-        raise UsageError(f"-o - puts the pairs on stdout; {unfit} wants it too", tip="Name a directory with -o.")
+        raise UsageError(
+            f"-o - writes the pairs to stdout, and {unfit} writes to stdout too",
+            tip="Write the pairs to a directory: -o DIR",
+        )
     if unfit is not None:
         raise UsageError(
-            f"-o - writes no files; {unfit} is for a directory",
-            tip="Name one with -o. For the log's own ids in the stream: --ids raw.",
+            f"{unfit} cannot be used with -o -, which writes a stream and no files",
+            tip="Write the pairs to a directory (-o DIR). To write the ids of the log to the stream: --ids raw",
         )
     if sys.stdout.isatty():
         raise UsageError(
-            "-o - writes an Arrow stream, and stdout is a terminal", tip="Pipe it into a reader, or use -o DIR."
+            "-o - writes a binary Arrow stream, but stdout is a terminal",
+            tip="Pipe the output into another program, or write it to a directory: -o DIR",
         )
 
 
@@ -193,7 +204,7 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         say_report(report.log)
         console.say("")
     held = report.held_out
-    no_target = "nothing came before" + ("" if options.target_where is None else ", or by --target-where")
+    no_target = "no earlier interaction" + ("" if options.target_where is None else " or excluded by --target-where")
     counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
     console.say(
         f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) "
@@ -201,13 +212,17 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         f"{report.seconds:.1f} s"
     )
     if held["rule"] == "none":
-        console.say("nothing was held out (--split none)")
+        console.say("no interactions are held out (--split none)")
     else:
         console.say(
             f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions"
-            + (f" ({held['without_input']:,} no target: {no_target})" if held["without_input"] else "")
-            + (f"; {counted(held['users_in_train_only'], 'user')} with none" if held["users_in_train_only"] else "")
-            + ". To train on everything: --split none"
+            + (f" ({held['without_input']:,} are not targets: {no_target})" if held["without_input"] else "")
+            + (
+                f"; {counted(held['users_in_train_only'], 'user')} without held-out interactions"
+                if held["users_in_train_only"]
+                else ""
+            )
+            + ". To hold out nothing: --split none"
         )
     output = console.escaped(report.output)
     if report.part is None:
@@ -220,15 +235,15 @@ def _next_of_part(output: str) -> str:
     """Return the next step once all parts exist: parts on object storage must first be copied to this machine."""
     parts = f"{output.rpartition('.part-')[0]}.part-*"
     if not is_remote(output):
-        return f"when all parts are there: [bold]genpas merge {console.escaped(parts)}[/bold]"
+        return f"when all parts are written: [bold]genpas merge {console.escaped(parts)}[/bold]"
     here = output.rstrip("/").rpartition("/")[2]
     copy = "aws s3 sync" if output.startswith("s3:") else "gcloud storage rsync --recursive"
     copy = console.escaped(f"{copy} {shlex.quote(output)} {shlex.quote(here)}")
     return (
-        f"when all parts are there, copy each to this machine, as in [bold]{copy}[/bold], and  merge them: "
-        f"[bold]genpas merge {console.escaped(parts.rpartition('/')[2])}[/bold]"
+        f"when all parts are written, copy each part to this machine, for example with [bold]{copy}[/bold], and merge "
+        f"them: [bold]genpas merge {console.escaped(parts.rpartition('/')[2])}[/bold]"
     )
 
 
 def _resumed(report: AugmentReport) -> str:
-    return f" ({report.resumed:,} of them before it was stopped)" if report.resumed else ""
+    return f" ({report.resumed:,} of them kept from the interrupted run)" if report.resumed else ""

@@ -32,12 +32,13 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="The directory to make, with pairs and models; by default "
+        typer.Option("-o", "--output", metavar="DIR", help="Output directory for pairs and models. Default: "
                      "NAME.comparison in the current directory."),
     ] = None,
     *,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the comparison as one HTML file with charts.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write the comparison as one HTML file with "
+                                                                 "charts.")
     ] = None,
     resume: Resume = False,
     force: Force = False,
@@ -46,10 +47,10 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
     options: CompareOptions,
     reading: IngestOptions,
 ) -> None:  # fmt: skip
-    """Train the same model on the pairs of several cutting rules, and compare what it learns.
+    """Train the same model on the pairs of several strategies, and compare its accuracy.
 
-    Every rule has the same budget of steps and the same held-out pairs. Takes rules × seeds trainings; a comparison
-    that was stopped goes on with --resume.
+    Every strategy gets the same maximum number of steps and the same held-out pairs. The number of training runs is
+    strategies × seeds; --resume continues an interrupted comparison.
     """
     from genpas_cli.cli import tables
     from genpas_cli.training import compare as jobs
@@ -72,13 +73,13 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
         console.print_json(asdict(report))
         return
     tables.print_comparison(report)
-    console.say(f"best on the validation pairs: [bold]{console.escaped(report.winner)}[/bold]")
+    console.say(f"best strategy on the validation pairs: [bold]{console.escaped(report.winner)}[/bold]")
     console.say(f"wrote {console.escaped(report.output)}: pairs, models, comparison.json")
 
 
 def say_run(strategy: str, run: SeedRun) -> None:
     """Print the result of one run."""
     console.say(
-        f"{console.escaped(strategy)}, seed {run.seed}: validation NDCG@10 {run.validation['ndcg@10']:.4f}, best of "
-        f"{run.steps:,} steps after {run.best_step:,}, {run.seconds:,.0f} s"
+        f"{console.escaped(strategy)}, seed {run.seed}: validation NDCG@10 {run.validation['ndcg@10']:.4f} at step "
+        f"{run.best_step:,} of {run.steps:,}, {run.seconds:,.0f} s"
     )

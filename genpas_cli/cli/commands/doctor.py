@@ -27,7 +27,7 @@ _MARKS = {"ok": "ok", "missing": "-", "problem": "!!"}
 def doctor(
     places: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[URI]", help="Places on object storage to try, such as s3://bucket/logs.",
+        typer.Argument(metavar="[URI]", help="Object storage locations to check, such as s3://bucket/logs.",
                        show_default=False),
     ] = None,
     *,
@@ -35,9 +35,9 @@ def doctor(
     quiet: Quiet = False,
     machine: MachineOptions,
 ) -> None:  # fmt: skip
-    """Check what genpas needs: libraries, extras, Java, a GPU, disk, memory, object storage.
+    """Check this machine: libraries, extras, Java, GPU, disk, memory and object storage.
 
-    Exit code 3 if something that is needed does not work; optional parts that are not installed are no problem.
+    The exit code is 3 if something required does not work. Missing optional parts are listed, but are not an error.
     """
     from genpas_cli.runtime.doctor import as_json, examine
 
@@ -51,7 +51,7 @@ def doctor(
             advice = f" ({each.advice})" if each.advice else ""
             out.print(f"{_MARKS[each.state]:<3}{each.name:<{widest}}  {each.found}{advice}")
     if problems := sum(each.state == "problem" for each in findings):
-        console.say(f"{counted(problems, 'problem')}, marked !!")
+        console.say(f"{counted(problems, 'problem')} found; see the lines marked !!")
         sys.exit(ExitCode.MACHINE)
 
 

@@ -19,7 +19,7 @@ Pairs = Annotated[
     str,
     typer.Argument(
         metavar="PAIRS", show_default=False,
-        help="A pairs directory, here or s3://...; or - for the Arrow stream of augment -o - on standard input.",
+        help="A pairs directory, local or s3://...; - reads the Arrow stream of augment -o - from standard input.",
     ),
 ]  # fmt: skip
 
@@ -38,7 +38,7 @@ def export(
     output: Annotated[
         str,
         typer.Option("-o", "--output", metavar="OUT", show_default=False,
-                     help="The directory to make, with --split the file; or - for stdout."),
+                     help="Output directory; with --split, the output file; - writes to stdout."),
     ],
     *,
     force: Force = False,
@@ -48,7 +48,7 @@ def export(
 ) -> None:  # fmt: skip
     """Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.
 
-    What they hold stays the same, pair by pair and in the same order.
+    The pairs and their order do not change.
     """
     from genpas_cli.export import job as jobs
 
@@ -56,12 +56,13 @@ def export(
     if output == "-":
         if json or force:
             raise UsageError(
-                f"-o - puts the pairs on stdout; {'--json' if json else '--force'} is for files",
-                tip="Name a place with -o.",
+                f"{'--json' if json else '--force'} cannot be used with -o -, which writes the pairs to stdout",
+                tip="Write the pairs to a file or directory: -o OUT",
             )
         if options.to == "arrow" and sys.stdout.isatty():
             raise UsageError(
-                "--to arrow writes bytes, and stdout is a terminal", tip="Pipe it into a reader, or use -o FILE."
+                "--to arrow writes binary data, but stdout is a terminal",
+                tip="Pipe the output into another program, or write it to a file: -o FILE",
             )
         with console.progress() as progress:
             stdout = console.binary_stdout()
@@ -76,6 +77,6 @@ def export(
     counts = ", ".join(f"{counted(rows, 'pair')} for {split}" for split, rows in report.pairs.items())
     console.say(f"{console.escaped(report.output)} ({report.format}): {counts}, in {report.seconds:.1f} s")
     if report.dropped:
-        console.say(f"{counted(report.dropped, 'pair')} left out: their items have no semantic id")
+        console.say(f"{counted(report.dropped, 'pair')} dropped because their items have no semantic id")
     for note in report.notes:
         console.say(console.escaped(note))

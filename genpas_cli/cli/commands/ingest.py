@@ -41,34 +41,35 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="STORE", help="The store file to make; needed but for --dry-run.",
+        typer.Option("-o", "--output", metavar="STORE", help="The store file to write; required unless --dry-run is "
+                                                             "given.",
                      show_default=False),
     ] = None,
     *,
     append: Annotated[
         bool,
-        typer.Option("--append", help="Take new interactions into a store that exists; it keeps its numbers, cleaning "
-                     "and split rule, and what is held out is decided anew."),
+        typer.Option("--append", help="Add new interactions to an existing store. The store keeps its numbers, "
+                     "cleaning options and split rule; the split is recomputed."),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print as JSON how the logs would be read and what that takes; write "
-                           "nothing.")
+        bool, typer.Option("--dry-run", help="Print as JSON how the logs would be read and the memory and disk space "
+                           "needed; write nothing.")
     ] = False,
     force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
     options: IngestOptions,
 ) -> None:  # fmt: skip
-    """Read logs, clean, order, number and split them; write one DuckDB file.
+    """Read, clean, order, number and split interaction logs, and write one DuckDB file (a store).
 
-    Format and columns are found from the files themselves; options overrule.
+    The format and the columns are detected from the files; options override the detection.
     """
     from genpas_cli.ingest.dry_run import plan_ingest
     from genpas_cli.ingest.job import ingest as run
 
     del quiet  # acted on by `command`
     if output is None and (append or not dry_run):
-        raise UsageError("--output is missing: the store file to make", tip=_example(sources, append=append))
+        raise UsageError("--output is missing; it names the store file to write", tip=_example(sources, append=append))
     if dry_run:
         console.print_json(asdict(plan_ingest(sources, options, append_to=output if append else None)))
         return
@@ -88,9 +89,9 @@ def _example(sources: list[str], *, append: bool) -> str:
     from genpas_cli.augment.source_store import default_output
 
     if append:
-        return "Name the store that they are appended to: -o STORE"
+        return "Name the store to append to: -o STORE"
     name = "log.store" if sources[0] == "-" else default_output(sources, ".store")
-    return f"Name it, for example: -o {name}"
+    return f"Name the store, for example: -o {name}"
 
 
 def say_report(report: IngestReport) -> None:
@@ -102,12 +103,12 @@ def say_report(report: IngestReport) -> None:
         console.say(f"  {step['step']:<{width}} {dropped} {step['kept']:>14,}")
     length = report.length
     console.say(
-        f"{counted(report.interactions, 'interaction')} of {counted(report.users, 'user')} "
-        f"with {counted(report.items, 'item')}; "
-        f"length {length['min']:,} to {length['max']:,}, median {length['median']:,.0f}"
+        f"{counted(report.interactions, 'interaction')} of {counted(report.users, 'user')} with "
+        f"{counted(report.items, 'item')}; sequence length {length['min']:,} to {length['max']:,}, median "
+        f"{length['median']:,.0f}"
     )
     if report.rejects:
-        console.say(f"bad rows are in {console.escaped(report.rejects)}")
+        console.say(f"bad rows are listed in {console.escaped(report.rejects)}")
     if report.time_range:
         console.say(f"time {time_range(report.time_range)}")
     say_notes(report)
@@ -118,8 +119,8 @@ def say_notes(report: IngestReport) -> None:
     notes = list(report.notes)
     if report.ties["tied_either"] > _NOTABLE_TIES:
         notes.append(
-            f"for {percent(report.ties['tied_either'])} of users with something held out, times do not decide what: "
-            "the events on both sides of the boundary have the same time (see --ties)"
+            f"for {percent(report.ties['tied_either'])} of users with held-out interactions, the events on both sides "
+            "of the split share a timestamp; --ties decided which one was held out"
         )
     for note in notes:
         console.say(f"[yellow]note:[/yellow] {console.escaped(note)}")

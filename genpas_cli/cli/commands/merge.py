@@ -30,8 +30,8 @@ def merge(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="The directory to make; by default what the parts are named "
-                     "after, beside them."),
+        typer.Option("-o", "--output", metavar="DIR", help="Output directory. Default: the name of the parts without "
+                     ".part-I-of-N, in the same directory as the parts."),
     ] = None,
     *,
     force: Force = False,
@@ -39,9 +39,10 @@ def merge(
     quiet: Quiet = False,
     machine: MachineOptions,
 ) -> None:  # fmt: skip
-    """Merge the parts written by augment --part: the same bytes as if one run had made them.
+    """Merge the parts written by augment --part into one pairs directory.
 
-    Files are linked, not copied, where parts and output lie on the same file system; the parts stay.
+    The result is byte-for-byte identical to a run without --part. Files are hard-linked instead of copied if the parts
+    and the output are on the same file system. The parts are not deleted.
     """
     from genpas_cli.augment.merge import merge as run
 
@@ -54,8 +55,8 @@ def merge(
     counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
     path = console.escaped(report.output)
     console.say(
-        f"{counts} pairs of {counted(report.parts, 'part')} in {counted(report.files, 'shard')}, "
+        f"{counts} pairs from {counted(report.parts, 'part')} in {counted(report.files, 'shard')}, "
         f"{show_size(report.bytes)}"
     )
     console.say(f"wrote {path}; check it with: [bold]genpas verify {path}[/bold]")
-    console.say("the parts are not needed any more")
+    console.say("the parts are no longer needed")

@@ -36,33 +36,37 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
     *,
     store: Annotated[
         Path | None,
-        typer.Option("--store", metavar="STORE", help="For pairs: the store they were made from. Shows what they "
-                     "should be beside what they are, and tests whether they are a fair draw."),
+        typer.Option("--store", metavar="STORE", help="With a pairs directory: the store that the pairs were made "
+                     "from. Also shows the expected figures, and tests whether the pairs are a fair draw."),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one HTML file, charts included.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write the report as one HTML file with charts.")
     ] = None,
     check: Annotated[
         str | None,
-        typer.Option("--check", metavar="RULES", help="Hold the figures against the rules of a TOML file, or against "
-                     "genpas's own (default); exit code 5 if one of level fail is broken."),
+        typer.Option("--check", metavar="RULES", help="Check the figures against the rules in a TOML file, or "
+                     "against the built-in rules (--check default). The exit code is 5 if a rule of level fail is "
+                     "violated."),
     ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Print a row a strategy as CSV on stdout.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print the figures as CSV on stdout, one row per strategy.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     options: StatsOptions,
     reading: IngestOptions,
 ) -> None:  # fmt: skip
-    """Show what cutting rules do to the training pairs, exactly, and how healthy the data is.
+    """Compute the exact distribution of the training pairs of each strategy, and check the data.
 
-    No pair is drawn. SOURCE is a store or logs; or a pairs directory, whose shards are measured.
+    SOURCE is a store or logs: the figures are computed from the formulas, without drawing pairs. If SOURCE is a pairs
+    directory, its shards are measured.
     """
     from genpas_cli.figures import rules
     from genpas_cli.figures import stats as jobs
 
     del quiet  # acted on by `command`
     if json and csv:
-        raise UsageError("--json and --csv both want stdout")
+        raise UsageError("--json and --csv cannot be combined: both write to stdout")
     gate = None if check is None else rules.read_rules(check)
     if html is not None:
         from genpas_cli.report.page import check_page
@@ -102,12 +106,12 @@ def _say_checks(checks: list[Check]) -> None:
     if failed:
         raise CheckFailedError(
             f"{len(failed)} of {counted(len(checks), 'rule')} failed: {'; '.join(map(_broken, failed))}",
-            tip="The figures are explained in docs/explanation/figures.md.",
+            tip="docs/explanation/figures.md explains the figures.",
         )
     if checks:
         broken = sum(not each.held for each in checks)
-        console.say(f"{counted(len(checks), 'rule')} checked, none failed, {broken} warned")
+        console.say(f"{counted(len(checks), 'rule')} checked: 0 failures, {counted(broken, 'warning')}")
 
 
 def _broken(check: Check) -> str:
-    return f"{check.rule}, but it is {'missing' if check.value is None else f'{check.value:.4g}'}"
+    return f"{check.rule}: the value is {'missing' if check.value is None else f'{check.value:.4g}'}"

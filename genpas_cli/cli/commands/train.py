@@ -29,13 +29,13 @@ def train(  # noqa: PLR0913  # its parameters are the command's
     pairs: Annotated[
         str,
         typer.Argument(
-            metavar="PAIRS", help="A pairs directory with held-out pairs, here or s3://...", show_default=False
+            metavar="PAIRS", help="A pairs directory with held-out pairs, local or s3://...", show_default=False
         ),
     ],
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="The directory to make; by default NAME.model in the "
-                     "current directory."),
+        typer.Option("-o", "--output", metavar="DIR", help="Output directory. Default: NAME.model in the current "
+                     "directory."),
     ] = None,
     *,
     resume: Resume = False,
@@ -46,7 +46,8 @@ def train(  # noqa: PLR0913  # its parameters are the command's
 ) -> None:  # fmt: skip
     """Train a small reference model on the pairs, and evaluate it by full ranking.
 
-    A SASRec decoder learns to predict each pair's target from its input, until validation NDCG@10 gets no better.
+    A SASRec decoder learns to predict each pair's target from its input. Training stops when validation NDCG@10 no
+    longer improves.
     """
     from genpas_cli.training.job import train as run
 
@@ -58,11 +59,11 @@ def train(  # noqa: PLR0913  # its parameters are the command's
         return
     _say_accuracy(report.metrics)
     where = console.escaped(report.output)
-    went_on = f", {report.resumed:,} of them before it was stopped" if report.resumed else ""
+    went_on = f", {report.resumed:,} of them in the interrupted run" if report.resumed else ""
     training, run_ = report.metrics["training"], report.metrics["run"]
     console.say(
-        f"{training['steps']:,} steps{went_on}, {run_['step_milliseconds']:.0f} ms a step on {run_['device']}; best "
-        f"after {training['best_step']:,}. Wrote {where}: model.pt, metrics.json, learning_curve.csv"
+        f"{training['steps']:,} steps{went_on}, {run_['step_milliseconds']:.0f} ms per step on {run_['device']}; best "
+        f"model at step {training['best_step']:,}. Wrote {where}: model.pt, metrics.json, learning_curve.csv"
     )
 
 
@@ -77,18 +78,18 @@ def say_round(each: Round) -> None:
 
 def _say_accuracy(metrics: dict[str, Any]) -> None:
     out = console.stdout()
-    seen = "seen items take part" if metrics["evaluation"]["seen"] == "keep" else "items of the input left out"
+    seen = "including items of the input" if metrics["evaluation"]["seen"] == "keep" else "excluding items of the input"
     rows = []
     for name in ("ndcg@5", "ndcg@10", "ndcg@20", "recall@5", "recall@10", "recall@20", "mrr"):
         test = metrics["test"][name]
         label = name.replace("ndcg", "NDCG").replace("recall", "Recall").replace("mrr", "MRR")
         interval = f"{test['low']:.4f} to {test['high']:.4f}"
         rows.append([label, f"{metrics['validation'][name]['value']:.4f}", f"{test['value']:.4f}", interval])
-    console.print_table(["", "validation", "test", "95% of test"], rows)
+    console.print_table(["", "validation", "test", "test, 95% interval"], rows)
     groups = {
         "head items": metrics["test"]["head"], "tail items": metrics["test"]["tail"],
-        **{f"{name} items of input": group for name, group in metrics["test"]["by_history"].items()},
+        **{f"{name} input items": group for name, group in metrics["test"]["by_history"].items()},
     }  # fmt: skip
     shown = (f"{name} {group['ndcg@10']:.4f}" for name, group in groups.items() if group["pairs"])
-    out.print(f"test NDCG@10 of {', '.join(shown)}")
+    out.print(f"test NDCG@10 for {', '.join(shown)}")
     out.print(f"full ranking of {counted(metrics['evaluation']['items'], 'item')}; {seen}", style="dim")

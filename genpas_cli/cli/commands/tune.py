@@ -34,12 +34,13 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="With --train-top: where pairs and models go; by default "
-                     "NAME.search in the current directory."),
+        typer.Option("-o", "--output", metavar="DIR", help="With --train-top: output directory for pairs and models. "
+                     "Default: NAME.search in the current directory."),
     ] = None,
     *,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the search as one HTML file with heat maps.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write the search as one HTML file with heat "
+                                                                 "maps.")
     ] = None,
     resume: Resume = False,
     force: Force = False,
@@ -49,9 +50,9 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     training: RunsOptions,
     reading: IngestOptions,
 ) -> None:  # fmt: skip
-    """Search α, β and γ by how near the training pairs come to the validation pairs.
+    """Search for the α, β and γ whose training pairs are most similar to the validation pairs.
 
-    Nothing is trained, unless by --train-top. The test split has no say in it.
+    No model is trained unless --train-top is given. The test split is never used.
     """
     from genpas_cli.cli import tables
     from genpas_cli.training import tune as jobs
@@ -63,7 +64,10 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
 
         check_page(html)
     if options.train_top is None and (given := _unused(output, training, resume=resume, force=force)):
-        raise UsageError(f"{given} goes with --train-top", tip="Without it nothing is trained, and nothing written.")
+        raise UsageError(
+            f"{given} can only be used with --train-top",
+            tip="Without --train-top, no model is trained and no directory is written.",
+        )
     with nullcontext() if options.train_top is None else told_to_resume(), console.progress() as progress:
         report = jobs.tune(
             sources, options, ingest_options=reading, training=training, output=output, resume=resume, force=force,
@@ -78,14 +82,17 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     tables.print_search(report)
     if report.undecided:
         console.say(
-            f"γ is not decided by these figures, as A / D compares only within one γ; the first of each γ: "
-            f"{'; '.join(report.undecided)}. --train-top {len(report.undecided)} decides by training"
+            "these figures do not decide γ, because A / D can only be compared for the same γ; best for each γ: "
+            f"{'; '.join(report.undecided)}. To decide by training: --train-top {len(report.undecided)}"
         )
     if report.trained is None:
-        console.say(f"draw by the first one: [bold]{console.escaped(report.command)}[/bold]")
+        console.say(f"to draw pairs with the first configuration: [bold]{console.escaped(report.command)}[/bold]")
         return
     tables.print_trained(report)
-    console.say(f"draw by the best on the validation pairs: [bold]{console.escaped(report.command)}[/bold]")
+    console.say(
+        "to draw pairs with the best configuration on the validation pairs: "
+        f"[bold]{console.escaped(report.command)}[/bold]"
+    )
     console.say(f"wrote {console.escaped(report.output)}: pairs, models, search.json")
 
 

@@ -24,7 +24,7 @@ genpas verify logs.pairs --store logs.store
 @with_options(machine=MachineOptions)
 def verify(
     pairs: Annotated[
-        str, typer.Argument(metavar="PAIRS", help="A pairs directory, here or s3://...", show_default=False)
+        str, typer.Argument(metavar="PAIRS", help="A pairs directory, local or s3://...", show_default=False)
     ],
     *,
     store: Annotated[
@@ -32,15 +32,15 @@ def verify(
         typer.Option(
             "--store",
             metavar="STORE",
-            help="The store it was made from: check too that every pair is the slice of its user's sequence that its "
-            "positions say, and that nothing held out is in training.",
+            help="The store that the pairs were made from: also check that each pair matches its source sequence, "
+            "and that no held-out interaction is used in training.",
         ),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,
     machine: MachineOptions,
 ) -> None:
-    """Check shards against their manifest: digests, counts, schema, numbers; with the store, every pair."""
+    """Check a pairs directory against its manifest, and with --store every pair against the store."""
     from genpas_cli.augment.verify import verify as run
 
     del quiet  # acted on by `command`
@@ -50,17 +50,16 @@ def verify(
         console.print_json(asdict(report))
         return
     console.say(
-        f"{counted(report.files, 'file')}, {counted(report.rows, 'pair')}: "
-        "digests, counts, schema and numbers agree with the manifest"
+        f"{counted(report.files, 'file')}, {counted(report.rows, 'pair')}: digests, counts, schema and numbers match "
+        "the manifest"
     )
     if report.unknown:
         shown = ", ".join(report.unknown[:3]) + (", ..." if len(report.unknown) > 3 else "")  # noqa: PLR2004  # a line
         console.say(
-            f"not in the manifest, so not checked: {counted(len(report.unknown), 'file')} ({console.escaped(shown)})"
+            f"not checked, because not listed in the manifest: {counted(len(report.unknown), 'file')} "
+            f"({console.escaped(shown)})"
         )
     if report.slices:
-        console.say(
-            "every pair is the slice of its user's sequence that its positions say; nothing held out is in training"
-        )
+        console.say("each pair matches its source sequence; no held-out interaction is used in training")
     else:
-        console.say("not checked: that pairs are what the log holds (--store STORE)")
+        console.say("not checked: whether each pair matches its source sequence (needs --store STORE)")

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from genpas_cli.export.formats.format import Format
 
 FORMATS = {
-    "jsonl": "JSON Lines: an object a pair",
-    "csv": "CSV with a header; lists as JSON in their cell",
-    "arrow": "Arrow IPC: a file, on stdout a stream",
-    "recbole": "RecBole's benchmark files NAME.train.inter, NAME.valid.inter, NAME.test.inter",
+    "jsonl": "JSON Lines: one object per pair",
+    "csv": "CSV with a header; lists are JSON arrays in one cell",
+    "arrow": "Arrow IPC file; on stdout an Arrow IPC stream",
+    "recbole": "RecBole benchmark files NAME.train.inter, NAME.valid.inter and NAME.test.inter",
     "npz": "NumPy arrays: inputs as values and offsets (CSR), or a matrix with --pad",
     "safetensors": "the same arrays as a safetensors file",
-    "grid": "TFRecords as GRID reads them, in training/, evaluation/ and testing/",
-    "hstu": "CSV as HSTU (generative-recommenders) reads it; needs kept times and ratings",
-    "sequences": "text: a user a line with the longest history that a pair of theirs has",
+    "grid": "TFRecords for GRID, in training/, evaluation/ and testing/",
+    "hstu": "CSV for HSTU (generative-recommenders); needs kept timestamps and ratings",
+    "sequences": "text: one line per user, with the items of the longest pair of the user",
 }
 """Name of each format, also of its module → its help text, most used first."""
 
@@ -34,7 +34,8 @@ def format_named(name: str) -> type[Format]:
     if name not in FORMATS:
         near = nearest(name.lower(), FORMATS)
         raise UsageError(
-            f"--to is {name!r}; it takes {', '.join(FORMATS)}", tip=f"Did you mean --to {near}?" if near else None
+            f"--to is {name!r}; it must be one of {', '.join(FORMATS)}",
+            tip=f"Did you mean --to {near}?" if near else None,
         )
     found: type[Format] = import_module(f"{__name__}.{name}").FORMAT
     return found

@@ -150,5 +150,5 @@ def numbers_of(name: str, values: pa.Array, padding: int = 0) -> NDArray[Any]:
     if padding and values.null_count == padding and not pa.types.is_floating(values.type):
         values = values.fill_null(0)
     if values.null_count and not pa.types.is_floating(values.type):
-        raise missing_values(name, "a format of numbers")
+        raise missing_values(name, "a numeric format")
     return np.asarray(values.to_numpy(zero_copy_only=False))

@@ -65,7 +65,7 @@ class Format(ABC):
         asked = there if self.shown.columns is None else self.shown.columns
         if unknown := [name for name in asked if name not in there]:
             raise UsageError(
-                f"--columns {unknown[0]}: {self.name} has no such column of these pairs; there are {', '.join(there)}"
+                f"--columns {unknown[0]}: no such column in format {self.name}; the columns are {', '.join(there)}"
             )
         needed = self.needed()
         return (*needed, *(name for name in asked if name not in needed)) if needed else asked
@@ -145,16 +145,16 @@ def refuse_texts(layout: PairLayout, name: str) -> None:
     """Raise UsageError if items are ids of the log, for a format of numbers called `name`."""
     if layout.largest is None:
         raise UsageError(
-            f"--to {name} holds numbers, and these pairs have ids of the log",
-            tip="Leave out --ids raw; a stream of ids takes --ids num --vocab DIR.",
+            f"--to {name} needs item numbers, but these pairs contain ids of the log",
+            tip="Remove --ids raw; for a stream of ids, add --ids num --vocab DIR.",
         )
 
 
 def missing_values(column: str, what: str) -> DataError:
     """Return the DataError for a column with nulls in a format, described by `what`, that cannot represent them."""
     return DataError(
-        f"the kept column {_kept_name(column)!r} has missing values, for which {what} has no value; choose the columns "
-        "to write without it, such as --columns input_items,target_item"
+        f"the kept column {_kept_name(column)!r} has missing values, which {what} cannot represent; to export without "
+        "this column, name the columns to write: --columns input_items,target_item"
     )
 
 
@@ -182,7 +182,7 @@ def integers_of(column: str, kind: pa.DataType) -> pa.DataType:
     if is_time(kind):
         return pa.int64()
     raise DataError(
-        f"the kept column {_kept_name(column)!r} is of type {kind}, which this format cannot hold: it takes numbers "
-        "and times",
+        f"the kept column {_kept_name(column)!r} has the type {kind}, which this format does not support: only "
+        "numbers and times are supported",
         tip="Name the columns to write: --columns input_items,target_item",
     )

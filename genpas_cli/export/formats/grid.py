@@ -62,11 +62,14 @@ class Grid(Format):
         """Raise UsageError for semantic ids and padding (GRID would take 0 for an item), DataError for other types."""
         if self.layout.tokens is not None:
             raise UsageError(
-                "--to grid cannot be combined with --semantic-ids: GRID looks up the codes of items itself",
-                tip="Leave out --semantic-ids, and give the codes to GRID.",
+                "--to grid cannot be combined with --semantic-ids: GRID replaces items by codes itself",
+                tip="Remove --semantic-ids, and pass the codes to GRID.",
             )
         if self.layout.width is not None:
-            raise UsageError("--to grid: GRID pads itself, and 0 would be an item", tip="Leave out --pad.")
+            raise UsageError(
+                "--to grid cannot be combined with --pad: GRID pads inputs itself, and would read 0 as an item",
+                tip="Remove --pad.",
+            )
         for name in self.columns:
             kind = self.layout.schema.field(name).type
             value = kind.value_type if pa.types.is_list(kind) else kind
@@ -105,12 +108,12 @@ class Grid(Format):
         """Return how to keep GRID from cutting the pairs again."""
         return [
             (
-                "GRID: its training collate cuts every sequence into all its sub-sequences; these pairs are cut "
-                "already, so let it collate as validation does: in an experiment of your own on top of "
-                "tiger_train_flat, data_loading.train_dataloader_config.dataloader.collate_fn: "
+                "GRID: the collate function for training expands every sequence into all sub-sequences, but these "
+                "pairs are already expanded. Use the collate function for validation: in your own experiment based "
+                "on tiger_train_flat, set data_loading.train_dataloader_config.dataloader.collate_fn: "
                 "${data_loading.val_dataloader_config.dataloader.collate_fn}"
             ),
-            "GRID: items count from 1, so its map of semantic ids needs a column 0 that is not used",
+            "GRID: item numbers start at 1, so the map of semantic ids needs an unused column 0",
         ]
 
     def _values(self, name: str, column: pa.Array) -> tuple[str, pa.Array]:
@@ -121,12 +124,14 @@ class Grid(Format):
             kind, encoded = "int64", self._items.take(values)
         elif _is_bytes(values.type):
             if values.null_count:
-                raise missing_values(name, "a feature of bytes in GRID")
+                raise missing_values(name, "a bytes feature of GRID")
             kind, encoded = "bytes", _message(1, _decoded(values).cast(pa.binary()))
         else:
             numbers = numbers_of(name, values)
             if numbers.dtype == np.uint64 and numbers.max(initial=0) > _LARGEST:
-                raise DataError(f"{name} has values above {_LARGEST:,}, which an int64 feature of GRID cannot hold")
+                raise DataError(
+                    f"{name} has values above {_LARGEST:,}, which an int64 feature of GRID cannot represent"
+                )
             kind = "float" if numbers.dtype.kind == "f" else "int64"
             encoded = _fixed(numbers) if kind == "float" else _varints(numbers.astype(np.int64))
         return kind, pc.binary_join(pa.ListArray.from_arrays(column.offsets, encoded), b"") if is_list else encoded

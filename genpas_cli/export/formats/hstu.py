@@ -28,8 +28,8 @@ class Hstu(TextFormat):
             if name is None:
                 there = ", ".join(self.layout.kept) or "none"
                 raise UsageError(
-                    f"--to hstu needs kept {what}, and no kept column is called like {what}; kept columns: {there}",
-                    tip="Keep both when pairs are cut: genpas augment LOGS --keep rating --keep timestamp",
+                    f"--to hstu needs kept {what}, but no kept column has a name for {what}; kept columns: {there}",
+                    tip="Keep both columns when the pairs are made: genpas augment LOGS --keep rating --keep timestamp",
                 )
             kept += [f"input_{name}", f"target_{name}"]
         return (self.layout.user, "input_items", "target_item", *kept)
@@ -42,10 +42,11 @@ class Hstu(TextFormat):
         """Raise UsageError for ids, semantic ids and padding, and DataError for ratings and times of other types."""
         refuse_texts(self.layout, self.name)
         if self.layout.tokens is not None or self.layout.width is not None:
-            raise UsageError("--to hstu: HSTU takes an item, a rating and a time each, and pads itself",
-                             tip="Leave out --semantic-ids and --pad.")  # fmt: skip
+            raise UsageError("--to hstu cannot be combined with --semantic-ids or --pad: HSTU needs one item, rating "
+                             "and timestamp per event, and pads itself",
+                             tip="Remove --semantic-ids and --pad.")  # fmt: skip
         if self.layout.user == "user_id":
-            raise UsageError("--to hstu holds numbers, and these pairs have ids of users", tip="Leave out --ids raw.")
+            raise UsageError("--to hstu needs user numbers, but these pairs contain user ids", tip="Remove --ids raw.")
         for name in (self.shown.rating, self.shown.time):
             integers_of(str(name), self.layout.schema.field(f"target_{name}").type)
 
@@ -65,14 +66,16 @@ class Hstu(TextFormat):
 
     def notes(self) -> list[str]:
         """Return how to read the files with HSTU."""
-        return ["HSTU: read train with ignore_last_n=0 too: the last item of a line is its target already"]
+        return ["HSTU: set ignore_last_n=0 for train too, because the last item of each line is the target"]
 
 
 def _text(name: str, values: pa.Array) -> pa.Array:
     numbers = pa.array(numbers_of(name, values))
     if pa.types.is_floating(numbers.type):
         if not pc.all(pc.is_finite(numbers)).as_py():
-            raise DataError(f"the kept column {name!r} has missing values or infinities, and HSTU reads numbers only")
+            raise DataError(
+                f"the kept column {name!r} has missing or infinite values, but HSTU reads only finite numbers"
+            )
         whole = pc.cast(numbers, pa.int64(), safe=False)
         # HSTU converts all numbers to integers, so 4.0 is written as 4.
         if pc.all(pc.equal(whole.cast(numbers.type), numbers)).as_py():

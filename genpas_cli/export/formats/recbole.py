@@ -17,7 +17,7 @@ _SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 _NAN = "+nan"
 """NaN to Python's float(); pandas would read a cell that is just `nan` as an empty list."""
 
-_TIP = "Write numbers in place of ids (leave out --ids raw), and name kept columns with --columns."
+_TIP = "Write numbers instead of ids (remove --ids raw), and name the columns to write with --columns."
 _LOST = pa.array(
     ["#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN",
      "None", "n/a", "nan", "null", "[PAD]"]
@@ -37,8 +37,8 @@ def token(values: pa.Array) -> pa.Array:
     bad = text.filter(pc.match_substring_regex(text, r"\s|^$"))
     if len(bad):
         raise DataError(
-            f"{len(bad):,} values are empty or have a blank, tab or line's end in them, such as {bad[0].as_py()!r}: "
-            "between tokens that is what separates them",
+            f"{len(bad):,} values are empty or contain a blank, tab or line break, such as {bad[0].as_py()!r}, but "
+            "RecBole files use these to separate values",
             tip=_TIP,
         )
     return text
@@ -57,8 +57,8 @@ def _field_token(values: pa.Array) -> pa.Array:
     lost = text.filter(pc.or_(pc.starts_with(text, '"'), pc.is_in(text, _LOST)))
     if len(lost):
         raise DataError(
-            f"{len(lost):,} values are lost on the way into RecBole, such as {lost[0].as_py()!r}: it reads a quotation "
-            "mark at the beginning as one, NA and its like as nothing, and [PAD] is its own",
+            f"RecBole would misread {len(lost):,} values, such as {lost[0].as_py()!r}: it treats a leading quotation "
+            "mark as a quote, NA and similar texts as missing, and [PAD] as padding",
             tip=_TIP,
         )
     return text
@@ -98,10 +98,14 @@ class RecBole(TextFormat):
     def check(self) -> None:
         """Raise UsageError for padding and semantic ids."""
         if self.layout.width is not None:
-            raise UsageError("--to recbole: RecBole pads itself, and 0 would be an item", tip="Leave out --pad.")
+            raise UsageError(
+                "--to recbole cannot be combined with --pad: RecBole pads inputs itself, and would read 0 as an item",
+                tip="Remove --pad.",
+            )
         if self.layout.tokens is not None:
-            raise UsageError("--to recbole: RecBole's models predict one token, and a semantic id is several",
-                             tip="Leave out --semantic-ids.")  # fmt: skip
+            raise UsageError("--to recbole cannot be combined with --semantic-ids: RecBole models predict one token, "
+                             "but a semantic id has several",
+                             tip="Remove --semantic-ids.")  # fmt: skip
 
     def path(self, split: str) -> str:
         """Return the file name that RecBole expects for a data set and split."""
@@ -123,8 +127,9 @@ class RecBole(TextFormat):
                 parts.append(self._numbers_in_lists.lists(name, column, " "))
             elif pa.types.is_list(column.type):
                 if column.values.null_count:
-                    raise DataError(f"the kept column {field.removesuffix('_list')!r} has nulls, which RecBole drops "
-                                    "from a list; what follows would belong to another item", tip=_TIP)  # fmt: skip
+                    raise DataError(f"the kept column {field.removesuffix('_list')!r} has missing values, which "
+                                    "RecBole drops from lists, so the values after them "
+                                    "would belong to other items", tip=_TIP)  # fmt: skip
                 parts.append(self._texts.lists(name, column, " "))
             else:
                 parts.append(self._texts.items(column) if name == "target_item" else self._texts.values(column))
@@ -152,7 +157,7 @@ train_neg_sample_args: ~
     def notes(self) -> list[str]:
         """Return how to read the files with RecBole."""
         name = self.shown.name
-        return [f"RecBole: dataset={name} with the settings of {name}.yaml; the directory must keep its name"]
+        return [f"RecBole: use dataset={name} with the settings in {name}.yaml, and do not rename the directory"]
 
     def _fields(self) -> list[tuple[str, str]]:
         own = {self.layout.user: "user_id", "input_items": "item_id_list", "target_item": "item_id"}

@@ -41,11 +41,13 @@ class SequenceText(Format):
     def check(self) -> None:
         """Raise UsageError for padding, which would be within a line, and for pairs without user numbers."""
         if self.layout.width is not None:
-            raise UsageError("--to sequences: a line is as long as the history", tip="Leave out --pad.")
+            raise UsageError(
+                "--to sequences cannot be combined with --pad: lines have different lengths", tip="Remove --pad."
+            )
         if self.layout.user == "user_id" and not pa.types.is_dictionary(self.layout.schema.field("user_id").type):
             raise UsageError(
-                "--to sequences puts users in the order of their numbers, and this stream has their ids",
-                tip="Make the stream without --ids raw; export --ids raw --vocab DIR translates its items.",
+                "--to sequences sorts users by number, but this stream contains user ids",
+                tip="Run augment without --ids raw; to translate the items, run export with --ids raw --vocab DIR.",
             )
 
     def encode(self, pairs: pa.RecordBatch) -> pa.Table:
@@ -88,10 +90,10 @@ class SequenceText(Format):
 
     def notes(self) -> list[str]:
         """Return which pair each line is."""
-        notes = ["a user has one line: the longest history that a pair of theirs has"]
+        notes = ["each user has one line, with the items of the longest pair of the user"]
         if self.layout.max_input is not None:
             items = f"{self.layout.max_input} item{'s' * (self.layout.max_input != 1)}"
-            notes.append(f"inputs were cut to {items}; augment --max-input none keeps them whole")
+            notes.append(f"inputs were truncated to {items}; to keep complete inputs: genpas augment --max-input none")
         return notes
 
 

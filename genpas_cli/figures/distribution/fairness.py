@@ -219,9 +219,12 @@ class FairDraw:
         """Return the tests for this kind of draw."""
         exact = float(self._wrong), float(self._wrong == 0)
         if self._draw == "enumerated":
-            return [StepTest("pairs", "each once", *exact)]
+            return [StepTest("pairs", "every pair exactly once", *exact)]
         if self._draw == "balanced":
-            return [StepTest("counts", "floor or ceiling", *exact), self._levels["input"].result("input")]
+            return [
+                StepTest("counts", "expected count rounded down or up", *exact),
+                self._levels["input"].result("input"),
+            ]
         tests = [levels.result(step) for step, levels in self._levels.items()]
         return [test if not self._wrong else replace(test, p_value=0.0) for test in tests]
 

@@ -76,11 +76,11 @@ def parse_similarity(text: str) -> Similarity:
     if name not in SIMILARITIES:
         near = nearest(name, SIMILARITIES, alike=0)
         raise UsageError(
-            f"unknown similarity {name!r}; there are {', '.join(SIMILARITIES)}",
+            f"unknown similarity {name!r}; it must be one of {', '.join(SIMILARITIES)}",
             tip=f"Did you mean --similarity {near}?",
         )
     if not window and "@" not in text:
         return SIMILARITIES[name]
     if not window.isdecimal() or not 1 <= int(window) <= WIDEST:
-        raise UsageError(f"--similarity {text}: the window is a number of items from 1 to {WIDEST}, as in {name}@10")
+        raise UsageError(f"--similarity {text}: the number after @ must be from 1 to {WIDEST}, as in {name}@10")
     return replace(SIMILARITIES[name], window=int(window))

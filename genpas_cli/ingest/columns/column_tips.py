@@ -82,7 +82,7 @@ def example_of(
         if (column := _by_values(named, left, role, values)) is not None:
             guess[role] = column
     if not {"user", "item"} <= guess.keys():
-        return "No other column can be one; write the log with one row for each interaction first."
+        return "No column can be used as user and item: convert the log to one row per interaction first."
     told = [option for role in ROLES if role in guess for option in _named(named, role, guess[role], options, values)]
     told += [("rating", "COLUMN")] if decided == "rating" and "rating" not in guess else []
     return _example([*told, *(("keep", name) for name in options.keep)])
@@ -107,7 +107,7 @@ def _named(named: Named, role: str, column: Column, options: ReadingOptions, val
 
 
 def _example(options: Sequence[Option]) -> str:
-    return f"Say which, for example: {_flags(options)}"
+    return f"Name the columns, for example: {_flags(options)}"
 
 
 def _flags(options: Sequence[Option]) -> str:
@@ -144,11 +144,18 @@ def time_note(named: Named, roles: Roles, values: Values) -> str | None:
     if roles.time is not None:
         by_name = [column for column in columns if named.has_names or column.in_path]
         others = [by_name[n].name for tier in TIME for n in matches([c.name for c in by_name], (tier,))]
-        return f"times are read from {roles.time.name}, not from {' or '.join(others)}" if others else None
-    ordered = "there is no time column, so interactions are in the order of the rows"
+        return (
+            (
+                f"timestamps are read from column {roles.time.name}, not from {' or '.join(others)}; --time COLUMN "
+                "chooses another one"
+            )
+            if others
+            else None
+        )
+    ordered = "no timestamp column was detected, so the interactions of a user are kept in file order"
     likely = [(named.spelled(column), told) for column in columns if (told := _time_options(named, column, values))]
     if not likely:
-        return f"{ordered}; if there is one, name it with --time COLUMN"
-    look = "looks like a time" if len(likely) == 1 else "look like times"
+        return f"{ordered}; to name a timestamp column: --time COLUMN"
+    look = "looks like a timestamp column" if len(likely) == 1 else "look like timestamp columns"
     names = " and ".join(f"column {name}" for name, _ in likely)
     return f"{ordered}; {names} {look}: {' or '.join(_flags(told) for _, told in likely)}"

@@ -39,7 +39,7 @@ def find_roles(named: Named, options: ReadingOptions, *, rating: bool, values: V
     assert user is not None  # only the time is optional
     assert item is not None
     if user.name == item.name:
-        raise DataError(f"{named.file}: column {user.name!r} is asked for both as user and as item")
+        raise DataError(f"{named.file}: column {user.name!r} is named both as user and as item")
     keep = tuple(_given(named, "keep", name, options, values) for name in options.keep)
     return Roles(user, item, found["time"], found.get("rating"), keep)
 
@@ -47,7 +47,7 @@ def find_roles(named: Named, options: ReadingOptions, *, rating: bool, values: V
 def _given(named: Named, role: str, name: str, options: ReadingOptions, values: Values) -> Column:
     column = named.find(name)
     if column is None:
-        cut = f" (cut at {named.delimiter!r}; see --delimiter)" if named.delimiter else ""
+        cut = f" (columns separated by {named.delimiter!r}; see --delimiter)" if named.delimiter else ""
         raise DataError(
             f"{named.file}: no column {name!r} (--{role}); {named.describe()}{cut}",
             tip=corrected(named, options, values),
@@ -70,11 +70,13 @@ def _by_name(
     if positions:
         several = " or ".join(free[p].name for p in positions)
         tip = example_of(named, {**found, role: free[positions[0]]}, options, values, decided=role)
-        raise DataError(f"{named.file}: the {role} may be {several}; {named.describe()}", tip=tip)
+        raise DataError(
+            f"{named.file}: several columns can be the {role} column: {several}; {named.describe()}", tip=tip
+        )
     if role == "time":
         return None
     tip = example_of(named, found, options, values, decided=role)
-    raise DataError(f"{named.file}: which column is the {role}? {named.describe()}", tip=tip)
+    raise DataError(f"{named.file}: the {role} column was not detected; {named.describe()}", tip=tip)
 
 
 def _may_be_time(column: Column) -> bool:

@@ -54,7 +54,7 @@ def with_own_type(extra: Extra, logs: Sequence[LogFile]) -> Extra:
                 or _KEPT_AS_ANOTHER.fullmatch(column.type)):  # fmt: skip
             raise DataError(
                 f"{log.name}: column {column.name!r} is of type {column.type}, which cannot be kept (--keep)",
-                tip="A kept column holds one number, text, time, boolean or byte string per interaction.",
+                tip="A kept column must contain one number, text, time, boolean or byte string per interaction.",
             )
     types = {column.type for column in extra.columns}
     own = len(types) == 1 and not _KEPT_AS_ANOTHER.fullmatch(next(iter(types)))

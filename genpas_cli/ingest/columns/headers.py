@@ -35,12 +35,13 @@ def reject_repeated_headers(con: duckdb.DuckDBPyConnection, loaded: Loaded, reje
             fields = [field.removeprefix(_MARK).strip() for field in record.fields]
             if fields != header and sorted(fields) == sorted(header):
                 raise DataError(
-                    f"{part.log.name}, line {record.line}: a header with the columns in another order than in the "
-                    f"first one ({', '.join(names)}): {record.text[:200]!r}",
-                    tip="Rows after it would be read wrongly. Give the files that were joined here one by one.",
+                    f"{part.log.name}, line {record.line}: another header line, with the columns in a different order "
+                    f"than in the first header ({', '.join(names)}): {record.text[:200]!r}",
+                    tip="The rows after this line would be misread. The file was probably concatenated from several "
+                    "files: pass these as separate arguments instead.",
                 )
             if fields == header:
-                rejects.add(BadRow(part.log.name, record.line, "the header again", record.text))
+                rejects.add(BadRow(part.log.name, record.line, "repeated header line", record.text))
                 repeated.append(part.first + number)
         if repeated:
             con.execute("DELETE FROM stage.rows WHERE rowid IN (SELECT unnest($1::BIGINT[]))", [repeated])

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _EXACT_BELOW = {"DOUBLE": 2**53, "FLOAT": 2**24}
 _HALF_EXACT_BELOW = 2**11
-NESTED_ID = "a list or an object; an id is a text or a number"
-LOST_DIGITS = "a number of more digits than a floating-point number holds"
+NESTED_ID = "a list or an object; an id must be a text or a number"
+LOST_DIGITS = "a number with more digits than a floating-point number can represent"
 
 
 class _Numbers(NamedTuple):
@@ -70,9 +70,10 @@ def id_columns(
         read.append(column)
     if fraction and whole:
         raise DataError(
-            f"column {columns[0].name!r} holds ids with a fraction ({fraction}) and whole numbers ({whole}); the same "
-            "number would be two ids",
-            tip="An id is a text or a whole number: name another column, or convert the column to text in all files.",
+            f"column {columns[0].name!r} contains ids with a fraction ({fraction}) and whole numbers ({whole}), so "
+            "the same number could become two different ids",
+            tip="An id must be a text or a whole number: name another column, or convert the column to text in all "
+            "files.",
         )
     is_integer = all(column.type in INTEGERS or (column.is_whole and column.type in _EXACT_BELOW) for column in read)
     return ("BIGINT" if is_integer else "VARCHAR"), read
@@ -80,10 +81,10 @@ def id_columns(
 
 def _check_type(log: LogFile, column: Column) -> None:
     if column.is_nested:
-        what = "holds lists or objects" if column.is_text else f"is a {column.type}"
+        what = "contains lists or objects" if column.is_text else f"is a {column.type}"
         raise DataError(
-            f"{log.name}: column {column.name!r} {what}; an id is a text or a number",
-            tip="Name another column; or write the log with one row for each interaction first.",
+            f"{log.name}: column {column.name!r} {what}; an id must be a text or a number",
+            tip="Name another column, or convert the log to one row per interaction first.",
         )
 
 
@@ -100,15 +101,15 @@ def _numbers(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> _N
 def _check_numbers(log: LogFile, column: Column, numbers: _Numbers) -> None:
     """Raise DataError for infinite numbers, and for numbers too large to represent every integer."""
     if numbers.infinite:
-        raise DataError(f"{log.name}: column {column.name!r} holds infinite numbers, which are no ids")
+        raise DataError(f"{log.name}: column {column.name!r} contains infinite numbers, which cannot be ids")
     limit = _HALF_EXACT_BELOW if column.is_half else _EXACT_BELOW.get(column.type)
     if limit is None or numbers.largest is None or numbers.largest < limit:
         return
     kind = "half-precision FLOAT" if column.is_half else column.type
     raise DataError(
-        f"{log.name}: column {column.name!r} holds the id {numbers.largest:.0f} as a {kind}, which tells whole numbers "
-        f"apart only below {limit:,}: different ids may have become one",
-        tip="Write the ids as integers or texts where the log comes from.",
+        f"{log.name}: column {column.name!r} contains the id {numbers.largest:.0f} as a {kind}, which represents "
+        f"whole numbers exactly only below {limit:,}: different ids may have been merged",
+        tip="Export the log again with the ids as integers or texts.",
     )
 
 

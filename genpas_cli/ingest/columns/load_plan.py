@@ -175,7 +175,7 @@ def _calendar_notes(roles: Sequence[Roles], times: Sequence[TimeReader]) -> list
     found = {
         role.time.name: time.calendar for role, time in zip(roles, times, strict=False) if role.time and time.calendar
     }
-    return [f"the integers of column {name} are read as dates written {written}" for name, written in found.items()]
+    return [f"the integers in column {name} are read as dates in the form {written}" for name, written in found.items()]
 
 
 def _times(
@@ -192,8 +192,8 @@ def _times(
     for log, role in zip(logs, roles, strict=True):
         if role.time is None:
             raise DataError(
-                f"{log.name}: no column of times, but {timed[0]} has one; {log.named.describe()}",
-                tip="Name it with --time, or read the files one by one.",
+                f"{log.name}: no timestamp column was detected, but {timed[0]} has one; {log.named.describe()}",
+                tip="Name the column: --time COLUMN, or read the files separately.",
             )
         readers.append(_time(con, log, role.time, options, markers))
     known = next((reader.type for reader in readers if reader), BIGINT)
@@ -207,13 +207,15 @@ def _time(
     if options.time_format is not None:
         if column.type.startswith(("TIMESTAMP", "DATE")):
             raise DataError(
-                f"{log.name}: column {column.name!r} is a {column.type} already", tip="Leave --time-format away."
+                f"{log.name}: column {column.name!r} already has the type {column.type}, so --time-format does not "
+                "apply",
+                tip="Remove --time-format.",
             )
         return format_reader(column.sql, options.time_format)
     if column.type != "VARCHAR":
         reader = typed_reader(column.sql, column.type, _numbers(con, log, column))
         if reader is None:
-            raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no time")
+            raise DataError(f"{log.name}: column {column.name!r} has the type {column.type}, which is not a timestamp")
         return reader
     values = [value for value in column.samples if not is_missing(value, markers)]
     values = values or _first_values(con, log, column, markers)
@@ -221,7 +223,8 @@ def _time(
     if reader is None and values:
         shown = ", ".join(repr(value) for value in values[:3])
         raise DataError(
-            f"{log.name}: column {column.name!r} holds no times that are known: {shown}", tip=_format_tip(values)
+            f"{log.name}: column {column.name!r} contains no timestamps in a known format: {shown}",
+            tip=_format_tip(values),
         )
     return reader
 
@@ -243,12 +246,12 @@ def _numbers(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> Se
 def _format_tip(values: Sequence[str]) -> str:
     fitting = likely_formats(values)
     shown = [f"--time-format {shlex.quote(each)}" for each in fitting[:2] or ["%d/%m/%Y %H:%M"]]
-    such_as = "" if fitting else "such as "
-    return f"Say how they are written: {such_as}{' or '.join(shown)}; or name another column with --time."
+    such_as = "" if fitting else "for example "
+    return f"Give their format, {such_as}{' or '.join(shown)}, or name another column: --time COLUMN"
 
 
 def _check_rating(log: LogFile, role: Roles) -> None:
     column = role.rating
     numeric = column is None or column.type in INTEGERS or column.type.startswith(("VARCHAR", "FLOAT", "DO", "DEC"))
     if column is not None and not numeric:
-        raise DataError(f"{log.name}: column {column.name!r} is a {column.type}, which is no rating")
+        raise DataError(f"{log.name}: column {column.name!r} has the type {column.type}, which is not a rating")

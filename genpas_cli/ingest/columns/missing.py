@@ -86,7 +86,7 @@ def drop_missing(
         found = [(text, rows) for text, rows in con.execute(query).fetchall() if text]
         if found:
             listed = ", ".join(f"{shown(text)} in {rows:,} row{'s' * (rows != 1)}" for text, rows in found[:5])
-            notes.append(f"{name.removesuffix('_id')} ids that mean a missing value: {listed}; see --null-values")
+            notes.append(f"{name.removesuffix('_id')} ids read as missing values: {listed}; see --null-values")
     con.execute(f"DELETE FROM stage.rows WHERE {condition}")
     return count
 

@@ -66,9 +66,13 @@ def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: Earlier
     usual = found[units[0]]
     odd = next(place for place in reversed(seen) if place.unit != units[0])
     other = (
-        str(usual) if usual is not None else f"the times of {earlier.name if earlier else ''} are in {units[0].name}"
+        str(usual)
+        if usual is not None
+        else f"the timestamps of {earlier.name if earlier else ''} are in {units[0].name}"
     )
-    raise DataError(f"two units of time in one log: {odd}; {other}", tip=_tip(odd, units[0], is_alone=usual is None))
+    raise DataError(
+        f"the log mixes timestamps in two units: {odd}; {other}", tip=_tip(odd, units[0], is_alone=usual is None)
+    )
 
 
 def _check_dates(con: duckdb.DuckDBPyConnection, loaded: Loaded, counts: UnitCounts) -> None:
@@ -87,19 +91,19 @@ def _check_dates(con: duckdb.DuckDBPyConnection, loaded: Loaded, counts: UnitCou
     assert column is not None  # there are times
     value = con.execute(f"SELECT time FROM stage.rows WHERE rowid = {row}").fetchall()[0][0]
     raise DataError(
-        f"{_place(con, part, row - part.first, column)}: {value:.0f} is a date written yyyymmdd, and other times of "
-        "the log count from 1970",
-        tip="Write all times in one way first.",
+        f"{_place(con, part, row - part.first, column)}: {value:.0f} is a date in the form yyyymmdd, but other "
+        "timestamps of the log count from 1970",
+        tip="Convert all timestamps to one form first.",
     )
 
 
 def _tip(odd: _Found, usual: Unit, *, is_alone: bool) -> str:
-    convert = f"Convert the times in {odd.unit.name} to {usual.name} first"
+    convert = f"Convert the timestamps in {odd.unit.name} to {usual.name} first"
     if is_alone or odd.column is None:
         return f"{convert}."
     name = odd.column.name if odd.column.name.isidentifier() else identifier(odd.column.name).replace('"', '\\"')
     low, high = usual.first, usual.last
-    return f'{convert}; or leave these rows out: --where "{name} between {low} and {high}"'
+    return f'{convert}, or exclude these rows: --where "{name} between {low} and {high}"'
 
 
 def _first(con: duckdb.DuckDBPyConnection, loaded: Loaded, unit: Unit) -> _Found | None:

@@ -156,7 +156,8 @@ def common_type(types: Sequence[str], names: Sequence[str]) -> str:
     dates = [found[t] for t in (TIMESTAMP, TIMESTAMP_NS) if t in found]
     if numbers and dates:
         raise DataError(
-            f"the times of {numbers[0]} are numbers, those of {dates[0]} are dates: they cannot be ordered together",
+            f"the timestamps of {numbers[0]} are numbers, but those of {dates[0]} are dates, so they cannot be "
+            "ordered together",
             tip="Convert one of the files first.",
         )
     return next(t for t in (DOUBLE, BIGINT, TIMESTAMP_NS, TIMESTAMP) if t in found)

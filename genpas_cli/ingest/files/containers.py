@@ -32,7 +32,7 @@ _KNOWN_ZIPS = (
     ("xl/", "an Excel workbook (.xlsx)"), ("word/", "a Word document (.docx)"), ("ppt/", "a PowerPoint file (.pptx)"),
     ("META-INF/MANIFEST.MF", "a Java archive (.jar)"), ("mimetype", "an OpenDocument file (.ods, .odt)"),
 )  # fmt: skip
-_TEXT_TIP = "Save the table as CSV or Parquet first."
+_TEXT_TIP = "Convert the table to CSV or Parquet first."
 
 
 class _Decompressor(Protocol):
@@ -113,9 +113,9 @@ def _streams(source: SourceFile, stream: BinaryIO, kind: str, new: Callable[[], 
         if not data:
             return
         if not data.startswith(magic):
-            raise _damaged(source, kind, "there is something else after its end")
+            raise _damaged(source, kind, "there is other data after its end")
         decompressor = new()
-    raise _damaged(source, kind, "it ends too early")
+    raise _damaged(source, kind, "it ends unexpectedly")
 
 
 def _unzip(source: SourceFile, copy: Path) -> None:
@@ -129,27 +129,28 @@ def _unzip(source: SourceFile, copy: Path) -> None:
     except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise _damaged(source, "ZIP", str(error)) from error
     except (NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{source.name}: this ZIP archive cannot be decompressed here ({error})") from error
+        raise DataError(f"{source.name}: this ZIP archive cannot be decompressed ({error})") from error
 
 
 def _one_member(source: SourceFile, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     members = [member for member in archive.infolist() if not member.is_dir() and not _is_litter(member.filename)]
     names = [member.filename for member in members]
     if not members:
-        raise DataError(f"{source.name}: a ZIP archive without a file in it")
+        raise DataError(f"{source.name}: the ZIP archive contains no file")
     for start, what in _KNOWN_ZIPS:
         if any(name == start or (start.endswith("/") and name.startswith(start)) for name in names):
-            raise DataError(f"{source.name}: {what}, which is not read", tip=_TEXT_TIP)
+            raise DataError(f"{source.name}: {what}, which is not a supported format", tip=_TEXT_TIP)
     if all(name.endswith(".npy") for name in names):
-        raise DataError(f"{source.name}: NumPy arrays (.npz), which are not read", tip=_TEXT_TIP)
+        raise DataError(f"{source.name}: NumPy arrays (.npz), which are not a supported format", tip=_TEXT_TIP)
     if any(name.endswith("/data.pkl") for name in names):
-        raise DataError(f"{source.name}: a PyTorch file (.pt), which is not read", tip=_TEXT_TIP)
+        raise DataError(f"{source.name}: a PyTorch file (.pt), which is not a supported format", tip=_TEXT_TIP)
     if len(members) > 1:
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004  # shown
         pipe = f"unzip -p {shlex.quote(source.name)} {shlex.quote(names[0])} | genpas ingest - -o STORE"
         raise DataError(
-            f"{source.name}: a ZIP archive of {len(members)} files ({shown}); one with a single file is read",
-            tip=f"Unzip it and name the files that are the log; or pipe one in: {pipe}",
+            f"{source.name}: a ZIP archive with {len(members)} files ({shown}); only ZIP archives with a single file "
+            "are supported",
+            tip=f"Unzip it and pass the files of the log as arguments, or pipe one file: {pipe}",
         )
     if members[0].flag_bits & _ENCRYPTED:
         raise DataError(f"{source.name}: {names[0]} in this ZIP archive is encrypted", tip="Decrypt it first.")
@@ -170,7 +171,8 @@ def _write(chunks: Iterable[bytes], source: SourceFile, copy: Path) -> None:
                 written += len(chunk)
                 if written > max(_NO_LOG_BELOW, size * _MOST_TIMES):
                     raise DataError(
-                        f"{source.name}: its {size:,} bytes decompress to more than {written:,}, which is no log"
+                        f"{source.name}: its {size:,} bytes decompress to more than {written:,} bytes, which cannot "
+                        "be a log"
                     )
     except OSError as error:
         if error.errno is None:
@@ -184,10 +186,12 @@ def _refuse_twice(source: SourceFile, kind: str, copy: Path) -> None:
         with copy.open("rb") as stream:
             inner = "a tar archive" if is_tar(stream.read(512)) else None
     if inner is not None:
-        raise DataError(f"{source.name}: {inner} inside {kind}, which is not read", tip="Decompress it first.")
+        raise DataError(
+            f"{source.name}: {inner} inside {kind}, which is not a supported format", tip="Decompress it first."
+        )
 
 
 def _damaged(source: SourceFile, kind: str, detail: str) -> DataError:
     check = {"bzip2": "bzip2 -t", "xz": "xz -t", "ZIP": "unzip -t"}.get(kind)
-    tip = f"Check it: {check} {shlex.quote(source.name)}" if check else "Fetch or compress the file again."
+    tip = f"Check it: {check} {shlex.quote(source.name)}" if check else "Download or compress the file again."
     return DataError(f"{source.name}: the {kind} data is truncated or corrupt ({detail})", tip=tip)

@@ -34,9 +34,9 @@ def same_content(files: Sequence[FileReport], logs: Sequence[LogFile], *, allowe
             continue
         if not allowed:
             raise DataError(
-                f"{file.name} has the same content as {other.name}: each of its {file.rows:,} interactions would "
-                "count twice",
-                tip="Leave one of them out; or, if that is meant: --allow-duplicate-files",
+                f"{file.name} has the same content as {other.name}: each of its {file.rows:,} interactions would be "
+                "counted twice",
+                tip="Remove one of the files, or, if this is intended, add --allow-duplicate-files",
             )
-        notes.append(f"{file.name} has the same content as {other.name}; both are read")
+        notes.append(f"{file.name} has the same content as {other.name}; both files are read")
     return notes

@@ -24,7 +24,10 @@ def is_utf8(encoding: str) -> bool:
         name = codecs.lookup(encoding).name
         "".encode(encoding)
     except LookupError as error:
-        raise UsageError(f"--encoding {encoding!r} is not known", tip="For example latin-1, cp1252, utf-16.") from error
+        raise UsageError(
+            f"unknown encoding: --encoding {encoding!r}",
+            tip="Examples: --encoding latin-1, --encoding cp1252, --encoding utf-16.",
+        ) from error
     return name in ("utf-8", "utf-8-sig", "ascii")
 
 
@@ -46,7 +49,8 @@ def as_utf8(source: SourceFile, encoding: str, copy: Path) -> SourceFile:
                 _write(utf8, chunk, copy)
     except UnicodeError as error:
         raise DataError(
-            f"{source.name}, after line {line}: not {encoding}: {error}", tip="Say which --encoding the text has."
+            f"{source.name}, after line {line}: the text is not valid {encoding}: {error}",
+            tip="Give the encoding of the text, for example: --encoding latin-1",
         ) from error
     return replace(source, path=copy)
 
@@ -62,4 +66,4 @@ def _write(utf8: io.TextIOWrapper, chunk: str, copy: Path) -> None:
     try:
         utf8.write(chunk)
     except OSError as error:
-        raise MachineError(f"{copy.parent}: no UTF-8 copy can be written: {error.strerror or error}") from error
+        raise MachineError(f"{copy.parent}: the UTF-8 copy cannot be written: {error.strerror or error}") from error

@@ -132,7 +132,7 @@ def _read_all(stream: Any, subject: Subject, stop: threading.Event, content: Any
         if subject.is_utf8:
             if (at := chunk.find(b"\0")) >= 0:
                 line = line_of(subject.path, subject.compression, offset + at)
-                raise DataError(f"{subject.name}, line {line}: a NUL byte; this is not a text file, or it is damaged")
+                raise DataError(f"{subject.name}, line {line}: a NUL byte; the file is not a text file, or is damaged")
             pending = len(decoder.getstate()[0])
             try:
                 decoder.decode(chunk)
@@ -145,10 +145,14 @@ def _read_all(stream: Any, subject: Subject, stop: threading.Event, content: Any
 
 def _not_utf8(subject: Subject, offset: int, error: UnicodeDecodeError | None) -> DataError:
     line = line_of(subject.path, subject.compression, offset)
-    what = f"the bytes {error.object[error.start : error.start + 4]!r}" if error else "a character cut at the end"
+    what = (
+        f"the bytes {error.object[error.start : error.start + 4]!r}"
+        if error
+        else "an incomplete character at the end of the file"
+    )
     return DataError(
-        f"{subject.name}, line {line}: not UTF-8: {what}",
-        tip="Say which encoding it has, such as --encoding latin-1, --encoding cp1252 or --encoding utf-16.",
+        f"{subject.name}, line {line}: not valid UTF-8: {what}",
+        tip="Give the encoding of the file, such as --encoding latin-1, --encoding cp1252 or --encoding utf-16.",
     )
 
 
@@ -187,5 +191,5 @@ def unreadable(path: Path, name: str, error: OSError) -> DataError:
     suffix = {"gzip": "gzip", "zstd": "zstd"}.get(kind, "file")
     return DataError(
         f"{name}: the {suffix} data is truncated or corrupt ({error})",
-        tip="Fetch or compress the file again." if suffix == "file" else f"Check it: {suffix} -t {name}",
+        tip="Download or compress the file again." if suffix == "file" else f"Check it: {suffix} -t {name}",
     )

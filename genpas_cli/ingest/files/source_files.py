@@ -73,7 +73,8 @@ def _check_unchanged(files: Sequence[SourceFile], error: GenpasError | None) -> 
     for file in files:
         if file.version and _version(file.path) != file.version:
             raise DataError(
-                f"{file.name} changed while it was read", tip="Read it again when nothing writes to it any more."
+                f"{file.name} changed while genpas was reading it",
+                tip="Run the command again when no other program writes to the file.",
             ) from error
 
 
@@ -96,7 +97,7 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
         MachineError: not enough disk space for a copy.
     """
     if not arguments:
-        raise UsageError("no SOURCE given", tip="Name a file, a pattern, a directory, or - for stdin.")
+        raise UsageError("no SOURCE given", tip="Name a file, a pattern or a directory, or use - for standard input.")
     found: list[SourceFile] = []
     seen: dict[Path, str] = {}
     for argument in arguments:
@@ -106,7 +107,7 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
         for path, name in files_meant(argument):
             key = path.resolve() if path.exists() else Path(name)
             if key in seen:
-                raise UsageError(f"{name} is named twice among the sources (also as {seen[key]})")
+                raise UsageError(f"{name} is given twice (also as {seen[key]})")
             seen[key] = name
             found.append(_source(path, name, scratch / f"source-{len(found)}"))
     return tuple(found)
@@ -134,7 +135,7 @@ def _paths(argument: str) -> Iterator[tuple[Path, str]]:
         if path.is_dir():
             inside = _in_order(p for p in path.rglob("*") if p.is_file() and not _is_hidden(p.relative_to(path)))
             if not inside:
-                raise DataError(f"{argument}: no file in this directory")
+                raise DataError(f"{argument}: the directory contains no files")
             yield from ((p, str(p)) for p in inside)
         elif path.exists():
             yield path, argument
@@ -163,10 +164,10 @@ def _near(path: Path) -> str:
     try:
         names = sorted(p.name for p in parent.iterdir() if not p.name.startswith("."))
     except OSError:
-        return f"{parent} cannot be listed."
+        return f"The directory {parent} cannot be listed."
     close = difflib.get_close_matches(path.name, names, n=5, cutoff=0.5) or names[:5]
     where = "this directory" if parent == Path() else str(parent)
-    return f"In {where} there is: {', '.join(close)}" if close else f"{parent} is empty."
+    return f"Similar names in {where}: {', '.join(close)}" if close else f"{parent} is an empty directory."
 
 
 def _source(path: Path, name: str, spool: Path) -> SourceFile:

@@ -35,11 +35,11 @@ def refuse_address(argument: str) -> None:
         return
     if scheme == "file":
         raise UsageError(
-            f"{argument}: file:// addresses are not read",
-            tip=f"Give the path: genpas ingest {shlex.quote('/' + path.removeprefix('localhost/'))} -o STORE",
+            f"{argument}: file:// URIs are not supported",
+            tip=f"Use the path: genpas ingest {shlex.quote('/' + path.removeprefix('localhost/'))} -o STORE",
         )
     raise UsageError(
-        f"{argument}: {scheme}:// addresses are not read; genpas reads local files, s3:// and gs://",
+        f"{argument}: {scheme}:// URIs are not supported; genpas reads local files, s3:// and gs://",
         tip=_fetch_tip(scheme, path),
     )
 
@@ -112,9 +112,10 @@ def _shown(directory: Path) -> Path:
 
 
 def _refused(table: str, kind: str, given: str) -> DataError:
-    of = "" if table == given else f"{given} belongs to {table}, which is "
+    of = "" if table == given else f"{given} is part of {table}, which is "
     return DataError(
-        f"{of or f'{table} is '}a table of {kind}; its directory also holds data files that are no longer part of it",
-        tip="Tables of Delta Lake, Iceberg and Hudi are not read: write the current rows as Parquet first, with the "
-        "engine that wrote the table.",
+        f"{of or f'{table} is '}a table of {kind}; its directory also contains data files that are no longer part of "
+        "the table",
+        tip="Delta Lake, Iceberg and Hudi tables are not supported: export the current rows to Parquet first, with "
+        "the engine that wrote the table.",
     )

@@ -50,7 +50,7 @@ class ArrowLog(BinaryLog):
         unknown = [name for name in names if name not in [column.name for column in columns]]
         if unknown and len(set(names)) == len(names):
             shown = ", ".join(map(repr, unknown))
-            raise DataError(f"{log.name}: a column has a name that cannot be used: {shown}")
+            raise DataError(f"{log.name}: a column name cannot be used: {shown}")
         return replace(log, columns=columns)
 
     def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
@@ -96,7 +96,7 @@ def _validated(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         batch.validate(full=True)
         if batch.num_rows > max(8 * batch.get_total_buffer_size(), _ROWS_WITHOUT_BYTES):
-            raise pa.ArrowInvalid(f"a batch of {batch.num_rows:,} rows in {batch.get_total_buffer_size():,} bytes")
+            raise pa.ArrowInvalid(f"a batch claims {batch.num_rows:,} rows in {batch.get_total_buffer_size():,} bytes")
         yield batch
 
 

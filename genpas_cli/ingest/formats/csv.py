@@ -48,7 +48,7 @@ class DelimitedLog(TextLog):
         records = [r for r in islice(read_records(start.lines, dialect), _SAMPLE_RECORDS) if r.fields]
         if not records:
             raise DataError(
-                f"{start.source.name}: no complete record in its first lines", tip="See --delimiter and --quote."
+                f"{start.source.name}: the first lines contain no complete record", tip="Check --delimiter and --quote."
             )
         header, notes = tuple[str, ...](), tuple[str, ...]()
         if (given := cls.given_names(start, records, delimiter)) is not None:
@@ -104,8 +104,9 @@ def _checked_names(source: SourceFile, records: Sequence[Record], given: Sequenc
     twice = [name for name, count in Counter(name.lower() for name in names).items() if count > 1]
     if twice:
         raise DataError(
-            f"{source.name}, line {records[0].line}: the header names {twice[0]!r} twice: {', '.join(names)}",
-            tip="Rename one of them in the file; or, if this line is a row, say --no-header.",
+            f"{source.name}, line {records[0].line}: the header contains the column {twice[0]!r} twice: "
+            f"{', '.join(names)}",
+            tip="Rename one of the columns in the file; if this line is not a header: --no-header",
         )
     _check_width(source, records)
     return names
@@ -115,7 +116,7 @@ def _header_note(source: SourceFile, header: Record, options: ReadingOptions) ->
     if options.header is not None or not asked_positions(options):
         return ()
     shown = f"{source.name}, line {header.line} is read as the header: {header.text[:80]!r}"
-    return (f"{shown}; --no-header reads it as a row",)
+    return (f"{shown}; to read it as data: --no-header",)
 
 
 def _check_width(source: SourceFile, records: Sequence[Record]) -> None:
@@ -130,9 +131,10 @@ def _check_width(source: SourceFile, records: Sequence[Record]) -> None:
         return
     first = telling[0]
     raise DataError(
-        f"{source.name}, line {header.line}: the header names {len(header.fields)} columns, but the rows have "
-        f"{len(first.fields)} fields, such as line {first.line}: {first.text[:80]!r}",
-        tip="Add the missing name to the header, at its place; an index that pandas or R wrote is the first column.",
+        f"{source.name}, line {header.line}: the header has {len(header.fields)} columns, but the rows have "
+        f"{len(first.fields)} fields, for example line {first.line}: {first.text[:80]!r}",
+        tip="Add the missing column name to the header. If pandas or R wrote the file with an index, the index is "
+        "the first column.",
     )
 
 

@@ -99,19 +99,21 @@ def _binary_log(start: Start, head: bytes) -> LogFile | None:
     found = next((each for each in all_formats() if each.begins(head)), None)
     if found is not None:
         if asked not in (None, found.format):
-            raise DataError(f"{name}: --format {asked}, but the content is {found.title}")
+            raise DataError(f"{name}: --format {asked} was given, but the content is {found.title}")
         if compression != "none":
             unpack = "gunzip" if compression == "gzip" else "zstd -d"
             tip = f"Decompress it first: {unpack} {shlex.quote(name)}"
             raise DataError(f"{name}: {found.title} inside {compression}", tip=tip)
         return found.opened(start)
     if compression != "none" and (inner := _compressed_again(head)) is not None:
-        raise DataError(f"{name}: {inner} inside {compression}, which is not read", tip="Decompress it first.")
+        raise DataError(
+            f"{name}: {inner} inside {compression}, which is not a supported format", tip="Decompress it first."
+        )
     suffix = Path(name).suffix.lower()
     expected = next((e for e in all_formats() if asked == e.format or (not asked and suffix in e.endings)), None)
     if expected is not None and not expected.is_text and foreign(head) is None:
         article = "an" if expected.title[0] in "AEIO" else "a"
-        raise DataError(f"{name}: not {article} {expected.title} file, or cut: it starts with {head[:8]!r}")
+        raise DataError(f"{name}: not {article} {expected.title} file, or truncated: the file starts with {head[:8]!r}")
     return None
 
 
@@ -134,7 +136,7 @@ def _text_log(start: Start, head: bytes, *, is_whole: bool) -> LogFile:
     tried = [e for e in all_formats() if e.is_text and asked in (None, e.format, *e.asked_as)]
     if (log := next((log for each in tried if (log := each.opened(start)) is not None), None)) is None:
         titles = " or ".join(each.title for each in tried)
-        raise DataError(f"{source.name}: not {titles}; the first line is {start.first[:80]!r}")
+        raise DataError(f"{source.name}: the file is not {titles}; the first line is {start.first[:80]!r}")
     return log
 
 
@@ -142,21 +144,30 @@ def _refuse_foreign(source: SourceFile, compression: Compression, head: bytes) -
     """Raise DataError for files that are not logs, and for UTF-16 and UTF-32 text."""
     if head[8:12] == b"DUCK":
         raise DataError(
-            f"{source.name}: a DuckDB database, not a log", tip=f"If it is a store: genpas augment {source.name}"
+            f"{source.name}: the file is a DuckDB database, not a log",
+            tip=f"If it is a genpas store, use it directly: genpas augment {source.name}",
         )
     if (what := foreign(head)) is not None:
         inside = "" if compression == "none" else f" inside {compression}"
         *titles, last = dict.fromkeys(each.title for each in all_formats())
         *endings, zipped = COMPRESSED_ENDINGS
-        tip = f"{', '.join(titles)} and {last} are read, plain or as {', '.join(endings)} or {zipped} (of one file)."
+        tip = (
+            f"{', '.join(titles)} and {last} are supported, uncompressed or as {', '.join(endings)} or {zipped} (with "
+            "one file)."
+        )
         unpack = "archive" in what or what.startswith("compressed")
         raise DataError(
-            f"{source.name}: {what}{inside}, which is not read", tip=f"Unpack it first; {tip}" if unpack else tip
+            f"{source.name}: {what}{inside}, which is not a supported format",
+            tip=f"Unpack it first; {tip}" if unpack else tip,
         )
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-        raise DataError(f"{source.name}, line 1: not UTF-8; it looks like UTF-32", tip="Add --encoding utf-32.")
+        raise DataError(
+            f"{source.name}, line 1: not valid UTF-8; the text looks like UTF-32", tip="Add --encoding utf-32."
+        )
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or is_utf16(head):
-        raise DataError(f"{source.name}, line 1: not UTF-8; it looks like UTF-16", tip="Add --encoding utf-16.")
+        raise DataError(
+            f"{source.name}, line 1: not valid UTF-8; the text looks like UTF-16", tip="Add --encoding utf-16."
+        )
 
 
 def _lines(source: SourceFile, compression: Compression, head: bytes, *, is_whole: bool, skip: bool) -> list[str]:
@@ -180,13 +191,13 @@ def _split(head: bytes, *, is_whole: bool) -> list[str]:
 def _no_text(source: SourceFile, compression: Compression, head: bytes) -> DataError:
     if (at := head.find(b"\0")) >= 0:
         line = line_of(source.path, compression, at)
-        return DataError(f"{source.name}, line {line}: a NUL byte; this is a binary file, or a damaged one")
+        return DataError(f"{source.name}, line {line}: a NUL byte; the file is binary, or damaged")
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
         line = line_of(source.path, compression, error.start)
         return DataError(
-            f"{source.name}, line {line}: not UTF-8: the bytes {head[error.start : error.start + 4]!r}",
-            tip="Say which encoding it has, such as --encoding latin-1, --encoding cp1252 or --encoding utf-16.",
+            f"{source.name}, line {line}: not valid UTF-8: the bytes {head[error.start : error.start + 4]!r}",
+            tip="Give the encoding of the file, such as --encoding latin-1, --encoding cp1252 or --encoding utf-16.",
         )
     raise AssertionError("it was found to be no text")

@@ -43,9 +43,9 @@ def check_options(options: _Options) -> _Options:
     Raises:
         UsageError: DuckDB's reader does not accept the delimiter or the quote character.
     """
-    tip = r"Say for example --delimiter ',' or --delimiter '\t'."
+    tip = r"For example: --delimiter ',' or --delimiter '\t'."
     if options.quote is not None and (len(options.quote) > 1 or options.quote in ("\r", "\n")):
-        raise UsageError(f"--quote {options.quote!r}: it takes one character, or '' for none")
+        raise UsageError(f"--quote is {options.quote!r}; it must be one character, or '' for no quoting")
     if options.delimiter is None:
         return options
     meant = options.delimiter
@@ -54,7 +54,7 @@ def check_options(options: _Options) -> _Options:
     if not meant:
         raise UsageError("--delimiter is empty", tip=tip)
     if len(meant.encode()) > _LONGEST_DELIMITER or "\n" in meant or "\r" in meant or meant == options.quote:
-        raise UsageError(f"--delimiter {options.delimiter!r} cannot stand between columns", tip=tip)
+        raise UsageError(f"--delimiter {options.delimiter!r} cannot be used as a delimiter", tip=tip)
     return replace(options, delimiter=meant)
 
 
@@ -69,7 +69,8 @@ def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOpt
     if options.delimiter is not None:
         if not any(options.delimiter in line for line in lines):
             raise DataError(
-                f"{source.name}: no line has the delimiter {options.delimiter!r}; the first is {_cut(lines[0])!r}"
+                f"{source.name}: no line contains the delimiter {options.delimiter!r}; the first line is "
+                f"{_cut(lines[0])!r}"
             )
         return options.delimiter
     first = {d: _fields(lines[0], d, quote) for d in DELIMITERS}
@@ -137,9 +138,8 @@ def _one_of(source: SourceFile, lines: Sequence[str], clear: list[str]) -> str:
             return choice[0]
     flags = " or ".join(f"--delimiter {d!r}" for d in clear)
     raise DataError(
-        f"{source.name}: two readings are possible, with {' or '.join(map(repr, clear))} between the columns: "
-        f"{_cut(lines[0])!r}",
-        tip=f"Say which: {flags}",
+        f"{source.name}: the delimiter is ambiguous, it can be {' or '.join(map(repr, clear))}: {_cut(lines[0])!r}",
+        tip=f"Choose one: {flags}",
     )
 
 
@@ -151,8 +151,8 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
     if max(widths) == 1:
         check_sequences(source, lines)
         raise DataError(
-            f"{source.name}: only one column was found; the first line is {_cut(lines[0])!r}",
-            tip=r"Say what stands between the columns, such as --delimiter '|' (or '\t', ';', '::').",
+            f"{source.name}: only one column was detected; the first line is {_cut(lines[0])!r}",
+            tip=r"Give the delimiter of the columns, such as --delimiter '|' (or '\t', ';', '::').",
         )
     asked = options.user or options.item or options.time or options.rating or options.keep or options.header is not None
     # Options that choose columns imply columns: sequence text has none to choose from.
@@ -167,9 +167,9 @@ def _blanks(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -
         return None
     likely = f"{width} columns" if len(widths) == 1 else f"{width} columns with some malformed rows"
     raise DataError(
-        f"{source.name}: two readings are possible: {likely}, or sequences (a user and the items, one user a line): "
+        f"{source.name}: the format is ambiguous: {likely}, or sequences (each line has a user and the user's items): "
         f"{_cut(lines[0])!r}",
-        tip=f"Say which: --format csv --delimiter {delimiter!r}, or --format sequences",
+        tip=f"Choose one: --format csv --delimiter {delimiter!r}, or --format sequences",
     )
 
 
@@ -195,10 +195,10 @@ def check_sequences(source: SourceFile, lines: Sequence[str]) -> None:
         f"awk {numbered} {shlex.quote(source.name)} | genpas ingest - -o STORE --format sequences --delimiter {shown}"
     )
     raise DataError(
-        f"{source.name}: two readings are possible, sequences with {delimiter!r} or with blanks between the items, and "
-        f"lines have different numbers of either: {_cut(lines[0])!r}",
-        tip=f"If a line is a user and the items: --format sequences --delimiter {shown} (or ' '); if it is a row with "
-        f"columns: --format csv --delimiter {shown}; if it has no user, number the lines: {pipe}",
+        f"{source.name}: the format is ambiguous: the lines have different numbers of {delimiter!r} and of blanks, "
+        f"and either can separate the items of a sequence: {_cut(lines[0])!r}",
+        tip=f"If each line is a user followed by items: --format sequences --delimiter {shown} (or ' '); if each line "
+        f"is a row with columns: --format csv --delimiter {shown}; if the lines have no user, number them: {pipe}",
     )
 
 
@@ -209,7 +209,7 @@ def _check_blanks(source: SourceFile, lines: Sequence[str], delimiter: str) -> N
     )
     if odd is not None:
         raise DataError(
-            f"{source.name}: columns are parted by several blanks, or a line begins with blanks: {_cut(odd)!r}",
+            f"{source.name}: columns are separated by several blanks, or a line starts with blanks: {_cut(odd)!r}",
             tip="Put one delimiter between the columns first, for example by: awk -v OFS=, '{$1=$1; print}'",
         )
 
@@ -249,10 +249,10 @@ def has_header(source: SourceFile, records: Sequence[Record], options: ReadingOp
     if unlike:
         return True
     raise DataError(
-        f"{source.name}, line {records[0].line}: two readings are possible: this line names the columns, or it is the "
-        f"first row: {_cut(records[0].text)!r}, cut at {delimiter!r}",
-        tip=f"Say which: --header{_columns(options)}, or --no-header{_columns(options)}; or what parts the columns, if "
-        f"not {delimiter!r}: --delimiter",
+        f"{source.name}, line {records[0].line}: this line can be a header or the first row: "
+        f"{_cut(records[0].text)!r}, with the delimiter {delimiter!r}",
+        tip=f"Choose one: --header{_columns(options)}, or --no-header{_columns(options)}; if the delimiter is not "
+        f"{delimiter!r}, set --delimiter",
     )
 
 

@@ -108,7 +108,7 @@ def _no_object(name: str, lines: Sequence[str]) -> DataError:
     first = next(line for line in lines if line.strip())
     tip = None
     if first.strip() == "{":
-        tip = f"If its records are in an array of that object: jq -c '.NAME[]' {shlex.quote(name)} > log.jsonl"
+        tip = f"If the records are in an array inside this object: jq -c '.NAME[]' {shlex.quote(name)} > log.jsonl"
     return DataError(f"{name}, line 1: not a JSON object: {first[:80]!r}", tip=tip)
 
 

@@ -118,9 +118,9 @@ class _Reader:
                 break
         if self._peek():
             raise DataError(
-                f"{self._name}, line {self._line}: there is more after the end of the JSON array: "
+                f"{self._name}, line {self._line}: there is other data after the end of the JSON array: "
                 f"{self._text[self._at : self._at + 40]!r}",
-                tip="A file holds one array of objects, or one object on each line.",
+                tip="A JSON file must contain one array of objects, or one object per line.",
             )
 
     def _end(self, begin: int, *, is_array: bool) -> tuple[int, bool, bool]:
@@ -165,10 +165,10 @@ class _Reader:
             self._more()
 
     def _not_closed(self, begin: int) -> DataError:
-        what = "the file ends" if self._is_whole else f"after {LARGEST_VALUE:,} characters there is no end of a value"
+        what = "the file ends" if self._is_whole else f"a value is longer than {LARGEST_VALUE:,} characters"
         return DataError(
-            f"{self._name}, line {self._line}: {what} within the JSON array that begins on line {begin}; the last "
-            f"value begins with {self._text[self._at : self._at + 60]!r}",
+            f"{self._name}, line {self._line}: {what} inside the JSON array that starts on line {begin}; the last "
+            f"value starts with {self._text[self._at : self._at + 60]!r}",
             tip="The file is truncated, or a bracket or a quote is missing.",
         )
 
@@ -223,5 +223,5 @@ def written_as_lines(source: SourceFile, compression: Compression, copy: Path) -
     except OSError as error:
         raise unreadable(source.path, source.name, error) from error
     if not first:
-        raise DataError(f"{source.name}: no rows, only an empty JSON array")
+        raise DataError(f"{source.name}: the file contains no rows, only an empty JSON array")
     return tuple(first)

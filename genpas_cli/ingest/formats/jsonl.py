@@ -114,7 +114,7 @@ class JsonLinesLog(TextLog):
             return Record(number, text, [], "not a JSON object")
         if len(value) < len(keys):
             twice = next(key for key in keys if keys.count(key) > 1)
-            return Record(number, text, [], f"the key {twice!r} stands twice in one object")
+            return Record(number, text, [], f"the key {twice!r} occurs twice in one object")
         for column in self.columns:
             if column.json is not None and (defect := json_id_defect(value.get(column.name))) is not None:
                 return Record(number, text, [], f"the value in column {column.name!r} is {defect}")
@@ -124,7 +124,7 @@ class JsonLinesLog(TextLog):
 
 def _python_tip(name: str, kind: str) -> str:
     if name == "stdin":
-        return "Write it as JSON: json.dumps, not str or print."
+        return "Write the file as JSON, with json.dumps instead of str or print."
     read = {".gz": "zcat", ".zst": "zstdcat", ".bz2": "bzcat", ".xz": "xzcat"}.get(Path(name).suffix, "cat")
     line_by_line = "[print(json.dumps(ast.literal_eval(line))) for line in sys.stdin]"
     convert = line_by_line if kind == "jsonl" else "json.dump(ast.literal_eval(sys.stdin.read()), sys.stdout)"

@@ -228,7 +228,7 @@ def refuse_equal_names(source: SourceFile, names: list[str]) -> None:
     """Raise DataError if two columns have the same name, ignoring case as DuckDB does."""
     lower = [name.lower() for name in names]
     if twice := [name for name in lower if lower.count(name) > 1]:
-        raise DataError(f"{source.name}: its schema names {twice[0]!r} twice: {', '.join(names)}")
+        raise DataError(f"{source.name}: the schema contains the column {twice[0]!r} twice: {', '.join(names)}")
 
 
 def first_values(

@@ -48,8 +48,8 @@ class OrcLog(ArrowLog):
         # Arrow takes `a.b` for field b of column a, and would silently return missing values.
         if hidden := [name for name in given if any(name.startswith(f"{other}.") for other in given)]:
             raise DataError(
-                f"{self.name}: column {hidden[0]!r} cannot be told from a field of another column",
-                tip="Rename one of them where the log comes from.",
+                f"{self.name}: column {hidden[0]!r} has the same name as a field of another column",
+                tip="Export the log again with another column name.",
             )
         # A stripe may have any number of rows, and by default Arrow decodes many batches ahead: bound the memory.
         scanner = fragment.scanner(

@@ -34,7 +34,7 @@ class RecBoleLog(DelimitedLog):
         if start.options.format is None:
             return None
         raise DataError(
-            f"{start.source.name}: no RecBole header in the first line, but {first[:80]!r}", tip="Leave --format away."
+            f"{start.source.name}: the first line is not a RecBole header: {first[:80]!r}", tip="Remove --format."
         )
 
     @classmethod

@@ -134,7 +134,7 @@ def not_text(text: str) -> str | None:
     """Return the defect in the characters of a line from `read_lines` (NUL or not UTF-8); None if there is none."""
     if "\0" in text:
         return "a NUL byte"
-    return None if text.isascii() or readable(text) == text else "not UTF-8"
+    return None if text.isascii() or readable(text) == text else "not valid UTF-8"
 
 
 def readable(text: str) -> str:

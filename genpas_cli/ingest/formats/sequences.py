@@ -87,7 +87,7 @@ class SequenceLog(TextLog):
         several = int(con.execute(query).fetchall()[0][0])
         user, first, second = self._first_repeated()
         more = "" if several == 1 else f", and {several - 1:,} more {'is' if several == 2 else 'are'} on several lines"  # noqa: PLR2004  # one more
-        note = f"user {user!r} is on lines {first} and {second}{more}; the items of a user's lines are joined"
+        note = f"user {user!r} is on lines {first} and {second}{more}; the lines of a user are concatenated"
         return [f"{self.name}: {note}"]
 
     def _first_repeated(self) -> tuple[str, int, int]:
@@ -114,10 +114,10 @@ def _check_counts(source: SourceFile, lines: Sequence[str]) -> None:
         first, second = [n for n, line in enumerate(lines, 1) if line.split()[:1] == [number]][:2]
         name = shlex.quote(source.name)
         raise DataError(
-            f"{source.name}: every line begins with the number of items that follow, and lines {first} and {second} "
-            f"both begin with {number}: these are counts, not users",
-            tip=f"If a line is a user, number the lines: awk '{{$1=NR; print}}' {name} | genpas ingest - -o STORE "
-            "--format sequences; if they are users all the same: --format sequences",
+            f"{source.name}: every line starts with the number of items that follow, and lines {first} and {second} "
+            f"both start with {number}: the first column seems to be a count, not a user",
+            tip=f"If each line is one user, number the lines: awk '{{$1=NR; print}}' {name} | genpas ingest - -o "
+            "STORE --format sequences; if the first column is the user: --format sequences",
         )
 
 

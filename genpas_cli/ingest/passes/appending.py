@@ -30,17 +30,17 @@ from genpas_cli.store.store import Store
 
 _NEED_ALL_ROWS: dict[str, dict[Any, str]] = {
     "dedup": {
-        "exact": "what makes rows equal in every column is not kept",
-        "consecutive": "a new event may come between two of which the second was dropped",
+        "exact": "the store does not contain all columns that decide whether rows are equal",
+        "consecutive": "a new event may belong between two events of which the second was dropped",
     },
     "ties": {
-        "item": "what decides between equal times is not kept",
-        "hash": "what decides between equal times is not kept",
+        "item": "the store does not contain the original order of events that share a timestamp",
+        "hash": "the store does not contain the original order of events that share a timestamp",
     },
 }
 """Option → values with which a store cannot be appended to → reason."""
 
-_A_CORE = "a k-core of all rows needs those that were dropped"
+_A_CORE = "the users and items that were dropped may have enough interactions with the new log"
 
 _COLUMNS = ("user", "item", "time", "rating", "time_format")
 """Options inherited from the store unless given for the new log."""
@@ -88,7 +88,7 @@ class Earlier:
             UsageError: another value was given, or the store's options rule out appending.
         """
         if given.items or given.users:
-            raise UsageError("--append keeps the store's own numbers; --items and --users are for a new store")
+            raise UsageError("--items and --users cannot be used with --append, which keeps the numbers of the store")
         default, inherited = IngestOptions(), dict[str, Any]()
         for name, made in self.made_with.items():
             if name in _OF_THE_FILE or name in ("items", "users"):
@@ -108,14 +108,14 @@ class Earlier:
         flag = f"--{name.replace('_', '-')}"
         if wanted not in (None, made):
             raise UsageError(
-                f"{flag} {_shown(wanted)}: {self.store.path} was made with {_shown(made)}, and that holds for what is "
-                "appended too",
-                tip="Leave the option out; or make a new store of all logs.",
+                f"{flag} is {_shown(wanted)}, but {self.store.path} was made with {flag} {_shown(made)}, which also "
+                "applies to appended logs",
+                tip="Remove the option, or make a new store from all logs.",
             )
         if why := self._needs_all_rows(name, made):
             raise UsageError(
-                f"nothing can be appended to {self.store.path}: it was made with {flag} {made}, and {why}",
-                tip=f"Make a new store of all logs: genpas ingest LOGS... -o STORE {flag} {made}",
+                f"{self.store.path} cannot be appended to: it was made with {flag} {made}, and {why}",
+                tip=f"Make a new store from all logs: genpas ingest LOGS... -o STORE {flag} {made}",
             )
 
     def _needs_all_rows(self, name: str, made: Any) -> str | None:
@@ -138,17 +138,18 @@ class Earlier:
         again = next((file for file in staged.files if file.rows and file.content_sha256 in there), None)
         if again and not allow_duplicates:
             raise DataError(
-                f"{again.name} is in {self.store.path} already: it has the content of {there[again.content_sha256]}",
-                tip="Append what is new alone; or, if that is meant: --allow-duplicate-files",
+                f"{again.name} is already in {self.store.path}: it has the same content as "
+                f"{there[again.content_sha256]}",
+                tip="Append only new files, or, if this is intended, add --allow-duplicate-files",
             )
         wanted = {"time": self.store.meta["time_type"], **self.store.meta["kept"]}
         found = {"time": staged.time_type, **staged.kept}
         for column, name in {"time": "time", **{f"keep_{i}": name for i, name in enumerate(staged.kept)}}.items():
             if not _given_type(database, column, found[name], wanted.get(name)):
                 raise DataError(
-                    f"column {name} of the new log is {found[name] or 'not there'}, and in {self.store.path} "
-                    f"{wanted.get(name) or 'not there'}",
-                    tip="Append a log of the same columns; --time, --time-format and --keep say how it is read.",
+                    f"column {name} is {found[name] or 'missing'} in the new log, but {wanted.get(name) or 'missing'} "
+                    f"in {self.store.path}",
+                    tip="Append a log with the same columns; --time, --time-format and --keep set how it is read.",
                 )
         return replace(staged, time_type=wanted.pop("time"), kept={name: wanted[name] for name in staged.kept})
 

@@ -59,9 +59,9 @@ def parse_instant(con: duckdb.DuckDBPyConnection, text: str, time_type: str, cou
     except (duckdb.ConversionException, duckdb.InvalidInputException):
         micros = None
     if micros is None:
-        also = ", or as a number in the unit of the log's times" if is_plain else ""
+        also = ", or a number in the unit of the log's timestamps" if is_plain else ""
         raise UsageError(
-            f"--split time: {text!r} is no date or time", tip=f"Write it like 2024-01-31 or 2024-01-31T12:00:00{also}."
+            f"--split time: {text!r} is not a date or time", tip=f"Examples: 2024-01-31, 2024-01-31T12:00:00{also}."
         )
     units = units_a_second(time_type, counts)
     return int(micros) * units // 10**6

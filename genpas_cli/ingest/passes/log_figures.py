@@ -139,17 +139,17 @@ def check_parts(
     held_out = validation + test
     if train and validation and test:
         return
-    lacks = "nothing is held out" if not held_out else "there is nothing to train on"
+    lacks = "no interactions would be held out" if not held_out else "no interactions would be left for training"
     if train and held_out:
-        lacks = f"the {'test' if validation else 'validation'} part is empty"
+        lacks = f"the {'test' if validation else 'validation'} split would be empty"
     low, high, first, last = times([iso_time(end, time_type) for end in ends])
     raise DataError(
-        f"--split {split}: {lacks}: of {counts.sum():,} interactions, {train:,} are before the first bound and "
-        f"{held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the log's times are {first} to "
-        f"{last}",
-        tip="The log has fewer than three different times; hold out the last interactions of each user: --split "
-        "leave-one-out"
+        f"--split {split}: {lacks}: of {counts.sum():,} interactions, {train:,} are before the first time and "
+        f"{held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the timestamps of the log are "
+        f"{first} to {last}",
+        tip="The log has fewer than three different timestamps. Hold out the last interactions of each user instead: "
+        "--split leave-one-out"
         if (other := possible()) is None
-        else "Give two times with interactions before, between and after them (quantiles: time:0.8,0.9), "
+        else "Choose two times (or quantiles, such as time:0.8,0.9) with interactions before, between and after them, "
         f"for example: --split {other}",
     )

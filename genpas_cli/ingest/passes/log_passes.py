@@ -69,7 +69,8 @@ class LogPasses:
         ):  # fmt: skip
             if needed and not self._has_time:
                 raise UsageError(
-                    f"{name} needs times, and the log has no time column", tip="Name it with --time COLUMN."
+                    f"{name} needs timestamps, but the log has no timestamp column",
+                    tip="Name the column: --time COLUMN",
                 )
 
     @property
@@ -110,13 +111,13 @@ class LogPasses:
             steps += repeats(self.options, rows, left)
             rows = left
         if core:
-            self.progress("finding the k-core")
+            self.progress("filtering users and items by number of interactions")
             log, left = log.core(options.min_user, options.min_item)
             steps.append(FunnelStep("k-core", rows - left, left))
             if left == 0:
                 return Cleaned(log, SplitRule(kind), tuple(steps))
         if options.session_gap:
-            self.progress("cutting sessions")
+            self.progress("splitting sessions")
             log = self._cut_sessions(log)
         rule = SplitRule(kind, self._time_bounds(log, bounds) if bounds else None, options.eval)
         return Cleaned(log, rule, tuple(steps))
@@ -164,7 +165,9 @@ class LogPasses:
             kind, counts = str(self.staged.time_type), self._unit_counts(log)
             low, high = (parse_instant(self.database.con, bound, kind, counts) for bound in bounds)
         if low > high:
-            raise UsageError(f"--split time:{','.join(bounds)}: the test part starts before the validation part")
+            raise UsageError(
+                f"--split time:{','.join(bounds)}: the second time (test) is before the first time (validation)"
+            )
         return low, high
 
     def _quantiles(self, log: SortedLog, levels: list[Fraction]) -> list[Any]:
@@ -241,7 +244,7 @@ class LogPasses:
                 user = int(np.flatnonzero(self.joined.numbers[0].by_provisional == user + 1)[0])
             name = self.database.cursor().sql(f"select id from stage.users where rowid = {user}").fetchall()[0][0]
             raise DataError(
-                f"--ties error: user {name!r} has interactions with equal times ({len(tied):,} such rows so far)",
+                f"--ties error: user {name!r} has interactions that share a timestamp ({len(tied):,} such rows so far)",
                 tip="Choose their order with --ties file, --ties item or --ties hash.",
             )
 

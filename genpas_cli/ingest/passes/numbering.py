@@ -70,7 +70,7 @@ def read_known(path: str, kind: Kind) -> pa.Table:
         DataError: the file does not exist, or does not have each of the numbers 1..n once, with distinct ids.
     """
     file = Path(path)
-    tip = f"Give {kind}s.parquet of a pairs directory, or a store."
+    tip = f"Use the {kind}s.parquet of a pairs directory, or a store."
     if not file.is_file():
         raise DataError(f"--{kind}s {path}: no such file", tip=tip)
     names = [f"{kind}_num", f"{kind}_id"]
@@ -79,14 +79,14 @@ def read_known(path: str, kind: Kind) -> pa.Table:
         table = pa.table({"num": table.column(0).cast(pa.int32()), "id": table.column(1).cast(pa.string())})
         table.validate(full=True)
     except (duckdb.Error, KeyError, *UNREADABLE) as error:
-        raise DataError(f"--{kind}s {path} has no columns {names[0]}, {names[1]}", tip=tip) from error
+        raise DataError(f"--{kind}s {path} does not have the columns {names[0]} and {names[1]}", tip=tip) from error
     if table.column("num").null_count or table.column("id").null_count:
-        raise DataError(f"--{kind}s {path}: a row without number or id", tip=tip)
+        raise DataError(f"--{kind}s {path}: a row has no number or no id", tip=tip)
     numbers = np.sort(table.column("num").to_numpy())
     if not np.array_equal(numbers, np.arange(1, len(numbers) + 1)):
-        raise DataError(f"--{kind}s {path}: the numbers are not 1..{len(numbers)}, each once", tip=tip)
+        raise DataError(f"--{kind}s {path}: the numbers are not 1..{len(numbers)}, each exactly once", tip=tip)
     if len(table.column("id").unique()) != len(numbers):
-        raise DataError(f"--{kind}s {path}: an id stands there twice", tip=tip)
+        raise DataError(f"--{kind}s {path}: an id occurs twice", tip=tip)
     return table
 
 
@@ -147,5 +147,5 @@ def check_unknown(con: duckdb.DuckDBPyConnection, known: pa.Table, path: str) ->
     if rows:
         raise DataError(
             f"{len(rows):,} items of the log are not in {path}, such as {', '.join(repr(row[0]) for row in rows[:3])}",
-            tip="Append them with --unknown-items add, or drop their rows with --unknown-items drop.",
+            tip="Give them new numbers with --unknown-items add, or drop their rows with --unknown-items drop.",
         )

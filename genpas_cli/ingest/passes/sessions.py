@@ -22,7 +22,10 @@ def parse_gap(text: str) -> float:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|[smhdw])\s*", text)
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
     if seconds <= 0:
-        raise UsageError(f"--session-gap {text!r} is not a duration", tip="Write it like 30m, 1h or 2d.")
+        raise UsageError(
+            f"--session-gap {text!r} is not a duration",
+            tip="Examples: --session-gap 30m, --session-gap 1h, --session-gap 2d",
+        )
     return seconds
 
 

@@ -44,8 +44,8 @@ def parse_split(text: str) -> tuple[str, tuple[str, str] | None]:
     if kind == "time" and len(parts) == 2 and all(parts):  # noqa: PLR2004  # validation and test
         return "time", (parts[0], parts[1])
     raise UsageError(
-        f"unknown split {text!r}; there are leave-one-out, none and time:VALID,TEST",
-        tip="For example --split time:0.8,0.9 or --split time:2024-01-01,2024-02-01",
+        f"unknown split {text!r}; it must be leave-one-out, none or time:VALID,TEST",
+        tip="Examples: --split time:0.8,0.9 or --split time:2024-01-01,2024-02-01",
     )
 
 

@@ -202,21 +202,24 @@ class _Sizes:
         if len(path) > MOST_LEVELS:
             raise Refusal(f"more than {MOST_LEVELS} levels of nesting")
         if path[0] not in self.columns | parameters:
-            raise Refusal(f"{'.'.join(node['column_names'])}, which is no column")
+            raise Refusal(f"{'.'.join(node['column_names'])}, which is not a column")
         if parameters and path[0] in self.nested and path[0] not in parameters:
-            raise Refusal(f"the column {path[0]} inside a lambda; it holds lists, and a lambda may use plain values")
+            raise Refusal(
+                f"the column {path[0]} inside a lambda; the column contains lists, and a lambda may only use scalar "
+                "values"
+            )
         return Size(1, 0)
 
     def _held(self, size: Size) -> Size:
         if size.rows == 0 and size.fixed > _CONSTANT_BYTES:
-            raise Refusal(f"a constant of more than {_CONSTANT_BYTES:,} bytes")
+            raise Refusal(f"a constant larger than {_CONSTANT_BYTES:,} bytes")
         self.total += size
         return size
 
     def _cast(self, node: Node, parameters: frozenset[str]) -> Size:
         name = node["type_expr"]["type_name"].upper()
         if name not in _TYPES or node["type_expr"]["schema"]:
-            raise Refusal(f"a cast to {name}; casts to numbers, times and text are allowed")
+            raise Refusal(f"a cast to {name}; only casts to numbers, times and text are allowed")
         size = self.of(node["child"], parameters)
         return self._held(size + Size(0, _AS_TEXT)) if name in _TEXT_TYPES else Size(0, _FIXED)
 
@@ -243,7 +246,7 @@ class _Sizes:
         if node["class"] != "LAMBDA":
             return self.of(node, parameters)
         if name not in ("list_filter", "array_filter", "filter") or parameters:
-            raise Refusal("a lambda outside list_filter(), or inside another one")
+            raise Refusal("a lambda outside list_filter(), or inside another lambda")
         own = {n.lower() for inner in all_nodes(node["lhs"]) for n in inner.get("column_names", [])}
         self.of(node["expr"], frozenset(own))
         return Size()
@@ -253,7 +256,9 @@ class _Sizes:
         if name in _REGULAR and len(arguments) > 1:
             self._patterns += _pattern_cost(_text(name, "pattern", arguments[1]))
             if self._patterns > _PATTERN_COST:
-                raise Refusal(f"regular expressions that repeat too much: {_text(name, 'pattern', arguments[1])!r}")
+                raise Refusal(
+                    f"a regular expression with too many repetitions: {_text(name, 'pattern', arguments[1])!r}"
+                )
         if name in _FORMATS and len(arguments) > 1:
             for format_ in arguments[1:]:
                 for each in [format_] if format_["class"] == "CONSTANT" else children(format_):
@@ -292,7 +297,7 @@ def _constant(node: Node) -> Size:
 def _text(name: str, what: str, node: Node) -> str:
     """Return the text of an argument; raise Refusal if it is not a constant."""
     if node["class"] != "CONSTANT":
-        raise Refusal(f"{name}() with a {what} that is no constant")
+        raise Refusal(f"{name}() with a {what} that is not a constant")
     text: str = node["literal"]["text"]
     return text
 

@@ -140,9 +140,9 @@ def check_memory(condition: Condition, rows: duckdb.DuckDBPyRelation, *, memory:
     size = (condition.size.rows * longest + condition.size.fixed) * _ROWS_AT_ONCE * threads
     if size > memory * _SHARE:
         raise MachineError(
-            f"{condition.option} {_shortened(condition.text)!r} takes about {show_size(size)} at a time, and "
-            f"{show_size(memory * _SHARE)} is left for conditions",
-            tip="Build shorter texts in it, use fewer --threads, or raise --memory-limit.",
+            f"{condition.option} {_shortened(condition.text)!r} needs about {show_size(size)} of memory, but "
+            f"{show_size(memory * _SHARE)} is available for conditions",
+            tip="Make the texts that the condition builds shorter, use fewer --threads, or increase --memory-limit.",
         )
 
 
@@ -240,7 +240,7 @@ def _as_boolean(text: str) -> duckdb.Expression:
 
 def _forbidden(what: str, columns: Sequence[Column], option: str) -> UsageError:
     return UsageError(
-        f"{option} holds {what}, which is not allowed: a condition computes from the columns of one row, in bounded "
-        "memory and time, the same in every run",
+        f"{option} contains {what}, which is not allowed: a condition may only use the columns of one row, and must "
+        "have the same result in every run, with bounded memory and time",
         tip=_columns_tip(columns),
     )

@@ -56,12 +56,14 @@ def check_decimals(con: duckdb.DuckDBPyConnection, kind: Kind, known: pa.Table |
     con.unregister("known_ids")
     if both:
         _, one, other = both[0]
-        same = "make a new store of all logs with --decimal-ids integer" if known_decimals else "--decimal-ids integer"
+        same = (
+            "make a new store from all logs with --decimal-ids integer" if known_decimals else "--decimal-ids integer"
+        )
         raise DataError(
-            f"{len(both):,} {kind} id{'s are' if len(both) > 1 else ' is'} written in two ways: {one!r} "
-            f"({_place(con, kind, one, staged)}) and {other!r} ({_place(con, kind, other, staged)}); pandas writes 1.0 "
-            "for 1 where a value in the column is missing",
-            tip=f"If they mean the same: {same}; if not, keep both: --decimal-ids text",
+            f"{len(both):,} {kind} id{'s are' if len(both) > 1 else ' is'} written in two forms: {one!r} "
+            f"({_place(con, kind, one, staged)}) and {other!r} ({_place(con, kind, other, staged)}); pandas writes 1 "
+            "as 1.0 if the column has missing values",
+            tip=f"If they are the same id: {same}; if they are different ids: --decimal-ids text",
         )
 
 
@@ -85,7 +87,10 @@ def differing_in_blanks(con: duckdb.DuckDBPyConnection, kind: Kind) -> str | Non
     if not count:
         return None
     differ = f"{kind} ids differ" if count > 1 else f"{kind} id differs"
-    return f"{count:,} {differ} from another one in the blanks around it alone, such as {one!r}: they are two ids"
+    return (
+        f"{count:,} {differ} from another id only in leading or trailing blanks, such as {one!r}; they are read as "
+        "different ids"
+    )
 
 
 def _place(con: duckdb.DuckDBPyConnection, kind: Kind, value: str, staged: Staged) -> str:
@@ -93,5 +98,5 @@ def _place(con: duckdb.DuckDBPyConnection, kind: Kind, value: str, staged: Stage
     query = f"SELECT min(rowid) FROM stage.rows WHERE CAST({kind}_id AS VARCHAR) = {literal(value)}"
     row = con.execute(query).fetchall()[0][0]
     if row is None:
-        return "known already"
+        return "in an earlier log"
     return staged.files[bisect.bisect_right(staged.first_rows, row) - 1].name

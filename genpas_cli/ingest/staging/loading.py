@@ -80,11 +80,13 @@ def translated(log: LogFile, error: duckdb.Error) -> GenpasError:
         return lacking
     if "strptime" in text or "format specifier" in text:
         return UsageError(
-            f"--time-format is no strptime format ({first_line(error)})", tip="For example '%d/%m/%Y %H:%M'."
+            f"--time-format is not a valid strptime format ({first_line(error)})",
+            tip="For example: --time-format '%d/%m/%Y %H:%M'",
         )
     return DataError(
-        f"{log.name}: cannot be read as {log.format}; it is malformed, truncated or corrupt ({first_line(error)})",
-        tip="If it is something else, say so with --format, --delimiter, --quote or --encoding.",
+        f"{log.name}: cannot be read as {log.format}; the file is malformed, truncated or corrupt "
+        f"({first_line(error)})",
+        tip="If the file has another format, set --format, --delimiter, --quote or --encoding.",
     )
 
 
@@ -95,12 +97,10 @@ def machine_lacks(error: duckdb.Error) -> MachineError | None:
     if "No space left" in str(error) or "max_temp_directory_size" in str(error):
         return MachineError(
             f"no space left on the disk for temporary files ({first_line(error)})",
-            tip="Free some space, or choose another disk with --temp-dir.",
+            tip="Free some disk space, or choose another disk with --temp-dir.",
         )
     if isinstance(error, duckdb.OutOfMemoryException):
-        return MachineError(
-            f"not enough memory to read the logs ({first_line(error)})", tip="Give more: --memory-limit."
-        )
+        return MachineError(f"not enough memory to read the logs ({first_line(error)})", tip="Increase --memory-limit.")
     return None
 
 
@@ -164,8 +164,10 @@ def _reasons(plan: LoadPlan, n: int) -> Reasons:
         reasons.append(
             Reason(
                 roles.time,
-                lambda value: f"time {value!r} in column {name!r} is not {_article(kind)}",
-                lambda _: "If that is not how times are written there: --time-format" if plan.time_format else "",
+                lambda value: f"timestamp {value!r} in column {name!r} is not {_article(kind)}",
+                lambda _: (
+                    "If the timestamps have another format, give it with --time-format" if plan.time_format else ""
+                ),
             )
         )
     if plan.has_rating and roles.rating is not None:
@@ -186,7 +188,7 @@ def _comma_hint(column: str, value: str, least: float | None) -> str:
         return ""
     name = column if column.isidentifier() else identifier(column).replace('"', '\\"')
     condition = f"replace({name}, ',', '.')::double >= {least:g}"
-    return f'If commas are decimal there, instead of --min-rating: --where "{condition}"'
+    return f'If the column uses decimal commas, replace --min-rating by: --where "{condition}"'
 
 
 def _article(kind: str) -> str:

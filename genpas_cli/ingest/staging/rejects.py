@@ -24,7 +24,7 @@ from genpas_cli.runtime.errors import DataError, MachineError
 if TYPE_CHECKING:
     import duckdb
 
-SKIP_TIP = "Correct the file; or leave malformed rows out and list them in a rejects file: --bad-rows skip"
+SKIP_TIP = "Correct the file, or skip malformed rows and list them in a rejects file: --bad-rows skip"
 
 
 _HEADER = ("file", "line", "reason", "text")
@@ -76,7 +76,7 @@ class Rejects:
             MachineError: the file cannot be written.
         """
         if not self.skip:
-            quoted = " (or a quote is meant as such: --quote '')" if "quote" in row.reason else ""
+            quoted = " (if quotes are ordinary characters in this file: --quote '')" if "quote" in row.reason else ""
             raise row.error(SKIP_TIP + quoted + (f". {row.hint}" if row.hint else ""))
         try:
             if self._writer is None:
@@ -85,7 +85,7 @@ class Rejects:
                 self._writer.writerow(_HEADER)
             self._writer.writerow([row.file, row.line, row.reason, row.text])
         except OSError as error:
-            raise MachineError(f"{self.path}: bad rows cannot be written: {error.strerror or error}") from error
+            raise MachineError(f"{self.path}: the bad rows cannot be written: {error.strerror or error}") from error
         self.count += 1
 
 
@@ -95,7 +95,11 @@ def foreign_in_rejects(path: Path) -> str | None:
         return "it is not a file"
     with path.open("rb") as file:
         head = file.readline(100)
-    return None if head.decode("ascii", "replace").strip() in ("", ",".join(_HEADER)) else "it is not a file of rejects"
+    return (
+        None
+        if head.decode("ascii", "replace").strip() in ("", ",".join(_HEADER))
+        else "it is not a rejects file written by genpas"
+    )
 
 
 def read_again(log: LogFile) -> Iterator[Record]:
@@ -121,7 +125,7 @@ def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
                     stream.write(log.clean_line(record) + "\n")
     except OSError as error:
         raise MachineError(
-            f"{copy.parent}: no clean copy of {log.name} can be written: {error.strerror or error}"
+            f"{copy.parent}: the clean copy of {log.name} cannot be written: {error.strerror or error}"
         ) from error
     return replace(log, copy=copy)
 
@@ -162,10 +166,12 @@ def locate(
         number, reason = row, reasons[which]
         if place is None:
             # This happens only if Python and DuckDB parse a text differently; no line is better than a wrong one.
-            raise DataError(f"{log.name}: row {row + 1} has no {reason.column.name} that can be read", tip=SKIP_TIP)
+            raise DataError(
+                f"{log.name}: row {row + 1}: the value of column {reason.column.name} cannot be read", tip=SKIP_TIP
+            )
         line, text, found = place
         value = found[which]
-        said, hint = f"no {reason.column.name}", ""
+        said, hint = f"no value in column {reason.column.name!r}", ""
         if value.strip():
             said, hint = reason.describe(value), reason.hint(value)
         yield BadRow(log.name, line, said, text, "line" if log.is_text else "row", hint)

@@ -53,6 +53,6 @@ def attach_stage(con: duckdb.DuckDBPyConnection, place: StagePlace, scratch: Pat
     if place.in_file:
         check_disk(
             scratch.parent, place.bytes, what="the rows of the log",
-            tip="Choose another place with --temp-dir, or allow more memory with --memory-limit.",
+            tip="Choose another disk with --temp-dir, or increase --memory-limit.",
         )  # fmt: skip
     con.execute(f"ATTACH {literal(str(scratch / 'stage') if place.in_file else ':memory:')} AS stage")

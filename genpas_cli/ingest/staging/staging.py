@@ -209,7 +209,9 @@ def _clean(  # noqa: PLR0913, PLR0917  # the results of one step each; the last 
 ) -> tuple[tuple[FunnelStep, ...], dict[str, str]]:  # fmt: skip
     rows = sum(part.rows for part in loaded.parts)
     if rows == 0:
-        raise DataError(f"{', '.join(part.log.name for part in loaded.parts)}: no rows, only a header")
+        raise DataError(
+            f"{', '.join(part.log.name for part in loaded.parts)}: the file contains no rows, only a header"
+        )
     steps = [FunnelStep("read", 0, rows)]
 
     def dropped(step: str, count: int) -> None:
@@ -219,7 +221,7 @@ def _clean(  # noqa: PLR0913, PLR0917  # the results of one step each; the last 
     reject_bad_values(con, loaded, bad)
     if bad.count or bad.skip:
         dropped("bad rows", bad.count)
-    dropped("no user or item", drop_missing(con, loaded.plan.id_types, loaded.plan.markers, notes))
+    dropped("missing user or item id", drop_missing(con, loaded.plan.id_types, loaded.plan.markers, notes))
     where: dict[str, str] = {}
     if condition is not None:
         columns = loaded.parts[0].log.columns
@@ -243,9 +245,9 @@ def _check_where(found: dict[str, str], earlier: EarlierLog) -> None:
         wanted = earlier.types.get(name, kind)
         if plain_type(kind) != plain_type(wanted):
             raise DataError(
-                f"column {name} of the new log is {kind}, and in the log of {earlier.name} it is {wanted}: --where may "
-                "mean something else there",
-                tip="Append a log whose column has values of the same type; or make a new store of all logs.",
+                f"column {name} is {kind} in the new log, but {wanted} in the log of {earlier.name}, so --where could "
+                "have another meaning",
+                tip="Append a log whose column has the same type, or make a new store from all logs.",
             )
 
 

@@ -104,7 +104,7 @@ class Numbers:
         if found.null_count:
             unknown = ids.filter(pc.is_null(found))[0].as_py()
             what = "user" if name == "user_id" else "item"
-            raise DataError(f"the stream has the {what} {unknown!r}, and the vocabulary has not")
+            raise DataError(f"the stream contains the {what} {unknown!r}, which is not in the vocabulary")
         return pc.add(found, pa.scalar(1, pa.int32()))
 
 

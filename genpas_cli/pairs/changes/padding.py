@@ -29,12 +29,13 @@ class Padded:
     def __init__(self, layout: PairLayout, side: Side) -> None:
         if layout.largest is None:
             raise UsageError(
-                f"--pad {side}: ids of the log have no value for padding", tip="Add --ids num, or no --pad."
+                f"--pad {side}: ids of the log cannot be padded, because no id is free for padding",
+                tip="Add --ids num, or remove --pad.",
             )
         if layout.max_input is None:
             raise UsageError(
-                f"--pad {side}: the pairs were cut with --max-input none, so inputs have no greatest length",
-                tip="Cut them again: genpas augment LOGS --max-input 50",
+                f"--pad {side}: the pairs were made with --max-input none, so there is no maximum input length",
+                tip="Make the pairs again with a maximum: genpas augment LOGS --max-input 50",
             )
         self._side = side
         self._widths = {f"input_{name}": layout.max_input for name in layout.kept}

@@ -56,27 +56,32 @@ def read_codes(path: Path) -> Codes:
     if "item_id" not in names or len(lists) != 1 or not pa.types.is_integer(
         table.schema.field(lists[0]).type.value_type
     ):  # fmt: skip
-        raise DataError(f"{path}: it takes a column item_id and one of lists of integers; the columns are: {there}")
+        raise DataError(
+            f"{path}: the file must have a column item_id and one column of integer lists; the columns are: {there}"
+        )
     try:
         ids, codes = table["item_id"].cast(pa.string()), table[lists[0]]
     except pa.ArrowException as error:
-        raise DataError(f"{path}: item_id is a {table['item_id'].type}; an id is a text or a number") from error
+        raise DataError(
+            f"{path}: item_id has the type {table['item_id'].type}; an id must be a text or a number"
+        ) from error
     if table.num_rows == 0 or ids.null_count or codes.null_count:
-        raise DataError(f"{path}: " + ("it has no rows" if table.num_rows == 0 else "a row without item_id or codes"))
+        raise DataError(
+            f"{path}: " + ("the file has no rows" if table.num_rows == 0 else "a row has no item_id or no codes")
+        )
     lengths = pc.list_value_length(codes)
     levels = lengths[0].as_py()
     if levels == 0 or not pc.all(pc.equal(lengths, levels)).as_py():
         raise DataError(
-            f"{path}: items have from {pc.min(lengths)} to {pc.max(lengths)} codes; all need as many, from 1"
+            f"{path}: items have from {pc.min(lengths)} to {pc.max(lengths)} codes; all items must have the same "
+            "number of codes, 1 or more"
         )
     values = pc.list_flatten(codes).combine_chunks()
     if values.null_count or pc.min(values).as_py() < 0 or pc.max(values).as_py() > _LARGEST_CODE:
-        raise DataError(f"{path}: a code is not a number from 0")
+        raise DataError(f"{path}: a code is not a whole number, 0 or more")
     twice = pc.value_counts(ids).filter(pc.greater(pc.value_counts(ids).field("counts"), 1))
     if len(twice):
-        raise DataError(
-            f"{path}: {len(twice):,} items stand there more than once, such as {twice[0]['values'].as_py()!r}"
-        )
+        raise DataError(f"{path}: {len(twice):,} items occur more than once, such as {twice[0]['values'].as_py()!r}")
     return Codes(ids.combine_chunks(), values.to_numpy().astype(np.int64).reshape(-1, levels))
 
 
@@ -106,14 +111,15 @@ class SemanticIds:
         row = pc.index_in(items, value_set=codes.ids)
         self._known = np.concatenate(([False], pc.is_valid(row).to_numpy(zero_copy_only=False)))
         if missing == "error":
-            _refuse(items, ~self._known[1:], "have no semantic id", "--missing-codes drop leaves them out.")
+            _refuse(items, ~self._known[1:], "have no semantic id", "To drop them: --missing-codes drop")
         table = codes.codes[pc.fill_null(row, 0).to_numpy()]
         twin = np.zeros(len(table), np.int64)
         twin[self._known[1:]] = _twins(table[self._known[1:]])
         if colliding == "error":
             _refuse(
                 items, twin > 0, "share their semantic id with another item",
-                "--colliding-codes append tells them apart by one more code; keep leaves them as they are.",
+                "To distinguish them by one more code: --colliding-codes append. To leave them identical: "
+                "--colliding-codes keep",
             )  # fmt: skip
         if colliding == "append":
             table = np.column_stack((table, twin))

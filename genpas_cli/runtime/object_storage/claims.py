@@ -77,9 +77,9 @@ class Claim:
             removed_below(self.directory)
             time.sleep(random.uniform(0.1, 1.0))  # noqa: S311  # random, so that two runs do not retry in step
         raise UsageError(
-            f"another genpas is writing {self._prefix} ({self._described(living[0])})",
-            tip=f"Wait for it to end, or choose another place with -o. If it was killed, its claim ends "
-            f"{_LAPSE_SECONDS:.0f} seconds after its last sign of life.",
+            f"another genpas process is writing {self._prefix} ({self._described(living[0])})",
+            tip="Wait until the other run has finished, or choose another output with -o. If it was killed, its lock "
+            f"expires {_LAPSE_SECONDS:.0f} seconds after its last update.",
         )
 
     @contextlib.contextmanager
@@ -98,9 +98,9 @@ class Claim:
         """Raise MachineError if the claim was not renewed in time, so that another run may have claimed the prefix."""
         if time.monotonic() - self._renewed > _LEASE_SECONDS:
             raise MachineError(
-                f"the storage was not reached for {time.monotonic() - self._renewed:.0f} seconds, so that another run "
-                f"may be writing {self._prefix}",
-                tip="Run it again.",
+                f"the object storage was unreachable for {time.monotonic() - self._renewed:.0f} seconds, so another "
+                f"run may have started to write {self._prefix}",
+                tip="Run the command again.",
             )
 
     def is_only_one(self) -> bool:

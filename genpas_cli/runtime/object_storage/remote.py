@@ -70,8 +70,8 @@ def needed_here(directory: Path) -> None:
     here = shlex.quote(uri.key.rpartition("/")[2] or uri.bucket)
     copy = {"s3": "aws s3 sync", "gs": "gcloud storage rsync --recursive"}[uri.scheme]
     raise DataError(
-        f"{uri} is on object storage, and needed on a disk here",
-        tip=f"Copy it first: {copy} {shlex.quote(str(uri))} {here}",
+        f"{uri} is on object storage, but this command needs a local copy",
+        tip=f"Copy it to this machine first: {copy} {shlex.quote(str(uri))} {here}",
     )
 
 
@@ -97,7 +97,8 @@ def find(name: str) -> list[RemoteFile]:
     if not chosen:
         _check_bucket(uri)
         raise DataError(
-            f"{name}: no such file, and none below it", tip="Patterns such as s3://logs/day=*/*.parquet work."
+            f"{name}: no such file, and no files with this prefix",
+            tip="Patterns are possible, such as s3://logs/day=*/*.parquet.",
         )
     for each in chosen:
         _check_key(_uri(each.uri))
@@ -120,7 +121,7 @@ def fetched(uri: str, target: Path, *, option: str) -> Path:
         MachineError: not enough disk space.
     """
     file = stat(uri)
-    check_disk(target, file.size, what=f"a copy of {uri}", tip=f"Choose another place with {option}.")
+    check_disk(target, file.size, what=f"a copy of {uri}", tip=f"Choose another disk with {option}.")
     try:
         with target.open("wb") as copy:
             for block in blocks(file):
@@ -128,7 +129,10 @@ def fetched(uri: str, target: Path, *, option: str) -> Path:
     except OSError as error:
         raise disk_error(error, target, option=option) from error
     if stat(uri) != file:
-        raise DataError(f"{uri} changed while it was read", tip="Read it again when nothing writes to it any more.")
+        raise DataError(
+            f"{uri} changed while genpas was reading it",
+            tip="Run the command again when no other program writes to the object.",
+        )
     return target
 
 
@@ -310,8 +314,8 @@ def _check_key(uri: Uri) -> None:
     """Raise DataError for a key that Arrow's clients would normalise to another one."""
     if uri.key and any(part in ("", ".", "..") for part in uri.key.split("/")):
         raise DataError(
-            f"{uri}: genpas cannot address a key with an empty part or one that is '.' or '..'",
-            tip="Copy the object to a key without it first.",
+            f"{uri}: a key must not contain an empty part, '.' or '..' between slashes",
+            tip="Copy the object to another key first.",
         )
 
 
@@ -378,7 +382,7 @@ def _blocks(uri: Uri, size: int, start: int) -> Iterator[bytes]:
     finally:
         source.close()
     if start < size:
-        raise OSError("it ends too early")
+        raise OSError("the data ends unexpectedly")
 
 
 def _is_hidden(below: str) -> bool:

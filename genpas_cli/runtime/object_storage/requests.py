@@ -153,7 +153,7 @@ def failure(
         return no_bucket(uri)
     if _DENIED.search(text):
         return MachineError(
-            f"{uri} cannot be {doing}{when}: access is denied; the credentials are wrong, or do not allow it",
+            f"{uri} cannot be {doing}{when}: access denied; the credentials are wrong or do not permit this",
             tip="Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_PROFILE."
             if uri.scheme == "s3" else "Check GOOGLE_APPLICATION_CREDENTIALS.",
         )  # fmt: skip
@@ -169,6 +169,6 @@ def failure(
 def no_bucket(uri: Uri) -> DataError:
     """Return the error for a bucket that does not exist."""
     return DataError(
-        f"{uri}: no such file or prefix: there is no bucket {uri.bucket!r}",
-        tip="Check its name, AWS_REGION and AWS_ENDPOINT_URL.",
+        f"{uri}: the bucket {uri.bucket!r} does not exist",
+        tip="Check the name of the bucket, AWS_REGION and AWS_ENDPOINT_URL.",
     )

@@ -25,7 +25,7 @@ _CREDENTIALS = re.compile(
     r"[?&](access_key|secret_key|session_token|endpoint_override|AWSAccessKeyId|X-Amz-[A-Za-z-]+)=", re.IGNORECASE
 )
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
-_EXAMPLE = "Write it like s3://bucket/key or gs://bucket/key."
+_EXAMPLE = "Write the URI as s3://bucket/key or gs://bucket/key."
 
 
 class Uri(NamedTuple):
@@ -71,17 +71,18 @@ def parse(name: str | Path) -> Uri | None:
         return None
     scheme, rest = match["scheme"] or match["known"], match["path"] if match["rest"] is None else match["rest"]
     if scheme not in ("s3", "gs"):
-        raise UsageError(f"{name}: genpas does not know {scheme}:// addresses", tip=_instead(scheme.lower(), rest))
+        raise UsageError(f"{name}: {scheme}:// URIs are not supported", tip=_instead(scheme.lower(), rest))
     if "@" in rest.split("/")[0] or (":" in rest.split("/")[0] and "@" in rest) or _CREDENTIALS.search(rest):
         raise UsageError(
-            f"{name}: credentials and settings do not belong in a URI, which is recorded and shown",
-            tip="Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL in the environment, or a profile.",
+            f"{name}: a URI must not contain credentials or settings, because genpas records and prints it",
+            tip="Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL in the environment, or use a "
+            "profile.",
         )
     bucket, _, key = rest.partition("/")
     if not bucket:
-        raise UsageError(f"{name} names no bucket", tip=_EXAMPLE)
+        raise UsageError(f"{name} does not name a bucket", tip=_EXAMPLE)
     if _BUCKET.fullmatch(bucket) is None:
-        raise UsageError(f"{name}: {bucket!r} is not the name of a bucket", tip=_EXAMPLE)
+        raise UsageError(f"{name}: {bucket!r} is not a valid bucket name", tip=_EXAMPLE)
     return Uri(scheme, bucket, key)
 
 
@@ -90,8 +91,8 @@ def _instead(scheme: str, rest: str) -> str:
     if scheme in known:
         return f"Write {known[scheme]}://{rest}"
     if scheme == "file":
-        return f"Write the path alone: /{rest.lstrip('/')}"
-    return "It reads paths on this machine, s3:// and gs://; copy the file to one of these first."
+        return f"Write only the path: /{rest.lstrip('/')}"
+    return "genpas reads local paths, s3:// and gs://; copy the file to one of these first."
 
 
 def check_local(name: str | Path, what: str) -> None:
@@ -104,7 +105,7 @@ def check_local(name: str | Path, what: str) -> None:
     match = _ANY.fullmatch(str(name))
     if match is not None:
         shown = str(name) if match["scheme"] else f"{match['known']}://{match['path']}"
-        raise UsageError(f"{what} takes a path on this machine, not {shown}", tip="Name a local path.")
+        raise UsageError(f"{what} must be a local path, not {shown}", tip="Use a local path.")
 
 
 def endpoint() -> tuple[str, str] | None:
@@ -119,7 +120,7 @@ def endpoint() -> tuple[str, str] | None:
     url = os.environ[name]
     from urllib.parse import urlsplit
 
-    wrong = UsageError(f"{name} is {url!r}; it must be the URL of a server", tip="For example http://127.0.0.1:9000")
+    wrong = UsageError(f"{name} is {url!r}; it must be the URL of a server", tip="For example: http://127.0.0.1:9000")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -127,7 +128,7 @@ def endpoint() -> tuple[str, str] | None:
         raise wrong from error
     if parts.username is not None or parts.password is not None:
         raise UsageError(
-            f"{name} is {redacted(url)}; it must not hold a user name or a password",
+            f"{name} is {redacted(url)}; it must not contain a user name or a password",
             tip="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead.",
         )
     host = parts.hostname or ""

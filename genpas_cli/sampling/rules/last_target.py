@@ -33,4 +33,4 @@ def _make(name: str) -> Strategy:
     return Strategy(name, *kernels, Enumeration(_count, _unrank, _start, _rank))
 
 
-RULE = NamedRule("last-target", "The last item of each sequence, with everything before it as input.", _make)
+RULE = NamedRule("last-target", "The last item of each sequence, with all items before it as input.", _make)

@@ -36,4 +36,4 @@ def _make(name: str) -> Strategy:
     return Strategy(name, *kernels, Enumeration(count_targets, unrank_target, _start, rank_target))
 
 
-RULE = NamedRule("multi-target", "Each item but the first, with everything before it as input.", _make)
+RULE = NamedRule("multi-target", "Each item except the first, with all items before it as input.", _make)

@@ -68,9 +68,9 @@ def _make(name: str, keep: float, alpha: float, gamma: float) -> Strategy:
 _LEAST, _BIAS = 1e-6, LARGEST_EXPONENT
 
 RULE = NamedRule(
-    "recency", "Recent targets more often: p(k) ∝ keep^(|s| − k), as in RSS.", _make,
+    "recency", "Recent items are targets more often: p(k) ∝ keep^(|s| − k), as in RSS.", _make,
     {
-        "keep": Parameter("ratio of the probabilities of a target and of the next one", _LEAST, 1.0),
+        "keep": Parameter("ratio of the probability of a target to that of the next target", _LEAST, 1.0),
         "alpha": Parameter("sequence bias", -math.inf, math.inf, default=0.0),
         "gamma": Parameter("input bias", -math.inf, math.inf, default=-math.inf),
     },

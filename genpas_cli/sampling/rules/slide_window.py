@@ -55,4 +55,6 @@ def _make(name: str) -> Strategy:
     return Strategy(name, *kernels, Enumeration(_count, _unrank, _start, _rank))
 
 
-RULE = NamedRule("slide-window", "Each contiguous part of a sequence: its last item after the others.", _make)
+RULE = NamedRule(
+    "slide-window", "Each contiguous part of a sequence: its last item as target, the items before it as input.", _make
+)

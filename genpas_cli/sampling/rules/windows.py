@@ -59,6 +59,6 @@ def _make(name: str, width: float) -> Strategy:
 
 
 RULE = NamedRule(
-    "windows", "Each item but the first, with the width items before it as input.", _make,
-    {"width": Parameter("most items of an input", 1, math.inf, whole=True)},
+    "windows", "Each item except the first, with the WIDTH items before it as input.", _make,
+    {"width": Parameter("maximum number of input items", 1, math.inf, whole=True)},
 )  # fmt: skip

@@ -118,7 +118,7 @@ def test_a_data_frame_in_no_order(spark: Any, log: Path, tmp_path: Path) -> None
     frame = spark.read.parquet(str(log)).repartition(5, "price")
     augment(frame, tmp_path / "there.pairs", order=["event"])
     assert shards(tmp_path / "there.pairs") == shards(tmp_path / "here.pairs")
-    with pytest.raises(DataError, match="nothing orders them"):
+    with pytest.raises(DataError, match="their order is undefined"):
         augment(frame, tmp_path / "other.pairs")
     augment(frame, tmp_path / "other.pairs", ingest_options=IngestOptions(ties="hash"))
 
@@ -160,21 +160,21 @@ def test_a_worker_is_killed_and_the_job_ends_right(spark: Any, tmp_path: Path) -
 def test_logs_that_will_not_do(spark: Any, log: Path, tmp_path: Path) -> None:
     frame = spark.read.parquet(str(log))
     cases = {
-        "which column is the user": frame.drop("user_id"),
-        "times in column 'timestamp' are of type VARCHAR": frame.withColumn("timestamp", frame["shop"]),
-        "ids in column 'item_id' hold fractions": frame.withColumn("item_id", frame["price"]),
-        "rows have no time": frame.withColumn("timestamp", frame["price"]),
-        "no interaction is left": frame.filter("false"),
+        "the user column was not detected": frame.drop("user_id"),
+        "times in column 'timestamp' have the type VARCHAR": frame.withColumn("timestamp", frame["shop"]),
+        "ids in column 'item_id' contain fractions": frame.withColumn("item_id", frame["price"]),
+        "rows have a missing or infinite": frame.withColumn("timestamp", frame["price"]),
+        "no interactions are left": frame.filter("false"),
     }
     for words, bad in cases.items():
         with pytest.raises(DataError, match=words):
             augment(bad, tmp_path / "out.pairs", order=["event"])
     with pytest.raises(DataError, match="no such file or directory"):
         augment(tmp_path / "nosuch", tmp_path / "out.pairs", spark=spark)
-    with pytest.raises(UsageError, match="no order of rows"):
+    with pytest.raises(UsageError, match="rows of a DataFrame have no order"):
         augment(frame.drop("timestamp", "when", "at"), tmp_path / "out.pairs")
     for reading, words in {"where": "rating > 1", "session_gap": "30m", "items": "items.parquet"}.items():
-        with pytest.raises(UsageError, match="is not known to the Spark engine"):
+        with pytest.raises(UsageError, match="is not supported by --engine spark"):
             augment(frame, tmp_path / "out.pairs", ingest_options=IngestOptions(**{reading: words}))  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
@@ -187,7 +187,7 @@ def test_a_worker_that_cannot_write(spark: Any, log: Path, tmp_path: Path, monke
         return WriteShards(Path("/proc/nowhere"), *arguments)
 
     monkeypatch.setattr(engine, "WriteShards", elsewhere)
-    with pytest.raises(MachineError, match=r"Spark gave up: .*cannot write to /proc/nowhere"):
+    with pytest.raises(MachineError, match=r"Spark failed: .*cannot write to /proc/nowhere"):
         augment(log, tmp_path / "out.pairs", spark=spark)
     assert list(tmp_path.iterdir()) == []
 
@@ -200,7 +200,7 @@ def test_the_command(spark: Any, log: Path, inside: InProcess) -> None:
     assert inside("augment", log, "-o", "here.pairs", "--alpha", "0.5").returncode == 0
     assert shards(inside.cwd / "there.pairs") == shards(inside.cwd / "here.pairs")
     for unfit in (["--resume"], ["--part", "1/2"], ["--dry-run"], ["--store", "x.store"]):
-        refused(inside("augment", log, "--engine", "spark", *unfit), 2, unfit[0], "not known to the Spark engine")
+        refused(inside("augment", log, "--engine", "spark", *unfit), 2, unfit[0], "not supported by --engine spark")
 
 
 def test_without_pyspark(inside: InProcess, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

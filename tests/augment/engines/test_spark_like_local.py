@@ -234,7 +234,7 @@ def test_directories_of_partitions(spark: Any, tmp_path: Path) -> None:
         augment(log, tmp_path / f"there{name}.pairs", ingest_options=how, spark=spark)
         assert shards(tmp_path / f"there{name}.pairs") == shards(tmp_path / f"here{name}.pairs")
     for unread in ({"keep": ("hour",)}, {"dedup": "exact"}):
-        with pytest.raises(DataError, match="column 'hour' stands in the path"):
+        with pytest.raises(DataError, match="column 'hour' comes from the path"):
             augment(log, tmp_path / "out.pairs", ingest_options=IngestOptions(**unread), spark=spark)
     with pytest.raises(DataError, match="no column 'hour'"):
         augment(log, tmp_path / "out.pairs", ingest_options=IngestOptions(keep=("hour",), hive=False), spark=spark)
@@ -256,13 +256,13 @@ def test_both_refuse(spark: Any, tmp_path: Path) -> None:
     """What the local engine refuses, Spark refuses: in its own words where it does not know the place."""
     twice = [f"{n // 6}" + ".0" * (n % 2) for n in range(60)]
     cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-        "10 user ids are written in two ways: '0'": ({"user_id": twice}, {}),
-        "10 item ids are written in two ways: '0'": ({"item_id": twice}, {}),
-        "the validation part is empty": ({}, {"split": "time:1700000010,1700000010"}),
-        "the test part is empty": ({}, {"split": "time:1700000010,1800000000"}),
-        "nothing is held out": ({"timestamp": [5] * 60}, {"split": "time:0.5,0.7"}),
-        "no interaction is left": ({}, {"min_user": 100}),
-        "tells whole numbers apart only below 9,007,199,254,740,992": ({"user_id": [2.0**53] * 60}, {}),
+        "10 user ids are written in two forms: '0'": ({"user_id": twice}, {}),
+        "10 item ids are written in two forms: '0'": ({"item_id": twice}, {}),
+        "the validation split would be empty": ({}, {"split": "time:1700000010,1700000010"}),
+        "the test split would be empty": ({}, {"split": "time:1700000010,1800000000"}),
+        "no interactions would be held out": ({"timestamp": [5] * 60}, {"split": "time:0.5,0.7"}),
+        "no interactions are left": ({}, {"min_user": 100}),
+        "represents whole numbers exactly only below 9,007,199,254,740,992": ({"user_id": [2.0**53] * 60}, {}),
         "infinite numbers": ({"user_id": [1.0, float("inf")] * 30}, {}),
     }
     for words, (columns, reading) in cases.items():
@@ -319,7 +319,7 @@ def test_a_log_that_changes_while_spark_reads_it(
         return number_items(frame)
 
     monkeypatch.setattr(engine, "number_items", changing)
-    with pytest.raises(DataError, match=r"log\.parquet changed while it was read"):
+    with pytest.raises(DataError, match=r"log\.parquet changed while genpas was reading it"):
         augment(log, tmp_path / "out.pairs", spark=spark)
     assert not (tmp_path / "out.pairs").exists()
 
@@ -337,9 +337,9 @@ def test_ids_that_are_whole_numbers_or_missing(spark: Any, tmp_path: Path) -> No
     report = augment(floats, tmp_path / "there.pairs", AugmentOptions(user_ids="raw"), spark=spark)
     assert shards(tmp_path / "there.pairs") == shards(tmp_path / "here.pairs")
     assert report.log is not None
-    assert {step["step"]: step["dropped"] for step in report.log.funnel}["no user or item"] == 5
+    assert {step["step"]: step["dropped"] for step in report.log.funnel}["missing user or item id"] == 5
     fractions = write(tmp_path / "f.parquet", user_id=np.array(USERS) + 0.5, item_id=ITEMS, timestamp=TIMES)
-    with pytest.raises(DataError, match="ids in column 'user_id' hold fractions"):
+    with pytest.raises(DataError, match="ids in column 'user_id' contain fractions"):
         augment(fractions, tmp_path / "out.pairs", spark=spark)
 
 
@@ -350,13 +350,16 @@ def test_what_the_spark_engine_does_not_read_is_refused(spark: Any, tmp_path: Pa
     write(root / "twice" / "sub" / "b.parquet", **plain)
     write(root / "hive" / "user_id=3" / "a.parquet", item_id=ITEMS, timestamp=TIMES)
     cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-        "look like calendar dates|which the Spark engine does not read": ({"timestamp": day}, {}),
-        "two units": ({"timestamp": [*TIMES[1:], TIMES[0] * 1000]}, {}),
-        "1 rows have no time": ({"timestamp": [*TIMES[:-1], float("inf")]}, {}),
-        "1 rows have no time or rating": ({"rating": [1.0] * 59 + [float("nan")]}, {"min_rating": 1.0}),
+        "look like calendar dates|which --engine spark does not support": ({"timestamp": day}, {}),
+        "several units": ({"timestamp": [*TIMES[1:], TIMES[0] * 1000]}, {}),
+        "1 rows have a missing or infinite time": ({"timestamp": [*TIMES[:-1], float("inf")]}, {}),
+        "1 rows have a missing or infinite time or rating": (
+            {"rating": [1.0] * 59 + [float("nan")]},
+            {"min_rating": 1.0},
+        ),
         "a time is infinite": ({"timestamp": pa.array([2**63 - 1] * 60, pa.timestamp("us"))}, {}),
-        "item ids in column 'item_id' are of type BLOB": ({"item_id": [b"x"] * 60}, {}),
-        "times in column 'timestamp' are of type VARCHAR": ({"timestamp": [str(time) for time in TIMES]}, {}),
+        "item ids in column 'item_id' have the type BLOB": ({"item_id": [b"x"] * 60}, {}),
+        "times in column 'timestamp' have the type VARCHAR": ({"timestamp": [str(time) for time in TIMES]}, {}),
         "twice": ({"Timestamp": TIMES}, {"time": "timestamp"}),
     }
     for words, (columns, reading) in cases.items():
@@ -365,14 +368,14 @@ def test_what_the_spark_engine_does_not_read_is_refused(spark: Any, tmp_path: Pa
             augment(log, root / "out.pairs", ingest_options=IngestOptions(**reading), spark=spark)
     with pytest.raises(DataError, match="has the same content as"):
         augment(root / "twice", root / "out.pairs", spark=spark)
-    with pytest.raises(DataError, match=r"which column is the user|stands in the path"):
+    with pytest.raises(DataError, match=r"the user column was not detected|comes from the path"):
         augment(root / "hive", root / "out.pairs", spark=spark)
     times = pa.array(TIMES, pa.timestamp("s"))
     old = write(root / "old.parquet", int96=True, user_id=USERS, item_id=ITEMS, timestamp=times)
-    with pytest.raises(DataError, match="'timestamp' is a TIMESTAMP, and Spark reads it as timestamp"):
+    with pytest.raises(DataError, match="'timestamp' has the type TIMESTAMP, but Spark reads it as timestamp"):
         augment(old, root / "out.pairs", spark=spark)
     (root / "log.csv").write_text("user_id,item_id\na,b\n", encoding="utf-8")
-    others = {str(root / "log.csv"): "is not Parquet", "s3://bucket/x": "file system", "-": "file system"}
+    others = {str(root / "log.csv"): "is not a Parquet file", "s3://bucket/x": "file system", "-": "file system"}
     for source, words in others.items():
         with pytest.raises(UsageError, match=words):
             augment(source, root / "out.pairs", spark=spark)

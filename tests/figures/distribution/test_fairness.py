@@ -141,7 +141,9 @@ def test_an_enumeration_passes_in_any_order(strategy: Strategy) -> None:
     cuts = enumerated(strategy)
     order = np.random.default_rng(0).permutation(len(cuts.user))
     shuffled = Cuts(*(column[order] for column in cuts))
-    assert judged(shuffled, strategy, "enumerated", len(order)) == [StepTest("pairs", "each once", 0.0, 1.0)]
+    assert judged(shuffled, strategy, "enumerated", len(order)) == [
+        StepTest("pairs", "every pair exactly once", 0.0, 1.0)
+    ]
 
 
 # ------------------------------------------------------------------------------------- another strategy is rejected
@@ -300,9 +302,9 @@ def test_a_count_outside_floor_and_ceiling_is_found() -> None:
         return fair.result()[0]
 
     assert [counts(*pair).statistic for pair in ((2, 1), (1, 2))] == [0, 0]
-    assert counts(3, 0) == StepTest("counts", "floor or ceiling", 2.0, 0.0)
+    assert counts(3, 0) == StepTest("counts", "expected count rounded down or up", 2.0, 0.0)
     # Floors or ceilings alone, but a pair too few or too many.
-    assert counts(1, 1) == counts(2, 2) == StepTest("counts", "floor or ceiling", 1.0, 0.0)
+    assert counts(1, 1) == counts(2, 2) == StepTest("counts", "expected count rounded down or up", 1.0, 0.0)
 
 
 def test_a_pair_where_next_to_none_is_expected_is_a_ceiling() -> None:

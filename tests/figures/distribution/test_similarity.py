@@ -31,11 +31,13 @@ def test_what_it_does_not_take(text: str, suggestion: str | None) -> None:
         parse_similarity(text)
     if suggestion == "":
         assert caught.value.message == (
-            f"--similarity {text}: the window is a number of items from 1 to 100, as in overlap@10"
+            f"--similarity {text}: the number after @ must be from 1 to 100, as in overlap@10"
         )
         return
     name = text.partition("@")[0]
-    assert caught.value.message == (f"unknown similarity {name!r}; there are containment, recall, cosine, overlap")
+    assert caught.value.message == (
+        f"unknown similarity {name!r}; it must be one of containment, recall, cosine, overlap"
+    )
     assert caught.value.tip is not None
     assert caught.value.tip.startswith("Did you mean --similarity ")
     assert caught.value.tip.removeprefix("Did you mean --similarity ").rstrip("?") in SIMILARITIES

@@ -157,16 +157,16 @@ LISTS = pa.list_(pa.int64())
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (pa.table({"item_id": ["a"]}), "takes a column item_id and one of lists of integers"),
+        (pa.table({"item_id": ["a"]}), "must have a column item_id and one column of integer lists"),
         (pa.table({"item": ["a"], "codes": pa.array([[1]], LISTS)}), "the columns are: item (string), codes"),
-        (pa.table({"item_id": ["a"], "codes": pa.array([[0.5]])}), "lists of integers"),
+        (pa.table({"item_id": ["a"], "codes": pa.array([[0.5]])}), "integer lists"),
         (pa.table({"item_id": ["a", "b"], "codes": pa.array([[1, 2], [1]], LISTS)}), "from 1 to 2 codes"),
-        (pa.table({"item_id": ["a", "b"], "codes": pa.array([[1], [-1]], LISTS)}), "not a number from 0"),
-        (pa.table({"item_id": ["a", "b"], "codes": pa.array([[1], [None]], LISTS)}), "not a number from 0"),
-        (pa.table({"item_id": ["a", None], "codes": pa.array([[1], [2]], LISTS)}), "without item_id or codes"),
-        (pa.table({"item_id": ["a", "b", "a"], "codes": pa.array([[1], [2], [3]], LISTS)}), "1 items stand there more"),
-        (pa.table({"item_id": pa.array([], pa.string()), "codes": pa.array([], LISTS)}), "it has no rows"),
-        (pa.table({"item_id": ["a"], "codes": pa.array([[]], LISTS)}), "all need as many, from 1"),
+        (pa.table({"item_id": ["a", "b"], "codes": pa.array([[1], [-1]], LISTS)}), "not a whole number, 0 or more"),
+        (pa.table({"item_id": ["a", "b"], "codes": pa.array([[1], [None]], LISTS)}), "not a whole number, 0 or more"),
+        (pa.table({"item_id": ["a", None], "codes": pa.array([[1], [2]], LISTS)}), "has no item_id or no codes"),
+        (pa.table({"item_id": ["a", "b", "a"], "codes": pa.array([[1], [2], [3]], LISTS)}), "1 items occur more"),
+        (pa.table({"item_id": pa.array([], pa.string()), "codes": pa.array([], LISTS)}), "the file has no rows"),
+        (pa.table({"item_id": ["a"], "codes": pa.array([[]], LISTS)}), "must have the same number of codes, 1 or more"),
     ],
 )  # fmt: skip
 def test_a_file_of_codes_that_cannot_be_used(tmp_path: Path, table: pa.Table, words: str) -> None:
