@@ -133,7 +133,7 @@ def test_what_is_there_is_not_touched(bucket: Bucket, store: Path) -> None:
         augment(store, there)
     with pytest.raises(UsageError, match="--force can only be used with a local output directory"):
         augment(store, there, force=True)
-    with pytest.raises(UsageError, match="--resume is for a directory here"):
+    with pytest.raises(UsageError, match="--resume can only be used with a local output directory"):
         augment(store, there, resume=True)
     assert {key: bucket.get(key) for key in bucket.objects()} == before
     bucket.put("home/thesis.tex", b"years of work")
