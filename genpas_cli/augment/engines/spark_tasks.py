@@ -130,7 +130,7 @@ class CountUsers:
             ties.add(history, codes)
             parts += np.bincount(codes, minlength=4)
             counts += np.bincount(drop_unevaluated(history, codes, self.rule.evaluated), minlength=4)
-            starts = history.starts()
+            starts = history.starts
             total = np.diff(np.append(starts, len(history)))
             train, validation = (np.add.reduceat(codes == code, starts, dtype=np.int64) for code in (TRAIN, VALIDATION))
             lengths.append((total, train, validation))

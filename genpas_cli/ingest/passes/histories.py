@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,10 @@ class History:
         time = None if self.time is None else self.time[mask]
         return History(self.user[mask], self.item[mask], time, self.rows.filter(pa.array(mask)))
 
+    @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """Return the index of the first row of each user."""
-        return np.flatnonzero(np.diff(self.user, prepend=-1))
+        """Index of the first row of each user, (users,) int64."""
+        return np.flatnonzero(~same_as_previous(self.user))
 
 
 def whole_users(batches: Iterable[pa.RecordBatch]) -> Iterator[History]:

@@ -40,8 +40,9 @@ class RowFigures:
         times = (
             (math.inf, -math.inf) if history.time is None else (history.time.min().item(), history.time.max().item())
         )
-        counts = [np.bincount(each, minlength=4) for each in (targets, codes)]
-        return cls(len(history), counts[0], counts[1], TieCounts.of(history, codes), times)
+        before = np.bincount(codes, minlength=4)
+        after = before if targets is codes else np.bincount(targets, minlength=4)
+        return cls(len(history), after, before, TieCounts.of(history, codes), times)
 
     @classmethod
     def total(cls, each: Sequence[RowFigures]) -> RowFigures:
@@ -55,7 +56,7 @@ class RowFigures:
 
 def user_lengths(history: History, codes: NDArray[np.uint8]) -> tuple[NDArray[np.int32], ...]:
     """Return the numbers of all, training and validation rows per user, int32 (users,) each."""
-    starts = history.starts()
+    starts = history.starts
     train, validation = (np.add.reduceat(codes == code, starts, dtype=np.int32) for code in (TRAIN, VALIDATION))
     return np.diff(np.append(starts, len(history))).astype(np.int32), train, validation
 

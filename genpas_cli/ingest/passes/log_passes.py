@@ -222,7 +222,7 @@ class LogPasses:
                 self._check_ties(history)
                 targets = drop_unevaluated(history, codes, cleaned.rule.evaluated)
                 counted.append(RowFigures.of(history, codes, targets))
-                lengths[:, users.by_provisional[history.user[history.starts()]] - 1] = user_lengths(history, codes)
+                lengths[:, users.by_provisional[history.user[history.starts]] - 1] = user_lengths(history, codes)
                 user, item = users.by_provisional[history.user], items.by_provisional[history.item]
                 own = [[history.rows.column(name) for name in names] for names in (time, kept)]
                 columns = [pa.array(user), pa.array(item), *own[0], pa.array(targets), *own[1]]

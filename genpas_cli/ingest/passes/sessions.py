@@ -36,7 +36,7 @@ def session_numbers(history: History, gap: float) -> NDArray[np.int64]:
     opens = first.copy()
     opens[1:] |= np.diff(history.time) > gap
     running = np.cumsum(opens)
-    starts = history.starts()
+    starts = history.starts
     lengths = np.diff(np.append(starts, len(history)))
     numbers: NDArray[np.int64] = running - np.repeat(running[starts] - 1, lengths)
     return numbers

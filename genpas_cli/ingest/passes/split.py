@@ -53,7 +53,7 @@ def split_codes(history: History, rule: SplitRule) -> NDArray[np.uint8]:
     """Return the split code of each row, uint8; within a user, codes never decrease."""
     codes = np.full(len(history), TRAIN, np.uint8)
     if rule.kind == "leave-one-out":
-        starts = history.starts()
+        starts = history.starts
         ends = np.append(starts[1:], len(history))
         long = ends[ends - starts >= _LEAVE_ONE_OUT_LENGTH]
         codes[long - 1], codes[long - 2] = TEST, VALIDATION
@@ -101,19 +101,16 @@ class TieCounts:
     def add(self, history: History, codes: NDArray[np.uint8]) -> None:
         """Add the rows of some whole users, given their splits before any is marked UNUSED."""
         self.events += len(history)
-        starts = history.starts()
-        held_out = np.maximum.reduceat(codes, starts) > TRAIN
-        self.users += int(held_out.sum())
+        self.users += np.count_nonzero(np.maximum.reduceat(codes, history.starts) > TRAIN)
         if history.time is None:
             return
         same = same_as_previous(history.user, history.time)
-        self.tied_events += int((same | np.append(same[1:], np.zeros(min(len(same), 1), bool))).sum())
-        step = same & (np.diff(codes, prepend=codes[:1]) != 0)
-        test = np.logical_or.reduceat(step & (codes == TEST), starts)
-        validation = np.logical_or.reduceat(step & (codes == VALIDATION), starts)
-        self.test += int(test.sum())
-        self.validation += int(validation.sum())
-        self.either += int((test | validation).sum())
+        self.tied_events += np.count_nonzero(same) + np.count_nonzero(same[1:] > same[:-1])
+        boundaries = np.flatnonzero(same & (np.diff(codes, prepend=codes[:1]) != 0))
+        users, begun = history.user[boundaries], codes[boundaries]
+        self.test += np.count_nonzero(begun == TEST)
+        self.validation += np.count_nonzero(begun == VALIDATION)
+        self.either += np.count_nonzero(~same_as_previous(users))
 
     @classmethod
     def of(cls, history: History, codes: NDArray[np.uint8]) -> TieCounts:
