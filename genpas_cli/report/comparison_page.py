@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from genpas_cli.report.curves import Looks, by_name, colours
-from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, chart, scale
+from genpas_cli.report.charts.curves import Looks, by_name, colours
+from genpas_cli.report.charts.drawing import HEIGHT, ROW, Canvas, Caption, chart, scale
+from genpas_cli.report.charts.theme import legend, looks, swatch
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.page import write_page
 from genpas_cli.report.strategy_tables import star
-from genpas_cli.report.theme import legend, looks, swatch
 from genpas_cli.report.wording import STRATEGY, best_places, count, exponent, written
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from genpas_cli.report.drawing import Canvas, runtime
+from genpas_cli.report.charts.drawing import Canvas, runtime
 from genpas_cli.report.markup import Html, join, tag
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.extras import check_extra

@@ -9,14 +9,14 @@ from pathlib import Path
 from genpas_cli.figures.illustrations import Illustrations
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import StrategyFigures
-from genpas_cli.report import curves, heatmaps
-from genpas_cli.report.drawing import Canvas, Caption
+from genpas_cli.report.charts import curves, heatmaps
+from genpas_cli.report.charts.drawing import Canvas, Caption
+from genpas_cli.report.charts.theme import looks
+from genpas_cli.report.charts.user_steps import user_steps
 from genpas_cli.report.health import health_panel, held_out_words
 from genpas_cli.report.markup import Html, join, section, tag
 from genpas_cli.report.page import write_page
 from genpas_cli.report.strategy_tables import draws, fair_draw, meanings, measured_table, strategy_table
-from genpas_cli.report.theme import looks
-from genpas_cli.report.user_steps import user_steps
 from genpas_cli.report.wording import STRATEGY, best_of, decimals, written
 
 

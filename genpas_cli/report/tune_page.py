@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genpas_cli.figures.results import Configuration, TuneReport
-from genpas_cli.report import heatmaps
-from genpas_cli.report.curves import by_name
-from genpas_cli.report.drawing import Canvas, Caption, chart, scale
-from genpas_cli.report.heatmaps import Biases, Mark
+from genpas_cli.report.charts import heatmaps
+from genpas_cli.report.charts.curves import by_name
+from genpas_cli.report.charts.drawing import Canvas, Caption, chart, scale
+from genpas_cli.report.charts.heatmaps import Biases, Mark
+from genpas_cli.report.charts.theme import DIAMOND, DISC, STAR, legend, looks, mark_legend
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.page import write_page
-from genpas_cli.report.theme import DIAMOND, DISC, STAR, legend, looks, mark_legend
 from genpas_cli.report.wording import STRATEGY, count, decimals, exponent, written
 
 _SHOWN = 30

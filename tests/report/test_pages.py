@@ -19,15 +19,15 @@ from genpas_cli.figures.figure import Shown, shown_in
 from genpas_cli.figures.illustrations import Illustrations, PopularityCurve, StepsOfUser
 from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
 from genpas_cli.figures.table import StrategyFigures
+from genpas_cli.report.charts.curves import popularity_curves
+from genpas_cli.report.charts.drawing import Canvas
+from genpas_cli.report.charts.heatmaps import measure
+from genpas_cli.report.charts.theme import looks
+from genpas_cli.report.charts.user_steps import user_steps
 from genpas_cli.report.comparison_page import write_comparison_page
-from genpas_cli.report.curves import popularity_curves
-from genpas_cli.report.drawing import Canvas
 from genpas_cli.report.health import health_panel
-from genpas_cli.report.heatmaps import measure
 from genpas_cli.report.stats_page import write_stats_page
-from genpas_cli.report.theme import looks
 from genpas_cli.report.tune_page import write_tune_page
-from genpas_cli.report.user_steps import user_steps
 from genpas_cli.report.wording import best_of, decimals, written
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.training.comparison import CompareReport

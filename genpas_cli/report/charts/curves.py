@@ -9,9 +9,9 @@ from typing import Any
 from genpas_cli.figures.distribution.positions import Bin
 from genpas_cli.figures.illustrations import PopularityCurve
 from genpas_cli.figures.table import StrategyFigures
-from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, Drawn, Rows, chart
+from genpas_cli.report.charts.drawing import HEIGHT, ROW, Canvas, Caption, Drawn, Rows, chart
+from genpas_cli.report.charts.theme import HELD_OUT, LINE, WIDE_LINE, Look, legend
 from genpas_cli.report.markup import Html
-from genpas_cli.report.theme import HELD_OUT, LINE, WIDE_LINE, Look, legend
 from genpas_cli.report.wording import count
 from genpas_cli.runtime.text.wording import percent
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from genpas_cli.report import theme
+from genpas_cli.report.charts import theme
 from genpas_cli.report.markup import Html, tag
 
 Rows = Sequence[Mapping[str, Any]]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from genpas_cli.figures.illustrations import Illustrations, StepsOfUser
-from genpas_cli.report.curves import Looks
-from genpas_cli.report.drawing import Canvas, Drawn, chart
+from genpas_cli.report.charts.curves import Looks
+from genpas_cli.report.charts.drawing import Canvas, Drawn, chart
+from genpas_cli.report.charts.theme import Look, swatch
 from genpas_cli.report.markup import Html, join, tag
-from genpas_cli.report.theme import Look, swatch
 from genpas_cli.runtime.text.wording import percent
 
 _HEIGHT = 100
