@@ -1,13 +1,13 @@
-"""Charts of several distributions in one: curves, dots beside bars, strips of tenths."""
+"""Charts of several distributions in one: curves, bars by group, strips of tenths; and the encodings they share."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genpas_cli.figures.distribution.positions import Bin
-from genpas_cli.figures.illustrations import PopularityCurve
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.report.charts.drawing import HEIGHT, ROW, Canvas, Caption, Drawn, Rows, chart
 from genpas_cli.report.charts.theme import HELD_OUT, LINE, WIDE_LINE, Look, legend
@@ -25,58 +25,7 @@ STEPS = 9
 """Number of heat colours: `--h0` to `--h8` of the style sheet, weak to strong."""
 _STRONG = 5
 """First step on which text needs the light ink."""
-_ORDINALS = ("1st", "2nd", "3rd", *(f"{n}th" for n in range(4, 11)))
-
-
-def popularity_curves(canvas: Canvas, curves: Sequence[PopularityCurve], looks: Looks) -> Html:
-    """Draw the share of targets of each item, the most popular first."""
-    rows = [
-        {"x": rank, "y": mass, "name": curve.name,
-         "words": f"{curve.name}: {percent(mass)} of targets are among the {count(rank)} most popular items"}
-        for curve in curves for rank, mass in zip(curve.rank, curve.mass, strict=True)
-    ]  # fmt: skip
-    told = "; ".join(f"{curve.name} {percent(_at_tenth(curve))}" for curve in curves)
-    held_out = next((curve.name for curve in curves if curve.name in HELD_OUT), None)
-    reading = "Each curve shows the share of targets among the items up to a popularity rank" + (
-        "." if held_out is None else f"; the closer a strategy is to the thick {held_out} line, the better."
-    )
-    return canvas.figure(
-        "popularity", Caption("Targets by popularity of the item", reading),
-        _lines(rows, looks, ("popularity rank, most popular first", "share of targets"), log=True),
-        "Curves of the cumulative share of targets by popularity rank. For the most popular tenth of the items: "
-        f"{told}.",
-        legend=legend(looks[curve.name] for curve in curves),
-    )  # fmt: skip
-
-
-def popularity_differences(canvas: Canvas, curves: Sequence[PopularityCurve], looks: Looks) -> Html:
-    """Draw the same curves minus that of the held-out targets; "" if nothing is held out or the ranks differ."""
-    held_out = next((curve for curve in curves if curve.name in HELD_OUT), None)
-    others = [curve for curve in curves if curve.name not in HELD_OUT and held_out and curve.rank == held_out.rank]
-    if held_out is None or not others:
-        return Html("")
-    rows = [
-        {"x": rank, "y": mass - base, "name": curve.name,
-         "words": f"{curve.name}: {100 * (mass - base):+.1f} percentage points compared with {held_out.name}, for the "
-                  f"{count(rank)} most popular items"}
-        for curve in others for rank, mass, base in zip(curve.rank, curve.mass, held_out.mass, strict=True)
-    ]  # fmt: skip
-    told = "; ".join(
-        f"{curve.name} {100 * max(abs(a - b) for a, b in zip(curve.mass, held_out.mass, strict=True)):.1f}"
-        for curve in others
-    )
-    return canvas.figure(
-        "differences",
-        Caption(f"Difference to {held_out.name}", "Above 0: popular items are targets more often in training than in "
-                f"{held_out.name}. At 0: equally often."),
-        _lines(rows, looks, ("popularity rank, most popular first", f"difference to {held_out.name}"), log=True),
-        f"Curves of the strategies minus {held_out.name}. Largest difference in percentage points: {told}.",
-        legend=legend(looks[curve.name] for curve in others),
-    )  # fmt: skip
-
-
-def _at_tenth(curve: PopularityCurve) -> float:
-    return next(mass for rank, mass in zip(curve.rank, curve.mass, strict=True) if rank >= curve.rank[-1] / 10)
+ORDINALS = ("1st", "2nd", "3rd", *(f"{n}th" for n in range(4, 11)))
 
 
 def input_lengths(canvas: Canvas, series: Sequence[StrategyFigures], looks: Looks) -> Html:
@@ -92,7 +41,7 @@ def input_lengths(canvas: Canvas, series: Sequence[StrategyFigures], looks: Look
         "input-lengths",
         Caption("Input length", "Share of pairs by number of input items. A peak at the far right: longer inputs "
                 "were truncated to the maximum input length."),
-        _lines(rows, looks, ("items in the input", "share of pairs"), log=longest > _WIDE),
+        lines(rows, looks, ("items in the input", "share of pairs"), log=longest > _WIDE),
         f"Curves of the share of pairs by input length. Mean length: {told}.",
         legend=legend(looks[figures.name] for figures in series),
     )  # fmt: skip
@@ -113,7 +62,7 @@ def sequence_lengths(canvas: Canvas, series: Sequence[StrategyFigures], looks: L
         "sequence-lengths",
         Caption("Pairs by sequence length", "Share of pairs from users with at most this number of training "
                 "interactions. The further right the curve, the more pairs come from long sequences."),
-        _lines(rows, looks, ("training interactions of the user", "cumulative share of pairs"), log=True),
+        lines(rows, looks, ("training interactions of the user", "cumulative share of pairs"), log=True),
         "Curves of the cumulative share of pairs by sequence length. Half of the pairs come from sequences of at most: "
         f"{'; '.join(told)}.",
         legend=legend(looks[figures.name] for figures in series if figures.sequence_mass_by_length),
@@ -129,10 +78,11 @@ def _span(each: Bin) -> str:
     return f"{count(each.low)} item{'s' * (each.low != 1)}" if one else f"{count(each.low)} to {count(each.high)} items"
 
 
-def _lines(rows: Rows, looks: Looks, titles: tuple[str, str], *, log: bool) -> Drawn:
+def lines(rows: Rows, looks: Looks, titles: tuple[str, str], *, log: bool) -> Drawn:
     """Return the lines of the series, with points that appear under the mouse."""
     import altair as alt
 
+    looks = looks_in(rows, looks)
     scale: dict[str, Any] = {"type": "log", "nice": False} if log else {"zero": False, "nice": False}
     axis = alt.Axis(grid=False, format="~s", labelOverlap="greedy", tickCount=6)
     if log:
@@ -140,16 +90,22 @@ def _lines(rows: Rows, looks: Looks, titles: tuple[str, str], *, log: bool) -> D
     base = chart(rows).encode(
         x=alt.X("x:Q", title=titles[0], scale=alt.Scale(**scale), axis=axis),
         y=alt.Y("y:Q", title=titles[1], axis=alt.Axis(format="~%", tickCount=5)),
-        color=colours(looks),
+        color=colours(looks, lines=True),
     )
     lines = base.mark_line(clip=True).encode(
-        strokeDash=by_name("strokeDash", looks, [look.dash for look in looks.values()]),
-        strokeWidth=alt.when(alt.FieldOneOfPredicate(field="name", oneOf=list(HELD_OUT)))
-        .then(alt.value(WIDE_LINE))
-        .otherwise(alt.value(LINE)),
+        strokeDash=by_name("strokeDash", looks, [look.dash for look in looks.values()], lines=True),
+        strokeWidth=widths(),
     )
     points = base.mark_point(size=90, opacity=0, filled=True).encode(tooltip="words:N")
     return alt.layer(lines, points).properties(height=HEIGHT)
+
+
+def widths() -> Any:
+    """Return the encoding of the line width: a held-out split is drawn wider."""
+    import altair as alt
+
+    held_out = alt.when(alt.FieldOneOfPredicate(field="name", oneOf=list(HELD_OUT)))
+    return held_out.then(alt.value(WIDE_LINE)).otherwise(alt.value(LINE))
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
@@ -161,62 +117,28 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def by_name(channel: str, looks: Looks, values: Sequence[Any]) -> Any:
-    """Return the encoding of a channel by series name, without a legend: the page has its own."""
+def by_name(channel: str, looks: Looks, values: Sequence[Any], *, lines: bool = False) -> Any:
+    """Return the encoding of a channel by series name; its legend is for saved charts, as the page has its own.
+
+    Args:
+        channel: the channel.
+        looks: the series.
+        values: the value of the channel for each series.
+        lines: whether the legend shows lines.
+    """
     import altair as alt
 
     classes = {
         "color": alt.Color, "stroke": alt.Stroke, "shape": alt.Shape, "strokeDash": alt.StrokeDash,
     }  # fmt: skip
-    return classes[channel]("name:N", legend=None, scale=alt.Scale(domain=list(looks), range=list(values)))
+    symbol: dict[str, Any] = {"symbolType": "stroke", "symbolStrokeWidth": LINE, "symbolSize": 300} if lines else {}
+    key = alt.Legend(title=None, orient="bottom", columns=4, **symbol)
+    return classes[channel]("name:N", legend=key, scale=alt.Scale(domain=list(looks), range=list(values)))
 
 
-def colours(looks: Looks, channel: str = "color") -> Any:
-    """Return the encoding of a series by its colour."""
-    return by_name(channel, looks, [look.colour for look in looks.values()])
-
-
-def popularity_tenths(
-    canvas: Canvas, held_out: Sequence[float] | None, series: Sequence[StrategyFigures], looks: Looks
-) -> Html:
-    """Draw the share of targets in each tenth of the items: the test split as bars, strategies as markers."""
-    import altair as alt
-
-    shown = [figures for figures in series if figures.popularity_deciles is not None]
-    dots = [row for at, figures in enumerate(shown, 1)
-            for row in _tenths(figures.name, figures.popularity_deciles or [], at / (len(shown) + 1))]  # fmt: skip
-    x = alt.X("x:Q", title="tenth of the items, most popular first", scale=alt.Scale(domain=[0.5, 10.5], nice=False),
-              axis=alt.Axis(values=list(range(1, 11)), grid=False, format="d"))  # fmt: skip
-    y = alt.Y("y:Q", title="share of targets", axis=alt.Axis(format="~%", tickCount=5))
-    shapes = by_name("shape", looks, [look.shape for look in looks.values()])
-    points = chart(dots).mark_point(size=50, filled=True, opacity=1)
-    layers = [points.encode(x=x, y=y, tooltip="words:N", color=colours(looks), shape=shapes)]
-    if held_out is not None:
-        bars = chart(_tenths("test", held_out, 0)).mark_rect(color="var(--bar)")
-        layers.insert(0, bars.encode(x=x, x2="end:Q", y=y, y2=alt.datum(0), tooltip="words:N"))
-    told = "; ".join(f"{figures.name} {percent((figures.popularity_deciles or [0])[0])}" for figures in shown)
-    tops = (
-        ""
-        if held_out is None
-        else " The bars are the test targets; the points of a strategy should be at the tops of the bars."
-    )
-    return canvas.figure(
-        "deciles", Caption("Targets by item popularity", "Items sorted by popularity and divided into ten equal "
-                                                         f"groups.{tops}"),
-        alt.layer(*layers).properties(height=HEIGHT),
-        "Share of targets in each tenth of the items by popularity. In the most popular tenth: "
-        f"{'' if held_out is None else f'test {percent(held_out[0])}; '}{told}.",
-        legend=legend((looks[figures.name] for figures in shown), lines=False),
-    )  # fmt: skip
-
-
-def _tenths(name: str, shares: Sequence[float], place: float) -> list[dict[str, Any]]:
-    """Return rows of shares by tenth; `place` is the horizontal position within a tenth, 0..1."""
-    return [
-        {"x": tenth - 0.45 + 0.9 * place, "end": tenth + 0.45, "y": share, "name": name,
-         "words": f"{name}: {percent(share)} of targets are in the {_ORDINALS[tenth - 1]} tenth of the items"}
-        for tenth, share in enumerate(shares, 1)
-    ]  # fmt: skip
+def colours(looks: Looks, channel: str = "color", *, lines: bool = False) -> Any:
+    """Return the encoding of a series by its colour, see `by_name`."""
+    return by_name(channel, looks, [look.colour for look in looks.values()], lines=lines)
 
 
 def target_positions(canvas: Canvas, series: Sequence[StrategyFigures]) -> Html:
@@ -227,7 +149,7 @@ def target_positions(canvas: Canvas, series: Sequence[StrategyFigures]) -> Html:
     largest = max(max(shares) for _, shares in shown)
     rows = [
         {"x": tenth, "name": name, "label": f"{100 * share:.0f}", "step": heat_step(share / largest),
-         "words": f"{name}: {percent(share)} of targets are in the {_ORDINALS[tenth - 1]} tenth of their sequence"}
+         "words": f"{name}: {percent(share)} of targets are in the {ORDINALS[tenth - 1]} tenth of their sequence"}
         for name, shares in shown for tenth, share in enumerate(shares, 1)
     ]  # fmt: skip
     names = [name for name, _ in shown]
@@ -253,9 +175,33 @@ def heat_step(strength: float) -> int:
     return min(int(STEPS * max(strength, 0.0) ** 0.5), STEPS - 1)
 
 
-def heat_fill() -> Any:
-    """Return the fill of a heat map's cell by its `step`."""
+def heat_fill(ends: tuple[str, str] | None = None) -> Any:
+    """Return the fill of a heat map's cell by its `step`; `ends` label the scale in the legend of a saved chart."""
     import altair as alt
 
     scale = alt.Scale(domain=list(range(STEPS)), range=[f"var(--h{step})" for step in range(STEPS)])
-    return alt.Fill("step:O", legend=None, scale=scale)
+    key = None
+    if ends is not None:
+        weak, strong = map(json.dumps, ends)
+        label = f"datum.value == 0 ? {weak} : datum.value == {STEPS - 1} ? {strong} : ''"
+        key = alt.Legend(title=None, orient="bottom", symbolType="square", labelExpr=label, columns=STEPS)
+    return alt.Fill("step:O", legend=key, scale=scale)
+
+
+def grouped_bars(rows: Rows, looks: Looks, titles: tuple[str, str], groups: Sequence[str], **y: Any) -> Drawn:
+    """Return bars beside each other in each group (`x`), one per series; `y` has the options of the vertical axis."""
+    import altair as alt
+
+    shown = looks_in(rows, looks)
+    return chart(rows).mark_bar(minBandSize=1).encode(
+        x=alt.X("x:N", title=titles[0], sort=list(groups), axis=alt.Axis(labelAngle=0),
+                scale=alt.Scale(paddingInner=0.25)),
+        xOffset=alt.XOffset("name:N", sort=list(shown)),
+        y=alt.Y("y:Q", title=titles[1], **y), color=colours(shown), tooltip="words:N",
+    ).properties(height=HEIGHT)  # fmt: skip
+
+
+def looks_in(rows: Rows, looks: Looks) -> Looks:
+    """Return the looks of the series that have rows, so that the legend of a saved chart lists no other."""
+    names = {row["name"] for row in rows}
+    return {name: look for name, look in looks.items() if name in names}

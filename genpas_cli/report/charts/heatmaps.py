@@ -75,7 +75,7 @@ def drawn_map(values: dict[Biases, float], measured: Measure, marks: Sequence[Ma
         "tooltip": "words:N",
     }
     cells = chart(rows).mark_rect(stroke="var(--panel)", strokeWidth=1)
-    layers: list[Any] = [cells.encode(fill=heat_fill(), **axes)]
+    layers: list[Any] = [cells.encode(fill=heat_fill(measured.ends()), **axes)]
     for mark in shown:
         path, size, filled = _LOOKS[mark.shape]
         places = [_cell(place, values[place], measured, shown) for place in mark.places if place in values]
