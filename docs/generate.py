@@ -11,7 +11,6 @@ has a part in it; the library's page from docstrings and the fields of dataclass
 from __future__ import annotations
 
 import argparse
-import ast
 import dataclasses
 import difflib
 import inspect
@@ -28,6 +27,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the checkout's genpas_cli, not another one
 
 import genpas_cli
+from docs.field_docs import field_docs
 from genpas_cli import loaders
 from genpas_cli.runtime import errors
 
@@ -263,27 +263,9 @@ def _option_table(kind: type) -> str:
 
 
 def _field_table(kind: type) -> str:
-    documented: dict[str, str] = {}
-    for owner in reversed(kind.__mro__[:-1]):
-        documented |= _field_docstrings(owner)
-    for field in dataclasses.fields(kind):
-        if figure := field.metadata.get("figure"):
-            documented[field.name] = figure.meaning
+    documented = field_docs(kind)
     rows = [(f"`{f.name}`", f"`{f.type}`", documented.get(f.name, "")) for f in dataclasses.fields(kind)]
     return _table("| field | type | what it is |", rows)
-
-
-def _field_docstrings(kind: type) -> dict[str, str]:
-    """Return the string that stands below each field of a class."""
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    assert isinstance(tree, ast.ClassDef)  # for mypy
-    found = {}
-    for node, after in zip(tree.body, tree.body[1:], strict=False):
-        is_field = isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-        is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-        if is_field and is_text:
-            found[node.target.id] = inspect.cleandoc(str(after.value.value))  # type: ignore[attr-defined]
-    return found
 
 
 def _error_table() -> str:
@@ -340,12 +322,15 @@ def _page(parts: list[str]) -> str:
 def generated() -> dict[str, str]:
     """Return the text of every generated file, by its path below docs/."""
     from docs.images.three_steps import picture
+    from docs.schemas import json_page, schema_files
 
     figures = "explanation/figures.md"
     return {
+        **schema_files(),
         figures: figures_page((ROOT / "docs" / figures).read_text(encoding="utf-8")),
         "reference/cli.md": cli_page(),
         "reference/exit-codes.md": exit_codes_page(),
+        "reference/json.md": json_page(NOTE),
         "reference/python-api.md": api_page(),
         "images/three-steps.svg": picture(),
     }

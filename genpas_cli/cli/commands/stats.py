@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,11 +86,10 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
 
 def _print(report: StatsReport, checks: list[Check], *, json: bool, csv: bool) -> None:
     from genpas_cli.cli import tables
-    from genpas_cli.figures.results import report_as_json
+    from genpas_cli.figures.stats_json import stats_as_json
 
     if json:
-        values = report_as_json(report)
-        console.print_json(values | ({"checks": [asdict(each) for each in checks]} if checks else {}))
+        console.print_json(stats_as_json(report, checks))
     elif csv:
         tables.print_csv(report)
     else:
