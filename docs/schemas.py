@@ -18,7 +18,7 @@ from genpas_cli.augment.merge import MergeReport
 from genpas_cli.augment.verify import VerifyReport
 from genpas_cli.export.job import ExportKeys, ExportReport
 from genpas_cli.figures.results import TuneReport
-from genpas_cli.figures.stats_json import StatsKeys
+from genpas_cli.figures.stats_keys import StatsKeys
 from genpas_cli.ingest.dry_run import IngestPlan
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.pairs.manifest_keys import ManifestKeys

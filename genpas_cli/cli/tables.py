@@ -1,4 +1,4 @@
-"""Reports as tables in the terminal, and as CSV: figures as rows, strategies as columns, the better one marked."""
+"""Reports as tables on stdout: in the terminal, and as CSV, Markdown and LaTeX; the better figures are marked."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from genpas_cli.cli import console
+from genpas_cli.cli.text_tables import MARK, Table
 from genpas_cli.figures.figure import Figure, Shown, shown_in
 from genpas_cli.figures.results import StatsReport, TuneReport
 from genpas_cli.figures.table import DataFigures, StrategyFigures
 from genpas_cli.report.wording import best_places
 from genpas_cli.runtime.text.wording import counted, percent, time_range
 from genpas_cli.training.comparison import ACCURACY, CompareReport
-
-MARK = "*"
-"""Marks the better figure, so that it is visible without colour and to screen readers."""
 
 _FOUR_DIGITS = 1000
 
@@ -27,17 +25,27 @@ def print_report(report: StatsReport) -> None:
         for line in _data_lines(report.data):
             out.print(line)
         out.print()
-    columns = ([] if report.measured is None else [report.measured]) + report.strategies
-    headings = ["", *(figures.name for figures in columns)]
-    console.print_table(headings, list(_rows(columns, compared=len(report.strategies) > 1)))
+    table = report_table(report)
+    console.print_table(table.headings, table.rows)
     marked = f"{MARK} best in row; " if len(report.strategies) > 1 else ""
-    out.print(f"{marked}KL in nats; A and D with {columns[0].similarity}", style="dim")
+    out.print(f"{marked}KL in nats; A and D with {_columns(report)[0].similarity}", style="dim")
     if report.fair_draw is not None:
         verdict = "a fair draw" if report.fair_draw.fair else "NOT a fair draw"
         tests = "; ".join(f"{t.step}: {t.test}, p = {t.p_value:.3g}" for t in report.fair_draw.tests)
         out.print(f"{verdict} ({report.fair_draw.draw}): {tests}")
     for note in report.notes:
         console.say(console.escaped(note))
+
+
+def report_table(report: StatsReport) -> Table:
+    """Return the strategies' figures: one row per figure, one column per strategy."""
+    columns = _columns(report)
+    rows = list(_rows(columns, compared=len(report.strategies) > 1))
+    return Table(["", *(figures.name for figures in columns)], rows)
+
+
+def _columns(report: StatsReport) -> list[StrategyFigures]:
+    return ([] if report.measured is None else [report.measured]) + report.strategies
 
 
 def _data_lines(data: DataFigures) -> list[str]:
@@ -92,17 +100,15 @@ def _number(value: float | None) -> str:
 
 def print_csv(report: StatsReport) -> None:
     """Print one CSV row per strategy on stdout, with the figures that are numbers or texts."""
-    columns = ([] if report.measured is None else [report.measured]) + report.strategies
+    columns = _columns(report)
     keys = [figure.key for figure in shown_in(StrategyFigures, Shown.CSV)]
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(keys)
     writer.writerows([getattr(each, key) for key in keys] for each in columns)
 
 
-def print_comparison(report: CompareReport) -> None:
-    """Print accuracy beside the figures of the training distribution on stdout, a strategy a row."""
-    out = console.stdout()
-    seeds = counted(len(report.strategies[0].runs), "seed")
+def comparison_table(report: CompareReport) -> Table:
+    """Return accuracy and figures of the training distribution, one row per strategy."""
     headings = ["", "NDCG@10", "±", "Recall@10", "difference", "validation", "KL", "A / D"]
     rows = []
     for each, test in zip(report.strategies, _marked_row([s.test[ACCURACY] for s in report.strategies]), strict=True):
@@ -113,13 +119,25 @@ def print_comparison(report: CompareReport) -> None:
             "–" if gap is None else f"{gap.value:+z.4f} ({gap.low:+z.4f} to {gap.high:+z.4f})",
             f"{each.validation[ACCURACY]:.4f}", _number(each.kl_validation_train), _number(each.alignment_ratio),
         ])  # fmt: skip
-    console.print_table(headings, rows)
-    out.print(
+    return Table(headings, rows)
+
+
+def print_comparison(report: CompareReport) -> None:
+    """Print the table of a comparison on stdout."""
+    seeds = counted(len(report.strategies[0].runs), "seed")
+    table = comparison_table(report)
+    console.print_table(table.headings, table.rows)
+    console.stdout().print(
         f"{MARK} best in column; test accuracy, mean of {seeds}, ± standard deviation over seeds; difference in "
         f"NDCG@10 to {report.baseline}, with its 95% interval (bootstrap over users); validation NDCG@10; "
         "KL(validation ‖ train)",
         style="dim",
     )
+    differing = {each.name: each.difference for each in report.strategies if each.difference is not None}
+    if unclear := [name for name, found in differing.items() if not found.is_distinguishable]:
+        console.stdout().print(
+            f"not distinguishable from {report.baseline}, as the interval includes 0: {'; '.join(unclear)}"
+        )
 
 
 def _marked_row(values: Sequence[float]) -> list[str]:
@@ -129,20 +147,24 @@ def _marked_row(values: Sequence[float]) -> list[str]:
 _ROWS_SHOWN = 15
 
 
-def print_search(report: TuneReport) -> None:
-    """Print the best configurations of a search on stdout, the winner first, and how each selection ranks them."""
-    out = console.stdout()
+def search_table(report: TuneReport, rows_shown: int | None = None) -> Table:
+    """Return the configurations of a search, the winner first, and how each selection ranks them."""
     headings = ["strategy", "KL", "KL drawn", "A", "D", "A / D", "front", "published"]
     rows = []
-    shown = report.configurations[:_ROWS_SHOWN]
-    for row in shown:
+    for row in report.configurations[:rows_shown]:
         figures = (row.kl, row.kl_drawn, row.alignment, row.discrimination, row.alignment_ratio)
         ranks = ("–" if rank is None else str(rank) for rank in (row.front_rank, row.published_rank))
         rows.append([row.name, *(_number(value) for value in figures), *ranks])
-    console.print_table(headings, rows)
-    left = len(report.configurations) - len(shown)
-    more = f"; {left:,} more in --json and --html" if left else ""
-    out.print(
+    return Table(headings, rows)
+
+
+def print_search(report: TuneReport) -> None:
+    """Print the best configurations of a search on stdout."""
+    table = search_table(report, _ROWS_SHOWN)
+    console.print_table(table.headings, table.rows)
+    left = len(report.configurations) - len(table.rows)
+    more = f"; {left:,} more in --json, --csv and --html" if left else ""
+    console.stdout().print(
         f"ranked by {report.select}; KL(validation ‖ train) of the targets, exact and after drawing {report.pairs:,} "
         f"pairs (balanced); A and D with {report.similarity}{more}",
         style="dim",

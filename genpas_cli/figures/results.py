@@ -1,11 +1,12 @@
-"""The reports of `stats` and `tune`, as the library returns them.
+"""The reports of `stats` and `tune`, as the library returns them and `--json` prints them.
 
 Their figures are declared in `genpas_cli.figures.table`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from genpas_cli.figures.illustrations import Illustrations
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
@@ -27,6 +28,21 @@ class StatsReport:
     """Why figures are missing."""
     illustrations: Illustrations | None = None
     """Data shown only in the HTML report."""
+
+
+def report_as_json(report: StatsReport) -> dict[str, Any]:
+    """Return the JSON of `genpas stats --json`, without the keys that do not apply to this kind of source."""
+    optional = {
+        "measured": None if report.measured is None else asdict(report.measured),
+        "fair_draw": None if report.fair_draw is None else asdict(report.fair_draw),
+        "notes": list(report.notes),
+    }
+    return {
+        "source": report.source,
+        "data": None if report.data is None else asdict(report.data),
+        "strategies": [asdict(figures) for figures in report.strategies],
+        **{key: value for key, value in optional.items() if value},
+    }
 
 
 @dataclass(frozen=True)

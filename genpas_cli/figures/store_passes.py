@@ -192,10 +192,12 @@ class StorePasses:
         """Return the bytes of the memory limit that remain after the results of a pass."""
         return room_beside_figures(self.store.items, len(counted.p), self._memory)
 
-    def runs(self, stage: str, through: Split, interactions: int) -> Iterator[tuple[Sequences, Lengths]]:
-        """Yield the sequences of all users in runs of about `interactions` interactions."""
+    def runs(
+        self, stage: str, through: Split, interactions: int, kept: Sequence[str] = ()
+    ) -> Iterator[tuple[Sequences, Lengths]]:
+        """Yield the sequences of all users in runs of about `interactions` interactions, with the `kept` columns."""
         done = 0
-        for lengths, sequences in self.store.histories(through, interactions):
+        for lengths, sequences in self.store.histories(through, interactions, kept):
             yield sequences, lengths
             done += len(lengths.total)
             self._progress(stage, done, self.store.users)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from genpas_cli.report.curves import Looks, by_name, colours
-from genpas_cli.report.drawing import HEIGHT, ROW, Canvas, Caption, chart, scale
+from genpas_cli.report.charts import accuracy
+from genpas_cli.report.charts.curves import Looks, by_name, colours
+from genpas_cli.report.charts.drawing import HEIGHT, Canvas, Caption, chart, scale
+from genpas_cli.report.charts.theme import LINE, legend, looks, swatch
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.page import write_page
 from genpas_cli.report.strategy_tables import star
-from genpas_cli.report.theme import legend, looks, swatch
 from genpas_cli.report.wording import STRATEGY, best_places, count, exponent, written
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport
 
@@ -22,17 +23,24 @@ _METRICS = {
 _FIGURES = ("kl_validation_train", "kl_test_train", "alignment_ratio", "mean_input_length")
 
 
-def write_comparison_page(report: CompareReport, path: Path) -> None:
-    """Write the page; for errors see `write_page`."""
-    write_page(path, f"{report.source}: comparison of strategies", lambda canvas: _body(report, canvas))
+def write_comparison_page(report: CompareReport, path: Path | None, charts: Path | None = None) -> None:
+    """Write the page and save its charts, see `write_page`."""
+    write_page(path, f"{report.source}: comparison of strategies", lambda canvas: _body(report, canvas), charts)
 
 
 def _body(report: CompareReport, canvas: Canvas) -> Html:
     look = looks(each.name for each in report.strategies)
-    accuracy = section("accuracy", "Accuracy on the test pairs", _runs(report, canvas, look), _table(report, look),
-                       _differences(report))  # fmt: skip
+    overall = section(
+        "accuracy", "Accuracy on the test pairs", accuracy.runs(canvas, report.strategies, report.baseline, look),
+        _table(report, look), _differences(report),
+    )  # fmt: skip
+    groups = section(
+        "groups", "Accuracy of groups of test pairs",
+        tag("div", accuracy.by_popularity(canvas, report.strategies, look),
+            accuracy.by_history(canvas, report.strategies, look), class_="figures"),
+    )  # fmt: skip
     learning = section("learning", "Learning curves", _curves(report, canvas, look))
-    return join([_header(report), tag("main", accuracy, learning, _distribution(report, canvas, look))])
+    return join([_header(report), tag("main", overall, groups, learning, _distribution(report, canvas, look))])
 
 
 def _header(report: CompareReport) -> Html:
@@ -50,30 +58,6 @@ def _header(report: CompareReport) -> Html:
     )  # fmt: skip
 
 
-def _runs(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
-    import altair as alt
-
-    rows = [
-        {"name": each.name, "value": run.test[ACCURACY],
-         "words": f"{each.name}, seed {run.seed}: test NDCG@10 {run.test[ACCURACY]:.4f}"}
-        for each in report.strategies for run in each.runs
-    ]  # fmt: skip
-    names = [each.name for each in report.strategies]
-    base = chart(rows).encode(
-        y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=110)), color=colours(look),
-        x=alt.X("value:Q", title="NDCG@10 (higher is better)", scale=scale([each["value"] for each in rows], 12)),
-    )  # fmt: skip
-    points = base.mark_point(size=80, filled=True, opacity=0.8).encode(
-        shape=by_name("shape", look, [each.shape for each in look.values()]), tooltip="words:N"
-    )
-    means = base.mark_tick(thickness=3, size=ROW // 2).encode(x=alt.X("mean(value):Q"))
-    told = "; ".join(f"{each.name} {each.test[ACCURACY]:.4f}" for each in report.strategies)
-    return canvas.figure(
-        "runs", Caption("Every run", "One point per seed; the line is the mean."),
-        alt.layer(means, points).properties(height=ROW * len(names)), f"Test NDCG@10, mean over the seeds: {told}.",
-    )  # fmt: skip
-
-
 def _table(report: CompareReport, look: Looks) -> Html:
     head = ["metric", *(join([swatch(look[each.name]), tag("span", each.name)]) for each in report.strategies)]
     body = [_metric_row(key, title, report.strategies) for key, title in _METRICS.items()]
@@ -83,7 +67,8 @@ def _table(report: CompareReport, look: Looks) -> Html:
 
 def _differences(report: CompareReport) -> Html:
     rows = [
-        row(each.name, f"{found.value:+z.4f}", f"{found.low:+z.4f} to {found.high:+z.4f}")
+        row(each.name, f"{found.value:+z.4f}", f"{found.low:+z.4f} to {found.high:+z.4f}",
+            "yes" if found.is_distinguishable else f"not distinguishable from {report.baseline}")
         for each in report.strategies if (found := each.difference) is not None
     ]  # fmt: skip
     if not rows:
@@ -92,7 +77,7 @@ def _differences(report: CompareReport) -> Html:
         f"Difference in NDCG@10 to {report.baseline} on the same test pairs. The interval is from a paired bootstrap "
         "over users; it does not include the variation over seeds"
     )
-    return table(["strategy", "difference", "95% interval"], rows, caption)
+    return table(["strategy", "difference", "95% interval", "interval excludes 0"], rows, caption)
 
 
 def _metric_row(key: str, title: str, strategies: list[Compared]) -> Html:
@@ -151,19 +136,26 @@ def _against(report: CompareReport, key: str, canvas: Canvas, look: Looks) -> Ht
 
     figure = STRATEGY[key]
     rows = [
-        {"x": value, "y": each.test[ACCURACY], "name": each.name,
-         "words": f"{each.name}: {figure.title} {written(figure, value)}, NDCG@10 {each.test[ACCURACY]:.4f}"}
+        {"x": value, "y": each.accuracy.value, "low": each.accuracy.low, "high": each.accuracy.high, "name": each.name,
+         "words": f"{each.name}: {figure.title} {written(figure, value)}, NDCG@10 {each.accuracy.value:.4f}, 95% "
+                  f"interval {each.accuracy.low:.4f} to {each.accuracy.high:.4f}"}
         for each in report.strategies for value in (getattr(each, key),)
     ]  # fmt: skip
-    drawn = chart(rows).mark_point(size=110, filled=True, opacity=1).encode(
+    ends = [each[key] for each in rows for key in ("low", "high")]
+    base = chart(rows).encode(
         x=alt.X("x:Q", title=figure.title, scale=scale([each["x"] for each in rows], 14), axis=alt.Axis(tickCount=5)),
-        y=alt.Y("y:Q", title="test NDCG@10", scale=scale([each["y"] for each in rows], 14),
-                axis=alt.Axis(tickCount=5)),
-        color=colours(look), shape=by_name("shape", look, [each.shape for each in look.values()]), tooltip="words:N",
-    )  # fmt: skip
+        color=colours(look),
+        tooltip="words:N",
+    )
+    y = alt.Y("low:Q", title="test NDCG@10", scale=scale(ends, 14), axis=alt.Axis(tickCount=5))
+    points = base.mark_point(size=110, filled=True, opacity=1).encode(
+        y="y:Q", shape=by_name("shape", look, [each.shape for each in look.values()])
+    )
+    drawn = alt.layer(base.mark_rule(strokeWidth=LINE).encode(y=y, y2="high"), points)
     direction = "" if figure.direction is None else f"; {figure.direction}"
     return canvas.figure(
-        f"against-{key}", Caption(f"Accuracy and {figure.title}", f"One point per strategy{direction}."),
+        f"against-{key}",
+        Caption(f"Accuracy and {figure.title}", f"One point per strategy, with its 95% interval{direction}."),
         drawn.properties(height=HEIGHT), "; ".join(each["words"] for each in rows),
         legend=legend(look.values(), lines=False),
     )  # fmt: skip

@@ -9,7 +9,8 @@ from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
-from genpas_cli.report.drawing import Canvas, runtime
+from genpas_cli.report.charts.drawing import Canvas, runtime
+from genpas_cli.report.charts.saved import foreign_charts, save_charts
 from genpas_cli.report.markup import Html, join, tag
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.extras import check_extra
@@ -20,13 +21,14 @@ _MARK = f'<meta name="generator" content="{_GENERATOR}">'.encode()
 """The mark by which an existing page of ours is recognised."""
 
 
-def write_page(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
+def write_page(path: Path | None, title: str, body: Callable[[Canvas], Html], charts: Path | None = None) -> None:
     """Write a page; a file of that name is replaced when the new one is complete.
 
     Args:
-        path: the file.
+        path: the file; None writes no page.
         title: of the page.
         body: returns what is on the page, with its charts on the canvas.
+        charts: directory in which every chart is also saved, see `save_charts`.
 
     Raises:
         MachineError: the extra `report` is missing, or the file cannot be written.
@@ -34,6 +36,10 @@ def write_page(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
     check_extra("an HTML report", "report")
     canvas = Canvas()
     page = _page(title, body(canvas), canvas)
+    if charts is not None:
+        save_charts(canvas.charts, charts)
+    if path is None:
+        return
     with building(path, force=True, foreign=_foreign_page, option="--html") as new:
         try:
             new.write_text(page, encoding="utf-8", errors="replace")
@@ -41,15 +47,18 @@ def write_page(path: Path, title: str, body: Callable[[Canvas], Html]) -> None:
             raise disk_error(error, path, option="--html") from error
 
 
-def check_page(path: Path) -> None:
-    """Check, before any work is done, that a page can be written.
+def check_page(path: Path | None, charts: Path | None = None) -> None:
+    """Check, before any work is done, that a page and its charts can be written.
 
     Raises:
         MachineError: the extra `report` is missing.
-        UsageError: a file that is not one of our pages has this name.
+        UsageError: something that is not an earlier page or saved charts has this name.
     """
     check_extra("an HTML report", "report")
-    refuse_existing(path, force=True, foreign=_foreign_page, option="--html")
+    if path is not None:
+        refuse_existing(path, force=True, foreign=_foreign_page, option="--html")
+    if charts is not None:
+        refuse_existing(charts, force=True, foreign=foreign_charts, option="--charts")
 
 
 def _foreign_page(path: Path) -> str | None:
@@ -91,7 +100,7 @@ def _policy(scripts: list[str]) -> str:
     """Return a content security policy that allows only the page's two scripts; Vega needs `unsafe-eval`."""
     hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return f"default-src 'none'; script-src {allowed} 'unsafe-eval'; style-src 'unsafe-inline'"
+    return f"default-src 'none'; script-src {allowed} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:"
 
 
 def _asset(name: str) -> str:

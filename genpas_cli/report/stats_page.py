@@ -9,20 +9,20 @@ from pathlib import Path
 from genpas_cli.figures.illustrations import Illustrations
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import StrategyFigures
-from genpas_cli.report import curves, heatmaps
-from genpas_cli.report.drawing import Canvas, Caption
+from genpas_cli.report.charts import curves, groups, heatmaps, popularity
+from genpas_cli.report.charts.drawing import Canvas, Caption
+from genpas_cli.report.charts.theme import looks
+from genpas_cli.report.charts.user_steps import user_steps
 from genpas_cli.report.health import health_panel, held_out_words
 from genpas_cli.report.markup import Html, join, section, tag
 from genpas_cli.report.page import write_page
 from genpas_cli.report.strategy_tables import draws, fair_draw, meanings, measured_table, strategy_table
-from genpas_cli.report.theme import looks
-from genpas_cli.report.user_steps import user_steps
 from genpas_cli.report.wording import STRATEGY, best_of, decimals, written
 
 
-def write_stats_page(report: StatsReport, path: Path) -> None:
-    """Write the page; for errors see `write_page`."""
-    write_page(path, f"{report.source}: training distribution", lambda canvas: _body(report, canvas))
+def write_stats_page(report: StatsReport, path: Path | None, charts: Path | None = None) -> None:
+    """Write the page and save its charts, see `write_page`."""
+    write_page(path, f"{report.source}: training distribution", lambda canvas: _body(report, canvas), charts)
 
 
 def _body(report: StatsReport, canvas: Canvas) -> Html:
@@ -83,7 +83,7 @@ def _strategies(report: StatsReport, canvas: Canvas) -> Iterator[Html]:
         yield section("strategies", "Comparison of the strategies", strategy_table(report.strategies, look))
     yield _shards(report)
     yield section("targets", "Which items are targets", _figures(_target_charts(report, series, canvas, look)))
-    yield section("inputs", "Where the pairs come from", _figures(_pair_charts(series, canvas, look)))
+    yield section("inputs", "Where the pairs come from", _figures(_pair_charts(report, series, canvas, look)))
     if any(each.drawn for each in report.strategies):
         yield section(
             "draws", "Figures after drawing a finite number of pairs",
@@ -123,12 +123,16 @@ def _target_charts(
     report: StatsReport, series: Sequence[StrategyFigures], canvas: Canvas, look: curves.Looks
 ) -> Iterator[Html]:
     drawn = report.illustrations
-    if drawn is not None and drawn.curves:
-        yield curves.popularity_curves(canvas, drawn.curves, look)
-        yield curves.popularity_differences(canvas, drawn.curves, look)
+    if drawn is not None:
+        yield popularity.divergence_parts(canvas, drawn.against, drawn.divergence, look)
+        yield popularity.popularity_differences(canvas, drawn.curves, look) or popularity.popularity_curves(
+            canvas, drawn.curves, look
+        )
     if any(each.popularity_deciles for each in series):
         held_out = None if report.data is None else report.data.test_popularity_deciles
-        yield curves.popularity_tenths(canvas, held_out, series, look)
+        yield popularity.popularity_tenths(canvas, held_out, series, look)
+    if drawn is not None and drawn.calendar is not None:
+        yield groups.calendar(canvas, drawn.calendar, look)
     if drawn is not None and drawn.map:
         yield _map(drawn, report.strategies, canvas)
 
@@ -136,7 +140,7 @@ def _target_charts(
 def _map(drawn: Illustrations, strategies: Sequence[StrategyFigures], canvas: Canvas) -> Html:
     values: dict[heatmaps.Biases, float] = {(point.alpha, point.beta): point.kl for point in drawn.map}
     measured = heatmaps.measure(
-        STRATEGY[f"kl_{drawn.map_against}_train"].title, decimals(4), "lower", list(values.values())
+        STRATEGY[f"kl_{drawn.against}_train"].title, decimals(4), "lower", list(values.values())
     )
     best = min(values, key=values.__getitem__)
     shown = [(each.alpha, each.beta) for each in strategies if (each.alpha, each.beta) in values]
@@ -147,13 +151,17 @@ def _map(drawn: Illustrations, strategies: Sequence[StrategyFigures], canvas: Ca
         heatmaps.Mark("star", "best value in the map", [best]),
     ]
     reading = (
-        f"KL({drawn.map_against} ‖ train) of the targets for each α and β; a darker cell is better. γ does not change "
+        f"KL({drawn.against} ‖ train) of the targets for each α and β; a darker cell is better. γ does not change "
         "it. The colour steps are finer near the best value."
     )
     return heatmaps.figure(canvas, "map", Caption("KL by α and β", reading), values, measured, marks)
 
 
-def _pair_charts(series: Sequence[StrategyFigures], canvas: Canvas, look: curves.Looks) -> Iterator[Html]:
+def _pair_charts(
+    report: StatsReport, series: Sequence[StrategyFigures], canvas: Canvas, look: curves.Looks
+) -> Iterator[Html]:
+    if report.illustrations is not None:
+        yield groups.cohorts(canvas, report.illustrations.cohorts, look)
     if any(each.target_position_histogram for each in series):
         yield curves.target_positions(canvas, series)
     if any(each.input_length_histogram for each in series):

@@ -7,10 +7,10 @@ from typing import Any
 
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.table import PAIRS, FairDrawFigures, StrategyFigures, TargetFigures
-from genpas_cli.report.curves import Looks, colours
-from genpas_cli.report.drawing import ROW, Canvas, Caption, chart, scale
+from genpas_cli.report.charts.curves import Looks, colours
+from genpas_cli.report.charts.drawing import ROW, Canvas, Caption, chart, scale
+from genpas_cli.report.charts.theme import mark_legend, swatch
 from genpas_cli.report.markup import Html, join, row, table, tag
-from genpas_cli.report.theme import mark_legend, swatch
 from genpas_cli.report.wording import best_of, count, exponent, written
 
 _DRAWS = {

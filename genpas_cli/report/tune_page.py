@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
 from genpas_cli.figures.results import Configuration, TuneReport
-from genpas_cli.report import heatmaps
-from genpas_cli.report.curves import by_name
-from genpas_cli.report.drawing import Canvas, Caption, chart, scale
-from genpas_cli.report.heatmaps import Biases, Mark
+from genpas_cli.report.charts import heatmaps
+from genpas_cli.report.charts.drawing import Canvas
+from genpas_cli.report.charts.heatmaps import Biases, Mark
+from genpas_cli.report.charts.tradeoff import KL, Marked, tradeoff
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.page import write_page
-from genpas_cli.report.theme import DIAMOND, DISC, STAR, legend, looks, mark_legend
 from genpas_cli.report.wording import STRATEGY, count, decimals, exponent, written
 
 _SHOWN = 30
-_KL = STRATEGY["kl_validation_train"].title
 _SELECTIONS = {
     "published": "the published method: the highest A / D among a fixed share of the configurations with the lowest KL",
     "front": "the distance to the best KL and A / D among the configurations near the Pareto front of each γ",
@@ -26,9 +23,9 @@ _FRONT = "near the front of KL and A / D"
 _PUBLISHED = "first by the published method"
 
 
-def write_tune_page(report: TuneReport, path: Path) -> None:
-    """Write the page; for errors see `write_page`."""
-    write_page(path, f"{report.source}: biases", lambda canvas: _body(report, canvas))
+def write_tune_page(report: TuneReport, path: Path | None, charts: Path | None = None) -> None:
+    """Write the page and save its charts, see `write_page`."""
+    write_page(path, f"{report.source}: biases", lambda canvas: _body(report, canvas), charts)
 
 
 def _body(report: TuneReport, canvas: Canvas) -> Html:
@@ -46,7 +43,7 @@ def _header(report: TuneReport) -> Html:
     figures = (
         ""
         if winner is None
-        else f": {_KL} {winner.kl:.4f}"
+        else f": {KL} {winner.kl:.4f}"
         + ("" if winner.alignment_ratio is None else f", A / D {winner.alignment_ratio:.2f}")
     )
     return tag(
@@ -98,7 +95,7 @@ def _winner(report: TuneReport) -> Configuration | None:
     return next((each for each in report.configurations if each.name == report.winner), None)
 
 
-def _marked(report: TuneReport) -> dict[Literal["ring", "diamond", "star"], tuple[str, list[Configuration]]]:
+def _marked(report: TuneReport) -> Marked:
     """Return the configurations that are marked, by shape."""
     winner = _winner(report)
     published = [each for each in report.configurations if each.published_rank == 1]
@@ -114,7 +111,7 @@ def _maps(report: TuneReport, canvas: Canvas) -> Html:
     placed = [(place, each) for each in report.configurations if (place := _place(each))]
     exact = {place: each.kl for place, each in placed}
     drawn = {place: each.kl_drawn for place, each in placed}
-    kl = heatmaps.measure(_KL, decimals(4), "lower", [*exact.values(), *drawn.values()])
+    kl = heatmaps.measure(KL, decimals(4), "lower", [*exact.values(), *drawn.values()])
     marks = [Mark(shape, text, _places(marked)) for shape, (text, marked) in _marked(report).items()]
     first = [
         _map(canvas, "kl", "KL, exact", exact, kl, marks),
@@ -168,44 +165,18 @@ def _map(  # what a map takes
     canvas: Canvas, name: str, heading: str, values: dict[Biases, float], measured: heatmaps.Measure,
     marks: Sequence[Mark],
 ) -> Html:  # fmt: skip
-    drawn = canvas.bare(name, heatmaps.drawn_map(values, measured, marks), heatmaps.described(values, measured))
+    drawn = canvas.bare(name, heatmaps.drawn_map(values, measured, marks), heatmaps.described(values, measured),
+                        title=heading)  # fmt: skip
     return tag("figure", tag("figcaption", tag("h4", heading)), drawn, heatmaps.as_table(values, measured))
 
 
 def _tradeoff(report: TuneReport, canvas: Canvas) -> Html:
-    import altair as alt
-
     known = [each for each in report.configurations if each.alignment_ratio is not None]
     if not known:
         return Html("")
-    look = looks(dict.fromkeys([*(f"γ = {exponent(gamma)}" for gamma in report.grid["gamma"]), *map(_inputs, known)]))
-    base = _points(known, known)
-    dots = base.mark_point(size=34, filled=True, opacity=0.6).encode(
-        color=by_name("color", look, [each.colour for each in look.values()]),
-        shape=by_name("shape", look, [each.shape for each in look.values()]),
-    )
-    layers, signs = [dots], {"ring": (DISC, 170, 1.5), "diamond": (DIAMOND, 260, 2), "star": (STAR, 110, 2)}
-    meanings = {}
-    for shape, (text, marked) in _marked(report).items():
-        shown = [each for each in marked if each.alignment_ratio is not None]
-        if shown:
-            path, size, width = signs[shape]
-            meanings[text] = path
-            fill = "var(--panel)" if shape == "star" else "transparent"
-            layers.append(_points(shown, known).mark_point(
-                shape=path, size=size, fill=fill, stroke="var(--ink)", strokeWidth=width, opacity=1
-            ))  # fmt: skip
-    least = min(known, key=lambda each: each.kl)
-    most = max(known, key=lambda each: each.alignment_ratio or 0.0)
-    return section("tradeoff", "KL against A / D", canvas.figure(
-        "scatter",
-        Caption("Every configuration", "One point per configuration. Left: training targets more similar to the "
-                "validation targets. Top: inputs that tell more about their target. Top left is best."),
-        alt.layer(*layers).properties(height=360),
-        f"Scatter of {len(known)} configurations. Lowest KL: {least.name} with {least.kl:.4f}. Highest A / D: "
-        f"{most.name} with {most.alignment_ratio:.2f}. Winner: {report.winner}.",
-        legend=join([legend(look.values(), lines=False), mark_legend(meanings)]),
-    ))  # fmt: skip
+    names = dict.fromkeys([*(f"γ = {exponent(gamma)}" for gamma in report.grid["gamma"]), *map(_inputs, known)])
+    facets = {name: [each for each in known if _inputs(each) == name] for name in names}
+    return section("tradeoff", "KL against A / D", tradeoff(canvas, facets, _marked(report)))
 
 
 def _inputs(each: Configuration) -> str:
@@ -213,36 +184,12 @@ def _inputs(each: Configuration) -> str:
     return each.name if each.gamma is None else f"γ = {exponent(each.gamma)}"
 
 
-def _points(configurations: Sequence[Configuration], among: Sequence[Configuration]) -> Any:
-    """Return one point per configuration, with the axes of all: the layers of a chart share one scale."""
-    import altair as alt
-
-    rows = [
-        {"name": _inputs(each), "kl": each.kl, "ratio": each.alignment_ratio, "words": _words(each)}
-        for each in configurations
-    ]
-    across, up = scale([each.kl for each in among], 12), scale([each.alignment_ratio for each in among], 12)
-    return chart(rows).encode(
-        x=alt.X("kl:Q", title=f"{_KL} (lower is better)", scale=across, axis=alt.Axis(tickCount=6)),
-        y=alt.Y("ratio:Q", title="A / D (higher is better)", scale=up, axis=alt.Axis(tickCount=6)),
-        tooltip="words:N",
-    )  # fmt: skip
-
-
-def _words(each: Configuration) -> str:
-    places = [
-        "" if each.published_rank is None else f"; rank {each.published_rank} by the published method",
-        "" if each.front_rank is None else f"; rank {each.front_rank} near the front",
-    ]
-    return f"{each.name}: KL {each.kl:.4f}, A / D {each.alignment_ratio or 0:.2f}{''.join(places)}"
-
-
 _COLUMNS: dict[str, Callable[[Configuration], str]] = {
     "strategy": lambda each: each.name,
     "α": lambda each: exponent(each.alpha),
     "β": lambda each: exponent(each.beta),
     "γ": lambda each: exponent(each.gamma),
-    _KL: lambda each: f"{each.kl:.4f}",
+    KL: lambda each: f"{each.kl:.4f}",
     "KL after a draw": lambda each: f"{each.kl_drawn:.4f}",
     "A": lambda each: written(STRATEGY["alignment"], each.alignment),
     "D": lambda each: written(STRATEGY["discrimination"], each.discrimination),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -208,9 +208,18 @@ class Store(SequenceSource):
     def _again(self) -> str:
         return f"Create it again: genpas ingest LOGS -o {self.path} --force"
 
-    def histories(self, through: Split, interactions: int) -> Iterator[tuple[Lengths, Sequences]]:
+    def histories(
+        self, through: Split, interactions: int, kept: Sequence[str] = ()
+    ) -> Iterator[tuple[Lengths, Sequences]]:
         """Yield the sequences of all users, see `runs`."""
-        return self.runs(through, interactions, first=0, last=self.users - 1)
+        return self.runs(through, interactions, first=0, last=self.users - 1, kept=kept)
+
+    def ids(self, table: Literal["users", "items"], numbers: NDArray[np.integer[Any]]) -> list[str]:
+        """Return the ids of a few numbers, in the order of the numbers."""
+        name, wanted = table[:-1], ", ".join(map(str, dict.fromkeys(numbers.tolist()))) or "null"
+        query = f"select {name}_num, {name}_id::varchar from {self.name}.{table} where {name}_num in ({wanted})"
+        found = dict(self.database.con.sql(query).fetchall())
+        return [found[number] for number in numbers.tolist()]
 
     def vocabulary(self, table: Literal["users", "items"]) -> Iterator[Any]:
         """Yield Arrow batches (number, id) in the order of numbers."""

@@ -29,9 +29,9 @@ from genpas_cli.runtime.json.sealed import sealed
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET
 from genpas_cli.sampling.strategy import Strategy
-from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
+from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, GroupAccuracy, SeedRun
 from genpas_cli.training.job import PLACES, check_model_options
-from genpas_cli.training.model_directories import foreign_in_runs
+from genpas_cli.training.model_directories import foreign_in_runs, read_metrics
 from genpas_cli.training.options import CompareOptions, ModelOptions
 from genpas_cli.training.strategy_runs import Observe, Runs, mean_of, runs_settings, store_of
 
@@ -113,7 +113,8 @@ def _report(
             each.name, each.alpha, each.beta, each.gamma, each.pairs, each.kl_validation_train, each.kl_test_train,
             each.alignment_ratio, each.mean_input_length, mean_of([run.validation for run in done[each.name]]),
             mean_of([run.test for run in done[each.name]]), _deviation([run.test for run in done[each.name]]),
-            None if each.name == baseline else difference(gains[each.name], gains[baseline]), done[each.name],
+            None if each.name == baseline else difference(gains[each.name], gains[baseline]),
+            *_accuracy(gains[each.name]), done[each.name],
         )
         for each in figures
     ]  # fmt: skip
@@ -128,23 +129,57 @@ def _deviation(runs: Sequence[dict[str, float]]) -> dict[str, float] | None:
     return None if len(runs) == 1 else {name: statistics.stdev(run[name] for run in runs) for name in runs[0]}
 
 
+FIFTHS = 5
+
+
 class Gains(NamedTuple):
-    """NDCG@10 of each test pair, averaged over the seeds of a strategy."""
+    """NDCG@10 of each test pair, averaged over the seeds of a strategy, and the groups of the pair."""
 
     user: NDArray[np.int32]
     target: NDArray[np.int32]
     gain: NDArray[np.float64]
+    input_length: NDArray[np.int32]
+    fifth: NDArray[np.int64]
+    """Fifth of the items, by popularity, that the target belongs to: 1 to 5, 1 for the most popular."""
 
 
 def _gains(work: Path, runs: Sequence[SeedRun]) -> Gains:
     from genpas_cli.training.ranking import TargetRanks, metrics_by_pair
 
     tables = [pq.read_table(work / run.model / PLACES) for run in runs]
-    found = []
-    for table in tables:
-        above, equal = (table[name].to_numpy() for name in ("above", "equal"))
-        found.append(metrics_by_pair(TargetRanks(above, equal), int((above + equal).max()))[ACCURACY])
-    return Gains(tables[0]["user_num"].to_numpy(), tables[0]["target_item"].to_numpy(), np.mean(found, axis=0))
+    items = int(read_metrics(work / runs[0].model)["evaluation"]["items"])
+    found = [
+        metrics_by_pair(TargetRanks(table["above"].to_numpy(), table["equal"].to_numpy()), items)[ACCURACY]
+        for table in tables
+    ]
+    user, target, length, rank = (
+        tables[0][name].to_numpy() for name in ("user_num", "target_item", "input_length", "popularity_rank")
+    )
+    return Gains(user, target, np.mean(found, axis=0), length, (rank - 1) * FIFTHS // items + 1)
+
+
+def _accuracy(gains: Gains) -> tuple[GroupAccuracy, list[GroupAccuracy], list[GroupAccuracy]]:
+    """Return the accuracy of all pairs, by popularity and by history."""
+    from genpas_cli.training.evaluation import HISTORIES, history_name
+
+    popularity = {str(fifth): gains.fifth == fifth for fifth in range(1, FIFTHS + 1)}
+    history = {
+        history_name(low, high): (gains.input_length >= low) & (gains.input_length <= (high or np.inf))
+        for low, high in HISTORIES
+    }
+    whole = np.ones(len(gains.user), np.bool_)
+    return _group("all", gains, whole), _groups(popularity, gains), _groups(history, gains)
+
+
+def _groups(members: dict[str, NDArray[np.bool_]], gains: Gains) -> list[GroupAccuracy]:
+    return [_group(name, gains, member) for name, member in members.items() if member.any()]
+
+
+def _group(name: str, gains: Gains, member: NDArray[np.bool_]) -> GroupAccuracy:
+    from genpas_cli.training.ranking import bootstrap
+
+    found = bootstrap(gains.gain[member], gains.user[member])
+    return GroupAccuracy(name, int(member.sum()), found.value, found.low, found.high)
 
 
 def difference(of: Gains, to: Gains) -> Difference:

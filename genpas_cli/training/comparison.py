@@ -38,6 +38,26 @@ class Difference:
     """Lower end of the 95% interval of a paired bootstrap over users, each user's metric averaged over the seeds."""
     high: float
 
+    @property
+    def is_distinguishable(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class GroupAccuracy:
+    """The test NDCG@10 of a group of test pairs, averaged over the seeds."""
+
+    group: str
+    """`all`; a fifth of the items by popularity, such as `1` for targets among the most popular ones; or a range of
+    input lengths in items, such as `6-10`."""
+    pairs: int
+    """Number of test pairs in the group."""
+    value: float
+    low: float
+    """Lower end of the 95% interval of a bootstrap over users."""
+    high: float
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -62,6 +82,12 @@ class Compared:
     """Standard deviation of each metric over the seeds; None for a single run."""
     difference: Difference | None
     """Difference to the baseline; None for the baseline itself."""
+    accuracy: GroupAccuracy
+    """Of all test pairs."""
+    by_popularity: list[GroupAccuracy]
+    """By the popularity of the target, in fifths of the items; groups without pairs are left out."""
+    by_history: list[GroupAccuracy]
+    """By the number of items in the input; groups without pairs are left out."""
     runs: list[SeedRun]
 
 

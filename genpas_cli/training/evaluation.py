@@ -79,17 +79,25 @@ def accuracy(held_out: HeldOutPairs, occurrences: NDArray[np.int64]) -> dict[str
     }  # fmt: skip
 
 
+def popularity_ranks(occurrences: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return int64 (items,): the rank of each item, 1 for the most popular; equal counts in the order of items."""
+    ranks = np.empty(len(occurrences), np.int64)
+    ranks[np.argsort(-occurrences, kind="stable")] = np.arange(1, len(occurrences) + 1)
+    return ranks
+
+
 def _members(held_out: HeldOutPairs, occurrences: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    # Stable: of items with equal counts, the lower number counts as more popular.
-    by_popularity = np.argsort(-occurrences, kind="stable")
-    head = np.zeros(len(occurrences), np.bool_)
-    head[by_popularity[: round(HEAD_SHARE * len(occurrences))]] = True
-    of_head = head[held_out.target - 1]
+    of_head = popularity_ranks(occurrences)[held_out.target - 1] <= round(HEAD_SHARE * len(occurrences))
     yield "head", of_head
     yield "tail", ~of_head
     for low, high in HISTORIES:
         inside = (held_out.input_length >= low) & (held_out.input_length <= (high or np.inf))
-        yield f"{low}+" if high is None else f"{low}-{high}", inside
+        yield history_name(low, high), inside
+
+
+def history_name(low: int, high: int | None) -> str:
+    """Return the name of a group of HISTORIES, such as `6-10` or `21+`."""
+    return f"{low}+" if high is None else f"{low}-{high}"
 
 
 def _group(values: dict[str, NDArray[np.float64]], member: NDArray[np.bool_]) -> dict[str, Any]:

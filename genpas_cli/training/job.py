@@ -267,7 +267,8 @@ def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> dict[str, A
     ranked = outcome.ranked_test
     places = pa.table({
         "user_num": ranked.user, "target_item": ranked.target, "above": ranked.places.above,
-        "equal": ranked.places.equal,
+        "equal": ranked.places.equal, "input_length": ranked.input_length,
+        "popularity_rank": outcome.test_popularity_rank,
     })  # fmt: skip
     try:
         pq.write_table(places, work / PLACES)

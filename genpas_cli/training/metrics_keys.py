@@ -24,7 +24,7 @@ _Intervals = TypedDict(
 )  # fmt: skip
 
 
-class GroupAccuracy(_Group):
+class GroupMeans(_Group):
     """The mean of each metric over a group of held-out pairs, 0..1, higher is better; null if the group is empty."""
 
     pairs: int
@@ -35,11 +35,11 @@ class Accuracy(_Intervals):
     """Each metric over all pairs of a split, with its 95% interval, and over groups of the pairs."""
 
     pairs: int
-    head: GroupAccuracy
+    head: GroupMeans
     """Pairs whose target is among the most popular 20% of the items."""
-    tail: GroupAccuracy
+    tail: GroupMeans
     """The other pairs."""
-    by_history: dict[str, GroupAccuracy]
+    by_history: dict[str, GroupMeans]
     """Groups by the number of input items, such as `1-5`."""
 
 

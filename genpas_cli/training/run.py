@@ -13,10 +13,11 @@ import torch
 
 from genpas_cli.loaders.pair_shards import PairShards
 from genpas_cli.runtime.progress import Progress
+from genpas_cli.sampling.kernels import Ints
 from genpas_cli.training import checkpoint
 from genpas_cli.training.comparison import ACCURACY
 from genpas_cli.training.data import TrainingBatches, item_occurrences
-from genpas_cli.training.evaluation import HeldOutPairs, accuracy, ranked
+from genpas_cli.training.evaluation import HeldOutPairs, accuracy, popularity_ranks, ranked
 from genpas_cli.training.loop import Round, Schedule, Trainer
 from genpas_cli.training.model import ModelShape, SASRec
 
@@ -56,6 +57,8 @@ class Outcome:
     """See `genpas_cli.training.evaluation.accuracy`."""
     test: dict[str, Any]
     ranked_test: HeldOutPairs
+    test_popularity_rank: Ints
+    """Popularity rank of the target of each test pair, from 1."""
     parameters: int
     times: dict[str, float]
     """Seconds: `steps`, of all steps; `loader`, the part of them spent waiting for batches; `evaluation`, of ranking
@@ -125,6 +128,7 @@ def _outcome(trainer: Trainer, sources: Sources, *, filter_seen: bool, progress:
     popular = item_occurrences(sources.held_out, "test", shape.max_input, shape.items)
     return Outcome(
         rounds=trainer.rounds, best=trainer.best, ranked_test=found["test"],
+        test_popularity_rank=popularity_ranks(popular)[found["test"].target - 1],
         validation=accuracy(found["validation"], popular), test=accuracy(found["test"], popular),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         times={"steps": trainer.seconds, "loader": trainer.batches.waited, "evaluation": seconds},

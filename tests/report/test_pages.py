@@ -19,15 +19,15 @@ from genpas_cli.figures.figure import Shown, shown_in
 from genpas_cli.figures.illustrations import Illustrations, PopularityCurve, StepsOfUser
 from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
 from genpas_cli.figures.table import StrategyFigures
+from genpas_cli.report.charts.drawing import Canvas
+from genpas_cli.report.charts.heatmaps import measure
+from genpas_cli.report.charts.popularity import popularity_curves
+from genpas_cli.report.charts.theme import looks
+from genpas_cli.report.charts.user_steps import user_steps
 from genpas_cli.report.comparison_page import write_comparison_page
-from genpas_cli.report.curves import popularity_curves
-from genpas_cli.report.drawing import Canvas
 from genpas_cli.report.health import health_panel
-from genpas_cli.report.heatmaps import measure
 from genpas_cli.report.stats_page import write_stats_page
-from genpas_cli.report.theme import looks
 from genpas_cli.report.tune_page import write_tune_page
-from genpas_cli.report.user_steps import user_steps
 from genpas_cli.report.wording import best_of, decimals, written
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.training.comparison import CompareReport
@@ -226,7 +226,9 @@ def test_a_curve_is_described_by_the_most_popular_tenth() -> None:
 
 def test_the_steps_of_a_user_are_described_by_their_highest_bars() -> None:
     steps = StepsOfUser("a", sequence=1.0, target=[0.1, 0.7, 0.2], start=[0.2, 0.5, 0.3])
-    drawn = user_steps(Canvas(), Illustrations([], "test", [], [5, 6, 7, 8], [steps]), looks(["a"]))
+    drawn = user_steps(
+        Canvas(), Illustrations("test", [], [], None, [], [], ["5", "6", "7", "8"], [steps]), looks(["a"])
+    )
     assert "probability of each position to be the target, highest at position 3 with 70.0%." in drawn
     assert "probability of each position to be the start of the input, highest at position 2 with 50.0%." in drawn
 

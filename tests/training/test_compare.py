@@ -89,7 +89,8 @@ def test_differences_are_paired(compared: tuple[CompareReport, Path]) -> None:
 def test_a_difference_that_is_there_is_seen() -> None:
     rng = np.random.default_rng(0)
     user, hard = np.arange(5000, dtype=np.int32), rng.random(5000)
-    base, better = Gains(user, user, hard), Gains(user, user, hard + rng.normal(0.01, 0.1, 5000))
+    base = Gains(user, user, hard, user, np.ones(5000, np.int64))
+    better = base._replace(gain=hard + rng.normal(0.01, 0.1, 5000))
     found = difference(better, base)
     # Users differ by ±.29, the two on one user by ±.1: only a pairing sees so little.
     assert 0 < found.low < 0.01 < found.high < 0.02

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genpas_cli.cli import console
+from genpas_cli.cli import report_outputs as outputs
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.parameters import with_options
@@ -36,10 +36,11 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
                      "NAME.comparison in the current directory."),
     ] = None,
     *,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also write the comparison as one HTML file with "
-                                                                 "charts.")
-    ] = None,
+    html: outputs.Html = None,
+    charts: outputs.Charts = None,
+    open_: outputs.Open = False,
+    markdown: outputs.Markdown = False,
+    latex: outputs.Latex = False,
     resume: Resume = False,
     force: Force = False,
     json: Json = False,
@@ -56,21 +57,18 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.training import compare as jobs
 
     del quiet  # acted on by `command`
-    if html is not None:
-        from genpas_cli.report.comparison_page import write_comparison_page
-        from genpas_cli.report.page import check_page
-
-        check_page(html)
+    printed, drawings = outputs.Printed(json, markdown, latex), outputs.Drawings(html, charts, open_)
+    drawings.check()
     with told_to_resume(), console.progress() as progress:
         report = jobs.compare(
             sources, output, options, ingest_options=reading, resume=resume, force=force, observe=say_run,
             progress=progress,
         )  # fmt: skip
-    if html is not None:
-        write_comparison_page(report, html)
-        console.say(f"wrote {console.escaped(html)}")
+    drawings.write(report, "comparison")
     if json:
         console.print_json(asdict(report))
+        return
+    if printed.table(tables.comparison_table(report)):
         return
     tables.print_comparison(report)
     console.say(f"best strategy on the validation pairs: [bold]{console.escaped(report.winner)}[/bold]")

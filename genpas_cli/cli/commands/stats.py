@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from genpas_cli.cli import console
+from genpas_cli.cli import report_outputs as outputs
 from genpas_cli.cli.app import Json, Quiet, command
 from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.runtime.errors import CheckFailedError, UsageError
+from genpas_cli.runtime.errors import CheckFailedError
 from genpas_cli.runtime.text.wording import counted
 
 if TYPE_CHECKING:
@@ -38,18 +40,18 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
         typer.Option("--store", metavar="STORE", help="With a pairs directory: the store that the pairs were made "
                      "from. Also shows the expected figures, and tests whether the pairs are a fair draw."),
     ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also write the report as one HTML file with charts.")
-    ] = None,
+    html: outputs.Html = None,
+    charts: outputs.Charts = None,
+    open_: outputs.Open = False,
     check: Annotated[
         str | None,
         typer.Option("--check", metavar="RULES", help="Check the figures against the rules in a TOML file, or "
                      "against the built-in rules (--check default). The exit code is 5 if a rule of level fail is "
                      "violated."),
     ] = None,
-    csv: Annotated[
-        bool, typer.Option("--csv", help="Print the figures as CSV on stdout, one row per strategy.")
-    ] = False,
+    csv: outputs.Csv = False,
+    markdown: outputs.Markdown = False,
+    latex: outputs.Latex = False,
     json: Json = False,
     quiet: Quiet = False,
     options: StatsOptions,
@@ -64,35 +66,29 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.figures import stats as jobs
 
     del quiet  # acted on by `command`
-    if json and csv:
-        raise UsageError("--json and --csv cannot be combined: both write to stdout")
+    printed, drawings = outputs.Printed(json, markdown, latex, csv), outputs.Drawings(html, charts, open_)
     gate = None if check is None else rules.read_rules(check)
-    if html is not None:
-        from genpas_cli.report.page import check_page
-        from genpas_cli.report.stats_page import write_stats_page
-
-        check_page(html)
+    drawings.check()
     with console.progress() as progress:
         report = jobs.stats(
-            sources, options, ingest_options=reading, store=store, illustrated=html is not None, progress=progress
+            sources, options, ingest_options=reading, store=store, illustrated=drawings.wanted, progress=progress
         )
     checks = [] if gate is None else rules.check(report, gate)
-    if html is not None:
-        write_stats_page(report, html)
-        console.say(f"wrote {console.escaped(html)}")
-    _print(report, checks, json=json, csv=csv)
+    drawings.write(report, "stats")
+    _print(report, checks, printed)
     _say_checks(checks)
 
 
-def _print(report: StatsReport, checks: list[Check], *, json: bool, csv: bool) -> None:
+def _print(report: StatsReport, checks: list[Check], printed: outputs.Printed) -> None:
     from genpas_cli.cli import tables
-    from genpas_cli.figures.stats_json import stats_as_json
+    from genpas_cli.figures.results import report_as_json
 
-    if json:
-        console.print_json(stats_as_json(report, checks))
-    elif csv:
+    if printed.json:
+        values = report_as_json(report)
+        console.print_json(values | ({"checks": [asdict(each) for each in checks]} if checks else {}))
+    elif printed.csv:
         tables.print_csv(report)
-    else:
+    elif not printed.table(tables.report_table(report)):
         tables.print_report(report)
 
 

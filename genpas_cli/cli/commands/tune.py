@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from genpas_cli.cli import console
+from genpas_cli.cli import report_outputs as outputs
 from genpas_cli.cli.app import Force, Json, Quiet, command
 from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.commands.compare import say_run
@@ -38,10 +38,11 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
                      "Default: NAME.search in the current directory."),
     ] = None,
     *,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also write the search as one HTML file with heat "
-                                                                 "maps.")
-    ] = None,
+    html: outputs.Html = None,
+    charts: outputs.Charts = None,
+    open_: outputs.Open = False,
+    markdown: outputs.Markdown = False,
+    latex: outputs.Latex = False,
     resume: Resume = False,
     force: Force = False,
     json: Json = False,
@@ -58,11 +59,8 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.training import tune as jobs
 
     del quiet  # acted on by `command`
-    if html is not None:
-        from genpas_cli.report.page import check_page
-        from genpas_cli.report.tune_page import write_tune_page
-
-        check_page(html)
+    printed, drawings = outputs.Printed(json, markdown, latex), outputs.Drawings(html, charts, open_)
+    drawings.check()
     if options.train_top is None and (given := _unused(output, training, resume=resume, force=force)):
         raise UsageError(
             f"{given} can only be used with --train-top",
@@ -73,11 +71,11 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
             sources, options, ingest_options=reading, training=training, output=output, resume=resume, force=force,
             observe=say_run, progress=progress,
         )  # fmt: skip
-    if html is not None:
-        write_tune_page(report, html)
-        console.say(f"wrote {console.escaped(html)}")
+    drawings.write(report, "tune")
     if json:
         console.print_json(asdict(report))
+        return
+    if printed.table(tables.search_table(report)):
         return
     tables.print_search(report)
     if report.undecided:

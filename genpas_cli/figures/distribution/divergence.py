@@ -90,6 +90,23 @@ def popularity_deciles(p: Floats, popularity: Ints) -> list[float]:
     return [float(part.sum()) for part in np.array_split(by_popularity, DECILES)]
 
 
+def kl_by_popularity(p: Floats, q: Floats, popularity: Ints, epsilon: float = EPSILON) -> tuple[list[float], float]:
+    """Divide KL(p ‖ q), as `kl_divergence` computes it, among the items.
+
+    Args:
+        p: float64 by item, the distribution of held-out targets.
+        q: float64 by item, the distribution of training targets.
+        popularity: int64 by item, training interactions.
+        epsilon: see `kl_divergence`.
+
+    Returns:
+        The part of each tenth of the items (see `popularity_deciles`) without items that are never a training target,
+        and the part of the items that are never one. Parts can be negative; they sum to the divergence.
+    """
+    terms, never = _relative(p + epsilon, q + epsilon), q == 0
+    return popularity_deciles(np.where(never, 0.0, terms), popularity), float(terms[never].sum())
+
+
 @dataclass(frozen=True)
 class References:
     """The distributions with which a training distribution is compared; float64 (items + 1,) by item number."""

@@ -102,16 +102,16 @@ class TieCounts:
     def add(self, history: History, codes: NDArray[np.uint8]) -> None:
         """Add the rows of some whole users, given their splits before any is marked UNUSED."""
         self.events += len(history)
-        self.users += np.count_nonzero(np.maximum.reduceat(codes, history.starts) > TRAIN)
+        self.users += int(np.count_nonzero(np.maximum.reduceat(codes, history.starts) > TRAIN))
         if history.time is None:
             return
         same = same_as_previous(history.user, history.time)
-        self.tied_events += np.count_nonzero(same) + np.count_nonzero(same[1:] > same[:-1])
+        self.tied_events += int(np.count_nonzero(same) + np.count_nonzero(same[1:] > same[:-1]))
         boundaries = np.flatnonzero(same & (np.diff(codes, prepend=codes[:1]) != 0))
         users, begun = history.user[boundaries], codes[boundaries]
-        self.test += np.count_nonzero(begun == TEST)
-        self.validation += np.count_nonzero(begun == VALIDATION)
-        self.either += np.count_nonzero(~same_as_previous(users))
+        self.test += int(np.count_nonzero(begun == TEST))
+        self.validation += int(np.count_nonzero(begun == VALIDATION))
+        self.either += int(np.count_nonzero(~same_as_previous(users)))
 
     @classmethod
     def of(cls, history: History, codes: NDArray[np.uint8]) -> TieCounts:

@@ -21,7 +21,9 @@ def spark() -> Iterator[Any]:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     settings = {
         "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.sql.shuffle.partitions": "3",
-        "spark.executor.memory": "1g",
+        "spark.executor.memory": "1g", "spark.driver.memory": "2g",
+        # Else the driver keeps the plans of all jobs for a page that nobody opens, and runs out of memory.
+        "spark.sql.ui.retainedExecutions": "1", "spark.ui.retainedJobs": "1", "spark.ui.retainedStages": "1",
         "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
         # In another zone than UTC: what genpas takes for a time must not depend on it.
         "spark.sql.session.timeZone": "Asia/Tokyo",

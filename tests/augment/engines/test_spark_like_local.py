@@ -130,6 +130,7 @@ def outcome(run: Callable[[], Any], output: Path) -> dict[str, str] | str:
     assert not output.exists()
     assert "Py4J" not in said
     assert "\tat " not in said
+    assert not said.startswith("Spark failed")  # an error, and not a refusal
     return said
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -47,7 +47,9 @@ class MemoryStore(Store):
         """Return the columns: there are no times."""
         return {"user_num": pa.int32(), "item_num": pa.int32()}
 
-    def histories(self, through: Split, interactions: int) -> Iterator[tuple[Lengths, Sequences]]:  # noqa: ARG002  # as a store's
+    def histories(  # as a store's
+        self, through: Split, interactions: int, kept: Sequence[str] = (),  # noqa: ARG002  # as a store's
+    ) -> Iterator[tuple[Lengths, Sequences]]:  # fmt: skip
         """Yield the sequences in runs."""
         log = self.log
         for begin in range(0, len(log.histories), self.users_a_run):

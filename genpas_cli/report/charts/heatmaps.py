@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from genpas_cli.report.curves import STEPS, heat_fill
-from genpas_cli.report.drawing import Canvas, Caption, Drawn, chart
+from genpas_cli.report.charts.curves import STEPS, heat_fill
+from genpas_cli.report.charts.drawing import Canvas, Caption, Drawn, chart
+from genpas_cli.report.charts.theme import DIAMOND, DISC, STAR, mark_legend, steps_legend
 from genpas_cli.report.markup import Html, join, row, table, tag
-from genpas_cli.report.theme import DIAMOND, DISC, STAR, mark_legend, steps_legend
 from genpas_cli.report.wording import exponent
 
 Biases = tuple[float | str, float | str]
@@ -75,7 +75,7 @@ def drawn_map(values: dict[Biases, float], measured: Measure, marks: Sequence[Ma
         "tooltip": "words:N",
     }
     cells = chart(rows).mark_rect(stroke="var(--panel)", strokeWidth=1)
-    layers: list[Any] = [cells.encode(fill=heat_fill(), **axes)]
+    layers: list[Any] = [cells.encode(fill=heat_fill(measured.ends()), **axes)]
     for mark in shown:
         path, size, filled = _LOOKS[mark.shape]
         places = [_cell(place, values[place], measured, shown) for place in mark.places if place in values]

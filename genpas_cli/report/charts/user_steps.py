@@ -5,31 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from genpas_cli.figures.illustrations import Illustrations, StepsOfUser
-from genpas_cli.report.curves import Looks
-from genpas_cli.report.drawing import Canvas, Drawn, chart
+from genpas_cli.report.charts.curves import Looks
+from genpas_cli.report.charts.drawing import Canvas, Drawn, chart
+from genpas_cli.report.charts.theme import Look, swatch
 from genpas_cli.report.markup import Html, join, tag
-from genpas_cli.report.theme import Look, swatch
+from genpas_cli.runtime.text.visible import visible
 from genpas_cli.runtime.text.wording import percent
 
 _HEIGHT = 100
+_ID = 24
+"""Characters of an item's id that are shown."""
 
 
 def user_steps(canvas: Canvas, drawn: Illustrations, looks: Looks) -> Html:
     """Draw the steps of every strategy for the report's user."""
-    items, steps = drawn.user_items, drawn.user_steps
+    items, steps = [_short(item) for item in drawn.user_items], drawn.user_steps
     heaviest = max([1.0, *(each.sequence for each in steps)])
     rows = [_strategy(canvas, at, each, items, looks[each.name], heaviest) for at, each in enumerate(steps)]
-    named = " → ".join(map(str, items))
+    named = " → ".join(items)
     return join([
-        tag("p", f"A user with a sequence of median length: {len(items)} training items. Item numbers, oldest first: "
+        tag("p", f"A user with a sequence of median length: {len(items)} training items. Their ids, oldest first: "
             f"{named}. Each row shows, from left to right, how often this user is drawn, which item is the target, "
             "and where the input starts if the target is the last item."),
         *rows,
     ])  # fmt: skip
 
 
+def _short(item: str) -> str:
+    shown = visible(item)
+    return shown if len(shown) <= _ID else f"{shown[: _ID - 1]}…"
+
+
 def _strategy(  # what a row shows
-    canvas: Canvas, at: int, steps: StepsOfUser, items: Sequence[int], look: Look, heaviest: float
+    canvas: Canvas, at: int, steps: StepsOfUser, items: Sequence[str], look: Look, heaviest: float
 ) -> Html:
     n = len(items)
     targets = [_bar(k, p, f"position {k}, item {items[k - 1]}: the target of {percent(p)} of this user's pairs")
@@ -44,12 +52,12 @@ def _strategy(  # what a row shows
         tag("div", tag("h4", "2 · The target, p(k)"), canvas.bare(
             f"target-{at}", _bars(targets, n, look, ""),
             f"Bars: probability of each position to be the target, highest at position {top + 2} with "
-            f"{percent(steps.target[top])}.",
+            f"{percent(steps.target[top])}.", title=f"{steps.name}: p(k)",
         )),
         tag("div", tag("h4", f"3 · Start of the input of target {n}, p(j)"), canvas.bare(
             f"start-{at}", _bars(starts, n, look, f"{n}"),
             f"Bars: probability of each position to be the start of the input, highest at position {first + 1} with "
-            f"{percent(steps.start[first])}.",
+            f"{percent(steps.start[first])}.", title=f"{steps.name}: p(j) for target {n}",
         )),
         class_="steps",
     )  # fmt: skip
