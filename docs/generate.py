@@ -2,7 +2,8 @@
 
     python docs/generate.py           write the generated pages and the picture
     python docs/generate.py --check   write nothing; print what is stale as a diff, exit code 1 if anything is
-    python docs/generate.py --run     run the commands that the pages show, and write their real output into the pages
+    python docs/generate.py --run     run the notebooks and the commands that the pages show, and write the real
+                                      outputs into them
 
 The command line's page is made from the Typer application and not from its printed help, so that no terminal's width
 has a part in it; the library's page from docstrings and the fields of dataclasses.
@@ -276,6 +277,8 @@ def refresh(page: Path, directory: Path) -> str | None:
     """Run a page and write its real outputs into it; return what to say if it changed or failed."""
     from docs.page_runs import PageError, refreshed, run_page
 
+    if page.suffix == ".ipynb":
+        return refresh_cells(page, directory / page.stem)
     try:
         shown = run_page(page, directory / page.stem)
     except PageError as error:
@@ -288,11 +291,26 @@ def refresh(page: Path, directory: Path) -> str | None:
     return f"{page.relative_to(ROOT)}: {sum(not output.agrees for output in shown)} outputs refreshed"
 
 
+def refresh_cells(notebook: Path, directory: Path) -> str | None:
+    """Execute a notebook and write its real outputs into it; return what to say if it changed or failed."""
+    from nbclient.exceptions import CellExecutionError
+
+    from docs.notebook_runs import refresh_notebook, run_notebook
+
+    name = notebook.relative_to(ROOT)
+    try:
+        runs = run_notebook(notebook, directory)
+    except CellExecutionError as error:
+        return f"{name}: {error}"
+    return f"{name}: outputs refreshed" if refresh_notebook(notebook, runs) else None
+
+
 def refresh_all(chosen: list[str]) -> None:
-    """Refresh the pages that are chosen by a part of their path, or all."""
+    """Refresh the pages and notebooks that are chosen by a part of their path, or all."""
+    from docs.notebook_runs import notebooks
     from docs.page_runs import pages
 
-    wanted = [p for p in pages() if not chosen or any(c in str(p.relative_to(ROOT)) for c in chosen)]
+    wanted = [p for p in (*pages(), *notebooks()) if not chosen or any(c in str(p.relative_to(ROOT)) for c in chosen)]
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(2) as pool:
         directories = [Path(temporary) / str(n) for n in range(len(wanted))]
         for said in pool.map(refresh, wanted, directories):
@@ -304,7 +322,9 @@ def main() -> int:
     """Do what the command line asks; return the exit code."""
     parser = argparse.ArgumentParser(description="Write the generated parts of the documentation.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if a page is stale")
-    parser.add_argument("--run", nargs="*", metavar="PAGE", help="refresh the outputs that pages show (default: all)")
+    parser.add_argument(
+        "--run", nargs="*", metavar="PAGE", help="refresh the outputs of pages and notebooks (default: all)"
+    )
     arguments = parser.parse_args()
     if arguments.check:
         diffs = list(stale())

@@ -166,10 +166,14 @@ _FIND = """
   const until = Date.now() + 20000;
   while (!find("dialog[open] input") && Date.now() < until) await pause();
   const input = find("dialog[open] input");
-  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(input, query);
-  input.dispatchEvent(new InputEvent("input", {bubbles: true, composed: true}));
-  const wanted = new URLSearchParams({h: query}).toString();
-  const links = () => [...find("dialog[open]").querySelectorAll("a[href]")].filter((a) => a.search.includes(wanted));
+  const type = (text) => {
+    Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(input, text);
+    input.dispatchEvent(new InputEvent("input", {bubbles: true, composed: true}));
+  };
+  const links = () => [...find("dialog[open]").querySelectorAll("a[href*='?h=']")];
+  type("");  // else the results of the last query stay for a while
+  while (links().length && Date.now() < until) await pause();
+  type(query);
   while (!links().length && Date.now() < until) await pause();
   return links().map((a) => a.pathname.slice(1) + a.hash);
 })
