@@ -1,8 +1,8 @@
 """The notebooks in docs/notebooks, executed: their outputs are committed, and compared with the real ones.
 
-A notebook starts in docs/notebooks of a directory with `sample_data/`, as in a checkout. The kinds of the outputs of each
-cell and their plain texts are compared, except for what `masked` replaces; pictures are not compared. The output of a
-cell with the tag `varies` (such as the accuracy of a model) may have any text.
+A notebook starts in docs/notebooks of a directory with `sample_data/`, as in a checkout. The kinds of the outputs of
+each cell and their plain texts are compared, except for what `masked` replaces; pictures are not compared. The output
+of a cell with the tag `varies` (such as the accuracy of a model) may have any text.
 """
 
 from __future__ import annotations
