@@ -165,7 +165,7 @@ _STABLE = """## What is stable
   version that you run. A program that reads a report should ignore keys that it does not know.
 - The order of keys is not part of the format.
 - JSON has no infinite numbers. They are written as `"inf"` and `"-inf"`.
-- `options` in `manifest.json` and in the report of `train` is open: it has the options of the version that wrote it.
+- `options` in reports and in `manifest.json` is open: it has the options of the version that wrote it.
   So are the values in `rows` of `head`, which are those of the log.
 - `manifest.json` and the report of `train` have `format_version`. If a later version of genpas cannot read a file, its
   message says so.

@@ -19,7 +19,6 @@ from genpas_cli.augment.engines.work import Part
 from genpas_cli.augment.job_plan import AugmentPlan, Job, check_room, plan_as_json, plan_job, resolve_options
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.outputs import destination
-from genpas_cli.augment.resumable import lasting_options
 from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.ingest.options import IngestOptions
@@ -37,7 +36,7 @@ from genpas_cli.pairs.shards import FinishedShards, ShardFile, rows_by_split
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.json.numbers import number_as_json
-from genpas_cli.runtime.machine import disk_error
+from genpas_cli.runtime.machine import disk_error, lasting_options
 from genpas_cli.runtime.object_storage.locations import file_digest
 from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.progress import Progress, silent

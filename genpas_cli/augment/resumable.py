@@ -12,8 +12,7 @@ from typing import Any
 
 from genpas_cli.runtime.atomic_output import Foreign, building, is_real_directory, unfinished
 from genpas_cli.runtime.errors import IntegrityError, UsageError
-from genpas_cli.runtime.machine import MachineOptions, disk_error, machine_options
-from genpas_cli.runtime.options import as_json
+from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.signals import uninterrupted
 
 _SETTINGS = "settings.json"
@@ -101,12 +100,6 @@ def _refuse_foreign(work: Path) -> None:
         f"{work} already exists and was not written by genpas; genpas needs this path for unfinished work",
         tip="Remove it, or choose another path with -o.",
     )
-
-
-def lasting_options(options: MachineOptions) -> dict[str, Any]:
-    """Return the options that determine the output, without the machine options."""
-    machine = machine_options(options)
-    return {name: value for name, value in as_json(options).items() if name not in machine}
 
 
 def _check_same(work: Path, settings: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from genpas_cli.figures.illustrations import Illustrations
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
+from genpas_cli.runtime.machine import MadeWith
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class StatsReport:
     """Why figures are missing."""
     illustrations: Illustrations | None = None
     """Data shown only in the HTML report."""
+    made_with: MadeWith | None = None
+    """Version and options; None for a report that is not complete yet."""
 
 
 def report_as_json(report: StatsReport) -> dict[str, Any]:
@@ -41,6 +44,7 @@ def report_as_json(report: StatsReport) -> dict[str, Any]:
         "source": report.source,
         "data": None if report.data is None else asdict(report.data),
         "strategies": [asdict(figures) for figures in report.strategies],
+        "made_with": None if report.made_with is None else asdict(report.made_with),
         **{key: value for key, value in optional.items() if value},
     }
 
@@ -111,3 +115,5 @@ class TuneReport:
     """The first configuration of each γ, the γ nearest to 0 first, if the figures cannot rank them: with `front` and
     several γ (or other input kernels), because A / D is comparable only within one. The winner is the first of them.
     Empty with `--train-top`, which decides by training."""
+    made_with: MadeWith | None = None
+    """Version and options; None for a report that is not complete yet."""

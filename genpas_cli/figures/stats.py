@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from genpas_cli.augment.source_store import opened_store
@@ -14,6 +15,7 @@ from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import NAME
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
@@ -42,21 +44,23 @@ def stats(  # all but two by keyword
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
     options = options or StatsOptions()
-    plan = stats_plan(options)
     if store is not None:
         check_local(store, "--store")
-    paths = [Path(name) for name in source_names(sources)]
-    first = location_of(source_names(sources)[0])
-    beside = None if store is None else Path(store)
+    plan, paths = stats_plan(options), [Path(name) for name in source_names(sources)]
+    first, beside = location_of(source_names(sources)[0]), None if store is None else Path(store)
     if columns := _columns(options):
-        return other_pairs_report(paths, columns, beside, plan, progress, illustrated=illustrated)
-    if _is_pairs(first, len(paths)):
-        return pairs_report(first, beside, plan, progress, illustrated=illustrated)
-    if store is not None:
+        found = other_pairs_report(paths, columns, beside, plan, progress, illustrated=illustrated)
+    elif _is_pairs(first, len(paths)):
+        found = pairs_report(first, beside, plan, progress, illustrated=illustrated)
+    elif store is not None:
         raise UsageError(f"--store {store} can only be used with a pairs directory, and {paths[0]} is not one")
-    with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
-        source = " ".join(source_names(sources))
-        return store_report(opened.store, plan, source, progress, illustrated=illustrated).report
+    else:
+        with opened_store(
+            sources, options, ingest_options, None, rejects=None, force=False, progress=progress
+        ) as opened:
+            source = " ".join(source_names(sources))
+            found = store_report(opened.store, plan, source, progress, illustrated=illustrated).report
+    return replace(found, made_with=made_with(options, reading=ingest_options))
 
 
 def _columns(options: StatsOptions) -> tuple[str, str] | None:

@@ -6,16 +6,19 @@ from typing import NotRequired, TypedDict
 
 from genpas_cli.figures.rules import Check
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
+from genpas_cli.runtime.machine import MadeWith
 
 
 class StatsKeys(TypedDict):
-    """The report of `genpas stats`; the last four keys are missing where they do not apply."""
+    """The report of `genpas stats`; keys that do not apply to a source are missing."""
 
     source: str
     data: DataFigures | None
     """Figures of the log; null for a pairs directory without a store."""
     strategies: list[StrategyFigures]
     """Exact figures of each strategy."""
+    made_with: MadeWith
+    """Version and options."""
     measured: NotRequired[StrategyFigures]
     """Figures measured on the pairs of a pairs directory."""
     fair_draw: NotRequired[FairDrawFigures]

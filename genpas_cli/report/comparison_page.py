@@ -11,7 +11,7 @@ from genpas_cli.report.charts.curves import Looks, by_name, colours
 from genpas_cli.report.charts.drawing import HEIGHT, Canvas, Caption, chart, scale
 from genpas_cli.report.charts.theme import LINE, legend, looks, swatch
 from genpas_cli.report.markup import Html, join, row, section, table, tag
-from genpas_cli.report.page import write_page
+from genpas_cli.report.page import how_made, write_page
 from genpas_cli.report.strategy_tables import star
 from genpas_cli.report.wording import STRATEGY, best_places, count, exponent, written
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport
@@ -40,7 +40,12 @@ def _body(report: CompareReport, canvas: Canvas) -> Html:
             accuracy.by_history(canvas, report.strategies, look), class_="figures"),
     )  # fmt: skip
     learning = section("learning", "Learning curves", _curves(report, canvas, look))
-    return join([_header(report), tag("main", overall, groups, learning, _distribution(report, canvas, look))])
+    return join(
+        [
+            _header(report),
+            tag("main", overall, groups, learning, _distribution(report, canvas, look), how_made(report.made_with)),
+        ]
+    )
 
 
 def _header(report: CompareReport) -> Html:

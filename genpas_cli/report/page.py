@@ -8,13 +8,15 @@ from collections.abc import Callable
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from genpas_cli.report.charts.drawing import Canvas, runtime
 from genpas_cli.report.charts.saved import foreign_charts, save_charts
-from genpas_cli.report.markup import Html, join, tag
+from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.extras import check_extra
-from genpas_cli.runtime.machine import disk_error
+from genpas_cli.runtime.machine import MadeWith, disk_error
+from genpas_cli.runtime.text.visible import visible
 
 _GENERATOR = "genpas"
 _MARK = f'<meta name="generator" content="{_GENERATOR}">'.encode()
@@ -94,6 +96,27 @@ def _page(title: str, body: Html, canvas: Canvas) -> str:
         [no_script, body, footer, tag("div", id="tip", role="status", hidden=True), canvas.script(), *rest], "\n"
     )
     return f'<!DOCTYPE html>\n<html lang="en">{head}\n{tag("body", inside)}</html>\n'
+
+
+def how_made(made: MadeWith | None) -> Html:
+    """Return the section with the version and the options of a report; "" if they are not known."""
+    if made is None:
+        return Html("")
+    reading = made.options.get("reading") or {}
+    options = [*((key, value) for key, value in made.options.items() if key != "reading"), *reading.items()]
+    rows = [row(f"--{key.replace('_', '-')}", visible(_written(value))) for key, value in options if _is_set(value)]
+    return section(
+        "made", "How this report was made", tag("p", f"genpas {made.version}, with these options:"),
+        table(["option", "value"], rows, "Options that determine the figures; those that are not set are left out"),
+    )  # fmt: skip
+
+
+def _is_set(value: Any) -> bool:
+    return value not in (None, False, [], "")
+
+
+def _written(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _policy(scripts: list[str]) -> str:

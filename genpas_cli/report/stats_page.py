@@ -15,7 +15,7 @@ from genpas_cli.report.charts.theme import looks
 from genpas_cli.report.charts.user_steps import user_steps
 from genpas_cli.report.health import health_panel, held_out_words
 from genpas_cli.report.markup import Html, join, section, tag
-from genpas_cli.report.page import write_page
+from genpas_cli.report.page import how_made, write_page
 from genpas_cli.report.strategy_tables import draws, fair_draw, meanings, measured_table, strategy_table
 from genpas_cli.report.wording import STRATEGY, best_of, decimals, written
 
@@ -26,7 +26,11 @@ def write_stats_page(report: StatsReport, path: Path | None, charts: Path | None
 
 
 def _body(report: StatsReport, canvas: Canvas) -> Html:
-    sections = [part for part in (_data(report), *_strategies(report, canvas), _left_out(report)) if part]
+    sections = [
+        part
+        for part in (_data(report), *_strategies(report, canvas), _left_out(report), how_made(report.made_with))
+        if part
+    ]
     return join([_header(report), tag("main", *sections)])
 
 

@@ -11,7 +11,7 @@ from genpas_cli.report.charts.drawing import Canvas
 from genpas_cli.report.charts.heatmaps import Biases, Mark
 from genpas_cli.report.charts.tradeoff import KL, Marked, tradeoff
 from genpas_cli.report.markup import Html, join, row, section, table, tag
-from genpas_cli.report.page import write_page
+from genpas_cli.report.page import how_made, write_page
 from genpas_cli.report.wording import STRATEGY, count, decimals, exponent, written
 
 _SHOWN = 30
@@ -30,7 +30,7 @@ def write_tune_page(report: TuneReport, path: Path | None, charts: Path | None =
 
 def _body(report: TuneReport, canvas: Canvas) -> Html:
     sections = [_trained(report), _tradeoff(report, canvas), _maps(report, canvas), _ranking(report)]
-    return join([_header(report), tag("main", *sections)])
+    return join([_header(report), tag("main", *sections, how_made(report.made_with))])
 
 
 def _header(report: TuneReport) -> Html:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from genpas_cli.runtime.errors import MachineError, UsageError
-from genpas_cli.runtime.options import Options, option
+from genpas_cli.runtime.options import Options, as_json, option
 from genpas_cli.runtime.signals import uninterrupted
 from genpas_cli.runtime.text.visible import is_unicode
 
@@ -46,6 +46,30 @@ class MachineOptions(Options):
 def machine_options(options: MachineOptions) -> dict[str, Any]:
     """Return the machine options only, by name, for passing them to each part of a job."""
     return {field.name: getattr(options, field.name) for field in fields(MachineOptions)}
+
+
+def lasting_options(options: MachineOptions) -> dict[str, Any]:
+    """Return the options that determine the output, without the machine options."""
+    machine = machine_options(options)
+    return {name: value for name, value in as_json(options).items() if name not in machine}
+
+
+@dataclass(frozen=True)
+class MadeWith:
+    """What a report was made with."""
+
+    version: str
+    """Version of genpas."""
+    options: dict[str, Any]
+    """The options that determine the report; `reading` has those of reading logs, if any was given."""
+
+
+def made_with(*options: MachineOptions, reading: MachineOptions | None = None) -> MadeWith:
+    """Return this version of genpas, with the options that determine a report."""
+    from importlib.metadata import version  # takes 10 ms, which `genpas -h` does not need
+
+    lasting = {name: value for each in options for name, value in lasting_options(each).items()}
+    return MadeWith(version("genpas"), lasting if reading is None else lasting | {"reading": lasting_options(reading)})
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.json.numbers import numbers_as_json
 from genpas_cli.runtime.json.sealed import sealed
+from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET
 from genpas_cli.sampling.strategy import Strategy
@@ -75,6 +76,7 @@ def compare(  # noqa: PLR0913  # all but three by keyword
         runs = Runs(store, work, options, options.max_input, options.pairs, options.target_where, options.draw)
         done = runs.run(strategies, observe, progress)
         report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
+        report = replace(report, made_with=made_with(options, reading=ingest_options))
         (work / COMPARISON).write_text(
             json.dumps(sealed(numbers_as_json(asdict(report))), indent=2) + "\n", encoding="utf-8"
         )

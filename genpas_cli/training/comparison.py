@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from genpas_cli.runtime.machine import MadeWith
+
 ACCURACY = "ndcg@10"
 """The metric by which runs are selected and compared."""
 
@@ -107,3 +109,5 @@ class CompareReport:
     strategies: list[Compared]
     seconds: float
     """Total time of all runs, including those finished before the command was resumed."""
+    made_with: MadeWith | None = None
+    """Version and options; None for a report that is not complete yet."""

@@ -30,7 +30,7 @@ from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.json.numbers import number_as_json, numbers_as_json
 from genpas_cli.runtime.json.sealed import sealed
-from genpas_cli.runtime.machine import resolve
+from genpas_cli.runtime.machine import made_with, resolve
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.power_law import check_exponent
 from genpas_cli.sampling.strategies import RULES, parse_strategy, triple
@@ -101,8 +101,9 @@ def tune(  # noqa: PLR0913  # all but two by keyword
     with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, training, ingest_options, progress)
         found = replace(
-            _searched(store, options, plan, None, progress), source=" ".join(source_names(sources)), output=str(path)
-        )
+            _searched(store, options, plan, None, progress), source=" ".join(source_names(sources)), output=str(path),
+            made_with=made_with(options, training, reading=ingest_options),
+        )  # fmt: skip
         runs = Runs(store, work, training, options.max_input, options.pairs, options.target_where)
         done = runs.run(
             [parse_strategy(each.name) for each in found.configurations[: options.train_top]], observe, progress
@@ -122,7 +123,8 @@ def _searched(
     sources: Sources, options: TuneOptions, plan: SearchPlan, reading: IngestOptions | None, progress: Progress
 ) -> TuneReport:
     with opened_store(sources, options, reading, None, rejects=None, force=False, progress=progress) as opened:
-        return _search(opened.store, options, plan, " ".join(source_names(sources)), progress)
+        found = _search(opened.store, options, plan, " ".join(source_names(sources)), progress)
+    return replace(found, made_with=made_with(options, reading=reading))
 
 
 def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[SeedRun]]) -> TuneReport:

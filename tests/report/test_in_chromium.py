@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -115,3 +117,34 @@ def test_pointing_at_a_cell_says_its_value(browser: Browser, pages: dict[str, Pa
     assert stats_report.illustrations is not None
     first = stats_report.illustrations.map[0]
     assert said.startswith(f"α {first.alpha:g}, β {first.beta:g}: KL(test ‖ train) {first.kl:.4f}")
+
+
+# Clicks the three buttons of the first chart; gives what each would download.
+_SAVED = """
+(async () => {
+  const blobs = {}, saved = {};
+  const make = URL.createObjectURL;
+  URL.createObjectURL = (blob) => { const address = make(blob); blobs[address] = blob; return address; };
+  HTMLAnchorElement.prototype.click = function () { saved[this.download] = this.href; };
+  for (const button of document.querySelector(".save").querySelectorAll("button")) button.click();
+  for (let tries = 0; Object.keys(saved).length < 3 && tries < 500; tries++)
+    await new Promise((done) => setTimeout(done, 20));
+  for (const [name, address] of Object.entries(saved)) if (address in blobs) saved[name] = await blobs[address].text();
+  return saved;
+})()
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_are_saved_from_the_page(browser: Browser, pages: dict[str, Path], scheme: str) -> None:
+    browser.problems.clear()
+    browser.look(width=1200, scheme=scheme)
+    browser.open(pages["stats"])
+    saved: dict[str, str] = browser.evaluate(_SAVED)
+    assert browser.problems == []
+    assert set(saved) == {"divergence.svg", "divergence.png", "divergence.vl.json"}
+    assert "multi-target</text>" in saved["divergence.svg"]
+    spec = json.loads(saved["divergence.vl.json"])
+    assert spec["title"]["text"] == "KL(test ‖ train) by popularity of the item"
+    assert not any("var(" in saved[name] for name in ("divergence.svg", "divergence.vl.json"))
+    assert base64.b64decode(saved["divergence.png"].removeprefix("data:image/png;base64,"))[:4] == b"\x89PNG"

@@ -158,7 +158,8 @@ def test_a_comparison_shows_accuracy_differences_and_figures(
     for each in comparison.strategies:
         if each.difference is not None:
             low, high = (f"{value:+.4f}" for value in (each.difference.low, each.difference.high))
-            assert [each.name, f"{each.difference.value:+.4f}", f"{low} to {high}"] in comparison_page.rows
+            clear = "yes" if each.difference.is_distinguishable else f"not distinguishable from {comparison.baseline}"
+            assert [each.name, f"{each.difference.value:+.4f}", f"{low} to {high}", clear] in comparison_page.rows
     assert rows["KL(validation ‖ train)"] == [f"{each.kl_validation_train or 0:.4f}" for each in comparison.strategies]
     assert f"★ {comparison.winner}" in comparison_page.text
 

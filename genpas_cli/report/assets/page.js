@@ -1,6 +1,7 @@
 (() => {
   "use strict";
   const tip = document.getElementById("tip");
+  const charts = document.getElementById("charts");
 
   function point(event, text) {
     tip.hidden = !text;
@@ -61,7 +62,7 @@
     SVG: async (id, spec) => download(`${id}.svg`, await drawn(spec), "image/svg+xml"),
     PNG: async (id, spec) => download(`${id}.png`, await painted(await drawn(spec)), "image/png"),
     "Vega-Lite": async (id, spec) => {
-      const $schema = `https://vega.github.io/schema/vega-lite/v${vegaEmbed.vegaLite.version.split(".")[0]}.json`;
+      const $schema = `https://vega.github.io/schema/vega-lite/v${charts.dataset.vegaLite}.json`;
       const text = resolved(JSON.stringify({ $schema, ...spec, width: 480 }, null, 1));
       download(`${id}.vl.json`, text, "application/json");
     },
@@ -82,7 +83,7 @@
     return box;
   }
 
-  const specs = JSON.parse(document.getElementById("charts").textContent);
+  const specs = JSON.parse(charts.textContent);
   const options = { mode: "vega-lite", renderer: "svg", actions: false, defaultStyle: false, tooltip };
   for (const [id, spec] of Object.entries(specs)) {
     const container = document.getElementById(id);

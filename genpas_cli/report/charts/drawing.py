@@ -109,4 +109,5 @@ class Canvas:
         data = json.dumps(self.charts, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace(
             "<", "\\u003c"
         )
-        return Html(f'<script type="application/json" id="charts">{data}</script>')
+        version = vega_lite_version()
+        return Html(f'<script type="application/json" id="charts" data-vega-lite="{version}">{data}</script>')

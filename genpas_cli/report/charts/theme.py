@@ -99,6 +99,8 @@ def config() -> dict[str, Any]:
         "background": "transparent",
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
+        "title": {"color": "var(--ink)"},
+        "legend": {"labelColor": "var(--ink)"},
         "axis": {
             **text, "titleFontWeight": "normal", "gridColor": "var(--line)", "domainColor": "var(--line)",
             "tickColor": "var(--line)", "titlePadding": 8,
