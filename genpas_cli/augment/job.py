@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.augment.engines.local import stream_shards, write_shards
 from genpas_cli.augment.engines.work import Part
-from genpas_cli.augment.job_plan import Job, check_room, plan_as_json, plan_job, resolve_options
+from genpas_cli.augment.job_plan import AugmentPlan, Job, check_room, plan_as_json, plan_job, resolve_options
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.outputs import destination
 from genpas_cli.augment.source_store import default_output, opened_store
@@ -29,13 +29,13 @@ from genpas_cli.pairs.manifest import (
     FORMAT_VERSION,
     Manifest,
     library_versions,
-    number_as_json,
     run_facts,
     write_manifest,
 )
 from genpas_cli.pairs.shards import FinishedShards, ShardFile, rows_by_split
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.machine import disk_error, lasting_options
 from genpas_cli.runtime.object_storage.locations import file_digest
 from genpas_cli.runtime.object_storage.remote import is_remote
@@ -44,6 +44,21 @@ from genpas_cli.store.splits import Split
 from genpas_cli.store.store import Store
 
 Ids = Literal["num", "raw"]
+
+
+class HeldOutCounts(TypedDict):
+    """What is held out."""
+
+    rule: str
+    """Value of `--split`."""
+    validation: int
+    """Number of validation interactions."""
+    test: int
+    """Number of test interactions."""
+    users_in_train_only: int
+    """Users without held-out interactions."""
+    without_input: int
+    """Held-out interactions that are not targets, because nothing came before them or `target_where` excludes them."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class AugmentReport:
     """Number of these shards that a previous run had finished."""
     bytes: int
     """Size of all shards."""
-    held_out: dict[str, Any]
+    held_out: HeldOutCounts
     """`rule` of the split, `validation` and `test` interactions, `users_in_train_only`, and `without_input` (held-out
     interactions that are not targets, because nothing came before them or `target_where` excludes them)."""
     log: IngestReport | None
@@ -156,12 +171,12 @@ def _settings(manifest: Manifest, options: AugmentOptions, part: str | None) -> 
 def plan(
     sources: Sources, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, part: str | None = None, progress: Progress = silent,
-) -> dict[str, Any]:  # fmt: skip
+) -> AugmentPlan:  # fmt: skip
     """Return what `augment` would write, and the resources it would take, without writing.
 
     Returns:
-        `strategy`, `draw`, `pairs` (by split), `epochs`, `part`, `shards` (of the part, by split), `bytes` (of the
-        part) and `memory` (both estimates in bytes), `threads`, `multi_target_pairs`.
+        A dictionary: `strategy`, `draw`, `pairs` (by split), `epochs`, `part`, `shards` (of the part, by split),
+        `bytes` (of the part) and `memory` (both estimates in bytes), `threads`, `multi_target_pairs`.
 
     Raises:
         UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`.
@@ -297,9 +312,13 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
     }
 
 
-def held_out_of(store: Store, job: Job) -> dict[str, Any]:
+def held_out_of(store: Store, job: Job) -> HeldOutCounts:
     """Return `AugmentReport.held_out`."""
     split = store.meta["split"]
-    return {key: split[key] for key in ("rule", "validation", "test", "users_in_train_only")} | {
-        "without_input": job.without_input
+    return {
+        "rule": split["rule"],
+        "validation": split["validation"],
+        "test": split["test"],
+        "users_in_train_only": split["users_in_train_only"],
+        "without_input": job.without_input,
     }

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -334,7 +334,30 @@ def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> Spl
     return SplitPlan(split, sampling)
 
 
-def plan_as_json(job: Job) -> dict[str, Any]:
+class AugmentPlan(TypedDict):
+    """What `augment` would write, and the resources it would take; `genpas augment --dry-run` prints exactly this."""
+
+    strategy: str
+    """Name, or the biases α,β,γ as given."""
+    draw: str
+    """`balanced`, `independent` or `enumerated`."""
+    pairs: dict[str, int]
+    """Number of pairs by split; for training, in one epoch."""
+    epochs: int
+    part: str | None
+    """The part of the data set, such as "3/8"; null for all of it."""
+    shards: dict[str, int]
+    """Number of shards of the part, by split."""
+    bytes: int
+    """Estimated size of the part on disk, in bytes."""
+    memory: int
+    """Estimated memory, in bytes."""
+    threads: int
+    multi_target_pairs: int
+    """Number of pairs of Multi-Target in one epoch."""
+
+
+def plan_as_json(job: Job) -> AugmentPlan:
     """Return the plan in the form that `--dry-run` prints."""
     splits = Counter(shard.split for shard in job.shards)
     return {

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from genpas_cli.runtime.json.numbers import numbers_as_json
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.text.visible import one_line, visible
 
@@ -159,7 +160,7 @@ def error(message: str, tip: str | None) -> None:
 
 def print_json(value: Any, default: Callable[[Any], Any] | None = None) -> None:
     """Print one JSON object on stdout; `default` converts what JSON has no type for."""
-    sys.stdout.write(json.dumps(value, indent=2, default=default) + "\n")
+    sys.stdout.write(json.dumps(numbers_as_json(value), indent=2, default=default) + "\n")
 
 
 @contextmanager

@@ -7,10 +7,10 @@ import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypedDict
 
 import pyarrow.parquet as pq
 
@@ -22,6 +22,7 @@ from genpas_cli.export.source import DirectoryReader, PairReader, StreamReader, 
 from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
 from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
 from genpas_cli.pairs.changes.semantic_ids import SemanticIds
+from genpas_cli.pairs.manifest_keys import ManifestKeys
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import building, foreign_entry, is_real_directory, refuse_existing
 from genpas_cli.runtime.errors import MachineError, UsageError
@@ -52,6 +53,38 @@ _MEMORY_OF_A_BATCH = 8
 """Memory of a batch in work, with its numbers, texts and intermediate results, as a multiple of its bytes."""
 
 
+class TokenKeys(TypedDict):
+    """The token vocabulary of semantic ids, see `Tokens`."""
+
+    sizes: list[int]
+    """Number of codes of each level."""
+    offsets: list[int]
+    """Token of each level's code 0."""
+    separator: int | None
+    """Token between two items."""
+    end: int | None
+    """Token at the end of an input and of a target."""
+    size: int
+    """Size of the vocabulary, padding included."""
+
+
+class ExportKeys(TypedDict):
+    """The content of `export.json`, by which an output directory is recognized."""
+
+    format: str
+    """Value of `--to`."""
+    pairs: dict[str, int]
+    """Number of pairs written, by split."""
+    tokens: TokenKeys | None
+    """The vocabulary of semantic ids."""
+    of: ManifestKeys
+    """The manifest of the pairs."""
+    files: dict[str, int]
+    """Size in bytes of each other file, by name."""
+    sha256: str
+    """Digest of all other keys."""
+
+
 @dataclass(frozen=True)
 class ExportReport:
     """What `export` wrote; `genpas export --json` prints exactly this."""
@@ -63,7 +96,7 @@ class ExportReport:
     """Split → number of pairs written."""
     dropped: int
     """Pairs left out because the target or all input items have no semantic id (`--missing-codes drop`)."""
-    tokens: dict[str, Any] | None
+    tokens: TokenKeys | None
     """The vocabulary of semantic ids: `sizes` and `offsets` by level, `separator`, `end`, `size`; else None."""
     seconds: float
     notes: list[str] = field(default_factory=list)
@@ -205,8 +238,14 @@ class _Run:
             notes.append(f"{output} is a directory with one file per split; to write a single file: --split train")
         return ExportReport(output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), notes)
 
-    def _tokens(self) -> dict[str, Any] | None:
-        return None if self.semantic is None else asdict(self.semantic.tokens)
+    def _tokens(self) -> TokenKeys | None:
+        if self.semantic is None:
+            return None
+        found = self.semantic.tokens
+        return {
+            "sizes": list(found.sizes), "offsets": list(found.offsets), "separator": found.separator,
+            "end": found.end, "size": found.size,
+        }  # fmt: skip
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from genpas_cli.figures.plan import FigurePlan
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.store_passes import Candidate, StoreCounts, StorePasses
 from genpas_cli.figures.table import DataFigures, DrawnFigures, StrategyFigures
-from genpas_cli.pairs.manifest import number_as_json
+from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.kernels import Floats, Ints

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
@@ -20,6 +20,25 @@ from genpas_cli.runtime.machine import resolve, scratch_directory
 from genpas_cli.store.access import check_is_store
 
 
+class PlannedFile(TypedDict):
+    """One file that would be read."""
+
+    name: str
+    format: str
+    rows: int
+    """Exact for Parquet and ORC, else an estimate."""
+
+
+class PlannedColumns(TypedDict):
+    """The columns that would be read."""
+
+    user: str
+    item: str
+    time: str | None
+    """Null: the row order counts."""
+    keep: list[str]
+
+
 @dataclass(frozen=True)
 class IngestPlan:
     """How logs would be read, and the resources needed; `genpas ingest --dry-run` prints exactly this.
@@ -27,9 +46,9 @@ class IngestPlan:
     Byte figures count all rows, because the number of rows that cleaning drops is unknown.
     """
 
-    files: list[dict[str, Any]]
+    files: list[PlannedFile]
     """`name`, `format`, `rows` (exact for Parquet and ORC, else estimated from file size and first values)."""
-    columns: dict[str, Any]
+    columns: PlannedColumns
     """Columns of the first file taken for `user`, `item`, `time` (None: the row order counts), and `keep`."""
     interactions: int
     """Rows of all files, plus those of the store that they are appended to."""

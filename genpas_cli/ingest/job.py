@@ -37,6 +37,7 @@ from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.store import writing
 from genpas_cli.store.access import check_is_store
+from genpas_cli.store.records import FunnelRow, Lengths, SplitCounts, TieShares
 from genpas_cli.store.schema import foreign_in_store
 from genpas_cli.store.store import Store
 
@@ -67,18 +68,18 @@ class IngestReport:
     """Items in the vocabulary."""
     interactions: int
     """Rows that survived cleaning."""
-    funnel: list[dict[str, Any]]
+    funnel: list[FunnelRow]
     """`step`, and its `dropped` and `kept` rows, in the order the steps ran."""
-    ties: dict[str, float]
+    ties: TieShares
     """Shares, 0..1. `tied_events`: events that share user and time with another; `tied_test`, `tied_validation`,
     `tied_either`: of users with held-out events, those whose first test, first validation or either of these two events
     has the same time as the event before it."""
-    split: dict[str, int]
+    split: SplitCounts
     """Interactions in `train`, and held-out targets in `validation` and `test`; `users_in_train_only`: users with too
     few or too early interactions to have any held out."""
     time_range: list[Any] | None
     """First and last time: numbers as in the log, timestamps as ISO 8601 in UTC; None without times."""
-    length: dict[str, float]
+    length: Lengths
     """Interactions per user, over users with at least one: `min`, `median`, `mean`, `p99`, `max`."""
     store: str | None
     """Path of the store; None for a temporary one."""
@@ -281,7 +282,7 @@ class _Ingest:
     ) -> IngestReport:
         lengths = of_users[of_users > 0]
         low, median, p99, high = np.quantile(lengths, [0, 0.5, 0.99, 1])
-        length = {
+        length: Lengths = {
             "min": int(low),
             "median": float(median),
             "mean": float(lengths.mean()),
@@ -336,9 +337,13 @@ class _Ingest:
 
 def report_of(store: Store) -> IngestReport:
     """Return the report that `ingest` gave when it made this store."""
-    meta = store.meta
-    counts = {key: meta["split"][key] for key in ("train", "validation", "test", "users_in_train_only")}
+    meta, split, rows = store.meta, store.meta["split"], store.rows("funnel")
+    counts: SplitCounts = {
+        "train": split["train"], "validation": split["validation"], "test": split["test"],
+        "users_in_train_only": split["users_in_train_only"],
+    }  # fmt: skip
+    funnel: list[FunnelRow] = [{"step": row["step"], "dropped": row["dropped"], "kept": row["kept"]} for row in rows]
     return IngestReport(
-        meta["users"], meta["items"], meta["interactions"], store.rows("funnel"), meta["ties"], counts,
+        meta["users"], meta["items"], meta["interactions"], funnel, meta["ties"], counts,
         meta["time_range"], meta["length"], str(store.path),
     )  # fmt: skip

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 import os
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Any, overload
+from typing import Any
 
 from genpas_cli.pairs.shards import ShardFile
 from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
@@ -72,25 +71,6 @@ _NEEDED = ("users", "items", "pairs", "epochs", "max_input", "keep", "schema", "
 """The keys without which nothing can be checked."""
 
 Manifest = dict[str, Any]
-
-
-@overload
-def number_as_json(value: float) -> float | str: ...
-
-
-@overload
-def number_as_json(value: None) -> None: ...
-
-
-@overload
-def number_as_json(value: float | None) -> float | str | None: ...
-
-
-def number_as_json(value: float | None) -> float | str | None:
-    """Return a number as genpas writes it in JSON: infinities as "inf" and "-inf"."""
-    if value is None or not math.isinf(value):
-        return value
-    return "inf" if value > 0 else "-inf"
 
 
 def identity_of(manifest: Manifest) -> Manifest:

@@ -24,6 +24,7 @@ from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.extras import check_extra
+from genpas_cli.runtime.json.numbers import numbers_as_json
 from genpas_cli.runtime.json.sealed import sealed
 from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.progress import Progress, silent
@@ -76,7 +77,9 @@ def compare(  # noqa: PLR0913  # all but three by keyword
         done = runs.run(strategies, observe, progress)
         report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
         report = replace(report, made_with=made_with(options, reading=ingest_options))
-        (work / COMPARISON).write_text(json.dumps(sealed(asdict(report)), indent=2) + "\n", encoding="utf-8")
+        (work / COMPARISON).write_text(
+            json.dumps(sealed(numbers_as_json(asdict(report))), indent=2) + "\n", encoding="utf-8"
+        )
     return report
 
 

@@ -24,11 +24,11 @@ from genpas_cli.figures.results import Configuration, TrainedConfiguration, Tune
 from genpas_cli.figures.store_passes import Candidate, StorePasses
 from genpas_cli.figures.store_report import references_of
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.pairs.manifest import number_as_json
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
+from genpas_cli.runtime.json.numbers import number_as_json, numbers_as_json
 from genpas_cli.runtime.json.sealed import sealed
 from genpas_cli.runtime.machine import made_with, resolve
 from genpas_cli.runtime.progress import Progress, silent
@@ -109,7 +109,9 @@ def tune(  # noqa: PLR0913  # all but two by keyword
             [parse_strategy(each.name) for each in found.configurations[: options.train_top]], observe, progress
         )
         report = _trained(found, options, done)
-        (work / SEARCH).write_text(json.dumps(sealed(asdict(report)), indent=2) + "\n", encoding="utf-8")
+        (work / SEARCH).write_text(
+            json.dumps(sealed(numbers_as_json(asdict(report))), indent=2) + "\n", encoding="utf-8"
+        )
     return report
 
 

@@ -192,6 +192,11 @@ def test_the_front_keeps_what_none_beats_in_both() -> None:
     assert sorted(front(kl, ratio, ["a", "b", "a", "a"], tolerance=0)) == [0, 1, 2, 3]
 
 
+def test_the_front_ranks_by_the_inputs_where_every_divergence_is_infinite() -> None:
+    kl, ratio = np.array([np.inf, np.inf, np.inf]), np.array([1.99, 2.0, 1.98])
+    assert front(kl, ratio, ["a"] * 3) == [1, 0, 2]
+
+
 def test_the_front_is_no_line_but_a_strip() -> None:
     kl, ratio = np.array([1.0, 1.01]), np.array([2.0, 1.99])
     assert front(kl, ratio, ["a", "a"], tolerance=0) == [0]

@@ -85,11 +85,15 @@ class Browser:
 
     def open(self, path: Path) -> None:
         """Load a report over file://, and wait until every chart is drawn."""
-        assert "errorText" not in self.call("Page.navigate", url=path.resolve().as_uri())
+        self.visit(path.resolve().as_uri())
+        self.evaluate(_DRAWN)
+
+    def visit(self, address: str) -> None:
+        """Load a page by its URL, and wait until it is complete."""
+        assert "errorText" not in self.call("Page.navigate", url=address)
         self.evaluate(
             "new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))"
         )
-        self.evaluate(_DRAWN)
 
     def screenshot(self, path: Path) -> None:
         """Write a picture of the whole page."""

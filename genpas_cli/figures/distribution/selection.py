@@ -71,7 +71,9 @@ def front(kl: Floats, ratio: Floats, group: Sequence[Hashable], *, tolerance: fl
         k, r = kl[rows], ratio[rows]
         beaten = (k[None, :] < (1 - tolerance) * k[:, None]) & ((1 - tolerance) * r[None, :] > r[:, None])
         kept = ~beaten.any(axis=1)
-        lacks = k / max(k.min(), 1e-300) + r.max(initial=0.0) / np.maximum(r, 1e-300)
+        # With --epsilon 0, every KL of a group can be infinite: then KL does not tell them apart.
+        excess = k / max(k.min(), 1e-300) if k.min() < np.inf else np.ones(len(k))
+        lacks = excess + r.max(initial=0.0) / np.maximum(r, 1e-300)
         order = rows[kept][np.argsort(_compared(lacks[kept]), kind="stable")]
         places += [(place, number, int(index)) for place, index in enumerate(order)]
     return [index for _, _, index in sorted(places)]

@@ -17,6 +17,7 @@ from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, TieCounts
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.text.wording import times
 from genpas_cli.runtime.time_units import border_places
+from genpas_cli.store.records import SplitCounts
 
 _TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
 
@@ -77,7 +78,7 @@ class LogFigures:
         numbers = np.arange(1, self.by_user.shape[1] + 1, dtype=np.int32)
         return pa.table({"num": numbers, **dict(zip(names, self.by_user, strict=True))})
 
-    def split_counts(self) -> dict[str, int]:
+    def split_counts(self) -> SplitCounts:
         """Return the counts of training interactions, validation and test targets, and users with training only."""
         train, validation, test = (int(self.rows.targets[code]) for code in (TRAIN, VALIDATION, TEST))
         alone = int(((self.by_user[0] == self.by_user[1]) & (self.by_user[0] > 0)).sum())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.ingest.passes.histories import History, same_as_previous
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.store.records import TieShares
 from genpas_cli.store.splits import Evaluated
 
 TRAIN, VALIDATION, TEST, UNUSED = range(4)
@@ -124,7 +125,7 @@ class TieCounts:
         """Return the sum of the counts."""
         return cls(*(sum(getattr(one, field.name) for one in each) for field in fields(cls)))
 
-    def shares(self) -> dict[str, float]:
+    def shares(self) -> TieShares:
         """Return `tied_events` as a share of events, the others as shares of users with held-out events; 0..1."""
         users = max(self.users, 1)
         return {
