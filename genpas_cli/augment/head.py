@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import pyarrow as pa
 
 from genpas_cli.ingest.job import check_ingest_options
+from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.staging.staging import plan_of
 from genpas_cli.pairs.manifest import NAME
@@ -36,14 +37,15 @@ class Head:
 
 @checked
 def head(
-    sources: Sources, rows: int = 10, *, split: Split = "train", options: IngestOptions | None = None
+    sources: Sources, rows: int = 10, *, of: Split = "train", options: IngestOptions | None = None,
+    **_: Unpack[IngestKeywords],
 ) -> Head:  # fmt: skip
     """Return the first rows of a source.
 
     Args:
         sources: a pairs directory, a store, or logs; of several logs, the first one is shown.
         rows: how many.
-        split: of pairs, which split.
+        of: of pairs, which split.
         options: how logs are read.
 
     Raises:
@@ -54,7 +56,7 @@ def head(
     options, names = options or IngestOptions(), source_names(sources)
     first, machine = location_of(names[0]), resolve(options)
     if first.is_dir() and (first / NAME).is_file():
-        return _of_pairs(PairFiles(first), split, rows)
+        return _of_pairs(PairFiles(first), of, rows)
     if is_store(Path(names[0])):
         return _of_store(Path(names[0]), rows, machine)
     check_ingest_options(options)

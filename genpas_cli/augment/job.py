@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from genpas_cli.augment.engines.local import stream_shards, write_shards
 from genpas_cli.augment.engines.work import Part
 from genpas_cli.augment.job_plan import Job, check_room, plan_as_json, plan_job, resolve_options
+from genpas_cli.augment.keywords import AugmentKeywords
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.outputs import destination
 from genpas_cli.augment.resumable import lasting_options
@@ -90,7 +91,7 @@ class PairStream:
 def augment(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path | None = None, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, part: str | None = None,
-    resume: bool = False, force: bool = False, progress: Progress = silent,
+    resume: bool = False, force: bool = False, progress: Progress = silent, **_: Unpack[AugmentKeywords],
 ) -> AugmentReport:  # fmt: skip
     """Cut input–target pairs from a store, or from logs, and write them as Parquet shards.
 
@@ -157,6 +158,7 @@ def _settings(manifest: Manifest, options: AugmentOptions, part: str | None) -> 
 def plan(
     sources: Sources, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, part: str | None = None, progress: Progress = silent,
+    **_: Unpack[AugmentKeywords],
 ) -> dict[str, Any]:  # fmt: skip
     """Return what `augment` would write, and the resources it would take, without writing.
 
@@ -177,8 +179,8 @@ def plan(
 @contextlib.contextmanager
 def augment_stream(  # noqa: PLR0913  # all but two by keyword
     sources: Sources, options: AugmentOptions | None = None, *,
-    ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, split: Split = "train",
-    ids: Ids = "num", progress: Progress = silent,
+    ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, split_out: Split = "train",
+    ids: Ids = "num", progress: Progress = silent, **_: Unpack[AugmentKeywords],
 ) -> Iterator[PairStream]:  # fmt: skip
     """Cut pairs as `augment` does, and yield a stream of Arrow batches instead of writing files.
 
@@ -187,7 +189,7 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
         options: as for `augment`; `form` is ignored.
         ingest_options: as for `augment`.
         keep_store: as for `augment`.
-        split: the split of the pairs.
+        split_out: the split of the pairs.
         ids: `num` for dense numbers; `raw` for the log's own ids as text (`user_id`, `input_items`, `target_item`).
         progress: called with the progress.
 
@@ -202,11 +204,13 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
     ) as opened:
         job = plan_job(opened.store, resolved, opened.keep, opened.machine)
         check_room(job, opened.machine, None)
-        chosen = next((plan for plan in job.plans if plan.split == split), None)
+        chosen = next((plan for plan in job.plans if plan.split == split_out), None)
         if chosen is None:
-            raise UsageError(f"--split-out {split}: no interactions are held out for this split", tip="See --split.")
+            raise UsageError(
+                f"--split-out {split_out}: no interactions are held out for this split", tip="See --split."
+            )
         rows = chosen.sampling.pairs * chosen.sampling.epochs
-        manifest = {**manifest_of(opened.store, job, options), "split_out": split, "ids": ids, "rows": rows}
+        manifest = {**manifest_of(opened.store, job, options), "split_out": split_out, "ids": ids, "rows": rows}
         form, changes = job.form.schema, list[Change]()
         if ids == "raw":
             items, users = _ids(opened.store, "items"), _ids(opened.store, "users")

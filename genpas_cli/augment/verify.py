@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from genpas_cli.pairs.reader import PairFiles
 from genpas_cli.pairs.shards import ShardFile, row_count
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import DataError, IntegrityError
+from genpas_cli.runtime.keywords import MachineKeywords
 from genpas_cli.runtime.machine import Machine, MachineOptions, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.progress import Progress, silent
@@ -53,6 +54,7 @@ def verify(
     store: str | Path | None = None,
     machine: MachineOptions | None = None,
     progress: Progress = silent,
+    **_: Unpack[MachineKeywords],
 ) -> VerifyReport:
     """Check a pairs directory.
 

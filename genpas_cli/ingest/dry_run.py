@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
 from genpas_cli.ingest.job import check_ingest_options
+from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.appending import earlier_store
 from genpas_cli.ingest.staging.stage_place import stage_place
@@ -49,8 +50,9 @@ class IngestPlan:
 
 @checked
 def plan_ingest(
-    sources: Sources, options: IngestOptions | None = None, *, append_to: str | Path | None = None
-) -> IngestPlan:
+    sources: Sources, options: IngestOptions | None = None, *, append_to: str | Path | None = None,
+    **_: Unpack[IngestKeywords],
+) -> IngestPlan:  # fmt: skip
     """Return how `ingest` would read logs and the resources it would need, without writing a store.
 
     Args:

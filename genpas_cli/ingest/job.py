@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli.ingest.estimates import spilled_bytes, store_bytes
+from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
@@ -92,6 +93,7 @@ class IngestReport:
 def ingest(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path, options: IngestOptions | None = None, *,
     append: bool = False, force: bool = False, rejects: str | Path | None = None, progress: Progress = silent,
+    **_: Unpack[IngestKeywords],
 ) -> IngestReport:  # fmt: skip
     """Read interaction logs into a store.
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -30,6 +30,7 @@ from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, SeedRun
 from genpas_cli.training.job import PLACES, check_model_options
+from genpas_cli.training.keywords import CompareKeywords
 from genpas_cli.training.model_directories import foreign_in_runs
 from genpas_cli.training.options import CompareOptions, ModelOptions
 from genpas_cli.training.strategy_runs import Observe, Runs, mean_of, runs_settings, store_of
@@ -42,7 +43,7 @@ COMPARISON = "comparison.json"
 def compare(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path | None = None, options: CompareOptions | None = None, *,
     ingest_options: IngestOptions | None = None, resume: bool = False, force: bool = False,
-    observe: Observe = lambda *_: None, progress: Progress = silent,
+    observe: Observe = lambda *_: None, progress: Progress = silent, **_: Unpack[CompareKeywords],
 ) -> CompareReport:  # fmt: skip
     """Cut pairs by several strategies, train the same model on each, and compare their accuracy.
 

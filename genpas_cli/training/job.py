@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +29,7 @@ from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import check_writable, disk_error, machine_options, resolve
 from genpas_cli.runtime.object_storage.locations import Location, location_of
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.training.keywords import TrainKeywords
 from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
 from genpas_cli.training.options import TrainOptions
 
@@ -60,6 +61,7 @@ class TrainReport:
 def train(  # noqa: PLR0913  # all but three by keyword
     pairs: str | Path, output: str | Path | None = None, options: TrainOptions | None = None, *,
     resume: bool = False, force: bool = False, observe: Observe = lambda _: None, progress: Progress = silent,
+    **_: Unpack[TrainKeywords],
 ) -> TrainReport:  # fmt: skip
     """Train the reference model on pairs, and rank all items for every held-out pair.
 

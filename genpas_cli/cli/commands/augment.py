@@ -114,7 +114,7 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
             "--user-ids raw": options.user_ids == "raw",
         })  # fmt: skip
         with console.progress() as progress, jobs.augment_stream(
-            sources, options, ingest_options=reading, keep_store=store, split=split_out, ids=ids, progress=progress
+            sources, options, ingest_options=reading, keep_store=store, split_out=split_out, ids=ids, progress=progress
         ) as stream:  # fmt: skip
             _send(stream)
         return

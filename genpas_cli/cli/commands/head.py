@@ -46,7 +46,7 @@ def head(
     from genpas_cli.augment.head import head as run
 
     del quiet  # acted on by `command`
-    found = run(sources, rows, split=of, options=reading)
+    found = run(sources, rows, of=of, options=reading)
     if json:
         console.print_json(asdict(found), default=_as_text)
         return

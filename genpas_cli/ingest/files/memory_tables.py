@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from genpas_cli.runtime.arguments import TableSource
-from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import disk_error
 
 
@@ -15,6 +15,7 @@ def written(source: TableSource, path: Path) -> Path:
     """Write a table as an uncompressed Arrow file, a batch at a time.
 
     Raises:
+        UsageError: it is a single column.
         DataError: it has columns that Arrow cannot hold.
         MachineError: no disk space.
     """
@@ -28,6 +29,11 @@ def written(source: TableSource, path: Path) -> Path:
     except OSError as error:
         raise disk_error(error, path.parent, option="--temp-dir") from error
     except (pa.ArrowException, TypeError, ValueError) as error:
+        if "non-struct" in str(error):  # Arrow's word for a stream of single values
+            raise UsageError(
+                f"{source} is a single column; a log is a table with a column of users and a column of items",
+                tip="Give the whole table instead of one of its columns.",
+            ) from error
         raise DataError(f"{source}: cannot be read as an Arrow table: {str(error).splitlines()[0]}") from error
     return path
 
