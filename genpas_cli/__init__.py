@@ -46,8 +46,9 @@ if TYPE_CHECKING:
     from genpas_cli.sampling.strategy import Strategy
     from genpas_cli.training.compare import compare
     from genpas_cli.training.comparison import Compared, CompareReport, SeedRun
-    from genpas_cli.training.job import TrainReport, train
+    from genpas_cli.training.job import train
     from genpas_cli.training.options import CompareOptions, RunsOptions, TrainOptions, TuneOptions
+    from genpas_cli.training.train_report import TrainReport
     from genpas_cli.training.tune import tune
 
 _HOMES = {
@@ -60,7 +61,7 @@ _HOMES = {
     "MachineError": "runtime.errors", "MachineOptions": "runtime.machine", "MergeReport": "augment.merge",
     "PairStream": "augment.job", "RunsOptions": "training.options", "SeedRun": "training.comparison",
     "StatsOptions": "figures.options", "StatsReport": "figures.results", "Strategy": "sampling.strategy",
-    "StrategyFigures": "figures.table", "TrainOptions": "training.options", "TrainReport": "training.job",
+    "StrategyFigures": "figures.table", "TrainOptions": "training.options", "TrainReport": "training.train_report",
     "TuneOptions": "training.options", "TuneReport": "figures.results", "UsageError": "runtime.errors",
     "VerifyReport": "augment.verify", "augment": "augment.job", "augment_stream": "augment.job",
     "compare": "training.compare", "export": "export.job", "export_stream": "export.job",

@@ -20,19 +20,39 @@ from genpas_cli.runtime.database import connect
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import Machine, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import location_of
+from genpas_cli.runtime.reports import ShownTable, TableReport
 from genpas_cli.store.access import open_store
 from genpas_cli.store.schema import is_store
 from genpas_cli.store.splits import Split
 
 
-@dataclass(frozen=True)
-class Head:
+@dataclass(frozen=True, repr=False)
+class Head(TableReport):
     """The first rows of a source; `genpas head --json` prints exactly this."""
 
     kind: Literal["pairs", "store", "log"]
     columns: list[str]
     rows: list[list[Any]]
     """Ids in place of numbers where the source has them; times as they are stored."""
+
+    def shown(self) -> list[ShownTable]:
+        """Return the rows; of an input, the most recent items."""
+        return [ShownTable(self.columns, [[_shown(value) for value in row] for row in self.rows])]
+
+    def by_column(self) -> dict[str, list[Any]]:
+        """Return the rows, by column."""
+        return {name: [row[number] for row in self.rows] for number, name in enumerate(self.columns)}
+
+
+_SHOWN_ITEMS = 6
+"""Maximum number of items of an input in `Head.shown`: the most recent ones."""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        left = f"… {len(value) - _SHOWN_ITEMS} more, " if len(value) > _SHOWN_ITEMS else ""
+        return left + " ".join(_shown(each) for each in value[-_SHOWN_ITEMS:])
+    return "–" if value is None else str(value)
 
 
 @checked

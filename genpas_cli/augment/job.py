@@ -42,14 +42,15 @@ from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.object_storage.locations import file_digest
 from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.reports import Report
 from genpas_cli.store.splits import Split
 from genpas_cli.store.store import Store
 
 Ids = Literal["num", "raw"]
 
 
-@dataclass(frozen=True)
-class AugmentReport:
+@dataclass(frozen=True, repr=False)
+class AugmentReport(Report):
     """The report of `augment`; `genpas augment --json` prints exactly its fields."""
 
     output: str

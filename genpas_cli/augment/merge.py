@@ -33,12 +33,13 @@ from genpas_cli.runtime.machine import MachineOptions, check_disk, disk_error, r
 from genpas_cli.runtime.object_storage.remote import needed_here
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.reports import Report
 
 _SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.parquet")
 
 
-@dataclass(frozen=True)
-class MergeReport:
+@dataclass(frozen=True, repr=False)
+class MergeReport(Report):
     """The report of `merge`; `genpas merge --json` prints exactly its fields."""
 
     output: str

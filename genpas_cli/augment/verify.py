@@ -21,6 +21,7 @@ from genpas_cli.runtime.keywords import MachineKeywords
 from genpas_cli.runtime.machine import Machine, MachineOptions, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.reports import Report
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
 from genpas_cli.store.access import open_store, store_memory
@@ -31,8 +32,8 @@ _CUT_COLUMNS = ("user_num", "input_start", "target_position")
 _INPUTS, _TARGET = "input_items", "target_item"
 
 
-@dataclass(frozen=True)
-class VerifyReport:
+@dataclass(frozen=True, repr=False)
+class VerifyReport(Report):
     """The report of a successful check; `genpas verify --json` prints exactly its fields."""
 
     pairs_dir: str

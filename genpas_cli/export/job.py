@@ -39,6 +39,7 @@ from genpas_cli.runtime.machine import (
 from genpas_cli.runtime.object_storage.locations import files_below, location_of
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.reports import Report
 from genpas_cli.runtime.threads import in_order, pool
 
 NAME = "export.json"
@@ -53,8 +54,8 @@ _MEMORY_OF_A_BATCH = 8
 """Memory of a batch in work, with its numbers, texts and intermediate results, as a multiple of its bytes."""
 
 
-@dataclass(frozen=True)
-class ExportReport:
+@dataclass(frozen=True, repr=False)
+class ExportReport(Report):
     """What `export` wrote; `genpas export --json` prints exactly this."""
 
     output: str

@@ -18,11 +18,12 @@ from genpas_cli.ingest.staging.staging import plan_of
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.database import BESIDE, COUNTED, connect
 from genpas_cli.runtime.machine import resolve, scratch_directory
+from genpas_cli.runtime.reports import Report
 from genpas_cli.store.access import check_is_store
 
 
-@dataclass(frozen=True)
-class IngestPlan:
+@dataclass(frozen=True, repr=False)
+class IngestPlan(Report):
     """How logs would be read, and the resources needed; `genpas ingest --dry-run` prints exactly this.
 
     Byte figures count all rows, because the number of rows that cleaning drops is unknown.

@@ -36,6 +36,8 @@ from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import check_disk, resolve, scratch_directory
 from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.reports import Report, ShownTable
+from genpas_cli.runtime.text.wording import time_range
 from genpas_cli.store import writing
 from genpas_cli.store.access import check_is_store
 from genpas_cli.store.schema import foreign_in_store
@@ -58,8 +60,8 @@ _NOTHING_LEFT = {
 """Step that dropped the last row → tip; for any other step the tip is to loosen the cleaning options."""
 
 
-@dataclass(frozen=True)
-class IngestReport:
+@dataclass(frozen=True, repr=False)
+class IngestReport(Report):
     """What a store holds and how it was made; `genpas ingest --json` prints exactly this."""
 
     users: int
@@ -87,6 +89,15 @@ class IngestReport:
     """Path of the file of bad rows; None if there were none."""
     notes: list[str] = field(default_factory=list)
     """Possibly surprising choices in reading the log, such as which of several time columns was taken."""
+
+    def shown(self) -> list[ShownTable]:
+        """Return the figures of the store, and the rows that each step dropped and kept."""
+        (fields,) = super().shown()
+        times = "" if self.time_range is None else time_range(self.time_range)
+        own = {"funnel": "", "time_range": times}
+        rows = [(name, own.get(name, text)) for name, text in fields.rows if own.get(name, text)]
+        steps = [(step["step"], f"{step['dropped']:,}", f"{step['kept']:,}") for step in self.funnel]
+        return [ShownTable(fields.headings, rows), ShownTable(("", "dropped", "kept"), steps)]
 
 
 @checked

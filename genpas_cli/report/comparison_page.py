@@ -12,7 +12,8 @@ from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.page import write_page
 from genpas_cli.report.strategy_tables import star
 from genpas_cli.report.theme import legend, looks, swatch
-from genpas_cli.report.wording import STRATEGY, best_places, count, exponent, written
+from genpas_cli.report.wording import STRATEGY, count, exponent, written
+from genpas_cli.runtime.text.wording import best_places
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport
 
 _METRICS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple, Unpack
 
@@ -75,7 +75,7 @@ def compare(  # noqa: PLR0913  # all but three by keyword
         runs = Runs(store, work, options, options.max_input, options.pairs, options.target_where, options.draw)
         done = runs.run(strategies, observe, progress)
         report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
-        (work / COMPARISON).write_text(json.dumps(sealed(asdict(report)), indent=2) + "\n", encoding="utf-8")
+        (work / COMPARISON).write_text(json.dumps(sealed(report.to_dict()), indent=2) + "\n", encoding="utf-8")
     return report
 
 

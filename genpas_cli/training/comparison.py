@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
+
+from genpas_cli.figures.text_tables import MARK, number, with_marks
+from genpas_cli.runtime.frames import as_number
+from genpas_cli.runtime.reports import ShownTable, TableReport
+from genpas_cli.runtime.text.wording import counted
 
 ACCURACY = "ndcg@10"
 """The metric by which runs are selected and compared."""
@@ -65,8 +70,8 @@ class Compared:
     runs: list[SeedRun]
 
 
-@dataclass(frozen=True)
-class CompareReport:
+@dataclass(frozen=True, repr=False)
+class CompareReport(TableReport):
     """The report of `compare`; `genpas compare --json` prints its fields."""
 
     source: str
@@ -81,3 +86,43 @@ class CompareReport:
     strategies: list[Compared]
     seconds: float
     """Total time of all runs, including those finished before the command was resumed."""
+
+    def shown(self) -> list[ShownTable]:
+        """Return the accuracy of each strategy beside the figures of its training distribution."""
+        tests = [each.test[ACCURACY] for each in self.strategies]
+        marked = with_marks([f"{value:.4f}" for value in tests], tests, "higher")
+        rows = [_row(each, test) for each, test in zip(self.strategies, marked, strict=True)]
+        note = (
+            f"{MARK} best in column; test accuracy, mean of {counted(len(self.strategies[0].runs), 'seed')}, ± "
+            f"standard deviation over seeds; difference in NDCG@10 to {self.baseline}, with its 95% interval "
+            "(bootstrap over users); validation NDCG@10; KL(validation ‖ train)"
+        )
+        headings = ["", "NDCG@10", "±", "Recall@10", "difference", "validation", "KL", "A / D"]
+        return [ShownTable(headings, rows, note)]
+
+    def by_column(self) -> dict[str, list[Any]]:
+        """Return one row per strategy; a field of several numbers has one column per number, such as `test.ndcg@10`."""
+        found: dict[str, list[Any]] = {}
+        for field in fields(Compared):
+            values = [getattr(each, field.name) for each in self.strategies]
+            if field.name in ("alpha", "beta", "gamma"):
+                found[field.name] = [as_number(value) for value in values]
+            elif field.name == "difference":
+                for part in fields(Difference):
+                    found[f"difference.{part.name}"] = [getattr(value, part.name, None) for value in values]
+            elif field.name in ("validation", "test", "test_deviation"):
+                for metric in self.strategies[0].test:
+                    found[f"{field.name}.{metric}"] = [None if each is None else each[metric] for each in values]
+            elif field.name != "runs":
+                found[field.name] = values
+        return found
+
+
+def _row(each: Compared, test: str) -> list[str]:
+    gap = each.difference
+    return [
+        each.name, test, "–" if each.test_deviation is None else f"{each.test_deviation[ACCURACY]:.4f}",
+        f"{each.test['recall@10']:.4f}",
+        "–" if gap is None else f"{gap.value:+z.4f} ({gap.low:+z.4f} to {gap.high:+z.4f})",
+        f"{each.validation[ACCURACY]:.4f}", number(each.kl_validation_train), number(each.alignment_ratio),
+    ]  # fmt: skip

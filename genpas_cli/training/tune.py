@@ -7,7 +7,7 @@ import json
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -110,7 +110,7 @@ def tune(  # noqa: PLR0913  # all but two by keyword
             [parse_strategy(each.name) for each in found.configurations[: options.train_top]], observe, progress
         )
         report = _trained(found, options, done)
-        (work / SEARCH).write_text(json.dumps(sealed(asdict(report)), indent=2) + "\n", encoding="utf-8")
+        (work / SEARCH).write_text(json.dumps(sealed(report.to_dict()), indent=2) + "\n", encoding="utf-8")
     return report
 
 

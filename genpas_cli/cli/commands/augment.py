@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -144,7 +143,7 @@ def _tell(report: AugmentReport, options: AugmentOptions, *, json: bool) -> None
     if json:
         if report.log is not None:
             say_notes(report.log)
-        console.print_json(asdict(report))
+        console.print_json(report.to_dict())
     else:
         _say_report(report, options)
 

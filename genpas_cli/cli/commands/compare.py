@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,7 +69,7 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
         write_comparison_page(report, html)
         console.say(f"wrote {console.escaped(html)}")
     if json:
-        console.print_json(asdict(report))
+        console.print_json(report.to_dict())
         return
     tables.print_comparison(report)
     console.say(f"best strategy on the validation pairs: [bold]{console.escaped(report.winner)}[/bold]")

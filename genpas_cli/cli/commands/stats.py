@@ -87,10 +87,9 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
 
 def _print(report: StatsReport, checks: list[Check], *, json: bool, csv: bool) -> None:
     from genpas_cli.cli import tables
-    from genpas_cli.figures.results import report_as_json
 
     if json:
-        values = report_as_json(report)
+        values = report.to_dict()
         console.print_json(values | ({"checks": [asdict(each) for each in checks]} if checks else {}))
     elif csv:
         tables.print_csv(report)

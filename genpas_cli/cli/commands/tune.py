@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -77,7 +77,7 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
         write_tune_page(report, html)
         console.say(f"wrote {console.escaped(html)}")
     if json:
-        console.print_json(asdict(report))
+        console.print_json(report.to_dict())
         return
     tables.print_search(report)
     if report.undecided:
