@@ -31,7 +31,26 @@ class ShownTable:
     """One line below the table."""
 
 
-class Report:
+class Shown:
+    """Base of what shows as tables, in a terminal by `repr` and in a notebook."""
+
+    def shown(self) -> list[ShownTable]:
+        """Return the tables."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        lines, left = [type(self).__name__], _ROWS
+        for table in self.shown():
+            lines += _as_lines(table, left)
+            left = max(left - len(table.rows), 0)
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        tables = "".join(_as_html(table) for table in self.shown())
+        return f"<div><strong>{html.escape(type(self).__name__)}</strong>{tables}</div>"
+
+
+class Report(Shown):
     """Base of the reports: the same content as JSON, in a terminal, and in a notebook."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -46,17 +65,6 @@ class Report:
             if (text := brief(getattr(self, field.name)))
         ]
         return [ShownTable(("", "value"), rows)]
-
-    def __repr__(self) -> str:
-        lines, left = [type(self).__name__], _ROWS
-        for table in self.shown():
-            lines += _as_lines(table, left)
-            left = max(left - len(table.rows), 0)
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        tables = "".join(_as_html(table) for table in self.shown())
-        return f"<div><strong>{html.escape(type(self).__name__)}</strong>{tables}</div>"
 
 
 class TableReport(Report, Frames):
