@@ -20,9 +20,10 @@ from genpas_cli.runtime.lazy import lazily
 if TYPE_CHECKING:
     from genpas_cli.augment.fresh_pairs import FreshPairs, fresh_pairs
     from genpas_cli.augment.head import Head, head
-    from genpas_cli.augment.job import AugmentReport, PairStream, augment, augment_stream, plan
+    from genpas_cli.augment.job import AugmentReport, augment, plan
     from genpas_cli.augment.merge import MergeReport, merge
     from genpas_cli.augment.options import AugmentOptions
+    from genpas_cli.augment.stream import augment_stream
     from genpas_cli.augment.verify import VerifyReport, verify
     from genpas_cli.export.job import ExportReport, export, export_stream
     from genpas_cli.export.options import ExportOptions
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from genpas_cli.ingest.dry_run import IngestPlan, plan_ingest
     from genpas_cli.ingest.job import IngestReport, ingest
     from genpas_cli.ingest.options import IngestOptions
+    from genpas_cli.pairs.stream import PairStream, read_pairs
     from genpas_cli.runtime.errors import (
         CheckFailedError,
         DataError,
@@ -46,8 +48,9 @@ if TYPE_CHECKING:
     from genpas_cli.sampling.strategy import Strategy
     from genpas_cli.training.compare import compare
     from genpas_cli.training.comparison import Compared, CompareReport, SeedRun
-    from genpas_cli.training.job import TrainReport, train
+    from genpas_cli.training.job import train
     from genpas_cli.training.options import CompareOptions, RunsOptions, TrainOptions, TuneOptions
+    from genpas_cli.training.train_report import TrainReport
     from genpas_cli.training.tune import tune
 
 _HOMES = {
@@ -58,15 +61,16 @@ _HOMES = {
     "GenpasError": "runtime.errors", "Head": "augment.head", "IngestOptions": "ingest.options",
     "IngestPlan": "ingest.dry_run", "IngestReport": "ingest.job", "IntegrityError": "runtime.errors",
     "MachineError": "runtime.errors", "MachineOptions": "runtime.machine", "MergeReport": "augment.merge",
-    "PairStream": "augment.job", "RunsOptions": "training.options", "SeedRun": "training.comparison",
+    "PairStream": "pairs.stream", "RunsOptions": "training.options", "SeedRun": "training.comparison",
     "StatsOptions": "figures.options", "StatsReport": "figures.results", "Strategy": "sampling.strategy",
-    "StrategyFigures": "figures.table", "TrainOptions": "training.options", "TrainReport": "training.job",
+    "StrategyFigures": "figures.table", "TrainOptions": "training.options", "TrainReport": "training.train_report",
     "TuneOptions": "training.options", "TuneReport": "figures.results", "UsageError": "runtime.errors",
-    "VerifyReport": "augment.verify", "augment": "augment.job", "augment_stream": "augment.job",
+    "VerifyReport": "augment.verify", "augment": "augment.job", "augment_stream": "augment.stream",
     "compare": "training.compare", "export": "export.job", "export_stream": "export.job",
     "fresh_pairs": "augment.fresh_pairs", "head": "augment.head", "ingest": "ingest.job", "merge": "augment.merge",
     "parse_strategy": "sampling.strategies", "plan": "augment.job", "plan_ingest": "ingest.dry_run",
-    "stats": "figures.stats", "train": "training.job", "tune": "training.tune", "verify": "augment.verify",
+    "read_pairs": "pairs.stream", "stats": "figures.stats", "train": "training.job",
+    "tune": "training.tune", "verify": "augment.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
@@ -76,7 +80,7 @@ __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to t
     "MergeReport", "PairStream", "RunsOptions", "SeedRun", "StatsOptions", "StatsReport", "Strategy",
     "StrategyFigures", "TrainOptions", "TrainReport", "TuneOptions", "TuneReport", "UsageError", "VerifyReport",
     "augment", "augment_stream", "compare", "export", "export_stream", "fresh_pairs", "head", "ingest", "merge",
-    "parse_strategy", "plan", "plan_ingest", "stats", "train", "tune", "verify",
+    "parse_strategy", "plan", "plan_ingest", "read_pairs", "stats", "train", "tune", "verify",
 ]  # fmt: skip
 
 # These packages have the same names as functions. Python binds a package in its parent only at the first import: import

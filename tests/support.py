@@ -91,7 +91,7 @@ class InProcess(Genpas):
         """Run to the end; there is nothing on stdin, and no bytes on stdout."""
         del timeout
         assert not stdin
-        from genpas_cli.cli import main
+        from genpas_cli.cli import console, main
 
         words, code = ["genpas", *map(str, arguments)], 0
         stdout, stderr = io.StringIO(), io.StringIO()
@@ -104,6 +104,8 @@ class InProcess(Genpas):
                 main()
             except SystemExit as leaving:
                 code = int(leaving.code or 0)
+            finally:
+                console.set_loudness(quiet=False, verbose=False)  # -q is for one command, not for the tests after it
         return subprocess.CompletedProcess(words, code, stdout.getvalue(), stderr.getvalue())
 
 

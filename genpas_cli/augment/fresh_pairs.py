@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import pyarrow as pa
 
 from genpas_cli.augment.engines.work import ShardForm, SplitPlan, shard_batches
 from genpas_cli.augment.job import manifest_of
 from genpas_cli.augment.job_plan import check_room, plan_job, resolve_options
+from genpas_cli.augment.keywords import FreshPairsKeywords
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.source_store import OpenedSource, opened_store
 from genpas_cli.ingest.options import IngestOptions
@@ -79,7 +81,8 @@ class FreshPairs:
 
 @checked
 def fresh_pairs(
-    store: str | Path, options: AugmentOptions | None = None, *, keep: Sequence[str] = ()
+    store: str | Path, options: AugmentOptions | None = None, *, keep: Sequence[str] = (),
+    **_: Unpack[FreshPairsKeywords],
 ) -> FreshPairs:  # fmt: skip
     """Plan pairs that are drawn anew for each epoch while a trainer reads them; nothing is written.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import pyarrow as pa
 
 from genpas_cli.ingest.job import check_ingest_options
+from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.staging.staging import plan_of
 from genpas_cli.pairs.manifest import NAME
@@ -19,13 +20,14 @@ from genpas_cli.runtime.database import connect
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import Machine, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import location_of
+from genpas_cli.runtime.reports import ShownTable, TableReport
 from genpas_cli.store.access import open_store
 from genpas_cli.store.schema import is_store
 from genpas_cli.store.splits import Split
 
 
-@dataclass(frozen=True)
-class Head:
+@dataclass(frozen=True, repr=False)
+class Head(TableReport):
     """The first rows of a source; `genpas head --json` prints exactly this."""
 
     kind: Literal["pairs", "store", "log"]
@@ -33,17 +35,37 @@ class Head:
     rows: list[list[Any]]
     """Ids in place of numbers where the source has them; times as they are stored."""
 
+    def shown(self) -> list[ShownTable]:
+        """Return the rows; of an input, the most recent items."""
+        return [ShownTable(self.columns, [[_shown(value) for value in row] for row in self.rows])]
+
+    def by_column(self) -> dict[str, list[Any]]:
+        """Return the rows, by column."""
+        return {name: [row[number] for row in self.rows] for number, name in enumerate(self.columns)}
+
+
+_SHOWN_ITEMS = 6
+"""Maximum number of items of an input in `Head.shown`: the most recent ones."""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        left = f"… {len(value) - _SHOWN_ITEMS} more, " if len(value) > _SHOWN_ITEMS else ""
+        return left + " ".join(_shown(each) for each in value[-_SHOWN_ITEMS:])
+    return "–" if value is None else str(value)
+
 
 @checked
 def head(
-    sources: Sources, rows: int = 10, *, split: Split = "train", options: IngestOptions | None = None
+    sources: Sources, rows: int = 10, *, of: Split = "train", options: IngestOptions | None = None,
+    **_: Unpack[IngestKeywords],
 ) -> Head:  # fmt: skip
     """Return the first rows of a source.
 
     Args:
         sources: a pairs directory, a store, or logs; of several logs, the first one is shown.
         rows: how many.
-        split: of pairs, which split.
+        of: of pairs, which split.
         options: how logs are read.
 
     Raises:
@@ -54,7 +76,7 @@ def head(
     options, names = options or IngestOptions(), source_names(sources)
     first, machine = location_of(names[0]), resolve(options)
     if first.is_dir() and (first / NAME).is_file():
-        return _of_pairs(PairFiles(first), split, rows)
+        return _of_pairs(PairFiles(first), of, rows)
     if is_store(Path(names[0])):
         return _of_store(Path(names[0]), rows, machine)
     check_ingest_options(options)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, Unpack
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.augment.engines.local import stream_shards, write_shards
+from genpas_cli.augment.engines.local import write_shards
 from genpas_cli.augment.engines.work import Part
-from genpas_cli.augment.job_plan import AugmentPlan, Job, check_room, plan_as_json, plan_job, resolve_options
+from genpas_cli.augment.job_plan import AugmentPlan, Job, plan_as_json, plan_job, resolve_options
+from genpas_cli.augment.keywords import AugmentKeywords
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.outputs import destination
 from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.pairs.changes.ids import Plain, RawIds
-from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
 from genpas_cli.pairs.data_card import write_card
 from genpas_cli.pairs.manifest import (
     FORMAT_VERSION,
@@ -33,17 +30,14 @@ from genpas_cli.pairs.manifest import (
     write_manifest,
 )
 from genpas_cli.pairs.shards import FinishedShards, ShardFile, rows_by_split
-from genpas_cli.runtime.arguments import Sources, checked, source_names
-from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.arguments import Sources, checked
 from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.machine import disk_error, lasting_options
 from genpas_cli.runtime.object_storage.locations import file_digest
 from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.store.splits import Split
+from genpas_cli.runtime.reports import Report
 from genpas_cli.store.store import Store
-
-Ids = Literal["num", "raw"]
 
 
 class HeldOutCounts(TypedDict):
@@ -61,8 +55,8 @@ class HeldOutCounts(TypedDict):
     """Held-out interactions that are not targets, because nothing came before them or `target_where` excludes them."""
 
 
-@dataclass(frozen=True)
-class AugmentReport:
+@dataclass(frozen=True, repr=False)
+class AugmentReport(Report):
     """The report of `augment`; `genpas augment --json` prints exactly its fields."""
 
     output: str
@@ -91,20 +85,11 @@ class AugmentReport:
     seconds: float
 
 
-@dataclass(frozen=True)
-class PairStream:
-    """A stream of pairs."""
-
-    schema: pa.Schema
-    """Arrow schema; its metadata holds the manifest under `genpas`, with the number of rows of the whole stream."""
-    batches: Iterator[pa.RecordBatch]
-
-
 @checked
 def augment(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path | None = None, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, part: str | None = None,
-    resume: bool = False, force: bool = False, progress: Progress = silent,
+    resume: bool = False, force: bool = False, progress: Progress = silent, **_: Unpack[AugmentKeywords],
 ) -> AugmentReport:  # fmt: skip
     """Cut input–target pairs from a store, or from logs, and write them as Parquet shards.
 
@@ -132,7 +117,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     place = destination(part_name(output if output is not None else default_output(sources, ".pairs"), resolved.part))
     place.refuse_existing(resume=resume, force=force)
     with opened_store(
-        sources, options, ingest_options, keep_store, rejects=_rejects_beside(Path(str(place))), force=force,
+        sources, options, ingest_options, keep_store, rejects=rejects_beside(Path(str(place))), force=force,
         progress=progress,
     ) as opened:  # fmt: skip
         job = plan_job(opened.store, resolved, opened.keep, opened.machine)
@@ -171,6 +156,7 @@ def _settings(manifest: Manifest, options: AugmentOptions, part: str | None) -> 
 def plan(
     sources: Sources, options: AugmentOptions | None = None, *,
     ingest_options: IngestOptions | None = None, part: str | None = None, progress: Progress = silent,
+    **_: Unpack[AugmentKeywords],
 ) -> AugmentPlan:  # fmt: skip
     """Return what `augment` would write, and the resources it would take, without writing.
 
@@ -187,53 +173,7 @@ def plan(
         return plan_as_json(plan_job(opened.store, resolved, opened.keep, opened.machine))
 
 
-@checked
-@contextlib.contextmanager
-def augment_stream(  # noqa: PLR0913  # all but two by keyword
-    sources: Sources, options: AugmentOptions | None = None, *,
-    ingest_options: IngestOptions | None = None, keep_store: str | Path | None = None, split: Split = "train",
-    ids: Ids = "num", progress: Progress = silent,
-) -> Iterator[PairStream]:  # fmt: skip
-    """Cut pairs as `augment` does, and yield a stream of Arrow batches instead of writing files.
-
-    Args:
-        sources: as for `augment`.
-        options: as for `augment`; `form` is ignored.
-        ingest_options: as for `augment`.
-        keep_store: as for `augment`.
-        split: the split of the pairs.
-        ids: `num` for dense numbers; `raw` for the log's own ids as text (`user_id`, `input_items`, `target_item`).
-        progress: called with the progress.
-
-    Raises:
-        UsageError, DataError, MachineError: see `genpas_cli.runtime.errors`.
-    """
-    options = replace(options or AugmentOptions(), form="items")
-    resolved = resolve_options(options)
-    place = Path("stdin") if source_names(sources)[0] == "-" else default_output(sources, ".pairs")
-    with opened_store(
-        sources, options, ingest_options, keep_store, rejects=_rejects_beside(place), force=False, progress=progress
-    ) as opened:
-        job = plan_job(opened.store, resolved, opened.keep, opened.machine)
-        check_room(job, opened.machine, None)
-        chosen = next((plan for plan in job.plans if plan.split == split), None)
-        if chosen is None:
-            raise UsageError(f"--split-out {split}: no interactions are held out for this split", tip="See --split.")
-        rows = chosen.sampling.pairs * chosen.sampling.epochs
-        manifest = {**manifest_of(opened.store, job, options), "split_out": split, "ids": ids, "rows": rows}
-        form, changes = job.form.schema, list[Change]()
-        if ids == "raw":
-            items, users = _ids(opened.store, "items"), _ids(opened.store, "users")
-            raw = RawIds(PairLayout(form, opened.store.items, job.form.max_input), items, users)
-            changes = [raw, Plain(raw.layout)]
-            form = changes[-1].layout.schema
-        # Closed before the store: if the reader stops early, threads are still reading from the store.
-        with contextlib.closing(stream_shards(opened.store, chosen, job.form, threads=job.workers)) as batches:
-            wanted = (changed(batch, changes) for batch in batches)
-            yield PairStream(form.with_metadata({"genpas": json.dumps(manifest)}), wanted)
-
-
-def _rejects_beside(output: Path) -> Path:
+def rejects_beside(output: Path) -> Path:
     """Return the path of the file of bad rows: next to the output, or in the current directory if that is remote."""
     name = f"{output.name}.rejects.csv"
     return Path(name) if is_remote(output) else output.with_name(name)
@@ -264,10 +204,6 @@ def write_companions(
     except OSError as error:
         raise disk_error(error, directory) from error
     return files
-
-
-def _ids(store: Store, table: Literal["users", "items"]) -> pa.Array:
-    return pa.concat_arrays([batch.column(1) for batch in store.vocabulary(table)])
 
 
 def _write_vocabulary(store: Store, path: Path, table: Literal["users", "items"]) -> ShardFile:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 from genpas_cli.augment.engines.work import Part
 from genpas_cli.augment.job_plan import parse_part
@@ -28,16 +28,18 @@ from genpas_cli.pairs.shards import ShardFile, rows_by_split
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.errors import IntegrityError, UsageError
+from genpas_cli.runtime.keywords import MachineKeywords
 from genpas_cli.runtime.machine import MachineOptions, check_disk, disk_error, resolve
 from genpas_cli.runtime.object_storage.remote import needed_here
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.reports import Report
 
 _SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.parquet")
 
 
-@dataclass(frozen=True)
-class MergeReport:
+@dataclass(frozen=True, repr=False)
+class MergeReport(Report):
     """The report of `merge`; `genpas merge --json` prints exactly its fields."""
 
     output: str
@@ -71,7 +73,7 @@ class _Found(NamedTuple):
 @checked
 def merge(
     parts: Sequence[str | Path], output: str | Path | None = None, machine: MachineOptions | None = None, *,
-    force: bool = False, progress: Progress = silent,
+    force: bool = False, progress: Progress = silent, **_: Unpack[MachineKeywords],
 ) -> MergeReport:  # fmt: skip
     """Merge the parts of a data set; the shards are byte-identical to those of a single run.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +17,11 @@ from genpas_cli.pairs.reader import PairFiles
 from genpas_cli.pairs.shards import ShardFile, row_count
 from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import DataError, IntegrityError
+from genpas_cli.runtime.keywords import MachineKeywords
 from genpas_cli.runtime.machine import Machine, MachineOptions, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.reports import Report
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
 from genpas_cli.store.access import open_store, store_memory
@@ -30,8 +32,8 @@ _CUT_COLUMNS = ("user_num", "input_start", "target_position")
 _INPUTS, _TARGET = "input_items", "target_item"
 
 
-@dataclass(frozen=True)
-class VerifyReport:
+@dataclass(frozen=True, repr=False)
+class VerifyReport(Report):
     """The report of a successful check; `genpas verify --json` prints exactly its fields."""
 
     pairs_dir: str
@@ -53,6 +55,7 @@ def verify(
     store: str | Path | None = None,
     machine: MachineOptions | None = None,
     progress: Progress = silent,
+    **_: Unpack[MachineKeywords],
 ) -> VerifyReport:
     """Check a pairs directory.
 

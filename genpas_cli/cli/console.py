@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -158,9 +158,9 @@ def error(message: str, tip: str | None) -> None:
         console.print(one_line(tip), markup=False)
 
 
-def print_json(value: Any, default: Callable[[Any], Any] | None = None) -> None:
-    """Print one JSON object on stdout; `default` converts what JSON has no type for."""
-    sys.stdout.write(json.dumps(numbers_as_json(value), indent=2, default=default) + "\n")
+def print_json(value: Any) -> None:
+    """Print one JSON object on stdout."""
+    sys.stdout.write(json.dumps(numbers_as_json(value), indent=2) + "\n")
 
 
 @contextmanager

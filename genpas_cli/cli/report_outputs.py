@@ -17,7 +17,7 @@ from genpas_cli.cli import console
 from genpas_cli.runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from genpas_cli.cli.text_tables import Table
+    from genpas_cli.runtime.reports import TableReport
 
 Html = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Also write the report as one HTML file with charts.")
@@ -84,9 +84,9 @@ class Printed:
     """In which form the report is printed on stdout; raises UsageError for more than one."""
 
     json: bool
+    csv: bool
     markdown: bool
     latex: bool
-    csv: bool = False
 
     def __post_init__(self) -> None:
         """Check that at most one form is given."""
@@ -94,10 +94,15 @@ class Printed:
         if len(given) > 1:
             raise UsageError(f"{given[0]} and {given[1]} cannot be combined: both write to stdout")
 
-    def table(self, table: Table) -> bool:
-        """Print a table if it is wanted as Markdown or LaTeX; return whether it was printed."""
-        if self.markdown:
-            sys.stdout.write(f"{table.as_markdown()}\n")
+    def table(self, report: TableReport) -> bool:
+        """Print a report as CSV, Markdown or LaTeX if that is wanted; return whether it was printed."""
+        from genpas_cli.cli import tables
+        from genpas_cli.cli.text_tables import as_latex, as_markdown
+
+        if self.csv:
+            tables.print_csv(report)
+        elif self.markdown:
+            sys.stdout.write(f"{as_markdown(report.shown()[0])}\n")
         elif self.latex:
-            sys.stdout.write(f"{table.as_latex()}\n")
-        return self.markdown or self.latex
+            sys.stdout.write(f"{as_latex(report.shown()[0])}\n")
+        return self.csv or self.markdown or self.latex

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-MARK = "*"
-"""Marks the better figure, so that it is visible without colour and to screen readers."""
+from genpas_cli.figures.text_tables import MARK
+from genpas_cli.runtime.reports import ShownTable
 
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -18,28 +17,19 @@ _LATEX = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of texts."""
+def as_markdown(table: ShownTable) -> str:
+    """Return a table in GitHub's Markdown, with the better figures in bold."""
+    columns = "|".join([" --- ", *(" ---: " for _ in table.headings[1:])])
+    return "\n".join([_markdown_row(table.headings), f"|{columns}|", *map(_markdown_row, table.rows)])
 
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    """The first cell of a row names it; a cell that ends with `MARK` has the better figure, and in a row or column with
-    such a cell, the others end with a blank."""
 
-    def as_markdown(self) -> str:
-        """Return the table in GitHub's Markdown, with the better figures in bold."""
-        lines = [_markdown_row(self.headings), "|" + "|".join([" --- ", *(" ---: " for _ in self.headings[1:])]) + "|"]
-        return "\n".join([*lines, *(_markdown_row(row) for row in self.rows)])
-
-    def as_latex(self) -> str:
-        """Return a `tabular` environment that needs no package, with the better figures in bold."""
-        columns = "l" + "r" * (len(self.headings) - 1)
-        body = [_latex_row(row) for row in self.rows]
-        return "\n".join([
-            f"\\begin{{tabular}}{{{columns}}}", "\\hline", _latex_row(self.headings), "\\hline", *body, "\\hline",
-            "\\end{tabular}",
-        ])  # fmt: skip
+def as_latex(table: ShownTable) -> str:
+    """Return a table as a `tabular` environment that needs no package, with the better figures in bold."""
+    columns = "l" + "r" * (len(table.headings) - 1)
+    return "\n".join([
+        f"\\begin{{tabular}}{{{columns}}}", "\\hline", _latex_row(table.headings), "\\hline",
+        *map(_latex_row, table.rows), "\\hline", "\\end{tabular}",
+    ])  # fmt: skip
 
 
 def _markdown_row(cells: Sequence[str]) -> str:

@@ -10,13 +10,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TypedDict
+from typing import Any, BinaryIO, TypedDict, Unpack
 
 import pyarrow.parquet as pq
 
 from genpas_cli.export.changes import changes_for
 from genpas_cli.export.formats import format_named
 from genpas_cli.export.formats.format import Format, Shown, is_time
+from genpas_cli.export.keywords import ExportKeywords
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.source import DirectoryReader, PairReader, StreamReader, standard_input
 from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
@@ -39,6 +40,7 @@ from genpas_cli.runtime.machine import (
 from genpas_cli.runtime.object_storage.locations import files_below, location_of
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.reports import Report
 from genpas_cli.runtime.threads import in_order, pool
 
 NAME = "export.json"
@@ -85,8 +87,8 @@ class ExportKeys(TypedDict):
     """Digest of all other keys."""
 
 
-@dataclass(frozen=True)
-class ExportReport:
+@dataclass(frozen=True, repr=False)
+class ExportReport(Report):
     """What `export` wrote; `genpas export --json` prints exactly this."""
 
     output: str
@@ -105,8 +107,9 @@ class ExportReport:
 
 @checked
 def export(
-    pairs: str | Path, output: str | Path, options: ExportOptions, *, force: bool = False, progress: Progress = silent
-) -> ExportReport:
+    pairs: str | Path, output: str | Path, options: ExportOptions | None = None, *, force: bool = False,
+    progress: Progress = silent, **_: Unpack[ExportKeywords],
+) -> ExportReport:  # fmt: skip
     """Write pairs in another format.
 
     Args:
@@ -123,6 +126,7 @@ def export(
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`; no output is written.
     """
     check_local(output, "-o")
+    options = options or ExportOptions()
     started, path, machine = time.monotonic(), Path(output), resolve(options)
     with _opened(pairs, options, machine, progress, name=path.name) as run:
         is_file = run.is_one_file
@@ -143,8 +147,9 @@ def export(
 
 @checked
 def export_stream(
-    pairs: str | Path, out: BinaryIO, options: ExportOptions, *, progress: Progress = silent
-) -> ExportReport:
+    pairs: str | Path, out: BinaryIO, options: ExportOptions | None = None, *, progress: Progress = silent,
+    **_: Unpack[ExportKeywords],
+) -> ExportReport:  # fmt: skip
     """Write the pairs of one split to an open file, such as stdout.
 
     Args:
@@ -156,6 +161,7 @@ def export_stream(
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`; `out` may be incomplete.
     """
+    options = options or ExportOptions()
     started, machine = time.monotonic(), resolve(options)
     with _opened(pairs, options, machine, progress, name=None) as run:
         if not run.format.streams:

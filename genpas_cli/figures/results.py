@@ -5,16 +5,20 @@ Their figures are declared in `genpas_cli.figures.table`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from genpas_cli.figures.figure import Shown, shown_in
 from genpas_cli.figures.illustrations import Illustrations
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
+from genpas_cli.figures.text_tables import data_table, number, strategy_table, with_marks
+from genpas_cli.runtime.frames import as_number
 from genpas_cli.runtime.machine import MadeWith
+from genpas_cli.runtime.reports import ShownTable, TableReport, json_value
 
 
-@dataclass(frozen=True)
-class StatsReport:
+@dataclass(frozen=True, repr=False)
+class StatsReport(TableReport):
     """The report of `genpas stats`."""
 
     source: str
@@ -32,21 +36,29 @@ class StatsReport:
     made_with: MadeWith | None = None
     """Version and options; None for a report that is not complete yet."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints, without the keys that do not apply to this kind of source."""
+        optional = {key: json_value(getattr(self, key)) for key in ("measured", "fair_draw", "notes")}
+        return {
+            "source": self.source, "data": json_value(self.data), "strategies": json_value(self.strategies),
+            "made_with": json_value(self.made_with),
+            **{key: value for key, value in optional.items() if value},
+        }  # fmt: skip
 
-def report_as_json(report: StatsReport) -> dict[str, Any]:
-    """Return the JSON of `genpas stats --json`, without the keys that do not apply to this kind of source."""
-    optional = {
-        "measured": None if report.measured is None else asdict(report.measured),
-        "fair_draw": None if report.fair_draw is None else asdict(report.fair_draw),
-        "notes": list(report.notes),
-    }
-    return {
-        "source": report.source,
-        "data": None if report.data is None else asdict(report.data),
-        "strategies": [asdict(figures) for figures in report.strategies],
-        "made_with": None if report.made_with is None else asdict(report.made_with),
-        **{key: value for key, value in optional.items() if value},
-    }
+    def shown(self) -> list[ShownTable]:
+        """Return the figures of the strategies, as in the terminal, and of the data."""
+        tables = [strategy_table(self.measured, self.strategies)]
+        return tables if self.data is None else [*tables, data_table(self.data)]
+
+    def by_column(self) -> dict[str, list[Any]]:
+        """Return the figures that are numbers or texts, as in `--csv`: one row per strategy, measured pairs first."""
+        rows = ([] if self.measured is None else [self.measured]) + self.strategies
+        keys = [figure.key for figure in shown_in(StrategyFigures, Shown.CSV)]
+        return {key: [_number(key, getattr(each, key)) for each in rows] for key in keys}
+
+
+def _number(key: str, value: Any) -> Any:
+    return as_number(value) if key in ("alpha", "beta", "gamma") else value
 
 
 @dataclass(frozen=True)
@@ -87,8 +99,8 @@ class TrainedConfiguration:
     """Model directories, relative to the output."""
 
 
-@dataclass(frozen=True)
-class TuneReport:
+@dataclass(frozen=True, repr=False)
+class TuneReport(TableReport):
     """The report of `genpas tune`. Nothing in it depends on the test split."""
 
     source: str
@@ -117,3 +129,36 @@ class TuneReport:
     Empty with `--train-top`, which decides by training."""
     made_with: MadeWith | None = None
     """Version and options; None for a report that is not complete yet."""
+
+    def shown(self) -> list[ShownTable]:
+        """Return the first configurations, the winner first, and the accuracy of those that were trained."""
+        headings = ["strategy", "KL", "KL drawn", "A", "D", "A / D", "front", "published"]
+        note = (
+            f"ranked by {self.select}; KL(validation ‖ train) of the targets, exact and after drawing {self.pairs:,} "
+            f"pairs (balanced); A and D with {self.similarity}"
+        )
+        found = ShownTable(headings, [_configuration_row(each) for each in self.configurations[:ROWS_SHOWN]], note)
+        if self.trained is None:
+            return [found]
+        accuracy = [each.validation for each in self.trained]
+        marked = with_marks([f"{value:.4f}" for value in accuracy], accuracy, "higher")
+        rows = [[each.name, text, " ".join(f"{value:.4f}" for value in each.by_seed)]
+                for each, text in zip(self.trained, marked, strict=True)]  # fmt: skip
+        return [found, ShownTable(["strategy", "validation NDCG@10", "for each seed"], rows)]
+
+    def by_column(self) -> dict[str, list[Any]]:
+        """Return the fields of `Configuration`, and `validation`: NDCG@10 on the validation pairs, if trained."""
+        rows = self.configurations
+        found = {f.name: [_number(f.name, getattr(each, f.name)) for each in rows] for f in fields(Configuration)}
+        trained = {each.name: each.validation for each in self.trained or ()}
+        return found | {"validation": [trained.get(each.name) for each in rows]}
+
+
+ROWS_SHOWN = 15
+"""Configurations in the table of a search."""
+
+
+def _configuration_row(row: Configuration) -> list[str]:
+    values = (row.kl, row.kl_drawn, row.alignment, row.discrimination, row.alignment_ratio)
+    ranks = ("–" if rank is None else str(rank) for rank in (row.front_rank, row.published_rank))
+    return [row.name, *map(number, values), *ranks]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from genpas_cli.augment.source_store import opened_store
+from genpas_cli.figures.keywords import StatsKeywords
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.pairs_report import other_pairs_report, pairs_report
 from genpas_cli.figures.plan import stats_plan
@@ -25,6 +27,7 @@ from genpas_cli.runtime.progress import Progress, silent
 def stats(  # all but two by keyword
     sources: Sources, options: StatsOptions | None = None, *, ingest_options: IngestOptions | None = None,
     store: str | Path | None = None, illustrated: bool = False, progress: Progress = silent,
+    **_: Unpack[StatsKeywords],
 ) -> StatsReport:  # fmt: skip
     """Compute the training distribution of strategies and the quality of the data, without drawing pairs.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, Unpack
 
 from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
 from genpas_cli.ingest.job import check_ingest_options
+from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.appending import earlier_store
 from genpas_cli.ingest.staging.stage_place import stage_place
@@ -17,6 +18,7 @@ from genpas_cli.ingest.staging.staging import plan_of
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.database import BESIDE, COUNTED, connect
 from genpas_cli.runtime.machine import resolve, scratch_directory
+from genpas_cli.runtime.reports import Report
 from genpas_cli.store.access import check_is_store
 
 
@@ -39,8 +41,8 @@ class PlannedColumns(TypedDict):
     keep: list[str]
 
 
-@dataclass(frozen=True)
-class IngestPlan:
+@dataclass(frozen=True, repr=False)
+class IngestPlan(Report):
     """How logs would be read, and the resources needed; `genpas ingest --dry-run` prints exactly this.
 
     Byte figures count all rows, because the number of rows that cleaning drops is unknown.
@@ -68,8 +70,9 @@ class IngestPlan:
 
 @checked
 def plan_ingest(
-    sources: Sources, options: IngestOptions | None = None, *, append_to: str | Path | None = None
-) -> IngestPlan:
+    sources: Sources, options: IngestOptions | None = None, *, append_to: str | Path | None = None,
+    **_: Unpack[IngestKeywords],
+) -> IngestPlan:  # fmt: skip
     """Return how `ingest` would read logs and the resources it would need, without writing a store.
 
     Args:

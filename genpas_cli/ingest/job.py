@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli.ingest.estimates import spilled_bytes, store_bytes
+from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
@@ -35,6 +36,8 @@ from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import check_disk, resolve, scratch_directory
 from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.reports import Report, ShownTable
+from genpas_cli.runtime.text.wording import time_range
 from genpas_cli.store import writing
 from genpas_cli.store.access import check_is_store
 from genpas_cli.store.records import FunnelRow, Lengths, SplitCounts, TieShares
@@ -58,8 +61,8 @@ _NOTHING_LEFT = {
 """Step that dropped the last row → tip; for any other step the tip is to loosen the cleaning options."""
 
 
-@dataclass(frozen=True)
-class IngestReport:
+@dataclass(frozen=True, repr=False)
+class IngestReport(Report):
     """What a store holds and how it was made; `genpas ingest --json` prints exactly this."""
 
     users: int
@@ -88,11 +91,21 @@ class IngestReport:
     notes: list[str] = field(default_factory=list)
     """Possibly surprising choices in reading the log, such as which of several time columns was taken."""
 
+    def shown(self) -> list[ShownTable]:
+        """Return the figures of the store, and the rows that each step dropped and kept."""
+        (fields,) = super().shown()
+        times = "" if self.time_range is None else time_range(self.time_range)
+        own = {"funnel": "", "time_range": times}
+        rows = [(name, own.get(name, text)) for name, text in fields.rows if own.get(name, text)]
+        steps = [(step["step"], f"{step['dropped']:,}", f"{step['kept']:,}") for step in self.funnel]
+        return [ShownTable(fields.headings, rows), ShownTable(("", "dropped", "kept"), steps)]
+
 
 @checked
 def ingest(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path, options: IngestOptions | None = None, *,
     append: bool = False, force: bool = False, rejects: str | Path | None = None, progress: Progress = silent,
+    **_: Unpack[IngestKeywords],
 ) -> IngestReport:  # fmt: skip
     """Read interaction logs into a store.
 

@@ -13,7 +13,8 @@ from genpas_cli.report.charts.theme import LINE, legend, looks, swatch
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.page import how_made, write_page
 from genpas_cli.report.strategy_tables import star
-from genpas_cli.report.wording import STRATEGY, best_places, count, exponent, written
+from genpas_cli.report.wording import STRATEGY, count, exponent, written
+from genpas_cli.runtime.text.wording import best_places
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport
 
 _METRICS = {

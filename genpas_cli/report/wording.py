@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from genpas_cli.figures.figure import Figure, figures_in
 from genpas_cli.figures.table import StrategyFigures
-from genpas_cli.runtime.text.wording import percent
+from genpas_cli.runtime.text.wording import best_places, percent
 
 MISSING = "–"
 
@@ -41,25 +41,6 @@ def written(figure: Figure, value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return MISSING
     return percent(value, figure.digits) if figure.is_share else decimals(figure.digits)(value)
-
-
-def best_places(values: Sequence[float | None], better: str) -> set[int]:
-    """Return the indices of the better values; none if there is only one value, or all are equal.
-
-    Args:
-        values: None and infinite values are ignored.
-        better: `lower` or `higher`.
-    """
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    if len(known) < 2:  # noqa: PLR2004  # a single value is not better than another
-        return set()
-    best = min(known) if better == "lower" else max(known)
-    # Values that differ only by rounding are equal.
-    places = {
-        at for at, value in enumerate(values)
-        if value is not None and math.isclose(value, best, rel_tol=1e-9, abs_tol=1e-12)
-    }  # fmt: skip
-    return places if len(places) < len(known) else set()
 
 
 def best_of(figure: Figure, values: Sequence[float | None]) -> set[int]:

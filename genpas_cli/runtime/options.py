@@ -8,6 +8,7 @@ the fields' types when an options object is created, so that the library refuses
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import numbers
 import os
@@ -56,12 +57,14 @@ class Options:
     def __post_init__(self) -> None:
         """Check every value and convert it to its field's type: `pairs=5000` becomes `"5000"`.
 
+        The message uses the option's name in Python: the command line refuses such values before, in `value_of`.
+
         Raises:
             UsageError: the option does not accept the value.
         """
         own: type = type(self)
         for name, flag, kinds, is_path in _declared(own):
-            given = getattr(self, name)
+            given = plain(getattr(self, name))
             for kind in kinds:
                 with suppress(TypeError, OverflowError):
                     value = _as_kind(given, kind)
@@ -71,7 +74,32 @@ class Options:
                     break
             else:
                 takes = _listed([word for kind in kinds for word in _described(kind)])
-                raise UsageError(f"{flag} is {given!r}; it must be {takes}")
+                raise UsageError(f"{name} is {shown(given)}; it must be {takes}")
+
+
+def plain(value: Any) -> Any:
+    """Return the Python value of a NumPy scalar or of a member of an enumeration; any other value unchanged."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    # By the interface and not by the class, because importing NumPy takes long.
+    is_scalar = hasattr(type(value), "item") and getattr(value, "shape", None) == ()
+    return value.item() if is_scalar else value
+
+
+_LONGEST_SHOWN = 60
+"""Characters of a list in a message."""
+
+
+def shown(value: Any) -> str:
+    """Return the repr of a scalar or a short list, else the name of the type: a data frame would flood the message."""
+    if isinstance(value, str | int | float | NoneType):
+        return repr(value)
+    if isinstance(value, list | tuple) and all(isinstance(each, str | int | float | NoneType) for each in value):
+        text = repr(value)
+        if value and len(text) <= _LONGEST_SHOWN:
+            return text
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 @functools.cache
@@ -83,11 +111,11 @@ def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...], bool]]:
         hint, flags = hints[field.name], field.metadata.get("flags")
         flag = flags[-1].partition("/")[0] if flags else "--" + field.name.replace("_", "-")
         kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-        declared.append((field.name, flag, kinds, field.metadata.get("metavar") in _PATHS))
+        declared.append((field.name, flag, kinds, field.metadata.get("metavar") in PATHS))
     return declared
 
 
-_PATHS = ("DIR", "FILE", "PATH", "STORE")
+PATHS = ("DIR", "FILE", "PATH", "STORE")
 """Placeholders of options whose value is a local path."""
 
 _FITTING: dict[Any, tuple[tuple[type, Callable[[Any], Any]], ...]] = {
@@ -107,7 +135,7 @@ def _as_kind(value: Any, kind: Any) -> Any:
     if get_origin(kind) is tuple:
         # Only tuples and lists are sequences here: a text is one value, not its letters.
         values = value if isinstance(value, tuple | list) else (value,)
-        return tuple(_as_kind(each, get_args(kind)[0]) for each in values)
+        return tuple(_as_kind(plain(each), get_args(kind)[0]) for each in values)
     if get_origin(kind) is Literal:
         fits = isinstance(value, str) and value in get_args(kind)
     elif kind in _FITTING:

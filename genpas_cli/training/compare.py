@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -24,7 +24,6 @@ from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.extras import check_extra
-from genpas_cli.runtime.json.numbers import numbers_as_json
 from genpas_cli.runtime.json.sealed import sealed
 from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.progress import Progress, silent
@@ -32,6 +31,7 @@ from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, GroupAccuracy, SeedRun
 from genpas_cli.training.job import PLACES, check_model_options
+from genpas_cli.training.keywords import CompareKeywords
 from genpas_cli.training.model_directories import foreign_in_runs, read_metrics
 from genpas_cli.training.options import CompareOptions, ModelOptions
 from genpas_cli.training.strategy_runs import Observe, Runs, mean_of, runs_settings, store_of
@@ -44,7 +44,7 @@ COMPARISON = "comparison.json"
 def compare(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, output: str | Path | None = None, options: CompareOptions | None = None, *,
     ingest_options: IngestOptions | None = None, resume: bool = False, force: bool = False,
-    observe: Observe = lambda *_: None, progress: Progress = silent,
+    observe: Observe = lambda *_: None, progress: Progress = silent, **_: Unpack[CompareKeywords],
 ) -> CompareReport:  # fmt: skip
     """Cut pairs by several strategies, train the same model on each, and compare their accuracy.
 
@@ -77,9 +77,7 @@ def compare(  # noqa: PLR0913  # all but three by keyword
         done = runs.run(strategies, observe, progress)
         report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
         report = replace(report, made_with=made_with(options, reading=ingest_options))
-        (work / COMPARISON).write_text(
-            json.dumps(sealed(numbers_as_json(asdict(report))), indent=2) + "\n", encoding="utf-8"
-        )
+        (work / COMPARISON).write_text(json.dumps(sealed(report.to_dict()), indent=2) + "\n", encoding="utf-8")
     return report
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+from genpas_cli.figures.text_tables import MARK, number, with_marks
+from genpas_cli.runtime.frames import as_number
 from genpas_cli.runtime.machine import MadeWith
+from genpas_cli.runtime.reports import ShownTable, TableReport
+from genpas_cli.runtime.text.wording import counted
 
 ACCURACY = "ndcg@10"
 """The metric by which runs are selected and compared."""
@@ -93,8 +97,8 @@ class Compared:
     runs: list[SeedRun]
 
 
-@dataclass(frozen=True)
-class CompareReport:
+@dataclass(frozen=True, repr=False)
+class CompareReport(TableReport):
     """The report of `compare`; `genpas compare --json` prints its fields."""
 
     source: str
@@ -111,3 +115,55 @@ class CompareReport:
     """Total time of all runs, including those finished before the command was resumed."""
     made_with: MadeWith | None = None
     """Version and options; None for a report that is not complete yet."""
+
+    def shown(self) -> list[ShownTable]:
+        """Return the accuracy of each strategy beside the figures of its training distribution."""
+        tests = [each.test[ACCURACY] for each in self.strategies]
+        marked = with_marks([f"{value:.4f}" for value in tests], tests, "higher")
+        rows = [_row(each, test) for each, test in zip(self.strategies, marked, strict=True)]
+        note = (
+            f"{MARK} best in column; test accuracy, mean of {counted(len(self.strategies[0].runs), 'seed')}, ± "
+            f"standard deviation over seeds; difference in NDCG@10 to {self.baseline}, with its 95% interval "
+            "(bootstrap over users); validation NDCG@10; KL(validation ‖ train)"
+        )
+        differing = {each.name: each.difference for each in self.strategies if each.difference is not None}
+        unclear = [name for name, found in differing.items() if not found.is_distinguishable]
+        if unclear:
+            note += f"; not distinguishable from {self.baseline}, as the interval includes 0: {', '.join(unclear)}"
+        headings = ["", "NDCG@10", "±", "Recall@10", "difference", "validation", "KL", "A / D"]
+        return [ShownTable(headings, rows, note)]
+
+    def by_column(self) -> dict[str, list[Any]]:
+        """Return one row per strategy; a field of several numbers has one column per number, such as `test.ndcg@10`."""
+        found: dict[str, list[Any]] = {}
+        for field in fields(Compared):
+            found |= _columns(field.name, [getattr(each, field.name) for each in self.strategies])
+        return found
+
+
+def _columns(name: str, values: list[Any]) -> dict[str, list[Any]]:
+    """Return the columns of a field of `Compared`, given its value for each strategy; none for the runs."""
+    if name in ("alpha", "beta", "gamma"):
+        return {name: [as_number(value) for value in values]}
+    if name == "difference":
+        return {
+            f"{name}.{part.name}": [getattr(each, part.name, None) for each in values] for part in fields(Difference)
+        }
+    if name == "accuracy":
+        return {f"interval.{part}": [getattr(each, part) for each in values] for part in ("low", "high")}
+    if name in ("by_popularity", "by_history"):
+        return {f"{name}.{group.group}": [each[at].value for each in values] for at, group in enumerate(values[0])}
+    if name in ("validation", "test", "test_deviation"):
+        metrics: dict[str, float] = next((each for each in values if each is not None), {})
+        return {f"{name}.{metric}": [each and each[metric] for each in values] for metric in metrics}
+    return {} if name == "runs" else {name: values}
+
+
+def _row(each: Compared, test: str) -> list[str]:
+    gap = each.difference
+    return [
+        each.name, test, "–" if each.test_deviation is None else f"{each.test_deviation[ACCURACY]:.4f}",
+        f"{each.test['recall@10']:.4f}",
+        "–" if gap is None else f"{gap.value:+z.4f} ({gap.low:+z.4f} to {gap.high:+z.4f})",
+        f"{each.validation[ACCURACY]:.4f}", number(each.kl_validation_train), number(each.alignment_ratio),
+    ]  # fmt: skip

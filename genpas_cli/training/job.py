@@ -8,10 +8,10 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,8 +29,10 @@ from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import check_writable, disk_error, lasting_options, machine_options, resolve
 from genpas_cli.runtime.object_storage.locations import Location, location_of
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.training.keywords import TrainKeywords
 from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
 from genpas_cli.training.options import TrainOptions
+from genpas_cli.training.train_report import TrainReport, history
 
 if TYPE_CHECKING:
     from genpas_cli.training.loop import Round
@@ -44,22 +46,11 @@ _LONGEST_INPUT = 50
 Observe = Callable[["Round"], None]
 
 
-@dataclass(frozen=True)
-class TrainReport:
-    """The report of `train`; `genpas train --json` prints its `metrics`."""
-
-    output: str
-    """The model directory."""
-    metrics: dict[str, Any]
-    """The content of `metrics.json`, see docs/reference/formats.md."""
-    resumed: int
-    """Number of steps that a previous, stopped run had taken."""
-
-
 @checked
 def train(  # noqa: PLR0913  # all but three by keyword
     pairs: str | Path, output: str | Path | None = None, options: TrainOptions | None = None, *,
     resume: bool = False, force: bool = False, observe: Observe = lambda _: None, progress: Progress = silent,
+    **_: Unpack[TrainKeywords],
 ) -> TrainReport:  # fmt: skip
     """Train the reference model on pairs, and rank all items for every held-out pair.
 
@@ -273,10 +264,10 @@ def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> dict[str, A
     try:
         pq.write_table(places, work / PLACES)
         with (work / CURVE).open("w", encoding="utf-8", newline="") as file:
-            rows = [{"step": r.step, "epoch": r.epoch, "loss": r.loss, **r.validation} for r in outcome.rounds]
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+            columns = history(metrics["training"]["rounds"])
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
         metrics = described(work, metrics, [MODEL, PLACES, CURVE])
         (work / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
         (work / CHECKPOINT).unlink()

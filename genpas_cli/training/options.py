@@ -107,11 +107,11 @@ class CompareOptions(RunsOptions, FigureOptions):
 class TuneOptions(FigureOptions):
     """All options of `tune` except those for reading logs and those of `RunsOptions`."""
 
-    alpha: str = option(
+    alpha: str | float = option(
         "0:2:0.2", "Sequence biases to try: numbers separated by commas, or FROM:TO:STEP.", metavar="VALUES", panel=GRID
     )
-    beta: str = option("0:2:0.2", "Target biases to try.", metavar="VALUES", panel=GRID)
-    gamma: str = option("-inf,-1,0,1", "Input biases to try.", metavar="VALUES", panel=GRID)
+    beta: str | float = option("0:2:0.2", "Target biases to try.", metavar="VALUES", panel=GRID)
+    gamma: str | float = option("-inf,-1,0,1", "Input biases to try.", metavar="VALUES", panel=GRID)
     strategy: tuple[str, ...] = option(
         (), f"Strategy to try in addition to the grid: {STRATEGIES}; repeatable.", flags=("-s", "--strategy"),
         metavar=STRATEGY, panel=GRID,

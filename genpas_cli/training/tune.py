@@ -7,8 +7,9 @@ import json
 import math
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
-from genpas_cli.runtime.json.numbers import number_as_json, numbers_as_json
+from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.json.sealed import sealed
 from genpas_cli.runtime.machine import made_with, resolve
 from genpas_cli.runtime.progress import Progress, silent
@@ -38,6 +39,7 @@ from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import check_model_options
+from genpas_cli.training.keywords import TuneKeywords
 from genpas_cli.training.model_directories import foreign_in_runs
 from genpas_cli.training.options import RunsOptions, TuneOptions
 from genpas_cli.training.strategy_runs import Observe, Runs, mean_of, runs_settings, store_of
@@ -64,7 +66,7 @@ class SearchPlan:
 def tune(  # noqa: PLR0913  # all but two by keyword
     sources: Sources, options: TuneOptions | None = None, *, ingest_options: IngestOptions | None = None,
     training: RunsOptions | None = None, output: str | Path | None = None, resume: bool = False, force: bool = False,
-    observe: Observe = lambda *_: None, progress: Progress = silent,
+    observe: Observe = lambda *_: None, progress: Progress = silent, **_: Unpack[TuneKeywords],
 ) -> TuneReport:  # fmt: skip
     """Rank every (α, β, γ) of a grid, and other rules, by how closely their pairs match the validation pairs.
 
@@ -109,9 +111,7 @@ def tune(  # noqa: PLR0913  # all but two by keyword
             [parse_strategy(each.name) for each in found.configurations[: options.train_top]], observe, progress
         )
         report = _trained(found, options, done)
-        (work / SEARCH).write_text(
-            json.dumps(sealed(numbers_as_json(asdict(report))), indent=2) + "\n", encoding="utf-8"
-        )
+        (work / SEARCH).write_text(json.dumps(sealed(report.to_dict()), indent=2) + "\n", encoding="utf-8")
     return report
 
 
@@ -156,7 +156,7 @@ def _command(source: str, winner: str, options: TuneOptions) -> str:
 
 def search_plan(options: TuneOptions) -> SearchPlan:
     """Parse and check the options of a search; raise UsageError if a value is invalid."""
-    grid = {name: parse_values(getattr(options, name), name) for name in _BIASES}
+    grid = {name: parse_values(str(getattr(options, name)), name) for name in _BIASES}
     count = math.prod(map(len, grid.values())) + len(options.strategy)
     if count > _MOST_CONFIGURATIONS:
         raise UsageError(f"the grid has {count:,} configurations; the maximum is {_MOST_CONFIGURATIONS:,}")

@@ -11,20 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from genpas_cli.cli.text_tables import Table
+from genpas_cli.cli.text_tables import as_latex, as_markdown
+from genpas_cli.runtime.reports import ShownTable
 from tests.support import InProcess, refused
 
 HOSTILE = r"a&b_50%$x#{y}~z^\w|<b>`c`*d*[e] ‖ ± − ∞ α"
-TABLE = Table(["", HOSTILE, "b"], [["KL", "0.25*", "0.30 "], ["  after", "–", "1,234 "], [HOSTILE, "x", "y"]])
+TABLE = ShownTable(["", HOSTILE, "b"], [["KL", "0.25*", "0.30 "], ["  after", "–", "1,234 "], [HOSTILE, "x", "y"]])
 
 
 def test_markdown() -> None:
-    lines = Table(["", "a", "b"], [["KL", "0.25*", "0.30 "], ["x|y", "–", "1"]]).as_markdown().splitlines()
+    lines = as_markdown(ShownTable(["", "a", "b"], [["KL", "0.25*", "0.30 "], ["x|y", "–", "1"]])).splitlines()
     assert lines == ["|  | a | b |", "| --- | ---: | ---: |", "| KL | **0.25** | 0.30 |", r"| x\|y | – | 1 |"]
 
 
 def test_latex() -> None:
-    lines = Table(["", "a", "b"], [["KL(test ‖ train)", "0.25*", "0.30 "], ["  x_y", "–", "1"]]).as_latex().splitlines()
+    lines = as_latex(
+        ShownTable(["", "a", "b"], [["KL(test ‖ train)", "0.25*", "0.30 "], ["  x_y", "–", "1"]])
+    ).splitlines()
     assert lines == [
         r"\begin{tabular}{lrr}", r"\hline", r" & a & b \\", r"\hline",
         r"KL(test $\parallel$ train) & \textbf{0.25} & 0.30 \\", r"\quad x\_y & -- & 1 \\", r"\hline",
@@ -34,7 +37,7 @@ def test_latex() -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=20))
 def test_any_name_stays_in_its_cell(name: str) -> None:
-    html = MarkdownIt("commonmark").enable("table").render(Table(["", name], [["KL", "1"]]).as_markdown())
+    html = MarkdownIt("commonmark").enable("table").render(as_markdown(ShownTable(["", name], [["KL", "1"]])))
     assert (html.count("<th"), html.count("<td")) == (3, 2)  # with <thead>
 
 
@@ -42,7 +45,7 @@ def test_any_name_stays_in_its_cell(name: str) -> None:
 def test_latex_compiles(inside: InProcess, store: Path, tmp_path: Path) -> None:
     figures = inside("stats", store, "-s", "multi-target", "-s", "recency:keep=0.8", "--latex").stdout
     search = inside("tune", store, "--alpha", "0,1", "--beta", "0", "--latex").stdout
-    tables = [TABLE.as_latex(), figures, search]
+    tables = [as_latex(TABLE), figures, search]
     body = "\n\n".join(tables)
     document = f"\\documentclass{{article}}\n\\begin{{document}}\n{body}\n\\end{{document}}\n"
     (tmp_path / "table.tex").write_text(document, encoding="utf-8")

@@ -23,6 +23,7 @@ from genpas_cli import (
     stats,
     verify,
 )
+from genpas_cli.ingest.files import memory_tables
 from tests.support import snapshot
 
 
@@ -75,6 +76,43 @@ def test_the_same_pairs_as_of_a_file(tmp_path: Path, table: pa.Table, kind: str)
     augment(made, tmp_path / "table.pairs", options, ingest_options=reading)
     assert snapshot(tmp_path / "file.pairs" / "data") == snapshot(tmp_path / "table.pairs" / "data")
     verify(tmp_path / "table.pairs")
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_the_same_pairs_as_of_a_data_frame(tmp_path: Path, table: pa.Table, library: str) -> None:
+    frames = pytest.importorskip(library, reason=f"{library} is not installed")
+    pq.write_table(table, tmp_path / "log.parquet")
+    augment(tmp_path / "log.parquet", tmp_path / "file.pairs", alpha=0.5, keep=["price"])
+    frame = frames.read_parquet(tmp_path / "log.parquet")
+    augment(frame, tmp_path / "frame.pairs", alpha=0.5, keep=["price"])
+    assert snapshot(tmp_path / "file.pairs" / "data") == snapshot(tmp_path / "frame.pairs" / "data")
+    with pytest.raises(UsageError) as caught:
+        augment(frame["user_id"], tmp_path / "x.pairs")
+    # Only some versions of pandas let a column be read as an Arrow stream.
+    assert caught.value.message in (
+        "sources is a Series; it must be a path, a table or a list of paths",
+        "<Series> is a single column; a log is a table with a column of users and a column of items",
+    )
+
+
+def test_large_batches_are_converted_in_parts(tmp_path: Path, table: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    augment(views(table), tmp_path / "whole.pairs")
+    monkeypatch.setattr(memory_tables, "_ROWS", 7)
+    augment(views(table), tmp_path / "parts.pairs")
+    augment(dictionaries(table), tmp_path / "dictionaries.pairs")
+    expected = snapshot(tmp_path / "whole.pairs" / "data")
+    assert snapshot(tmp_path / "parts.pairs" / "data") == expected
+    assert snapshot(tmp_path / "dictionaries.pairs" / "data") == expected
+
+
+def test_a_single_column_is_no_log(tmp_path: Path, table: pa.Table) -> None:
+    with pytest.raises(UsageError, match=r"<ChunkedArray> is a single column; a log is a table"):
+        augment(table["user_id"], tmp_path / "x.pairs")
+
+
+def test_a_table_without_rows_is_said_to_be_empty(tmp_path: Path, table: pa.Table) -> None:
+    with pytest.raises(DataError, match=r"<Table>: .* contains no rows"):
+        augment(table.slice(0, 0), tmp_path / "x.pairs")
 
 
 def test_every_job_takes_a_table(tmp_path: Path, table: pa.Table) -> None:

@@ -15,7 +15,7 @@ from genpas_cli.cli import tables
 from genpas_cli.figures import table
 from genpas_cli.figures.distribution.positions import Bin
 from genpas_cli.figures.figure import Figure, Shown, checked_keys, figures_in, shown_in
-from genpas_cli.figures.results import StatsReport, report_as_json
+from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.rules import check, read_rules
 from genpas_cli.figures.table import DataFigures, DrawnFigures, FairDrawFigures, StrategyFigures, TargetFigures
 from genpas_cli.report.stats_page import write_stats_page
@@ -148,7 +148,7 @@ def test_a_figure_is_on_the_page_where_it_says_so(
 def test_the_json_has_the_figures_of_the_table_and_no_others(
     stats_report: StatsReport, shards_report: StatsReport
 ) -> None:
-    stats, shards = report_as_json(stats_report), report_as_json(shards_report)
+    stats, shards = stats_report.to_dict(), shards_report.to_dict()
     assert list(stats["data"]) == list(figures_in(DataFigures))
     for strategy in (*stats["strategies"], shards["measured"]):
         assert list(strategy) == list(figures_in(StrategyFigures))

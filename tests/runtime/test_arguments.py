@@ -17,6 +17,7 @@ from genpas_cli.loaders import InMemoryPairDataset, PairDataset
 
 TABLE: Any = pa.table({"user_id": ["a"], "item_id": ["b"]})
 ANY: Any = None
+ANY_DICT: Any = {}
 
 Call = Callable[[Path, Path], Any]
 
@@ -30,11 +31,12 @@ MISTAKES: dict[str, tuple[Call, str]] = {
                                "options is an IngestOptions; it must be AugmentOptions"),
     "a dict of reading": (lambda s, p: library.stats(s, ingest_options={}),  # type: ignore[arg-type]
                           "ingest_options is a dict; it must be IngestOptions"),
-    "another split": (lambda s, p: library.augment_stream(s, split="dev"),  # type: ignore[arg-type]
-                      "split is 'dev'; it must be 'train' or 'validation' or 'test'"),
+    "another split": (lambda s, p: library.augment_stream(s, split_out="dev"),  # type: ignore[arg-type]
+                      "split_out is 'dev'; it must be 'train' or 'validation' or 'test'"),
     "other ids": (lambda s, p: library.augment_stream(s, ids="raws"),  # type: ignore[arg-type]
                   "ids is 'raws'; it must be 'num' or 'raw'"),
-    "no options of export": (lambda s, p: library.export(p, "x", ANY), "options is None; it must be ExportOptions"),
+    "a dict of an export": (lambda s, p: library.export(p, "x", ANY_DICT),
+                            "options is a dict; it must be ExportOptions"),
     "a table for pairs": (lambda s, p: library.verify(TABLE), "pairs is a Table; it must be a path"),
     "a table for a store": (lambda s, p: library.verify(p, store=TABLE), "store is a Table; it must be a path"),
     "a dict of the machine": (lambda s, p: library.verify(p, machine={"threads": 1}),  # type: ignore[arg-type]

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from genpas_cli import AugmentOptions, IngestOptions, MachineOptions, UsageError, ingest
+from genpas_cli import AugmentOptions, IngestOptions, MachineOptions, TuneOptions, UsageError, ingest
 from genpas_cli.ingest.formats.names import LogFormat
 from tests.support import small_log
 
+
+class Draw(Enum):
+    INDEPENDENT = "independent"
+
+
 REFUSED: list[tuple[type, str, Any, str]] = [
-    (IngestOptions, "dedup", "exactly", "--dedup is 'exactly'; it must be none, exact, consecutive or user-item"),
-    (IngestOptions, "dedup", None, "--dedup is None; it must be none, exact, consecutive or user-item"),
-    (IngestOptions, "eval", "frist", "--eval is 'frist'; it must be first, last or all"),
-    (IngestOptions, "bad_rows", "drop", "--bad-rows is 'drop'; it must be error or skip"),
-    (IngestOptions, "unknown_items", "stop", "--unknown-items is 'stop'; it must be add, drop or error"),
-    (IngestOptions, "format", "tsv", f"--format is 'tsv'; it must be {', '.join(get_args(LogFormat))} or None"),
-    (IngestOptions, "ties", "files", "--ties is 'files'; it must be file, item, hash or error"),
-    (IngestOptions, "min_user", "5", "--min-user is '5'; it must be a whole number"),
-    (IngestOptions, "hive", "yes", "--hive is 'yes'; it must be True or False"),
-    (IngestOptions, "header", 1, "--header is 1; it must be True, False or None"),
-    (IngestOptions, "user", 1.0, "--user is 1.0; it must be a text or None"),
-    (IngestOptions, "keep", (1.5,), r"--keep is (1.5,); it must be a list (each entry a text)"),
-    (IngestOptions, "keep", None, "--keep is None; it must be a list (each entry a text)"),
-    (AugmentOptions, "order", "users", "--order is 'users'; it must be shuffled or user"),
-    (AugmentOptions, "user_ids", "yes", "--user-ids is 'yes'; it must be none or raw"),
-    (AugmentOptions, "draw", "balance", "--draw is 'balance'; it must be balanced or independent"),
-    (AugmentOptions, "strategy", (1, 0, 0), "--strategy is (1, 0, 0); it must be a text or None"),
-    (AugmentOptions, "alpha", "0.5", "--alpha is '0.5'; it must be a number or None"),
-    (AugmentOptions, "seed", 1.5, "--seed is 1.5; it must be a whole number"),
-    (AugmentOptions, "seed", True, "--seed is True; it must be a whole number"),
-    (MachineOptions, "threads", "2", "--threads is '2'; it must be a whole number or None"),
+    (IngestOptions, "dedup", "exactly", "dedup is 'exactly'; it must be none, exact, consecutive or user-item"),
+    (IngestOptions, "dedup", None, "dedup is None; it must be none, exact, consecutive or user-item"),
+    (IngestOptions, "eval", "frist", "eval is 'frist'; it must be first, last or all"),
+    (IngestOptions, "bad_rows", "drop", "bad_rows is 'drop'; it must be error or skip"),
+    (IngestOptions, "unknown_items", "stop", "unknown_items is 'stop'; it must be add, drop or error"),
+    (IngestOptions, "format", "tsv", f"format is 'tsv'; it must be {', '.join(get_args(LogFormat))} or None"),
+    (IngestOptions, "ties", "files", "ties is 'files'; it must be file, item, hash or error"),
+    (IngestOptions, "min_user", "5", "min_user is '5'; it must be a whole number"),
+    (IngestOptions, "hive", "yes", "hive is 'yes'; it must be True or False"),
+    (IngestOptions, "header", 1, "header is 1; it must be True, False or None"),
+    (IngestOptions, "user", 1.0, "user is 1.0; it must be a text or None"),
+    (IngestOptions, "keep", (1.5,), r"keep is (1.5,); it must be a list (each entry a text)"),
+    (IngestOptions, "keep", None, "keep is None; it must be a list (each entry a text)"),
+    (AugmentOptions, "order", "users", "order is 'users'; it must be shuffled or user"),
+    (AugmentOptions, "user_ids", "yes", "user_ids is 'yes'; it must be none or raw"),
+    (AugmentOptions, "draw", "balance", "draw is 'balance'; it must be balanced or independent"),
+    (AugmentOptions, "strategy", (1, 0, 0), "strategy is (1, 0, 0); it must be a text or None"),
+    (AugmentOptions, "alpha", "0.5", "alpha is '0.5'; it must be a number or None"),
+    (AugmentOptions, "seed", 1.5, "seed is 1.5; it must be a whole number"),
+    (AugmentOptions, "seed", True, "seed is True; it must be a whole number"),
+    (MachineOptions, "threads", "2", "threads is '2'; it must be a whole number or None"),
 ]  # fmt: skip
 
 
@@ -60,8 +66,14 @@ def test_a_value_of_the_wrong_kind_is_refused_by_the_name_of_the_option(
         (IngestOptions, "keep", "ts", ("ts",)),
         (IngestOptions, "keep", ["ts", 2], ("ts", "2")),
         (IngestOptions, "format", None, None),
+        (IngestOptions, "allow_duplicate_files", np.True_, True),
+        (IngestOptions, "min_user", np.int32(2), 2),
+        (AugmentOptions, "gamma", np.array(0.5), 0.5),
+        (AugmentOptions, "draw", Draw.INDEPENDENT, "independent"),
+        (TuneOptions, "alpha", 0.5, 0.5),
+        (TuneOptions, "beta", np.float64(0.5), 0.5),
     ],
-    ids=lambda part: str(part)[:20],
+    ids=lambda part: str(part)[-20:],
 )
 def test_a_value_of_a_near_kind_becomes_what_the_field_holds(
     kind: type, name: str, value: object, held: object

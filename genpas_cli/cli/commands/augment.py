@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -26,6 +25,7 @@ from genpas_cli.runtime.text.wording import counted
 
 if TYPE_CHECKING:
     from genpas_cli.augment.job import AugmentReport
+    from genpas_cli.pairs.stream import PairStream
 
 Sources = Annotated[
     list[str],
@@ -105,6 +105,7 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
     By default, the last two interactions of each user are held out, and the number of pairs is that of Multi-Target.
     """
     from genpas_cli.augment import job as jobs
+    from genpas_cli.augment.stream import augment_stream
 
     del quiet  # acted on by `command`
     if output == "-":
@@ -113,8 +114,8 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
             "--engine spark": engine == "spark", "--form cuts": options.form == "cuts",
             "--user-ids raw": options.user_ids == "raw",
         })  # fmt: skip
-        with console.progress() as progress, jobs.augment_stream(
-            sources, options, ingest_options=reading, keep_store=store, split=split_out, ids=ids, progress=progress
+        with console.progress() as progress, augment_stream(
+            sources, options, ingest_options=reading, keep_store=store, split_out=split_out, ids=ids, progress=progress
         ) as stream:  # fmt: skip
             _send(stream)
         return
@@ -144,7 +145,7 @@ def _tell(report: AugmentReport, options: AugmentOptions, *, json: bool) -> None
     if json:
         if report.log is not None:
             say_notes(report.log)
-        console.print_json(asdict(report))
+        console.print_json(report.to_dict())
     else:
         _say_report(report, options)
 
@@ -186,14 +187,14 @@ def _check_stream(given: dict[str, object]) -> None:
         )
 
 
-def _send(stream: object) -> None:
+def _send(stream: PairStream) -> None:
     import pyarrow as pa
 
     # Not `with`: closing writes the end-of-stream mark, so that a truncated stream would look complete, and it waits
     # for a reader that may have stalled.
     stdout = console.binary_stdout()
-    writer = pa.ipc.new_stream(stdout, stream.schema)  # type: ignore[attr-defined]
-    for batch in stream.batches:  # type: ignore[attr-defined]
+    writer = pa.ipc.new_stream(stdout, stream.schema)
+    for batch in stream.batches:
         writer.write_batch(batch)
     writer.close()
     stdout.close()

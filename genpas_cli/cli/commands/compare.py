@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +38,7 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
     html: outputs.Html = None,
     charts: outputs.Charts = None,
     open_: outputs.Open = False,
+    csv: outputs.Csv = False,
     markdown: outputs.Markdown = False,
     latex: outputs.Latex = False,
     resume: Resume = False,
@@ -57,7 +57,7 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.training import compare as jobs
 
     del quiet  # acted on by `command`
-    printed, drawings = outputs.Printed(json, markdown, latex), outputs.Drawings(html, charts, open_)
+    printed, drawings = outputs.Printed(json, csv, markdown, latex), outputs.Drawings(html, charts, open_)
     drawings.check()
     with told_to_resume(), console.progress() as progress:
         report = jobs.compare(
@@ -66,9 +66,9 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
         )  # fmt: skip
     drawings.write(report, "comparison")
     if json:
-        console.print_json(asdict(report))
+        console.print_json(report.to_dict())
         return
-    if printed.table(tables.comparison_table(report)):
+    if printed.table(report):
         return
     tables.print_comparison(report)
     console.say(f"best strategy on the validation pairs: [bold]{console.escaped(report.winner)}[/bold]")

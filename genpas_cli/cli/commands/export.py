@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -72,7 +71,7 @@ def export(
     with console.progress() as progress:
         report = jobs.export(pairs, output, options, force=force, progress=progress)
     if json:
-        console.print_json(asdict(report))
+        console.print_json(report.to_dict())
         return
     counts = ", ".join(f"{counted(rows, 'pair')} for {split}" for split, rows in report.pairs.items())
     console.say(f"{console.escaped(report.output)} ({report.format}): {counts}, in {report.seconds:.1f} s")

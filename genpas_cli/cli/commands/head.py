@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,9 +16,6 @@ genpas head logs.parquet
 genpas head logs.store --rows 3
 genpas head logs.pairs --of validation --json
 """
-
-_SHOWN_ITEMS = 6
-"""Items of an input that a row of the terminal shows: the most recent ones."""
 
 
 @command(EXAMPLES)
@@ -46,19 +41,9 @@ def head(
     from genpas_cli.augment.head import head as run
 
     del quiet  # acted on by `command`
-    found = run(sources, rows, split=of, options=reading)
+    found = run(sources, rows, of=of, options=reading)
     if json:
-        console.print_json(asdict(found), default=_as_text)
+        console.print_json(found.to_dict())
         return
-    console.print_table(found.columns, [[_shown(value) for value in row] for row in found.rows])
-
-
-def _as_text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        left = f"… {len(value) - _SHOWN_ITEMS} more, " if len(value) > _SHOWN_ITEMS else ""
-        return left + " ".join(_shown(each) for each in value[-_SHOWN_ITEMS:])
-    return "–" if value is None else str(value)
+    (table,) = found.shown()
+    console.print_table(table.headings, table.rows)

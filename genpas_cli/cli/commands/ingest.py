@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,14 +70,14 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
     if output is None and (append or not dry_run):
         raise UsageError("--output is missing; it names the store file to write", tip=_example(sources, append=append))
     if dry_run:
-        console.print_json(asdict(plan_ingest(sources, options, append_to=output if append else None)))
+        console.print_json(plan_ingest(sources, options, append_to=output if append else None).to_dict())
         return
     assert output is not None, "asked for above"
     with console.progress() as progress:
         report = run(sources, output, options, append=append, force=force, progress=progress)
     if json:
         say_notes(report)
-        console.print_json(asdict(report))
+        console.print_json(report.to_dict())
         return
     say_report(report)
     store = console.escaped(report.store)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -50,7 +49,7 @@ def merge(
     with console.progress() as progress:
         report = run(parts, output, machine, force=force, progress=progress)
     if json:
-        console.print_json(asdict(report))
+        console.print_json(report.to_dict())
         return
     counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
     path = console.escaped(report.output)

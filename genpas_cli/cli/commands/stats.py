@@ -66,7 +66,7 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.figures import stats as jobs
 
     del quiet  # acted on by `command`
-    printed, drawings = outputs.Printed(json, markdown, latex, csv), outputs.Drawings(html, charts, open_)
+    printed, drawings = outputs.Printed(json, csv, markdown, latex), outputs.Drawings(html, charts, open_)
     gate = None if check is None else rules.read_rules(check)
     drawings.check()
     with console.progress() as progress:
@@ -81,14 +81,11 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
 
 def _print(report: StatsReport, checks: list[Check], printed: outputs.Printed) -> None:
     from genpas_cli.cli import tables
-    from genpas_cli.figures.results import report_as_json
 
     if printed.json:
-        values = report_as_json(report)
+        values = report.to_dict()
         console.print_json(values | ({"checks": [asdict(each) for each in checks]} if checks else {}))
-    elif printed.csv:
-        tables.print_csv(report)
-    elif not printed.table(tables.report_table(report)):
+    elif not printed.table(report):
         tables.print_report(report)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from genpas_cli.training.options import TrainOptions
 
 if TYPE_CHECKING:
     from genpas_cli.training.loop import Round
+    from genpas_cli.training.train_report import TrainReport
 
 EXAMPLES = """
 genpas train logs.pairs --steps 200
@@ -55,9 +56,9 @@ def train(  # noqa: PLR0913  # its parameters are the command's
     with told_to_resume(), console.progress() as progress:
         report = run(pairs, output, options, resume=resume, force=force, observe=say_round, progress=progress)
     if json:
-        console.print_json(report.metrics)
+        console.print_json(report.to_dict())
         return
-    _say_accuracy(report.metrics)
+    _say_accuracy(report)
     where = console.escaped(report.output)
     went_on = f", {report.resumed:,} of them in the interrupted run" if report.resumed else ""
     training, run_ = report.metrics["training"], report.metrics["run"]
@@ -76,16 +77,11 @@ def say_round(each: Round) -> None:
     )
 
 
-def _say_accuracy(metrics: dict[str, Any]) -> None:
-    out = console.stdout()
+def _say_accuracy(report: TrainReport) -> None:
+    out, metrics = console.stdout(), report.metrics
     seen = "including items of the input" if metrics["evaluation"]["seen"] == "keep" else "excluding items of the input"
-    rows = []
-    for name in ("ndcg@5", "ndcg@10", "ndcg@20", "recall@5", "recall@10", "recall@20", "mrr"):
-        test = metrics["test"][name]
-        label = name.replace("ndcg", "NDCG").replace("recall", "Recall").replace("mrr", "MRR")
-        interval = f"{test['low']:.4f} to {test['high']:.4f}"
-        rows.append([label, f"{metrics['validation'][name]['value']:.4f}", f"{test['value']:.4f}", interval])
-    console.print_table(["", "validation", "test", "test, 95% interval"], rows)
+    table = report.shown()[0]
+    console.print_table(table.headings, table.rows)
     groups = {
         "head items": metrics["test"]["head"], "tail items": metrics["test"]["tail"],
         **{f"{name} input items": group for name, group in metrics["test"]["by_history"].items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Annotated
 
 import typer
@@ -41,6 +41,7 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     html: outputs.Html = None,
     charts: outputs.Charts = None,
     open_: outputs.Open = False,
+    csv: outputs.Csv = False,
     markdown: outputs.Markdown = False,
     latex: outputs.Latex = False,
     resume: Resume = False,
@@ -59,7 +60,7 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.training import tune as jobs
 
     del quiet  # acted on by `command`
-    printed, drawings = outputs.Printed(json, markdown, latex), outputs.Drawings(html, charts, open_)
+    printed, drawings = outputs.Printed(json, csv, markdown, latex), outputs.Drawings(html, charts, open_)
     drawings.check()
     if options.train_top is None and (given := _unused(output, training, resume=resume, force=force)):
         raise UsageError(
@@ -73,9 +74,9 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
         )  # fmt: skip
     drawings.write(report, "tune")
     if json:
-        console.print_json(asdict(report))
+        console.print_json(report.to_dict())
         return
-    if printed.table(tables.search_table(report)):
+    if printed.table(report):
         return
     tables.print_search(report)
     if report.undecided:

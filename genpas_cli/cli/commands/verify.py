@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +46,7 @@ def verify(
     with console.progress() as progress:
         report = run(pairs, store=store, machine=machine, progress=progress)
     if json:
-        console.print_json(asdict(report))
+        console.print_json(report.to_dict())
         return
     console.say(
         f"{counted(report.files, 'file')}, {counted(report.rows, 'pair')}: digests, counts, schema and numbers match "

@@ -32,9 +32,9 @@ def _tiers(*tiers: str) -> Tiers:
 USER = _tiers(
     "userid",
     """user uid usr usrid useridx userindex userno usernum userhash useruuid userkey reviewerid customerid customer
-    custid clientid memberid member visitorid viewerid personid profileid accountid buyerid shopperid subscriberid playerid
-    studentid learnerid readerid listenerid raterid guestid householdid householdkey deviceid cookieid msno anonid
-    fullvisitorid amazonuserid steamid authorid""",
+    custid clientid memberid member visitorid viewerid personid profileid accountid buyerid shopperid subscriberid
+    playerid studentid learnerid readerid listenerid raterid guestid householdid householdkey deviceid cookieid msno
+    anonid fullvisitorid amazonuserid steamid authorid""",
     "username login reviewername nickname customername author reviewer",
     "sessionid session sessid sid visitid usersession basketid playlistid",
 )

@@ -7,14 +7,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from genpas_cli.runtime.arguments import TableSource
-from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import disk_error
+
+_ROWS = 1 << 20
+"""Maximum number of rows that are converted at once: a data frame is often one batch, which would be copied whole."""
 
 
 def written(source: TableSource, path: Path) -> Path:
     """Write a table as an uncompressed Arrow file, a batch at a time.
 
     Raises:
+        UsageError: it is a single column.
         DataError: it has columns that Arrow cannot hold.
         MachineError: no disk space.
     """
@@ -23,11 +27,18 @@ def written(source: TableSource, path: Path) -> Path:
         schema = pa.schema([pa.field(field.name, _stored(field.type), field.nullable) for field in reader.schema])
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
             for batch in reader:
-                file.write_batch(batch.cast(schema) if batch.schema.types != schema.types else
-                                 pa.RecordBatch.from_arrays(batch.columns, schema=schema))  # fmt: skip
+                for first in range(0, batch.num_rows, _ROWS):
+                    part = batch.slice(first, _ROWS)
+                    file.write_batch(part.cast(schema) if part.schema.types != schema.types else
+                                     pa.RecordBatch.from_arrays(part.columns, schema=schema))  # fmt: skip
     except OSError as error:
         raise disk_error(error, path.parent, option="--temp-dir") from error
     except (pa.ArrowException, TypeError, ValueError) as error:
+        if "non-struct" in str(error):  # Arrow's word for a stream of single values
+            raise UsageError(
+                f"{source} is a single column; a log is a table with a column of users and a column of items",
+                tip="Give the whole table instead of one of its columns.",
+            ) from error
         raise DataError(f"{source}: cannot be read as an Arrow table: {str(error).splitlines()[0]}") from error
     return path
 

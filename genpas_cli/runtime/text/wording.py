@@ -1,8 +1,9 @@
-"""Formatting of numbers for people, on the terminal and in reports: shares, counts, times."""
+"""Formatting of numbers for people, on the terminal and in reports: shares, counts, times, the best of several."""
 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,25 @@ def percent(share: float, digits: int = 1) -> str:
 def counted(number: int, thing: str) -> str:
     """Format a count with its noun: `1 shard`, `2 shards`, `1,000 shards`."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def best_places(values: Sequence[float | None], better: str) -> set[int]:
+    """Return the indices of the better values; none if there is only one value, or all are equal.
+
+    Args:
+        values: None and infinite values are ignored.
+        better: `lower` or `higher`.
+    """
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    if len(known) < 2:  # noqa: PLR2004  # a single value is not better than another
+        return set()
+    best = min(known) if better == "lower" else max(known)
+    # Values that differ only by rounding are equal.
+    places = {
+        at for at, value in enumerate(values)
+        if value is not None and math.isclose(value, best, rel_tol=1e-9, abs_tol=1e-12)
+    }  # fmt: skip
+    return places if len(places) < len(known) else set()
 
 
 def time_range(ends: Sequence[Any]) -> str:

@@ -1,0 +1,70 @@
+"""Figures as tables of texts, for the terminal and for notebooks: figures as rows, strategies as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
+from genpas_cli.figures.table import DataFigures, StrategyFigures
+from genpas_cli.runtime.reports import ShownTable
+from genpas_cli.runtime.text.wording import best_places, percent
+
+MARK = "*"
+"""Marks the better figure, so that it is visible without colour and to screen readers."""
+
+_FOUR_DIGITS = 1000
+
+
+def strategy_table(measured: StrategyFigures | None, strategies: Sequence[StrategyFigures]) -> ShownTable:
+    """Return the figures of measured pairs, if any, and of strategies."""
+    columns = ([] if measured is None else [measured]) + list(strategies)
+    marked = f"{MARK} best in row; " if len(strategies) > 1 else ""
+    note = f"{marked}KL in nats; A and D with {columns[0].similarity}"
+    return ShownTable(
+        ["", *(figures.name for figures in columns)], list(_rows(columns, compared=len(strategies) > 1)), note
+    )
+
+
+def data_table(data: DataFigures) -> ShownTable:
+    """Return the figures of the data that are single numbers."""
+    values = [(figure, getattr(data, figure.key)) for figure in figures_in(DataFigures).values()]
+    rows = [(each.label, written(each, value)) for each, value in values if isinstance(value, int | float)]
+    return ShownTable(("", "value"), rows)
+
+
+def _rows(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[list[str]]:
+    for figure in shown_in(StrategyFigures, Shown.TERMINAL):
+        row = [getattr(each, figure.key) for each in columns]
+        if all(value is None for value in row):
+            continue
+        yield [figure.label, *_marked(figure, row, compared=compared)]
+        if Shown.TERMINAL_DRAWS in figure.shown:
+            for index, kind in enumerate(("after a balanced draw", "after an independent draw")):
+                drawn = [getattr(each.drawn[index], figure.key) if each.drawn else None for each in columns]
+                if any(value is not None for value in drawn):
+                    yield [f"  {kind}", *_marked(figure, drawn, compared=compared)]
+
+
+def _marked(figure: Figure, row: Sequence[float | None], *, compared: bool) -> list[str]:
+    texts = [written(figure, value) for value in row]
+    return with_marks(texts, row, figure.better) if compared and figure.better else texts
+
+
+def with_marks(texts: Sequence[str], values: Sequence[float | None], better: str) -> list[str]:
+    """Return texts of values, the better ones marked; `better` is `lower` or `higher`."""
+    best = best_places(values, better)
+    return [text + (MARK if at in best else " ") for at, text in enumerate(texts)]
+
+
+def written(figure: Figure, value: float | None) -> str:
+    """Return a figure's value with four digits, or as a percentage."""
+    return percent(value, figure.digits) if figure.is_share and value is not None else number(value)
+
+
+def number(value: float | None) -> str:
+    """Return a number with four digits; whole numbers in full."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= _FOUR_DIGITS else f"{value:z#.4g}"
