@@ -23,9 +23,8 @@ class TargetOptions(MachineOptions):
     """The option that restricts targets."""
 
     target_where: str | None = option(
-        None, "SQL expression over the kept columns: only interactions for which it is true can be targets. The "
-        "other interactions stay in inputs. The probabilities are computed over the "
-        "remaining targets.", metavar="SQL", panel=SAMPLING,
+        None, "SQL expression over time and the columns of --keep: only interactions for which it is true can be "
+        "targets. The other interactions stay in inputs. The probabilities are computed over the remaining targets.", metavar="SQL", panel=SAMPLING,
     )  # fmt: skip
 
 
@@ -59,8 +58,8 @@ class AugmentOptions(TargetOptions):
         "draw with replacement.", panel=SAMPLING)  # fmt: skip
     pairs: str | None = option(
         None, "Number of training pairs per epoch: a number, a multiple of Multi-Target's number of pairs (one per "
-        "possible target) such as 2x, or all, to list every pair of a named strategy without a maximum. (default: "
-        "1x; a named strategy lists its pairs)",
+        "possible target) such as 2x, or all: write every pair of a named strategy once, even if there are more than "
+        "20x. (default: 1x for biases; every pair once for a named strategy)",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
         1,

@@ -62,8 +62,9 @@ def with_options(**types: type) -> Callable[[Command], Command]:
 _CONFIG = inspect.Parameter(
     "config", inspect.Parameter.KEYWORD_ONLY, default=None,
     annotation=Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Take options from a TOML file, or (augment) from a "
-                                  "manifest.json; by default from genpas.toml in the current directory."),
+        Path | None, typer.Option("--config", metavar="FILE", help="Read options from a TOML file; they override "
+                                  "those of genpas.toml in the current directory. augment also reads a "
+                                  "manifest.json, which makes the same pairs again."),
     ],
 )  # fmt: skip
 

@@ -52,8 +52,8 @@ class ExportOptions(MachineOptions):
         panel=SEMANTIC,
     )  # fmt: skip
     missing_codes: Literal["error", "drop"] = option(
-        "error", "Items without codes: stop (error), or remove them from inputs and drop the pairs whose target they "
-                 "are (drop).",
+        "error", "Items without codes: stop (error), or remove them from inputs, and drop pairs whose target is such "
+                 "an item (drop).",
         panel=SEMANTIC,
     )  # fmt: skip
     colliding_codes: Literal["error", "append", "keep"] = option(

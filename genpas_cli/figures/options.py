@@ -37,8 +37,8 @@ class StatsOptions(FigureOptions):
         metavar=STRATEGY, panel=FIGURES,
     )  # fmt: skip
     pairs: str | None = option(
-        None, "Number of pairs to draw for the figures after a draw: a number, or a multiple of Multi-Target's "
-        "number of pairs such as 2x. (default: 1x; for a named strategy, the number "
+        None, "Number of pairs for the lines after a balanced and after an independent draw: a number, or a multiple "
+        "of Multi-Target's number of pairs such as 2x. (default: 1x; for a named strategy, the number "
         "of its pairs)", metavar="N|2x", panel=FIGURES,
     )  # fmt: skip
     input_column: str | None = option(

@@ -63,7 +63,7 @@ def pairs_report(
     plan = replace(plan, max_input=manifest["max_input"], strategies=[] if plan.are_usual else plan.strategies)
     which = {key: strategy[key] for key in ("alpha", "beta", "gamma")} | {"name": f"{strategy['name']} (these shards)"}
     if store is None:
-        note = "without --store STORE, positions, popularity and the fair draw test are missing"
+        note = "positions, popularity and the fair draw test need the store: add --store STORE"
         return StatsReport(str(directory), None, [], _measure(pairs, None, plan, which, progress), notes=(note,))
     with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
         check_store(opened.store, directory, manifest)

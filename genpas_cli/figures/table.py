@@ -75,7 +75,7 @@ class TargetFigures:
     """The distribution of the targets. A figure is None if the split that it needs has no targets."""
 
     kl_test_train: float | None = figure(
-        kl_of_held_out("test"), "KL(test ‖ train)", "KL divergence of the training targets from the test targets, in "
+        kl_of_held_out("test"), "KL(test ‖ train)", "How poorly the training targets cover the test targets, in "
         "nats: 0 if each item is a target equally often in training and test. Large if some test targets are rarely "
         "or never training targets.", AGAINST, formula="Σ (q + ε) ln((q + ε) / (p + ε)), ε = 1e-10 (`--epsilon`), not "
         "renormalised", range="from 0", unit="nats", better="lower", shown=_DRAWS)
@@ -176,11 +176,11 @@ class DataFigures:
     """The data itself, independent of the strategy."""
 
     users: int = figure(
-        lambda of: of.meta["users"], "users", "Number of users in the store.", SIZE, range="from 1", digits=0,
+        lambda of: of.meta["users"], "users", "Number of users in the data.", SIZE, range="from 1", digits=0,
         shown=_SIZE, fact="with {interactions} interactions in total.")
     items: int = figure(
-        lambda of: of.items, "items", "Number of items in the store, K.", SIZE, range="from 1", digits=0, shown=_SIZE,
-        fact="in the store; density (interactions per user and item): {density}.")
+        lambda of: of.items, "items", "Number of items in the data, K.", SIZE, range="from 1", digits=0, shown=_SIZE,
+        fact="in the data; density (interactions divided by users × items): {density}.")
     interactions: int = figure(
         lambda of: of.meta["interactions"], "interactions", "Number of interactions.", SIZE, range="from 1", digits=0,
         shown=_TOLD | Shown.CHECK)

@@ -71,8 +71,9 @@ def _warnings(data: DataFigures) -> Iterator[str]:
     if data.future_training is not None and data.future_training > _SEES_THE_FUTURE:
         yield (
             f"training uses data from the future: {percent(data.leaked_test or 0)} of test interactions are earlier "
-            "than the last training interaction. This is always so for leave-one-out, and acceptable for comparing "
-            "models with each other; accuracy in production will be lower. To hold out by time: --split time:0.8,0.9."
+            "than the last training interaction. Leave-one-out always has this property. It is acceptable for "
+            "comparing models with each other, but accuracy in production will be lower. To hold out by time: --split "
+            "time:0.8,0.9."
         )
 
 

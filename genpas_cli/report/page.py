@@ -107,7 +107,7 @@ def how_made(made: MadeWith | None) -> Html:
     rows = [row(f"--{key.replace('_', '-')}", visible(_written(value))) for key, value in options if _is_set(value)]
     return section(
         "made", "How this report was made", tag("p", f"genpas {made.version}, with these options:"),
-        table(["option", "value"], rows, "Options that determine the figures; those that are not set are left out"),
+        table(["option", "value"], rows, "Options in effect, including defaults"),
     )  # fmt: skip
 
 
@@ -116,6 +116,8 @@ def _is_set(value: Any) -> bool:
 
 
 def _written(value: Any) -> str:
+    if value is True:
+        return "yes"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -59,9 +59,11 @@ def _in_short(report: StatsReport) -> Iterator[Html]:
     against = "test" if held_out == "kl_test_train" else "validation"
     claims = {
         held_out: f"has the training targets most similar to the {against} targets",
-        "alignment_ratio": "has the inputs that tell most about their target",
+        "alignment_ratio": "has the most informative inputs",
         "effective_targets": "has the most diverse targets",
     }
+    if len({each.gamma for each in report.strategies}) > 1:
+        del claims["alignment_ratio"]  # it can only be compared for the same γ
     for key, claim in claims.items():
         values = [getattr(each, key) for each in report.strategies]
         best = sorted(best_of(STRATEGY[key], values))
@@ -92,7 +94,8 @@ def _strategies(report: StatsReport, canvas: Canvas) -> Iterator[Html]:
         yield section(
             "draws", "Figures after drawing a finite number of pairs",
             tag("p", "Some figures differ between the exact distribution and a finite draw: an independent draw "
-                "misses some items by chance, a balanced draw misses very few."),
+                "misses some items by chance, a balanced draw misses very few. Enumerated: every pair once, without a "
+                "draw."),
             draws(canvas, report.strategies, look),
         )  # fmt: skip
     if drawn is not None and drawn.user_steps:

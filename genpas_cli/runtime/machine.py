@@ -61,7 +61,7 @@ class MadeWith:
     version: str
     """Version of genpas."""
     options: dict[str, Any]
-    """The options that determine the report; `reading` has those of reading logs, if any was given."""
+    """The options that determine the report; `reading` has those of reading logs that are not at their defaults."""
 
 
 def made_with(*options: MachineOptions, reading: MachineOptions | None = None) -> MadeWith:
@@ -69,7 +69,9 @@ def made_with(*options: MachineOptions, reading: MachineOptions | None = None) -
     from importlib.metadata import version  # takes 10 ms, which `genpas -h` does not need
 
     lasting = {name: value for each in options for name, value in lasting_options(each).items()}
-    return MadeWith(version("genpas"), lasting if reading is None else lasting | {"reading": lasting_options(reading)})
+    usual = {} if reading is None else lasting_options(type(reading)())
+    read = {} if reading is None else {k: v for k, v in lasting_options(reading).items() if v != usual[k]}
+    return MadeWith(version("genpas"), lasting | {"reading": read} if read else lasting)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class CompareReport(TableReport):
         differing = {each.name: each.difference for each in self.strategies if each.difference is not None}
         unclear = [name for name, found in differing.items() if not found.is_distinguishable]
         if unclear:
-            note += f"; not distinguishable from {self.baseline}, as the interval includes 0: {', '.join(unclear)}"
+            note += f"; not distinguishable from {self.baseline} (the interval includes 0): {' and '.join(unclear)}"
         headings = ["", "NDCG@10", "±", "Recall@10", "difference", "validation", "KL", "A / D"]
         return [ShownTable(headings, rows, note)]
 

@@ -117,12 +117,12 @@ class TuneOptions(FigureOptions):
         metavar=STRATEGY, panel=GRID,
     )  # fmt: skip
     select: Literal["front", "published"] = option(
-        "front", "How the winner is chosen. front: for each gamma, keep the configurations that no other one beats "
-        "by more than 2% in both KL and A/D, and rank them by their distance from the best values. These figures do "
-        "not decide gamma (A/D can only be compared for the same gamma): the gamma nearest to 0 comes first, and "
-        "--train-top decides by training. published: keep a share of the configurations by KL and rank them by A/D, "
-        "over all gammas. If figures are equal, the biases nearest to 0 come first. Both ranks are "
-        "always printed.", panel=GRID,
+        "front", "How the winner is chosen. KL: distance of the training targets from the validation targets; A/D: how "
+        "much an input tells about its target. front: for each gamma, drop a configuration if another one is more than "
+        "2% better in KL and in A/D; rank the rest by their distance from the best values. The gamma nearest to 0 "
+        "comes first, because A/D can only be compared for the same gamma; --train-top decides by training. "
+        "published: keep a share of the configurations by KL and rank them by A/D, over all gammas, as in the paper. "
+        "The ranks of both front and published are always printed.", panel=GRID,
     )  # fmt: skip
     keep_share: float = option(
         0.2, "published: share of the configurations that the KL filter keeps.", metavar="SHARE", panel=GRID

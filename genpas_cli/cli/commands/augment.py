@@ -39,7 +39,7 @@ Sources = Annotated[
 
 Output = Annotated[
     str | None,
-    typer.Option("-o", "--output", metavar="DIR", help="Output directory, local or s3://...; - writes an Arrow "
+    typer.Option("-o", "--output", metavar="DIR", help="Output directory, local or s3://...; -o - writes an Arrow "
                  "stream to stdout. Default: NAME.pairs in the current directory."),
 ]  # fmt: skip
 KeepStore = Annotated[

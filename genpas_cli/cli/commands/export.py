@@ -37,7 +37,7 @@ def export(
     output: Annotated[
         str,
         typer.Option("-o", "--output", metavar="OUT", show_default=False,
-                     help="Output directory; with --split, the output file; - writes to stdout."),
+                     help="Output directory; with --split, the output file; -o - writes to stdout."),
     ],
     *,
     force: Force = False,

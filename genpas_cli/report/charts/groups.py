@@ -29,7 +29,7 @@ def calendar(canvas: Canvas, drawn: Calendar, looks: Looks) -> Html:
     rows += [{"x": drawn.edges[-1], "y": each.shares[-1], "name": each.name} for each in drawn.targets]
     told = "; ".join(f"{each.name} {_median(each, named)}" for each in drawn.targets)
     held_out = next((each.name for each in drawn.targets if each.name in HELD_OUT), None)
-    compared = "" if held_out is None else f" The thick line is {held_out}: what a model is asked at that time."
+    compared = "" if held_out is None else f" The thick line shows when the {held_out} targets occur."
     return canvas.figure(
         "calendar",
         Caption("Time of the targets", f"Share of the targets in each of {len(named) - 1} intervals of equal "

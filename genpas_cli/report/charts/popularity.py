@@ -36,7 +36,7 @@ def divergence_parts(canvas: Canvas, against: str, parts: Sequence[DivergencePar
         "divergence",
         Caption(f"KL({against} ‖ train) by popularity of the item", "Items sorted by popularity in training and "
                 f"divided into ten equal groups; “{_NEVER}”: items that are never a training target, which are counted "
-                "here and not in their tenth. The bars of a strategy sum to its KL; a bar below 0 is a group that is "
+                "here and not in their group. The bars of a strategy sum to its KL; a bar below 0 is a group that is "
                 f"more frequent in training than in {against}. The axis is compressed far from 0."),
         grouped_bars(rows, looks, ("tenth of the items, most popular first", "part of the KL, nats"), groups,
                      scale=alt.Scale(type="symlog", constant=_LINEAR, nice=False),
@@ -89,7 +89,7 @@ def popularity_differences(canvas: Canvas, curves: Sequence[PopularityCurve], lo
     )
     return canvas.figure(
         "differences",
-        Caption(f"Difference to {held_out.name}", "Above 0: popular items are targets more often in training than in "
+        Caption(f"Difference from {held_out.name}", "Above 0: popular items are targets more often in training than in "
                 f"{held_out.name}. At 0: equally often."),
         lines(rows, looks, ("popularity rank, most popular first", f"difference to {held_out.name}"), log=True),
         f"Curves of the strategies minus {held_out.name}. Largest difference in percentage points: {told}.",
