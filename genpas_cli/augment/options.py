@@ -24,7 +24,8 @@ class TargetOptions(MachineOptions):
 
     target_where: str | None = option(
         None, "SQL expression over time and the columns of --keep: only interactions for which it is true can be "
-        "targets. The other interactions stay in inputs. The probabilities are computed over the remaining targets.", metavar="SQL", panel=SAMPLING,
+        "targets. The other interactions stay in inputs. The probabilities are computed over the remaining targets.",
+        metavar="SQL", panel=SAMPLING,
     )  # fmt: skip
 
 
