@@ -59,6 +59,8 @@ class Figure:
     unit: str = ""
     better: Literal["lower", "higher"] | None = None
     """Which direction is better; None if neither is."""
+    within_inputs: bool = False
+    """Whether values can only be compared between strategies with the same input kernel (the same γ)."""
     is_share: bool = False
     """Whether the value is a share, shown as a percentage."""
     digits: int = 4

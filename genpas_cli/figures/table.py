@@ -132,14 +132,14 @@ class StrategyFigures(TargetFigures, WhichPairs):
     alignment: float | None = figure(
         lambda of: of.alignment.alignment, "alignment A", "Mean similarity of held-out inputs and training inputs "
         "with the same target.", INPUTS, formula="mean over held-out pairs (x, y) with y a common target, of E_{x' | "
-        "y} sim(x, x')", range="by `similarity`", better="higher")
+        "y} sim(x, x')", range="by `similarity`", within_inputs=True, better="higher")
     discrimination: float | None = figure(
         lambda of: of.alignment.discrimination, "discrimination D", "Mean similarity of held-out inputs and training "
         "inputs with different targets.", INPUTS, formula="mean over common targets y ≠ y' of E_{x | y} E_{x' | y'} "
-        "sim(x, x')", range="by `similarity`", better="lower")
+        "sim(x, x')", range="by `similarity`", within_inputs=True, better="lower")
     alignment_ratio: float | None = figure(
         lambda of: of.alignment.ratio, "A / D", "Alignment divided by discrimination: how much an input tells about "
-        "its target.", INPUTS, range="from 0", better="higher", digits=2)
+        "its target.", INPUTS, range="from 0", within_inputs=True, better="higher", digits=2)
     similarity: str = figure(
         None, "similarity of inputs", "Similarity function and number of last items compared, as NAME@N.", INPUTS,
         shown=_TEXT)

@@ -20,6 +20,8 @@ def strategy_table(measured: StrategyFigures | None, strategies: Sequence[Strate
     columns = ([] if measured is None else [measured]) + list(strategies)
     marked = f"{MARK} best in row; " if len(strategies) > 1 else ""
     note = f"{marked}KL in nats; A and D with {columns[0].similarity}"
+    if marked and not all(comparable(figure, columns) for figure in shown_in(StrategyFigures, Shown.TERMINAL)):
+        note += ", not marked because they can only be compared for the same γ"
     return ShownTable(
         ["", *(figures.name for figures in columns)], list(_rows(columns, compared=len(strategies) > 1)), note
     )
@@ -34,15 +36,21 @@ def data_table(data: DataFigures) -> ShownTable:
 
 def _rows(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[list[str]]:
     for figure in shown_in(StrategyFigures, Shown.TERMINAL):
+        is_compared = compared and comparable(figure, columns)
         row = [getattr(each, figure.key) for each in columns]
         if all(value is None for value in row):
             continue
-        yield [figure.label, *_marked(figure, row, compared=compared)]
+        yield [figure.label, *_marked(figure, row, compared=is_compared)]
         if Shown.TERMINAL_DRAWS in figure.shown:
             for index, kind in enumerate(("after a balanced draw", "after an independent draw")):
                 drawn = [getattr(each.drawn[index], figure.key) if each.drawn else None for each in columns]
                 if any(value is not None for value in drawn):
-                    yield [f"  {kind}", *_marked(figure, drawn, compared=compared)]
+                    yield [f"  {kind}", *_marked(figure, drawn, compared=is_compared)]
+
+
+def comparable(figure: Figure, columns: Sequence[StrategyFigures]) -> bool:
+    """Tell whether the values of a figure can be compared between these strategies."""
+    return not figure.within_inputs or len({each.name if each.gamma is None else each.gamma for each in columns}) == 1
 
 
 def _marked(figure: Figure, row: Sequence[float | None], *, compared: bool) -> list[str]:

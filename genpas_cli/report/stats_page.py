@@ -9,6 +9,7 @@ from pathlib import Path
 from genpas_cli.figures.illustrations import Illustrations
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import StrategyFigures
+from genpas_cli.figures.text_tables import comparable
 from genpas_cli.report.charts import curves, groups, heatmaps, popularity
 from genpas_cli.report.charts.drawing import Canvas, Caption
 from genpas_cli.report.charts.theme import looks
@@ -62,9 +63,9 @@ def _in_short(report: StatsReport) -> Iterator[Html]:
         "alignment_ratio": "has the most informative inputs",
         "effective_targets": "has the most diverse targets",
     }
-    if len({each.gamma for each in report.strategies}) > 1:
-        del claims["alignment_ratio"]  # it can only be compared for the same γ
     for key, claim in claims.items():
+        if not comparable(STRATEGY[key], report.strategies):
+            continue
         values = [getattr(each, key) for each in report.strategies]
         best = sorted(best_of(STRATEGY[key], values))
         if best:

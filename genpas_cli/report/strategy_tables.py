@@ -7,6 +7,7 @@ from typing import Any
 
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.table import PAIRS, FairDrawFigures, StrategyFigures, TargetFigures
+from genpas_cli.figures.text_tables import comparable
 from genpas_cli.report.charts.curves import Looks, colours
 from genpas_cli.report.charts.drawing import ROW, Canvas, Caption, chart, scale
 from genpas_cli.report.charts.theme import mark_legend, swatch
@@ -51,7 +52,7 @@ def meanings(similarity: str) -> Html:
 
 def _figure_row(figure: Figure, strategies: Sequence[StrategyFigures]) -> Html:
     values = [getattr(each, figure.key) for each in strategies]
-    best = best_of(figure, values)
+    best = best_of(figure, values) if comparable(figure, strategies) else set()
     cells = [
         tag("td", tag("strong", star(), written(figure, value)), class_="best") if at in best
         else tag("td", written(figure, value))

@@ -63,10 +63,12 @@ def test_the_table_marks_the_best_of_each_figure_with_a_sign(inside: InProcess, 
     done = inside("stats", store)
     assert done.returncode == 0
     report = inside.json("stats", store, "--json")
-    best = min(report["strategies"], key=lambda s: s["discrimination"])
-    (line,) = (line for line in done.stdout.splitlines() if "discrimination" in line)
-    cells = line.split()[2:]
-    assert [cell.endswith("*") for cell in cells] == [s is best for s in report["strategies"]]
+    best = min(s["kl_train_test"] for s in report["strategies"])
+    (line,) = (line for line in done.stdout.splitlines() if line.strip().startswith("KL(train ‖ test)"))
+    cells = line.split()[3:]
+    assert [cell.endswith("*") for cell in cells] == [
+        s["kl_train_test"] == pytest.approx(best) for s in report["strategies"]
+    ]
     assert f"{report['data']['interactions']:,} interactions" in done.stdout
 
 

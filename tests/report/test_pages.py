@@ -19,6 +19,7 @@ from genpas_cli.figures.figure import Shown, shown_in
 from genpas_cli.figures.illustrations import Illustrations, PopularityCurve, StepsOfUser
 from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
 from genpas_cli.figures.table import StrategyFigures
+from genpas_cli.figures.text_tables import comparable
 from genpas_cli.report.charts.drawing import Canvas
 from genpas_cli.report.charts.heatmaps import measure
 from genpas_cli.report.charts.popularity import popularity_curves
@@ -117,12 +118,25 @@ def test_values_are_those_of_the_report(stats_page: Page, stats_report: StatsRep
     for figure in shown_in(StrategyFigures, Shown.PAGE):
         values = [getattr(each, figure.key) for each in stats_report.strategies]
         cells = stats_page.cells(figure.title)
-        best = best_of(figure, values)
+        best = best_of(figure, values) if comparable(figure, stats_report.strategies) else set()
         assert [cell.removeprefix("★ best: ") for cell in cells] == [written(figure, value) for value in values]
         assert {at for at, cell in enumerate(cells) if cell.startswith("★")} == best
     assert stats_report.data is not None
     assert f"{stats_report.data.tied_either:.1%}" in stats_page.text
     assert "Warning: " in stats_page.text
+
+
+def test_inputs_are_only_compared_for_the_same_gamma(stats_report: StatsReport, tmp_path: Path) -> None:
+    same = replace(stats_report, strategies=[each for each in stats_report.strategies if each.gamma == "-inf"])
+    assert len({each.gamma for each in stats_report.strategies}) > 1
+    assert len(same.strategies) > 1
+    for report, starred in ((stats_report, 0), (same, 1)):
+        write_stats_page(report, tmp_path / "report.html")
+        page = Page(tmp_path / "report.html")
+        assert sum(cell.startswith("★") for cell in page.cells("A / D")) == starred
+        assert ("has the most informative inputs" in page.text) == bool(starred)
+        shown = next(row for row in report.shown()[0].rows if row[0] == "A / D")
+        assert sum(cell.endswith("*") for cell in shown) == starred
 
 
 def test_tune_shows_its_winner_and_every_configuration(tune_page: Page, tune_report: TuneReport) -> None:
