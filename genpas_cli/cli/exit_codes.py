@@ -94,7 +94,7 @@ def handled() -> Iterator[None]:
 
 
 def _described(error: Exception) -> tuple[ExitCode, str, str | None]:
-    """Return the message for an error that is not ours: the machine lacks something, or the data is unexpected."""
+    """Return the message for an error that is not ours: of the machine, or of unexpected data."""
     kind = type(error).__name__
     first = (str(error).strip().splitlines() or [kind])[0]
     if lacking := _machine_lacks(error, kind, first):
@@ -115,7 +115,7 @@ def _described(error: Exception) -> tuple[ExitCode, str, str | None]:
 
 
 def _machine_lacks(error: Exception, kind: str, first: str) -> tuple[str, str | None] | None:
-    """Return the message for an error by which Python, DuckDB or PyArrow report that the machine lacks something."""
+    """Return the message for an error by which Python, DuckDB or PyArrow report what is missing on the machine."""
     text = str(error)
     if any(sign in text for sign in _NO_SPACE):
         return "no space left on the disk", (

@@ -125,7 +125,7 @@ def _first_values(frame: DataFrame, markers: Sequence[str], column: Column) -> l
 def prepare(
     rows: DataFrame, name: str, types: LogTypes, options: tuple[ReadingOptions, CleaningOptions], ties: Ties
 ) -> Frame:
-    """Drop the rows that are bad, have no user or item id, or have too low a rating.
+    """Drop the rows that are bad, have a missing user or item id, or have too low a rating.
 
     Args:
         rows: as returned by `canonical`.

@@ -206,11 +206,10 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         console.say("")
     held = report.held_out
     no_target = "no earlier interaction" + ("" if options.target_where is None else " or excluded by --target-where")
-    counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
+    counts = ", ".join(f"{rows:,} {'training' if split == 'train' else split}" for split, rows in report.pairs.items())
     console.say(
-        f"{counts} pairs by [bold]{report.strategy}[/bold] ({report.draw}, seed {report.seed}) "
-        f"in {counted(report.files, 'shard')}{_resumed(report)}, {show_size(report.bytes)}, "
-        f"{report.seconds:.1f} s"
+        f"{counts} pairs; [bold]{_rule(report.strategy)}[/bold], {_DRAWS[report.draw]}, seed {report.seed}; "
+        f"{counted(report.files, 'file')}{_resumed(report)}, {show_size(report.bytes)}, {report.seconds:.1f} s"
     )
     if held["rule"] == "none":
         console.say("no interactions are held out (--split none)")
@@ -230,6 +229,20 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         console.say(f"wrote {output}; check it with: [bold]genpas verify {output}[/bold]")
     else:
         console.say(f"wrote {output}; {_next_of_part(report.output)}")
+
+
+_DRAWS = {"balanced": "balanced draw", "independent": "independent draw", "enumerated": "every pair once"}
+
+
+def _rule(strategy: str) -> str:
+    """Return a strategy as a summary shows it: its name, or its three biases."""
+    biases = strategy.split(",")
+    if len(biases) != len(_BIASES) or ":" in strategy:
+        return strategy
+    return " ".join(f"{name}={bias}" for name, bias in zip(_BIASES, biases, strict=True))
+
+
+_BIASES = ("alpha", "beta", "gamma")
 
 
 def _next_of_part(output: str) -> str:

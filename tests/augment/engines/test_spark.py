@@ -196,7 +196,7 @@ def test_the_command(spark: Any, log: Path, inside: InProcess) -> None:
     del spark  # the one that is configured
     done = inside("augment", log, "--engine", "spark", "-o", "there.pairs", "--alpha", "0.5")
     assert done.returncode == 0, done.stderr
-    assert "pairs by 0.5,0,0 (balanced, seed 0)" in done.stderr
+    assert "pairs; alpha=0.5 beta=0 gamma=0, balanced draw, seed 0" in done.stderr
     assert inside("augment", log, "-o", "here.pairs", "--alpha", "0.5").returncode == 0
     assert shards(inside.cwd / "there.pairs") == shards(inside.cwd / "here.pairs")
     for unfit in (["--resume"], ["--part", "1/2"], ["--dry-run"], ["--store", "x.store"]):
