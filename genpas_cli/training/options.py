@@ -136,3 +136,11 @@ class TuneOptions(FigureOptions):
         None, "Train the reference model on the first K configurations; the one with the best validation NDCG@10 "
         "wins.", metavar="K", panel=TRAINING,
     )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Check every value, and convert a single number of the grid to its text, as the command line gives it."""
+        super().__post_init__()
+        for name in ("alpha", "beta", "gamma"):
+            value = getattr(self, name)
+            if isinstance(value, float):
+                object.__setattr__(self, name, f"{value:.15g}")

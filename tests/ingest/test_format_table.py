@@ -136,7 +136,7 @@ def test_names_without_endings() -> None:
 
 
 def test_a_format_that_is_none_of_the_table_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match=f"--format is 'xls'; it must be {', '.join(FORMATS)} or None"):
+    with pytest.raises(UsageError, match=f"format is 'xls'; it must be {', '.join(FORMATS)} or None"):
         IngestOptions(format="xls")  # type: ignore[arg-type]
 
 
