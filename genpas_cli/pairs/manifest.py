@@ -203,7 +203,7 @@ def _check_inside(directory: Location, path: Location, names: list[str]) -> None
 def _no_manifest(directory: Location, name: str, what: str) -> DataError:
     """Return the error for a directory without that manifest."""
     make = "genpas augment LOGS -o DIR" + (" --part I/N" if name == PART_NAME else "")
-    tip = f"Name {what} that genpas augment wrote, or make one: {make}"
+    tip = f"Name {what}, or make one: {make}"
     if name == PART_NAME and (directory / NAME).is_file():
         return DataError(f"{directory} is a whole pairs directory, not a part", tip=tip)
     if directory.is_dir():
