@@ -83,6 +83,8 @@ class AugmentReport(Report):
     log: IngestReport | None
     """How the log was read, cleaned and split; None if the source was a store."""
     seconds: float
+    was_complete: bool = False
+    """Whether the output was complete already, so that `resume` left it unchanged."""
 
 
 @checked
@@ -124,7 +126,8 @@ def augment(  # noqa: PLR0913  # all but three by keyword
         place.check_room(job, opened.machine)
         manifest = manifest_of(opened.store, job, options)
         made = {file.path: file for file in place.made(manifest) or ()} if resume else {}
-        if resumed := [made[shard.name] for shard in job.shards if shard.name in made]:
+        was_complete = bool(resumed := [made[shard.name] for shard in job.shards if shard.name in made])
+        if was_complete:
             written = resumed
         else:
             settings = _settings(manifest, options, part)
@@ -136,7 +139,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     return AugmentReport(
         str(place), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(written), options.epochs,
         part, len(written), len(resumed), sum(file.bytes for file in written), held_out_of(opened.store, job),
-        opened.log, round(time.monotonic() - started, 3),
+        opened.log, round(time.monotonic() - started, 3), was_complete,
     )  # fmt: skip
 
 

@@ -131,7 +131,7 @@ def parse_max_input(text: str) -> int | None:
     if text == "none":
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--max-input is {text!r}; it must be a number, 1 or more, or none")
+        raise UsageError(f"--max-input is {text!r}; it must be a whole number from 1, or none")
     return int(text)
 
 
@@ -155,7 +155,7 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy) -> PairCount | No
                 tip="To draw pairs instead: --pairs 1x",
             )
         return None
-    return parse_pair_count(text if text is not None else "1x", or_all=", or all")
+    return parse_pair_count(text if text is not None else "1x", or_all=True)
 
 
 def parse_part(text: str) -> Part:
@@ -168,12 +168,12 @@ def parse_part(text: str) -> Part:
     return Part(int(number), int(of))
 
 
-def parse_pair_count(text: str, *, or_all: str = "") -> PairCount:
+def parse_pair_count(text: str, *, or_all: bool = False) -> PairCount:
     """Parse a number of pairs, written `N` or as a multiple such as `2x`.
 
     Args:
         text: the text given by the user.
-        or_all: other accepted values, for the error message.
+        or_all: whether the caller accepts `all` too, for the error message.
 
     Raises:
         UsageError: the text is not a positive number or multiple.
@@ -183,7 +183,8 @@ def parse_pair_count(text: str, *, or_all: str = "") -> PairCount:
     except ValueError:
         count = PairCount()
     if not 0 < count.number + count.multiple < math.inf:
-        raise UsageError(f"--pairs is {text!r}; it must be a number, 1 or more, a multiple such as 2x{or_all}")
+        multiple = ", a multiple such as 2x, or all" if or_all else " or a multiple such as 2x"
+        raise UsageError(f"--pairs is {text!r}; it must be a whole number from 1{multiple}")
     return count
 
 
@@ -241,7 +242,7 @@ def usable_histogram(store: Store) -> NDArray[np.int64]:
 def _longer_sequences(store: Store) -> str:
     """Return a tip how to get longer training sequences, given the options with which the store was made."""
     if store.meta["split"]["rule"] != "none" and store.meta["length"]["max"] > 1:
-        return "To use all interactions for training: --split none"
+        return "To use all interactions for training, read the log with --split none."
     if store.meta["options"].get("session_gap") is not None:
         return "A longer --session-gap gives longer sequences."
     return "Every user has one interaction: check whether --user names the right column."
@@ -288,9 +289,9 @@ def _kept_columns(store: Store, kept: tuple[str, ...]) -> tuple[str, ...]:
     for name in kept:
         alike = [column for column in store.kept if column.lower() == name.lower()]
         if name not in store.kept and len(alike) != 1:
-            there = ", ".join(store.kept) or "none"
+            there = f"; its kept columns are {', '.join(store.kept)}" if store.kept else ", and no other kept columns"
             raise DataError(
-                f"--keep {name}: the store has no such column; its kept columns are: {there}",
+                f"--keep {name}: the store has no column {name}{there}",
                 tip=f"Keep the column when the log is read: genpas ingest LOGS -o STORE --keep {name}",
             )
         found.append(name if name in store.kept else alike[0])

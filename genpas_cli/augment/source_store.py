@@ -15,12 +15,13 @@ from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.runtime.arguments import Sources, TableSource, source_names
+from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine, MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.store.access import open_store, store_memory
-from genpas_cli.store.schema import is_store
+from genpas_cli.store.schema import foreign_in_store, is_store
 from genpas_cli.store.store import Store
 
 
@@ -82,13 +83,14 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
     with scratch_directory(machine.temp_dir) as scratch:
         if len(arguments) == 1 and is_store(Path(arguments[0])):
             if keep_store is not None:
-                raise UsageError(f"--store {keep_store}cannot be used with {arguments[0]}, which is already a store")
+                raise UsageError(f"--store {keep_store} cannot be used with {arguments[0]}, which is already a store")
             path = Path(arguments[0])
             _refuse_reading_options(reading, path)
         else:
             reading = replace(reading, **machine_options(options))
             check_ingest_options(reading)
             path = scratch / "log.store" if keep_store is None else Path(keep_store)
+            refuse_existing(path, force=force, foreign=foreign_in_store, option="--store")
             log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
             log = replace(log, store=log.store if keep_store is not None else None)
         with open_store(path, machine, scratch, memory=store_memory(machine.memory)) as store:

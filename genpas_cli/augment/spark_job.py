@@ -28,7 +28,7 @@ from genpas_cli.augment.job_plan import ResolvedOptions, check_room, plan_job, r
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.source_store import log_names
 from genpas_cli.ingest.files.source_files import unchanging
-from genpas_cli.ingest.job import check_ingest_options, report_of
+from genpas_cli.ingest.job import check_ingest_options, less_cleaning, report_of
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.instants import as_quantile, parse_instant
 from genpas_cli.ingest.passes.log_figures import check_parts, iso_time, split_at
@@ -185,7 +185,7 @@ class _Counted:
             frame, left = engine.k_core(frame, min_user=reading.min_user, min_item=reading.min_item)
             self._ids = [self._ids[item] for item in left]
         if frame.funnel[-1].kept == 0:
-            raise DataError(f"{source.name}: no interactions are left", tip="Relax the cleaning options.")
+            raise DataError(f"{source.name}: no interactions are left", tip=less_cleaning(reading))
         self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(frame, repeats_gone), reading.eval)
         progress("sorting with Spark")
         self.frame = engine.kept_in_order(frame, reading.ties, partitions)

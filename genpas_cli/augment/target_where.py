@@ -43,8 +43,8 @@ def restricted(store: Store, text: str | None) -> Store:
     try:
         condition = read_condition(con, text, columns, option=OPTION)
     except UsageError as error:
-        tip = f"{error.tip or ''}; to keep more columns, read the log with --keep COLUMN".removeprefix("; ")
-        raise UsageError(error.message, tip=tip) from error
+        tip = "To add a column to the store, read the log again: genpas ingest LOGS -o STORE --keep COLUMN"
+        raise UsageError(error.message, tip=f"{error.tip}. {tip}" if error.tip else tip) from error
     rows = con.sql("select * from store.interactions")
     check_memory(condition, rows, memory=store.database.memory, threads=threads_of(con))
     try:
@@ -56,7 +56,9 @@ def restricted(store: Store, text: str | None) -> Store:
     assert picked.rule is not None, "made just now"
     if not picked.rule.count["train"].any():
         raise DataError(
-            f"{OPTION} {text!r}: no training interaction except the first one of a user satisfies the condition"
+            f"{OPTION} {text!r} is true for no training interaction that can be a target (the first interaction of a "
+            "user cannot be one)",
+            tip="Look at the values in the store: genpas head STORE",
         )
     return picked
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from genpas_cli.cli import COMMANDS, console
-from genpas_cli.cli.configuration import configured
+from genpas_cli.cli.configuration import configured, named_by_place
 from genpas_cli.cli.exit_codes import ExitCode, exit_code, handled
 from genpas_cli.cli.help import examples_of, help_of
 from genpas_cli.cli.usage_errors import in_our_words
@@ -47,6 +47,11 @@ class Command(_Helped, TyperCommand):
     def defaults(self, context: Any, args: list[str]) -> dict[str, Any] | None:
         """Return what files set for the options."""
         return configured(context, args)
+
+    def invoke(self, context: Any) -> Any:
+        """Run the command; its errors become messages and exit codes."""
+        with handled(), named_by_place(context):
+            return super().invoke(context)
 
 
 class Group(_Helped, TyperGroup):
@@ -113,9 +118,8 @@ def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         def run(**given: Any) -> None:
             console.set_loudness(quiet=given.get("quiet", False), verbose=given.get("verbose", False))
-            with handled():
-                _check_paths(given)
-                function(**given)
+            _check_paths(given)
+            function(**given)
 
         run.__signature__ = function.__signature__  # type: ignore[attr-defined]  # set by with_options
         run.__annotations__ = function.__annotations__

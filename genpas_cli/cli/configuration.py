@@ -6,8 +6,10 @@ The command line wins over the environment, that over `--config`, and that over 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,9 @@ from genpas_cli.runtime.text.nearest import nearest
 
 FILE = "genpas.toml"
 """Is read where it is in the current directory."""
+
+_PLACES = "genpas.places"
+"""Key of the context's `meta` for parameter → the file and the key that set it."""
 
 _NEVER = ("force",)
 """Options that a file must not set: nobody would see that an output is replaced."""
@@ -57,11 +62,11 @@ def _replaced(arguments: Sequence[str]) -> set[str]:
     """Return the options of files that the command line replaces by naming the rule in the other way."""
     flags = {word.partition("=")[0] for word in arguments if word.startswith("-")}
     if flags & {"-s", "--strategy"}:
-        return set(_BIASES)
-    return {"strategy"} if flags & {f"--{bias}" for bias in _BIASES} else set()
+        return set(BIASES)
+    return {"strategy"} if flags & {f"--{bias}" for bias in BIASES} else set()
 
 
-_BIASES = ("alpha", "beta", "gamma")
+BIASES = ("alpha", "beta", "gamma")
 
 
 def _reading() -> set[str]:
@@ -105,6 +110,9 @@ def _of_toml(path: Path, context: Any) -> dict[str, Any]:
     own = {_plain(key): value for key, value in tables.get(name, {}).items()}
     _refuse_unknown(path, f"[{name}] ", own, known)
     values = {key: value for key, value in shared.items() if key in known} | own
+    context.meta.setdefault(_PLACES, {}).update(
+        {key: f"{path}: {f'[{name}] ' if key in own else ''}{key}" for key in values}
+    )
     return {key: _text(value, path, key) for key, value in values.items()}
 
 
@@ -117,16 +125,18 @@ def _options(command: Any) -> list[str]:
 
 
 def _options_of_all() -> list[str]:
-    load(COMMANDS)
-    return [name for command in _application().commands.values() for name in _options(command)]
+    return [name for command in all_commands().values() for name in _options(command)]
 
 
-def _application() -> Any:
+def all_commands() -> dict[str, Any]:
+    """Return every command by name, as typer builds it."""
     import typer
 
     from genpas_cli.cli.app import app
 
-    return typer.main.get_command(app)
+    load(COMMANDS)
+    group: Any = typer.main.get_command(app)
+    return dict(group.commands)
 
 
 def _refuse_unknown(path: Path, where: str, keys: Iterable[str], known: Sequence[str]) -> None:
@@ -172,7 +182,39 @@ def _of_manifest(path: Path, context: Any) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"--config {path}: not a manifest that genpas augment wrote") from error
     values = reading | own | drawn
+    context.meta[_PLACES] = {key: f"{path}: {key}" for key in values}
     return {key: _text(value, path, key) for key, value in values.items() if value is not None}
+
+
+@contextmanager
+def named_by_place(context: Any) -> Iterator[None]:
+    """Name the file or variable that gave an option, in the UsageError that names the option.
+
+    Args:
+        context: of the command, from typer, after its arguments were parsed.
+    """
+    try:
+        yield
+    except UsageError as error:
+        for each in context.command.params:
+            place = _place(context, each.name)
+            flag = next((flag for flag in each.opts if re.match(rf"{flag}\b(?!-)", error.message)), None)
+            if place is None:
+                continue
+            tip = error.tip.replace(f"Did you mean {flag} ", "Did you mean ") if error.tip else None
+            if named := next((name for name in (flag, each.name) if error.message.startswith(f"{name} is ")), None):
+                raise UsageError(place + error.message.removeprefix(named), tip=tip) from error
+            if flag is not None:
+                raise UsageError(f"{error.message} ({place} sets {flag})", tip=tip) from error
+        raise
+
+
+def _place(context: Any, name: str) -> str | None:
+    """Return the variable, or the file and key, that set an option; None if it was on the command line or not set."""
+    source = context.get_parameter_source(name)
+    if source is None or source.name not in ("ENVIRONMENT", "DEFAULT_MAP"):
+        return None
+    return envvar_of(name) if source.name == "ENVIRONMENT" else context.meta.get(_PLACES, {}).get(name)
 
 
 def _is_store(arguments: Sequence[str]) -> bool:

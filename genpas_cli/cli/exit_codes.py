@@ -57,6 +57,8 @@ _BY_ERROR = {
 }
 
 UNEXPECTED = "unexpected error in genpas"
+_FAULTS_OF_CODE = (AssertionError, AttributeError, ImportError, NameError, NotImplementedError, SyntaxError, TypeError)
+"""Errors that a fault in the code causes, whatever the input is."""
 _SHOWN = 200
 _NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "max_temp_directory_size")
 _SYSTEM = tuple(map(os.strerror, (errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.EROFS, errno.EACCES)))
@@ -110,7 +112,9 @@ def _described(error: Exception) -> tuple[ExitCode, str, str | None]:
     return (
         ExitCode.DATA,
         f"{UNEXPECTED}: {kind}: {first} ({Path(where.filename).name}:{where.lineno})",
-        "The input may be damaged. If it is not, please report this message with the command that you ran.",
+        "This is a bug in genpas. Please report it with this message and the command that you ran."
+        if isinstance(error, _FAULTS_OF_CODE)
+        else "The input may be damaged. If it is not, please report this message with the command that you ran.",
     )
 
 

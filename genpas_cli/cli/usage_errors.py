@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from genpas_cli.cli import COMMANDS
+from genpas_cli.cli.configuration import BIASES, all_commands
 from genpas_cli.cli.help import examples_of, is_argument
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.text.nearest import nearest
@@ -55,18 +57,40 @@ def _example(context: Any, name: str) -> str:
 def _no_option(option: str, context: Any, name: str) -> UsageError:
     known = [flag for each in context.command.get_params(context) for flag in (*each.opts, *each.secondary_opts)
              if flag.startswith("-")]  # fmt: skip
-    near = nearest(option.partition("=")[0], known)
-    message = f"{name}: unknown option {option}"
-    if not near:
+    message, flag = f"{name}: unknown option {option}", option.partition("=")[0]
+    if owners := _commands_with(flag):
+        return UsageError(message, tip=_elsewhere(flag, owners, "--strategy" in known))
+    # Without the dashes, which every flag has.
+    near_word = nearest(flag.lstrip("-"), [each.lstrip("-") for each in known if each.startswith("--")])
+    if near_word is None:
         return UsageError(message, tip=_see(name))
+    near = f"--{near_word}"
     words = [near + word[len(option) :] if word == option or word.startswith(f"{option}=") else word
              for word in sys.argv[1:]]  # fmt: skip
     return UsageError(message, tip=f"Did you mean: {shlex.join(['genpas', *words])}")
 
 
+def _commands_with(flag: str) -> list[str]:
+    """Return the commands that have a long option of this name."""
+    if not flag.startswith("--"):
+        return []
+    return [
+        name for name, command in all_commands().items()
+        if any(flag in (*each.opts, *each.secondary_opts) for each in command.params)
+    ]  # fmt: skip
+
+
+def _elsewhere(flag: str, owners: Sequence[str], has_strategies: bool) -> str:  # noqa: FBT001  # a fact of the command
+    """Return the tip for an option of other commands only."""
+    if has_strategies and flag.removeprefix("--") in BIASES:
+        return "Give the three biases of a strategy with -s, such as: -s 0.5,0,0"
+    *others, last = [f"genpas {name}" for name in owners]
+    return f"{flag} is an option of {', '.join(others)}{' and ' if others else ''}{last}."
+
+
 def _no_command(context: Any) -> UsageError:
     given = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-    near = nearest(given, context.command.commands, alike=0.5)
+    near = nearest(given, context.command.commands)
     if not near:
         return UsageError(f"unknown command {given!r}", tip="List all commands: genpas -h")
     words = [near if word == given else word for word in sys.argv[1:]]

@@ -25,7 +25,7 @@ from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
 from genpas_cli.pairs.changes.semantic_ids import SemanticIds
 from genpas_cli.pairs.manifest_keys import ManifestKeys
 from genpas_cli.runtime.arguments import checked
-from genpas_cli.runtime.atomic_output import building, foreign_entry, is_real_directory, refuse_existing
+from genpas_cli.runtime.atomic_output import building, foreign_entry, no_real_directory, refuse_existing
 from genpas_cli.runtime.errors import MachineError, UsageError
 from genpas_cli.runtime.json.sealed import is_intact, sealed
 from genpas_cli.runtime.machine import (
@@ -360,8 +360,8 @@ def _foreign_file(kind: Format, path: Path) -> str | None:
 
 def _foreign_in_export(path: Path) -> str | None:
     """Return what `path` holds that `export` did not write, else None; see `atomic_output.Foreign`."""
-    if not is_real_directory(path):
-        return "it is not a directory"
+    if (reason := no_real_directory(path)) is not None:
+        return reason
     if not any(path.iterdir()):
         return None
     try:

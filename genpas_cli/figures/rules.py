@@ -14,11 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from genpas_cli.figures.figure import checked_keys
+from genpas_cli.figures.figure import checked_keys, figures_in
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.text.documentation import page
 from genpas_cli.runtime.text.nearest import nearest
 
 DEFAULT = "default"
@@ -29,7 +30,7 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
 }  # fmt: skip
 _RULE = re.compile(r"\s*([a-z0-9_.]+)(\??)\s*(<=|>=|==|<|>)\s*([-+]?[0-9._]+(?:e[-+]?\d+)?)\s*")
-_TIP = 'A rule is a key, a comparison and a number: "kl_test_train < 1.0". See docs/how-to/gate-a-pipeline.md.'
+_TIP = f'A rule is a key, a comparison and a number: "kl_test_train < 1.0". See {page("how-to/gate-a-pipeline")}'
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,15 @@ class Check:
     """The rule as written, prefixed with the strategy or table: `1,0,0: kl_test_train < 1.0`."""
     value: float | None
     held: bool
+    found: str
+    """The value and the rule as a sentence."""
 
 
 def read_rules(path: str) -> list[Rule]:
     """Return the rules of a TOML file, or the built-in rules for `default`.
 
     Raises:
-        DataError: the file cannot be read or is not TOML, or a rule is invalid.
+        DataError: the file cannot be read, is not TOML or contains no rules, or a rule is invalid.
     """
     check_local(path, "--check")
     place = Path(__file__).with_name("default_rules.toml") if path == DEFAULT else Path(path)
@@ -74,7 +77,10 @@ def read_rules(path: str) -> list[Rule]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is not a valid TOML file: {error}") from error
-    return list(_rules(path, content))
+    rules = list(_rules(path, content))
+    if not rules:
+        raise DataError(f"--check {path}: the file contains no rules", tip=_TIP)
+    return rules
 
 
 def _rules(path: str, content: dict[str, Any]) -> Iterator[Rule]:
@@ -101,10 +107,10 @@ def _rule(path: str, table: str, level: Level, text: str) -> Rule:
     key, optional, comparison, bound = match.groups()
     keys = _keys(table)
     if key not in keys:
-        near = nearest(key, keys, alike=0)
+        near = nearest(key, keys)
         raise DataError(
             f"{path}, [{table}]: unknown key {key!r}; the known keys are {', '.join(keys)}",
-            tip=f"Did you mean {near}?",
+            tip=f"Did you mean {near}?" if near else None,
         )
     try:
         return Rule(table, level, text.strip(), key, bool(optional), comparison, float(bound))
@@ -113,9 +119,13 @@ def _rule(path: str, table: str, level: Level, text: str) -> Rule:
 
 
 def _keys(table: str) -> list[str]:
+    return [key for kind in _kinds(table) for key in checked_keys(kind)]
+
+
+def _kinds(table: str) -> list[type]:
     if table == "data":
-        return checked_keys(DataFigures)
-    return checked_keys(StrategyFigures) + (checked_keys(FairDrawFigures) if table == "shards" else [])
+        return [DataFigures]
+    return [StrategyFigures, FairDrawFigures] if table == "shards" else [StrategyFigures]
 
 
 def check(report: StatsReport, rules: list[Rule]) -> list[Check]:
@@ -159,4 +169,13 @@ def _check(rule: Rule, whose: str, values: dict[str, Any]) -> Check:
         value = value.get(part) if isinstance(value, dict) else None
     value = int(value) if isinstance(value, bool) else value
     held = rule.optional if value is None else _COMPARISONS[rule.comparison](float(value), rule.bound)
-    return Check(rule.level, f"{whose}: {rule.text}", value, held)
+    return Check(rule.level, f"{whose}: {rule.text}", value, held, _found(rule, whose, value))
+
+
+def _found(rule: Rule, whose: str, value: float | None) -> str:
+    key, _, part = rule.key.partition(".")
+    label = next(figures[key].label for kind in _kinds(rule.table) if key in (figures := figures_in(kind)))
+    label += f", {part}" if part else ""
+    has = "has no value" if value is None else f"is {value:.4g}"
+    place = "" if whose == "data" else f"{whose}: "
+    return f"{place}{label} ({rule.key}) {has}; the rule is {rule.comparison} {rule.bound:g}"

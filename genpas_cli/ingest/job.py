@@ -59,6 +59,8 @@ _NOTHING_LEFT = {
     "--unknown-items add.",
 }
 """Step that dropped the last row → tip; for any other step the tip is to loosen the cleaning options."""
+_CLEANING = ("where", "min_rating", "dedup", "min_user", "min_item")
+"""Options that drop rows."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -161,6 +163,13 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
             shutil.move(bad_rows, rejected)
             report = replace(report, rejects=str(rejected))
     return replace(report, store=str(path))
+
+
+def less_cleaning(options: IngestOptions) -> str | None:
+    """Return the tip to relax the cleaning options that were given; None if none was given."""
+    default = IngestOptions()
+    given = [f"--{name.replace('_', '-')}" for name in _CLEANING if getattr(options, name) != getattr(default, name)]
+    return f"Relax the cleaning options: {', '.join(given)}" if given else None
 
 
 def check_ingest_options(options: IngestOptions) -> None:
@@ -285,9 +294,7 @@ class _Ingest:
         steps = [(s.step, s.dropped, s.kept - before) for s in self.funnel[had:]]
         told = "; ".join(f"{step}: {dropped:,} dropped, {kept:,} kept" for step, dropped, kept in steps)
         last = next((step for step, _, kept in steps if kept == 0), "")
-        tip = _NOTHING_LEFT.get(
-            last, "Relax the cleaning options (--where, --min-rating, --min-user, --min-item, --dedup)."
-        )
+        tip = _NOTHING_LEFT.get(last) or less_cleaning(self.options)
         return DataError(f"no {'new ' if self.earlier else ''}interactions are left: {told}", tip=tip)
 
     def _report(

@@ -16,12 +16,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from genpas_cli.pairs.shards import ShardFile
-from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
+from genpas_cli.runtime.atomic_output import foreign_entry, no_real_directory
 from genpas_cli.runtime.errors import DataError, IntegrityError
 from genpas_cli.runtime.json.sealed import SEAL, is_intact, sealed
 from genpas_cli.runtime.json.shapes import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.runtime.object_storage.locations import Location, file_digest
 from genpas_cli.runtime.text.natural_order import path_order
+from genpas_cli.store.schema import is_store
 
 NAME = "manifest.json"
 PART_NAME = "part.json"
@@ -105,8 +106,8 @@ def is_pairs_directory(path: Path) -> bool:
 
 def foreign_in_pairs(path: Path) -> str | None:
     """Return what else `path` holds besides a data set or part of genpas, see `atomic_output.Foreign`."""
-    if not is_real_directory(path):
-        return "it is not a directory"
+    if (reason := no_real_directory(path)) is not None:
+        return reason
     name = next((name for name in (NAME, PART_NAME) if (path / name).is_file()), None)
     if name is None:
         return None if not any(path.iterdir()) else f"it has no {NAME}"
@@ -201,15 +202,17 @@ def _check_inside(directory: Location, path: Location, names: list[str]) -> None
 
 def _no_manifest(directory: Location, name: str, what: str) -> DataError:
     """Return the error for a directory without that manifest."""
-    again = "genpas augment LOGS -o DIR" + (" --part I/N" if name == PART_NAME else "")
+    make = "genpas augment LOGS -o DIR" + (" --part I/N" if name == PART_NAME else "")
+    tip = f"Name {what}, or make one: {make}"
+    if name == PART_NAME and (directory / NAME).is_file():
+        return DataError(f"{directory} is a whole pairs directory, not a part", tip=tip)
     if directory.is_dir():
-        return DataError(
-            f"{directory} has no {name}: it is not {what}, or the run that wrote it was interrupted",
-            tip=f"Run the command again: {again}",
-        )
+        return DataError(f"{directory} is not {what} (it has no {name})", tip=tip)
+    if isinstance(directory, Path) and is_store(directory):
+        return DataError(f"{directory} is a store, not {what}", tip=tip)
     if directory.exists():
-        return DataError(f"{directory} is not a directory", tip=f"Name {what} that genpas augment wrote.")
-    return DataError(f"no such directory: {directory}", tip=f"Create one: {again}")
+        return DataError(f"{directory} is not a directory", tip=tip)
+    return DataError(f"no such directory: {directory}", tip=tip)
 
 
 def manifest_files(manifest: Manifest) -> list[ShardFile]:

@@ -88,6 +88,13 @@ def is_real_directory(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
+def no_real_directory(path: Path) -> str | None:
+    """Return why a path is not a real directory, as the end of a message; None if it is one."""
+    if path.is_symlink():
+        return "it is a symbolic link"
+    return None if path.is_dir() else "it is not a directory"
+
+
 @contextlib.contextmanager
 def building(path: Path, *, force: bool, foreign: Foreign, option: str = "-o") -> Iterator[Path]:
     """Yield a temporary path for building a file or directory, and rename it to `path` if the block succeeds.

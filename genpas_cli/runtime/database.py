@@ -35,6 +35,8 @@ COUNTED = 0.85
 
 _LEAST = 128 * 2**20
 """Minimum bytes for DuckDB, without which it cannot read a CSV (or the whole memory limit if that is smaller)."""
+_FLOOR = 16 * 2**20
+"""Bytes that DuckDB always gets: with less it cannot read even a small log, so that no job could tell what it needs."""
 
 
 class Database:
@@ -136,7 +138,7 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
         scratch: directory for spills.
         memory: bytes for DuckDB; by default the part of the limit that is left for it.
     """
-    memory = memory or max(int((machine.memory - BESIDE) * COUNTED), min(machine.memory, _LEAST))
+    memory = memory or max(int((machine.memory - BESIDE) * COUNTED), min(machine.memory, _LEAST), _FLOOR)
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(machine.threads),
         "memory_limit": f"{memory // 1024}KiB",

@@ -76,9 +76,9 @@ def _libraries() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    for name, (modules, people, more) in EXTRAS.items():
+    for name, (modules, people) in EXTRAS.items():
         if any(find_spec(module) is None for module in modules):
-            yield Finding(f"extra {name}", "missing", f"{people} not installed", f"pip install 'genpas[{name}]'{more}")
+            yield Finding(f"extra {name}", "missing", f"{people} not installed", f"pip install 'genpas[{name}]'")
         else:
             yield Finding(f"extra {name}", "ok", people)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from importlib.util import find_spec
 
 from genpas_cli.runtime.errors import MachineError
 
 EXTRAS = {
-    "train": (("torch",), "PyTorch", ""),
-    "report": (("altair", "vl_convert"), "Altair and vl-convert-python", ""),
-    "spark": (("pyspark", "pandas"), "pyspark", "; and Java 17."),
-    "grid": (("google_crc32c",), "google-crc32c", ""),
+    "train": (("torch",), "PyTorch"),
+    "report": (("altair", "vl_convert"), "Altair and vl-convert-python"),
+    "spark": (("pyspark", "pandas"), "pyspark"),
+    "grid": (("google_crc32c",), "google-crc32c"),
 }
-"""Extra in pyproject.toml → its modules, their name in messages, and what else to install."""
+"""Extra in pyproject.toml → its modules, and their name in messages."""
 
 
 def check_extra(what: str, extra: str) -> None:
@@ -25,8 +27,14 @@ def check_extra(what: str, extra: str) -> None:
     Raises:
         MachineError: one of its modules is missing.
     """
-    modules, names, more = EXTRAS[extra]
+    modules, names = EXTRAS[extra]
     if any(find_spec(module) is None for module in modules):
+        more = "" if extra != "spark" or has_java() else ". Spark also needs Java 17 or newer."
         raise MachineError(
             f"{what} needs {names}, which is not installed", tip=f"To install: pip install 'genpas[{extra}]'{more}"
         )
+
+
+def has_java() -> bool:
+    """Tell whether Java may be there: JAVA_HOME is set, or `java` is in PATH."""
+    return "JAVA_HOME" in os.environ or shutil.which("java") is not None

@@ -171,7 +171,7 @@ def value_of(text: str, hint: Any, flag: str) -> Any:
         elif get_origin(kind) is Literal and text in get_args(kind):
             return text
     words = [word for kind in kinds if kind is not NoneType for word in _described(kind)]
-    near = nearest(text.lower(), words)
+    near = nearest(text.lower(), choices(hint))
     raise UsageError(
         f"{flag} is {text!r}; it must be {_listed(words)}", tip=f"Did you mean {flag} {near}?" if near else None
     )

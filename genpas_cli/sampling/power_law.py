@@ -29,7 +29,7 @@ def check_exponent(value: float, name: str) -> float:
         largest = show_exponent(LARGEST_EXPONENT)
         raise UsageError(
             f"{name} is {show_exponent(value)}; a bias must be a number from -{largest} to {largest}, inf or -inf",
-            tip=f"For the limit, use --{name} {'-inf' if value < 0 else 'inf'}.",
+            tip=None if math.isnan(value) else f"For the limit, use --{name} {'-inf' if value < 0 else 'inf'}.",
         )
     return value
 

@@ -56,18 +56,27 @@ def parse_strategy(text: str) -> Strategy:
     name, _, parameters = text.partition(":")
     if rule := RULES.get(name):
         return _with_parameters(rule, parameters, text)
-    if text.count(",") == 2:  # noqa: PLR2004  # a triple has two commas
-        try:
-            alpha, beta, gamma = (float(part) for part in text.split(","))
-        except ValueError:
-            pass
-        else:
-            return triple(alpha, beta, gamma)
+    biases = _numbers(text)
+    if len(biases) == 3:  # noqa: PLR2004  # a triple
+        return triple(*biases)
+    if biases:
+        number = f"{len(biases)} bias{'es' if len(biases) > 1 else ''}"
+        raise UsageError(
+            f"--strategy {text!r} has {number}; a strategy by biases has three (alpha,beta,gamma), such as 0.5,0,0"
+        )
     near = nearest(name.lower(), RULES, alike=0.5)
     raise UsageError(
         f"unknown strategy {text!r}; it must be one of {', '.join(USAGES.values())}, or three biases such as 1,0,0",
-        tip=f"Did you mean --strategy {USAGES[near] if near else '1,0,0'}?",
+        tip=f"Did you mean --strategy {USAGES[near]}?" if near else None,
     )
+
+
+def _numbers(text: str) -> list[float]:
+    """Return the numbers of a list with commas; an empty list if a part is not a number."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        return []
 
 
 def _with_parameters(rule: NamedRule, text: str, whole: str) -> Strategy:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import torch
 
-from genpas_cli.runtime.errors import MachineError
+from genpas_cli.runtime.errors import MachineError, UsageError
+
+_NAME = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 def usable_gpu() -> str | None:
@@ -15,7 +19,17 @@ def usable_gpu() -> str | None:
 
 
 def find_device(name: str) -> torch.device:
-    """Return the device for `auto`, `cpu`, `cuda`, `cuda:1`, `mps`; raise MachineError if there is none."""
+    """Return the device that a name means.
+
+    Args:
+        name: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
+
+    Raises:
+        UsageError: the name is none of these.
+        MachineError: the machine does not have the device.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(f"--device is {name!r}; it must be auto, cpu, cuda, cuda:N or mps")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:

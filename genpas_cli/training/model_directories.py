@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genpas_cli.pairs.manifest import foreign_in_pairs
-from genpas_cli.runtime.atomic_output import foreign_entry, is_real_directory
+from genpas_cli.runtime.atomic_output import foreign_entry, no_real_directory
 from genpas_cli.runtime.errors import IntegrityError
 from genpas_cli.runtime.json.sealed import is_intact, sealed
 from genpas_cli.runtime.object_storage.locations import file_digest
@@ -102,8 +102,8 @@ def foreign_in_runs(path: Path, report: str) -> str | None:
 
 def _foreign_beside(path: Path, name: str) -> str | None:
     """Return why a directory is neither empty nor has an unchanged report of genpas named `name`; None if it is."""
-    if not is_real_directory(path):
-        return "it is not a directory"
+    if (reason := no_real_directory(path)) is not None:
+        return reason
     if not any(path.iterdir()):
         return None
     try:

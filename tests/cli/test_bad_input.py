@@ -326,7 +326,7 @@ BAD_OPTIONS = {
     "-s slide-window --alpha 1": ("--alpha", "slide-window"),
     "-s 1,0,0 --gamma 1": ("--gamma", "1,0,0"),
     "-s slide-windows": ("slide-windows", "slide-window"),
-    "-s 1,2": ("'1,2'", "1,0,0"),
+    "-s 1,2": ("'1,2'", "2 biases", "0.5,0,0"),
     "-s 1,2,99": ("99", "-50 to 50"),
     "--draw often": ("--draw", "'often'", "balanced", "independent"),
     "--order random": ("--order", "'random'", "shuffled", "user"),

@@ -289,7 +289,7 @@ def test_a_store_locked_by_another_process(genpas: Genpas, store: Path) -> None:
 def test_a_column_to_keep_that_the_store_has_not(inside: InProcess, store: Path) -> None:
     with unchanged(inside.cwd, inside.temp_dir):
         done = inside("augment", store, "-o", "out.pairs", "--keep", "price")
-    refused(done, DATA, "price", "none", "genpas ingest", "--keep price")
+    refused(done, DATA, "no column price", "genpas ingest", "--keep price")
 
 
 # --------------------------------------------------------------------------------------------------------------- verify

@@ -75,7 +75,8 @@ def test_flags_lists_and_numbers(inside: InProcess, log: Path) -> None:
 REFUSED = {
     "alhpa = 1": ("there is no option 'alhpa'", "alpha"), "[augment]\nsede = 1": ("no option 'sede'", "seed"),
     "[augmnt]\nseed = 1": ("there is no command 'augmnt'", "augment"), "alpha = [": ("is not TOML", ""),
-    "force = true": ("force belongs on the command line", ""), "[augment]\nseed = 'x'": ("--seed is 'x'", "whole"),
+    "force = true": ("force belongs on the command line", ""),
+    "[augment]\nseed = 'x'": ("genpas.toml: [augment] seed is 'x'", "whole"),
     "[augment]\nseed = {a = 1}": ("seed is {'a': 1}", "a number"),
     "[augment]\nseed = 2024-01-01": ("seed is", "a text"),
 }  # fmt: skip
@@ -85,6 +86,13 @@ REFUSED = {
 def test_a_mistake_in_a_file_is_one_sentence(inside: InProcess, store: Path, text: str) -> None:
     written(inside, text)
     refused(inside("augment", store, "--dry-run"), USAGE, *REFUSED[text])
+
+
+def test_a_value_of_the_environment_names_its_variable(
+    inside: InProcess, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENPAS_PAIRS", "3k")
+    refused(inside("augment", store, "--dry-run"), USAGE, "GENPAS_PAIRS is '3k'")
 
 
 def test_a_file_that_is_not_there(inside: InProcess, store: Path) -> None:

@@ -284,7 +284,7 @@ def test_a_shard_that_is_missing_or_damaged(inside: InProcess, pairs: Path, tmp_
 
 def test_no_pairs_directory(inside: InProcess, store: Path) -> None:
     refused(inside("export", "none.pairs", "-o", "out"), DATA, "no such directory: none.pairs")
-    refused(inside("export", store, "-o", "out"), DATA, "is not a directory")
+    refused(inside("export", store, "-o", "out"), DATA, "is a store, not a pairs directory")
 
 
 @pytest.mark.parametrize("to", ["jsonl", "recbole", "npz"])

@@ -267,12 +267,17 @@ def test_a_broken_rule_of_level_fail_exits_5_and_the_figures_are_printed_all_the
     assert done.returncode == CHECK
     assert len(json.loads(done.stdout)["checks"]) == 8
     assert "4 of 8 rules failed" in done.stderr
-    assert "warn: 1,0,0: target_gini < 0: the value is" in done.stderr
+    assert "(target_gini) is" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "[data]\nwarn = []\n"])
+def test_a_file_without_rules_is_an_error(inside: InProcess, store: Path, text: str) -> None:
+    refused(inside("stats", store, "--check", rules(inside, text)), 1, "contains no rules")
 
 
 def test_a_broken_rule_of_level_warn_does_not_fail(inside: InProcess, store: Path) -> None:
     done = inside("stats", store, "--check", rules(inside, '[data]\nwarn = ["users > 1e6"]\n'))
-    assert (done.returncode, "warn: data: users > 1e6: the value is 40" in done.stderr) == (0, True)
+    assert (done.returncode, "(users) is 40; the rule is > 1e+06" in done.stderr) == (0, True)
 
 
 def test_a_figure_without_a_value_breaks_its_rule_unless_it_may(inside: InProcess, log: Path) -> None:

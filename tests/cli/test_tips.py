@@ -102,7 +102,6 @@ TIPS = [
     Tip("merge log.pairs", r"genpas augment .*", 1),
     Tip("verify none.pairs", r"genpas augment .*", 1),
     Tip("verify log.pairs --store none.store", r"genpas ingest .*", 1),
-    Tip("stats log.store --strategy 1,0", r"--strategy [\d,]+", 2),
     Tip("stats log.store --similarity containmnt", r"--similarity \S+(?=\?)", 2),
     Tip("tune none_held_out.store", r"genpas ingest .*", 1),
     Tip("export log.pairs -o o.jsonl --to jsonl --columns input_item", "", 2),

@@ -98,7 +98,7 @@ def test_without_pytorch_nothing_begins(genpas: Genpas, pairs: Path, store: Path
         (("--lr", "1e30"), USAGE, ["the loss is", "at step", "learning rate", "--lr 1e+29"]),
         (("--dim", "7"), USAGE, ["--dim 7 is not a multiple of --heads 2"]),
         (("--epochs-data", "2"), USAGE, ["--epochs-data is 2", "has 1 epoch", "--epochs 2"]),
-        (("--device", "tpu"), MACHINE, ["--device tpu"]),
+        (("--device", "tpu"), USAGE, ["--device is 'tpu'"]),
         (("--fresh", "no.store"), DATA, ["no such store: no.store", "genpas ingest"]),
         (("--model", "tiger"), USAGE, ["tiger", "sasrec"]),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,10 +34,10 @@ def test_ids_that_differ_in_blanks_alone_are_noted(tmp_path: Path) -> None:
     log = write(tmp_path / "log.csv", "user, item, time\na, x, 1\na, y, 2\na , z,3\n")
     report = ingest(log, tmp_path / "o.store")
     assert report.users == 2
-    assert [note for note in report.notes if "blanks" in note] == [
+    assert [note for note in report.notes if "whitespace" in note] == [
         (
-            "1 user id differs from another id only in leading or trailing blanks, such as 'a '; they are read as "
-            "different ids"
+            "1 user id differs from another id only in leading or trailing whitespace, such as 'a '; they are read as "
+            "different ids. If they are the same, remove the whitespace from the log"
         )
     ]
 
@@ -69,3 +70,25 @@ def test_a_column_without_a_name(tmp_path: Path) -> None:
     feather.write_feather(pa.table(columns), tmp_path / "log.feather")
     with pytest.raises(DataError, match=r"log\.feather: a column name cannot be used: ''"):
         ingest(tmp_path / "log.feather", tmp_path / "o.store")
+
+
+@pytest.mark.parametrize(
+    ("where", "message", "tip"),
+    [
+        ("ratng > 3", "there is no column 'ratng'", "Did you mean rating?"),
+        ("event = view", "there is no column 'view'", "in single quotes: 'view'"),
+        ("rating + 1", "is a number", "--where 'rating + 1 > 0'"),
+    ],
+)
+def test_a_condition_that_cannot_be_meant(tmp_path: Path, where: str, message: str, tip: str) -> None:
+    log = write(tmp_path / "log.csv", "user,item,rating,event\na,x,1,view\na,y,2,buy\n")
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
+        ingest(log, tmp_path / "o.store", IngestOptions(where=where))
+    assert tip in str(caught.value.tip)
+
+
+def test_a_delimiter_that_is_not_in_the_header(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.csv", "user;item;price\na;b;1,5\na;c;1,5\n")
+    with pytest.raises(DataError, match="';' does") as caught:
+        ingest(log, tmp_path / "o.store", IngestOptions(delimiter=","))
+    assert caught.value.tip == "Did you mean --delimiter ';'?"

@@ -66,18 +66,22 @@ def test_triples(text: str, name: str, biases: tuple[float, float, float]) -> No
         ("Slide-Window", "slide-window"),
         ("last_target", "last-target"),
         ("slide", "slide-window"),
-        ("xyz", "1,0,0"),
-        ("", "1,0,0"),
-        ("1,0", "1,0,0"),
-        ("1,0,0,0", "1,0,0"),
-        ("a,b,c", "1,0,0"),
+        ("xyz", None),
+        ("", None),
+        ("a,b,c", None),
     ],
 )
-def test_what_is_unknown_names_the_nearest(text: str, suggestion: str) -> None:
+def test_what_is_unknown_names_the_nearest(text: str, suggestion: str | None) -> None:
     with pytest.raises(UsageError, match="last-target, multi-target, slide-window") as caught:
         parse_strategy(text)
     assert repr(text) in caught.value.message
-    assert caught.value.tip == f"Did you mean --strategy {suggestion}?"
+    assert caught.value.tip == (f"Did you mean --strategy {suggestion}?" if suggestion else None)
+
+
+@pytest.mark.parametrize(("text", "number"), [("0.5", "1 bias;"), ("1,0", "2 biases;"), ("1,0,0,0", "4 biases;")])
+def test_a_strategy_has_three_biases(text: str, number: str) -> None:
+    with pytest.raises(UsageError, match=f"--strategy '{text}' has {number} .*three"):
+        parse_strategy(text)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from genpas_cli.augment.engines.spark_ids import TOLD
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError
+from genpas_cli.runtime.extras import has_java
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -110,7 +110,7 @@ def session() -> SparkSession:
         return active
     # Spark's default for the workers is `python3`, which may be another Python, without genpas.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if "JAVA_HOME" not in os.environ and shutil.which("java") is None:
+    if not has_java():
         raise MachineError("Spark does not start: Java was not found", tip=_JAVA)
     with tempfile.TemporaryFile() as log:
         try:

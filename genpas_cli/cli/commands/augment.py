@@ -222,10 +222,14 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
                 if held["users_in_train_only"]
                 else ""
             )
-            + ". To hold out nothing: --split none"
+            + _without_split(report)
         )
     output = console.escaped(report.output)
-    if report.part is None:
+    if report.was_complete:
+        console.say(
+            f"{output} was complete already, so nothing was resumed. To make it again: --force without --resume"
+        )
+    elif report.part is None:
         console.say(f"wrote {output}; check it with: [bold]genpas verify {output}[/bold]")
     else:
         console.say(f"wrote {output}; {_next_of_part(report.output)}")
@@ -245,6 +249,15 @@ def _rule(strategy: str) -> str:
 _BIASES = ("alpha", "beta", "gamma")
 
 
+def _without_split(report: AugmentReport) -> str:
+    """Return how to hold out nothing; nothing if no interaction is held out."""
+    if not report.held_out["validation"] + report.held_out["test"]:
+        return ""
+    if report.log is not None:
+        return ". To hold out nothing: --split none"
+    return ". To hold out nothing: genpas ingest LOGS -o STORE --split none"
+
+
 def _next_of_part(output: str) -> str:
     """Return the next step once all parts exist: parts on object storage must first be copied to this machine."""
     parts = f"{output.rpartition('.part-')[0]}.part-*"
@@ -260,4 +273,8 @@ def _next_of_part(output: str) -> str:
 
 
 def _resumed(report: AugmentReport) -> str:
-    return f" ({report.resumed:,} of them kept from the interrupted run)" if report.resumed else ""
+    return (
+        f" ({report.resumed:,} of them kept from the interrupted run)"
+        if report.resumed and not report.was_complete
+        else ""
+    )

@@ -16,6 +16,7 @@ from genpas_cli.cli.parameters import with_options
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import CheckFailedError
+from genpas_cli.runtime.text.documentation import page
 from genpas_cli.runtime.text.wording import counted
 
 if TYPE_CHECKING:
@@ -92,17 +93,13 @@ def _print(report: StatsReport, checks: list[Check], printed: outputs.Printed) -
 def _say_checks(checks: list[Check]) -> None:
     for each in checks:
         if each.level == "warn" and not each.held:
-            console.say(f"[bold]warn[/bold]: {_broken(each)}")
+            console.say(f"[bold]warning[/bold]: {console.escaped(each.found)}")
     failed = [each for each in checks if each.level == "fail" and not each.held]
     if failed:
         raise CheckFailedError(
-            f"{len(failed)} of {counted(len(checks), 'rule')} failed: {'; '.join(map(_broken, failed))}",
-            tip="docs/explanation/figures.md explains the figures.",
+            f"{len(failed)} of {counted(len(checks), 'rule')} failed: {'. '.join(each.found for each in failed)}",
+            tip=f"The figures are explained at {page('explanation/figures')}",
         )
     if checks:
         broken = sum(not each.held for each in checks)
         console.say(f"{counted(len(checks), 'rule')} checked: 0 failures, {counted(broken, 'warning')}")
-
-
-def _broken(check: Check) -> str:
-    return f"{check.rule}: the value is {'missing' if check.value is None else f'{check.value:.4g}'}"

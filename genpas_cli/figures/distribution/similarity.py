@@ -74,10 +74,10 @@ def parse_similarity(text: str) -> Similarity:
     """
     name, _, window = text.partition("@")
     if name not in SIMILARITIES:
-        near = nearest(name, SIMILARITIES, alike=0)
+        near = nearest(name, SIMILARITIES)
         raise UsageError(
             f"unknown similarity {name!r}; it must be one of {', '.join(SIMILARITIES)}",
-            tip=f"Did you mean --similarity {near}?",
+            tip=f"Did you mean --similarity {near}?" if near else None,
         )
     if not window and "@" not in text:
         return SIMILARITIES[name]

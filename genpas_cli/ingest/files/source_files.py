@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from genpas_cli.ingest.files.memory_tables import written
 from genpas_cli.ingest.files.tables import refuse_address, refuse_remote_tables, refuse_tables
+from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.runtime.arguments import TableSource
 from genpas_cli.runtime.errors import DataError, GenpasError, UsageError
 from genpas_cli.runtime.machine import disk_error
@@ -36,6 +37,8 @@ COMPRESSED_ENDINGS = (".gz", ".zst", ".bz2", ".xz", ".zip")
 
 STDIN = "-"
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_NAMED = 5
+"""Number of names in the tip for a file that does not exist."""
 _UNUSUAL, _ENDING = re.compile(r"[^A-Za-z0-9.]"), 40
 _MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -107,7 +110,8 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
         for path, name in files_meant(argument):
             key = path.resolve() if path.exists() else Path(name)
             if key in seen:
-                raise UsageError(f"{name} is given twice (also as {seen[key]})")
+                other = "" if seen[key] == name else f" (also as {seen[key]})"
+                raise UsageError(f"{name} is given twice{other}")
             seen[key] = name
             found.append(_source(path, name, scratch / f"source-{len(found)}"))
     return tuple(found)
@@ -162,12 +166,14 @@ def _is_hidden(path: Path) -> bool:
 def _near(path: Path) -> str:
     parent = next(p for p in (path.parent, *path.parent.parents) if p.is_dir() or p == p.parent)
     try:
-        names = sorted(p.name for p in parent.iterdir() if not p.name.startswith("."))
+        names = sorted(p.name for p in parent.iterdir() if not p.name.startswith(".") and not is_pairs_directory(p))
     except OSError:
         return f"The directory {parent} cannot be listed."
-    close = difflib.get_close_matches(path.name, names, n=5, cutoff=0.5) or names[:5]
     where = "this directory" if parent == Path() else str(parent)
-    return f"Similar names in {where}: {', '.join(close)}" if close else f"{parent} is an empty directory."
+    if close := difflib.get_close_matches(path.name, names, n=5, cutoff=0.5):
+        return f"Similar names in {where}: {', '.join(close)}"
+    more = ", ..." if len(names) > _NAMED else ""
+    return f"Names in {where}: {', '.join(names[:_NAMED])}{more}" if names else f"{parent} contains no logs."
 
 
 def _source(path: Path, name: str, spool: Path) -> SourceFile:

@@ -19,6 +19,7 @@ from genpas_cli.ingest.formats.records import Dialect, Record, read_lines, read_
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.quoting import identifier
+from genpas_cli.runtime.text.wording import counted
 
 _SAMPLE_RECORDS = 1000
 
@@ -131,7 +132,7 @@ def _check_width(source: SourceFile, records: Sequence[Record]) -> None:
         return
     first = telling[0]
     raise DataError(
-        f"{source.name}, line {header.line}: the header has {len(header.fields)} columns, but the rows have "
+        f"{source.name}, line {header.line}: the header has {counted(len(header.fields), 'column')}, but the rows have "
         f"{len(first.fields)} fields, for example line {first.line}: {first.text[:80]!r}",
         tip="Add the missing column name to the header. If pandas or R wrote the file with an index, the index is "
         "the first column.",

@@ -67,11 +67,7 @@ def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOpt
     lines = [line for line in lines if line.strip()][:_AT_MOST]
     quote = '"' if options.quote is None else options.quote
     if options.delimiter is not None:
-        if not any(options.delimiter in line for line in lines):
-            raise DataError(
-                f"{source.name}: no line contains the delimiter {options.delimiter!r}; the first line is "
-                f"{_cut(lines[0])!r}"
-            )
+        _check_delimiter(source, lines, options.delimiter)
         return options.delimiter
     first = {d: _fields(lines[0], d, quote) for d in DELIMITERS}
     asked = asked_names(options)
@@ -105,6 +101,22 @@ def asked_positions(options: ReadingOptions) -> dict[str, int]:
     """Return role (`user`, `item`, `time`, `rating`) → 0-based position, for the columns given by position."""
     asked = {role: getattr(options, role) for role in ROLES}
     return {role: int(name) - 1 for role, name in asked.items() if name and name.isdecimal()}
+
+
+def _check_delimiter(source: SourceFile, lines: Sequence[str], delimiter: str) -> None:
+    """Raise DataError if a given delimiter is in no line, or another is in all lines and this one not in the first."""
+    other = next((d for d in DELIMITERS if d != delimiter and all(d in line for line in lines)), None)
+    if any(delimiter in line for line in (lines[:1] if other else lines)):
+        return
+    if other is None:
+        raise DataError(
+            f"{source.name}: no line contains the delimiter {delimiter!r}; the first line is {_cut(lines[0])!r}"
+        )
+    written = {"\t": r"\t"}.get(other, other)
+    raise DataError(
+        f"{source.name}: the delimiter {delimiter!r} does not occur in line 1; {other!r} does",
+        tip=f"Did you mean --delimiter '{written}'?",
+    )
 
 
 def _fields(line: str, delimiter: str, quote: str) -> list[str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genpas_cli.ingest.files.source_files import Compression, open_bytes
+from genpas_cli.runtime.text.wording import counted
 
 LONGEST_LINE = 2_000_000
 """Maximum bytes of a line that DuckDB's CSV reader reads."""
@@ -144,7 +145,7 @@ def readable(text: str) -> str:
 
 def _defect(text: str, fields: list[str], dialect: Dialect) -> str | None:
     if dialect.width and len(fields) != dialect.width:
-        return f"{len(fields)} fields instead of {dialect.width}"
+        return f"{counted(len(fields), 'field')} instead of {dialect.width}"
     if len(text) > LONGEST_LINE:
         return f"longer than {LONGEST_LINE:,} characters"
     return None

@@ -117,6 +117,21 @@ class Refusal(Exception):  # noqa: N818  # callers turn it into a UsageError of 
     """The reason for refusing an expression, such as `the function repeat()`."""
 
 
+class UnknownColumn(Refusal):
+    """A name in an expression that is no column; the text is the name."""
+
+
+def compared_with_column(tree: Node, name: str, columns: Sequence[str]) -> bool:
+    """Tell whether an expression compares a name with a column, as in `event = view`, where a text was meant."""
+    known = {column.lower() for column in columns}
+    for node in all_nodes(tree):
+        if node["class"] == "COMPARISON" or node["type"] in ("COMPARE_IN", "COMPARE_NOT_IN"):
+            sides = [".".join(each["column_names"]) for each in children(node) if each["class"] == "COLUMN_REF"]
+            if name in sides and any(side.lower() in known for side in sides):
+                return True
+    return False
+
+
 def size_of(where: Node, columns: Sequence[str], *, nested: Sequence[str]) -> Size:
     """Return a bound of the bytes that all intermediate results of an expression take together for one row.
 
@@ -202,7 +217,7 @@ class _Sizes:
         if len(path) > MOST_LEVELS:
             raise Refusal(f"more than {MOST_LEVELS} levels of nesting")
         if path[0] not in self.columns | parameters:
-            raise Refusal(f"{'.'.join(node['column_names'])}, which is not a column")
+            raise UnknownColumn(".".join(node["column_names"]))
         if parameters and path[0] in self.nested and path[0] not in parameters:
             raise Refusal(
                 f"the column {path[0]} inside a lambda; the column contains lists, and a lambda may only use scalar "

@@ -8,16 +8,28 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 
 from genpas_cli.ingest.columns.roles import Column
-from genpas_cli.ingest.staging.expressions import MOST_CHARACTERS, MOST_LEVELS, Node, Refusal, Size, all_nodes, size_of
+from genpas_cli.ingest.staging.expressions import (
+    MOST_CHARACTERS,
+    MOST_LEVELS,
+    Node,
+    Refusal,
+    Size,
+    UnknownColumn,
+    all_nodes,
+    compared_with_column,
+    size_of,
+)
 from genpas_cli.runtime.errors import MachineError, UsageError
 from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.quoting import identifier, literal
+from genpas_cli.runtime.text.nearest import nearest
 
 _ROWS_AT_ONCE = 2048
 """Rows of a DuckDB vector, which each thread computes at a time."""
@@ -31,6 +43,10 @@ OF_A_VALUE = (
 )  # fmt: skip
 """DuckDB's errors for a condition that fails on some value."""
 _SHOWN = 200
+_NUMBERS = frozenset({
+    "BIGINT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "UHUGEINT",
+    "UINTEGER", "USMALLINT", "UTINYINT",
+})  # fmt: skip
 _TYPES = {
     # Comparing with the text excludes leading zeros, blanks and signs, which matter in ids.
     "BIGINT": "CAST(try_cast({0} AS BIGINT) AS VARCHAR) = {0}",
@@ -69,7 +85,7 @@ def read_condition(
     """
     try:
         tree = _parsed(con, text)
-        size = size_of(tree, [column.name for column in columns], nested=_nested(columns))
+        size = _size_of(tree, columns, option)
     except Refusal as refusal:
         raise _forbidden(str(refusal), columns, option) from refusal
     except duckdb.Error as error:
@@ -78,12 +94,36 @@ def read_condition(
     nulls = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in typed.items())
     try:
         con.sql(f"SELECT {nulls}").filter(_as_boolean(text))
+        kind = str(con.sql(f"SELECT {nulls}").select(duckdb.SQLExpression(f"({text}\n)")).types[0])
     except duckdb.Error as error:
         raise refused(text, error, columns, option=option) from error
+    _check_truth(text, kind, option)
     nodes = list(all_nodes(tree))
     names = {name.lower() for node in nodes for name in (*node.get("column_names", []), node.get("schema", ""))}
     used = tuple(column.name for column in columns if column.name.lower() in names)
     return Condition(text, used, size, option)
+
+
+def _size_of(tree: Node, columns: Sequence[Column], option: str) -> Size:
+    names = [column.name for column in columns]
+    try:
+        return size_of(tree, names, nested=_nested(columns))
+    except UnknownColumn as unknown:
+        name = str(unknown)
+        near = nearest(name.lower(), [column.lower() for column in names])
+        tip = f"Did you mean {near}?" if near else _columns_tip(columns)
+        if compared_with_column(tree, name, names):
+            tip = f"If {name} is a text, write it in single quotes: {literal(name)}. {tip}"
+        raise UsageError(f"{option}: there is no column {name!r}", tip=tip) from unknown
+
+
+def _check_truth(text: str, kind: str, option: str) -> None:
+    """Raise UsageError if the result of a condition is a number: DuckDB would take any number but 0 as true."""
+    if kind.partition("(")[0] in _NUMBERS:
+        raise UsageError(
+            f"{option} is a number ({kind}), not true or false",
+            tip=f"Write a comparison, such as: {option} {shlex.quote(f'{text.strip()} > 0')}",
+        )
 
 
 def _parsed(con: duckdb.DuckDBPyConnection, text: str) -> Node:

@@ -88,8 +88,8 @@ def differing_in_blanks(con: duckdb.DuckDBPyConnection, kind: Kind) -> str | Non
         return None
     differ = f"{kind} ids differ" if count > 1 else f"{kind} id differs"
     return (
-        f"{count:,} {differ} from another id only in leading or trailing blanks, such as {one!r}; they are read as "
-        "different ids"
+        f"{count:,} {differ} from another id only in leading or trailing whitespace, such as {one!r}; they are read as "
+        "different ids. If they are the same, remove the whitespace from the log"
     )
 
 

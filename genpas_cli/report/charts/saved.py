@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from genpas_cli.runtime.atomic_output import building, foreign_entry
+from genpas_cli.runtime.atomic_output import building, foreign_entry, no_real_directory
 from genpas_cli.runtime.machine import disk_error
 
 WIDTH = 480
@@ -53,8 +53,8 @@ def save_charts(charts: Mapping[str, dict[str, Any]], directory: Path) -> None:
 
 def foreign_charts(path: Path) -> str | None:
     """Tell what in an existing directory is no saved chart, see `genpas_cli.runtime.atomic_output.Foreign`."""
-    if path.is_symlink() or not path.is_dir():
-        return "it is not a directory"
+    if (reason := no_real_directory(path)) is not None:
+        return reason
     names = sorted(entry.name for entry in path.iterdir())
     ours = {name.removesuffix(".vl.json") for name in names if name.endswith(".vl.json") and _is_ours(path / name)}
     found = foreign_entry(path, {f"{chart}{ending}" for chart in ours for ending in _ENDINGS})

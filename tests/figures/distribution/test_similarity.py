@@ -38,11 +38,7 @@ def test_what_it_does_not_take(text: str, suggestion: str | None) -> None:
     assert caught.value.message == (
         f"unknown similarity {name!r}; it must be one of containment, recall, cosine, overlap"
     )
-    assert caught.value.tip is not None
-    assert caught.value.tip.startswith("Did you mean --similarity ")
-    assert caught.value.tip.removeprefix("Did you mean --similarity ").rstrip("?") in SIMILARITIES
-    if suggestion:
-        assert caught.value.tip == f"Did you mean --similarity {suggestion}?"
+    assert caught.value.tip == (f"Did you mean --similarity {suggestion}?" if suggestion else None)
 
 
 @pytest.mark.parametrize(
