@@ -64,7 +64,7 @@ class WhichPairs:
         '"-inf".', PAIRS,
         shown=_BIAS)
     beta: float | str | None = figure(None, "β", "Target bias.", PAIRS, shown=_BIAS)
-    gamma: float | str | None = figure(None, "γ", "Input bias.", PAIRS, shown=_BIAS)
+    gamma: float | str | None = figure(None, "γ", "Input bias.", PAIRS, shown=_BIAS | Shown.TERMINAL_TEXT)
     pairs: int = figure(
         None, "pairs", "Number of training pairs N. Without `--pairs`: Multi-Target's number of pairs for biases, and "
         "the number of all its pairs for a named strategy.", PAIRS, range="from 1", digits=0)

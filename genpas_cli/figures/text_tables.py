@@ -21,7 +21,7 @@ def strategy_table(measured: StrategyFigures | None, strategies: Sequence[Strate
     marked = f"{MARK} best in row; " if len(strategies) > 1 else ""
     note = f"{marked}KL in nats; A and D with {columns[0].similarity}"
     if marked and not all(comparable(figure, columns) for figure in shown_in(StrategyFigures, Shown.TERMINAL)):
-        note += ", not marked because they can only be compared for the same γ"
+        note += ", not marked because they can only be compared for the same input bias"
     return ShownTable(
         ["", *(figures.name for figures in columns)], list(_rows(columns, compared=len(strategies) > 1)), note
     )

@@ -27,7 +27,7 @@ def account(log: Log, rows: int) -> None:
     ("row", "reason"),
     [
         ("u,i", "2 fields instead of 3"),
-        ("u", "1 fields instead of 3"),
+        ("u", "1 field instead of 3"),
         ("u,i,5,x", "4 fields instead of 3"),
         ("u,i,", "no value in column 'time'"),
         ("u,i,noon", "timestamp 'noon' in column 'time' is not an integer"),

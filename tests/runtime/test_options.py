@@ -70,8 +70,8 @@ def test_a_value_of_the_wrong_kind_is_refused_by_the_name_of_the_option(
         (IngestOptions, "min_user", np.int32(2), 2),
         (AugmentOptions, "gamma", np.array(0.5), 0.5),
         (AugmentOptions, "draw", Draw.INDEPENDENT, "independent"),
-        (TuneOptions, "alpha", 0.5, 0.5),
-        (TuneOptions, "beta", np.float64(0.5), 0.5),
+        (TuneOptions, "alpha", 0.5, "0.5"),
+        (TuneOptions, "beta", np.float64(0.5), "0.5"),
     ],
     ids=lambda part: str(part)[-20:],
 )

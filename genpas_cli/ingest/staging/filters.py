@@ -111,7 +111,7 @@ def _size_of(tree: Node, columns: Sequence[Column], option: str) -> Size:
     except UnknownColumn as unknown:
         name = str(unknown)
         near = nearest(name.lower(), [column.lower() for column in names])
-        tip = f"Did you mean {near}?" if near else _columns_tip(columns)
+        tip = f"Did you mean {near}? {_columns_tip(columns)}" if near else _columns_tip(columns)
         if compared_with_column(tree, name, names):
             tip = f"If {name} is a text, write it in single quotes: {literal(name)}. {tip}"
         raise UsageError(f"{option}: there is no column {name!r}", tip=tip) from unknown
