@@ -31,7 +31,8 @@ def check_extra(what: str, extra: str) -> None:
     if any(find_spec(module) is None for module in modules):
         more = "" if extra != "spark" or has_java() else ". Spark also needs Java 17 or newer."
         raise MachineError(
-            f"{what} needs {names}, which is not installed", tip=f"To install: pip install 'genpas[{extra}]'{more}"
+            f"{what} needs {names}, which {'are' if ' and ' in names else 'is'} not installed",
+            tip=f"To install: pip install 'genpas[{extra}]'{more}",
         )
 
 
