@@ -67,7 +67,7 @@ def test_interrupted_it_says_how_to_go_on(
     running = genpas.start("augment", large_store, *COMMAND, "--resume")
     said = stopped(running, output, number, 3)
     assert running.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number]
-    assert "Go on with the same command and --resume" in said
+    assert "To continue, run the same command with --resume" in said
     assert "Traceback" not in said
     assert genpas.json("augment", large_store, *COMMAND, "--resume", "--json")["resumed"] >= 3
     assert identity(output) == whole
