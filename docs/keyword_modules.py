@@ -16,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import genpas_cli
+from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.arguments import option_types
 from genpas_cli.runtime.keyword_options import keywords_parameter
 from genpas_cli.runtime.options import PATHS, Options
@@ -70,16 +71,20 @@ def keyword_modules() -> dict[Path, str]:
 def _module(names: dict[str, Classes]) -> str:
     body = "\n\n\n".join(_typed_dict(name, classes) for name, classes in names.items())
     used = [name for name in ("Literal", "TypedDict") if re.search(rf"\b{name}\b", body)]
-    imports = [f"from typing import {', '.join(used)}\n"]
+    imports = [f"from typing import {', '.join(used)}\n"] if used else []
     if "Path" in body:
         imports.insert(0, "from pathlib import Path\n")
     if "Sequence" in body:
         imports.insert(0, "from collections.abc import Sequence\n")
-    return f"{_LEAD}\n{''.join(imports)}\n# fmt: off\n\n\n{body}\n"
+    base = "from genpas_cli.ingest.keywords import IngestKeywords\n" if "(IngestKeywords, " in body else ""
+    return f"{_LEAD}\n{''.join(imports)}{base and chr(10)}{base}\n# fmt: off\n\n\n{body}\n"
 
 
 def _typed_dict(name: str, classes: Classes) -> str:
     lines: dict[str, str] = {}
+    inherited = set() if classes == (IngestOptions,) or IngestOptions not in classes else {
+        field.name for field in dataclasses.fields(IngestOptions)
+    }  # fmt: skip
     for kind in classes:
         hints = get_type_hints(kind)
         for field in dataclasses.fields(kind):
@@ -88,10 +93,11 @@ def _typed_dict(name: str, classes: Classes) -> str:
                 raise ValueError(f"{field.name} has another type in {kind.__name__} than in another options class")
     wrapped = (
         textwrap.fill(line, _WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8).replace(_KEPT, " ")
-        for line in lines.values()
-    )
+        for field, line in lines.items() if field not in inherited
+    )  # fmt: skip
     doc = f'"""The fields of {" and ".join(f"`{kind.__name__}`" for kind in classes)}."""'
-    return "\n".join([f"class {name}(TypedDict, total=False):", f"    {doc}\n", *wrapped])
+    base = "IngestKeywords" if inherited else "TypedDict"
+    return "\n".join([f"class {name}({base}, total=False):", f"    {doc}\n", *wrapped])
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

@@ -78,7 +78,7 @@ def run_notebook(path: Path, directory: Path) -> list[CellRun]:
         resources={"metadata": {"path": str(place)}},
     )  # fmt: skip
     python_path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    # Notebooks run beside other tests: threads that wait for each other by spinning keep all of them from working.
+    # Other tests run at the same time: threads that spin while they wait would take the processor from them.
     client.execute(env={**os.environ, "PYTHONPATH": python_path, "OMP_WAIT_POLICY": "passive"})
     return [
         CellRun(before.source, before.outputs, after.outputs, VARIES in before.metadata.get("tags", ()))

@@ -122,7 +122,7 @@ def _closed(schema: Schema, kind: Any) -> Schema:
 
 
 def _with_infinities(schema: Schema, *, everywhere: bool) -> Schema:
-    """Return a schema with "inf" and "-inf" for the texts beside numbers, or beside every number."""
+    """Return a schema in which a number that may be a text, or every number, may be "inf" or "-inf"."""
     if "anyOf" in schema:
         options = [each for each in schema["anyOf"] if each != {"type": "string"}]
         has_number = {"type": "number"} in options

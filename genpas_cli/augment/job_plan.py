@@ -346,7 +346,7 @@ class AugmentPlan(TypedDict):
     """Number of pairs by split; for training, in one epoch."""
     epochs: int
     part: str | None
-    """The part of the data set, such as "3/8"; null for all of it."""
+    """The part of the data set, such as "3/8"; null for the whole data set."""
     shards: dict[str, int]
     """Number of shards of the part, by split."""
     bytes: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -94,15 +94,22 @@ class Printed:
         if len(given) > 1:
             raise UsageError(f"{given[0]} and {given[1]} cannot be combined: both write to stdout")
 
-    def table(self, report: TableReport) -> bool:
-        """Print a report as CSV, Markdown or LaTeX if that is wanted; return whether it was printed."""
+    def print(self, report: TableReport, more: Mapping[str, Any] | None = None) -> bool:
+        """Print a report as JSON, CSV, Markdown or LaTeX if that is wanted; return whether it was printed.
+
+        Args:
+            report: the report.
+            more: keys that the JSON has in addition to those of the report.
+        """
         from genpas_cli.cli import tables
         from genpas_cli.cli.text_tables import as_latex, as_markdown
 
-        if self.csv:
+        if self.json:
+            console.print_json(report.to_dict() | dict(more or {}))
+        elif self.csv:
             tables.print_csv(report)
         elif self.markdown:
             sys.stdout.write(f"{as_markdown(report.shown()[0])}\n")
         elif self.latex:
             sys.stdout.write(f"{as_latex(report.shown()[0])}\n")
-        return self.csv or self.markdown or self.latex
+        return self.json or self.csv or self.markdown or self.latex

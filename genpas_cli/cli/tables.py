@@ -61,7 +61,7 @@ def print_csv(report: TableReport) -> None:
 
 
 def print_comparison(report: CompareReport) -> None:
-    """Print accuracy beside the figures of the training distribution on stdout, one row per strategy."""
+    """Print accuracy and the figures of the training distribution on stdout, one row per strategy."""
     _print(report.shown()[0])
 
 

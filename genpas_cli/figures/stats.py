@@ -50,11 +50,11 @@ def stats(  # all but two by keyword
     if store is not None:
         check_local(store, "--store")
     plan, paths = stats_plan(options), [Path(name) for name in source_names(sources)]
-    first, beside = location_of(source_names(sources)[0]), None if store is None else Path(store)
+    first, of_store = location_of(source_names(sources)[0]), None if store is None else Path(store)
     if columns := _columns(options):
-        found = other_pairs_report(paths, columns, beside, plan, progress, illustrated=illustrated)
+        found = other_pairs_report(paths, columns, of_store, plan, progress, illustrated=illustrated)
     elif _is_pairs(first, len(paths)):
-        found = pairs_report(first, beside, plan, progress, illustrated=illustrated)
+        found = pairs_report(first, of_store, plan, progress, illustrated=illustrated)
     elif store is not None:
         raise UsageError(f"--store {store} can only be used with a pairs directory, and {paths[0]} is not one")
     else:

@@ -36,7 +36,7 @@ class PairStream(Shown, Frames):
     """Pairs, made while they are consumed; each pass over them gives the same rows in the same order.
 
     It is iterated by batch, or read as a whole: `to_arrow`, `to_pandas`, `to_polars`. Libraries that read Arrow streams
-    take it as it is: `pyarrow.RecordBatchReader.from_stream(pairs)`, `duckdb.sql("from pairs")`. What it holds open is
+    take it directly: `pyarrow.RecordBatchReader.from_stream(pairs)`, `duckdb.sql("from pairs")`. Its open files are
     closed when it is no longer used, at the end of a `with` block, or by `close`.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Frames:
+class Frames(ABC):
     """Base of results that have rows: everything follows from `to_arrow`."""
 
+    @abstractmethod
     def to_arrow(self) -> pa.Table:
         """Return the rows as an Arrow table."""
-        raise NotImplementedError
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows as a DataFrame of pandas.

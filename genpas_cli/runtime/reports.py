@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
@@ -32,12 +33,12 @@ class ShownTable:
     """One line below the table."""
 
 
-class Shown:
+class Shown(ABC):
     """Base of what shows as tables, in a terminal by `repr` and in a notebook."""
 
+    @abstractmethod
     def shown(self) -> list[ShownTable]:
         """Return the tables."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         lines, left = [type(self).__name__], _ROWS
@@ -71,9 +72,9 @@ class Report(Shown):
 class TableReport(Report, Frames):
     """Base of the reports that are tables: `to_arrow`, `to_pandas`, `to_polars` and `to_frame` give their rows."""
 
+    @abstractmethod
     def by_column(self) -> dict[str, list[Any]]:
         """Return column → values, in the order of the rows."""
-        raise NotImplementedError
 
     def to_arrow(self) -> pa.Table:
         """Return the rows as an Arrow table; biases that are infinite are floats too."""

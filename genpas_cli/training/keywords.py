@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from genpas_cli.ingest.keywords import IngestKeywords
+
 # fmt: off
 
 
-class CompareKeywords(TypedDict, total=False):
+class CompareKeywords(IngestKeywords, total=False):
     """The fields of `CompareOptions` and `IngestOptions`."""
 
-    threads: int | None
-    memory_limit: str | None
-    temp_dir: str | Path | None
     target_where: str | None
     max_input: str | int
     similarity: str
@@ -41,34 +40,6 @@ class CompareKeywords(TypedDict, total=False):
     strategy: Sequence[str]
     pairs: str | int | None
     draw: Literal["balanced", "independent"]
-    items: str | Path | None
-    users: str | Path | None
-    unknown_items: Literal["add", "drop", "error"]
-    ties: Literal["file", "item", "hash", "error"]
-    split: str
-    eval: Literal["first", "last", "all"]
-    where: str | None
-    min_rating: float | None
-    dedup: Literal["none", "exact", "consecutive", "user-item"]
-    min_user: int
-    min_item: int
-    session_gap: str | None
-    user: str | int | None
-    item: str | int | None
-    time: str | int | None
-    rating: str | int | None
-    keep: Sequence[str]
-    format: Literal["parquet", "arrow", "orc", "json", "jsonl", "recbole", "csv", "sequences"] | None
-    delimiter: str | None
-    header: bool | None
-    quote: str | None
-    encoding: str
-    time_format: str | None
-    null_values: str
-    decimal_ids: Literal["error", "integer", "text"]
-    allow_duplicate_files: bool
-    hive: bool
-    bad_rows: Literal["error", "skip"]
 
 
 class TrainKeywords(TypedDict, total=False):
@@ -97,12 +68,9 @@ class TrainKeywords(TypedDict, total=False):
     fresh: str | Path | None
 
 
-class TuneKeywords(TypedDict, total=False):
+class TuneKeywords(IngestKeywords, total=False):
     """The fields of `TuneOptions` and `IngestOptions` and `RunsOptions`."""
 
-    threads: int | None
-    memory_limit: str | None
-    temp_dir: str | Path | None
     target_where: str | None
     max_input: str | int
     similarity: str
@@ -116,34 +84,6 @@ class TuneKeywords(TypedDict, total=False):
     top: int
     pairs: str | int
     train_top: int | None
-    items: str | Path | None
-    users: str | Path | None
-    unknown_items: Literal["add", "drop", "error"]
-    ties: Literal["file", "item", "hash", "error"]
-    split: str
-    eval: Literal["first", "last", "all"]
-    where: str | None
-    min_rating: float | None
-    dedup: Literal["none", "exact", "consecutive", "user-item"]
-    min_user: int
-    min_item: int
-    session_gap: str | None
-    user: str | int | None
-    item: str | int | None
-    time: str | int | None
-    rating: str | int | None
-    keep: Sequence[str]
-    format: Literal["parquet", "arrow", "orc", "json", "jsonl", "recbole", "csv", "sequences"] | None
-    delimiter: str | None
-    header: bool | None
-    quote: str | None
-    encoding: str
-    time_format: str | None
-    null_values: str
-    decimal_ids: Literal["error", "integer", "text"]
-    allow_duplicate_files: bool
-    hive: bool
-    bad_rows: Literal["error", "skip"]
     model: Literal["sasrec"]
     dim: int
     layers: int

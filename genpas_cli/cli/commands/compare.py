@@ -65,10 +65,7 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
             progress=progress,
         )  # fmt: skip
     drawings.write(report, "comparison")
-    if json:
-        console.print_json(report.to_dict())
-        return
-    if printed.table(report):
+    if printed.print(report):
         return
     tables.print_comparison(report)
     console.say(f"best strategy on the validation pairs: [bold]{console.escaped(report.winner)}[/bold]")

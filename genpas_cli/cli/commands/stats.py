@@ -83,10 +83,7 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
 def _print(report: StatsReport, checks: list[Check], printed: outputs.Printed) -> None:
     from genpas_cli.cli import tables
 
-    if printed.json:
-        values = report.to_dict()
-        console.print_json(values | ({"checks": [asdict(each) for each in checks]} if checks else {}))
-    elif not printed.table(report):
+    if not printed.print(report, {"checks": [asdict(each) for each in checks]} if checks else None):
         tables.print_report(report)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import fields
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.training.options import RunsOptions, TuneOptions
+
+if TYPE_CHECKING:
+    from genpas_cli.figures.results import TuneReport
 
 EXAMPLES = """
 genpas tune logs.parquet
@@ -56,7 +59,6 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
 
     No model is trained unless --train-top is given. The test split is never used.
     """
-    from genpas_cli.cli import tables
     from genpas_cli.training import tune as jobs
 
     del quiet  # acted on by `command`
@@ -73,11 +75,14 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
             observe=say_run, progress=progress,
         )  # fmt: skip
     drawings.write(report, "tune")
-    if json:
-        console.print_json(report.to_dict())
+    if printed.print(report):
         return
-    if printed.table(report):
-        return
+    _say_report(report)
+
+
+def _say_report(report: TuneReport) -> None:
+    from genpas_cli.cli import tables
+
     tables.print_search(report)
     if report.undecided:
         console.say(
