@@ -129,5 +129,5 @@ def _tables(command: Command) -> str:
 
 def _row(entry: Entry) -> str:
     flags = ", ".join(f"`{flag}`" for flag in entry.flags)
-    cells = (flags, f"`{entry.value}`" if entry.value else "", entry.default, entry.text)
+    cells = (flags, f"`{entry.value}`" if entry.value else "", entry.default, entry.text.replace("\n- ", "<br>"))
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"

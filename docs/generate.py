@@ -205,7 +205,7 @@ def _table(head: str, rows: Sequence[tuple[str, ...]]) -> str:
 def _option_table(kind: type) -> str:
     rows = []
     for field in dataclasses.fields(kind):
-        text = DEFAULT_IN_HELP.sub("", field.metadata["help"])
+        text = DEFAULT_IN_HELP.sub("", field.metadata["help"]).replace("\n- ", "<br>")
         rows.append((f"`{field.name}`", f"`{field.type}`", f"`{field.default!r}`", text))
     return _table("| field | type | default | what it does |", rows)
 

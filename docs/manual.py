@@ -102,10 +102,13 @@ def _prose(text: str) -> Iterator[str]:
     for number, paragraph in enumerate(text.split("\n\n")):
         if number:
             yield ".PP"
-        parts = _CODE.split(" ".join(paragraph.split()))
-        yield _shielded(
-            "".join(f"\\fB{_escaped(part)}\\fR" if n % 2 else _escaped(part) for n, part in enumerate(parts))
-        )
+        for at, line in enumerate(paragraph.split("\n- ")):
+            if at:
+                yield ".br"
+            parts = _CODE.split(" ".join(line.split()))
+            yield _shielded(
+                "".join(f"\\fB{_escaped(part)}\\fR" if n % 2 else _escaped(part) for n, part in enumerate(parts))
+            )
 
 
 def _plain(text: str) -> str:

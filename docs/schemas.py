@@ -16,13 +16,14 @@ from genpas_cli.augment.job import AugmentReport
 from genpas_cli.augment.job_plan import AugmentPlan
 from genpas_cli.augment.merge import MergeReport
 from genpas_cli.augment.verify import VerifyReport
+from genpas_cli.cli.console import JSON_SCHEMA
 from genpas_cli.export.job import ExportKeys, ExportReport
 from genpas_cli.figures.results import TuneReport
 from genpas_cli.figures.stats_keys import StatsKeys
 from genpas_cli.ingest.dry_run import IngestPlan
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.pairs.manifest_keys import ManifestKeys
-from genpas_cli.runtime.doctor import Finding
+from genpas_cli.runtime.doctor import Findings
 from genpas_cli.training.comparison import CompareReport
 from genpas_cli.training.metrics_keys import MetricsKeys
 
@@ -48,12 +49,12 @@ SCHEMAS = {
     "merge": Described(MergeReport, "genpas merge --json"),
     "verify": Described(VerifyReport, "genpas verify --json"),
     "stats": Described(StatsKeys, "genpas stats --json"),
-    "tune": Described(TuneReport, "genpas tune --json"),
+    "tune": Described(TuneReport, "genpas tune --json, and search.json"),
     "train": Described(MetricsKeys, "genpas train --json, and metrics.json"),
-    "compare": Described(CompareReport, "genpas compare --json"),
+    "compare": Described(CompareReport, "genpas compare --json, and comparison.json"),
     "export": Described(ExportReport, "genpas export --json"),
     "head": Described(Head, "genpas head --json"),
-    "doctor": Described(list[Finding], "genpas doctor --json"),
+    "doctor": Described(Findings, "genpas doctor --json"),
     "manifest": Described(ManifestKeys, "manifest.json of a pairs directory, and part.json of a part"),
     "export-directory": Described(ExportKeys, "export.json of an export directory"),
 }
@@ -83,7 +84,24 @@ def schema_of(name: str) -> Schema:
     own = top.get("$ref", "").rpartition("/")[2]
     if own and f'"#/$defs/{own}"' not in json.dumps(components):
         top = components.pop(own)
+    if title.startswith("genpas"):
+        top = _stamped(top, is_file=", and " in title)
     return head | top | {"title": title} | ({"$defs": components} if components else {})
+
+
+_MADE_BY = {
+    "description": "Version of genpas that printed the report, and version of this schema.", "type": "object",
+    "properties": {"version": {"type": "string"}, "schema": {"const": JSON_SCHEMA}}, "required": ["version", "schema"],
+    "additionalProperties": False,
+}  # fmt: skip
+
+
+def _stamped(top: Schema, *, is_file: bool) -> Schema:
+    """Return the schema of a report with what the command line adds, and, for a file too, with the file's digest."""
+    if not is_file:
+        return top | {"properties": {"genpas": _MADE_BY} | top["properties"], "required": ["genpas", *top["required"]]}
+    digest = {"description": "In the file: digest of all other keys except `run`.", "type": "string"}
+    return top | {"properties": {"genpas": _MADE_BY, "sha256": digest} | top["properties"]}
 
 
 def _classes(info: Any) -> Iterator[type]:
@@ -161,6 +179,7 @@ _STABLE = """## What is stable
 
 - A key that a schema names keeps its name, its type, its meaning and its unit in all versions 0.1.x. Changes in later
   versions are listed in the [changelog](https://github.com/genpas/genpas/blob/main/CHANGELOG.md).
+- `genpas.schema` is the version of the schemas. It is raised when a key goes, or changes its type or its meaning.
 - A later version may add keys. The schemas forbid keys that they do not name, so validate with the schemas of the
   version that you run. A program that reads a report should ignore keys that it does not know.
 - The order of keys is not part of the format.

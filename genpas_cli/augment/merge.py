@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -34,6 +35,7 @@ from genpas_cli.runtime.object_storage.remote import needed_here
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.reports import Report
+from genpas_cli.runtime.text.natural_order import path_order
 
 _SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.parquet")
 
@@ -80,7 +82,8 @@ def merge(
     Files on the same file system are hard-linked, others copied; the parts are kept.
 
     Args:
-        parts: all directories that `augment` made with `part`, in any order.
+        parts: all directories that `augment` made with `part`, in any order; a name may be a pattern such as
+            `logs.pairs.part-*`.
         output: the output directory; by default the name of the first part without its suffix.
         machine: number of threads that check the files.
         force: overwrite an existing output.
@@ -95,7 +98,7 @@ def merge(
     started, limits = time.monotonic(), resolve(machine or MachineOptions())
     if output is not None:
         check_local(output, "-o")
-    found = _checked([Path(part) for part in parts])
+    found = _checked([directory for part in parts for directory in _named(part)])
     path = Path(output) if output is not None else _whole_of(found[0])
     refuse_existing(path, force=force, foreign=foreign_in_pairs)
     files = [file for each in found for file in each.files]
@@ -113,6 +116,14 @@ def merge(
         str(path), len(found), rows_by_split(shards), len(shards), sum(file.bytes for file in shards),
         round(time.monotonic() - started, 3),
     )  # fmt: skip
+
+
+def _named(part: str | Path) -> list[Path]:
+    """Return the directory of that name; or, in the order of their numbers, those that match it as a pattern."""
+    if Path(part).exists() or not glob.has_magic(str(part)):
+        return [Path(part)]
+    matching = glob.glob(str(part))  # noqa: PTH207  # Path.glob takes no absolute pattern
+    return [Path(each) for each in sorted(matching, key=path_order)] or [Path(part)]
 
 
 def _checked(directories: Sequence[Path]) -> list[_Found]:

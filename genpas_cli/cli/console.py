@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -158,9 +158,16 @@ def error(message: str, tip: str | None) -> None:
         console.print(one_line(tip), markup=False)
 
 
-def print_json(value: Any) -> None:
-    """Print one JSON object on stdout."""
-    sys.stdout.write(json.dumps(numbers_as_json(value), indent=2) + "\n")
+JSON_SCHEMA = 1
+"""Version of the schemas of all reports: the next one is due when a key goes, or changes its type or its meaning."""
+
+
+def print_json(report: Mapping[str, Any]) -> None:
+    """Print a report as one JSON object on stdout, with the version of genpas and of the schema as its first key."""
+    from importlib.metadata import version  # takes 10 ms, which `genpas -h` does not need
+
+    made_by = {"version": version("genpas"), "schema": JSON_SCHEMA}
+    sys.stdout.write(json.dumps({"genpas": made_by} | numbers_as_json(dict(report)), indent=2) + "\n")
 
 
 @contextmanager

@@ -118,12 +118,14 @@ def _written(parameter: Any) -> str:
 
 
 def _meaning(parameter: Any, *, short: bool) -> str:
-    text = _joined(parameter.help or "")
+    sentences, *points = (parameter.help or "").split("\n- ")
+    text = _joined(sentences)
     if short:
         first, dot, _ = text.partition(". ")
         return f"{first}." if dot else text
     default = parameter.show_default if isinstance(parameter.show_default, str) else None
-    return f"{text} [default: {default}]" if default else text
+    text += f" [default: {default}]" if default else ""
+    return "\n".join([text, *map(_joined, points)])
 
 
 def _joined(text: str) -> str:
@@ -153,14 +155,24 @@ def _columns(rows: Sequence[tuple[str, str]]) -> RenderableType:
     shown: list[RenderableType] = []
     for left, right in rows:
         if len(left) > _LEFT:
-            shown += [Text(f"  {left}", style="bold"), Padding(Text(right), (0, 0, 0, widest + 4))]
+            shown += [Text(f"  {left}", style="bold"), Padding(_described(right), (0, 0, 0, widest + 4))]
             continue
         row = Table.grid(padding=(0, 2, 0, 0))
         row.add_column(width=widest + 2, no_wrap=True)
         row.add_column()
-        row.add_row(Text(f"  {left}", style="bold"), Text(right))
+        row.add_row(Text(f"  {left}", style="bold"), _described(right))
         shown.append(row)
     return Group(*shown)
+
+
+def _described(meaning: str) -> RenderableType:
+    """Return a meaning with its points, which are further lines, indented."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    text, *points = meaning.split("\n")
+    return Group(Text(text), *(Padding(Text(point), (0, 0, 0, 2)) for point in points))
 
 
 _LEFT = 26

@@ -9,7 +9,7 @@ from genpas_cli.cli import console
 from genpas_cli.figures.figure import Shown, shown_in
 from genpas_cli.figures.results import ROWS_SHOWN, StatsReport, TuneReport
 from genpas_cli.figures.table import DataFigures
-from genpas_cli.figures.text_tables import written
+from genpas_cli.figures.text_tables import fair_draw_sentences, written
 from genpas_cli.runtime.reports import ShownTable, TableReport
 from genpas_cli.runtime.text.wording import counted, percent, time_range
 from genpas_cli.training.comparison import CompareReport
@@ -24,9 +24,12 @@ def print_report(report: StatsReport) -> None:
         out.print()
     _print(report.shown()[0])
     if report.fair_draw is not None:
-        verdict = "a fair draw" if report.fair_draw.fair else "NOT a fair draw"
-        tests = "; ".join(f"{t.step}: {t.test}, p = {t.p_value:.3g}" for t in report.fair_draw.tests)
-        out.print(f"{verdict} ({report.fair_draw.draw}): {tests}")
+        out.print()
+        out.print(" ".join(fair_draw_sentences(report.fair_draw)))
+        console.print_table(
+            ["sampling step", "test", "p-value"],
+            [(test.step, test.test, f"{test.p_value:.3g}") for test in report.fair_draw.tests],
+        )
     for note in report.notes:
         console.say(console.escaped(note))
 

@@ -13,14 +13,14 @@ OUTPUT = "Output"
 SEMANTIC = "Semantic IDs"
 
 
-_MEANINGS = "; ".join(f"{name}: {meaning}" for name, meaning in FORMATS.items())
+_MEANINGS = "".join(f"\n- {name}: {meaning}" for name, meaning in FORMATS.items())
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(MachineOptions):
     """All options of `export`."""
 
-    to: str = option("jsonl", f"Format. {_MEANINGS}.", metavar="FORMAT", panel=OUTPUT)
+    to: str = option("jsonl", f"Format:{_MEANINGS}", metavar="FORMAT", panel=OUTPUT)
     split: Literal["train", "validation", "test"] | None = option(
         None, "Write only this split, to the file OUT if the format has one file per split. By default, all splits "
         "are written to the directory OUT; with -o -, train.", panel=OUTPUT,

@@ -134,7 +134,8 @@ class TuneReport(TableReport):
         """Return the first configurations, the winner first, and the accuracy of those that were trained."""
         headings = ["strategy", "KL", "KL drawn", "A", "D", "A / D", "front", "published"]
         note = (
-            f"ranked by {self.select}; KL(validation ‖ train) of the targets, exact and after drawing {self.pairs:,} "
+            f"front and published: rank by each --select; shown in the order of {self.select}; "
+            f"KL(validation ‖ train) of the targets, exact and after drawing {self.pairs:,} "
             f"pairs (balanced); A and D with {self.similarity}"
         )
         found = ShownTable(headings, [_configuration_row(each) for each in self.configurations[:ROWS_SHOWN]], note)

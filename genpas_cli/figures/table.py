@@ -34,7 +34,7 @@ VARIETY = "Diversity of the targets"
 INPUTS = "Inputs"
 PLACES = "Where the pairs come from"
 SIZE = "Data size"
-ORDER = "Repeats and timestamp ties"
+ORDER = "Repeated items and timestamp ties"
 HELD_OUT = "Held-out data"
 FAIR = "Fair draw test of the shards"
 
@@ -187,7 +187,7 @@ class DataFigures:
     density: float = figure(
         lambda of: of.meta["interactions"] / (of.meta["users"] * of.items), "density", "Number of interactions "
         "divided by (users × items).", SIZE, formula="interactions / (users · items)",
-        range="from 0; above 1 with many repeats", digits=4, is_share=True, shown=_TOLD | Shown.CHECK)
+        range="from 0; above 1 if items repeat", digits=4, is_share=True, shown=_TOLD | Shown.CHECK)
     length: dict[str, float] = figure(
         lambda of: of.meta["length"], "median length", "Interactions per user: `min`, `median`, `mean`, `p99`, `max`.",
         SIZE, range="from 1", digits=0, parts=("min", "median", "mean", "p99", "max"), shown=_SIZE,
@@ -198,20 +198,21 @@ class DataFigures:
         "timestamps.", SIZE, shown=Shown.TERMINAL_TEXT | Shown.PAGE, fact="in UTC if the timestamps are dates; "
         "otherwise numbers as in the log.")
     repeats: float = _share(
-        lambda of: of.repeats / of.meta["interactions"], "repeats", "Share of the interactions whose item already "
-        "occurred earlier for the same user.", ORDER, fact="of interactions have an item that already occurred "
+        lambda of: of.repeats / of.meta["interactions"], "repeated items", "Share of the interactions whose item "
+        "already occurred earlier for the same user.", ORDER, fact="of interactions have an item that already occurred "
         "earlier for the same user.")
     tied_events: float = _share(
-        lambda of: of.meta["ties"]["tied_events"], "tied events", "Share of the interactions with the same user and "
-        "timestamp as another one; `--ties` decides their order.", ORDER, fact="of interactions have the same user "
+        lambda of: of.meta["ties"]["tied_events"], "tied timestamps", "Share of the interactions with the same user "
+        "and timestamp as another one; `--ties` decides their order.", ORDER, fact="of interactions have the same user "
         "and timestamp as another one; --ties decides their order.")
     tied_test: float = _share(
         lambda of: of.meta["ties"]["tied_test"], "timestamp ties at the test split", "Share of the users with "
-        "held-out interactions whose first test event has the same timestamp as the event before it.", HELD_OUT,
+        "held-out interactions whose first test interaction has the same timestamp as the interaction before it.",
+        HELD_OUT,
         shown=Shown.PAGE_TEXT | Shown.CHECK)
     tied_validation: float = _share(
         lambda of: of.meta["ties"]["tied_validation"], "timestamp ties at the validation split",
-        "The same for the first validation event.", HELD_OUT, shown=Shown.PAGE_TEXT | Shown.CHECK)
+        "The same for the first validation interaction.", HELD_OUT, shown=Shown.PAGE_TEXT | Shown.CHECK)
     tied_either: float = _share(
         lambda of: of.meta["ties"]["tied_either"], "timestamp ties at the split", "Share of the users with either of "
         "the two: for them, `--ties` and not time decided which interactions are held out.", HELD_OUT,
@@ -226,12 +227,12 @@ class DataFigures:
         "training.", HELD_OUT, fact="of test targets are items that do not occur in training: no model can have "
         "learned them.")
     leaked_test: float | None = _share(
-        lambda of: of.leaked_test, "test events earlier than some training event", "Share of the test interactions "
-        "that are earlier than some training interaction: close to 1 for leave-one-out, 0 for a split by time. Null "
-        "without timestamps or test interactions.", HELD_OUT, fact="of test interactions are earlier than some "
-        "training interaction, so training uses data from after them.")
+        lambda of: of.leaked_test, "test interactions before the last training interaction", "Share of the test "
+        "interactions that are earlier than the last training interaction of any user: close to 1 for leave-one-out, "
+        "0 for a split by time. Null without timestamps or test interactions.", HELD_OUT, fact="of test interactions "
+        "are earlier than the last training interaction, so training uses data from after them.")
     future_training: float | None = _share(
-        lambda of: of.future_training, "P(training event later than test event)", "Probability that a randomly chosen "
+        lambda of: of.future_training, "P(training later than test)", "Probability that a randomly chosen "
         "training interaction is later than a randomly chosen test interaction.", HELD_OUT,
         fact="is the probability that a random training interaction is later than a random test interaction.")
     split: dict[str, int] = figure(

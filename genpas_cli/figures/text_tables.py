@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
-from genpas_cli.figures.table import DataFigures, StrategyFigures
+from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.runtime.reports import ShownTable
 from genpas_cli.runtime.text.wording import best_places, percent
 
@@ -76,3 +76,16 @@ def number(value: float | None) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.0f}" if abs(value) >= _FOUR_DIGITS else f"{value:z#.4g}"
+
+
+def fair_draw_sentences(figures: FairDrawFigures) -> tuple[str, str]:
+    """Return the verdict on the draw of some shards, and what it rests on."""
+    verdict, found = (
+        ("The shards are a fair draw", "no test rejects")
+        if figures.fair
+        else ("The shards are not a fair draw from the strategy in their manifest", "a test rejects")
+    )
+    return (
+        f"{verdict} ({figures.draw}).",
+        f"{found.capitalize()} the draw; the probability that a fair draw is rejected is below one in a million.",
+    )

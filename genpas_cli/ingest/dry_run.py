@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from genpas_cli.ingest.columns.load_plan import LoadPlan
+from genpas_cli.ingest.columns.roles import ReadColumns
 from genpas_cli.ingest.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
 from genpas_cli.ingest.job import check_ingest_options
 from genpas_cli.ingest.keywords import IngestKeywords
@@ -31,16 +32,6 @@ class PlannedFile(TypedDict):
     """Exact for Parquet and ORC, else an estimate."""
 
 
-class PlannedColumns(TypedDict):
-    """The columns that would be read."""
-
-    user: str
-    item: str
-    time: str | None
-    """Null: the row order counts."""
-    keep: list[str]
-
-
 @dataclass(frozen=True, repr=False)
 class IngestPlan(Report):
     """How logs would be read, and the resources needed; `genpas ingest --dry-run` prints exactly this.
@@ -50,8 +41,8 @@ class IngestPlan(Report):
 
     files: list[PlannedFile]
     """`name`, `format`, `rows` (exact for Parquet and ORC, else estimated from file size and first values)."""
-    columns: PlannedColumns
-    """Columns of the first file taken for `user`, `item`, `time` (None: the row order counts), and `keep`."""
+    columns: ReadColumns
+    """The columns of the first file that would be read."""
     interactions: int
     """Rows of all files, plus those of the store that they are appended to."""
     staged_in: str
@@ -101,7 +92,7 @@ def plan_ingest(
 
 
 def _planned(plan: LoadPlan, before: int, memory: int, threads: int) -> IngestPlan:
-    place, roles, kept = stage_place(plan, memory), plan.roles[0], len(plan.keep)
+    place, kept = stage_place(plan, memory), len(plan.keep)
     of_files = [round(rows) for rows in place.rows]
     rows = sum(of_files)
     held, in_file = (0, place.bytes) if place.in_file else (place.bytes, 0)
@@ -111,10 +102,7 @@ def _planned(plan: LoadPlan, before: int, memory: int, threads: int) -> IngestPl
             {"name": log.name, "format": log.format, "rows": count}
             for log, count in zip(plan.logs, of_files, strict=True)
         ],
-        columns={
-            "user": roles.user.name, "item": roles.item.name, "time": None if roles.time is None else roles.time.name,
-            "keep": [extra.name for extra in plan.keep],
-        },
+        columns=plan.read_columns,
         interactions=before + rows,
         staged_in="file" if place.in_file else "memory",
         sorts=sorts(rows, kept, for_sort),

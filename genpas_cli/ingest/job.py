@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genpas_cli.ingest.columns.roles import ReadColumns
 from genpas_cli.ingest.estimates import spilled_bytes, store_bytes
 from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions
@@ -76,9 +77,9 @@ class IngestReport(Report):
     funnel: list[FunnelRow]
     """`step`, and its `dropped` and `kept` rows, in the order the steps ran."""
     ties: TieShares
-    """Shares, 0..1. `tied_events`: events that share user and time with another; `tied_test`, `tied_validation`,
-    `tied_either`: of users with held-out events, those whose first test, first validation or either of these two events
-    has the same time as the event before it."""
+    """Shares, 0..1. `tied_events`: interactions that share user and time with another; `tied_test`, `tied_validation`,
+    `tied_either`: of users with held-out interactions, those whose first test, first validation or either of these two
+    interactions has the same time as the one before it."""
     split: SplitCounts
     """Interactions in `train`, and held-out targets in `validation` and `test`; `users_in_train_only`: users with too
     few or too early interactions to have any held out."""
@@ -92,6 +93,8 @@ class IngestReport(Report):
     """Path of the file of bad rows; None if there were none."""
     notes: list[str] = field(default_factory=list)
     """Possibly surprising choices in reading the log, such as which of several time columns was taken."""
+    columns: ReadColumns | None = None
+    """The columns of the first file that were read; None for a store that an earlier run made."""
 
     def shown(self) -> list[ShownTable]:
         """Return the figures of the store, and the rows that each step dropped and kept."""
@@ -118,7 +121,7 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
         options: see `IngestOptions`; the defaults detect format and columns, and hold out each user's last two
             interactions.
         append: add the logs as new interactions to the existing store `output`. Existing numbers stay and new ids are
-            numbered after them; the store's own cleaning and split apply, and held-out events are chosen again.
+            numbered after them; the store's own cleaning and split apply, and held-out interactions are chosen again.
         force: overwrite an existing store.
         rejects: file for the bad rows with `bad_rows="skip"`, if there are any; default `<output>.rejects.csv`.
         progress: called with the name of each step.
@@ -254,7 +257,7 @@ class _Ingest:
         writing.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
         lengths = figures.lengths()
         writing.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
-        report = self._report(figures, lengths.column("length").to_numpy(), items.count, self._notes(staged, figures))
+        report = self._report(figures, lengths.column("length").to_numpy(), items.count, staged)
         writing.write_provenance(self.con, self._sources(staged), self.funnel)
         writing.finish(self.con, self._meta(report, staged, cleaned.rule), digest)
         return report
@@ -297,9 +300,7 @@ class _Ingest:
         tip = _NOTHING_LEFT.get(last) or less_cleaning(self.options)
         return DataError(f"no {'new ' if self.earlier else ''}interactions are left: {told}", tip=tip)
 
-    def _report(
-        self, figures: LogFigures, of_users: NDArray[np.int32], items: int, notes: Sequence[str]
-    ) -> IngestReport:
+    def _report(self, figures: LogFigures, of_users: NDArray[np.int32], items: int, staged: Staged) -> IngestReport:
         lengths = of_users[of_users > 0]
         low, median, p99, high = np.quantile(lengths, [0, 0.5, 0.99, 1])
         length: Lengths = {
@@ -313,7 +314,7 @@ class _Ingest:
             users=len(of_users), items=items, interactions=figures.rows.rows,
             funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
             ties=figures.rows.ties.shares(), split=figures.split_counts(), time_range=figures.time_range(),
-            length=length, store="", notes=list(notes),
+            length=length, store="", notes=self._notes(staged, figures), columns=staged.columns,
         )  # fmt: skip
 
     def _notes(self, staged: Staged, figures: LogFigures) -> list[str]:
@@ -335,7 +336,9 @@ class _Ingest:
                 f"the log has no timestamps, so the order of the files decides which interactions are held out: {names}"
             )
         elif figures.rows.ties.either and staged.overlapping and self.options.ties == "file":
-            notes.append(f"events that share a timestamp but come from different files are ordered by file: {names}")
+            notes.append(
+                f"interactions that share a timestamp but come from different files are ordered by file: {names}"
+            )
         return notes
 
     def _meta(self, report: IngestReport, staged: Staged, rule: SplitRule) -> dict[str, Any]:

@@ -99,8 +99,8 @@ class CleaningOptions(Options):
     min_rating: float | None = option(None, "Keep only rows with at least this rating.", panel=CLEANING)
     dedup: Dedup = option(
         "none",
-        "Drop repeated rows. exact: rows equal in every column; consecutive: an event with the same item as the "
-        "user's previous event; user-item: all but the first event of a user with the same item.",
+        "Drop repeated rows. exact: rows equal in every column; consecutive: a row with the same item as the "
+        "user's previous row; user-item: all but the first row of a user with the same item.",
         panel=CLEANING,
     )
     min_user: int = option(

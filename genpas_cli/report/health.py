@@ -60,7 +60,8 @@ def _warnings(data: DataFigures) -> Iterator[str]:
     if data.tied_either > _MANY_TIED:
         yield (
             f"for {percent(data.tied_either)} of users, --ties and not time decided which interactions are held out, "
-            "because events at the split share a timestamp. With another order of the log, the test set can differ."
+            "because interactions at the split share a timestamp. "
+            "With another order of the log, the test set can differ."
         )
     for name, cold in (("test", data.cold_test), ("validation", data.cold_validation)):
         if cold is not None and cold > _MANY_COLD:

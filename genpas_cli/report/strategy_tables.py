@@ -7,7 +7,7 @@ from typing import Any
 
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.table import PAIRS, FairDrawFigures, StrategyFigures, TargetFigures
-from genpas_cli.figures.text_tables import comparable
+from genpas_cli.figures.text_tables import comparable, fair_draw_sentences
 from genpas_cli.report.charts.curves import Looks, colours
 from genpas_cli.report.charts.drawing import ROW, Canvas, Caption, chart, scale
 from genpas_cli.report.charts.theme import mark_legend, swatch
@@ -140,20 +140,10 @@ def measured_table(measured: StrategyFigures, should: StrategyFigures | None, dr
 
 def fair_draw(figures: FairDrawFigures) -> Html:
     """Return the verdict on the draw and its tests."""
-    verdict = (
-        "✓ The shards are a fair draw"
-        if figures.fair
-        else "✗ The shards are not a fair draw from the strategy in their manifest"
-    )
-    meaning = (
-        f" ({figures.draw}): no test rejects the draw. The probability that a fair draw is rejected is below one in a "
-        "million."
-        if figures.fair
-        else f" ({figures.draw}): a test rejects the draw. The probability that a fair draw is rejected is below one "
-        "in a million."
-    )
+    (verdict, meaning), mark = fair_draw_sentences(figures), "✓" if figures.fair else "✗"
     body = [row(test.step, test.test, f"{test.statistic:,.4g}", f"{test.p_value:.3g}") for test in figures.tests]
     return join([
-        tag("p", tag("strong", verdict), meaning, class_="verdict" if figures.fair else "verdict wrong"),
+        tag("p", tag("strong", f"{mark} {verdict}"), f" {meaning}",
+            class_="verdict" if figures.fair else "verdict wrong"),
         table(["step", "test", "statistic", "p-value"], body, "Tests of the three sampling steps"),
     ])  # fmt: skip

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,9 +62,11 @@ def examine(options: MachineOptions, uris: Sequence[str], gpu: Callable[[], str 
     return findings + [_storage(uri) for uri in uris]
 
 
-def as_json(findings: list[Finding]) -> list[dict[str, str | None]]:
-    """Return what `genpas doctor --json` prints."""
-    return [asdict(each) for each in findings]
+@dataclass(frozen=True)
+class Findings:
+    """The report of `genpas doctor`."""
+
+    findings: list[Finding]
 
 
 def _libraries() -> Iterator[Finding]:

@@ -9,7 +9,7 @@ class FunnelRow(TypedDict):
     """One step of cleaning."""
 
     step: str
-    """Name of the step, such as `k-core`."""
+    """Name of the step, such as `repeated rows`."""
     dropped: int
     """Rows that the step dropped; negative for rows that it added."""
     kept: int
@@ -37,9 +37,9 @@ class TieShares(TypedDict):
     tied_events: float
     """Share of the interactions with the same user and time as another one."""
     tied_test: float
-    """Share of the users with held-out interactions whose first test event has the time of the event before it."""
+    """Share of the users with held-out interactions whose first test interaction has the time of the one before it."""
     tied_validation: float
-    """The same for the first validation event."""
+    """The same for the first validation interaction."""
     tied_either: float
     """Share of these users with either of the two."""
 

@@ -21,14 +21,14 @@ def test_it_names_versions_extras_and_limits(genpas: Genpas) -> None:
 
 
 def test_json_has_the_same(inside: InProcess) -> None:
-    found = {each["name"]: each for each in inside.json("doctor", "--json")}
+    found = {each["name"]: each for each in inside.json("doctor", "--json")["findings"]}
     assert found["genpas"]["state"] == "ok"
     assert {each["state"] for each in found.values()} <= {"ok", "missing"}
 
 
 def test_what_is_missing_and_optional_is_no_problem(genpas: Genpas) -> None:
     done = genpas.with_env(JAVA_HOME="/nowhere")("doctor", "--json")
-    java = next(each for each in json.loads(done.stdout) if each["name"] == "Java")
+    java = next(each for each in json.loads(done.stdout)["findings"] if each["name"] == "Java")
     assert (done.returncode, java["state"], java["found"]) == (0, "missing", "not found")
     assert "Java 17" in java["advice"]
 

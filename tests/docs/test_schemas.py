@@ -41,10 +41,11 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("tune", "{store}", "--alpha", "0,1", "--beta", "0", "--gamma", "-inf,0", "-s", "multi-target", "--json"),
         ("tune", "{store}", "--alpha", "1", "--beta", "inf", "--gamma", "0", "--epsilon", "0", "--json"),
         ("tune", "{store}", "--alpha", "1", "--beta", "0", "--gamma", "0", "--train-top", "1", "--seeds", "1", *SPEED,
-         "--json"),
+         "-o", "searched", "--json"),
     ],
     "train": [("train", "{pairs}", *SPEED, "--json")],
-    "compare": [("compare", "{store}", "-s", "last-target", "-s", "1,0,0", "--seeds", "2", *SPEED, "--json")],
+    "compare": [("compare", "{store}", "-s", "last-target", "-s", "1,0,0", "--seeds", "2", *SPEED, "-o", "compared",
+                 "--json")],
     "export": [
         ("export", "{pairs}", "--to", "jsonl", "-o", "e", "--json"),
         ("export", "{pairs}", "--to", "npz", "-o", "f", "--semantic-ids", "codes.parquet", "--json"),
@@ -58,6 +59,8 @@ WRITTEN = {
     "manifest": ["d.pairs.part-1-of-2/part.json", *(f"{name}.pairs/manifest.json" for name in "abc"),
                  "merged.pairs/manifest.json"],
     "train": ["log.model/metrics.json"],
+    "tune": ["searched/search.json"],
+    "compare": ["compared/comparison.json"],
     "export-directory": ["e/export.json", "f/export.json"],
 }  # fmt: skip
 """Schema → files that these commands write."""

@@ -39,6 +39,7 @@ from genpas_cli.ingest.columns.columns import find_roles
 from genpas_cli.ingest.columns.missing import BLANKS, parse_null_values
 from genpas_cli.ingest.columns.roles import Column, Named
 from genpas_cli.ingest.options import CleaningOptions, Dedup, ReadingOptions, Ties
+from genpas_cli.ingest.passes.cleaning import core_step
 from genpas_cli.ingest.passes.split import SplitRule
 from genpas_cli.ingest.staging.staged import FunnelStep
 from genpas_cli.pairs.shards import ShardFile
@@ -237,7 +238,7 @@ def without_repeats(frame: Frame, rule: Dedup, ties: Ties, partitions: int) -> F
         return frame
     rows = in_order(frame, ties, partitions)
     left = rows.mapInArrow(DropRepeats(rule), rows.schema).persist()
-    return _counted(replace(frame, rows=left, held=(*frame.held, left)), "repeats")
+    return _counted(replace(frame, rows=left, held=(*frame.held, left)), "repeated rows")
 
 
 def k_core(frame: Frame, *, min_user: int, min_item: int) -> tuple[Frame, list[int]]:
@@ -262,7 +263,7 @@ def k_core(frame: Frame, *, min_user: int, min_item: int) -> tuple[Frame, list[i
     numbers = rows.sparkSession.createDataFrame(list(enumerate(items)), "new int, item int")
     names = [F.col("new").alias("item") if name == "item" else F.col(name) for name in rows.columns]
     rows = rows.join(F.broadcast(numbers), "item").select(*names)
-    return _counted(replace(frame, rows=rows, held=tuple(held)), "k-core"), items
+    return _counted(replace(frame, rows=rows, held=tuple(held)), core_step(min_user, min_item)), items
 
 
 def _counted(frame: Frame, step: str) -> Frame:

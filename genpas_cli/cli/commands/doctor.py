@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -39,12 +40,12 @@ def doctor(
 
     The exit code is 3 if something required does not work. Missing optional parts are listed, but are not an error.
     """
-    from genpas_cli.runtime.doctor import as_json, examine
+    from genpas_cli.runtime.doctor import Findings, examine
 
     del quiet  # acted on by `command`
     findings = examine(machine, places or (), _gpu)
     if json:
-        console.print_json(as_json(findings))
+        console.print_json(asdict(Findings(findings)))
     else:
         out, widest = console.stdout(), max(len(each.name) for each in findings)
         for each in findings:

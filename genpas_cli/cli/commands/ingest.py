@@ -95,6 +95,9 @@ def _example(sources: list[str], *, append: bool) -> str:
 
 def say_report(report: IngestReport) -> None:
     """Print the funnel, the figures and the ties of a store."""
+    if report.columns is not None:
+        read = {role: name for role, name in report.columns.items() if role != "keep" and name is not None}
+        console.say(console.escaped("columns: " + ", ".join(f"{role} {name}" for role, name in read.items())))
     width = max(len(step["step"]) for step in report.funnel)
     console.say(f"  {'rows':<{width}} {'dropped':>14} {'left':>14}")
     for step in report.funnel:
@@ -118,8 +121,8 @@ def say_notes(report: IngestReport) -> None:
     notes = list(report.notes)
     if report.ties["tied_either"] > _NOTABLE_TIES:
         notes.append(
-            f"for {percent(report.ties['tied_either'])} of users with held-out interactions, the events on both sides "
-            "of the split share a timestamp; --ties decided which one was held out"
+            f"for {percent(report.ties['tied_either'])} of users, interactions on both sides of the split share a "
+            "timestamp; --ties decided which ones were held out"
         )
     for note in notes:
         console.say(f"[yellow]note:[/yellow] {console.escaped(note)}")

@@ -24,8 +24,8 @@ genpas merge thirds.pairs.part-*
 def merge(
     parts: Annotated[
         list[Path],
-        typer.Argument(metavar="PART", help="All directories written by augment --part.",
-                       show_default=False),
+        typer.Argument(metavar="PART", help="All directories written by augment --part, or a pattern such as "
+                       "'logs.pairs.part-*'.", show_default=False),
     ],
     output: Annotated[
         Path | None,

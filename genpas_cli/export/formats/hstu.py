@@ -43,7 +43,7 @@ class Hstu(TextFormat):
         refuse_texts(self.layout, self.name)
         if self.layout.tokens is not None or self.layout.width is not None:
             raise UsageError("--to hstu cannot be combined with --semantic-ids or --pad: HSTU needs one item, rating "
-                             "and timestamp per event, and pads itself",
+                             "and timestamp per interaction, and pads itself",
                              tip="Remove --semantic-ids and --pad.")  # fmt: skip
         if self.layout.user == "user_id":
             raise UsageError("--to hstu needs user numbers, but these pairs contain user ids", tip="Remove --ids raw.")

@@ -15,7 +15,7 @@ from genpas_cli.ingest.columns.extra_columns import Extra, condition_column, kep
 from genpas_cli.ingest.columns.identity import id_columns, id_sql, value_sql
 from genpas_cli.ingest.columns.likely_times import likely_formats
 from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
-from genpas_cli.ingest.columns.roles import Column, Roles
+from genpas_cli.ingest.columns.roles import Column, ReadColumns, Roles
 from genpas_cli.ingest.columns.times import (
     BIGINT,
     INTEGERS,
@@ -61,6 +61,15 @@ class LoadPlan:
     time_format: str | None = None
     notes: tuple[str, ...] = ()
     """Notes for the user about the choice of columns."""
+
+    @property
+    def read_columns(self) -> ReadColumns:
+        """The columns of the first file."""
+        first = self.roles[0]
+        return {
+            "user": first.user.name, "item": first.item.name, "time": None if first.time is None else first.time.name,
+            "keep": [extra.name for extra in self.keep],
+        }  # fmt: skip
 
     @property
     def has_rating(self) -> bool:

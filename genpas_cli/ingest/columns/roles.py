@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 Values = Callable[["Column"], Sequence[str]]
 """Returns the first values of a column as text."""
@@ -43,6 +44,16 @@ class Roles:
     time: Column | None
     rating: Column | None
     keep: tuple[Column, ...]
+
+
+class ReadColumns(TypedDict):
+    """Names of the columns that are read."""
+
+    user: str
+    item: str
+    time: str | None
+    """Null: the row order counts."""
+    keep: list[str]
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,11 @@ from genpas_cli.store.store import Store
 _NEED_ALL_ROWS: dict[str, dict[Any, str]] = {
     "dedup": {
         "exact": "the store does not contain all columns that decide whether rows are equal",
-        "consecutive": "a new event may belong between two events of which the second was dropped",
+        "consecutive": "a new interaction may belong between two interactions of which the second was dropped",
     },
     "ties": {
-        "item": "the store does not contain the original order of events that share a timestamp",
-        "hash": "the store does not contain the original order of events that share a timestamp",
+        "item": "the store does not contain the original order of interactions that share a timestamp",
+        "hash": "the store does not contain the original order of interactions that share a timestamp",
     },
 }
 """Option → values with which a store cannot be appended to → reason."""
@@ -122,7 +122,7 @@ class Earlier:
         if name in ("min_user", "min_item"):
             return _A_CORE if made > 1 else None
         if name == "session_gap":
-            return None if made is None else "a new event may belong to the last session of its user"
+            return None if made is None else "a new interaction may belong to the last session of its user"
         if name == "dedup" and made == "consecutive" and self.store.meta["time_type"] is None:
             return None  # without times, new rows come after all others
         return _NEED_ALL_ROWS.get(name, {}).get(made)

@@ -15,7 +15,7 @@ def not_repeated(history: History, rule: Dedup) -> Mask:
     """Return the mask of the rows that a dedup rule keeps; of equal rows the first one is kept.
 
     `exact` drops rows equal in every column of the log, `consecutive` an item right after itself, `user-item` every
-    later event of a user with the same item.
+    later interaction of a user with the same item.
     """
     if rule == "none":
         return np.ones(len(history), bool)
@@ -29,6 +29,13 @@ def not_repeated(history: History, rule: Dedup) -> Mask:
     keep = np.ones(len(history), bool)
     keep[order[same_as_previous(*(key[order] for key in keys))]] = False
     return keep
+
+
+def core_step(min_user: int, min_item: int) -> str:
+    """Return the name of the step that drops users and items with too few interactions."""
+    if min_item <= 1:
+        return f"users with fewer than {min_user} interactions"
+    return f"items with fewer than {min_item} interactions" if min_user <= 1 else "k-core"
 
 
 def k_core(

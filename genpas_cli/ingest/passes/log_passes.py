@@ -20,6 +20,7 @@ from genpas_cli.ingest.estimates import sorts
 from genpas_cli.ingest.options import PassOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Joined
+from genpas_cli.ingest.passes.cleaning import core_step
 from genpas_cli.ingest.passes.histories import History, same_as_previous
 from genpas_cli.ingest.passes.instants import as_quantile, parse_instant
 from genpas_cli.ingest.passes.log_figures import LogFigures, RowFigures, user_lengths
@@ -113,7 +114,7 @@ class LogPasses:
         if core:
             self.progress("filtering users and items by number of interactions")
             log, left = log.core(options.min_user, options.min_item)
-            steps.append(FunnelStep("k-core", rows - left, left))
+            steps.append(FunnelStep(core_step(options.min_user, options.min_item), rows - left, left))
             if left == 0:
                 return Cleaned(log, SplitRule(kind), tuple(steps))
         if options.session_gap:
@@ -251,4 +252,4 @@ class LogPasses:
 
 def repeats(options: PassOptions, before: int, after: int) -> Sequence[FunnelStep]:
     """Return the funnel step of a pass that dropped repeats; empty if `--dedup` is none."""
-    return [] if options.dedup == "none" else [FunnelStep("repeats", before - after, after)]
+    return [] if options.dedup == "none" else [FunnelStep("repeated rows", before - after, after)]

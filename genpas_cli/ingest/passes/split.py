@@ -91,11 +91,11 @@ class TieCounts:
     tied_events: int = 0
     """Events that share user and time with another."""
     users: int = 0
-    """Users with held-out events."""
+    """Users with held-out interactions."""
     test: int = 0
-    """Of these, users whose first test event has the time of the event before it."""
+    """Of these, users whose first test interaction has the time of the one before it."""
     validation: int = 0
-    """Of these, users whose first validation event has the time of the event before it."""
+    """Of these, users whose first validation interaction has the time of the one before it."""
     either: int = 0
     """Users counted in `test` or `validation`."""
 
@@ -126,7 +126,7 @@ class TieCounts:
         return cls(*(sum(getattr(one, field.name) for one in each) for field in fields(cls)))
 
     def shares(self) -> TieShares:
-        """Return `tied_events` as a share of events, the others as shares of users with held-out events; 0..1."""
+        """Return `tied_events` as a share of interactions, the others as shares of users with any held out; 0..1."""
         users = max(self.users, 1)
         return {
             "tied_events": self.tied_events / max(self.events, 1),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from genpas_cli.ingest.columns.roles import ReadColumns
 from genpas_cli.runtime.object_storage.uris import is_remote
 
 
@@ -49,6 +50,8 @@ class Staged:
     """Whether the first time of a file is not later than the last one before it, so that times may tie across files."""
     first_rows: tuple[int, ...]
     """`rowid` in `stage.rows` of the first row of each of `files`."""
+    columns: ReadColumns
+    """The columns of the first file that were read."""
     notes: tuple[str, ...]
     """Notes for the user about how the logs were read."""
 

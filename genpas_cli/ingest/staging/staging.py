@@ -108,7 +108,7 @@ def _staged(  # noqa: PLR0913  # as `stage`
     first_rows = tuple(part.first for part in loaded.parts)
     return Staged(
         files, loaded.plan.time_type, kept, funnel, where, overlapping=overlapping, first_rows=first_rows,
-        notes=tuple(notes),
+        columns=plan.read_columns, notes=tuple(notes),
     )  # fmt: skip
 
 
