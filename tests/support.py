@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from genpas_cli.cli.console import JSON_SCHEMA
 from genpas_cli.runtime.json.sealed import sealed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,10 +64,12 @@ class Genpas:
         )  # fmt: skip
 
     def json(self, *arguments: str | Path, stdin: bytes = b"") -> Any:
-        """Run it with success, and return the JSON on stdout."""
+        """Run it with success, and return the report on stdout without the versions that made it."""
         done = self(*arguments, stdin=stdin)
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        report = json.loads(done.stdout)
+        assert report.pop("genpas") == {"version": version("genpas"), "schema": JSON_SCHEMA}
+        return report
 
     @property
     def environment(self) -> dict[str, str]:

@@ -28,7 +28,7 @@ from genpas_cli.store.splits import Split
 
 @dataclass(frozen=True, repr=False)
 class Head(TableReport):
-    """The first rows of a source; `genpas head --json` prints exactly this."""
+    """The first rows of a source; `genpas head --json` prints this."""
 
     kind: Literal["pairs", "store", "log"]
     columns: list[str]

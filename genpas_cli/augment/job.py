@@ -57,7 +57,7 @@ class HeldOutCounts(TypedDict):
 
 @dataclass(frozen=True, repr=False)
 class AugmentReport(Report):
-    """The report of `augment`; `genpas augment --json` prints exactly its fields."""
+    """The report of `augment`; `genpas augment --json` prints its fields."""
 
     output: str
     """The pairs directory."""

@@ -336,7 +336,7 @@ def _held_out_plan(store: Store, split: HeldOut, options: AugmentOptions) -> Spl
 
 
 class AugmentPlan(TypedDict):
-    """What `augment` would write, and the resources it would take; `genpas augment --dry-run` prints exactly this."""
+    """What `augment` would write, and the resources it would take; `genpas augment --dry-run` prints this."""
 
     strategy: str
     """Name, or the biases α,β,γ as given."""

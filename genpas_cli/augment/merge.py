@@ -42,7 +42,7 @@ _SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.par
 
 @dataclass(frozen=True, repr=False)
 class MergeReport(Report):
-    """The report of `merge`; `genpas merge --json` prints exactly its fields."""
+    """The report of `merge`; `genpas merge --json` prints its fields."""
 
     output: str
     """The pairs directory."""

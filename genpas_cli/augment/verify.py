@@ -34,7 +34,7 @@ _INPUTS, _TARGET = "input_items", "target_item"
 
 @dataclass(frozen=True, repr=False)
 class VerifyReport(Report):
-    """The report of a successful check; `genpas verify --json` prints exactly its fields."""
+    """The report of a successful check; `genpas verify --json` prints its fields."""
 
     pairs_dir: str
     files: int

@@ -89,7 +89,7 @@ class ExportKeys(TypedDict):
 
 @dataclass(frozen=True, repr=False)
 class ExportReport(Report):
-    """What `export` wrote; `genpas export --json` prints exactly this."""
+    """What `export` wrote; `genpas export --json` prints this."""
 
     output: str
     """File or directory; `-` for a stream."""

@@ -34,7 +34,7 @@ class PlannedFile(TypedDict):
 
 @dataclass(frozen=True, repr=False)
 class IngestPlan(Report):
-    """How logs would be read, and the resources needed; `genpas ingest --dry-run` prints exactly this.
+    """How logs would be read, and the resources needed; `genpas ingest --dry-run` prints this.
 
     Byte figures count all rows, because the number of rows that cleaning drops is unknown.
     """

@@ -66,7 +66,7 @@ _CLEANING = ("where", "min_rating", "dedup", "min_user", "min_item")
 
 @dataclass(frozen=True, repr=False)
 class IngestReport(Report):
-    """What a store holds and how it was made; `genpas ingest --json` prints exactly this."""
+    """What a store holds and how it was made; `genpas ingest --json` prints this."""
 
     users: int
     """Users in the store, including users of --users without interactions."""

@@ -56,7 +56,10 @@ class Report(Shown):
     """Base of the reports: the same content as JSON, in a terminal, and in a notebook."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as dicts, lists, texts, numbers, booleans and None: what `--json` prints."""
+        """Return the report as dicts, lists, texts, numbers, booleans and None.
+
+        `--json` prints the same, after the versions of genpas and of the schema.
+        """
         return {field.name: json_value(getattr(self, field.name)) for field in dataclasses.fields(self)}  # type: ignore[arg-type]  # all reports are dataclasses
 
     def shown(self) -> list[ShownTable]:

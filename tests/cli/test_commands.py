@@ -229,7 +229,7 @@ def test_ingest_json_has_the_keys_of_the_contract(inside: InProcess, log: Path) 
     report = inside.json("ingest", log, "-o", "a.store", "--json", "--min-user", "5")
     keys = {"users", "items", "interactions", "funnel", "ties", "split", "time_range", "length", "store"}
     assert keys <= set(report)
-    assert set(report) - keys <= {"rejects", "notes"}
+    assert set(report) - keys <= {"rejects", "notes", "columns"}
     assert all(set(step) == {"step", "dropped", "kept"} for step in report["funnel"])
     assert set(report["ties"]) == {"tied_events", "tied_test", "tied_validation", "tied_either"}
     assert {"train", "validation", "test"} <= set(report["split"])

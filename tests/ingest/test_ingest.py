@@ -193,7 +193,7 @@ def test_repeats_are_dropped_by_the_rule_and_counted(tmp_path: Path, rule: str) 
         user: [(row.item, row.time) for row in own] for user, own in expected.items()
     }
     left = sum(map(len, expected.values()))
-    assert found.report.funnel[-1] == {"step": "repeats", "dropped": len(rows) - left, "kept": left}
+    assert found.report.funnel[-1] == {"step": "repeated rows", "dropped": len(rows) - left, "kept": left}
 
 
 @pytest.mark.parametrize(("min_user", "min_item", "dedup"), [(30, 30, "none"), (5, 15, "user-item"), (0, 100, "none")])
@@ -308,6 +308,9 @@ def test_without_times_the_order_of_the_file_counts(tmp_path: Path) -> None:
 
 def test_cleaning_that_leaves_nothing_shows_the_funnel(tmp_path: Path) -> None:
     log = write(tmp_path / "log.csv", random_log(12))
-    with pytest.raises(DataError, match=r"no interactions are left: read: .* k-core: 3,000 dropped, 0 kept"):
+    with pytest.raises(
+        DataError,
+        match=r"no interactions are left: read: .* users with fewer than 1,000,000 interactions: 3,000 dropped, 0 kept",
+    ):
         ingest(log, tmp_path / "store", IngestOptions(min_user=10**6))
     assert [p.name for p in tmp_path.iterdir()] == ["log.csv"]

@@ -255,7 +255,7 @@ def test_the_order_of_files_that_decides_is_told(tmp_path: Path) -> None:
     ]
     report = ingest(str(tmp_path / "t_*.csv"), tmp_path / "b.store")
     assert report.notes[0].startswith(
-        "events that share a timestamp but come from different files are ordered by file: "
+        "interactions that share a timestamp but come from different files are ordered by file: "
     )
     assert ingest(tmp_path / "t_1.csv", tmp_path / "c.store").notes == [
         "no interactions are held out: --split leave-one-out needs users with three or more interactions"
@@ -288,7 +288,9 @@ def test_exact_repeats_are_equal_values_whatever_the_text(tmp_path: Path) -> Non
 def test_nothing_left_is_one_error(tmp_path: Path, more: dict[str, Any]) -> None:
     file = write(tmp_path / "a.csv", "user_id,item_id,timestamp\n1,a,10\n2,b,20\n")
     with pytest.raises(
-        DataError, match=r"no interactions are left: read: 0 dropped, 2 kept; .*k-core: 2 dropped, 0 kept"
+        DataError,
+        match=r"no interactions are left: read: 0 dropped, 2 kept; "
+        r".*items with fewer than 5 interactions: 2 dropped, 0 kept",
     ):
         ingest(file, tmp_path / "a.store", IngestOptions(min_item=5, **more))
 

@@ -34,8 +34,8 @@ def not_repeated(history: History, rule: Dedup) -> Mask:
 def core_step(min_user: int, min_item: int) -> str:
     """Return the name of the step that drops users and items with too few interactions."""
     if min_item <= 1:
-        return f"users with fewer than {min_user} interactions"
-    return f"items with fewer than {min_item} interactions" if min_user <= 1 else "k-core"
+        return f"users with fewer than {min_user:,} interactions"
+    return f"items with fewer than {min_item:,} interactions" if min_user <= 1 else "k-core"
 
 
 def k_core(
