@@ -14,9 +14,9 @@ from genpas_cli.ingest.formats import without_endings
 from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import is_pairs_directory
-from genpas_cli.runtime.arguments import Sources, TableSource, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.library.arguments import Sources, TableSource, source_names
 from genpas_cli.runtime.machine import Machine, MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress

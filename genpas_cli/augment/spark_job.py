@@ -37,13 +37,13 @@ from genpas_cli.ingest.staging.staged import FileReport
 from genpas_cli.pairs.manifest import foreign_in_pairs, library_versions, run_facts, write_manifest
 from genpas_cli.pairs.shards import rows_by_split
 from genpas_cli.runtime.atomic_output import building, refuse_existing
-from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.sql.database import Database, connect
 from genpas_cli.runtime.text.natural_order import path_order
 from genpas_cli.store import writing
 from genpas_cli.store.access import open_store

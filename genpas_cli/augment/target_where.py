@@ -7,7 +7,7 @@ import duckdb
 from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.staging.filters import check_memory, read_condition, refused, threads_of
 from genpas_cli.runtime.errors import DataError, UsageError
-from genpas_cli.runtime.quoting import identifier
+from genpas_cli.runtime.sql.quoting import identifier
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
 

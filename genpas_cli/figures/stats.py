@@ -15,8 +15,8 @@ from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.store_report import store_report
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import NAME
-from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.object_storage.uris import check_local

@@ -29,14 +29,14 @@ from genpas_cli.ingest.staging.rejects import foreign_in_rejects
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged, relative_names
 from genpas_cli.ingest.staging.staging import stage
 from genpas_cli.pairs.manifest import library_versions
-from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import building, refuse_existing
-from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import check_disk, resolve, scratch_directory
 from genpas_cli.runtime.options import as_json
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.reports import Report, ShownTable
+from genpas_cli.runtime.results.reports import Report, ShownTable
+from genpas_cli.runtime.sql.database import Database, connect
 from genpas_cli.runtime.text.wording import time_range
 from genpas_cli.store import writing
 from genpas_cli.store.access import check_is_store

@@ -21,10 +21,10 @@ from genpas_cli.figures.plan import parse_strategies
 from genpas_cli.figures.stats import stats
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.json.sealed import sealed
+from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET

@@ -22,10 +22,10 @@ from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import opened_store
 from genpas_cli.augment.verify import check_store
 from genpas_cli.pairs.manifest import Manifest, manifest_files, read_manifest, run_facts
-from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
+from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.machine import check_writable, disk_error, lasting_options, machine_options, resolve
 from genpas_cli.runtime.object_storage.locations import Location, location_of
 from genpas_cli.runtime.progress import Progress, silent

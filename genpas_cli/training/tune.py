@@ -25,12 +25,12 @@ from genpas_cli.figures.results import Configuration, TrainedConfiguration, Tune
 from genpas_cli.figures.store_passes import Candidate, StorePasses
 from genpas_cli.figures.store_report import references_of
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.json.sealed import sealed
+from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with, resolve
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.power_law import check_exponent

@@ -22,10 +22,10 @@ from genpas_cli.ingest.files.source_files import SourceFile
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.staged import FileReport
 from genpas_cli.ingest.staging.staging import plan_of
-from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.object_storage.locations import file_digest
 from genpas_cli.runtime.object_storage.uris import looks_like_uri
+from genpas_cli.runtime.sql.database import Database
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

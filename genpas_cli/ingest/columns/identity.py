@@ -16,7 +16,7 @@ from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.columns.times import INTEGERS
 from genpas_cli.ingest.formats.log_file import LogFile
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
 
 if TYPE_CHECKING:
     import duckdb

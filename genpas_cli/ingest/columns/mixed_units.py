@@ -11,7 +11,7 @@ from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.rejects import Reason, locate
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import identifier
+from genpas_cli.runtime.sql.quoting import identifier
 from genpas_cli.runtime.time_units import UNITS, Unit, UnitCounts, as_date, counts_in, spans
 
 if TYPE_CHECKING:

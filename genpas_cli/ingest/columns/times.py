@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
 
 BIGINT, DOUBLE, TIMESTAMP, TIMESTAMP_NS = "BIGINT", "DOUBLE", "TIMESTAMP", "TIMESTAMP_NS"
 INTEGERS = frozenset("TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER".split())  # noqa: SIM905  # a list

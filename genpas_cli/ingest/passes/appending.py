@@ -23,8 +23,8 @@ from genpas_cli.ingest.passes.histories import History, history_of, whole_users
 from genpas_cli.ingest.passes.merging import merged
 from genpas_cli.ingest.passes.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
-from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.sql.database import Database
 from genpas_cli.store.access import attached_store
 from genpas_cli.store.store import Store
 

@@ -28,9 +28,9 @@ from genpas_cli.ingest.passes.sessions import parse_gap, session_numbers
 from genpas_cli.ingest.passes.sorted_log import SortedLog
 from genpas_cli.ingest.passes.split import SplitRule, drop_unevaluated, parse_split, split_codes
 from genpas_cli.ingest.staging.staged import FunnelStep, Staged
-from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.sql.database import Database
 from genpas_cli.runtime.time_units import UnitCounts, time_after, units_a_second
 from genpas_cli.store import writing
 

@@ -13,7 +13,7 @@ from genpas_cli.ingest.options import Dedup
 from genpas_cli.ingest.passes.appending import Joined
 from genpas_cli.ingest.passes.cleaning import k_core, not_repeated
 from genpas_cli.ingest.passes.histories import History, Mask, whole_users
-from genpas_cli.runtime.database import Database
+from genpas_cli.runtime.sql.database import Database
 
 _BATCH_ROWS = 1 << 18
 

@@ -28,7 +28,7 @@ from genpas_cli.ingest.staging.expressions import (
 )
 from genpas_cli.runtime.errors import MachineError, UsageError
 from genpas_cli.runtime.machine import show_size
-from genpas_cli.runtime.quoting import identifier, literal
+from genpas_cli.runtime.sql.quoting import identifier, literal
 from genpas_cli.runtime.text.nearest import nearest
 
 _ROWS_AT_ONCE = 2048

@@ -16,7 +16,7 @@ from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.rejects import Reason, Reasons, Rejects, clean_copy, locate
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError
 from genpas_cli.runtime.progress import Progress
-from genpas_cli.runtime.quoting import identifier
+from genpas_cli.runtime.sql.quoting import identifier
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 

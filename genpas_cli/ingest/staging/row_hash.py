@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from genpas_cli.ingest.columns.times import INTEGERS
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.columns.roles import Column, Roles

@@ -40,7 +40,7 @@ from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.quoting import identifier
+from genpas_cli.runtime.sql.quoting import identifier
 
 
 def stage(  # noqa: PLR0913  # all but three by keyword

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from genpas_cli.runtime.frames import Frames, arrow_table
 from genpas_cli.runtime.json.numbers import number_as_json
+from genpas_cli.runtime.results.frames import Frames, arrow_table
 from genpas_cli.runtime.text.visible import one_line
 
 if TYPE_CHECKING:

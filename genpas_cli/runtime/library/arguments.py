@@ -26,7 +26,7 @@ from typing import (
 )  # fmt: skip
 
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.keyword_options import keywords_parameter, merged, signature_with
+from genpas_cli.runtime.library.keyword_options import keywords_parameter, merged, signature_with
 from genpas_cli.runtime.options import Options, plain, shown
 from genpas_cli.runtime.progress import Progress
 
@@ -41,7 +41,7 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
 
     Options, texts, paths, choices, integers, booleans, functions and lists of texts or paths are checked; an argument
     whose annotation allows any other type is not. Scalars of NumPy and members of enumerations become plain values.
-    Keywords that `function` collects are put into its options objects, see `genpas_cli.runtime.keyword_options`.
+    Keywords that `function` collects are put into its options objects, see `runtime.library.keyword_options`.
 
     Raises:
         UsageError: an argument has another type, is not one of the choices, or is an empty list but required; or a

@@ -16,8 +16,8 @@ import pytest
 
 import genpas_cli as library
 from genpas_cli import MachineError, UsageError
-from genpas_cli.runtime import frames
-from genpas_cli.runtime.reports import Report, ShownTable, TableReport, json_value
+from genpas_cli.runtime.results import frames
+from genpas_cli.runtime.results.reports import Report, ShownTable, TableReport, json_value
 from tests.support import InProcess, small_log
 
 SMALL: Any = {"steps": 4, "round_steps": 2, "dim": 8, "batch_size": 16}

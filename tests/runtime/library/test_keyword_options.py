@@ -19,7 +19,7 @@ import genpas_cli as library
 from docs.keyword_modules import keyword_classes, keywords_class
 from genpas_cli import AugmentOptions, IngestOptions, MachineOptions, UsageError
 from genpas_cli.ingest.keywords import IngestKeywords
-from genpas_cli.runtime.arguments import checked, option_types
+from genpas_cli.runtime.library.arguments import checked, option_types
 from genpas_cli.runtime.options import PATHS, Options
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
