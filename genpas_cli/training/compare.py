@@ -144,7 +144,7 @@ class Gains(NamedTuple):
 
 
 def _gains(work: Path, runs: Sequence[SeedRun]) -> Gains:
-    from genpas_cli.training.ranking import TargetRanks, metrics_by_pair
+    from genpas_cli.training.evaluation.ranking import TargetRanks, metrics_by_pair
 
     tables = [pq.read_table(work / run.model / PLACES) for run in runs]
     items = int(read_metrics(work / runs[0].model)["evaluation"]["items"])
@@ -160,7 +160,7 @@ def _gains(work: Path, runs: Sequence[SeedRun]) -> Gains:
 
 def _accuracy(gains: Gains) -> tuple[GroupAccuracy, list[GroupAccuracy], list[GroupAccuracy]]:
     """Return the accuracy of all pairs, by popularity and by history."""
-    from genpas_cli.training.evaluation import HISTORIES, history_name
+    from genpas_cli.training.evaluation.accuracy import HISTORIES, history_name
 
     popularity = {str(fifth): gains.fifth == fifth for fifth in range(1, FIFTHS + 1)}
     history = {
@@ -176,7 +176,7 @@ def _groups(members: dict[str, NDArray[np.bool_]], gains: Gains) -> list[GroupAc
 
 
 def _group(name: str, gains: Gains, member: NDArray[np.bool_]) -> GroupAccuracy:
-    from genpas_cli.training.ranking import bootstrap
+    from genpas_cli.training.evaluation.ranking import bootstrap
 
     found = bootstrap(gains.gain[member], gains.user[member])
     return GroupAccuracy(name, int(member.sum()), found.value, found.low, found.high)
@@ -184,7 +184,7 @@ def _group(name: str, gains: Gains, member: NDArray[np.bool_]) -> GroupAccuracy:
 
 def difference(of: Gains, to: Gains) -> Difference:
     """Return the paired difference in NDCG@10, `of` minus `to`, with a bootstrap interval."""
-    from genpas_cli.training.ranking import bootstrap
+    from genpas_cli.training.evaluation.ranking import bootstrap
 
     assert np.array_equal(of.user, to.user), "test pairs do not depend on the strategy"
     assert np.array_equal(of.target, to.target), "test pairs do not depend on the strategy"

@@ -35,8 +35,8 @@ from genpas_cli.training.options import TrainOptions
 from genpas_cli.training.train_report import TrainReport, history
 
 if TYPE_CHECKING:
-    from genpas_cli.training.loop import Round
-    from genpas_cli.training.run import Outcome, RunPlan, Sources
+    from genpas_cli.training.runs.loop import Round
+    from genpas_cli.training.runs.run import Outcome, RunPlan, Sources
 
 PLACES = "test_places.parquet"
 CURVE = "learning_curve.csv"
@@ -70,8 +70,8 @@ def train(  # noqa: PLR0913  # all but three by keyword
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
     check_extra("genpas train", "train")
-    from genpas_cli.training.devices import find_device
-    from genpas_cli.training.run import run
+    from genpas_cli.training.runs.devices import find_device
+    from genpas_cli.training.runs.run import run
 
     started, options, directory = time.monotonic(), options or TrainOptions(), location_of(pairs)
     check_model_options(options)
@@ -138,9 +138,9 @@ def _held_out_manifest(directory: Location) -> Manifest:
 
 
 def _plan(manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
-    from genpas_cli.training.loop import Schedule
-    from genpas_cli.training.model import ModelShape
-    from genpas_cli.training.run import RunPlan
+    from genpas_cli.training.models.sasrec import ModelShape
+    from genpas_cli.training.runs.loop import Schedule
+    from genpas_cli.training.runs.run import RunPlan
 
     limit = manifest["max_input"] or _LONGEST_INPUT
     shape = ModelShape(
@@ -156,8 +156,8 @@ def _plan(manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
 
 def _sources(directory: Location, manifest: Manifest, options: TrainOptions, plan: RunPlan) -> Sources:
     from genpas_cli.loaders.pair_shards import PairsDirectory, PairShards
-    from genpas_cli.training.data import FirstEpochs
-    from genpas_cli.training.run import Sources
+    from genpas_cli.training.runs.data import FirstEpochs
+    from genpas_cli.training.runs.run import Sources
 
     written = PairsDirectory(directory)
     drawn: PairShards = written
@@ -253,7 +253,7 @@ def _pace(outcome: Outcome) -> dict[str, float]:
 
 def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> dict[str, Any]:
     """Write the files of a model directory except the model; return the metrics as written."""
-    from genpas_cli.training.run import CHECKPOINT, MODEL
+    from genpas_cli.training.runs.run import CHECKPOINT, MODEL
 
     ranked = outcome.ranked_test
     places = pa.table({

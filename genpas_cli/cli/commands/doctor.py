@@ -56,6 +56,6 @@ def doctor(
 
 
 def _gpu() -> str | None:
-    from genpas_cli.training.devices import usable_gpu
+    from genpas_cli.training.runs.devices import usable_gpu
 
     return usable_gpu()

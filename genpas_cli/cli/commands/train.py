@@ -14,7 +14,7 @@ from genpas_cli.runtime.text.wording import counted
 from genpas_cli.training.options import TrainOptions
 
 if TYPE_CHECKING:
-    from genpas_cli.training.loop import Round
+    from genpas_cli.training.runs.loop import Round
     from genpas_cli.training.train_report import TrainReport
 
 EXAMPLES = """

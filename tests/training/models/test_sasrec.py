@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812  # as everybody calls it
 
-from genpas_cli.training.loop import _parameter_groups
-from genpas_cli.training.model import ModelShape, SASRec
+from genpas_cli.training.models.sasrec import ModelShape, SASRec
+from genpas_cli.training.runs.loop import _parameter_groups
 
 
 def model(**changed: int) -> SASRec:

@@ -12,7 +12,7 @@ import torch
 
 from genpas_cli.runtime.errors import IntegrityError
 from genpas_cli.runtime.machine import disk_error
-from genpas_cli.training.model import ModelShape, SASRec
+from genpas_cli.training.models.sasrec import ModelShape, SASRec
 
 _FORMAT_VERSION = 2
 

@@ -14,12 +14,12 @@ import torch
 from genpas_cli.loaders.pair_shards import PairShards
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.kernels import Ints
-from genpas_cli.training import checkpoint
 from genpas_cli.training.comparison import ACCURACY
-from genpas_cli.training.data import TrainingBatches, item_occurrences
-from genpas_cli.training.evaluation import HeldOutPairs, accuracy, popularity_ranks, ranked
-from genpas_cli.training.loop import Round, Schedule, Trainer
-from genpas_cli.training.model import ModelShape, SASRec
+from genpas_cli.training.evaluation.accuracy import HeldOutPairs, accuracy, popularity_ranks, ranked
+from genpas_cli.training.models.sasrec import ModelShape, SASRec
+from genpas_cli.training.runs import checkpoint
+from genpas_cli.training.runs.data import TrainingBatches, item_occurrences
+from genpas_cli.training.runs.loop import Round, Schedule, Trainer
 
 CHECKPOINT = "checkpoint.pt"
 MODEL = "model.pt"
@@ -54,7 +54,7 @@ class Outcome:
     rounds: list[Round]
     best: Round
     validation: dict[str, Any]
-    """See `genpas_cli.training.evaluation.accuracy`."""
+    """See `genpas_cli.training.evaluation.accuracy.accuracy`."""
     test: dict[str, Any]
     ranked_test: HeldOutPairs
     test_popularity_rank: Ints

@@ -11,8 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpas_cli.training.evaluation import HeldOutPairs, accuracy
-from genpas_cli.training.ranking import METRICS, TargetRanks, bootstrap, metrics_by_pair, ranks_of
+from genpas_cli.training.evaluation.accuracy import HeldOutPairs, accuracy
+from genpas_cli.training.evaluation.ranking import METRICS, TargetRanks, bootstrap, metrics_by_pair, ranks_of
 
 
 def metric_of(name: str, rank: int) -> float:

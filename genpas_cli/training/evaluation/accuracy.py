@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from genpas_cli.loaders.pair_shards import PairShards
-from genpas_cli.training.data import held_out_batches
-from genpas_cli.training.model import SASRec
-from genpas_cli.training.ranking import METRICS, TargetRanks, bootstrap, metrics_by_pair, ranks_of
+from genpas_cli.training.evaluation.ranking import METRICS, TargetRanks, bootstrap, metrics_by_pair, ranks_of
+from genpas_cli.training.models.sasrec import SASRec
+from genpas_cli.training.runs.data import held_out_batches
 
 HEAD_SHARE = 0.2
 """Share of the items, the most popular ones, that form the head; the rest is the tail."""

@@ -17,8 +17,8 @@ import torch
 
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.training.comparison import ACCURACY
-from genpas_cli.training.data import TrainingBatches
-from genpas_cli.training.model import SASRec
+from genpas_cli.training.models.sasrec import SASRec
+from genpas_cli.training.runs.data import TrainingBatches
 
 _LOOKED_AT = 20
 """Steps after which losses are read: each read makes a GPU wait."""
