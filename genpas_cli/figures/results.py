@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from genpas_cli.figures.figure import Shown, shown_in
-from genpas_cli.figures.illustrations import Illustrations
+from genpas_cli.figures.illustrations.data import Illustrations
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.figures.text_tables import data_table, number, strategy_table, with_marks
 from genpas_cli.runtime.machine import MadeWith

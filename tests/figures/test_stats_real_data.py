@@ -19,7 +19,7 @@ from genpas_cli.figures.distribution.targets import share, steps_of
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.stats import stats
-from genpas_cli.figures.store_passes import Candidate, StorePasses
+from genpas_cli.figures.reports.store_passes import Candidate, StorePasses
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.runtime.machine import MachineOptions, resolve
 from genpas_cli.runtime.progress import silent

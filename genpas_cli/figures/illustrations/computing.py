@@ -14,7 +14,7 @@ import pyarrow as pa
 from genpas_cli.figures.distribution.divergence import References, kl_by_popularity, kl_divergence
 from genpas_cli.figures.distribution.groups import COHORTS, SharesByGroup, TimeBins, cohort_of
 from genpas_cli.figures.distribution.targets import TargetWeights, steps_of
-from genpas_cli.figures.illustrations import (
+from genpas_cli.figures.illustrations.data import (
     Calendar,
     DivergenceParts,
     GroupShares,
@@ -23,7 +23,7 @@ from genpas_cli.figures.illustrations import (
     PopularityCurve,
     StepsOfUser,
 )
-from genpas_cli.figures.store_passes import INTERACTIONS_A_RUN, Candidate, StoreCounts, StorePasses, targets_of
+from genpas_cli.figures.reports.store_passes import INTERACTIONS_A_RUN, Candidate, StoreCounts, StorePasses, targets_of
 from genpas_cli.runtime.time_units import UNITS, moment_of, unit_of
 from genpas_cli.sampling.input_sampling import input_pmf
 from genpas_cli.sampling.kernels import Floats, Ints
