@@ -14,16 +14,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genpas_cli.histories.history import Mask
+from genpas_cli.histories.log_figures import LogFigures
+from genpas_cli.histories.sessions import parse_gap
+from genpas_cli.histories.split import SplitRule, parse_split
 from genpas_cli.ingest.estimates import spilled_bytes, store_bytes
 from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
-from genpas_cli.ingest.passes.histories import Mask
-from genpas_cli.ingest.passes.log_figures import LogFigures, possible_split
-from genpas_cli.ingest.passes.log_passes import LogPasses, repeats
-from genpas_cli.ingest.passes.sessions import parse_gap
-from genpas_cli.ingest.passes.split import SplitRule, parse_split
+from genpas_cli.ingest.passes.log_passes import LogPasses, possible_split, repeats
 from genpas_cli.ingest.staging.like_ids import check_decimals, differing_in_blanks
 from genpas_cli.ingest.staging.rejects import foreign_in_rejects
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged, relative_names

@@ -21,9 +21,9 @@ from genpas_cli.figures.distribution.selection import canonical_order, front, pu
 from genpas_cli.figures.distribution.similarity import Similarity
 from genpas_cli.figures.distribution.targets import steps_of
 from genpas_cli.figures.plan import FigurePlan, figure_plan, parse_strategies
-from genpas_cli.figures.results import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.figures.reports.store_passes import Candidate, StorePasses
 from genpas_cli.figures.reports.store_report import references_of
+from genpas_cli.figures.results import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError

@@ -23,9 +23,9 @@ from genpas_cli.figures.distribution.targets import share
 from genpas_cli.figures.figure import computed
 from genpas_cli.figures.gathered import GatheredPairs
 from genpas_cli.figures.plan import FigurePlan
-from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.reports.store_passes import Candidate, room_beside_figures
 from genpas_cli.figures.reports.store_report import StoreReport, store_report
+from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import FairDrawFigures, StrategyFigures
 from genpas_cli.pairs.figure_source import GenpasPairs, OtherPairs, PairBatch, PairSource
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError

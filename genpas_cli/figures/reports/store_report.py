@@ -19,8 +19,8 @@ from genpas_cli.figures.figure import computed
 from genpas_cli.figures.gathered import GatheredData, GatheredPairs
 from genpas_cli.figures.illustrations.computing import illustrate
 from genpas_cli.figures.plan import FigurePlan
-from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.reports.store_passes import Candidate, StoreCounts, StorePasses
+from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import DataFigures, DrawnFigures, StrategyFigures
 from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.machine import resolve

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.plan import stats_plan
-from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.reports.store_report import store_report
+from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.sql.database import Database

@@ -7,7 +7,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.ingest.passes.histories import History
+from genpas_cli.histories.history import History
 from genpas_cli.runtime.errors import UsageError
 
 _SECONDS = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}

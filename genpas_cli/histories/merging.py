@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from genpas_cli.ingest.passes.histories import History, history_of
+from genpas_cli.histories.history import History, history_of
 from genpas_cli.sampling.kernels import Ints
 
 

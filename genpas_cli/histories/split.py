@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.ingest.passes.histories import History, same_as_previous
+from genpas_cli.histories.history import History, same_as_previous
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.store.records import TieShares
 from genpas_cli.store.splits import Evaluated

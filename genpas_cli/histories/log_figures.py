@@ -7,16 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.ingest.passes.histories import History
-from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, TieCounts
+from genpas_cli.histories.history import History
+from genpas_cli.histories.split import TEST, TRAIN, VALIDATION, TieCounts
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.text.wording import times
-from genpas_cli.runtime.time_units import border_places
 from genpas_cli.store.records import SplitCounts
 
 _TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
@@ -109,20 +107,6 @@ def iso_time(time: Any, time_type: str) -> Any:
 def split_at(bounds: Sequence[Any], time_type: str) -> str:
     """Return the value of `--split` with these first times of validation and of test."""
     return f"time:{','.join(str(iso_time(time, time_type)) for time in bounds)}"
-
-
-def possible_split(con: duckdb.DuckDBPyConnection, time_type: str | None) -> str | None:
-    """Return a split by time of `store.interactions` that leaves no part empty; None if there is none."""
-    distinct = "(select distinct time from store.interactions)"
-    times = con.sql(f"select count(*) from {distinct}").fetchall()[0][0]
-    if (places := border_places(times)) is None:
-        return None
-    number = {"TIMESTAMP": "epoch_us(time)", "TIMESTAMP_NS": "epoch_ns(time)"}.get(str(time_type), "time")
-    found = [
-        con.sql(f"select {number} from {distinct} order by time limit 1 offset {place}").fetchall()[0][0]
-        for place in places
-    ]
-    return split_at(found, str(time_type))
 
 
 def check_parts(

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.ingest.options import Dedup
-from genpas_cli.ingest.passes.histories import History, Mask, same_as_previous
+from genpas_cli.histories.history import History, Mask, same_as_previous
+from genpas_cli.histories.names import Dedup
 
 
 def not_repeated(history: History, rule: Dedup) -> Mask:
