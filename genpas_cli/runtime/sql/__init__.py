@@ -1,1 +1,1 @@
-"""DuckDB: connections with limits, and the quoting of names and texts in SQL."""
+"""DuckDB: connections with limits, quoting of names and texts, and the conditions that users write in SQL."""
