@@ -44,7 +44,7 @@ from genpas_cli.ingest.options import CleaningOptions, ReadingOptions, Ties
 from genpas_cli.ingest.staging.staged import FunnelStep
 from genpas_cli.pairs.shards import ShardFile
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.time_units import UnitCounts, border_places, counts_in, spans, time_after
+from genpas_cli.runtime.times.units import UnitCounts, border_places, counts_in, spans, time_after
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -24,7 +24,7 @@ from genpas_cli.figures.illustrations.data import (
     StepsOfUser,
 )
 from genpas_cli.figures.reports.store_passes import INTERACTIONS_A_RUN, Candidate, StoreCounts, StorePasses, targets_of
-from genpas_cli.runtime.time_units import UNITS, moment_of, unit_of
+from genpas_cli.runtime.times.units import UNITS, moment_of, unit_of
 from genpas_cli.sampling.input_sampling import input_pmf
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.sequence_sampling import sequence_pmf

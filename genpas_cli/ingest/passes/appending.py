@@ -18,13 +18,13 @@ import pyarrow as pa
 from genpas_cli.histories.history import History, history_of, whole_users
 from genpas_cli.histories.merging import merged
 from genpas_cli.ingest.columns.mixed_units import count_units
-from genpas_cli.ingest.columns.times import INTEGERS
 from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.sql.database import Database
+from genpas_cli.runtime.times.readers import INTEGERS
 from genpas_cli.store.access import attached_store
 from genpas_cli.store.store import Store
 

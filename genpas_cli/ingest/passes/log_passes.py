@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from genpas_cli.histories.history import History, same_as_previous
+from genpas_cli.histories.instants import as_quantile, parse_instant
 from genpas_cli.histories.log_figures import LogFigures, RowFigures, split_at, user_lengths
 from genpas_cli.histories.sessions import parse_gap, session_numbers
 from genpas_cli.histories.split import SplitRule, drop_unevaluated, parse_split, split_codes
@@ -25,14 +26,13 @@ from genpas_cli.ingest.estimates import sorts
 from genpas_cli.ingest.options import PassOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Joined
-from genpas_cli.ingest.passes.instants import as_quantile, parse_instant
 from genpas_cli.ingest.passes.ordering import sorted_rows
 from genpas_cli.ingest.passes.sorted_log import SortedLog
 from genpas_cli.ingest.staging.staged import FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.sql.database import Database
-from genpas_cli.runtime.time_units import UnitCounts, border_places, time_after, units_a_second
+from genpas_cli.runtime.times.units import UnitCounts, border_places, time_after, units_a_second
 from genpas_cli.store import writing
 
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import duckdb
 
-from genpas_cli.ingest.columns.times import calendar_format
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.time_units import UnitCounts, units_a_second
+from genpas_cli.runtime.times.readers import calendar_format
+from genpas_cli.runtime.times.units import UnitCounts, units_a_second
 
 
 def as_number(text: str) -> int | float | None:
@@ -50,12 +50,12 @@ def parse_instant(con: duckdb.DuckDBPyConnection, text: str, time_type: str, cou
     number, is_plain = as_number(text), time_type in ("BIGINT", "DOUBLE")
     if is_plain and number is not None:
         return int(number) if time_type == "BIGINT" and number == int(number) else number
-    query, values = "trim(?)::timestamptz", [text]
+    query, values = "select epoch_us(trim(?)::timestamptz)", [text]
     if number is not None:
         # The times of the log are timestamps, perhaps made of integer dates: accept 20240131 as in the log.
-        query, values = "strptime(?, ?)", [text.strip(), calendar_format([text]) or "none"]
+        query, values = "select epoch_us(strptime(?, ?))", [text.strip(), calendar_format([text]) or "none"]
     try:
-        micros = con.execute(f"select epoch_us({query})", values).fetchall()[0][0]
+        micros = con.execute(query, values).fetchall()[0][0]
     except (duckdb.ConversionException, duckdb.InvalidInputException):
         micros = None
     if micros is None:

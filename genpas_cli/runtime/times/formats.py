@@ -7,8 +7,8 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from genpas_cli.ingest.columns.times import calendar_format, is_iso
-from genpas_cli.runtime.time_units import UNITS, unit_of
+from genpas_cli.runtime.times.readers import calendar_format, is_iso
+from genpas_cli.runtime.times.units import UNITS, unit_of
 
 DAY, INSTANT = 0, 1
 """Resolutions of times: days, or seconds and instants. Numbers of milliseconds and finer units rank above INSTANT."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from genpas_cli import IngestOptions, ingest
-from genpas_cli.runtime.time_units import UNITS, Unit, counts_in, spans, unit_of
+from genpas_cli.runtime.times.units import UNITS, Unit, counts_in, spans, unit_of
 
 YEARS = [1974, 1978, 1980, 1999, 2001, 2002, 2026, 2100]
 
