@@ -41,7 +41,7 @@ from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
-from genpas_cli.runtime.options import as_json
+from genpas_cli.runtime.options import as_json, flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.sql.database import Database, connect
 from genpas_cli.runtime.text.natural_order import path_order
@@ -150,7 +150,7 @@ def _resolve_options(options: AugmentOptions, reading: IngestOptions) -> Resolve
     for given, known in ((options, _CUTTING), (reading, _READING)):
         for field in fields(given):
             if field.name not in known and getattr(given, field.name) != field.default:
-                flag = f"--{field.name.replace('_', '-')}"
+                flag = flag_of(field.name)
                 tip = _NOT_HERE.get(field.name, "Remove the option, or use --engine local.")
                 raise UsageError(f"{flag} is not supported by --engine spark", tip=tip)
     if reading.format not in (None, "parquet"):

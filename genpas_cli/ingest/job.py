@@ -33,7 +33,7 @@ from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import check_disk, resolve, scratch_directory
-from genpas_cli.runtime.options import as_json
+from genpas_cli.runtime.options import as_json, flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.results.reports import Report, ShownTable
 from genpas_cli.runtime.sql.database import Database, connect
@@ -168,7 +168,7 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
 def less_cleaning(options: IngestOptions) -> str | None:
     """Return the tip to relax the cleaning options that were given; None if none was given."""
     default = IngestOptions()
-    given = [f"--{name.replace('_', '-')}" for name in _CLEANING if getattr(options, name) != getattr(default, name)]
+    given = [flag_of(name) for name in _CLEANING if getattr(options, name) != getattr(default, name)]
     return f"Relax the cleaning options: {', '.join(given)}" if given else None
 
 
@@ -179,7 +179,7 @@ def check_ingest_options(options: IngestOptions) -> None:
         parse_gap(options.session_gap)
     for name in ("min_user", "min_item"):
         if getattr(options, name) < 0:
-            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be 0 or more")
+            raise UsageError(f"{flag_of(name)} is {getattr(options, name)}; it must be 0 or more")
     if options.min_rating is not None and not math.isfinite(options.min_rating):
         raise UsageError(f"--min-rating is {options.min_rating}; it must be a number")
     _check_kept_names({name.lower() for name in options.keep})

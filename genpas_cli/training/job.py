@@ -28,6 +28,7 @@ from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.machine import check_writable, disk_error, lasting_options, machine_options, resolve
 from genpas_cli.runtime.object_storage.locations import Location, location_of
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.training.keywords import TrainKeywords
 from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
@@ -112,7 +113,7 @@ def check_model_options(options: Any) -> None:
     for name, low in lowest.items():
         value = getattr(options, name, None)
         if value is not None and value < low:
-            raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be {low} or more")
+            raise UsageError(f"{flag_of(name)} is {value}; it must be {low} or more")
     if not 0 <= options.dropout < 1:
         raise UsageError(f"--dropout is {options.dropout}; it must be a probability, 0 or more and below 1")
     if not (math.isfinite(options.lr) and options.lr > 0):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Json, Quiet, command
+from genpas_cli.cli.app import Json, command
 from genpas_cli.cli.exit_codes import ExitCode
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.runtime.machine import MachineOptions
@@ -32,7 +32,6 @@ def doctor(
     ] = None,
     *,
     json: Json = False,
-    quiet: Quiet = False,
     machine: MachineOptions,
 ) -> None:  # fmt: skip
     """Check this machine: libraries, extras, Java, GPU, disk, memory and object storage.
@@ -41,7 +40,6 @@ def doctor(
     """
     from genpas_cli.runtime.doctor import as_json, examine
 
-    del quiet  # acted on by `command`
     findings = examine(machine, places or (), _gpu)
     if json:
         console.print_json(as_json(findings))
