@@ -17,8 +17,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import genpas_cli
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.runtime.arguments import option_types
-from genpas_cli.runtime.keyword_options import keywords_parameter
+from genpas_cli.runtime.library.arguments import option_types
+from genpas_cli.runtime.library.keyword_options import keywords_parameter
 from genpas_cli.runtime.options import PATHS, Options
 
 Classes = tuple[type[Options], ...]

@@ -15,7 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from genpas_cli.runtime.lazy import lazily
+from genpas_cli.runtime.library.lazy import lazily
 
 if TYPE_CHECKING:
     from genpas_cli.augment.fresh_pairs import FreshPairs, fresh_pairs

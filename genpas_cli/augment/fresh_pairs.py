@@ -19,8 +19,8 @@ from genpas_cli.augment.source_store import OpenedSource, opened_store
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.loaders.pair_shards import Block, Segment
 from genpas_cli.pairs.checked_files import identity_digest
-from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import IntegrityError, UsageError
+from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.progress import silent
 from genpas_cli.sampling.cuts import shard_row_counts
 from genpas_cli.store.access import check_is_store

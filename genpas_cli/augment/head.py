@@ -15,12 +15,12 @@ from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.staging.staging import plan_of
 from genpas_cli.pairs.manifest import NAME
 from genpas_cli.pairs.reader import PairFiles
-from genpas_cli.runtime.arguments import Sources, checked, source_names
-from genpas_cli.runtime.database import connect
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import Machine, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import location_of
-from genpas_cli.runtime.reports import ShownTable, TableReport
+from genpas_cli.runtime.results.reports import ShownTable, TableReport
+from genpas_cli.runtime.sql.database import connect
 from genpas_cli.store.access import open_store
 from genpas_cli.store.schema import is_store
 from genpas_cli.store.splits import Split

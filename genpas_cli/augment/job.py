@@ -30,13 +30,13 @@ from genpas_cli.pairs.manifest import (
     write_manifest,
 )
 from genpas_cli.pairs.shards import FinishedShards, ShardFile, rows_by_split
-from genpas_cli.runtime.arguments import Sources, checked
 from genpas_cli.runtime.json.numbers import number_as_json
+from genpas_cli.runtime.library.arguments import Sources, checked
 from genpas_cli.runtime.machine import disk_error, lasting_options
 from genpas_cli.runtime.object_storage.locations import file_digest
 from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.reports import Report
+from genpas_cli.runtime.results.reports import Report
 from genpas_cli.store.store import Store
 
 

@@ -19,6 +19,7 @@ from genpas_cli.augment.target_where import refuse_windows
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.machine import FIXED_MEMORY, Machine, check_disk, check_writable, show_size
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, plan_shards
 from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy
@@ -102,7 +103,7 @@ def resolve_options(options: AugmentOptions, part: str | None = None) -> Resolve
     """
     for name, low in (("epochs", 1), ("shard_rows", 1), ("seed", 0)):
         if getattr(options, name) < low:
-            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be {low} or more")
+            raise UsageError(f"{flag_of(name)} is {getattr(options, name)}; it must be {low} or more")
     max_input, strategy = parse_max_input(options.max_input), _strategy(options)
     pairs = _wanted_pairs(options, strategy)
     return ResolvedOptions(options, strategy, pairs, max_input, None if part is None else parse_part(part))

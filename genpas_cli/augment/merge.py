@@ -26,15 +26,15 @@ from genpas_cli.pairs.manifest import (
     write_manifest,
 )
 from genpas_cli.pairs.shards import ShardFile, rows_by_split
-from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.keywords import MachineKeywords
+from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.machine import MachineOptions, check_disk, disk_error, resolve
 from genpas_cli.runtime.object_storage.remote import needed_here
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.reports import Report
+from genpas_cli.runtime.results.reports import Report
 from genpas_cli.runtime.text.natural_order import path_order
 
 _SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.parquet")

@@ -13,6 +13,7 @@ from typing import Any
 from genpas_cli.runtime.atomic_output import Foreign, building, is_real_directory, unfinished
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.machine import disk_error
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.signals import uninterrupted
 
 _SETTINGS = "settings.json"
@@ -122,7 +123,7 @@ def _check_same(work: Path, settings: dict[str, Any]) -> None:
         had = before["options"].get(name)
         if had != value:
             raise UsageError(
-                f"--{name.replace('_', '-')} is {_shown(value)}, but the interrupted run had {_shown(had)}",
+                f"{flag_of(name)} is {_shown(value)}, but the interrupted run had {_shown(had)}",
                 tip="Use the same options to continue the run, or start again with --force.",
             )
 

@@ -14,11 +14,12 @@ from genpas_cli.ingest.formats import without_endings
 from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import is_pairs_directory
-from genpas_cli.runtime.arguments import Sources, TableSource, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.library.arguments import Sources, TableSource, source_names
 from genpas_cli.runtime.machine import Machine, MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.store.access import open_store, store_memory
 from genpas_cli.store.schema import foreign_in_store, is_store
@@ -106,7 +107,7 @@ def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
     )
     late = sorted(name for name in names if getattr(reading, name) != getattr(IngestOptions(), name))
     if late:
-        flag, value = "--" + late[0].replace("_", "-"), getattr(reading, late[0])
+        flag, value = flag_of(late[0]), getattr(reading, late[0])
         given = flag if value is True else f"{flag} {shlex.quote(str(value))}"
         raise UsageError(
             f"{flag} cannot be used with the store {store}: its log was read, cleaned and split when the store was "

@@ -27,23 +27,23 @@ from genpas_cli.augment.job import AugmentReport, held_out_of, manifest_of, writ
 from genpas_cli.augment.job_plan import ResolvedOptions, check_room, plan_job, resolve_options
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.source_store import log_names
+from genpas_cli.histories.instants import as_quantile, parse_instant
+from genpas_cli.histories.log_figures import check_parts, iso_time, split_at
+from genpas_cli.histories.split import TEST, TRAIN, VALIDATION, SplitRule, TieCounts, parse_split
 from genpas_cli.ingest.files.source_files import unchanging
 from genpas_cli.ingest.job import check_ingest_options, less_cleaning, report_of
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.ingest.passes.instants import as_quantile, parse_instant
-from genpas_cli.ingest.passes.log_figures import check_parts, iso_time, split_at
-from genpas_cli.ingest.passes.split import TEST, TRAIN, VALIDATION, SplitRule, TieCounts, parse_split
 from genpas_cli.ingest.staging.staged import FileReport
 from genpas_cli.pairs.manifest import foreign_in_pairs, library_versions, run_facts, write_manifest
 from genpas_cli.pairs.shards import rows_by_split
 from genpas_cli.runtime.atomic_output import building, refuse_existing
-from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
-from genpas_cli.runtime.options import as_json
+from genpas_cli.runtime.options import as_json, flag_of
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.sql.database import Database, connect
 from genpas_cli.runtime.text.natural_order import path_order
 from genpas_cli.store import writing
 from genpas_cli.store.access import open_store
@@ -150,7 +150,7 @@ def _resolve_options(options: AugmentOptions, reading: IngestOptions) -> Resolve
     for given, known in ((options, _CUTTING), (reading, _READING)):
         for field in fields(given):
             if field.name not in known and getattr(given, field.name) != field.default:
-                flag = f"--{field.name.replace('_', '-')}"
+                flag = flag_of(field.name)
                 tip = _NOT_HERE.get(field.name, "Remove the option, or use --engine local.")
                 raise UsageError(f"{flag} is not supported by --engine spark", tip=tip)
     if reading.format not in (None, "parquet"):

@@ -21,8 +21,8 @@ from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
 from genpas_cli.pairs.stream import Ids, PairStream, described, raw_ids
-from genpas_cli.runtime.arguments import Sources, TableSource, checked, source_names
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.library.arguments import Sources, TableSource, checked, source_names
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.store.splits import Split
 from genpas_cli.store.store import Store

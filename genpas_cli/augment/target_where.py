@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import duckdb
 
-from genpas_cli.ingest.columns.roles import Column
-from genpas_cli.ingest.staging.filters import check_memory, read_condition, refused, threads_of
 from genpas_cli.runtime.errors import DataError, UsageError
-from genpas_cli.runtime.quoting import identifier
+from genpas_cli.runtime.sql.conditions import check_memory, is_of_a_value, read_condition, refused
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
 
 OPTION = "--target-where"
 
 _OF_THE_STORE = ("user_num", "item_num", "split")
-_OF_A_VALUE = (
-    "Binder Error", "Conversion Error", "Invalid Input Error", "Not implemented Error", "Out of Range Error",
-    "Syntax Error",
-)  # fmt: skip
-"""Prefixes of DuckDB's messages about a value, for which a batch reader raises other exception classes."""
 
 
 def restricted(store: Store, text: str | None) -> Store:
@@ -37,20 +30,18 @@ def restricted(store: Store, text: str | None) -> Store:
         return store
     con = store.database.con
     described = con.execute("describe store.interactions").fetchall()
-    columns = [
-        Column(name, identifier(name), kind, is_text=False) for name, kind, *_ in described if name not in _OF_THE_STORE
-    ]
+    columns = {name: kind for name, kind, *_ in described if name not in _OF_THE_STORE}
     try:
         condition = read_condition(con, text, columns, option=OPTION)
     except UsageError as error:
         tip = "To add a column to the store, read the log again: genpas ingest LOGS -o STORE --keep COLUMN"
         raise UsageError(error.message, tip=f"{error.tip}. {tip}" if error.tip else tip) from error
     rows = con.sql("select * from store.interactions")
-    check_memory(condition, rows, memory=store.database.memory, threads=threads_of(con))
+    check_memory(con, condition, rows, memory=store.database.memory)
     try:
         picked = store.restricted(text)
     except duckdb.Error as error:
-        if any(sign in str(error) for sign in _OF_A_VALUE):
+        if is_of_a_value(error):
             raise refused(text, error, columns, option=OPTION) from error
         raise
     assert picked.rule is not None, "made just now"

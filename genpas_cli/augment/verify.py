@@ -15,13 +15,13 @@ from genpas_cli.pairs.gathering import COLUMNS, LocatedCuts, differing_rows, gat
 from genpas_cli.pairs.manifest import CARD, NAME, Manifest
 from genpas_cli.pairs.reader import PairFiles
 from genpas_cli.pairs.shards import ShardFile, row_count
-from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import DataError, IntegrityError
 from genpas_cli.runtime.keywords import MachineKeywords
+from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.machine import Machine, MachineOptions, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.reports import Report
+from genpas_cli.runtime.results.reports import Report
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
 from genpas_cli.store.access import open_store, store_memory

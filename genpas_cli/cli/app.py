@@ -17,6 +17,7 @@ from genpas_cli.cli.help import examples_of, help_of
 from genpas_cli.cli.usage_errors import in_our_words
 from genpas_cli.runtime.errors import GenpasError
 from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.options import flag_of
 
 
 class _Helped:
@@ -101,7 +102,6 @@ def _genpas(
     pass
 
 
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Overwrite the output; the old one is kept until the new one is complete.")
@@ -135,7 +135,7 @@ def _check_paths(given: dict[str, Any]) -> None:
     """Raise UsageError if a path on this machine is written like a URI, before anything is done."""
     for name, value in given.items():
         if isinstance(value, Path):
-            check_local(value, "-o" if name == "output" else f"--{name.replace('_', '-')}")
+            check_local(value, "-o" if name == "output" else flag_of(name))
 
 
 def _not_loaded() -> None:

@@ -16,7 +16,7 @@ import typer
 
 from genpas_cli.cli.completion import suggestions
 from genpas_cli.cli.configuration import envvar_of
-from genpas_cli.runtime.options import choices, value_of
+from genpas_cli.runtime.options import choices, flag_of, value_of
 
 Command = Callable[..., None]
 
@@ -38,11 +38,11 @@ def with_options(**types: type) -> Callable[[Command], Command]:
             for field in _as_declared(kind):
                 fields.pop(field.name, None)
                 fields[field.name] = (field, declared[field.name])
-        added = [_CONFIG, _VERBOSE, *(_parameter(field, hint) for field, hint in fields.values())]
+        added = [*_ACTED_ON, *(_parameter(field, hint) for field, hint in fields.values())]
 
         def run(**given: Any) -> None:
-            for own_way in (_CONFIG, _VERBOSE):  # the one is read before the others, the other by `command`
-                given.pop(own_way.name, None)
+            for parameter in _ACTED_ON:
+                given.pop(parameter.name, None)
             for name, hint in hints.items():
                 given[name] = value_of(given[name], hint, flag_of(name))
             values = {name: _value(given.pop(name), hint, flag_of(name)) for name, (_, hint) in fields.items()}
@@ -59,25 +59,23 @@ def with_options(**types: type) -> Callable[[Command], Command]:
     return decorate
 
 
-_CONFIG = inspect.Parameter(
-    "config", inspect.Parameter.KEYWORD_ONLY, default=None,
-    annotation=Annotated[
+def _common(name: str, hint: Any, *, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+
+
+_ACTED_ON = (
+    _common("quiet", Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")], default=False),
+    _common("config", Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="Read options from a TOML file; they override "
                                   "those of genpas.toml in the current directory. augment also reads a "
                                   "manifest.json, which makes the same pairs again."),
-    ],
+    ], default=None),
+    _common(
+        "verbose", Annotated[bool, typer.Option("-v", "--verbose", help="Print each stage and the time it took.")],
+        default=False,
+    ),
 )  # fmt: skip
-
-
-_VERBOSE = inspect.Parameter(
-    "verbose", inspect.Parameter.KEYWORD_ONLY, default=False,
-    annotation=Annotated[bool, typer.Option("-v", "--verbose", help="Print each stage and the time it took.")],
-)  # fmt: skip
-
-
-def flag_of(name: str) -> str:
-    """Return the long flag of a parameter."""
-    return "--" + name.replace("_", "-")
+"""Parameters that every command has: `--config` is read before the others, and `command` acts on the other two."""
 
 
 def _fields(kind: type) -> tuple[dataclasses.Field[Any], ...]:

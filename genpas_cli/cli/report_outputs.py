@@ -17,7 +17,7 @@ from genpas_cli.cli import console
 from genpas_cli.runtime.errors import UsageError
 
 if TYPE_CHECKING:
-    from genpas_cli.runtime.reports import TableReport
+    from genpas_cli.runtime.results.reports import TableReport
 
 Html = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Also write the report as one HTML file with charts.")

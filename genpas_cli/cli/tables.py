@@ -10,7 +10,7 @@ from genpas_cli.figures.figure import Shown, shown_in
 from genpas_cli.figures.results import ROWS_SHOWN, StatsReport, TuneReport
 from genpas_cli.figures.table import DataFigures
 from genpas_cli.figures.text_tables import fair_draw_sentences, written
-from genpas_cli.runtime.reports import ShownTable, TableReport
+from genpas_cli.runtime.results.reports import ShownTable, TableReport
 from genpas_cli.runtime.text.wording import counted, percent, time_range
 from genpas_cli.training.comparison import CompareReport
 

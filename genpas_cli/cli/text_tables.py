@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from genpas_cli.figures.text_tables import MARK
-from genpas_cli.runtime.reports import ShownTable
+from genpas_cli.runtime.results.reports import ShownTable
 
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",

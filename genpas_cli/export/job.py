@@ -24,10 +24,10 @@ from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
 from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
 from genpas_cli.pairs.changes.semantic_ids import SemanticIds
 from genpas_cli.pairs.manifest_keys import ManifestKeys
-from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import building, foreign_entry, no_real_directory, refuse_existing
 from genpas_cli.runtime.errors import MachineError, UsageError
 from genpas_cli.runtime.json.sealed import is_intact, sealed
+from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.machine import (
     FIXED_MEMORY,
     Machine,
@@ -40,7 +40,7 @@ from genpas_cli.runtime.machine import (
 from genpas_cli.runtime.object_storage.locations import files_below, location_of
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.reports import Report
+from genpas_cli.runtime.results.reports import Report
 from genpas_cli.runtime.threads import in_order, pool
 
 NAME = "export.json"

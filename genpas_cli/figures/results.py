@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from genpas_cli.figures.figure import Shown, shown_in
-from genpas_cli.figures.illustrations import Illustrations
+from genpas_cli.figures.illustrations.data import Illustrations
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.figures.text_tables import data_table, number, strategy_table, with_marks
-from genpas_cli.runtime.frames import as_number
 from genpas_cli.runtime.machine import MadeWith
-from genpas_cli.runtime.reports import ShownTable, TableReport, json_value
+from genpas_cli.runtime.results.frames import as_number
+from genpas_cli.runtime.results.reports import ShownTable, TableReport, json_value
 
 
 @dataclass(frozen=True, repr=False)

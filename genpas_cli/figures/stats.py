@@ -9,14 +9,14 @@ from typing import Unpack
 from genpas_cli.augment.source_store import opened_store
 from genpas_cli.figures.keywords import StatsKeywords
 from genpas_cli.figures.options import StatsOptions
-from genpas_cli.figures.pairs_report import other_pairs_report, pairs_report
 from genpas_cli.figures.plan import stats_plan
+from genpas_cli.figures.reports.pairs_report import other_pairs_report, pairs_report
+from genpas_cli.figures.reports.store_report import store_report
 from genpas_cli.figures.results import StatsReport
-from genpas_cli.figures.store_report import store_report
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import NAME
-from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.object_storage.uris import check_local

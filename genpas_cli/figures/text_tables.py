@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
-from genpas_cli.runtime.reports import ShownTable
+from genpas_cli.runtime.results.reports import ShownTable
 from genpas_cli.runtime.text.wording import best_places, percent
 
 MARK = "*"

@@ -16,10 +16,10 @@ from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.appending import earlier_store
 from genpas_cli.ingest.staging.stage_place import stage_place
 from genpas_cli.ingest.staging.staging import plan_of
-from genpas_cli.runtime.arguments import Sources, checked, source_names
-from genpas_cli.runtime.database import BESIDE, COUNTED, connect
+from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import resolve, scratch_directory
-from genpas_cli.runtime.reports import Report
+from genpas_cli.runtime.results.reports import Report
+from genpas_cli.runtime.sql.database import BESIDE, COUNTED, connect
 from genpas_cli.store.access import check_is_store
 
 

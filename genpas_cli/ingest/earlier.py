@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from genpas_cli.runtime.time_units import UnitCounts
+from genpas_cli.runtime.times.units import UnitCounts
 
 
 @dataclass(frozen=True)

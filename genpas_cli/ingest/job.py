@@ -14,30 +14,30 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genpas_cli.histories.history import Mask
+from genpas_cli.histories.log_figures import LogFigures
+from genpas_cli.histories.sessions import parse_gap
+from genpas_cli.histories.split import SplitRule, parse_split
 from genpas_cli.ingest.columns.roles import ReadColumns
 from genpas_cli.ingest.estimates import spilled_bytes, store_bytes
 from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
-from genpas_cli.ingest.passes.histories import Mask
-from genpas_cli.ingest.passes.log_figures import LogFigures, possible_split
-from genpas_cli.ingest.passes.log_passes import LogPasses, repeats
-from genpas_cli.ingest.passes.sessions import parse_gap
-from genpas_cli.ingest.passes.split import SplitRule, parse_split
+from genpas_cli.ingest.passes.log_passes import LogPasses, possible_split, repeats
 from genpas_cli.ingest.staging.like_ids import check_decimals, differing_in_blanks
 from genpas_cli.ingest.staging.rejects import foreign_in_rejects
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged, relative_names
 from genpas_cli.ingest.staging.staging import stage
 from genpas_cli.pairs.manifest import library_versions
-from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import building, refuse_existing
-from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import check_disk, resolve, scratch_directory
-from genpas_cli.runtime.options import as_json
+from genpas_cli.runtime.options import as_json, flag_of
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.reports import Report, ShownTable
+from genpas_cli.runtime.results.reports import Report, ShownTable
+from genpas_cli.runtime.sql.database import Database, connect
 from genpas_cli.runtime.text.wording import time_range
 from genpas_cli.store import writing
 from genpas_cli.store.access import check_is_store
@@ -171,7 +171,7 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
 def less_cleaning(options: IngestOptions) -> str | None:
     """Return the tip to relax the cleaning options that were given; None if none was given."""
     default = IngestOptions()
-    given = [f"--{name.replace('_', '-')}" for name in _CLEANING if getattr(options, name) != getattr(default, name)]
+    given = [flag_of(name) for name in _CLEANING if getattr(options, name) != getattr(default, name)]
     return f"Relax the cleaning options: {', '.join(given)}" if given else None
 
 
@@ -182,7 +182,7 @@ def check_ingest_options(options: IngestOptions) -> None:
         parse_gap(options.session_gap)
     for name in ("min_user", "min_item"):
         if getattr(options, name) < 0:
-            raise UsageError(f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be 0 or more")
+            raise UsageError(f"{flag_of(name)} is {getattr(options, name)}; it must be 0 or more")
     if options.min_rating is not None and not math.isfinite(options.min_rating):
         raise UsageError(f"--min-rating is {options.min_rating}; it must be a number")
     _check_kept_names({name.lower() for name in options.keep})

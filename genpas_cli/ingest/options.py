@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from genpas_cli.histories.names import Dedup
 from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import Options, option
 from genpas_cli.store.splits import Evaluated
 
 Ties = Literal["file", "item", "hash", "error"]
-Dedup = Literal["none", "exact", "consecutive", "user-item"]
 UnknownItems = Literal["add", "drop", "error"]
 DecimalIds = Literal["error", "integer", "text"]
 

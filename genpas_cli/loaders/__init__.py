@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from genpas_cli.runtime.extras import check_extra
-from genpas_cli.runtime.lazy import lazily
+from genpas_cli.runtime.library.lazy import lazily
 
 if TYPE_CHECKING:
     from genpas_cli.loaders.in_memory import InMemoryPairDataset

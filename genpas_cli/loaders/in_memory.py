@@ -12,8 +12,8 @@ from genpas_cli.loaders.arguments import at_least, batch_layout, source_of
 from genpas_cli.loaders.batches import Pad, packed_batch, window_of
 from genpas_cli.loaders.pair_shards import PairShards, Segment
 from genpas_cli.loaders.tensors import Batch, as_tensors
-from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.library.arguments import checked
 
 
 class InMemoryPairDataset(Dataset[Batch]):

@@ -23,8 +23,8 @@ from genpas_cli.loaders.division import (
 from genpas_cli.loaders.pair_shards import PairShards
 from genpas_cli.loaders.resuming import Position, check_state, pass_of_one, pass_of_workers
 from genpas_cli.loaders.tensors import Batch, SentBatch, as_tensors
-from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.threads import pool
 
 WINDOW_ROWS = 1 << 17

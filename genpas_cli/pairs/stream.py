@@ -18,11 +18,11 @@ from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
 from genpas_cli.pairs.manifest import identity_of
 from genpas_cli.pairs.reader import PairFiles
 from genpas_cli.pairs.shards import ShardFile
-from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.frames import Frames
+from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.object_storage.locations import location_of
-from genpas_cli.runtime.reports import Shown, ShownTable
+from genpas_cli.runtime.results.frames import Frames
+from genpas_cli.runtime.results.reports import Shown, ShownTable
 from genpas_cli.runtime.threads import in_order, pool
 from genpas_cli.store.splits import Split
 

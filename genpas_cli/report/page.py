@@ -16,6 +16,7 @@ from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.machine import MadeWith, disk_error
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.text.visible import visible
 
 _GENERATOR = "genpas"
@@ -104,7 +105,7 @@ def how_made(made: MadeWith | None) -> Html:
         return Html("")
     reading = made.options.get("reading") or {}
     options = [*((key, value) for key, value in made.options.items() if key != "reading"), *reading.items()]
-    rows = [row(f"--{key.replace('_', '-')}", visible(_written(value))) for key, value in options if _is_set(value)]
+    rows = [row(flag_of(key), visible(_written(value))) for key, value in options if _is_set(value)]
     return section(
         "made", "How this report was made", tag("p", f"genpas {made.version}, with these options:"),
         table(["option", "value"], rows, "Options in effect, including defaults"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from genpas_cli.figures.illustrations import Illustrations
+from genpas_cli.figures.illustrations.data import Illustrations
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.figures.text_tables import comparable

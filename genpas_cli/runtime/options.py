@@ -42,6 +42,11 @@ def option(
     )
 
 
+def flag_of(name: str) -> str:
+    """Return the long flag of a parameter of the command line, such as `--max-input` for `max_input`."""
+    return "--" + name.replace("_", "-")
+
+
 def as_json(options: Any) -> dict[str, Any]:
     """Return field → value, with tuples as lists."""
     return {
@@ -109,7 +114,7 @@ def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...], bool]]:
     declared = []
     for field in dataclasses.fields(kind):
         hint, flags = hints[field.name], field.metadata.get("flags")
-        flag = flags[-1].partition("/")[0] if flags else "--" + field.name.replace("_", "-")
+        flag = flags[-1].partition("/")[0] if flags else flag_of(field.name)
         kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
         declared.append((field.name, flag, kinds, field.metadata.get("metavar") in PATHS))
     return declared

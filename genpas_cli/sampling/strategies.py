@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.text.nearest import nearest
 from genpas_cli.sampling.power_law import PowerLaw, check_exponent, show_exponent
 from genpas_cli.sampling.rules import USAGES

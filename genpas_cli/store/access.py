@@ -10,13 +10,13 @@ from typing import Any, get_args
 
 import duckdb
 
-from genpas_cli.runtime.database import Database, connect
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.json.sealed import SEAL
 from genpas_cli.runtime.json.shapes import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.object_storage.uris import check_local
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.database import Database, connect
+from genpas_cli.runtime.sql.quoting import literal
 from genpas_cli.runtime.text.visible import is_unicode
 from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, is_store, seal
 from genpas_cli.store.splits import Evaluated

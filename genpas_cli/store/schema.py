@@ -23,7 +23,7 @@ from typing import Any
 import duckdb
 
 from genpas_cli.runtime.json.sealed import SEAL, content_digest
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
 from genpas_cli.store.table_digest import TableDigest
 
 FORMAT_VERSION = 1

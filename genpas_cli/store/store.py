@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import IntegrityError
-from genpas_cli.runtime.quoting import identifier
+from genpas_cli.runtime.sql.database import Database
+from genpas_cli.runtime.sql.quoting import identifier
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.row_order import RowOrder, cut_spans
 from genpas_cli.store.schema import BATCH_ROWS, CONTENT, content_digest_of

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.runtime.database import Database
+from genpas_cli.runtime.sql.database import Database
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.user_targets import UserTargets
 

@@ -11,10 +11,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.json.sealed import SEAL
-from genpas_cli.runtime.quoting import identifier, literal
+from genpas_cli.runtime.sql.database import Database
+from genpas_cli.runtime.sql.quoting import identifier, literal
 from genpas_cli.runtime.text.visible import is_unicode, visible
 from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, SPLITS, content_digest_of, seal
 from genpas_cli.store.table_digest import TableDigest

@@ -21,10 +21,10 @@ from genpas_cli.figures.plan import parse_strategies
 from genpas_cli.figures.stats import stats
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.json.sealed import sealed
+from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET
@@ -144,7 +144,7 @@ class Gains(NamedTuple):
 
 
 def _gains(work: Path, runs: Sequence[SeedRun]) -> Gains:
-    from genpas_cli.training.ranking import TargetRanks, metrics_by_pair
+    from genpas_cli.training.evaluation.ranking import TargetRanks, metrics_by_pair
 
     tables = [pq.read_table(work / run.model / PLACES) for run in runs]
     items = int(read_metrics(work / runs[0].model)["evaluation"]["items"])
@@ -160,7 +160,7 @@ def _gains(work: Path, runs: Sequence[SeedRun]) -> Gains:
 
 def _accuracy(gains: Gains) -> tuple[GroupAccuracy, list[GroupAccuracy], list[GroupAccuracy]]:
     """Return the accuracy of all pairs, by popularity and by history."""
-    from genpas_cli.training.evaluation import HISTORIES, history_name
+    from genpas_cli.training.evaluation.accuracy import HISTORIES, history_name
 
     popularity = {str(fifth): gains.fifth == fifth for fifth in range(1, FIFTHS + 1)}
     history = {
@@ -176,7 +176,7 @@ def _groups(members: dict[str, NDArray[np.bool_]], gains: Gains) -> list[GroupAc
 
 
 def _group(name: str, gains: Gains, member: NDArray[np.bool_]) -> GroupAccuracy:
-    from genpas_cli.training.ranking import bootstrap
+    from genpas_cli.training.evaluation.ranking import bootstrap
 
     found = bootstrap(gains.gain[member], gains.user[member])
     return GroupAccuracy(name, int(member.sum()), found.value, found.low, found.high)
@@ -184,7 +184,7 @@ def _group(name: str, gains: Gains, member: NDArray[np.bool_]) -> GroupAccuracy:
 
 def difference(of: Gains, to: Gains) -> Difference:
     """Return the paired difference in NDCG@10, `of` minus `to`, with a bootstrap interval."""
-    from genpas_cli.training.ranking import bootstrap
+    from genpas_cli.training.evaluation.ranking import bootstrap
 
     assert np.array_equal(of.user, to.user), "test pairs do not depend on the strategy"
     assert np.array_equal(of.target, to.target), "test pairs do not depend on the strategy"

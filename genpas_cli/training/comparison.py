@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from genpas_cli.figures.text_tables import MARK, number, with_marks
-from genpas_cli.runtime.frames import as_number
 from genpas_cli.runtime.machine import MadeWith
-from genpas_cli.runtime.reports import ShownTable, TableReport
+from genpas_cli.runtime.results.frames import as_number
+from genpas_cli.runtime.results.reports import ShownTable, TableReport
 from genpas_cli.runtime.text.wording import counted
 
 ACCURACY = "ndcg@10"

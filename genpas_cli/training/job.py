@@ -22,12 +22,13 @@ from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import opened_store
 from genpas_cli.augment.verify import check_store
 from genpas_cli.pairs.manifest import Manifest, manifest_files, read_manifest, run_facts
-from genpas_cli.runtime.arguments import checked
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
+from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.machine import check_writable, disk_error, lasting_options, machine_options, resolve
 from genpas_cli.runtime.object_storage.locations import Location, location_of
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.training.keywords import TrainKeywords
 from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
@@ -35,8 +36,8 @@ from genpas_cli.training.options import TrainOptions
 from genpas_cli.training.train_report import TrainReport, history
 
 if TYPE_CHECKING:
-    from genpas_cli.training.loop import Round
-    from genpas_cli.training.run import Outcome, RunPlan, Sources
+    from genpas_cli.training.runs.loop import Round
+    from genpas_cli.training.runs.run import Outcome, RunPlan, Sources
 
 PLACES = "test_places.parquet"
 CURVE = "learning_curve.csv"
@@ -70,8 +71,8 @@ def train(  # noqa: PLR0913  # all but three by keyword
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
     check_extra("genpas train", "train")
-    from genpas_cli.training.devices import find_device
-    from genpas_cli.training.run import run
+    from genpas_cli.training.runs.devices import find_device
+    from genpas_cli.training.runs.run import run
 
     started, options, directory = time.monotonic(), options or TrainOptions(), location_of(pairs)
     check_model_options(options)
@@ -112,7 +113,7 @@ def check_model_options(options: Any) -> None:
     for name, low in lowest.items():
         value = getattr(options, name, None)
         if value is not None and value < low:
-            raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be {low} or more")
+            raise UsageError(f"{flag_of(name)} is {value}; it must be {low} or more")
     if not 0 <= options.dropout < 1:
         raise UsageError(f"--dropout is {options.dropout}; it must be a probability, 0 or more and below 1")
     if not (math.isfinite(options.lr) and options.lr > 0):
@@ -138,9 +139,9 @@ def _held_out_manifest(directory: Location) -> Manifest:
 
 
 def _plan(manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
-    from genpas_cli.training.loop import Schedule
-    from genpas_cli.training.model import ModelShape
-    from genpas_cli.training.run import RunPlan
+    from genpas_cli.training.models.sasrec import ModelShape
+    from genpas_cli.training.runs.loop import Schedule
+    from genpas_cli.training.runs.run import RunPlan
 
     limit = manifest["max_input"] or _LONGEST_INPUT
     shape = ModelShape(
@@ -156,8 +157,8 @@ def _plan(manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
 
 def _sources(directory: Location, manifest: Manifest, options: TrainOptions, plan: RunPlan) -> Sources:
     from genpas_cli.loaders.pair_shards import PairsDirectory, PairShards
-    from genpas_cli.training.data import FirstEpochs
-    from genpas_cli.training.run import Sources
+    from genpas_cli.training.runs.data import FirstEpochs
+    from genpas_cli.training.runs.run import Sources
 
     written = PairsDirectory(directory)
     drawn: PairShards = written
@@ -253,7 +254,7 @@ def _pace(outcome: Outcome) -> dict[str, float]:
 
 def _write(work: Path, outcome: Outcome, metrics: dict[str, Any]) -> dict[str, Any]:
     """Write the files of a model directory except the model; return the metrics as written."""
-    from genpas_cli.training.run import CHECKPOINT, MODEL
+    from genpas_cli.training.runs.run import CHECKPOINT, MODEL
 
     ranked = outcome.ranked_test
     places = pa.table({

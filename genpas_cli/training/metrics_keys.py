@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 from genpas_cli.pairs.manifest_keys import RunRecord, StrategyRecord
-from genpas_cli.training.loop import Round
-from genpas_cli.training.ranking import Interval
+from genpas_cli.training.evaluation.ranking import Interval
+from genpas_cli.training.runs.loop import Round
 
 _Group = TypedDict(
     "_Group",
@@ -58,7 +58,7 @@ class TrainedOn(TypedDict):
 
 
 class ModelRecord(TypedDict):
-    """The model and its size, see `genpas_cli.training.model.ModelShape`."""
+    """The model and its size, see `genpas_cli.training.models.sasrec.ModelShape`."""
 
     name: str
     items: int

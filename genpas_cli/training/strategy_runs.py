@@ -16,9 +16,9 @@ from genpas_cli.augment.source_store import log_names
 from genpas_cli.ingest.files.source_files import files_meant
 from genpas_cli.ingest.job import ingest
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.runtime.arguments import Sources, TableSource, source_names
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.json.sealed import content_digest
+from genpas_cli.runtime.library.arguments import Sources, TableSource, source_names
 from genpas_cli.runtime.machine import MachineOptions, lasting_options, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import file_digest, location_of
 from genpas_cli.runtime.object_storage.remote import is_remote

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genpas_cli.runtime.reports import ShownTable, TableReport
+from genpas_cli.runtime.results.reports import ShownTable, TableReport
 
 _METRICS = ("ndcg@5", "ndcg@10", "ndcg@20", "recall@5", "recall@10", "recall@20", "mrr")
 

@@ -21,17 +21,18 @@ from genpas_cli.figures.distribution.selection import canonical_order, front, pu
 from genpas_cli.figures.distribution.similarity import Similarity
 from genpas_cli.figures.distribution.targets import steps_of
 from genpas_cli.figures.plan import FigurePlan, figure_plan, parse_strategies
+from genpas_cli.figures.reports.store_passes import Candidate, StorePasses
+from genpas_cli.figures.reports.store_report import references_of
 from genpas_cli.figures.results import Configuration, TrainedConfiguration, TuneReport
-from genpas_cli.figures.store_passes import Candidate, StorePasses
-from genpas_cli.figures.store_report import references_of
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.runtime.arguments import Sources, checked, source_names
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.json.sealed import sealed
+from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with, resolve
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.power_law import check_exponent
 from genpas_cli.sampling.strategies import RULES, parse_strategy, triple
@@ -165,7 +166,7 @@ def search_plan(options: TuneOptions) -> SearchPlan:
     for name in ("top", "train_top"):
         value = getattr(options, name)
         if value is not None and value < 1:
-            raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
+            raise UsageError(f"{flag_of(name)} is {value}; it must be 1 or more")
     triples = sorted(itertools.product(grid["alpha"], grid["beta"], grid["gamma"]), key=canonical_order)
     strategies = [triple(*biases) for biases in triples]
     in_grid = {each.name for each in strategies}

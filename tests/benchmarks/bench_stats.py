@@ -64,7 +64,7 @@ def step_one_kl(store: str) -> float:
 
     from genpas_cli.figures.distribution.divergence import kl_divergence
     from genpas_cli.figures.distribution.targets import TargetDistributions, TargetWeights, share, steps_of
-    from genpas_cli.figures.store_passes import targets_of
+    from genpas_cli.figures.reports.store_passes import targets_of
     from genpas_cli.sampling.strategies import triple
 
     with _opened(store) as opened:
@@ -89,7 +89,7 @@ def step_one_kl(store: str) -> float:
 
 
 def _passes(opened: Any) -> Any:
-    from genpas_cli.figures.store_passes import StorePasses
+    from genpas_cli.figures.reports.store_passes import StorePasses
     from genpas_cli.runtime.progress import silent
 
     return StorePasses(opened, opened.target_histogram(), against="test", memory=1 << 33, progress=silent)
@@ -99,7 +99,7 @@ def step_grid_kl(store: str) -> float:
     """Take the target KL of 121 (α, β)."""
     from genpas_cli.figures.distribution.divergence import kl_divergence
     from genpas_cli.figures.distribution.targets import share
-    from genpas_cli.figures.store_passes import Candidate
+    from genpas_cli.figures.reports.store_passes import Candidate
     from genpas_cli.sampling.strategies import triple
 
     with _opened(store) as opened:
@@ -115,7 +115,7 @@ def step_grid_kl(store: str) -> float:
 def step_one_alignment(store: str) -> float:
     """Take A and D of one configuration, both passes."""
     from genpas_cli.figures.distribution.similarity import parse_similarity
-    from genpas_cli.figures.store_passes import Candidate
+    from genpas_cli.figures.reports.store_passes import Candidate
     from genpas_cli.sampling.strategies import triple
 
     with _opened(store) as opened:

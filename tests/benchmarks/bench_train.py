@@ -65,8 +65,8 @@ def floor(pairs: Path, steps: int, precision: str, threads: int) -> float:
 
     from genpas_cli.loaders.pair_shards import PairsDirectory
     from genpas_cli.pairs.manifest import read_manifest
-    from genpas_cli.training.data import TrainingBatches
-    from genpas_cli.training.model import ModelShape, SASRec
+    from genpas_cli.training.models.sasrec import ModelShape, SASRec
+    from genpas_cli.training.runs.data import TrainingBatches
 
     torch.set_num_threads(threads)
     manifest = read_manifest(pairs)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from genpas_cli.cli.text_tables import as_latex, as_markdown
-from genpas_cli.runtime.reports import ShownTable
+from genpas_cli.runtime.results.reports import ShownTable
 from tests.support import InProcess, refused
 
 HOSTILE = r"a&b_50%$x#{y}~z^\w|<b>`c`*d*[e] ‖ ± − ∞ α"

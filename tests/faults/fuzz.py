@@ -185,7 +185,7 @@ def run_here(command: Command) -> int:
             for _ in PairDataset(command[1], batch_size=16):
                 pass
         elif command[0] == "@model":
-            from genpas_cli.training.checkpoint import load_model
+            from genpas_cli.training.runs.checkpoint import load_model
 
             load_model(command[1])
         else:
@@ -324,7 +324,7 @@ def _import_all() -> None:
 
     with contextlib.suppress(ImportError):
         import genpas_cli.loaders
-        import genpas_cli.training.checkpoint  # noqa: F401
+        import genpas_cli.training.runs.checkpoint  # noqa: F401
 
 
 def main() -> None:

@@ -87,8 +87,8 @@ def make_originals(root: Path) -> None:
 
 _MODEL = """
 from pathlib import Path
-from genpas_cli.training.checkpoint import save_model
-from genpas_cli.training.model import ModelShape, SASRec
+from genpas_cli.training.runs.checkpoint import save_model
+from genpas_cli.training.models.sasrec import ModelShape, SASRec
 shape = ModelShape(items=20, max_input=10, dim=8, layers=1, heads=1, dropout=0.0)
 save_model(Path("model.pt"), SASRec(shape), "digest")
 """

@@ -106,7 +106,7 @@ def test_a_shard_that_does_not_reach_the_disk_is_not_listed(tmp_path: Path, monk
 
 
 def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(tmp_path: Path, calls: list[Call]) -> None:
-    checkpoint = pytest.importorskip("genpas_cli.training.checkpoint", reason="the extra `train` is not installed")
+    checkpoint = pytest.importorskip("genpas_cli.training.runs.checkpoint", reason="the extra `train` is not installed")
     checkpoint.save(tmp_path / "checkpoint.pt", {"step": 1})
     assert calls == [
         Call("sync", tmp_path / "checkpoint.pt.new"), Call("rename", tmp_path / "checkpoint.pt"),

@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from genpas_cli.runtime.database import connect
 from genpas_cli.runtime.machine import MachineOptions, resolve
+from genpas_cli.runtime.sql.database import connect
 from tests.support import Genpas, identity, snapshot
 
 PROMPT_SECONDS = 2.0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from genpas_cli import IngestOptions, StatsOptions, ingest, stats
 from genpas_cli.figures.distribution.divergence import kl_by_popularity, kl_divergence
 from genpas_cli.figures.distribution.groups import COHORTS, TimeBins, cohort_of
-from genpas_cli.figures.illustrations import Illustrations
+from genpas_cli.figures.illustrations.data import Illustrations
 
 Event = tuple[int, int]
 """Item and time."""

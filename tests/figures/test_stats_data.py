@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from genpas_cli import DataError, IngestOptions, UsageError, ingest
-from genpas_cli.figures import store_passes, store_report
 from genpas_cli.figures.options import StatsOptions
+from genpas_cli.figures.reports import store_passes, store_report
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.stats import stats
 from genpas_cli.figures.table import DataFigures

@@ -17,9 +17,9 @@ from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.similarity import parse_similarity
 from genpas_cli.figures.distribution.targets import share, steps_of
 from genpas_cli.figures.options import StatsOptions
+from genpas_cli.figures.reports.store_passes import Candidate, StorePasses
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.stats import stats
-from genpas_cli.figures.store_passes import Candidate, StorePasses
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.runtime.machine import MachineOptions, resolve
 from genpas_cli.runtime.progress import silent

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpas_cli import AugmentOptions, DataError, IngestOptions, UsageError, augment, ingest, verify
-from genpas_cli.ingest.passes.histories import History, history_of, whole_users
-from genpas_cli.ingest.passes.merging import merged
+from genpas_cli.histories.history import History, history_of, whole_users
+from genpas_cli.histories.merging import merged
 from tests.support import snapshot
 
 HEADER = "user_id,item_id,timestamp,price"

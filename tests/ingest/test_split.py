@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genpas_cli.ingest.passes.histories import History
-from genpas_cli.ingest.passes.split import TEST, TRAIN, UNUSED, VALIDATION, drop_unevaluated
+from genpas_cli.histories.history import History
+from genpas_cli.histories.split import TEST, TRAIN, UNUSED, VALIDATION, drop_unevaluated
 from genpas_cli.store.sequence_source import Lengths
 from genpas_cli.store.splits import Evaluated, HeldOut
 

@@ -18,7 +18,7 @@ from pyarrow import feather
 
 from genpas_cli import DataError, IngestOptions, UsageError, ingest
 from genpas_cli.runtime.text.wording import percent, time_range
-from genpas_cli.runtime.time_units import UNITS, counts_in, spans
+from genpas_cli.runtime.times.units import UNITS, counts_in, spans
 from tests.ingest.support import read, write
 
 MOMENT = dt.datetime(2024, 1, 31, 12, 30)  # noqa: DTZ001

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli.ingest.passes.log_figures import iso_time
+from genpas_cli.histories.log_figures import iso_time
 from genpas_cli.runtime.errors import DataError, UsageError
 from tests.ingest.support import Log, connection, read, write
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from genpas_cli.figures.figure import Shown, shown_in
-from genpas_cli.figures.illustrations import Illustrations, PopularityCurve, StepsOfUser
+from genpas_cli.figures.illustrations.data import Illustrations, PopularityCurve, StepsOfUser
 from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.figures.text_tables import comparable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from genpas_cli.training.loop import Round
+from genpas_cli.training.runs.loop import Round
 from tests.support import ROOT
 
 SAMPLE = ROOT / "sample_data" / "logs.parquet"

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from genpas_cli import IntegrityError
-from genpas_cli.training import checkpoint
+from genpas_cli.training.runs import checkpoint
 
 
 def content() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from genpas_cli import CompareOptions, DataError, IntegrityError, UsageError, co
 from genpas_cli.runtime.atomic_output import unfinished
 from genpas_cli.training.compare import Gains, difference
 from genpas_cli.training.comparison import CompareReport, SeedRun
-from genpas_cli.training.ranking import TargetRanks, metrics_by_pair
+from genpas_cli.training.evaluation.ranking import TargetRanks, metrics_by_pair
 from tests.support import small_log
 from tests.training.runs import SAMPLE, Stop
 

@@ -28,9 +28,9 @@ from genpas_cli import (
 )
 from genpas_cli.loaders.pair_shards import PairsDirectory
 from genpas_cli.runtime.atomic_output import unfinished
-from genpas_cli.training.checkpoint import load_model
-from genpas_cli.training.evaluation import ranked
-from genpas_cli.training.ranking import TargetRanks, metrics_by_pair
+from genpas_cli.training.evaluation.accuracy import ranked
+from genpas_cli.training.evaluation.ranking import TargetRanks, metrics_by_pair
+from genpas_cli.training.runs.checkpoint import load_model
 from tests.support import shards, small_log
 from tests.training.runs import SAMPLE, Stop, stopped_after
 

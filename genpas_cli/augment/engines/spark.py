@@ -35,16 +35,17 @@ from genpas_cli.augment.engines.spark_tasks import (
 )
 from genpas_cli.augment.engines.spark_types import time_type, types_of
 from genpas_cli.augment.engines.work import Shard, ShardForm
+from genpas_cli.histories.cleaning import core_step
+from genpas_cli.histories.names import Dedup
+from genpas_cli.histories.split import SplitRule
 from genpas_cli.ingest.columns.columns import find_roles
 from genpas_cli.ingest.columns.missing import BLANKS, parse_null_values
 from genpas_cli.ingest.columns.roles import Column, Named
-from genpas_cli.ingest.options import CleaningOptions, Dedup, ReadingOptions, Ties
-from genpas_cli.ingest.passes.cleaning import core_step
-from genpas_cli.ingest.passes.split import SplitRule
+from genpas_cli.ingest.options import CleaningOptions, ReadingOptions, Ties
 from genpas_cli.ingest.staging.staged import FunnelStep
 from genpas_cli.pairs.shards import ShardFile
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.time_units import UnitCounts, border_places, counts_in, spans, time_after
+from genpas_cli.runtime.times.units import UnitCounts, border_places, counts_in, spans, time_after
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

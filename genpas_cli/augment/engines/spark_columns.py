@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from genpas_cli.augment.engines.spark_ids import TOLD, id_text
 from genpas_cli.augment.engines.spark_types import arrow_type, is_carried, is_id, is_number, spark_type, time_type
-from genpas_cli.ingest.columns.times import BIGINT, DOUBLE, INTEGERS, TIMESTAMP_NS
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.times.readers import BIGINT, DOUBLE, INTEGERS, TIMESTAMP_NS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame

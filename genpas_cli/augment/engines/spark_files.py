@@ -16,16 +16,16 @@ from genpas_cli.augment.engines.spark_columns import FILE, ROW, LogColumns, LogT
 from genpas_cli.augment.engines.spark_types import spark_type, time_type
 from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.columns.roles import Column, Roles
-from genpas_cli.ingest.columns.times import TIMESTAMP, TIMESTAMP_NS, TimeReader
 from genpas_cli.ingest.files.duplicates import same_content
 from genpas_cli.ingest.files.source_files import SourceFile
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.staged import FileReport
 from genpas_cli.ingest.staging.staging import plan_of
-from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.object_storage.locations import file_digest
 from genpas_cli.runtime.object_storage.uris import looks_like_uri
+from genpas_cli.runtime.sql.database import Database
+from genpas_cli.runtime.times.readers import TIMESTAMP, TIMESTAMP_NS, TimeReader
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

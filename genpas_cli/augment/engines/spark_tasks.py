@@ -25,10 +25,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from genpas_cli.augment.engines.work import Shard, ShardForm
-from genpas_cli.ingest.options import Dedup
-from genpas_cli.ingest.passes.cleaning import not_repeated
-from genpas_cli.ingest.passes.histories import History, same_as_previous, whole_users
-from genpas_cli.ingest.passes.split import TRAIN, VALIDATION, SplitRule, TieCounts, drop_unevaluated, split_codes
+from genpas_cli.histories.cleaning import not_repeated
+from genpas_cli.histories.history import History, same_as_previous, whole_users
+from genpas_cli.histories.names import Dedup
+from genpas_cli.histories.split import TRAIN, VALIDATION, SplitRule, TieCounts, drop_unevaluated, split_codes
 from genpas_cli.pairs.shards import ShardFile, write_shard
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.sampling.kernels import Ints

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from genpas_cli.ingest.columns.times import BIGINT, DOUBLE, INTEGERS, TIMESTAMP, TIMESTAMP_NS
+from genpas_cli.runtime.times.readers import BIGINT, DOUBLE, INTEGERS, TIMESTAMP, TIMESTAMP_NS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -12,7 +12,7 @@ import typer
 
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.commands.ingest import say_notes, say_report
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.cli.resume_tips import told_to_resume
@@ -96,7 +96,6 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
     dry_run: DryRun = False,
     force: Force = False,
     json: Json = False,
-    quiet: Quiet = False,
     options: AugmentOptions,
     reading: IngestOptions,
 ) -> None:  # fmt: skip
@@ -107,7 +106,6 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.augment import job as jobs
     from genpas_cli.augment.stream import augment_stream
 
-    del quiet  # acted on by `command`
     if output == "-":
         _check_stream({
             "--json": json, "--dry-run": dry_run, "--force": force, f"--part {part}": part, "--resume": resume,

@@ -8,7 +8,7 @@ import typer
 
 from genpas_cli.cli import console
 from genpas_cli.cli import report_outputs as outputs
-from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.cli.resume_tips import Resume, told_to_resume
@@ -44,7 +44,6 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
     resume: Resume = False,
     force: Force = False,
     json: Json = False,
-    quiet: Quiet = False,
     options: CompareOptions,
     reading: IngestOptions,
 ) -> None:  # fmt: skip
@@ -56,7 +55,6 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.cli import tables
     from genpas_cli.training import compare as jobs
 
-    del quiet  # acted on by `command`
     printed, drawings = outputs.Printed(json, csv, markdown, latex), outputs.Drawings(html, charts, open_)
     drawings.check()
     with told_to_resume(), console.progress() as progress:

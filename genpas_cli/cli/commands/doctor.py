@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Json, Quiet, command
+from genpas_cli.cli.app import Json, command
 from genpas_cli.cli.exit_codes import ExitCode
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.runtime.machine import MachineOptions
@@ -33,7 +33,6 @@ def doctor(
     ] = None,
     *,
     json: Json = False,
-    quiet: Quiet = False,
     machine: MachineOptions,
 ) -> None:  # fmt: skip
     """Check this machine: libraries, extras, Java, GPU, disk, memory and object storage.
@@ -42,7 +41,6 @@ def doctor(
     """
     from genpas_cli.runtime.doctor import Findings, examine
 
-    del quiet  # acted on by `command`
     findings = examine(machine, places or (), _gpu)
     if json:
         console.print_json(asdict(Findings(findings)))
@@ -57,6 +55,6 @@ def doctor(
 
 
 def _gpu() -> str | None:
-    from genpas_cli.training.devices import usable_gpu
+    from genpas_cli.training.runs.devices import usable_gpu
 
     return usable_gpu()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.runtime.errors import UsageError
@@ -42,7 +42,6 @@ def export(
     *,
     force: Force = False,
     json: Json = False,
-    quiet: Quiet = False,
     options: ExportOptions,
 ) -> None:  # fmt: skip
     """Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.
@@ -51,7 +50,6 @@ def export(
     """
     from genpas_cli.export import job as jobs
 
-    del quiet  # acted on by `command`
     if output == "-":
         if json or force:
             raise UsageError(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Json, Quiet, command
+from genpas_cli.cli.app import Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.ingest.options import IngestOptions
 
@@ -31,7 +31,6 @@ def head(
         Literal["train", "validation", "test"], typer.Option("--of", help="Of pairs: the split to show.")
     ] = "train",
     json: Json = False,
-    quiet: Quiet = False,
     reading: IngestOptions,
 ) -> None:
     """Show the first rows of pairs, of a store, or of a log as it would be read.
@@ -40,7 +39,6 @@ def head(
     """
     from genpas_cli.augment.head import head as run
 
-    del quiet  # acted on by `command`
     found = run(sources, rows, of=of, options=reading)
     if json:
         console.print_json(found.to_dict())

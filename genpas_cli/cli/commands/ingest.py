@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
@@ -56,7 +56,6 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
     ] = False,
     force: Force = False,
     json: Json = False,
-    quiet: Quiet = False,
     options: IngestOptions,
 ) -> None:  # fmt: skip
     """Read, clean, order, number and split interaction logs, and write one DuckDB file (a store).
@@ -66,7 +65,6 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.ingest.dry_run import plan_ingest
     from genpas_cli.ingest.job import ingest as run
 
-    del quiet  # acted on by `command`
     if output is None and (append or not dry_run):
         raise UsageError("--output is missing; it names the store file to write", tip=_example(sources, append=append))
     if dry_run:

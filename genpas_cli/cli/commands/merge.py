@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.runtime.machine import MachineOptions, show_size
 from genpas_cli.runtime.text.wording import counted
@@ -35,7 +35,6 @@ def merge(
     *,
     force: Force = False,
     json: Json = False,
-    quiet: Quiet = False,
     machine: MachineOptions,
 ) -> None:  # fmt: skip
     """Merge the parts written by augment --part into one pairs directory.
@@ -45,7 +44,6 @@ def merge(
     """
     from genpas_cli.augment.merge import merge as run
 
-    del quiet  # acted on by `command`
     with console.progress() as progress:
         report = run(parts, output, machine, force=force, progress=progress)
     if json:

@@ -10,7 +10,7 @@ import typer
 
 from genpas_cli.cli import console
 from genpas_cli.cli import report_outputs as outputs
-from genpas_cli.cli.app import Json, Quiet, command
+from genpas_cli.cli.app import Json, command
 from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.figures.options import StatsOptions
@@ -54,7 +54,6 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
     markdown: outputs.Markdown = False,
     latex: outputs.Latex = False,
     json: Json = False,
-    quiet: Quiet = False,
     options: StatsOptions,
     reading: IngestOptions,
 ) -> None:  # fmt: skip
@@ -66,7 +65,6 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
     from genpas_cli.figures import rules
     from genpas_cli.figures import stats as jobs
 
-    del quiet  # acted on by `command`
     printed, drawings = outputs.Printed(json, csv, markdown, latex), outputs.Drawings(html, charts, open_)
     gate = None if check is None else rules.read_rules(check)
     drawings.check()

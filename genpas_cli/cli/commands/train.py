@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.cli.resume_tips import Resume, told_to_resume
 from genpas_cli.runtime.text.wording import counted
 from genpas_cli.training.options import TrainOptions
 
 if TYPE_CHECKING:
-    from genpas_cli.training.loop import Round
+    from genpas_cli.training.runs.loop import Round
     from genpas_cli.training.train_report import TrainReport
 
 EXAMPLES = """
@@ -26,7 +26,7 @@ genpas train logs.pairs --steps 100 --dim 32 --seen filter -o small.model --json
 
 @command(EXAMPLES)
 @with_options(options=TrainOptions)
-def train(  # noqa: PLR0913  # its parameters are the command's
+def train(  # its parameters are the command's
     pairs: Annotated[
         str,
         typer.Argument(
@@ -42,7 +42,6 @@ def train(  # noqa: PLR0913  # its parameters are the command's
     resume: Resume = False,
     force: Force = False,
     json: Json = False,
-    quiet: Quiet = False,
     options: TrainOptions,
 ) -> None:  # fmt: skip
     """Train a small reference model on the pairs, and evaluate it by full ranking.
@@ -52,7 +51,6 @@ def train(  # noqa: PLR0913  # its parameters are the command's
     """
     from genpas_cli.training.job import train as run
 
-    del quiet  # acted on by `command`
     with told_to_resume(), console.progress() as progress:
         report = run(pairs, output, options, resume=resume, force=force, observe=say_round, progress=progress)
     if json:

@@ -10,7 +10,7 @@ import typer
 
 from genpas_cli.cli import console
 from genpas_cli.cli import report_outputs as outputs
-from genpas_cli.cli.app import Force, Json, Quiet, command
+from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.commands.compare import say_run
 from genpas_cli.cli.parameters import with_options
@@ -18,6 +18,7 @@ from genpas_cli.cli.resume_tips import Resume, told_to_resume
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import MachineOptions
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.training.options import RunsOptions, TuneOptions
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     resume: Resume = False,
     force: Force = False,
     json: Json = False,
-    quiet: Quiet = False,
     options: TuneOptions,
     training: RunsOptions,
     reading: IngestOptions,
@@ -61,7 +61,6 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     """
     from genpas_cli.training import tune as jobs
 
-    del quiet  # acted on by `command`
     printed, drawings = outputs.Printed(json, csv, markdown, latex), outputs.Drawings(html, charts, open_)
     drawings.check()
     if options.train_top is None and (given := _unused(output, training, resume=resume, force=force)):
@@ -106,7 +105,7 @@ def _unused(output: str | None, training: RunsOptions, *, resume: bool, force: b
     given = {
         "--output": output is not None, "--resume": resume, "--force": force,
         **{
-            "--" + field.name.replace("_", "-"): getattr(training, field.name) != field.default
+            flag_of(field.name): getattr(training, field.name) != field.default
             for field in fields(RunsOptions) if field.name not in machine
         },
     }  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Json, Quiet, command
+from genpas_cli.cli.app import Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.text.wording import counted
@@ -36,13 +36,11 @@ def verify(
         ),
     ] = None,
     json: Json = False,
-    quiet: Quiet = False,
     machine: MachineOptions,
 ) -> None:
     """Check a pairs directory against its manifest, and with --store every pair against the store."""
     from genpas_cli.augment.verify import verify as run
 
-    del quiet  # acted on by `command`
     with console.progress() as progress:
         report = run(pairs, store=store, machine=machine, progress=progress)
     if json:

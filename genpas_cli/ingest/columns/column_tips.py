@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from genpas_cli.ingest.columns.aliases import ROLES, TIME, matches
-from genpas_cli.ingest.columns.likely_times import likely_formats, resolution
 from genpas_cli.runtime.text.nearest import nearest
+from genpas_cli.runtime.times.formats import likely_formats, resolution
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.columns.roles import Column, Named, Roles, Values

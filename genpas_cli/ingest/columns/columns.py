@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from genpas_cli.ingest.columns.aliases import ROLES, TIME, matches
 from genpas_cli.ingest.columns.column_tips import corrected, example_of
-from genpas_cli.ingest.columns.likely_times import DAY, likely_formats, resolution
 from genpas_cli.ingest.columns.roles import Column, Named, Roles, Values
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.times.formats import DAY, likely_formats, resolution
 
 
 def _samples(column: Column) -> Sequence[str]:

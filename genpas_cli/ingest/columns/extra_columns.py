@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from genpas_cli.ingest.columns.roles import Column
-from genpas_cli.ingest.columns.times import INTEGERS
 from genpas_cli.ingest.formats.log_file import LogFile
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.times.readers import INTEGERS
 
 _KEPT_TYPE = re.compile(
     r"UBIGINT|FLOAT|DOUBLE|DECIMAL\(.*\)|BOOLEAN|VARCHAR|BLOB|DATE|TIME(_NS)?|TIMESTAMP(_MS|_NS| .*|TZ.*)?"

@@ -11,7 +11,7 @@ from genpas_cli.ingest.formats.records import Record
 from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.rejects import BadRow, Rejects, read_again
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
 
 if TYPE_CHECKING:
     import duckdb

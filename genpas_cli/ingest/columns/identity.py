@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from genpas_cli.ingest.columns.roles import Column
-from genpas_cli.ingest.columns.times import INTEGERS
 from genpas_cli.ingest.formats.log_file import LogFile
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
+from genpas_cli.runtime.times.readers import INTEGERS
 
 if TYPE_CHECKING:
     import duckdb

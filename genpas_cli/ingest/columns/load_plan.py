@@ -13,10 +13,15 @@ from genpas_cli.ingest.columns.column_tips import time_note
 from genpas_cli.ingest.columns.columns import find_roles
 from genpas_cli.ingest.columns.extra_columns import Extra, condition_column, kept_column, with_own_type
 from genpas_cli.ingest.columns.identity import id_columns, id_sql, value_sql
-from genpas_cli.ingest.columns.likely_times import likely_formats
 from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
 from genpas_cli.ingest.columns.roles import Column, ReadColumns, Roles
-from genpas_cli.ingest.columns.times import (
+from genpas_cli.ingest.formats.log_file import SAMPLES, LogFile, first_values
+from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
+from genpas_cli.ingest.staging.rejects import read_again
+from genpas_cli.ingest.staging.row_hash import other_values
+from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.times.formats import likely_formats
+from genpas_cli.runtime.times.readers import (
     BIGINT,
     INTEGERS,
     TimeReader,
@@ -28,11 +33,6 @@ from genpas_cli.ingest.columns.times import (
     text_reader,
     typed_reader,
 )
-from genpas_cli.ingest.formats.log_file import SAMPLES, LogFile, first_values
-from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
-from genpas_cli.ingest.staging.rejects import read_again
-from genpas_cli.ingest.staging.row_hash import other_values
-from genpas_cli.runtime.errors import DataError
 
 if TYPE_CHECKING:
     import duckdb

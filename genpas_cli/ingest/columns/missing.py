@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
 
 if TYPE_CHECKING:
     import duckdb

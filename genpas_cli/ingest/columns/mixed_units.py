@@ -11,8 +11,8 @@ from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.rejects import Reason, locate
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import identifier
-from genpas_cli.runtime.time_units import UNITS, Unit, UnitCounts, as_date, counts_in, spans
+from genpas_cli.runtime.sql.quoting import identifier
+from genpas_cli.runtime.times.units import UNITS, Unit, UnitCounts, as_date, counts_in, spans
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.columns.roles import Column

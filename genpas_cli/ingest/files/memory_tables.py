@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from genpas_cli.runtime.arguments import TableSource
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.library.arguments import TableSource
 from genpas_cli.runtime.machine import disk_error
 
 _ROWS = 1 << 20

@@ -21,8 +21,8 @@ import pyarrow as pa
 from genpas_cli.ingest.files.memory_tables import written
 from genpas_cli.ingest.files.tables import refuse_address, refuse_remote_tables, refuse_tables
 from genpas_cli.pairs.manifest import is_pairs_directory
-from genpas_cli.runtime.arguments import TableSource
 from genpas_cli.runtime.errors import DataError, GenpasError, UsageError
+from genpas_cli.runtime.library.arguments import TableSource
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.object_storage.locations import file_version
 from genpas_cli.runtime.object_storage.remote import fetched, find

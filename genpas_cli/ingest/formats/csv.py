@@ -18,7 +18,7 @@ from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Dialect, Record, read_lines, read_records, rewrite
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import identifier
+from genpas_cli.runtime.sql.quoting import identifier
 from genpas_cli.runtime.text.wording import counted
 
 _SAMPLE_RECORDS = 1000

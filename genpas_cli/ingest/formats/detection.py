@@ -21,7 +21,7 @@ from genpas_cli.ingest.formats.log_file import LogFile, Start
 from genpas_cli.ingest.formats.records import not_text
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
 
 _SAMPLE_BYTES = 1 << 18
 _MOST_BYTES = 1 << 22

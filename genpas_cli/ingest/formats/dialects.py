@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from genpas_cli.ingest.columns.aliases import ROLES, is_known, known_roles, matches
 from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
-from genpas_cli.ingest.columns.times import is_iso
 from genpas_cli.ingest.files.source_files import SourceFile
 from genpas_cli.ingest.formats.records import (
     Dialect,
@@ -24,6 +23,7 @@ from genpas_cli.ingest.formats.records import (
 )
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.times.readers import is_iso
 
 DELIMITERS = ("\t", "::", ",", ";", "|")
 _CLEAR = 0.9

@@ -17,7 +17,7 @@ from genpas_cli.ingest.formats.json_values import FIRST_LINES
 from genpas_cli.ingest.formats.records import read_lines
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
 
 
 class Keys(NamedTuple):

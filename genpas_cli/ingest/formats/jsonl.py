@@ -19,7 +19,7 @@ from genpas_cli.ingest.formats.log_file import Start, TextLog
 from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Record, read_lines
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import identifier, literal
+from genpas_cli.runtime.sql.quoting import identifier, literal
 
 
 @dataclass(frozen=True, kw_only=True)

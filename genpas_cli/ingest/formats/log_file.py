@@ -22,7 +22,7 @@ from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Record
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import identifier, literal
+from genpas_cli.runtime.sql.quoting import identifier, literal
 
 SAMPLES = 1000
 """Maximum number of first values of a column that are examined to detect its kind."""

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.formats.log_file import BinaryLog, Start, refuse_equal_names, typed_columns
 from genpas_cli.runtime.arrow_errors import UNREADABLE
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
 
 
 @dataclass(frozen=True, kw_only=True)

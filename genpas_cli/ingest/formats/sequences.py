@@ -16,7 +16,7 @@ from genpas_cli.ingest.formats.dialects import check_sequences
 from genpas_cli.ingest.formats.log_file import Start, TextLog
 from genpas_cli.ingest.formats.records import LONGEST_LINE, Record, read_lines
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.quoting import identifier, literal
+from genpas_cli.runtime.sql.quoting import identifier, literal
 
 _FEWEST = 3
 """Minimum number of lines for a pattern not to be chance."""

@@ -15,16 +15,17 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from genpas_cli.histories.history import History, history_of, whole_users
+from genpas_cli.histories.merging import merged
 from genpas_cli.ingest.columns.mixed_units import count_units
-from genpas_cli.ingest.columns.times import INTEGERS
 from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.ingest.passes.histories import History, history_of, whole_users
-from genpas_cli.ingest.passes.merging import merged
 from genpas_cli.ingest.passes.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
-from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.options import flag_of
+from genpas_cli.runtime.sql.database import Database
+from genpas_cli.runtime.times.readers import INTEGERS
 from genpas_cli.store.access import attached_store
 from genpas_cli.store.store import Store
 
@@ -105,7 +106,7 @@ class Earlier:
         return replace(given, **inherited)
 
     def _check_option(self, name: str, made: Any, wanted: Any) -> None:
-        flag = f"--{name.replace('_', '-')}"
+        flag = flag_of(name)
         if wanted not in (None, made):
             raise UsageError(
                 f"{flag} is {_shown(wanted)}, but {self.store.path} was made with {flag} {_shown(made)}, which also "

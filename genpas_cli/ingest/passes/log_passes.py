@@ -12,27 +12,28 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
+from genpas_cli.histories.cleaning import core_step
+from genpas_cli.histories.history import History, same_as_previous
+from genpas_cli.histories.instants import as_quantile, parse_instant
+from genpas_cli.histories.log_figures import LogFigures, RowFigures, split_at, user_lengths
+from genpas_cli.histories.sessions import parse_gap, session_numbers
+from genpas_cli.histories.split import SplitRule, drop_unevaluated, parse_split, split_codes
 from genpas_cli.ingest.columns.mixed_units import count_units
 from genpas_cli.ingest.estimates import sorts
 from genpas_cli.ingest.options import PassOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Joined
-from genpas_cli.ingest.passes.cleaning import core_step
-from genpas_cli.ingest.passes.histories import History, same_as_previous
-from genpas_cli.ingest.passes.instants import as_quantile, parse_instant
-from genpas_cli.ingest.passes.log_figures import LogFigures, RowFigures, user_lengths
 from genpas_cli.ingest.passes.ordering import sorted_rows
-from genpas_cli.ingest.passes.sessions import parse_gap, session_numbers
 from genpas_cli.ingest.passes.sorted_log import SortedLog
-from genpas_cli.ingest.passes.split import SplitRule, drop_unevaluated, parse_split, split_codes
 from genpas_cli.ingest.staging.staged import FunnelStep, Staged
-from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.progress import Progress
-from genpas_cli.runtime.time_units import UnitCounts, time_after, units_a_second
+from genpas_cli.runtime.sql.database import Database
+from genpas_cli.runtime.times.units import UnitCounts, border_places, time_after, units_a_second
 from genpas_cli.store import writing
 
 
@@ -253,3 +254,17 @@ class LogPasses:
 def repeats(options: PassOptions, before: int, after: int) -> Sequence[FunnelStep]:
     """Return the funnel step of a pass that dropped repeats; empty if `--dedup` is none."""
     return [] if options.dedup == "none" else [FunnelStep("repeated rows", before - after, after)]
+
+
+def possible_split(con: duckdb.DuckDBPyConnection, time_type: str | None) -> str | None:
+    """Return a split by time of `store.interactions` that leaves no part empty; None if there is none."""
+    distinct = "(select distinct time from store.interactions)"
+    times = con.sql(f"select count(*) from {distinct}").fetchall()[0][0]
+    if (places := border_places(times)) is None:
+        return None
+    number = {"TIMESTAMP": "epoch_us(time)", "TIMESTAMP_NS": "epoch_ns(time)"}.get(str(time_type), "time")
+    found = [
+        con.sql(f"select {number} from {distinct} order by time limit 1 offset {place}").fetchall()[0][0]
+        for place in places
+    ]
+    return split_at(found, str(time_type))

@@ -9,11 +9,11 @@ from typing import Self
 
 import pyarrow as pa
 
-from genpas_cli.ingest.options import Dedup
+from genpas_cli.histories.cleaning import k_core, not_repeated
+from genpas_cli.histories.history import History, Mask, whole_users
+from genpas_cli.histories.names import Dedup
 from genpas_cli.ingest.passes.appending import Joined
-from genpas_cli.ingest.passes.cleaning import k_core, not_repeated
-from genpas_cli.ingest.passes.histories import History, Mask, whole_users
-from genpas_cli.runtime.database import Database
+from genpas_cli.runtime.sql.database import Database
 
 _BATCH_ROWS = 1 << 18
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import duckdb
 
 from genpas_cli.ingest.columns.load_plan import LoadPlan
-from genpas_cli.ingest.columns.times import common_type
 from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.rejects import Reason, Reasons, Rejects, clean_copy, locate
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError
 from genpas_cli.runtime.progress import Progress
-from genpas_cli.runtime.quoting import identifier
+from genpas_cli.runtime.sql.quoting import identifier
+from genpas_cli.runtime.times.readers import common_type
 
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from genpas_cli.ingest.columns.times import INTEGERS
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
+from genpas_cli.runtime.times.readers import INTEGERS
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.columns.roles import Column, Roles

@@ -10,7 +10,7 @@ import duckdb
 
 from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.runtime.machine import check_disk
-from genpas_cli.runtime.quoting import literal
+from genpas_cli.runtime.sql.quoting import literal
 
 _SHARE = 0.5
 """Share of the memory for the stage; the rest is for the sort."""

@@ -31,7 +31,7 @@ from genpas_cli.ingest.formats.detection import is_binary, open_log
 from genpas_cli.ingest.formats.dialects import check_options
 from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
-from genpas_cli.ingest.staging.filters import Condition, drop_others, read_condition, text_types
+from genpas_cli.ingest.staging.filters import drop_others, filter_of, text_types
 from genpas_cli.ingest.staging.like_ids import decimals_to_integers
 from genpas_cli.ingest.staging.loaded import Loaded
 from genpas_cli.ingest.staging.loading import load, machine_lacks, reject_bad_values
@@ -40,7 +40,8 @@ from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.quoting import identifier
+from genpas_cli.runtime.sql.conditions import Condition
+from genpas_cli.runtime.sql.quoting import identifier
 
 
 def stage(  # noqa: PLR0913  # all but three by keyword
@@ -200,7 +201,7 @@ def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: s
         return None
     # A part file without rows has no values that tell the types of its columns.
     telling = (log for log in logs if any(column.samples or not column.is_text for column in log.columns))
-    return read_condition(con, where, next(telling, logs[0]).columns)
+    return filter_of(con, where, next(telling, logs[0]).columns)
 
 
 def _clean(  # noqa: PLR0913, PLR0917  # the results of one step each; the last by keyword

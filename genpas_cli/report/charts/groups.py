@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from genpas_cli.figures.distribution.groups import COHORTS
-from genpas_cli.figures.illustrations import Calendar, GroupShares
+from genpas_cli.figures.illustrations.data import Calendar, GroupShares
 from genpas_cli.report.charts.curves import Looks, colours, grouped_bars, looks_in, widths
 from genpas_cli.report.charts.drawing import HEIGHT, Canvas, Caption, Drawn, Rows, chart
 from genpas_cli.report.charts.theme import HELD_OUT, legend

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from genpas_cli.figures.illustrations import DivergenceParts, PopularityCurve
+from genpas_cli.figures.illustrations.data import DivergenceParts, PopularityCurve
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.report.charts.curves import ORDINALS, Looks, by_name, colours, grouped_bars, lines
 from genpas_cli.report.charts.drawing import HEIGHT, Canvas, Caption, chart

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from genpas_cli.figures.illustrations import Illustrations, StepsOfUser
+from genpas_cli.figures.illustrations.data import Illustrations, StepsOfUser
 from genpas_cli.report.charts.curves import Looks
 from genpas_cli.report.charts.drawing import Canvas, Drawn, chart
 from genpas_cli.report.charts.theme import Look, swatch

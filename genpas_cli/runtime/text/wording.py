@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from genpas_cli.runtime.time_units import moment_of, unit_of
+from genpas_cli.runtime.times.units import moment_of, unit_of
 
 _SHORT = dt.timedelta(days=2)
 """A range up to this long is shown with the time of day."""

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.plan import stats_plan
+from genpas_cli.figures.reports.store_report import store_report
 from genpas_cli.figures.results import StatsReport
-from genpas_cli.figures.store_report import store_report
 from genpas_cli.figures.table import StrategyFigures
-from genpas_cli.runtime.database import Database
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.sql.database import Database
 from genpas_cli.sampling.strategies import triple
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.sequence_source import Lengths

@@ -20,7 +20,7 @@ from genpas_cli.figures.distribution import positions
 from genpas_cli.figures.distribution.positions import Bin, binned, position_figures
 from genpas_cli.figures.distribution.similarity import SIMILARITIES
 from genpas_cli.figures.distribution.targets import steps_of
-from genpas_cli.figures.store_passes import Candidate, StorePasses
+from genpas_cli.figures.reports.store_passes import Candidate, StorePasses
 from genpas_cli.runtime.progress import silent
 from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy

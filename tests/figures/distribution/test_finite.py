@@ -17,7 +17,7 @@ from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.finite import OFFSETS, independent_figures, target_figures
 from genpas_cli.figures.distribution.targets import TargetDistributions, TargetWeights, steps_of
 from genpas_cli.figures.figure import figures_in
-from genpas_cli.figures.store_passes import targets_of
+from genpas_cli.figures.reports.store_passes import targets_of
 from genpas_cli.figures.table import TargetFigures
 from genpas_cli.sampling.kernels import Floats
 from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple

@@ -1,0 +1,1 @@
+"""Data that only the HTML report draws; no chart library is imported here."""

@@ -1,0 +1,141 @@
+"""Figures that `ingest` computes while rows pass through: lengths, splits, ties, times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from genpas_cli.histories.history import History
+from genpas_cli.histories.split import TEST, TRAIN, VALIDATION, TieCounts
+from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.text.wording import times
+from genpas_cli.store.records import SplitCounts
+
+_TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
+
+
+@dataclass(frozen=True)
+class RowFigures:
+    """Counts of the rows of some whole users."""
+
+    rows: int
+    targets: NDArray[np.int64]
+    """Number of rows per split code (4,)."""
+    parts: NDArray[np.int64]
+    """Number of rows per split code (4,), before any row was marked UNUSED."""
+    ties: TieCounts
+    times: tuple[Any, Any]
+    """First and last time in the unit of the column; (inf, -inf) without times."""
+
+    @classmethod
+    def of(cls, history: History, codes: NDArray[np.uint8], targets: NDArray[np.uint8]) -> RowFigures:
+        """Count rows, given their splits before (`codes`) and after (`targets`) some are marked UNUSED."""
+        times = (
+            (math.inf, -math.inf) if history.time is None else (history.time.min().item(), history.time.max().item())
+        )
+        before = np.bincount(codes, minlength=4)
+        after = before if targets is codes else np.bincount(targets, minlength=4)
+        return cls(len(history), after, before, TieCounts.of(history, codes), times)
+
+    @classmethod
+    def total(cls, each: Sequence[RowFigures]) -> RowFigures:
+        """Return the sum of the counts."""
+        none = np.zeros(4, np.int64)
+        targets, parts = sum((one.targets for one in each), none), sum((one.parts for one in each), none)
+        first, last = zip(*(one.times for one in each), strict=True) if each else ((math.inf,), (-math.inf,))
+        ties = TieCounts.total([one.ties for one in each])
+        return cls(sum(one.rows for one in each), targets, parts, ties, (min(first), max(last)))
+
+
+def user_lengths(history: History, codes: NDArray[np.uint8]) -> tuple[NDArray[np.int32], ...]:
+    """Return the numbers of all, training and validation rows per user, int32 (users,) each."""
+    starts = history.starts
+    train, validation = (np.add.reduceat(codes == code, starts, dtype=np.int32) for code in (TRAIN, VALIDATION))
+    return np.diff(np.append(starts, len(history))).astype(np.int32), train, validation
+
+
+@dataclass(frozen=True)
+class LogFigures:
+    """Figures of a whole log."""
+
+    time_type: str | None
+    """SQL type of the times; None without times."""
+    by_user: NDArray[np.int32]
+    """Numbers of all, training and validation rows per user, (3, users), by final user number less 1."""
+    rows: RowFigures
+
+    def lengths(self) -> pa.Table:
+        """Return a table of num, length, train_length, validation_length (int32), one row per user."""
+        names = ("length", "train_length", "validation_length")
+        numbers = np.arange(1, self.by_user.shape[1] + 1, dtype=np.int32)
+        return pa.table({"num": numbers, **dict(zip(names, self.by_user, strict=True))})
+
+    def split_counts(self) -> SplitCounts:
+        """Return the counts of training interactions, validation and test targets, and users with training only."""
+        train, validation, test = (int(self.rows.targets[code]) for code in (TRAIN, VALIDATION, TEST))
+        alone = int(((self.by_user[0] == self.by_user[1]) & (self.by_user[0] > 0)).sum())
+        return {"train": train, "validation": validation, "test": test, "users_in_train_only": alone}
+
+    def check_split(self, split: str, bounds: Sequence[Any], possible: Callable[[], str | None]) -> None:
+        """Raise DataError if a split by time leaves a part empty; `bounds`: first times of validation and of test."""
+        if self.time_type is not None:
+            check_parts(split, self.rows.parts, [*bounds, *self.rows.times], self.time_type, possible)
+
+    def nothing_held_out(self) -> bool:
+        """Tell whether all interactions are in the training part."""
+        return self.rows.rows == int(self.rows.parts[TRAIN])
+
+    def time_range(self) -> list[Any] | None:
+        """Return the first and last time as JSON values, see `iso_time`; None without times."""
+        return None if self.time_type is None else [iso_time(end, self.time_type) for end in self.rows.times]
+
+
+def iso_time(time: Any, time_type: str) -> Any:
+    """Return a time as a JSON value: timestamps as ISO 8601 in UTC without trailing zeros, other times as they are."""
+    if (unit := _TIME_UNITS.get(time_type)) is None:
+        return time
+    whole, _, fraction = str(np.datetime64(int(time), unit)).partition(".")
+    return f"{whole}.{fraction.rstrip('0')}" if fraction.strip("0") else whole
+
+
+def split_at(bounds: Sequence[Any], time_type: str) -> str:
+    """Return the value of `--split` with these first times of validation and of test."""
+    return f"time:{','.join(str(iso_time(time, time_type)) for time in bounds)}"
+
+
+def check_parts(
+    split: str, counts: NDArray[np.int64], ends: Sequence[Any], time_type: str, possible: Callable[[], str | None]
+) -> None:
+    """Raise DataError if a split by time leaves one of the three parts empty.
+
+    Args:
+        split: as given.
+        counts: number of rows per split code.
+        ends: first times of validation and of test, then first and last time of the log.
+        time_type: SQL type of the times.
+        possible: returns a split that leaves no part empty; None if the log has too few different times.
+    """
+    train, validation, test = (int(counts[code]) for code in (TRAIN, VALIDATION, TEST))
+    held_out = validation + test
+    if train and validation and test:
+        return
+    lacks = "no interactions would be held out" if not held_out else "no interactions would be left for training"
+    if train and held_out:
+        lacks = f"the {'test' if validation else 'validation'} split would be empty"
+    low, high, first, last = times([iso_time(end, time_type) for end in ends])
+    raise DataError(
+        f"--split {split}: {lacks}: of {counts.sum():,} interactions, {train:,} are before the first time and "
+        f"{held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the timestamps of the log are "
+        f"{first} to {last}",
+        tip="The log has fewer than three different timestamps. Hold out the last interactions of each user instead: "
+        "--split leave-one-out"
+        if (other := possible()) is None
+        else "Choose two times (or quantiles, such as time:0.8,0.9) with interactions before, between and after them, "
+        f"for example: --split {other}",
+    )

@@ -1,0 +1,1 @@
+"""Reports of jobs: as tables, JSON, Arrow tables and data frames."""

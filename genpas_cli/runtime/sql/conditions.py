@@ -1,0 +1,223 @@
+"""Conditions in SQL that users write, such as that of `--where`: checked before DuckDB evaluates them.
+
+The text of a condition is not trusted: `SQLExpression` ensures that it is one expression, and its syntax tree may only
+compute a value from the row's columns, in bounded memory and time (see `expressions`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from genpas_cli.runtime.errors import MachineError, UsageError
+from genpas_cli.runtime.machine import show_size
+from genpas_cli.runtime.sql.expressions import (
+    MOST_CHARACTERS,
+    MOST_LEVELS,
+    Node,
+    Refusal,
+    Size,
+    UnknownColumn,
+    all_nodes,
+    compared_with_column,
+    size_of,
+)
+from genpas_cli.runtime.sql.quoting import identifier, literal
+from genpas_cli.runtime.text.nearest import nearest
+
+_ROWS_AT_ONCE = 2048
+"""Rows of a DuckDB vector, which each thread computes at a time."""
+_SHARE = 0.25
+"""Share of the memory limit for the values of a condition, which DuckDB does not count."""
+_ROW_BYTES = 64
+_NESTED = ("[", "STRUCT", "MAP", "UNION", "JSON", "VARIANT")
+_OF_A_VALUE = (
+    "Binder Error", "Conversion Error", "Invalid Input Error", "Not implemented Error", "Out of Range Error",
+    "Syntax Error",
+)  # fmt: skip
+"""Beginnings of DuckDB's messages about a value; a batch reader raises them as exceptions of other classes."""
+_SHOWN = 200
+_NUMBERS = frozenset({
+    "BIGINT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "UHUGEINT",
+    "UINTEGER", "USMALLINT", "UTINYINT",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition over the columns of a log."""
+
+    text: str
+    columns: tuple[str, ...]
+    """The columns that the condition refers to."""
+    size: Size
+    """Bound of the bytes per row that DuckDB holds while it evaluates the condition."""
+    option: str = "--where"
+    """The option that the condition was given by."""
+
+
+def read_condition(
+    con: duckdb.DuckDBPyConnection, text: str, columns: Mapping[str, str], *, option: str = "--where"
+) -> Condition:
+    """Check a condition and find the columns it needs.
+
+    Args:
+        con: a DuckDB connection.
+        text: the condition, as given.
+        columns: name → DuckDB type of each column that the condition may use.
+        option: the option that the condition was given by.
+
+    Raises:
+        UsageError: the text is not one allowed boolean expression over these columns.
+    """
+    try:
+        tree = _parsed(con, text)
+        size = _size_of(tree, columns, option)
+    except Refusal as refusal:
+        raise _forbidden(str(refusal), columns, option) from refusal
+    except duckdb.Error as error:
+        raise refused(text, error, columns, option=option) from error
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in columns.items())
+    try:
+        con.sql(f"SELECT {nulls}").filter(_as_boolean(text))
+        kind = str(con.sql(f"SELECT {nulls}").select(duckdb.SQLExpression(f"({text}\n)")).types[0])
+    except duckdb.Error as error:
+        raise refused(text, error, columns, option=option) from error
+    _check_truth(text, kind, option)
+    nodes = list(all_nodes(tree))
+    names = {name.lower() for node in nodes for name in (*node.get("column_names", []), node.get("schema", ""))}
+    used = tuple(name for name in columns if name.lower() in names)
+    return Condition(text, used, size, option)
+
+
+def _size_of(tree: Node, columns: Mapping[str, str], option: str) -> Size:
+    try:
+        return size_of(tree, list(columns), nested=[name for name, kind in columns.items() if _is_nested(kind)])
+    except UnknownColumn as unknown:
+        name = str(unknown)
+        near = nearest(name.lower(), [column.lower() for column in columns])
+        tip = f"Did you mean {near}? {_columns_tip(columns)}" if near else _columns_tip(columns)
+        if compared_with_column(tree, name, list(columns)):
+            tip = f"If {name} is a text, write it in single quotes: {literal(name)}. {tip}"
+        raise UsageError(f"{option}: there is no column {name!r}", tip=tip) from unknown
+
+
+def _check_truth(text: str, kind: str, option: str) -> None:
+    """Raise UsageError if the result of a condition is a number: DuckDB would take any number but 0 as true."""
+    if kind.partition("(")[0] in _NUMBERS:
+        raise UsageError(
+            f"{option} is a number ({kind}), not true or false",
+            tip=f"Write a comparison, such as: {option} {shlex.quote(f'{text.strip()} > 0')}",
+        )
+
+
+def _parsed(con: duckdb.DuckDBPyConnection, text: str) -> Node:
+    """Return the syntax tree of one expression, which is parsed but neither bound nor evaluated."""
+    if len(text) > MOST_CHARACTERS:
+        raise Refusal(f"{len(text):,} characters; at most {MOST_CHARACTERS:,} are allowed")
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        raise Refusal("bytes that are not UTF-8") from error
+    _check_brackets(text, content)
+    duckdb.SQLExpression(text)
+    # SQLExpression has accepted the text as one expression, so it cannot close the bracket; "\n" ends a comment.
+    serialized = con.execute("SELECT json_serialize_sql($1)", [f"SELECT 1 WHERE ({text}\n)"]).fetchall()[0][0]
+    try:
+        found = json.loads(serialized)
+    except RecursionError as error:
+        raise Refusal(f"more than {MOST_LEVELS} levels of nesting") from error
+    if found["error"]:
+        raise duckdb.ParserException(f"Parser Error: {found['error_message']}")
+    where: Node = found["statements"][0]["node"]["where_clause"]
+    return where
+
+
+def _check_brackets(text: str, content: bytes) -> None:
+    """Raise Refusal for more than MOST_LEVELS nested brackets: DuckDB's parser takes a gigabyte for 3,000."""
+    starts, depth = duckdb.tokenize(text), 0
+    for (start, kind), (end, _) in itertools.pairwise([*starts, (None, None)]):
+        if kind == duckdb.token_type.operator:
+            token = content[start:end]
+            depth += sum(map(token.count, (b"(", b"[", b"{"))) - sum(map(token.count, (b")", b"]", b"}")))
+            if depth > MOST_LEVELS:
+                raise Refusal(f"more than {MOST_LEVELS} levels of nesting")
+
+
+def _is_nested(kind: str) -> bool:
+    return any(mark in kind for mark in _NESTED)
+
+
+def check_memory(
+    con: duckdb.DuckDBPyConnection, condition: Condition, rows: duckdb.DuckDBPyRelation, *, memory: int
+) -> None:
+    """Raise MachineError if the values of a condition may take more than their share of the memory.
+
+    Args:
+        con: the connection that will evaluate the condition.
+        condition: the condition.
+        rows: the columns that it refers to, under their own names.
+        memory: memory limit of the connection in bytes.
+    """
+    longest = 0
+    threads = int(con.execute("SELECT current_setting('threads')").fetchall()[0][0])
+    if condition.size.rows:
+        kinds = dict(zip(rows.columns, map(str, rows.types), strict=True))
+        widths = " + ".join(_width(name, kinds[name]) for name in condition.columns)
+        longest = int(rows.aggregate(f"max({widths or 0})").fetchall()[0][0] or 0)
+    size = (condition.size.rows * longest + condition.size.fixed) * _ROWS_AT_ONCE * threads
+    if size > memory * _SHARE:
+        raise MachineError(
+            f"{condition.option} {_shortened(condition.text)!r} needs about {show_size(size)} of memory, but "
+            f"{show_size(memory * _SHARE)} is available for conditions",
+            tip="Make the texts that the condition builds shorter, use fewer --threads, or increase --memory-limit.",
+        )
+
+
+def _width(name: str, kind: str) -> str:
+    """Return SQL for the bytes of a value; a list element of two characters may take 16 bytes in memory."""
+    column = identifier(name)
+    if kind in ("VARCHAR", "BLOB"):
+        return f"coalesce({'strlen' if kind == 'VARCHAR' else 'octet_length'}({column}), 0)"
+    if _is_nested(kind):
+        return f"coalesce(8 * strlen(CAST({column} AS VARCHAR)), 0)"
+    return str(_ROW_BYTES)
+
+
+def is_of_a_value(error: duckdb.Error) -> bool:
+    """Tell whether a condition failed on some value, rather than on the machine or on a file."""
+    return any(beginning in str(error) for beginning in _OF_A_VALUE)
+
+
+def refused(text: str, error: Exception, columns: Iterable[str], *, option: str = "--where") -> UsageError:
+    """Return the UsageError for a condition that DuckDB refuses; an interrupt is raised again."""
+    if isinstance(error, duckdb.InterruptException):
+        raise error
+    reason = str(error).split("\n\n")[0].split("\nLINE")[0].split("\nCandidate")[0].strip()
+    return UsageError(f"{option} {_shortened(text)!r}: {reason}", tip=_columns_tip(columns))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def _columns_tip(columns: Iterable[str]) -> str:
+    return f"The columns are: {', '.join(identifier(name) if ' ' in name else name for name in columns)}"
+
+
+def _as_boolean(text: str) -> duckdb.Expression:
+    # `_parsed` has accepted the text as one expression, so it cannot close the bracket; "\n" ends a comment.
+    return duckdb.SQLExpression(f"CAST(({text}\n) AS BOOLEAN)")
+
+
+def _forbidden(what: str, columns: Iterable[str], option: str) -> UsageError:
+    return UsageError(
+        f"{option} contains {what}, which is not allowed: a condition may only use the columns of one row, and must "
+        "have the same result in every run, with bounded memory and time",
+        tip=_columns_tip(columns),
+    )

@@ -1,0 +1,1 @@
+"""The accuracy of models by full ranking."""

@@ -1,0 +1,1 @@
+"""One training run: its data, device, steps and checkpoint."""
