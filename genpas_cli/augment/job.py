@@ -242,6 +242,7 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
         "max_input": job.form.max_input,
         "order": job.form.order,
         "form": options.form,
+        "encoding": job.form.encoding,
         "shard_rows": options.shard_rows,
         "keep": list(job.form.kept),
         "target_where": options.target_where,

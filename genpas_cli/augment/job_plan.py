@@ -199,7 +199,9 @@ def plan_job(store: Store, resolved: ResolvedOptions, kept: tuple[str, ...], mac
     options, strategy, part = resolved.given, resolved.strategy, resolved.part
     refuse_windows(store, strategy)
     as_cuts = options.form == "cuts"
-    form = pair_form(store, _kept_columns(store, kept), resolved.max_input, options.order, as_cuts=as_cuts)
+    form = pair_form(
+        store, _kept_columns(store, kept), resolved.max_input, options.order, options.encoding, as_cuts=as_cuts
+    )
     histogram = usable_histogram(store)
     multi_target = int(np.arange(len(histogram)) @ histogram)
     pairs = (

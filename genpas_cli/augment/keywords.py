@@ -28,6 +28,7 @@ class AugmentKeywords(IngestKeywords, total=False):
     seed: int
     order: Literal["shuffled", "user"]
     form: Literal["items", "cuts"]
+    encoding: Literal["fast", "compact", "plain"]
     shard_rows: int
     user_ids: Literal["none", "raw"]
 
@@ -50,5 +51,6 @@ class FreshPairsKeywords(TypedDict, total=False):
     seed: int
     order: Literal["shuffled", "user"]
     form: Literal["items", "cuts"]
+    encoding: Literal["fast", "compact", "plain"]
     shard_rows: int
     user_ids: Literal["none", "raw"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from genpas_cli.pairs.encoding import Encoding
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import option
 from genpas_cli.sampling.rules import USAGES
@@ -83,6 +84,10 @@ class AugmentOptions(TargetOptions):
         "only, and the sequences are stored once. Files are several times smaller, readable by genpas export, stats, "
         "train and the loaders.",
         panel=OUTPUT,
+    )  # fmt: skip
+    encoding: Encoding = option(
+        "fast", "Encoding of the shards. fast: quick to write and read; compact: about a fifth smaller, for readers "
+        "from 2024 on; plain: for every Parquet reader, but slower. --form cuts always uses compact.", panel=OUTPUT,
     )  # fmt: skip
     shard_rows: int = option(1_000_000, "Maximum number of rows per shard.", metavar="N", panel=OUTPUT)
     user_ids: Literal["none", "raw"] = option(

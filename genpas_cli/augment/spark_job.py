@@ -60,7 +60,7 @@ _NOT_HERE = {
 
 _CUTTING = {
     *MachineOptions.__dataclass_fields__, "strategy", "alpha", "beta", "gamma", "draw", "pairs", "epochs", "seed",
-    "max_input", "order", "shard_rows", "form", "user_ids",
+    "max_input", "order", "shard_rows", "form", "encoding", "user_ids",
 }  # fmt: skip
 _READING = {
     *MachineOptions.__dataclass_fields__, "user", "item", "time", "rating", "keep", "format", "bad_rows", "min_rating",

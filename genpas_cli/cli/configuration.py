@@ -169,11 +169,14 @@ def _of_manifest(path: Path, context: Any) -> dict[str, Any]:
         raise UsageError(f"--config {path}: a manifest has the options of genpas augment alone")
     try:
         manifest = json.loads(_read(path))
-        reading, strategy = manifest["ingest"]["options"], manifest["strategy"]
+        # Format version 1 calls the encoding of text files `encoding`.
+        reading = {"text_encoding" if k == "encoding" else k: v for k, v in manifest["ingest"]["options"].items()}
+        strategy = manifest["strategy"]
         own = {
             "strategy": strategy["name"], "seed": manifest["seed"], "epochs": manifest["epochs"],
             "max_input": manifest["max_input"] or "none", "order": manifest["order"], "form": manifest["form"],
-            "shard_rows": manifest["shard_rows"], "keep": manifest["keep"], "target_where": manifest["target_where"],
+            "encoding": manifest.get("encoding", "plain"), "shard_rows": manifest["shard_rows"],
+            "keep": manifest["keep"], "target_where": manifest["target_where"],
             "user_ids": "raw" if any(each["path"] == "users.parquet" for each in manifest["files"]) else "none",
         }  # fmt: skip
         drawn = {"pairs": "all"} if strategy["draw"] == "enumerated" else {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -38,7 +38,8 @@ def with_options(**types: type) -> Callable[[Command], Command]:
             for field in _as_declared(kind):
                 fields.pop(field.name, None)
                 fields[field.name] = (field, declared[field.name])
-        added = [*_ACTED_ON, *(_parameter(field, hint) for field, hint in fields.values())]
+        own_flags = {flag_of(name) for name in fields}
+        added = [*_ACTED_ON, *(_parameter(field, hint, own_flags) for field, hint in fields.values())]
 
         def run(**given: Any) -> None:
             for parameter in _ACTED_ON:
@@ -104,8 +105,10 @@ def _is_read(hint: Any) -> bool:
     return bool(choices(hint)) or hint in (int, float)
 
 
-def _parameter(field: dataclasses.Field[Any], hint: Any) -> inspect.Parameter:
-    flags = field.metadata["flags"] or (_flag(field, hint),)
+def _parameter(field: dataclasses.Field[Any], hint: Any, taken: Collection[str]) -> inspect.Parameter:
+    """Return the parameter of a field; a second spelling is left out if it is `taken` by another option's own name."""
+    first, *others = field.metadata["flags"] or (_flag(field, hint),)
+    flags = (first, *(flag for flag in others if flag not in taken or flag == flag_of(field.name)))
     metavar = field.metadata["metavar"] or "|".join(choices(hint)) or _number(hint)
     default = None if field.default in (None, ()) else str(field.default)
     kind: Any = str | None

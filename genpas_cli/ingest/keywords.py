@@ -39,7 +39,7 @@ class IngestKeywords(TypedDict, total=False):
     delimiter: str | None
     header: bool | None
     quote: str | None
-    encoding: str
+    text_encoding: str
     time_format: str | None
     null_values: str
     decimal_ids: Literal["error", "integer", "text"]

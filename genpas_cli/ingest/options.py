@@ -54,7 +54,10 @@ class ReadingOptions(Options):
         None, "Whether text files have a header line; by default detected from the content.", panel=READING
     )
     quote: str | None = option(None, "Quote character of text files ('' for none).", metavar="CHAR", panel=READING)
-    encoding: str = option("utf-8", "Encoding of text files.", metavar="NAME", panel=READING)
+    text_encoding: str = option(
+        "utf-8", "Encoding of text files, such as latin-1.", flags=("--text-encoding", "--encoding"), metavar="NAME",
+        panel=READING,
+    )  # fmt: skip
     time_format: str | None = option(
         None, "strptime format of the timestamps, such as '%d/%m/%Y %H:%M'.", metavar="FORMAT", panel=READING
     )

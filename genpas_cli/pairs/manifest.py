@@ -33,7 +33,9 @@ CARD = "README.md"
 
 _CONTENT = "content_sha256"
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version of the manifests that this version of genpas writes."""
+_READ_VERSIONS = (1, FORMAT_VERSION)
 
 
 def _is_texts(value: Any) -> bool:
@@ -53,7 +55,8 @@ _SHAPE: dict[str, Shape] = {
     "max_input": lambda value: value is None or (is_count(value) and value > 0), "keep": _is_texts,
     "schema": lambda value: isinstance(value, dict) and all(map(is_text, value.values())),
     "files": lambda value: isinstance(value, list),
-    "form?": is_text, "order?": is_text, "part?": is_text, "seed?": lambda value: type(value) is int and value >= 0,
+    "form?": is_text, "encoding?": is_text, "order?": is_text, "part?": is_text,
+    "seed?": lambda value: type(value) is int and value >= 0,
     "shard_rows?": is_count, "target_where?": lambda value: value is None or is_text(value),
     "source?": lambda value: isinstance(value, list) and all(map(_is_source, value)),
     "split": {"rule": is_text, "eval": is_text},
@@ -159,9 +162,10 @@ def _read(directory: Location, name: str, what: str, *, any_version: bool = Fals
             f"{path} is damaged: it is not a JSON object with the key format_version",
             tip="Make the pairs directory again: genpas augment LOGS -o DIR --force",
         ) from error
-    if found != FORMAT_VERSION and not any_version:
+    if found not in _READ_VERSIONS and not any_version:
         raise DataError(
-            f"{path} has format version {found}, but this version of genpas reads format version {FORMAT_VERSION}"
+            f"{path} has format version {found}, but this version of genpas reads format versions "
+            f"{' and '.join(map(str, _READ_VERSIONS))}"
         )
     # A manifest from before digests were introduced has none of the keys that came with them.
     is_sealed = SEAL in manifest or _CONTENT not in manifest

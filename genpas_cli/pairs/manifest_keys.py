@@ -77,6 +77,8 @@ class ManifestKeys(TypedDict):
     """Maximum number of input items; null for no limit."""
     order: str
     form: str
+    encoding: NotRequired[str]
+    """`fast`, `compact` or `plain`; missing in format version 1, whose pairs are plain."""
     shard_rows: int
     keep: list[str]
     target_where: str | None

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genpas_cli.pairs.encoding import Encoding, writer_settings
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.object_storage.locations import Location, StorageLocation, file_digest, read_from
 
@@ -47,12 +48,10 @@ def shard_name(split: str, index: int, count: int, epoch: int | None = None) -> 
 
 
 def write_shard(
-    directory: Path, name: str, split: str | None, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
-) -> ShardFile:
+    directory: Path, name: str, split: str | None, encoding: Encoding, batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+) -> ShardFile:  # fmt: skip
     """Write a shard, one row group a batch; `FinishedShards.add` brings it to the disk.
-
-    Plain zstd pages without dictionary or statistics: item numbers in random order gain nothing from either, and a
-    dictionary costs 40% of the time.
 
     Raises:
         MachineError: no space, or no permission.
@@ -61,31 +60,13 @@ def write_shard(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # By path, not through a Python file object, which would copy every page once more while holding the GIL.
-        with pq.ParquetWriter(
-            path, schema, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False,
-            use_byte_stream_split=_columns_to_split(schema),
-        ) as writer:  # fmt: skip
+        with pq.ParquetWriter(path, schema, **writer_settings(encoding, schema)) as writer:
             for batch in batches:
                 writer.write_batch(batch, row_group_size=max(batch.num_rows, 1))
                 rows += batch.num_rows
         return ShardFile(name, split, rows, path.stat().st_size, file_digest(path))
     except OSError as error:
         raise disk_error(error, path) from error
-
-
-def _columns_to_split(schema: pa.Schema) -> list[str]:
-    """Return the columns to write with BYTE_STREAM_SPLIT.
-
-    It makes cuts and sequences a third smaller and faster to read. Pairs use PLAIN, because they are for all kinds of
-    trainers, and not every Parquet reader supports that encoding for integers.
-    """
-    if "input_items" in schema.names:
-        return []
-    return [
-        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
-        for field in schema
-        if pa.types.is_int32(getattr(field.type, "value_type", field.type))
-    ]
 
 
 class FinishedShards:

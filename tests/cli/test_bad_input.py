@@ -109,13 +109,16 @@ BAD_LOGS = [
     Bad("unfinished quote", "log.csv", csv(*ROWS, 'u3,"i1,4', "u3,i2,5"), ("log.csv", "quote")),
     Bad("NUL byte", "log.csv", csv(*ROWS, "u3,i\0001,4"), ("log.csv", "line 8", "NUL")),
     Bad(
-        "UTF-16", "log.csv", csv(*ROWS).decode().encode("utf-16"), ("log.csv", "line 1", "UTF-16", "--encoding utf-16")
+        "UTF-16",
+        "log.csv",
+        csv(*ROWS).decode().encode("utf-16"),
+        ("log.csv", "line 1", "UTF-16", "--text-encoding utf-16"),
     ),
     Bad(
         "not valid UTF-8",
         "log.csv",
         csv(*ROWS, "u3,caf\xe9,4").decode().encode("latin-1"),
-        ("log.csv", "line 8", "not valid UTF-8", "--encoding latin-1"),
+        ("log.csv", "line 8", "not valid UTF-8", "--text-encoding latin-1"),
     ),
     Bad(
         "text for a time",
@@ -376,7 +379,7 @@ BAD_INGEST_OPTIONS = {
     "--min-rating nan": ("--min-rating", "nan"),
     "--min-rating inf": ("--min-rating", "inf"),
     "--keep split": ("--keep", "split"),
-    "--encoding utf-9": ("--encoding", "utf-9"),
+    "--text-encoding utf-9": ("--text-encoding", "utf-9"),
     "--format excel": ("--format", "'excel'", "parquet"),
     "--ties first": ("--ties", "'first'", "file"),
     "--time-format %Q": ("--time-format", "%Q"),

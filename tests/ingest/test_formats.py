@@ -274,14 +274,14 @@ def test_utf16_without_the_flag_names_it(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", "user,item,time\nu,é,1\n".encode("utf-16"))
     with pytest.raises(DataError, match="UTF-16") as caught:
         read(file)
-    assert "--encoding utf-16" in str(caught.value.tip)
-    assert read(file, encoding="utf-16").rows == [("u", "é", 1)]
+    assert "--text-encoding utf-16" in str(caught.value.tip)
+    assert read(file, text_encoding="utf-16").rows == [("u", "é", 1)]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "gb18030", "utf-8-sig"])
 def test_other_encodings(tmp_path: Path, encoding: str) -> None:
     file = write(tmp_path / "a.csv.gz", "user,item,time\nu,é,1\n".encode(encoding))
-    log = read(file, encoding=encoding)
+    log = read(file, text_encoding=encoding)
     assert log.rows == [("u", "é", 1)]
     assert log.staged.files[0].bytes == file.stat().st_size
 
@@ -289,9 +289,9 @@ def test_other_encodings(tmp_path: Path, encoding: str) -> None:
 def test_a_wrong_encoding_is_an_error_with_the_line(tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", b"user,item,time\nu,\x81\xff,1\n")
     with pytest.raises(DataError, match=r"after line 1: the text is not valid shift_jis"):
-        read(file, encoding="shift_jis")
+        read(file, text_encoding="shift_jis")
     with pytest.raises(UsageError, match="nonsense"):
-        read(file, encoding="nonsense")
+        read(file, text_encoding="nonsense")
 
 
 @pytest.mark.parametrize("options", [{"delimiter": ""}, {"delimiter": "\n"}, {"delimiter": "-----"}, {"quote": "''"}])

@@ -65,7 +65,7 @@ def test_invalid_utf8_is_found_with_its_line_in_columns_that_are_not_read(tmp_pa
     file = write(tmp_path / "a.csv", text.encode() + b"u,i,caf\xe9\n")
     with pytest.raises(DataError, match=rf"line {filler + 2}: not valid UTF-8") as caught:
         read(file)
-    assert "--encoding" in str(caught.value.tip)
+    assert "--text-encoding" in str(caught.value.tip)
 
 
 def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:

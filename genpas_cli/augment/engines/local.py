@@ -56,7 +56,7 @@ def write_shards(
 
         def write(shard: Shard) -> tuple[ShardFile, Task[None]]:
             batches = watched(shard.batches(store, form))
-            file = write_shard(finished.directory, shard.name, shard.split, shard.schema(form), batches)
+            file = write_shard(finished.directory, shard.name, shard.split, form.encoding, batches, shard.schema(form))
             return file, disk.submit(finished.add, file)
 
         missing = [shard for shard in shards if shard.name not in finished.files]

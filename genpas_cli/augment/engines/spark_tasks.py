@@ -237,7 +237,7 @@ class WriteShards:
     def _write(self, shard: Shard, source: PieceOfSequences) -> ShardFile:
         mine = _own_directory(self.directory)
         batches = shard.batches(source, self.form)
-        file = write_shard(mine, shard.name, shard.split, shard.schema(self.form), batches)
+        file = write_shard(mine, shard.name, shard.split, self.form.encoding, batches, shard.schema(self.form))
         path = self.directory / shard.name
         path.parent.mkdir(parents=True, exist_ok=True)
         with (mine / shard.name).open("rb") as written:

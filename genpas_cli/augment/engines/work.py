@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from genpas_cli.pairs.encoding import Encoding
 from genpas_cli.pairs.gathering import (
     cut_batches,
     cut_schema,
@@ -49,6 +50,8 @@ class ShardForm:
     """Order of the training rows in a shard."""
     as_cuts: bool
     """Whether shards hold only positions (cuts), with the sequences in separate files; else shards hold the items."""
+    encoding: Encoding
+    """Encoding of all files. Cuts and their sequences are always `compact`: only genpas reads them."""
 
 
 @dataclass(frozen=True)
@@ -184,11 +187,12 @@ def shards_of(plans: Iterable[SplitPlan], part: Part | None, *, users_beside: in
 
 
 def pair_form(
-    store: Store, kept: tuple[str, ...], max_input: int | None, order: Order, *, as_cuts: bool = False
+    store: Store, kept: tuple[str, ...], max_input: int | None, order: Order, encoding: Encoding, *, as_cuts: bool
 ) -> ShardForm:
     """Return the form of pairs with these kept columns, in their types in the store."""
     types = store.column_types()
-    return ShardForm(pair_schema({name: types[name] for name in kept}), kept, max_input, order, as_cuts)
+    schema = pair_schema({name: types[name] for name in kept})
+    return ShardForm(schema, kept, max_input, order, as_cuts, "compact" if as_cuts else encoding)
 
 
 def shard_batches(

@@ -25,8 +25,8 @@ def is_utf8(encoding: str) -> bool:
         "".encode(encoding)
     except LookupError as error:
         raise UsageError(
-            f"unknown encoding: --encoding {encoding!r}",
-            tip="Examples: --encoding latin-1, --encoding cp1252, --encoding utf-16.",
+            f"unknown encoding: --text-encoding {encoding!r}",
+            tip="Examples: --text-encoding latin-1, --text-encoding cp1252, --text-encoding utf-16.",
         ) from error
     return name in ("utf-8", "utf-8-sig", "ascii")
 
@@ -50,7 +50,7 @@ def as_utf8(source: SourceFile, encoding: str, copy: Path) -> SourceFile:
     except UnicodeError as error:
         raise DataError(
             f"{source.name}, after line {line}: the text is not valid {encoding}: {error}",
-            tip="Give the encoding of the text, for example: --encoding latin-1",
+            tip="Give the encoding of the text, for example: --text-encoding latin-1",
         ) from error
     return replace(source, path=copy)
 

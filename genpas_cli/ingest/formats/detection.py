@@ -162,11 +162,11 @@ def _refuse_foreign(source: SourceFile, compression: Compression, head: bytes) -
         )
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         raise DataError(
-            f"{source.name}, line 1: not valid UTF-8; the text looks like UTF-32", tip="Add --encoding utf-32."
+            f"{source.name}, line 1: not valid UTF-8; the text looks like UTF-32", tip="Add --text-encoding utf-32."
         )
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or is_utf16(head):
         raise DataError(
-            f"{source.name}, line 1: not valid UTF-8; the text looks like UTF-16", tip="Add --encoding utf-16."
+            f"{source.name}, line 1: not valid UTF-8; the text looks like UTF-16", tip="Add --text-encoding utf-16."
         )
 
 
@@ -198,6 +198,6 @@ def _no_text(source: SourceFile, compression: Compression, head: bytes) -> DataE
         line = line_of(source.path, compression, error.start)
         return DataError(
             f"{source.name}, line {line}: not valid UTF-8: the bytes {head[error.start : error.start + 4]!r}",
-            tip="Give the encoding of the file, such as --encoding latin-1, --encoding cp1252 or --encoding utf-16.",
+            tip="Give the encoding of the file: --text-encoding latin-1, --text-encoding cp1252 or --text-encoding utf-16.",
         )
     raise AssertionError("it was found to be no text")

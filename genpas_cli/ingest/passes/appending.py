@@ -47,10 +47,10 @@ _COLUMNS = ("user", "item", "time", "rating", "time_format")
 """Options inherited from the store unless given for the new log."""
 
 _OF_THE_FILE = (
-    "format", "delimiter", "header", "quote", "encoding", "hive", "bad_rows", "decimal_ids",
+    "format", "delimiter", "header", "quote", "text_encoding", "encoding", "hive", "bad_rows", "decimal_ids",
     "allow_duplicate_files",
 )  # fmt: skip
-"""Options that are never inherited. All other options must be those of the store."""
+"""Options that are never inherited. All other options must be those of the store. Older stores say `encoding`."""
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def translated(log: LogFile, error: duckdb.Error) -> GenpasError:
     return DataError(
         f"{log.name}: cannot be read as {log.format}; the file is malformed, truncated or corrupt "
         f"({first_line(error)})",
-        tip="If the file has another format, set --format, --delimiter, --quote or --encoding.",
+        tip="If the file has another format, set --format, --delimiter, --quote or --text-encoding.",
     )
 
 

@@ -185,7 +185,7 @@ def _named(source: SourceFile) -> Iterator[None]:
 
 
 def _decoded(file: SourceFile, options: ReadingOptions, copy: Path) -> SourceFile:
-    return file if is_utf8(options.encoding) or is_binary(file) else as_utf8(file, options.encoding, copy)
+    return file if is_utf8(options.text_encoding) or is_binary(file) else as_utf8(file, options.text_encoding, copy)
 
 
 def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:
