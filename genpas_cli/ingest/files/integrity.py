@@ -152,7 +152,7 @@ def _not_utf8(subject: Subject, offset: int, error: UnicodeDecodeError | None) -
     )
     return DataError(
         f"{subject.name}, line {line}: not valid UTF-8: {what}",
-        tip="Give the encoding of the file: --text-encoding latin-1, --text-encoding cp1252 or --text-encoding utf-16.",
+        tip="Give the encoding of the file: --text-encoding latin-1, cp1252 or utf-16.",
     )
 
 

@@ -198,6 +198,6 @@ def _no_text(source: SourceFile, compression: Compression, head: bytes) -> DataE
         line = line_of(source.path, compression, error.start)
         return DataError(
             f"{source.name}, line {line}: not valid UTF-8: the bytes {head[error.start : error.start + 4]!r}",
-            tip="Give the encoding of the file: --text-encoding latin-1, --text-encoding cp1252 or --text-encoding utf-16.",
+            tip="Give the encoding of the file: --text-encoding latin-1, cp1252 or utf-16.",
         )
     raise AssertionError("it was found to be no text")
