@@ -1,6 +1,6 @@
 """`python -m genpas_cli` is `genpas`."""
 
-from genpas_cli.cli import main
+from genpas_cli.cli import run
 
 if __name__ == "__main__":
-    main()
+    run()

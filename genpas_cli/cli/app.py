@@ -15,6 +15,7 @@ from genpas_cli.cli.configuration import configured, named_by_place
 from genpas_cli.cli.exit_codes import ExitCode, exit_code, handled
 from genpas_cli.cli.help import examples_of, help_of
 from genpas_cli.cli.usage_errors import in_our_words
+from genpas_cli.cli.values import read_plainly
 from genpas_cli.runtime.errors import GenpasError
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import flag_of
@@ -26,6 +27,7 @@ class _Helped:
     def parse_args(self, context: Any, args: list[str]) -> Any:
         """Parse the arguments over what files set, and note how much help is asked for."""
         context.meta[_SHORT] = "--help" not in args
+        read_plainly(self.get_params(context))  # type: ignore[attr-defined]  # mixed into typer's commands
         if not {"-h", "--help"} & set(args):
             context.default_map = self.defaults(context, args)
         return super().parse_args(context, args)  # type: ignore[misc]  # mixed into typer's commands

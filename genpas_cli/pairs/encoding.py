@@ -6,9 +6,10 @@ dictionary costs 40% of the time.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Encoding = Literal["fast", "compact", "plain"]
 
@@ -28,6 +29,8 @@ def writer_settings(encoding: Encoding, schema: pa.Schema) -> dict[str, Any]:
         encoding: the encoding.
         schema: of the shard; the child of a list must have the name `element`.
     """
+    import pyarrow as pa  # not above: the options of `augment` import this module, and their help needs no Arrow
+
     settings: dict[str, Any] = {"use_dictionary": False, "write_statistics": False}
     leaves = {
         f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name: getattr(
@@ -46,10 +49,14 @@ def writer_settings(encoding: Encoding, schema: pa.Schema) -> dict[str, Any]:
 
 def _is_stored_as_integer(kind: pa.DataType) -> bool:
     """Tell whether Parquet stores a type as INT32 or INT64."""
+    import pyarrow as pa
+
     return bool(pa.types.is_integer(kind) or pa.types.is_temporal(kind))
 
 
 def _is_split(kind: pa.DataType) -> bool:
     """Tell whether a type has values of 4 or 8 bytes that BYTE_STREAM_SPLIT takes apart."""
+    import pyarrow as pa
+
     is_float = pa.types.is_float32(kind) or pa.types.is_float64(kind)
     return bool(_is_stored_as_integer(kind) or is_float)
