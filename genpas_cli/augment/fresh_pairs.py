@@ -22,8 +22,12 @@ from genpas_cli.pairs.checked_files import identity_digest
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.progress import silent
+from genpas_cli.runtime.threads import made_ahead, pool
 from genpas_cli.sampling.cuts import shard_row_counts
 from genpas_cli.store.access import check_is_store
+
+_AHEAD = 3
+"""Batches that are drawn before they are taken."""
 
 
 class FreshPairs:
@@ -73,10 +77,20 @@ class FreshPairs:
                 raise IntegrityError(
                     f"{self.name} has changed since fresh_pairs was called", tip="Call fresh_pairs again."
                 )
-            for segment in segments:
-                part, rows = plan.sampling.slices[segment.block.shard], slice(segment.start, segment.stop)
-                for batch in shard_batches(opened.store, plan, part, _drawn(plan, epoch), self._form, rows=rows):
-                    yield batch.select(columns)
+            parts = (
+                (plan.sampling.slices[segment.block.shard], slice(segment.start, segment.stop)) for segment in segments
+            )
+            drawn = (
+                batch.select(columns)
+                for part, rows in parts
+                for batch in shard_batches(opened.store, plan, part, _drawn(plan, epoch), self._form, rows=rows)
+            )
+            # Drawn on a second thread, so that making batches does not wait for it.
+            try:
+                with pool(1, "genpas-draw") as worker:
+                    yield from made_ahead(worker, drawn, ahead=_AHEAD)
+            finally:
+                drawn.close()
 
 
 @checked

@@ -1,11 +1,12 @@
 """Turns Arrow record batches into a window of rows, and rows of a window into a batch: NumPy arrays in one buffer.
 
 Nothing loops over rows. A padded batch is one gather of whole rows of the padded width, including values before (or
-after) the input in the window, which are then multiplied by 0.
+after) the input in the window, which are then masked.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -203,9 +204,27 @@ def _pad(
     width = out.shape[1]
     if out.size == 0:
         return
-    position = np.arange(width)
     first = ends - width if left else ends - lengths
-    inside = position >= (width - lengths)[:, None] if left else position < lengths[:, None]
-    bits = f"u{values.itemsize}"  # multiply bits, because 0 × NaN is not 0
-    rows = windows(values, width)[first].view(bits).reshape(out.shape)
-    np.multiply(rows, inside, out=out.view(bits))
+    bits = f"u{values.itemsize}"  # the bits, because 0 × NaN is not 0
+    rows = windows(values, width)[first].view(bits)
+    if width <= _WIDEST_MASKS:
+        # Whole rows again, from a table that stays in the cache: half the time of comparing each position.
+        inside = windows(_masks(width, values.itemsize, left=left), width)[lengths * width].view(bits)
+        np.bitwise_and(rows, inside, out=out.view(bits).reshape(-1))
+        return
+    position = np.arange(width)
+    keep = position >= (width - lengths)[:, None] if left else position < lengths[:, None]
+    np.multiply(rows.reshape(out.shape), keep, out=out.view(bits))
+
+
+_WIDEST_MASKS = 256
+"""Width of a padded input up to which there is a table of masks: it has 256 KiB for 4-byte values."""
+
+
+@functools.cache
+def _masks(width: int, itemsize: int, *, left: bool) -> NDArray[Any]:
+    """Return ((width + 1) · width,): for each length, all bits of the positions that an input of this length has."""
+    position, lengths = np.arange(width), np.arange(width + 1)[:, None]
+    inside = position >= width - lengths if left else position < lengths
+    dtype = np.dtype(f"u{itemsize}")
+    return np.where(inside, np.iinfo(dtype).max, 0).astype(dtype).ravel()

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from torch.utils.data import Dataset
+from numpy.typing import NDArray
+from torch.utils.data import Dataset, Sampler
 
 from genpas_cli.loaders.arguments import at_least, batch_layout, source_of
 from genpas_cli.loaders.batches import Pad, packed_batch, window_of
+from genpas_cli.loaders.division import window_stream
 from genpas_cli.loaders.pair_shards import PairShards, Segment
 from genpas_cli.loaders.tensors import Batch, as_tensors
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.library.arguments import checked
 
 
+class RowBatches(Sampler[NDArray[np.int64]]):
+    """The rows of each batch, int64 (batch size,); see `InMemoryPairDataset.batches`.
+
+    Attributes:
+        epoch: number of the next iteration, from 0; the order depends on it and on the seed alone.
+    """
+
+    def __init__(self, rows: int, batch_size: int, seed: int | None, *, drop_last: bool) -> None:
+        self._rows, self._batch_size, self._seed = rows, batch_size, seed
+        self._count = rows // batch_size if drop_last else -(-rows // batch_size)
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+        epoch, self.epoch = self.epoch, self.epoch + 1  # not in the generator, which may never start
+        return self._iterated(epoch)
+
+    def _iterated(self, epoch: int) -> Iterator[NDArray[np.int64]]:
+        order = (
+            np.arange(self._rows) if self._seed is None
+            else window_stream(self._seed, epoch, 0, 0).permutation(self._rows)
+        )  # fmt: skip
+        for batch in range(self._count):
+            yield order[batch * self._batch_size : (batch + 1) * self._batch_size]
+
+
 class InMemoryPairDataset(Dataset[Batch]):
     """Pairs of one split and epoch as a map-style dataset, for samplers of your own.
 
-    The dataset returns whole batches, so give the DataLoader both a batch size and `collate`:
+    The dataset returns whole batches, so give the DataLoader `collate`, and a batch sampler or a batch size:
+    `DataLoader(dataset, batch_sampler=dataset.batches(1024), collate_fn=dataset.collate)` is three times as fast as
     `DataLoader(dataset, batch_size=1024, shuffle=True, collate_fn=dataset.collate)`. Batches have the layout of
     `PairDataset`. Memory: 4 bytes per input item and 16 per pair, and the same again while reading.
 
@@ -62,6 +93,24 @@ class InMemoryPairDataset(Dataset[Batch]):
             wrong = index.max() if index.max() >= len(self) else index.min()
             raise IndexError(f"row {wrong} of {len(self)} pairs")
         return as_tensors(packed_batch(self._rows, index % max(len(self), 1), self._layout))
+
+    def batches(self, batch_size: int, *, shuffle: bool = True, seed: int = 0, drop_last: bool = False) -> RowBatches:
+        """Return the batch sampler of a DataLoader with `collate_fn=dataset.collate`.
+
+        A DataLoader's own sampler makes a Python number of every row, which takes longer than making the batches.
+
+        Args:
+            batch_size: pairs per batch.
+            shuffle: whether the order is random, another one in each iteration.
+            seed: seed of the order.
+            drop_last: drop an incomplete last batch.
+
+        Raises:
+            UsageError: `batch_size` is below 1, or `seed` is below 0.
+        """
+        at_least("batch_size", batch_size, 1)
+        at_least("seed", seed, 0)
+        return RowBatches(len(self), batch_size, seed if shuffle else None, drop_last=drop_last)
 
     @staticmethod
     def collate(batch: Batch) -> Batch:

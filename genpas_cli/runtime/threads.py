@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import repeat
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -182,3 +183,15 @@ def in_order(workers: Pool, calls: Iterable[Callable[[], T]], *, ahead: int) -> 
             yield running.popleft().result()
     while running:
         yield running.popleft().result()
+
+
+def made_ahead(worker: Pool, items: Iterator[T], *, ahead: int) -> Iterator[T]:
+    """Yield the items of an iterator that a pool of one thread advances, at most `ahead` before they are taken."""
+    step: Callable[[], T] = partial(next, items, _END)
+    for item in in_order(worker, repeat(step), ahead=ahead):
+        if item is _END:
+            return
+        yield item
+
+
+_END: Any = object()

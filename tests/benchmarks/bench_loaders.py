@@ -76,7 +76,8 @@ def step_in_memory(root: str, batch_size: str) -> None:
     from genpas_cli.loaders import InMemoryPairDataset
 
     dataset = InMemoryPairDataset(Path(root, "log.pairs"))
-    loader = DataLoader(dataset, batch_size=int(batch_size), shuffle=True, collate_fn=dataset.collate)  # type: ignore[arg-type]  # a batch
+    batches = dataset.batches(int(batch_size))
+    loader = DataLoader(dataset, batch_sampler=batches, collate_fn=dataset.collate)  # type: ignore[arg-type]  # a batch
     pairs, started = 0, time.perf_counter()
     for batch in loader:
         pairs += len(batch["target_item"])
