@@ -158,7 +158,9 @@ def _with_infinities(schema: Schema, *, everywhere: bool) -> Schema:
 
 def _with_parts(schema: Schema, kind: Any, name: str) -> Schema:
     """Return the schema of a figure with parts as a closed object with these keys; other schemas as they are."""
-    metadata = {f.name: f.metadata for f in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else {}
+    metadata: dict[str, Any] = {}
+    if dataclasses.is_dataclass(kind):
+        metadata = {f.name: f.metadata for f in dataclasses.fields(kind)}
     figure = metadata.get(name, {}).get("figure")
     if figure is None or not figure.parts:
         return dict(schema)

@@ -21,7 +21,6 @@ from genpas_cli.loaders.pair_shards import Block, Segment
 from genpas_cli.pairs.checked_files import identity_digest
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.library.arguments import checked
-from genpas_cli.runtime.progress import silent
 from genpas_cli.runtime.threads import made_ahead, pool
 from genpas_cli.sampling.cuts import shard_row_counts
 from genpas_cli.store.access import check_is_store
@@ -133,8 +132,7 @@ def _drawn(plan: SplitPlan, epoch: int) -> int:
 @contextmanager
 def _opened(store: Path, options: AugmentOptions, keep: tuple[str, ...]) -> Iterator[OpenedSource]:
     check_is_store(store)
-    reading = IngestOptions(keep=keep)
-    with opened_store(store, options, reading, None, rejects=None, force=False, progress=silent) as opened:
+    with opened_store(store, options, IngestOptions(keep=keep)) as opened:
         yield opened
 
 

@@ -119,7 +119,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     place = destination(part_name(output if output is not None else default_output(sources, ".pairs"), resolved.part))
     place.refuse_existing(resume=resume, force=force)
     with opened_store(
-        sources, options, ingest_options, keep_store, rejects=rejects_beside(Path(str(place))), force=force,
+        sources, options, ingest_options, keep_store=keep_store, rejects=rejects_beside(Path(str(place))), force=force,
         progress=progress,
     ) as opened:  # fmt: skip
         job = plan_job(opened.store, resolved, opened.keep, opened.machine)
@@ -172,7 +172,7 @@ def plan(
     """
     options = options or AugmentOptions()
     resolved = resolve_options(options, part)
-    with opened_store(sources, options, ingest_options, None, rejects=None, force=False, progress=progress) as opened:
+    with opened_store(sources, options, ingest_options, progress=progress) as opened:
         return plan_as_json(plan_job(opened.store, resolved, opened.keep, opened.machine))
 
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genpas_cli.augment.options import TargetOptions
 from genpas_cli.augment.target_where import restricted
 from genpas_cli.ingest.formats import without_endings
 from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest
-from genpas_cli.ingest.options import IngestOptions
+from genpas_cli.ingest.options import IngestOptions, names_for_logs
 from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.library.arguments import Sources, TableSource, source_names
-from genpas_cli.runtime.machine import Machine, MachineOptions, machine_options, resolve, scratch_directory
+from genpas_cli.runtime.machine import Machine, machine_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import flag_of
-from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.store.access import open_store, store_memory
 from genpas_cli.store.schema import foreign_in_store, is_store
 from genpas_cli.store.store import Store
@@ -69,9 +69,10 @@ def default_output(sources: Sources, suffix: str) -> Path:
 
 
 @contextlib.contextmanager
-def opened_store(  # noqa: PLR0913  # all but four by keyword
-    sources: Sources, options: TargetOptions, ingest_options: IngestOptions | None,
-    keep_store: str | Path | None, *, rejects: Path | None, force: bool, progress: Progress,
+def opened_store(  # noqa: PLR0913  # all but three by keyword
+    sources: Sources, options: TargetOptions, ingest_options: IngestOptions | None = None, *,
+    keep_store: str | Path | None = None, rejects: Path | None = None, force: bool = False,
+    progress: Progress = silent,
 ) -> Iterator[OpenedSource]:  # fmt: skip
     """Open the store named by the sources, or ingest the logs and open their store.
 
@@ -102,10 +103,7 @@ def opened_store(  # noqa: PLR0913  # all but four by keyword
 
 def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
     """Raise UsageError for ingest options, which have no effect on a store whose log was ingested before."""
-    names = (
-        {field.name for field in fields(IngestOptions)} - {field.name for field in fields(MachineOptions)} - {"keep"}
-    )
-    late = sorted(name for name in names if getattr(reading, name) != getattr(IngestOptions(), name))
+    late = sorted(name for name in names_for_logs() if getattr(reading, name) != getattr(IngestOptions(), name))
     if late:
         flag, value = flag_of(late[0]), getattr(reading, late[0])
         given = flag if value is True else f"{flag} {shlex.quote(str(value))}"

@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,7 +28,7 @@ from genpas_cli.augment.job import AugmentReport, held_out_of, manifest_of, writ
 from genpas_cli.augment.job_plan import ResolvedOptions, check_room, plan_job, resolve_options
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.source_store import log_names
-from genpas_cli.histories.instants import as_quantile, parse_instant
+from genpas_cli.histories.instants import refuse_without_times, time_bounds
 from genpas_cli.histories.log_figures import check_parts, iso_time, split_at
 from genpas_cli.histories.split import TEST, TRAIN, VALIDATION, SplitRule, TieCounts, parse_split
 from genpas_cli.ingest.files.source_files import unchanging
@@ -39,9 +40,9 @@ from genpas_cli.pairs.shards import rows_by_split
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
-from genpas_cli.runtime.machine import MachineOptions, machine_options, resolve, scratch_directory
+from genpas_cli.runtime.machine import MachineOptions, lasting_options, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.uris import check_local
-from genpas_cli.runtime.options import as_json, flag_of
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.sql.database import Database, connect
 from genpas_cli.runtime.text.natural_order import path_order
@@ -196,14 +197,11 @@ class _Counted:
         self._check_parts()
 
     def _check_order(self, frame: engine.Frame) -> None:
+        if frame.time_type is not None:
+            return
         by_time = parse_split(self._reading.split)[0] == "time"
-        for name, needed in {"--split time": by_time, "--ties error": self._reading.ties == "error"}.items():
-            if needed and frame.time_type is None:
-                raise UsageError(
-                    f"{name} needs timestamps, but the log has no timestamp column",
-                    tip="Name the column: --time COLUMN",
-                )
-        if frame.time_type is None and not frame.order:
+        refuse_without_times({"--split time": by_time, "--ties error": self._reading.ties == "error"})
+        if not frame.order:
             raise UsageError(
                 f"{self._name} has no timestamp column, and the rows of a DataFrame have no order",
                 tip="Name the columns that order the rows with the argument `order`.",
@@ -247,18 +245,11 @@ class _Counted:
         bounds = parse_split(self._reading.split)[1]
         if bounds is None:
             return None
-        levels = [level for bound in bounds if (level := as_quantile(bound)) is not None]
-        if len(levels) == len(bounds):
-            low, high = engine.quantiles(frame, levels)
-        else:
-            kind = str(frame.time_type)
-            units = engine.count_units(counted) if kind in ("BIGINT", "DOUBLE") else None
-            low, high = (parse_instant(self._database.con, bound, kind, units) for bound in bounds)
-        if low > high:
-            raise UsageError(
-                f"--split {self._reading.split}: the second time (test) is before the first time (validation)"
-            )
-        return low, high
+        kind = str(frame.time_type)
+        return time_bounds(
+            self._database.con, bounds, kind, quantiles=partial(engine.quantiles, frame),
+            counts=lambda: engine.count_units(counted) if kind in ("BIGINT", "DOUBLE") else None,
+        )  # fmt: skip
 
     def make_store(self, path: Path) -> None:
         """Make a store that has everything except interactions."""
@@ -294,12 +285,9 @@ class _Counted:
         query = "min(length), quantile_cont(length, .5), avg(length), quantile_cont(length, .99), max(length)"
         length = con.sql(f"select {query} from store.users").fetchall()[0]
         described = {name: kind for name, kind, *_ in con.execute("describe store.interactions").fetchall()}
-        options = as_json(self._reading)
-        for name in machine_options(self._reading):
-            del options[name]
         bounds = None if self.rule.bounds is None else list(self.rule.bounds)
         return {
-            "versions": library_versions(), "options": options,
+            "versions": library_versions(), "options": lasting_options(self._reading),
             "kept": {name: described[name] for name in self.frame.kept}, "time_type": self.frame.time_type,
             "users": sum(part["users"] for part in self.found), "items": len(self._ids),
             "interactions": self.frame.funnel[-1].kept, "ties": self._ties.shares(),

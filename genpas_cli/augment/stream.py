@@ -59,7 +59,7 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
     place = Path(_name(source_names(sources)[0]) or default_output(sources, ".pairs"))
     with ExitStack() as stack:
         opened = stack.enter_context(opened_store(
-            sources, options, ingest_options, keep_store, rejects=rejects_beside(place), force=False, progress=progress
+            sources, options, ingest_options, keep_store=keep_store, rejects=rejects_beside(place), progress=progress
         ))  # fmt: skip
         job = plan_job(opened.store, resolved, opened.keep, opened.machine)
         check_room(job, opened.machine, None)

@@ -10,7 +10,6 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +52,10 @@ def configured(context: Any, arguments: Sequence[str]) -> dict[str, Any]:
         for path in files if given is None else [*files, given]:
             found |= _of_toml(Path(path), context)
     if found and context.command.name != "ingest" and _is_store(arguments):
+        from genpas_cli.ingest.options import names_for_logs
+
         # The log of a store was read and cleaned when it was made; what files say of that does not concern it.
-        found = {key: value for key, value in found.items() if key not in _reading()}
+        found = {key: value for key, value in found.items() if key not in names_for_logs()}
     return {key: value for key, value in found.items() if key not in _replaced(arguments)}
 
 
@@ -67,14 +68,6 @@ def _replaced(arguments: Sequence[str]) -> set[str]:
 
 
 BIASES = ("alpha", "beta", "gamma")
-
-
-def _reading() -> set[str]:
-    """Return the options that say how a log is read."""
-    from genpas_cli.ingest.options import IngestOptions
-    from genpas_cli.runtime.machine import MachineOptions
-
-    return {field.name for field in fields(IngestOptions)} - {field.name for field in fields(MachineOptions)} - {"keep"}
 
 
 def _config_of(arguments: Sequence[str]) -> str | None:

@@ -24,7 +24,7 @@ from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
 from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
 from genpas_cli.pairs.changes.semantic_ids import SemanticIds
 from genpas_cli.pairs.manifest_keys import ManifestKeys
-from genpas_cli.runtime.atomic_output import building, foreign_entry, no_real_directory, refuse_existing
+from genpas_cli.runtime.atomic_output import building, foreign_or_changed, no_real_directory, refuse_existing
 from genpas_cli.runtime.errors import MachineError, UsageError
 from genpas_cli.runtime.json.sealed import is_intact, sealed
 from genpas_cli.runtime.library.arguments import checked
@@ -371,9 +371,4 @@ def _foreign_in_export(path: Path) -> str | None:
         listed = None
     if listed is None:
         return f"it has no {NAME} written by genpas"
-    if (name := foreign_entry(path, {NAME, *listed})) is not None:
-        return f"it contains {name}, which its {NAME} does not list"
-    changed = (
-        name for name, size in listed.items() if (path / name).is_file() and (path / name).stat().st_size != size
-    )
-    return None if (name := next(changed, None)) is None else f"its {name} was changed after genpas wrote it"
+    return foreign_or_changed(path, NAME, listed, lambda file: file.stat().st_size)

@@ -58,9 +58,7 @@ def stats(  # all but two by keyword
     elif store is not None:
         raise UsageError(f"--store {store} can only be used with a pairs directory, and {paths[0]} is not one")
     else:
-        with opened_store(
-            sources, options, ingest_options, None, rejects=None, force=False, progress=progress
-        ) as opened:
+        with opened_store(sources, options, ingest_options, progress=progress) as opened:
             source = " ".join(source_names(sources))
             found = store_report(opened.store, plan, source, progress, illustrated=illustrated).report
     return replace(found, made_with=made_with(options, reading=ingest_options))

@@ -1,10 +1,12 @@
-"""Parses instants and quantiles from the command line; instants are returned in the unit of the log's times."""
+"""The instants of a split by time, in the unit of the log's times: parsed, or computed from quantiles."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import duckdb
 
@@ -65,3 +67,40 @@ def parse_instant(con: duckdb.DuckDBPyConnection, text: str, time_type: str, cou
         )
     units = units_a_second(time_type, counts)
     return int(micros) * units // 10**6
+
+
+def time_bounds(
+    con: duckdb.DuckDBPyConnection, bounds: tuple[str, str], time_type: str, *,
+    quantiles: Callable[[list[Fraction]], Sequence[Any]], counts: Callable[[], UnitCounts | None],
+) -> tuple[Any, Any]:  # fmt: skip
+    """Return the first times of validation and of test.
+
+    Args:
+        con: any connection whose time zone is UTC.
+        bounds: both as written by the user: instants, or quantiles.
+        time_type: SQL type of the time column.
+        quantiles: computes the times of quantiles.
+        counts: counts the units of the log's times, see `parse_instant`.
+
+    Raises:
+        UsageError: a bound is not an instant, or the second one is before the first one.
+    """
+    levels = [level for bound in bounds if (level := as_quantile(bound)) is not None]
+    if len(levels) == len(bounds):
+        low, high = quantiles(levels)
+    else:
+        units = counts()
+        low, high = (parse_instant(con, bound, time_type, units) for bound in bounds)
+    if low > high:
+        raise UsageError(
+            f"--split time:{','.join(bounds)}: the second time (test) is before the first time (validation)"
+        )
+    return low, high
+
+
+def refuse_without_times(uses: Mapping[str, bool]) -> None:
+    """Raise UsageError that names the first option in use, given for a log without times: option → whether it is."""
+    if name := next((name for name, in_use in uses.items() if in_use), None):
+        raise UsageError(
+            f"{name} needs timestamps, but the log has no timestamp column", tip="Name the column: --time COLUMN"
+        )

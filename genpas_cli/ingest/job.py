@@ -33,8 +33,8 @@ from genpas_cli.pairs.manifest import library_versions
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.library.arguments import Sources, checked, source_names
-from genpas_cli.runtime.machine import check_disk, resolve, scratch_directory
-from genpas_cli.runtime.options import as_json, flag_of
+from genpas_cli.runtime.machine import check_disk, lasting_options, resolve, scratch_directory
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.results.reports import Report, ShownTable
 from genpas_cli.runtime.sql.database import Database, connect
@@ -342,20 +342,14 @@ class _Ingest:
         return notes
 
     def _meta(self, report: IngestReport, staged: Staged, rule: SplitRule) -> dict[str, Any]:
-        options = as_json(self.options)
-        for name in ("threads", "memory_limit", "temp_dir"):
-            del options[name]  # these do not affect the content of the store
         return {
             "versions": library_versions(),
-            "options": options if self.earlier is None else self.earlier.made_with,
+            "options": lasting_options(self.options) if self.earlier is None else self.earlier.made_with,
             "kept": staged.kept, "where": staged.where, "time_type": staged.time_type,
             "users": report.users, "items": report.items, "interactions": report.interactions, "ties": report.ties,
-            "split": self._split_meta(rule.bounds) | report.split,
+            "split": {"rule": self.options.split, "eval": self.options.eval, "bounds": rule.bounds, **report.split},
             "time_range": report.time_range, "length": report.length,
         }  # fmt: skip
-
-    def _split_meta(self, bounds: tuple[Any, Any] | None) -> dict[str, Any]:
-        return {"rule": self.options.split, "eval": self.options.eval, "bounds": bounds}
 
 
 def report_of(store: Store) -> IngestReport:

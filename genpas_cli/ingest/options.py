@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from genpas_cli.histories.names import Dedup
@@ -178,3 +178,9 @@ class PassOptions(CleaningOptions, SplitOptions):
 @dataclass(frozen=True, kw_only=True)
 class IngestOptions(ReadingOptions, PassOptions, NumberingOptions, MachineOptions):
     """All options of `ingest`."""
+
+
+def names_for_logs() -> set[str]:
+    """Return the names of the options that have no effect on a store, whose log has been read and cleaned."""
+    names = ({field.name for field in fields(kind)} for kind in (IngestOptions, MachineOptions))
+    return set.difference(*names) - {"keep"}

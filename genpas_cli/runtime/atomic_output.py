@@ -19,8 +19,9 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import disk_error
@@ -81,6 +82,26 @@ def foreign_entry(directory: Path, known: Container[str]) -> str | None:
             if relative not in known or not stat.S_ISREG(path.lstat().st_mode):
                 return relative
     return None
+
+
+def foreign_or_changed(
+    directory: Path, index: str, files: Mapping[str, Any], measure: Callable[[Path], Any]
+) -> str | None:
+    """Return why a directory does not hold exactly what its index lists, as a clause; None if it does.
+
+    Files that are missing do not count: nothing of the user's is lost with them.
+
+    Args:
+        directory: the directory.
+        index: name of the file that lists the others.
+        files: relative path → what `measure` must return, such as a digest.
+        measure: measures a file.
+    """
+    if (name := foreign_entry(directory, {index, *files})) is not None:
+        return f"it contains {name}, which its {index} does not list"
+    there = ((name, directory / name, wanted) for name, wanted in files.items())
+    changed = (name for name, path, wanted in there if path.is_file() and measure(path) != wanted)
+    return None if (name := next(changed, None)) is None else f"its {name} was changed after genpas wrote it"
 
 
 def is_real_directory(path: Path) -> bool:

@@ -201,7 +201,7 @@ def _check_store(directory: Location, manifest: Manifest, path: str, options: Au
 
     Otherwise item numbers could mean other items, and training pairs could contain held-out interactions.
     """
-    with opened_store(path, options, None, None, rejects=None, force=False, progress=silent) as opened:
+    with opened_store(path, options) as opened:
         if manifest.get("content_sha256") is None:
             raise DataError(
                 f"{directory} does not record the store that it was made from (--engine spark and earlier versions of "

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genpas_cli.pairs.manifest import foreign_in_pairs
-from genpas_cli.runtime.atomic_output import foreign_entry, no_real_directory
+from genpas_cli.runtime.atomic_output import foreign_or_changed, no_real_directory
 from genpas_cli.runtime.errors import IntegrityError
 from genpas_cli.runtime.json.sealed import is_intact, sealed
 from genpas_cli.runtime.object_storage.locations import file_digest
@@ -72,12 +72,7 @@ def foreign_in_model(path: Path) -> str | None:
     listed = _read(path / METRICS).get("files")
     if not isinstance(listed, dict):
         return f"its {METRICS} lists no files"
-    if (name := foreign_entry(path, {METRICS, *listed})) is not None:
-        return f"it contains {name}, which its {METRICS} does not list"
-    changed = (
-        name for name, digest in listed.items() if (path / name).is_file() and file_digest(path / name) != digest
-    )
-    return None if (name := next(changed, None)) is None else f"its {name} was changed after genpas wrote it"
+    return foreign_or_changed(path, METRICS, listed, file_digest)
 
 
 def foreign_in_runs(path: Path, report: str) -> str | None:

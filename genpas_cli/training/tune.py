@@ -123,7 +123,7 @@ def _foreign(path: Path) -> str | None:
 def _searched(
     sources: Sources, options: TuneOptions, plan: SearchPlan, reading: IngestOptions | None, progress: Progress
 ) -> TuneReport:
-    with opened_store(sources, options, reading, None, rejects=None, force=False, progress=progress) as opened:
+    with opened_store(sources, options, reading, progress=progress) as opened:
         found = _search(opened.store, options, plan, " ".join(source_names(sources)), progress)
     return replace(found, made_with=made_with(options, reading=reading))
 

@@ -1,4 +1,4 @@
-"""Bad input: the exit code of the contract, one clear message, nothing written and nothing lost."""
+"""Logs that cannot be used: the exit code of the contract, one clear message, nothing written and nothing lost."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support import Genpas, InProcess, refused, small_log, unchanged, words_of
+from tests.support import Genpas, InProcess, refused, small_log, unchanged
 
-DATA, USAGE, MACHINE = 1, 2, 3
+DATA, USAGE = 1, 2
 
 ROWS = ["u1,i1,1", "u1,i2,2", "u1,i3,3", "u2,i1,1", "u2,i2,2", "u2,i3,3"]
 
@@ -33,9 +33,6 @@ def parquet(**columns: object) -> bytes:
 
 
 LONG = small_log(200).encode()
-
-
-# --------------------------------------------------------------------------------------------------------------- files
 
 
 @dataclass(frozen=True)
@@ -299,163 +296,3 @@ def test_no_user_has_two_interactions(inside: InProcess, to: tuple[str, ...]) ->
     with unchanged(inside.cwd, inside.temp_dir):
         done = inside("augment", "log.csv", *to)
     refused(done, DATA, "no training pairs can be made", "none of the 3 users has two training interactions")
-
-
-# ------------------------------------------------------------------------------------------------------------- options
-
-BAD_OPTIONS = {
-    "--alpha nan": ("alpha", "nan", "-50 to 50"),
-    "--beta 51": ("beta", "51", "-50 to 50", "inf"),
-    "--gamma -51": ("gamma", "-51", "-50 to 50", "inf"),
-    "--alpha x": ("--alpha", "a number"),
-    "--pairs 0": ("--pairs", "0", "2x", "all"),
-    "--pairs -1": ("--pairs", "-1"),
-    "--pairs 0x": ("--pairs", "0x"),
-    "--pairs nanx": ("--pairs", "nanx"),
-    "--pairs 1e9999x": ("--pairs", "1e9999x"),
-    "--pairs ten": ("--pairs", "ten", "2x", "all"),
-    "--pairs all": ("--pairs all", "--pairs 2x"),
-    "--epochs 0": ("--epochs", "0", "1 or more"),
-    "--epochs 2 -s slide-window": ("--epochs", "--pairs"),
-    "--max-input 0": ("--max-input", "0", "none"),
-    "--max-input many": ("--max-input", "many", "none"),
-    "--threads 0": ("--threads", "0", "1 or more"),
-    "--seed -1": ("--seed", "-1", "0 or more"),
-    "--seed x": ("--seed", "a whole number"),
-    "--shard-rows 0": ("--shard-rows", "0", "1 or more"),
-    "--memory-limit 0MB": ("'0MB'", "2GB"),
-    "--memory-limit much": ("'much'", "2GB"),
-    "--temp-dir nosuch": ("--temp-dir nosuch", "mkdir"),
-    "-s slide-window --alpha 1": ("--alpha", "slide-window"),
-    "-s 1,0,0 --gamma 1": ("--gamma", "1,0,0"),
-    "-s slide-windows": ("slide-windows", "slide-window"),
-    "-s 1,2": ("'1,2'", "2 biases", "0.5,0,0"),
-    "-s 1,2,99": ("99", "-50 to 50"),
-    "--draw often": ("--draw", "'often'", "balanced", "independent"),
-    "--order random": ("--order", "'random'", "shuffled", "user"),
-    "--ids raw": ("--ids", "-o -"),
-    "--split-out test": ("--split-out", "-o -"),
-    "-o - --json": ("-o -", "--json"),
-    "-o - --dry-run": ("-o -", "--dry-run"),
-    "--store kept.store": ("--store", "already"),
-}
-
-
-OPTIONS_IN_THE_ISSUE = (
-    "--alpha nan",
-    "--beta 51",
-    "--pairs 0",
-    "--max-input 0",
-    "--threads 0",
-    "-s slide-window --alpha 1",
-)
-
-
-@pytest.mark.parametrize("options", BAD_OPTIONS)
-def test_an_option_of_augment_that_makes_no_sense(genpas: Genpas, inside: InProcess, made: Path, options: str) -> None:
-    shutil.copytree(made / "log.pairs", genpas.cwd / "log.pairs")
-    run = genpas if options in OPTIONS_IN_THE_ISSUE else inside
-    with unchanged(genpas.cwd, genpas.temp_dir):
-        done = run("augment", made / "log.store", "--force", "-o", "log.pairs", *options.split())
-    refused(done, USAGE, *BAD_OPTIONS[options])
-
-
-@pytest.mark.parametrize(
-    "options", ["--force", "--user-ids raw", "--part 1/2", "--resume", "--form cuts", "--engine spark"]
-)
-def test_what_is_for_files_does_not_go_with_a_stream(inside: InProcess, store: Path, options: str) -> None:
-    with unchanged(inside.cwd, inside.temp_dir):
-        done = inside("augment", store, "-o", "-", *options.split())
-    refused(done, USAGE, "-o -", options, "--ids raw")
-
-
-BAD_INGEST_OPTIONS = {
-    "--split half": ("--split", "'half'", "leave-one-out", "time:"),
-    "--split time:0.8": ("--split", "time:0.8"),
-    "--split time:0.9,0.8": ("--split", "0.9,0.8"),
-    "--session-gap soon": ("--session-gap", "soon", "30m"),
-    "--session-gap 0m": ("--session-gap", "0m"),
-    "--min-user -1": ("--min-user", "-1"),
-    "--min-rating nan": ("--min-rating", "nan"),
-    "--min-rating inf": ("--min-rating", "inf"),
-    "--keep split": ("--keep", "split"),
-    "--text-encoding utf-9": ("--text-encoding", "utf-9"),
-    "--format excel": ("--format", "'excel'", "parquet"),
-    "--ties first": ("--ties", "'first'", "file"),
-    "--time-format %Q": ("--time-format", "%Q"),
-    "--delimiter ''": ("--delimiter",),
-    "--where (": ("--where", "user_id, item_id, timestamp"),
-    "--where nosuch>1": ("--where", "nosuch", "user_id, item_id, timestamp"),
-    "--where item_id": ("--where", "item_id"),
-}
-
-
-@pytest.mark.parametrize("options", BAD_INGEST_OPTIONS)
-def test_an_option_of_ingest_that_makes_no_sense(inside: InProcess, made: Path, options: str) -> None:
-    shutil.copy(made / "log.store", inside.cwd / "out.store")
-    arguments = [word.replace("''", "") for word in options.split()]
-    with unchanged(inside.cwd, inside.temp_dir):
-        done = inside("ingest", made / "log.csv", "--force", "-o", "out.store", *arguments)
-    refused(done, USAGE, *BAD_INGEST_OPTIONS[options])
-
-
-@pytest.mark.parametrize(
-    "condition",
-    [
-        "item_id in (select column0 from read_csv('secret.csv'))",
-        "exists (from 'secret.csv')",
-        "true); copy (select 1) to 'written.csv'; --",
-        "true; attach 'written.db'",
-        "read_text('secret.csv') is not null",
-        "len(getenv('HOME')) > 0",
-        "item_id = getvariable('x')",
-        "random() < 0.5",
-        "true union all select 1",
-        "timestamp > epoch(now())",
-    ],
-    ids=lambda condition: condition,
-)
-def test_where_reads_nothing_else_and_writes_nothing(
-    genpas: Genpas, inside: InProcess, log: Path, condition: str
-) -> None:
-    (genpas.cwd / "secret.csv").write_text("a secret\n", encoding="utf-8")
-    run = genpas if ".csv" in condition else inside
-    with unchanged(genpas.cwd, genpas.temp_dir):
-        done = run("ingest", log, "-o", "out.store", "--where", condition)
-    refused(done, USAGE, "--where", "user_id, item_id, timestamp")
-    assert "a secret" not in done.stderr
-
-
-def test_an_enumeration_too_large(genpas: Genpas) -> None:
-    (genpas.cwd / "log.csv").write_bytes(csv(*(f"u1,i{n},{n}" for n in range(200))))
-    with unchanged(genpas.cwd, genpas.temp_dir):
-        done = genpas("augment", "log.csv", "-s", "slide-window")
-    refused(done, USAGE, "--pairs all", "--pairs 1x")
-
-
-def test_the_sampled_command_that_is_named_instead_of_an_enumeration_works(inside: InProcess) -> None:
-    (inside.cwd / "log.csv").write_bytes(csv(*(f"u1,i{n},{n}" for n in range(200))))
-    tip = inside("augment", "log.csv", "-s", "slide-window").stderr.splitlines()[-1]
-    options = ["--pairs", words_of(tip)[words_of(tip).index("--pairs") + 1]]
-    assert inside("augment", "log.csv", "-s", "slide-window", *options).returncode == 0
-
-
-def test_sources_that_do_not_go_together(inside: InProcess, made: Path) -> None:
-    with unchanged(inside.cwd, inside.temp_dir):
-        done = inside("augment", made / "log.store", made / "log.csv", "-o", "out.pairs")
-    assert done.returncode in (DATA, USAGE)
-    refused(done, done.returncode, "log.store", "store")
-
-
-def test_a_store_is_no_log(inside: InProcess, store: Path) -> None:
-    with unchanged(inside.cwd, inside.temp_dir):
-        done = inside("ingest", store, "-o", "out.store")
-    refused(done, DATA, "log.store", "store", "genpas augment")
-
-
-@pytest.mark.parametrize(
-    ("pairs", "copy"),
-    [("s3://shop/x.pairs", "aws s3 sync"), ("gs://shop/x.pairs", "gcloud storage rsync --recursive")],
-)
-def test_parts_on_object_storage_are_not_merged(inside: InProcess, pairs: str, copy: str) -> None:
-    refused(inside("merge", pairs), DATA, f"{pairs} is on object storage", f"{copy} {pairs} x.pairs")

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import itertools
 import pickle
-import shutil
-import subprocess
-import sys
-import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -21,43 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from genpas_cli import AugmentOptions, DataError, IntegrityError, UsageError, augment, fresh_pairs
-from genpas_cli.loaders import InMemoryPairDataset, PairDataset
-from genpas_cli.loaders.division import Batching, Reader, taken_in_turn, window_order, window_stream
-from tests.support import ROOT, shards
+from genpas_cli import UsageError
+from genpas_cli.loaders import InMemoryPairDataset
+from genpas_cli.loaders.division import Batching, Reader, taken_in_turn
+from tests.loaders.reading import Row, dataset_of, loaded, pairs_of, rows_of
+from tests.support import shards
 
 # Four workers on a machine of two cores are what is tested.
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
-
-Row = tuple[int, tuple[int, ...], int]
-Batch = dict[str, torch.Tensor]
-
-
-def rows_of(table: Any) -> list[Row]:
-    """Return the pairs of an Arrow table: user, input, target."""
-    columns = (table[name].to_pylist() for name in ("user_num", "input_items", "target_item"))
-    return [(user, tuple(items), target) for user, items, target in zip(*columns, strict=True)]
-
-
-def pairs_of(batches: Iterable[Batch]) -> list[Row]:
-    """Return the pairs of left-padded batches."""
-    found = []
-    for batch in batches:
-        for user, items, length, target in zip(
-            *(batch[name].tolist() for name in ("user_num", "input_items", "input_length", "target_item")), strict=True
-        ):
-            assert items[: len(items) - length] == [0] * (len(items) - length)
-            found.append((user, tuple(items[len(items) - length :]), target))
-    return found
-
-
-def loaded(dataset: PairDataset, workers: int, **options: Any) -> DataLoader[Batch]:
-    return DataLoader(dataset, batch_size=None, num_workers=workers, **options)
-
-
-def dataset_of(source: Any, rank: int = 0, ranks: int = 1, **options: Any) -> PairDataset:
-    given = {"batch_size": 32, "window": 256, "rank": rank, "world_size": ranks} | options
-    return PairDataset(source, **given)
 
 
 # ------------------------------------------------------------------------------------------------------- exactly once
@@ -288,177 +253,3 @@ def test_in_memory(directory: Path) -> None:
     for row in (len(dataset), -len(dataset) - 1):
         with pytest.raises(IndexError, match=f"^row {row} of {len(dataset)} pairs$"):
             dataset.__getitems__([0, row])
-
-
-# -------------------------------------------------------------------------------------------------- epochs, fresh pairs
-
-
-def epoch_rows(root: Path, epoch: int) -> list[Row]:
-    files = sorted((root / "epochs.pairs" / "data" / f"epoch-{epoch:03d}").glob("train-*"))
-    return [row for path in files for row in rows_of(pq.read_table(path))]
-
-
-@pytest.mark.parametrize("epoch", [0, 1, 2, 3])
-def test_epochs_of_a_directory_come_round(root: Path, epoch: int) -> None:
-    assert pairs_of(dataset_of(root / "epochs.pairs", shuffle=False, epoch=epoch)) == epoch_rows(root, epoch % 3)
-
-
-FRESH: dict[str, dict[str, Any]] = {
-    "balanced": {"epochs": 3},
-    "independent": {"epochs": 3, "draw": "independent", "alpha": 0.5, "beta": 1.0, "gamma": 0.5},
-    "slide-window": {"epochs": 3, "strategy": "slide-window", "pairs": "900"},
-    "some targets": {"epochs": 2, "target_where": "note = 'a'"},
-}
-
-
-@pytest.mark.parametrize("name", FRESH)
-def test_fresh_pairs_are_those_that_augment_writes(root: Path, tmp_path: Path, name: str) -> None:
-    given: dict[str, Any] = {"shard_rows": 130, "max_input": "7", "seed": 4} | FRESH[name]
-    options = AugmentOptions(**given)
-    augment(root / "log.store", tmp_path / "epochs.pairs", options)
-    source = fresh_pairs(root / "log.store", options)
-    for epoch in range(options.epochs):
-        assert pairs_of(dataset_of(source, shuffle=False, epoch=epoch)) == epoch_rows(tmp_path, epoch)
-    for split in ("validation", "test"):
-        found = pairs_of(dataset_of(source, split=split, shuffle=False, epoch=1))
-        assert found == rows_of(shards(tmp_path / "epochs.pairs", split))
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_fresh_pairs_in_workers(root: Path, workers: int, method: str) -> None:
-    options = AugmentOptions(shard_rows=130, max_input="7", pairs="1237", epochs=3)
-    source = fresh_pairs(root / "log.store", options, keep=["price"])
-    dataset = dataset_of(source, epoch=1, columns=["target_price"])
-    batches = list(loaded(dataset, workers, multiprocessing_context=method))
-    assert Counter(pairs_of(batches)) == Counter(epoch_rows(root, 1))
-    assert "target_price" in batches[0]
-
-
-def test_a_fresh_epoch_is_resumed(root: Path) -> None:
-    source = fresh_pairs(root / "log.store", AugmentOptions(shard_rows=130, max_input="7", epochs=3))
-    dataset = dataset_of(source, epoch=2)
-    batches = list(dataset)
-    resumed = dataset_of(source)
-    resumed.load_state_dict(dataset.state_dict(9))
-    # The count of batches that were taken begins at those of the state.
-    assert pairs_of(resumed) == pairs_of(batches[9:])
-
-
-# ----------------------------------------------------------------------------------------------------------- bad input
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"split": "dev"}, "no split 'dev'; it has: "),
-        ({"batch_size": 0}, "batch_size is 0; it must be a whole number, 1 or more"),
-        ({"pad": "centre"}, "pad is 'centre'; it must be 'left' or 'right' or 'none'"),
-        ({"columns": ["price"]}, "it has: input_start, target_position, input_price"),
-        ({"columns": ["input_note"]}, "a tensor can only contain numbers"),
-        ({"columns": "input_price"}, "it must be a list of texts"),
-        ({"rank": 3, "world_size": 3}, "rank is 3; with world_size 3 it must be from 0 to 2"),
-        ({"world_size": None}, "give both or neither"),
-        ({"max_input": 0}, "max_input is 0"),
-    ],
-    ids=lambda value: str(value) if isinstance(value, dict) else "",
-)
-def test_arguments_that_make_no_sense(directory: Path, options: dict[str, Any], words: str) -> None:
-    with pytest.raises(UsageError) as raised:
-        dataset_of(directory, **options)
-    assert words in raised.value.message
-
-
-def test_no_pairs_directory(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such directory"):
-        PairDataset(tmp_path / "none.pairs")
-
-
-def test_a_shard_that_is_missing_or_damaged(directory: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.pairs"
-    shutil.copytree(directory, broken)
-    shard = sorted((broken / "data").glob("train-*"))[3]
-    shard.write_bytes(shard.read_bytes()[:-300])
-    with pytest.raises(IntegrityError, match=shard.name):
-        list(PairDataset(broken))
-    shard.unlink()
-    with pytest.raises(IntegrityError, match=shard.name):
-        list(PairDataset(broken))
-
-
-def test_no_store(tmp_path: Path, directory: Path) -> None:
-    with pytest.raises(DataError, match="no such store"):
-        fresh_pairs(tmp_path / "none.store")
-    with pytest.raises(DataError, match="is not a genpas store"):
-        fresh_pairs(directory / "manifest.json")
-
-
-def test_a_store_that_changed_since(root: Path, tmp_path: Path) -> None:
-    store = tmp_path / "log.store"
-    shutil.copy(root / "log.store", store)
-    dataset = dataset_of(fresh_pairs(store))
-    store.touch()
-    with pytest.raises(IntegrityError, match="has changed"):
-        list(dataset)
-
-
-WITHOUT_TORCH = """
-import sys
-sys.modules["torch"] = None
-import genpas_cli, genpas_cli.loaders
-from genpas_cli.runtime.errors import MachineError
-try:
-    genpas_cli.loaders.PairDataset
-except MachineError as error:
-    print(error.message, error.tip)
-"""
-
-
-def test_without_pytorch_it_says_what_to_install() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert "pip install 'genpas[train]'" in done.stdout, done.stderr
-
-
-def batches_left_unread(dataset: PairDataset) -> Iterator[Batch]:
-    yield from dataset
-
-
-def test_leaving_in_the_middle_leaves_no_thread(directory: Path) -> None:
-    before = threading.active_count()
-    batches = batches_left_unread(dataset_of(directory))
-    next(batches)
-    batches.close()  # type: ignore[attr-defined]  # a generator
-    assert threading.active_count() == before
-
-
-# ---------------------------------------------------------------------------------------------------------- divisions
-
-
-def test_the_windows_of_two_workers_are_in_different_orders(root: Path, tmp_path: Path) -> None:
-    augment(root / "log.store", tmp_path / "one.pairs", AugmentOptions(pairs="400"))
-    orders = []
-    plain, shuffled = (
-        pairs_of(loaded(dataset_of(tmp_path / "one.pairs", batch_size=200, window=200, shuffle=shuffle), 2))
-        for shuffle in (False, True)
-    )
-    for begin in (0, 200):
-        assert Counter(plain[begin : begin + 200]) == Counter(shuffled[begin : begin + 200])
-        orders.append([plain.index(row, begin) - begin for row in shuffled[begin : begin + 200]])
-    assert orders[0] != orders[1]
-
-
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(1, 9), st.integers(0, 99))
-def test_buckets_are_of_like_lengths_and_what_fills_none_comes_last(lengths: list[int], size: int, seed: int) -> None:
-    order = window_order(np.array(lengths), window_stream(seed, 0, 0, 0), size, bucket=True)
-    assert sorted(order.tolist()) == list(range(len(lengths)))
-    full = len(lengths) // size * size
-    batches = [sorted(lengths[row] for row in order[begin : begin + size]) for begin in range(0, full, size)]
-    assert list(itertools.chain(*sorted(batches))) == sorted(lengths[row] for row in order[:full])
-
-
-def test_what_fills_no_bucket_is_of_any_length() -> None:
-    lengths = np.arange(10)
-    last = {tuple(window_order(lengths, window_stream(seed, 0, 0, 0), 4, bucket=True)[8:]) for seed in range(200)}
-    assert {length for rows in last for length in rows} == set(range(10))

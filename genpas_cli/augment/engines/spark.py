@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from genpas_cli.augment.engines.spark_columns import LogColumns, LogTypes, canonical, check_columns, quoted
+from genpas_cli.augment.engines.spark_functions import F
 from genpas_cli.augment.engines.spark_ids import check_decimals, with_integers
 from genpas_cli.augment.engines.spark_tasks import (
     CountUsers,
@@ -115,8 +116,6 @@ def read_frame(
 
 
 def _first_values(frame: DataFrame, markers: Sequence[str], column: Column) -> list[str]:
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     if column.type.startswith(("ARRAY", "MAP", "STRUCT", "BLOB")):
         return []
     text = quoted(column.name).cast("string").alias("value")
@@ -139,8 +138,6 @@ def prepare(
     Raises:
         DataError: a row is bad, an id is written in two ways, or times look like calendar dates.
     """
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     order = [column for column in rows.columns if column.startswith("order_")]
     rows, funnel = _filtered(rows, *options, has_time=types.time is not None)
     if types.time in ("BIGINT", "DOUBLE"):
@@ -158,8 +155,6 @@ def prepare(
 
 def _check_numbers(rows: DataFrame, name: str) -> None:
     """Raise DataError if numeric times look like calendar dates, which only the local engine reads."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     whole = F.col("time").cast("decimal(38,0)").cast("string")
     calendar = F.sum(whole.rlike(_CALENDAR).cast("bigint"))
     total, dates = rows.agg(F.count("time"), calendar).collect()[0]
@@ -170,8 +165,6 @@ def _check_numbers(rows: DataFrame, name: str) -> None:
 def _filtered(
     rows: DataFrame, reading: ReadingOptions, cleaning: CleaningOptions, *, has_time: bool
 ) -> tuple[DataFrame, tuple[FunnelStep, ...]]:
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     bad, has_rating = F.lit(False), cleaning.min_rating is not None  # noqa: FBT003  # a value, not a flag
     for name, there in {"time": has_time, "rating": has_rating}.items():
         bad = bad | F.col(name).isNull() if there else bad
@@ -200,7 +193,6 @@ def _filtered(
 
 def number_items(frame: Frame) -> tuple[Frame, list[str]]:
     """Replace the column `item_id` by `item`, numbers from 0 in the byte order of ids; return the ids in this order."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
     from pyspark.sql import types as T  # noqa: N812  # PySpark's convention
 
     spark = frame.rows.sparkSession
@@ -213,8 +205,6 @@ def number_items(frame: Frame) -> tuple[Frame, list[str]]:
 
 def in_order(frame: Frame, ties: Ties, partitions: int) -> DataFrame:
     """Return the rows sorted by MD5 of the user, time and tie rule; each partition has whole users, in order."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     by = [F.md5(F.col("user_id").cast("binary")), F.col("user_id")]
     by += [] if frame.time_type is None else [F.col("time")]
     by += [F.col("item")] if ties == "item" else []  # item numbers are in the order of ids
@@ -248,8 +238,6 @@ def k_core(frame: Frame, *, min_user: int, min_item: int) -> tuple[Frame, list[i
     Returns:
         The rows, and the previous numbers of the remaining items in order.
     """
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     rows, left, held = frame.rows, frame.funnel[-1].kept, list(frame.held)
     while True:
         for key, fewest in (("user_id", min_user), ("item", min_item)):
@@ -277,8 +265,6 @@ def quantiles(frame: Frame, levels: Sequence[Fraction]) -> list[Any]:
 
     If no row is that late, return the time just after the last one.
     """
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     rows = frame.funnel[-1].kept
     # The middle of the n-th step: rounding cannot move it to a neighbouring row.
     steps = [(math.ceil(level * rows) - 0.5) / rows for level in levels]
@@ -292,8 +278,6 @@ def quantiles(frame: Frame, levels: Sequence[Fraction]) -> list[Any]:
 
 def count_units(frame: Frame) -> UnitCounts:
     """Count numeric times by the unit that they probably have."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     time = F.col("time")
     counted = [F.count(F.when(time.between(first, last), time)) for first, last in spans()]
     *found, total, low, high = frame.rows.agg(*counted, F.count(time), F.min(time), F.max(time)).collect()[0]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from genpas_cli.augment.engines.spark_functions import F
 from genpas_cli.augment.engines.spark_ids import TOLD, id_text
 from genpas_cli.augment.engines.spark_types import arrow_type, is_carried, is_id, is_number, spark_type, time_type
 from genpas_cli.runtime.errors import DataError
@@ -121,8 +122,6 @@ def canonical(
 
 def quoted(name: str) -> Any:
     """Return the column with exactly this name, whatever characters it contains."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     return F.col("`" + name.replace("`", "``") + "`")
 
 
@@ -140,8 +139,6 @@ def _id(columns: LogColumns, column: str, types: LogTypes) -> Column:
 
 
 def _time(column: str, kind: str, wanted: str) -> Any:
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     value = quoted(column)
     if kind in INTEGERS or time_type(kind) == TIMESTAMP_NS:
         number = value.cast("double" if wanted == DOUBLE else "bigint")
@@ -158,8 +155,6 @@ def _time(column: str, kind: str, wanted: str) -> Any:
 
 def _micros(value: Column) -> Column:
     """Return the microseconds since 1970 of a date or a time without a zone, independent of the session's time zone."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     # Spark's own functions interpret such a time in the session's zone, where some hours do not exist.
     far = F.raise_error(F.lit(f"{TOLD}a time is infinite, or {_MOST_DAYS:,} days or more away from 1970")).cast("int")
     time, days = value.cast("timestamp_ntz"), F.unix_date(value.cast("date"))
@@ -171,16 +166,12 @@ def _micros(value: Column) -> Column:
 
 def _finite(value: Any) -> Any:
     """Return a number as a double, null if it is null or not finite."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     number = value.cast("double")
     return F.when(~F.isnan(number) & (F.abs(number) != float("inf")), number)
 
 
 def _row_hash(columns: LogColumns) -> Column:
     """Return a hash of all values, equal for rows that `ingest.staging.row_hash` treats as equal."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     values, read = [], (columns.user, columns.item, columns.time)
     for name, kind in sorted(columns.types):
         value = quoted(name)

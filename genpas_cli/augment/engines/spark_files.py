@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow.parquet as pq
 
 from genpas_cli.augment.engines.spark_columns import FILE, ROW, LogColumns, LogTypes, canonical, check_columns
+from genpas_cli.augment.engines.spark_functions import F
 from genpas_cli.augment.engines.spark_types import spark_type, time_type
 from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.columns.roles import Column, Roles
@@ -198,8 +199,6 @@ def _kind(columns: LogColumns) -> tuple[Any, ...]:
 
 def _read(spark: SparkSession, files: LogFiles, numbers: list[int], *, exact: bool) -> DataFrame:
     """Return the rows of files that have the same columns."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     wanted = {str(files.paths[n]): n for n in numbers}
     # Paths must not be read as glob patterns, nor directories such as key=value as columns.
     reader = spark.read.option("__globPaths__", "false").option("recursiveFileLookup", "true")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from genpas_cli.augment.engines.spark_functions import F
 from genpas_cli.ingest.columns.missing import BLANKS, BLANKS_END, most_bytes
 from genpas_cli.runtime.errors import DataError
 
@@ -29,8 +30,6 @@ def id_text(value: Column, kind: str, where: str, markers: Sequence[str]) -> Col
         where: the log and the column, for the error message.
         markers: texts that mark a missing value.
     """
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     text = value.cast("string")
     if kind == "DATE":
         far = _told(f"{where} contain dates before the year 1 or after the year 9999")
@@ -45,15 +44,11 @@ def id_text(value: Column, kind: str, where: str, markers: Sequence[str]) -> Col
 
 
 def _told(words: str) -> Column:
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     return F.raise_error(F.lit(f"{TOLD}{words}")).cast("string")
 
 
 def _is_missing(text: Column, markers: Sequence[str]) -> Column:
     """Return the condition of `ingest.columns.missing.missing_sql`; null for null."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     missing, trimmed = text == "", F.btrim(text, F.lit(BLANKS))
     for marker, most in most_bytes(markers).items():
         missing |= (trimmed == marker) & ((text < BLANKS_END) | (F.octet_length(text) <= most))
@@ -62,16 +57,12 @@ def _is_missing(text: Column, markers: Sequence[str]) -> Column:
 
 def with_integers(rows: DataFrame) -> DataFrame:
     """Return the rows with ids such as `1.0` written as `1`."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     whole = {name: F.regexp_replace(name, _DECIMAL, "$1") for name in ("user_id", "item_id")}
     return rows.withColumns(whole)
 
 
 def check_decimals(rows: DataFrame) -> None:
     """Raise DataError if an id occurs both as `1` and as `1.0`, which would make two users of one."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     kinds = ("user", "item")
     some = rows.agg(*(F.bool_or(F.col(f"{kind}_id").rlike(_DECIMAL)) for kind in kinds)).collect()[0]
     for kind, has_decimals in zip(kinds, some, strict=True):
@@ -86,8 +77,6 @@ def check_decimals(rows: DataFrame) -> None:
 
 def _written_twice(ids: DataFrame) -> tuple[int, str, str] | None:
     """Return the number of ids written in several ways, and two spellings of the shortest; None if there are none."""
-    from pyspark.sql import functions as F  # noqa: N812  # PySpark's convention
-
     # Of the texts with the same integer value, at most one has no fraction; ordering by length puts it first.
     way: Any = F.struct(F.length("id").alias("size"), F.col("id"))
     whole = ids.distinct().withColumn("whole", F.regexp_replace("id", _DECIMAL, "$1")).groupBy("whole")

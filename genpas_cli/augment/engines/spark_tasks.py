@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import uuid
 from collections.abc import Iterator, Sequence
@@ -27,8 +26,9 @@ from numpy.typing import NDArray
 from genpas_cli.augment.engines.work import Shard, ShardForm
 from genpas_cli.histories.cleaning import not_repeated
 from genpas_cli.histories.history import History, same_as_previous, whole_users
+from genpas_cli.histories.log_figures import RowFigures, user_lengths
 from genpas_cli.histories.names import Dedup
-from genpas_cli.histories.split import TRAIN, VALIDATION, SplitRule, TieCounts, drop_unevaluated, split_codes
+from genpas_cli.histories.split import TRAIN, VALIDATION, SplitRule, drop_unevaluated, split_codes
 from genpas_cli.pairs.shards import ShardFile, write_shard
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.sampling.kernels import Ints
@@ -122,32 +122,24 @@ class CountUsers:
 
     def __call__(self, batches: Batches) -> Batches:
         """Run on a partition; yield one row: the partition's number, and its counts as JSON."""
-        users, ties, (counts, parts) = _Users(), TieCounts(), np.zeros((2, 4), np.int64)
-        lengths: list[tuple[Ints, ...]] = []
-        low, high, alone = math.inf, -math.inf, 0
+        users, counted, lengths = _Users(), list[RowFigures](), list[tuple[NDArray[np.int32], ...]]()
         for history in users.histories(batches):
             codes = split_codes(history, self.rule)
-            ties.add(history, codes)
-            parts += np.bincount(codes, minlength=4)
-            counts += np.bincount(drop_unevaluated(history, codes, self.rule.evaluated), minlength=4)
-            starts = history.starts
-            total = np.diff(np.append(starts, len(history)))
-            train, validation = (np.add.reduceat(codes == code, starts, dtype=np.int64) for code in (TRAIN, VALIDATION))
-            lengths.append((total, train, validation))
-            alone += int((train == total).sum())
-            if history.time is not None:
-                low, high = min(low, history.time.min().item()), max(high, history.time.max().item())
-        number = _partition()
+            counted.append(RowFigures.of(history, codes, drop_unevaluated(history, codes, self.rule.evaluated)))
+            lengths.append(user_lengths(history, codes))
+        number, figures = _partition(), RowFigures.total(counted)
         self._write(number, users.ids, lengths)
+        low, high = figures.times
         found = {
-            "users": len(users.ids), "counts": counts.tolist(), "parts": parts.tolist(), "low": low, "high": high,
-            "alone": alone, "ties": dataclasses.asdict(ties),
+            "users": len(users.ids), "counts": figures.targets.tolist(), "parts": figures.parts.tolist(), "low": low,
+            "high": high, "alone": sum(int((train == total).sum()) for total, train, _ in lengths),
+            "ties": dataclasses.asdict(figures.ties),
         }  # fmt: skip
         yield pa.RecordBatch.from_arrays(
             [pa.array([number], pa.int32()), pa.array([json.dumps(found)])], names=["partition", "found"]
         )
 
-    def _write(self, number: int, ids: list[str], lengths: list[tuple[Ints, ...]]) -> None:
+    def _write(self, number: int, ids: list[str], lengths: list[tuple[NDArray[np.int32], ...]]) -> None:
         columns = zip(*lengths, strict=True) if lengths else ([], [], [])
         names = ("length", "train_length", "validation_length")
         table = {

@@ -65,7 +65,7 @@ def pairs_report(
     if store is None:
         note = "positions, popularity and the fair draw test need the store: add --store STORE"
         return StatsReport(str(directory), None, [], _measure(pairs, None, plan, which, progress), notes=(note,))
-    with opened_store(store, options, None, None, rejects=None, force=False, progress=progress) as opened:
+    with opened_store(store, options, progress=progress) as opened:
         check_store(opened.store, directory, manifest)
         made = Candidate(parse_strategy(strategy["name"]), int(manifest["pairs"]), strategy["draw"])
         targets = _possible_targets(opened.store)
@@ -94,7 +94,7 @@ def other_pairs_report(
         )
         pairs = OtherPairs(paths, *columns)
         return StatsReport(source, None, [], _measure(pairs, None, plan, which, progress), notes=(note,))
-    with opened_store(store, plan.given, None, None, rejects=None, force=False, progress=progress) as opened:
+    with opened_store(store, plan.given, progress=progress) as opened:
         vocabulary = pa.concat_arrays([batch.column(1) for batch in opened.store.vocabulary("items")])
         pairs = OtherPairs(paths, *columns, vocabulary)
         expected = store_report(opened.store, plan, source, progress, illustrated=illustrated)

@@ -86,9 +86,7 @@ def _check_dates(con: duckdb.DuckDBPyConnection, loaded: Loaded, counts: UnitCou
     others = con.execute(f"SELECT count(*) FROM stage.rows WHERE time < {UNITS[0].first}").fetchall()[0][0]
     if not dates or dates < others or dates < found:
         return
-    number, part = next((n, p) for n, p in enumerate(loaded.parts) if p.first <= row < p.first + p.staged)
-    column = loaded.plan.roles[number].time
-    assert column is not None  # there are times
+    part, column = loaded.time_at(row)
     value = con.execute(f"SELECT time FROM stage.rows WHERE rowid = {row}").fetchall()[0][0]
     raise DataError(
         f"{_place(con, part, row - part.first, column)}: {value:.0f} is a date in the form yyyymmdd, but other "
@@ -112,9 +110,7 @@ def _first(con: duckdb.DuckDBPyConnection, loaded: Loaded, unit: Unit) -> _Found
     if not rows:
         return None
     row, value = rows[0]
-    number, part = next((n, p) for n, p in enumerate(loaded.parts) if p.first <= row < p.first + p.staged)
-    column = loaded.plan.roles[number].time
-    assert column is not None  # there are times
+    part, column = loaded.time_at(row)
     return _Found(value, _place(con, part, row - part.first, column), unit, column)
 
 

@@ -137,21 +137,20 @@ def _read_all(stream: Any, subject: Subject, stop: threading.Event, content: Any
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
-                raise _not_utf8(subject, offset - pending + error.start, error) from error
+                line = line_of(subject.path, subject.compression, offset - pending + error.start)
+                raise not_utf8(subject.name, line, error) from error
         offset += len(chunk)
     if subject.is_utf8 and decoder.getstate()[0]:
-        raise _not_utf8(subject, offset, None)
+        raise not_utf8(subject.name, line_of(subject.path, subject.compression, offset), None)
 
 
-def _not_utf8(subject: Subject, offset: int, error: UnicodeDecodeError | None) -> DataError:
-    line = line_of(subject.path, subject.compression, offset)
-    what = (
-        f"the bytes {error.object[error.start : error.start + 4]!r}"
-        if error
-        else "an incomplete character at the end of the file"
-    )
+def not_utf8(name: str, line: int, error: UnicodeDecodeError | None) -> DataError:
+    """Return the DataError for a text that is not UTF-8; without an error, its last character is incomplete."""
+    what = "an incomplete character at the end of the file"
+    if error is not None:
+        what = f"the bytes {error.object[error.start : error.start + 4]!r}"
     return DataError(
-        f"{subject.name}, line {line}: not valid UTF-8: {what}",
+        f"{name}, line {line}: not valid UTF-8: {what}",
         tip="Give the encoding of the file: --text-encoding latin-1, cp1252 or utf-16.",
     )
 

@@ -14,7 +14,7 @@ import duckdb
 
 from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.files.foreign import foreign, is_utf16
-from genpas_cli.ingest.files.integrity import line_of, unreadable
+from genpas_cli.ingest.files.integrity import line_of, not_utf8, unreadable
 from genpas_cli.ingest.files.source_files import COMPRESSED_ENDINGS, Compression, SourceFile, compression_of, open_bytes
 from genpas_cli.ingest.formats import all_formats
 from genpas_cli.ingest.formats.log_file import LogFile, Start
@@ -195,9 +195,5 @@ def _no_text(source: SourceFile, compression: Compression, head: bytes) -> DataE
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = line_of(source.path, compression, error.start)
-        return DataError(
-            f"{source.name}, line {line}: not valid UTF-8: the bytes {head[error.start : error.start + 4]!r}",
-            tip="Give the encoding of the file: --text-encoding latin-1, cp1252 or utf-16.",
-        )
+        return not_utf8(source.name, line_of(source.path, compression, error.start), error)
     raise AssertionError("it was found to be no text")

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from genpas_cli.histories.cleaning import core_step
 from genpas_cli.histories.history import History, same_as_previous
-from genpas_cli.histories.instants import as_quantile, parse_instant
+from genpas_cli.histories.instants import refuse_without_times, time_bounds
 from genpas_cli.histories.log_figures import LogFigures, RowFigures, split_at, user_lengths
 from genpas_cli.histories.sessions import parse_gap, session_numbers
 from genpas_cli.histories.split import SplitRule, drop_unevaluated, parse_split, split_codes
@@ -30,7 +31,7 @@ from genpas_cli.ingest.passes.appending import Joined
 from genpas_cli.ingest.passes.ordering import sorted_rows
 from genpas_cli.ingest.passes.sorted_log import SortedLog
 from genpas_cli.ingest.staging.staged import FunnelStep, Staged
-from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.sql.database import Database
 from genpas_cli.runtime.times.units import UnitCounts, border_places, time_after, units_a_second
@@ -64,17 +65,6 @@ class LogPasses:
     def _has_time(self) -> bool:
         return self.staged.time_type is not None
 
-    def _check_times(self, kind: str) -> None:
-        for name, needed in (
-            ("--session-gap", self.options.session_gap), ("--split time", kind == "time"),
-            ("--ties error", self.options.ties == "error"),
-        ):  # fmt: skip
-            if needed and not self._has_time:
-                raise UsageError(
-                    f"{name} needs timestamps, but the log has no timestamp column",
-                    tip="Name the column: --time COLUMN",
-                )
-
     @property
     def _columns(self) -> list[str]:
         """Columns of the staged rows other than user and item."""
@@ -105,7 +95,11 @@ class LogPasses:
         """
         options, steps = self.options, list[FunnelStep]()
         kind, bounds = parse_split(options.split)
-        self._check_times(kind)
+        if not self._has_time:
+            refuse_without_times({
+                "--session-gap": bool(options.session_gap), "--split time": kind == "time",
+                "--ties error": options.ties == "error",
+            })  # fmt: skip
         log, core = self._sorted(), options.min_user > 1 or options.min_item > 1
         if core or options.session_gap or bounds:
             self.progress("sorting")
@@ -160,17 +154,10 @@ class LogPasses:
 
     def _time_bounds(self, log: SortedLog, bounds: tuple[str, str]) -> tuple[Any, Any]:
         """Return the first times of validation and test, parsed from instants or computed from quantiles."""
-        levels = [as_quantile(bound) for bound in bounds]
-        if all(level is not None for level in levels):
-            low, high = self._quantiles(log, [level for level in levels if level is not None])
-        else:
-            kind, counts = str(self.staged.time_type), self._unit_counts(log)
-            low, high = (parse_instant(self.database.con, bound, kind, counts) for bound in bounds)
-        if low > high:
-            raise UsageError(
-                f"--split time:{','.join(bounds)}: the second time (test) is before the first time (validation)"
-            )
-        return low, high
+        return time_bounds(
+            self.database.con, bounds, str(self.staged.time_type), quantiles=partial(self._quantiles, log),
+            counts=partial(self._unit_counts, log),
+        )  # fmt: skip
 
     def _quantiles(self, log: SortedLog, levels: list[Fraction]) -> list[Any]:
         """Return for each level q the earliest time before which at least a share q of the interactions lies.

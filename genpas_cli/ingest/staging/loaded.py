@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 
 from genpas_cli.ingest.columns.load_plan import LoadPlan
+from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.formats.log_file import LogFile
 
 
@@ -32,3 +34,10 @@ class Loaded:
 
     plan: LoadPlan
     parts: tuple[LoadedFile, ...]
+
+    def time_at(self, row: int) -> tuple[LoadedFile, Column]:
+        """Return the file of a row, given its `rowid`, and the file's time column; there must be times."""
+        number = bisect.bisect_right([part.first for part in self.parts], row) - 1
+        column = self.plan.roles[number].time
+        assert column is not None, "there are times"
+        return self.parts[number], column

@@ -25,7 +25,7 @@ from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.files.containers import unpacked
 from genpas_cli.ingest.files.duplicates import same_content
 from genpas_cli.ingest.files.encodings import as_utf8, is_utf8
-from genpas_cli.ingest.files.integrity import Subject, checking, is_clean, unreadable
+from genpas_cli.ingest.files.integrity import Digests, Subject, checking, is_clean, unreadable
 from genpas_cli.ingest.files.source_files import SourceFile, compression_of, find_sources, unchanging
 from genpas_cli.ingest.formats.detection import is_binary, open_log
 from genpas_cli.ingest.formats.dialects import check_options
@@ -45,16 +45,9 @@ from genpas_cli.runtime.sql.quoting import identifier
 
 
 def stage(  # noqa: PLR0913  # all but three by keyword
-    con: duckdb.DuckDBPyConnection,
-    sources: Sequence[str],
-    options: ReadingOptions,
-    *,
-    scratch: Path,
-    rejects: Path,
-    memory: int,
-    progress: Progress = silent,
-    earlier: EarlierLog | None = None,
-) -> Staged:
+    con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, *, scratch: Path, rejects: Path,
+    memory: int, progress: Progress = silent, earlier: EarlierLog | None = None,
+) -> Staged:  # fmt: skip
     """Read logs into `stage.rows`, without rows that are bad, have a missing user or item id, or fail a filter.
 
     Args:
@@ -72,22 +65,11 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         UsageError: an option is invalid for these logs.
         MachineError: disk or memory ran out.
     """
-    originals = find_sources(sources, scratch=scratch)
-    with unchanging(originals):
-        return _staged(
-            con, originals, options, scratch=scratch, rejects=rejects, memory=memory, progress=progress,
-            earlier=earlier,
-        )  # fmt: skip
-
-
-def _staged(  # noqa: PLR0913  # as `stage`
-    con: duckdb.DuckDBPyConnection, originals: Sequence[SourceFile], options: ReadingOptions, *, scratch: Path,
-    rejects: Path, memory: int, progress: Progress, earlier: EarlierLog | None,
-) -> Staged:  # fmt: skip
-    opened = _open(con, originals, options, scratch)
-    subjects = [_subject(*files) for files in zip(opened.originals, opened.plain, opened.logs, strict=True)]
     skip = options.bad_rows == "skip"
-    with checking(subjects) as check, Rejects(rejects, skip=skip) as bad, _own_errors(con):
+    with (
+        _opened(con, sources, options, scratch) as opened,
+        checking(opened.subjects()) as check, Rejects(rejects, skip=skip) as bad, _own_errors(con),
+    ):  # fmt: skip
         plan, condition = _plan(con, opened)
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress)
@@ -100,26 +82,18 @@ def _staged(  # noqa: PLR0913  # as `stage`
         check_units(con, loaded, earlier)
         overlapping = _overlapping(con, loaded)
         kept = _finish(con, loaded.plan, earlier)
-        digests = check.result()
-    files = tuple(
-        FileReport(original.name, part.log.format, original.path.stat().st_size, *digest[:1], part.rows, *digest[1:])
-        for original, part, digest in zip(opened.originals, loaded.parts, digests, strict=True)
-    )
-    notes += same_content(files, opened.logs, allowed=options.allow_duplicate_files)
-    first_rows = tuple(part.first for part in loaded.parts)
-    return Staged(
-        files, loaded.plan.time_type, kept, funnel, where, overlapping=overlapping, first_rows=first_rows,
-        columns=plan.read_columns, notes=tuple(notes),
-    )  # fmt: skip
+        files = opened.reports(loaded, check.result())
+        notes += same_content(files, opened.logs, allowed=options.allow_duplicate_files)
+        return Staged(
+            files, loaded.plan.time_type, kept, funnel, where, overlapping=overlapping, columns=plan.read_columns,
+            first_rows=tuple(part.first for part in loaded.parts), notes=tuple(notes),
+        )  # fmt: skip
 
 
 def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path) -> LoadPlan:
     """Return the plan by which `stage` would read logs, from their first values; arguments and errors are as there."""
-    originals = find_sources(sources, scratch=scratch)
-    with unchanging(originals):
-        opened = _open(con, originals, options, scratch)
-        with _own_errors(con):
-            return _plan(con, opened)[0]
+    with _opened(con, sources, options, scratch) as opened, _own_errors(con):
+        return _plan(con, opened)[0]
 
 
 class _Opened(NamedTuple):
@@ -132,11 +106,31 @@ class _Opened(NamedTuple):
     options: ReadingOptions
     cleaning: CleaningOptions
 
+    def subjects(self) -> list[Subject]:
+        """Return what of each file is checked while the files are read."""
+        return [_subject(*files) for files in zip(self.originals, self.plain, self.logs, strict=True)]
+
+    def reports(self, loaded: Loaded, digests: Sequence[Digests]) -> tuple[FileReport, ...]:
+        """Return the report of each file, given its rows and its digests."""
+        return tuple(
+            FileReport(file.name, part.log.format, file.path.stat().st_size, digest.file, part.rows, digest.content)
+            for file, part, digest in zip(self.originals, loaded.parts, digests, strict=True)
+        )
+
+
+@contextmanager
+def _opened(
+    con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path
+) -> Iterator[_Opened]:
+    """Open the files of a log, and check after the block that none of them has changed."""
+    originals = find_sources(sources, scratch=scratch)
+    with unchanging(originals):
+        yield _open(con, originals, check_options(options), scratch)
+
 
 def _open(
     con: duckdb.DuckDBPyConnection, originals: Sequence[SourceFile], options: ReadingOptions, scratch: Path
 ) -> _Opened:
-    options = check_options(options)
     cleaning = options if isinstance(options, CleaningOptions) else CleaningOptions()
     plain, logs = [], []
     for n, source in enumerate(originals):
