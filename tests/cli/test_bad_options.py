@@ -89,7 +89,7 @@ BAD_INGEST_OPTIONS = {
     "--min-rating nan": ("--min-rating", "nan"),
     "--min-rating inf": ("--min-rating", "inf"),
     "--keep split": ("--keep", "split"),
-    "--text-encoding utf-9": ("--encoding", "utf-9"),
+    "--text-encoding utf-9": ("--text-encoding", "utf-9"),
     "--format excel": ("--format", "'excel'", "parquet"),
     "--ties first": ("--ties", "'first'", "file"),
     "--time-format %Q": ("--time-format", "%Q"),
