@@ -16,12 +16,12 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from itertools import repeat
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from genpas_cli.runtime.signals import uninterrupted
 
@@ -183,6 +183,67 @@ def in_order(workers: Pool, calls: Iterable[Callable[[], T]], *, ahead: int) -> 
             yield running.popleft().result()
     while running:
         yield running.popleft().result()
+
+
+class InOrder(Protocol):
+    """Calls functions, on several threads if it has them, and yields their results in the order of the functions."""
+
+    def __call__(self, calls: Iterable[Callable[[], T]], /) -> Iterator[T]:
+        """Yield the results; `calls` is iterated on the calling thread."""
+        ...
+
+
+@contextmanager
+def calling_in_order(threads: int, name: str) -> Iterator[InOrder]:
+    """Yield an `InOrder` with this many threads, of which one call more than that waits or runs."""
+    with pool(threads, name) as workers:
+
+        def run(calls: Iterable[Callable[[], T]], /) -> Iterator[T]:
+            return in_order(workers, calls, ahead=threads + 1)
+
+        yield run
+
+
+class Lanes:
+    """Threads of which each does its own tasks, in the order in which it gets them.
+
+    So what a lane adds up does not depend on the other lanes, nor on their number.
+
+    Args:
+        pools: one pool of one thread per lane.
+        ahead: rounds of tasks that may wait.
+    """
+
+    def __init__(self, pools: Sequence[Pool], ahead: int) -> None:
+        self._pools, self._ahead = pools, ahead
+        self._rounds: deque[list[Task[None]]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._pools)
+
+    def put(self, tasks: Sequence[Callable[[], None]]) -> None:
+        """Give each lane its next task; wait while too many rounds wait."""
+        self._rounds.append([lane.submit(task) for lane, task in zip(self._pools, tasks, strict=True)])
+        if len(self._rounds) > self._ahead:
+            self._finish_first()
+
+    def finish(self) -> None:
+        """Wait for all tasks; raise the first exception of one."""
+        while self._rounds:
+            self._finish_first()
+
+    def _finish_first(self) -> None:
+        for task in self._rounds.popleft():
+            task.result()
+
+
+@contextmanager
+def lanes(count: int, name: str, *, ahead: int = 2) -> Iterator[Lanes]:
+    """Yield `Lanes`; after the block all of their tasks have been done."""
+    with ExitStack() as stack:
+        made = Lanes([stack.enter_context(pool(1, f"{name}-{number}")) for number in range(count)], ahead)
+        yield made
+        made.finish()
 
 
 def made_ahead(worker: Pool, items: Iterator[T], *, ahead: int) -> Iterator[T]:

@@ -217,7 +217,7 @@ def _search(
     assert figures.pairs is not None, "the option has a default"
     pairs = figures.pairs.of(int((histogram * range(len(histogram))).sum()))
     candidates = [Candidate(strategy, pairs, "balanced") for strategy in figures.strategies]
-    passes = StorePasses(store, histogram, against="validation", memory=resolve(options).memory, progress=progress)
+    passes = StorePasses(store, histogram, against="validation", machine=resolve(options), progress=progress)
     rows = {
         row.name: row
         for batch in passes.batches(candidates)

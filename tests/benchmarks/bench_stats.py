@@ -80,9 +80,10 @@ def step_one_kl(store: str) -> float:
         for alpha in (0.3, 0.5, 0.7, 0.9, 1.1):  # each for the first time: no table of powers is there yet
             started = time.perf_counter()
             steps = steps_of(triple(alpha, alpha / 2, 0.0))
-            distributions = TargetDistributions(TargetWeights([steps], histogram), opened.items)
+            weights, distributions = TargetWeights([steps], histogram), TargetDistributions([steps], opened.items)
             for targets, _ in runs:
-                distributions.add(targets)
+                for _, weight in weights.of(targets):
+                    distributions.add(targets, steps, weight)
             kl_divergence(test, distributions.p[steps])
             seconds.append(time.perf_counter() - started)
     return statistics.median(seconds)
@@ -90,9 +91,12 @@ def step_one_kl(store: str) -> float:
 
 def _passes(opened: Any) -> Any:
     from genpas_cli.figures.reports.store_passes import StorePasses
+    from genpas_cli.runtime.machine import Machine, cores
     from genpas_cli.runtime.progress import silent
 
-    return StorePasses(opened, opened.target_histogram(), against="test", memory=1 << 33, progress=silent)
+    return StorePasses(
+        opened, opened.target_histogram(), against="test", machine=Machine(cores(), 1 << 33, Path()), progress=silent
+    )
 
 
 def step_grid_kl(store: str) -> float:

@@ -21,7 +21,7 @@ from genpas_cli.figures.reports.store_passes import Candidate, StorePasses
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.stats import stats
 from genpas_cli.figures.table import StrategyFigures
-from genpas_cli.runtime.machine import MachineOptions, resolve
+from genpas_cli.runtime.machine import Machine, MachineOptions, resolve
 from genpas_cli.runtime.progress import silent
 from genpas_cli.sampling.strategies import parse_strategy
 from genpas_cli.store.access import open_store
@@ -100,7 +100,9 @@ def test_target_kl_is_the_published_one(reports: dict[str, StatsReport], log: st
 def test_alignment_ratio_is_as_measured_before(stores: Path, log: str) -> None:
     candidates = [Candidate(parse_strategy(name), ENOUGH, "balanced") for name in RATIO]
     with open_store(stores / f"{log}.store", resolve(MachineOptions()), stores) as store:
-        passes = StorePasses(store, store.target_histogram(), against="test", memory=1 << 33, progress=silent)
+        passes = StorePasses(
+            store, store.target_histogram(), against="test", machine=Machine(2, 1 << 33, Path()), progress=silent
+        )
         counted = passes.count(candidates, draws=False)
         found = passes.alignments(counted, candidates, parse_similarity("containment@10"))
     for expected, each in zip(RATIO.values(), found, strict=True):
@@ -156,7 +158,9 @@ def test_the_expected_kl_is_the_mean_of_simulated_draws(stores: Path, multiple: 
     """Multinomial counts of numpy: within 6 standard errors, a chance of 2·10^-9 each to fail for nothing."""
     machine, strategy = resolve(MachineOptions()), parse_strategy("1,0,0")
     with open_store(stores / "beauty.store", machine, stores) as store:
-        passes = StorePasses(store, store.target_histogram(), against="test", memory=1 << 33, progress=silent)
+        passes = StorePasses(
+            store, store.target_histogram(), against="test", machine=Machine(2, 1 << 33, Path()), progress=silent
+        )
         counted = passes.count([Candidate(strategy, 1, "balanced")], draws=False)
     p, test = counted.p[steps_of(strategy)], share(counted.targets["test"])
     assert test is not None

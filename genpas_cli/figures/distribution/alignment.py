@@ -16,8 +16,9 @@ the window, u(ℓ) the number of distinct ones. γ enters only through P(ℓ | k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -32,6 +33,7 @@ from genpas_cli.figures.distribution.held_out import (
     target_groups,
 )
 from genpas_cli.figures.distribution.similarity import Similarity
+from genpas_cli.runtime.threads import InOrder
 from genpas_cli.sampling.kernels import Floats, Ints
 
 OCCURS = 0.5
@@ -66,14 +68,23 @@ class TrainingPart(NamedTuple):
 
 
 class InputSource(Protocol):
-    """A source of inputs. Both methods are called more than once."""
+    """A source of inputs. Both methods are called more than once.
 
-    def held_out(self, stage: str) -> Iterator[InputItems]:
-        """Yield the items of all held-out inputs, in parts; `stage` names the step for the progress."""
+    Attributes:
+        kernels: number of input kernels.
+    """
+
+    kernels: int
+
+    def held_out(self, stage: str) -> Iterator[Callable[[], InputItems]]:
+        """Yield the items of all held-out inputs, in parts; `stage` names the step for the progress.
+
+        A part is computed when it is called, on any thread.
+        """
         ...
 
-    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
-        """Yield the training targets of a group, in parts, with weights in this order of the distributions."""
+    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[Callable[[], TrainingPart]]:
+        """Yield the training targets of a group, in parts as above, with weights in this order of the distributions."""
         ...
 
 
@@ -84,15 +95,12 @@ class TrainingInputs:
         held_out: the held-out pairs.
         target: int32 (n,), training targets.
         inputs: the last items before the targets.
-        similarity: how inputs are compared.
     """
 
-    def __init__(
-        self, held_out: HeldOutInputs, target: NDArray[np.int32], inputs: LastItems, similarity: Similarity
-    ) -> None:
+    def __init__(self, held_out: HeldOutInputs, target: NDArray[np.int32], inputs: LastItems) -> None:
         self._item = inputs.item
         sizes = np.arange(inputs.item.shape[1] + 1, dtype=np.float64)
-        self._by_size = similarity.training_weight(sizes)[inputs.distinct]
+        self._by_size = held_out.similarity.training_weight(sizes)[inputs.distinct]
         self._same = held_out.of_target(target, inputs.item)
 
     def weighted(self, length_pmf: Floats) -> WeightedInputs:
@@ -155,12 +163,13 @@ class AlignmentSums:
         self._p, self._common, self._held_out, self.mean = p, common, held_out, mean
         self._pairs, targets = int(held_out[common].sum()), int(common.sum())
         self._different = targets * (targets - 1)
-        self._same, self._own, self._all = np.zeros(kernels), np.zeros(kernels), np.zeros(kernels)
+        self._sums = np.zeros((3, kernels))
+        """Per input kernel: over held-out pairs of the same target; the same divided by their number; over all."""
 
-    def add(
+    def terms(
         self, target: NDArray[np.int32], weight: Floats, weighted: Sequence[WeightedInputs], *, again: bool
-    ) -> None:
-        """Add training targets.
+    ) -> Floats:
+        """Return what some training targets add to the three sums, float64 (3, kernels), for `add`.
 
         Args:
             target: int32 (n,), the items of the targets.
@@ -170,26 +179,31 @@ class AlignmentSums:
         """
         v = np.divide(weight, self._p[target], out=np.zeros(len(target)), where=self._common[target])
         own = v / np.maximum(self._held_out[target], 1)
-        for number, each in enumerate(weighted):
-            self._same[number] += float((v * each.same).sum())
-            self._own[number] += float((own * each.same).sum())
-            if not again:
-                self._all[number] += float((v * each.beside(self.mean)).sum())
+        return np.array([
+            [float((v * each.same).sum()) for each in weighted],
+            [float((own * each.same).sum()) for each in weighted],
+            [0.0 if again else float((v * each.beside(self.mean)).sum()) for each in weighted],
+        ])  # fmt: skip
+
+    def add(self, terms: Floats) -> None:
+        """Add terms; in the same order they give the same sums, on whatever threads they were computed."""
+        self._sums += terms
 
     def results(self) -> list[Alignment]:
         """Return A and D for each input kernel."""
-        others = self._all - self._own
+        alike, own, everything = self._sums
+        others = everything - own
         # Rounding errors are set to 0, so that A / D is missing instead of about ±10^16.
-        others[others <= _ROUNDING * self._all] = 0.0
+        others[others <= _ROUNDING * everything] = 0.0
         return [
             Alignment(same / self._pairs if self._pairs else None, other / self._different if self._different else None)
-            for same, other in zip(self._same.tolist(), others.tolist(), strict=True)
+            for same, other in zip(alike.tolist(), others.tolist(), strict=True)
         ]
 
 
 def alignments(  # all but two by keyword
-    source: InputSource, trained: Sequence[TrainedTargets], *, held_out: Ints, kernels: int, similarity: Similarity,
-    memory: int,
+    source: InputSource, trained: Sequence[TrainedTargets], *, held_out: Ints, similarity: Similarity, memory: int,
+    run: InOrder,
 ) -> list[list[Alignment]]:  # fmt: skip
     """Return A and D of target distributions (first index) with input kernels (second index).
 
@@ -197,16 +211,16 @@ def alignments(  # all but two by keyword
         source: the source of inputs.
         trained: the target distributions.
         held_out: int64 (items + 1,), held-out pairs of each target.
-        kernels: number of input kernels.
         similarity: how inputs are compared.
         memory: bytes for held-out inputs.
+        run: calls the parts of the source; the figures do not depend on its threads.
     """
     common = [each.common(held_out) for each in trained]
     means = MeanInputs(common, held_out, similarity)
-    for inputs in source.held_out("reading held-out inputs"):
+    for inputs in run(source.held_out("reading held-out inputs")):
         means.add(inputs)
     sums = [
-        AlignmentSums(each.p, targets, held_out, means.of(targets), kernels)
+        AlignmentSums(each.p, targets, held_out, means.of(targets), source.kernels)
         for each, targets in zip(trained, common, strict=True)
     ]
     # Distributions with the same common targets follow each other, so that `WeightedInputs.beside` uses its cache.
@@ -214,11 +228,23 @@ def alignments(  # all but two by keyword
     groups = target_groups(held_out, similarity.window, memory)
     for number, group in enumerate(groups, 1):
         part = f" ({number} of {len(groups)})" if len(groups) > 1 else ""
-        parts = source.held_out(f"reading held-out inputs{part}")
+        parts = run(source.held_out(f"reading held-out inputs{part}"))
         compared = HeldOutInputs(group, parts, similarity, len(held_out) - 1)
-        for some in source.training(group, order, f"comparing inputs{part}"):
-            shared = TrainingInputs(compared, some.target, some.inputs, similarity)
-            weighted = [shared.weighted(lengths) for lengths in some.lengths]
-            for which, weight in some.weights:
-                sums[which].add(some.target, weight, weighted, again=group.skip > 0)
+        training = source.training(group, order, f"comparing inputs{part}")
+        for found in run(partial(_terms, part, compared, sums) for part in training):
+            for which, terms in found:
+                sums[which].add(terms)
     return [each.results() for each in sums]
+
+
+def _terms(
+    part: Callable[[], TrainingPart], compared: HeldOutInputs, sums: Sequence[AlignmentSums]
+) -> list[tuple[int, Floats]]:  # fmt: skip
+    """Return what a part of the training targets adds to each of the sums, by index."""
+    some = part()
+    shared = TrainingInputs(compared, some.target, some.inputs)
+    weighted = [shared.weighted(lengths) for lengths in some.lengths]
+    return [
+        (which, sums[which].terms(some.target, weight, weighted, again=compared.group.skip > 0))
+        for which, weight in some.weights
+    ]

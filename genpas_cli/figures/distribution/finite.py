@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genpas_cli.figures.distribution.divergence import DrawnShares, References, TargetFormula
-from genpas_cli.figures.distribution.targets import Targets, TargetSteps, TargetWeights
+from genpas_cli.figures.distribution.targets import Targets, TargetSteps
 from genpas_cli.figures.figure import computed, figures_in
 from genpas_cli.figures.table import TargetFigures
 from genpas_cli.sampling.kernels import Floats, Ints
@@ -190,27 +190,28 @@ class BalancedCounts:
     """Counts of each target in balanced draws of N pairs, at the offsets `OFFSETS`.
 
     Args:
-        weights: p(s, k) of the strategies.
         pairs: N by the steps of a strategy.
         items: size of the vocabulary.
     """
 
-    def __init__(self, weights: TargetWeights, pairs: dict[TargetSteps, int], items: int) -> None:
-        self._weights, self._pairs = weights, pairs
+    def __init__(self, pairs: dict[TargetSteps, int], items: int) -> None:
+        self._pairs = pairs
         self._reached = dict.fromkeys(pairs, 0.0)
         self._counts = {steps: np.zeros((len(OFFSETS), items + 1), np.int64) for steps in pairs}
 
-    def add(self, targets: Targets) -> None:
-        """Count the points that fall on some targets; calls must follow the order of users and positions."""
-        for steps, weight in self._weights.of(targets):
-            if steps not in self._pairs:
-                continue
-            edges = np.concatenate(([self._reached[steps]], weight)).cumsum()
-            self._reached[steps] = float(edges[-1])
-            counts = self._counts[steps]
-            for row, offset in enumerate(OFFSETS):
-                points = np.diff(np.ceil(edges * self._pairs[steps] - offset))
-                counts[row] += np.bincount(targets.item, weights=points, minlength=counts.shape[1]).astype(np.int64)
+    def add(self, targets: Targets, steps: TargetSteps, weight: Floats) -> None:
+        """Count the points that fall on some targets with their weights p(s, k) under one of the steps, if it is drawn.
+
+        Calls must follow the order of users and positions.
+        """
+        if steps not in self._pairs:
+            return
+        edges = np.concatenate(([self._reached[steps]], weight)).cumsum()
+        self._reached[steps] = float(edges[-1])
+        counts = self._counts[steps]
+        for row, offset in enumerate(OFFSETS):
+            points = np.diff(np.ceil(edges * self._pairs[steps] - offset))
+            counts[row] += np.bincount(targets.item, weights=points, minlength=counts.shape[1]).astype(np.int64)
 
     def figures(self, steps: TargetSteps, references: References) -> TargetFigures:
         """Return the figures, averaged over the offsets."""

@@ -154,7 +154,7 @@ class HeldOutInputs:
     """
 
     def __init__(self, group: TargetGroup, parts: Iterable[InputItems], similarity: Similarity, items: int) -> None:
-        self.group, self._items = group, items
+        self.group, self.similarity, self._items = group, similarity, items
         # The input's size is packed into the low bits of the key, so that one in-place sort of int64 orders everything.
         keys, filled, passed = np.empty(group.most, np.int64), 0, 0
         for part in parts:

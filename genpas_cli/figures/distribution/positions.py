@@ -7,13 +7,13 @@ interactions. Else `PositionSums` reads all target positions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from genpas_cli.figures.distribution.divergence import entropy_terms
-from genpas_cli.figures.distribution.targets import Targets, TargetWeights
+from genpas_cli.figures.distribution.targets import Targets, TargetSteps
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
 from genpas_cli.sampling.strategy import Strategy
@@ -85,27 +85,29 @@ class PositionSums:
     """Accumulates the `Spread` of several strategies over parts of the sequences.
 
     Args:
-        weights: p(s, k) of the strategies.
+        steps: sequence and target kernels of the strategies.
         longest: length of the longest training sequence, or more.
     """
 
-    def __init__(self, weights: TargetWeights, longest: int) -> None:
-        self._weights = weights
-        self.spread = {
-            steps: Spread(np.zeros(longest + 1), np.zeros(TENTHS), 0.0, np.zeros(longest + 1))
-            for steps in weights.steps
-        }
+    def __init__(self, steps: Iterable[TargetSteps], longest: int) -> None:
+        self.spread = {each: Spread(np.zeros(longest + 1), np.zeros(TENTHS), 0.0, np.zeros(longest + 1))
+                       for each in steps}  # fmt: skip
 
-    def add(self, targets: Targets, length: Ints) -> None:
-        """Add the targets of some training sequences; `length` is the length of each sequence."""
-        length = length[targets.row]
+    def add(self, targets: Targets, length: Ints, steps: TargetSteps, weight: Floats) -> None:
+        """Add the targets of some training sequences with their weights p(s, k) under one of the steps.
+
+        Args:
+            targets: the targets.
+            length: int64, length of each sequence.
+            steps: one of the steps.
+            weight: float64 (targets,).
+        """
+        length, spread = length[targets.row], self.spread[steps]
         tenth = (TENTHS * (targets.position - 1) - 1) // (length - 1)
-        for steps, weight in self._weights.of(targets):
-            spread = self.spread[steps]
-            spread.by_position += np.bincount(targets.position, weights=weight, minlength=len(spread.by_position))
-            spread.tenths += np.bincount(tenth, weights=weight, minlength=TENTHS)
-            spread.by_length += np.bincount(length, weights=weight, minlength=len(spread.by_length))
-            spread.entropy += float(entropy_terms(weight).sum())
+        spread.by_position += np.bincount(targets.position, weights=weight, minlength=len(spread.by_position))
+        spread.tenths += np.bincount(tenth, weights=weight, minlength=TENTHS)
+        spread.by_length += np.bincount(length, weights=weight, minlength=len(spread.by_length))
+        spread.entropy += float(entropy_terms(weight).sum())
 
 
 def position_figures(strategy: Strategy, histogram: Ints, max_input: int | None) -> PositionFigures:

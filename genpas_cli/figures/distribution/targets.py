@@ -94,20 +94,18 @@ class TargetDistributions:
     """Accumulates p_train(y) of several strategies over parts of the sequences.
 
     Args:
-        weights: p(s, k) of the strategies.
+        steps: sequence and target kernels of the strategies.
         items: size of the vocabulary.
     """
 
-    def __init__(self, weights: TargetWeights, items: int) -> None:
-        self._weights = weights
-        self.p: dict[TargetSteps, Floats] = {steps: np.zeros(items + 1) for steps in weights.steps}
+    def __init__(self, steps: Iterable[TargetSteps], items: int) -> None:
+        self.p: dict[TargetSteps, Floats] = {each: np.zeros(items + 1) for each in steps}
         """By steps: float64 (items + 1,), probability by item number; entry 0 is padding and 0."""
 
-    def add(self, targets: Targets) -> None:
-        """Add the possible targets of some training sequences."""
-        for steps, weight in self._weights.of(targets):
-            p = self.p[steps]
-            p += np.bincount(targets.item, weights=weight, minlength=len(p))
+    def add(self, targets: Targets, steps: TargetSteps, weight: Floats) -> None:
+        """Add the possible targets of some training sequences with their weights p(s, k) under one of the steps."""
+        p = self.p[steps]
+        p += np.bincount(targets.item, weights=weight, minlength=len(p))
 
 
 def item_counts(targets: Targets, items: int) -> Ints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.machine import resolve, show_size
 from genpas_cli.runtime.object_storage.locations import Location
 from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.threads import calling_in_order
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.strategies import parse_strategy
 from genpas_cli.sampling.user_targets import TargetNumbers
@@ -159,11 +160,13 @@ def _measure(
         references = References(share(held["test"]), share(held["validation"]), occurs, options.epsilon)
     else:
         references = store.references
-    room = room_beside_figures(pairs.items, 1, resolve(options).memory)
-    ((alignment,),) = alignments(
-        _PairInputs(pairs, similarity.window, progress), [TrainedTargets(p, rows)], held_out=held["test"], kernels=1,
-        similarity=similarity, memory=room,
-    )  # fmt: skip
+    machine = resolve(options)
+    room = room_beside_figures(pairs.items, 1, machine.memory)
+    with calling_in_order(machine.threads, "genpas-compare") as run:
+        ((alignment,),) = alignments(
+            _PairInputs(pairs, similarity.window, progress), [TrainedTargets(p, rows)], held_out=held["test"],
+            similarity=similarity, memory=room, run=run,
+        )  # fmt: skip
     lengths = totals.lengths / rows
     placed = int(totals.tenths.sum())
     gathered = GatheredPairs(
@@ -191,24 +194,32 @@ class _PairInputs:
         progress: called with the progress.
     """
 
+    kernels = 1
+
     def __init__(self, pairs: PairSource, window: int, progress: Progress) -> None:
         self._pairs, self._window, self._progress = pairs, window, progress
 
-    def held_out(self, stage: str) -> Iterator[InputItems]:
+    def held_out(self, stage: str) -> Iterator[Callable[[], InputItems]]:
         """See `InputSource.held_out`."""
-        for batch in _watched(self._pairs, "test", stage, self._progress):
-            yield items_of(batch.target, last_items(batch.values, batch.end, batch.length, self._window))
 
-    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
+        def part(batch: PairBatch) -> InputItems:
+            return items_of(batch.target, last_items(batch.values, batch.end, batch.length, self._window))
+
+        return (partial(part, batch) for batch in _watched(self._pairs, "test", stage, self._progress))
+
+    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[Callable[[], TrainingPart]]:
         """See `InputSource.training`."""
         rows, lengths = self._pairs.rows("train"), np.arange(1, self._window + 1)
-        for batch in _watched(self._pairs, "train", stage, self._progress):
+
+        def part(batch: PairBatch) -> TrainingPart:
             some = group.has(batch.target)
             target, end, length = batch.target[some], batch.end[some], batch.length[some]
             certain = (lengths == np.minimum(length, self._window)[:, None]).astype(np.float64)
             weight = np.full(len(target), 1 / rows)
             inputs = last_items(batch.values, end, length, self._window)
-            yield TrainingPart(target, inputs, [certain], [(number, weight) for number in order])
+            return TrainingPart(target, inputs, [certain], [(number, weight) for number in order])
+
+        return (partial(part, batch) for batch in _watched(self._pairs, "train", stage, self._progress))
 
 
 def _watched(pairs: PairSource, split: Split, stage: str, progress: Progress) -> Iterator[PairBatch]:

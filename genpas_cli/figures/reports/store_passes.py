@@ -8,8 +8,10 @@ limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +32,9 @@ from genpas_cli.figures.distribution.targets import (
 )
 from genpas_cli.figures.memory import LEAST_ROOM, figures_memory, limit_for_figures, strategies_at_once
 from genpas_cli.runtime.errors import MachineError
-from genpas_cli.runtime.machine import show_size
+from genpas_cli.runtime.machine import Machine, show_size
 from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.threads import calling_in_order, lanes
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.sequence_source import Lengths
@@ -114,15 +117,15 @@ class StorePasses:
         store: the store, open for reading.
         histogram: int64 (M + 1,), training sequences by their number of possible targets.
         against: the split whose inputs are compared with training inputs; later splits are not read.
-        memory: the memory limit in bytes.
+        machine: threads and memory limit. The figures do not depend on the number of threads.
         progress: called with the progress.
     """
 
     def __init__(  # all but two by keyword
-        self, store: Store, histogram: Ints, *, against: HeldOut, memory: int, progress: Progress
+        self, store: Store, histogram: Ints, *, against: HeldOut, machine: Machine, progress: Progress
     ) -> None:
         self.store, self.histogram, self.against = store, histogram, against
-        self._memory, self._progress = memory, progress
+        self._threads, self._memory, self._progress = machine.threads, machine.memory, progress
 
     def batches(self, candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
         """Yield the candidates, grouped by `steps_of`, in batches whose figures fit into half of the memory limit."""
@@ -144,31 +147,38 @@ class StorePasses:
         Raises:
             MachineError: the memory limit is too small for this many strategies and items.
         """
-        store, against = self.store, self.against
-        weights = TargetWeights((steps_of(c.strategy) for c in candidates), self.histogram)
-        room_beside_figures(store.items, len(weights.steps), self._memory)
-        distributions = TargetDistributions(weights, store.items)
-        longest = len(store.train_length_histogram())
-        positions = None if store.rule is None or not draws else PositionSums(weights, longest)
+        store = self.store
+        steps = list(dict.fromkeys(steps_of(c.strategy) for c in candidates))
+        room_beside_figures(store.items, len(steps), self._memory)
         drawn = {steps_of(c.strategy): c.pairs for c in candidates if c.draw != "enumerated"}
-        balanced = BalancedCounts(weights, drawn, store.items) if draws else None
-        splits: tuple[HeldOut, ...] = ("validation", "test") if against == "test" else ("validation",)
-        counts: dict[HeldOut, Ints] = {split: np.zeros(store.items + 1, np.int64) for split in splits}
-        train, all_items, repeats = np.zeros(store.items + 1, np.int64), np.zeros(store.items + 1, np.int64), 0
-        for sequences, lengths in self.runs("reading targets", against, INTERACTIONS_A_RUN):
-            targets = targets_of(store, "train", sequences, lengths)
-            distributions.add(targets)
-            if positions is not None:
-                positions.add(targets, lengths.train)
-            if balanced is not None:
-                balanced.add(targets)
-            all_items += np.bincount(sequences.items, minlength=len(all_items))
-            train += _training_counts(sequences, lengths, store.items)
-            repeats += _repeats(sequences, store.items)
-            for split in splits:
-                counts[split] += item_counts(targets_of(store, split, sequences, lengths), store.items)
+        longest = len(store.train_length_histogram())
+        distributions = TargetDistributions(steps, store.items)
+        positions = None if store.rule is None or not draws else PositionSums(steps, longest)
+        balanced = BalancedCounts(drawn, store.items) if draws else None
+        data = _DataCounts(store, ("validation", "test") if self.against == "test" else ("validation",))
+        with lanes(min(self._threads, len(steps) + 1), "genpas-count") as threads:
+            shares = [TargetWeights(some, self.histogram) for some in _shared(steps, len(threads))]
+
+            def add(weights: TargetWeights, targets: Targets, lengths: Lengths) -> None:
+                for each, weight in weights.of(targets):
+                    distributions.add(targets, each, weight)
+                    if positions is not None:
+                        positions.add(targets, lengths.train, each, weight)
+                    if balanced is not None:
+                        balanced.add(targets, each, weight)
+
+            def add_last(weights: TargetWeights, targets: Targets, lengths: Lengths, sequences: Sequences) -> None:
+                data.add(sequences, lengths)
+                add(weights, targets, lengths)
+
+            for sequences, lengths in self.runs("reading targets", self.against, INTERACTIONS_A_RUN):
+                targets = targets_of(store, "train", sequences, lengths)
+                threads.put([
+                    *(partial(add, weights, targets, lengths) for weights in shares[:-1]),
+                    partial(add_last, shares[-1], targets, lengths, sequences),
+                ])  # fmt: skip
         return StoreCounts(
-            self.histogram, distributions.p, balanced, positions, train, all_items > 0, counts, repeats
+            self.histogram, distributions.p, balanced, positions, data.train, data.all > 0, data.targets, data.repeats
         )  # fmt: skip
 
     def alignments(
@@ -178,12 +188,12 @@ class StorePasses:
         # Strategies that differ only in their input step share their targets, and therefore all sums over targets.
         alike = list(dict.fromkeys((steps_of(c.strategy), c.pairs) for c in candidates))
         kernels = list(dict.fromkeys(c.strategy.input for c in candidates))
-        found = alignments(
-            _StoreInputs(self, [steps for steps, _ in alike], kernels, similarity.window),
-            [TrainedTargets(counted.p[steps], pairs) for steps, pairs in alike],
-            held_out=counted.targets[self.against], kernels=len(kernels), similarity=similarity,
-            memory=self.room(counted),
-        )  # fmt: skip
+        with calling_in_order(self._threads, "genpas-compare") as run:
+            found = alignments(
+                _StoreInputs(self, [steps for steps, _ in alike], kernels, similarity.window),
+                [TrainedTargets(counted.p[steps], pairs) for steps, pairs in alike],
+                held_out=counted.targets[self.against], similarity=similarity, memory=self.room(counted), run=run,
+            )  # fmt: skip
         return [
             found[alike.index((steps_of(c.strategy), c.pairs))][kernels.index(c.strategy.input)] for c in candidates
         ]
@@ -203,6 +213,42 @@ class StorePasses:
             self._progress(stage, done, self.store.users)
 
 
+def _shared(steps: Sequence[TargetSteps], lanes: int) -> list[list[TargetSteps]]:
+    """Divide the steps among lanes; steps with the same target kernel stay together, so that it is computed once."""
+    by_kernel: dict[PositionKernel, list[TargetSteps]] = {}
+    for each in steps:
+        by_kernel.setdefault(each[1], []).append(each)
+    ordered = [each for some in by_kernel.values() for each in some]
+    # The last lane also counts the data, which takes about as long as two strategies.
+    ends = [min(-(-(len(ordered) + 2) * lane // lanes), len(ordered)) for lane in range(lanes + 1)]
+    return [ordered[begin:end] for begin, end in pairwise(ends)]
+
+
+class _DataCounts:
+    """Counts of the data itself, which do not depend on the strategy.
+
+    Args:
+        store: the store.
+        splits: held-out splits whose targets are counted.
+    """
+
+    def __init__(self, store: Store, splits: Sequence[HeldOut]) -> None:
+        self._store = store
+        self.train, self.all = (np.zeros(store.items + 1, np.int64) for _ in range(2))
+        """int64 (items + 1,): training interactions, and all interactions, of each item."""
+        self.targets: dict[HeldOut, Ints] = {split: np.zeros(store.items + 1, np.int64) for split in splits}
+        self.repeats = 0
+
+    def add(self, sequences: Sequences, lengths: Lengths) -> None:
+        """Add the sequences of some users."""
+        items = self._store.items
+        self.all += np.bincount(sequences.items, minlength=items + 1)
+        self.train += _training_counts(sequences, lengths, items)
+        self.repeats += _repeats(sequences, items)
+        for split in self.targets:
+            self.targets[split] += item_counts(targets_of(self._store, split, sequences, lengths), items)
+
+
 class _StoreInputs:
     """The `InputSource` of a store.
 
@@ -216,30 +262,37 @@ class _StoreInputs:
     def __init__(
         self, passes: StorePasses, steps: Sequence[TargetSteps], kernels: Sequence[PositionKernel], window: int
     ) -> None:
+        self.kernels = len(kernels)
         self._passes, self._store, self._steps, self._window = passes, passes.store, steps, window
         longest = len(self._store.train_length_histogram()) - 1
         self._length_pmf = [window_pmf(kernel, longest, window) for kernel in kernels]
 
-    def held_out(self, stage: str) -> Iterator[InputItems]:
+    def held_out(self, stage: str) -> Iterator[Callable[[], InputItems]]:
         """See `InputSource.held_out`."""
         split = self._passes.against
-        for sequences, lengths in self._runs(stage, split):
-            targets = targets_of(self._store, split, sequences, lengths)
-            yield items_of(targets.item, self._last_items(sequences, targets))
 
-    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[TrainingPart]:
+        def part(sequences: Sequences, lengths: Lengths) -> InputItems:
+            targets = targets_of(self._store, split, sequences, lengths)
+            return items_of(targets.item, self._last_items(sequences, targets))
+
+        return (partial(part, *run) for run in self._runs(stage, split))
+
+    def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[Callable[[], TrainingPart]]:
         """See `InputSource.training`."""
         weights = TargetWeights((self._steps[number] for number in order), self._passes.histogram)
         numbers = {steps: [number for number in order if self._steps[number] == steps] for steps in weights.steps}
-        for sequences, lengths in self._runs(stage, "train"):
+
+        def part(sequences: Sequences, lengths: Lengths) -> TrainingPart:
             targets = targets_of(self._store, "train", sequences, lengths)
             targets = targets.only(group.has(targets.item))
-            yield TrainingPart(
+            return TrainingPart(
                 targets.item,
                 self._last_items(sequences, targets),
                 [table[targets.position] for table in self._length_pmf],
                 ((number, weight) for steps, weight in weights.of(targets) for number in numbers[steps]),
             )
+
+        return (partial(part, *run) for run in self._runs(stage, "train"))
 
     def _runs(self, stage: str, through: Split) -> Iterator[tuple[Sequences, Lengths]]:
         interactions = min(INTERACTIONS_A_RUN, _COMPARED_AT_ONCE // self._window)

@@ -62,7 +62,7 @@ def store_report(  # all but four by keyword
         refuse_windows(store, strategy)
     candidates = [candidate(strategy, histogram, plan.pairs) for strategy in strategies]
     candidates = candidates if first is None else [first, *candidates]
-    passes = StorePasses(store, histogram, against="test", memory=resolve(options).memory, progress=progress)
+    passes = StorePasses(store, histogram, against="test", machine=resolve(options), progress=progress)
     counted = passes.count(candidates, draws=True)
     alignments = passes.alignments(counted, candidates, plan.similarity.within(plan.max_input))
     references = references_of(counted, options.epsilon)

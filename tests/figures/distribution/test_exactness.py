@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from genpas_cli.figures.distribution.positions import Bin, binned, position_figu
 from genpas_cli.figures.distribution.similarity import SIMILARITIES
 from genpas_cli.figures.distribution.targets import steps_of
 from genpas_cli.figures.reports.store_passes import Candidate, StorePasses
+from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.progress import silent
 from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy
@@ -44,7 +46,7 @@ def test_targets_have_the_probability_of_their_places(case: Case) -> None:
     """To a relative error of 10^-12, however small they are."""
     store = memory_store(case.log)
     histogram = store.target_histogram()
-    passes = StorePasses(store, histogram, against="test", memory=1 << 30, progress=silent)
+    passes = StorePasses(store, histogram, against="test", machine=Machine(2, 1 << 30, Path()), progress=silent)
     counted = passes.count([Candidate(case.strategy, 1, "balanced")], draws=False)
     found = counted.p[steps_of(case.strategy)]
     expected = oracle.target_distribution(case.rule, case.log)

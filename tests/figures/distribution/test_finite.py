@@ -241,8 +241,10 @@ def test_p_train_adds_up_to_one(case: Case, other: Strategy, users_a_run: int) -
     """Over parts of the users, several strategies at once."""
     store = memory_store(case.log, users_a_run)
     wanted = {steps_of(case.strategy), steps_of(other)}
-    distributions = TargetDistributions(TargetWeights(wanted, store.target_histogram()), store.items)
+    weights, distributions = TargetWeights(wanted, store.target_histogram()), TargetDistributions(wanted, store.items)
     for lengths, sequences in store.histories("train", 1):
-        distributions.add(targets_of(store, "train", sequences, lengths))
+        targets = targets_of(store, "train", sequences, lengths)
+        for steps, weight in weights.of(targets):
+            distributions.add(targets, steps, weight)
     assert {steps: float(p.sum()) for steps, p in distributions.p.items()} == dict.fromkeys(wanted, exactly(1.0))
     assert all(p[0] == 0 for p in distributions.p.values())
