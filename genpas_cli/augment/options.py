@@ -86,8 +86,9 @@ class AugmentOptions(TargetOptions):
         panel=OUTPUT,
     )  # fmt: skip
     encoding: Encoding = option(
-        "fast", "Encoding of the shards. fast: quick to write and read; compact: about a fifth smaller, for readers "
-        "from 2024 on; plain: for every Parquet reader, but slower. --form cuts always uses compact.", panel=OUTPUT,
+        "fast", "Encoding of the shards. fast: quick to write and read; compact: about a fifth smaller, but "
+        "Spark 3.5 and DuckDB 1 cannot read it; plain: for every Parquet reader, but slower. --form cuts always uses "
+        "compact.", panel=OUTPUT,
     )  # fmt: skip
     shard_rows: int = option(1_000_000, "Maximum number of rows per shard.", metavar="N", panel=OUTPUT)
     user_ids: Literal["none", "raw"] = option(

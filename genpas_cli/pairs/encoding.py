@@ -21,8 +21,8 @@ def writer_settings(encoding: Encoding, schema: pa.Schema) -> dict[str, Any]:
 
     - `fast`: integers and times as DELTA_BINARY_PACKED, other columns as PLAIN, all with LZ4. PyArrow 14 and newer,
       DuckDB 1.0, Spark 3.5, fastparquet and Polars 2 read it.
-    - `compact`: integers and floats as BYTE_STREAM_SPLIT, other columns as PLAIN, all with zstd. PyArrow 16, DuckDB 1.2
-      and Polars 1 read it, but not Spark 3.5 and fastparquet.
+    - `compact`: integers and floats as BYTE_STREAM_SPLIT, other columns as PLAIN, all with zstd. PyArrow 16, DuckDB 2.0
+      and Polars 1.0 read it, but not DuckDB 1.5, Spark 3.5 and fastparquet.
     - `plain`: PLAIN with zstd, as in format version 1, which every Parquet reader reads.
 
     Args:

@@ -11,8 +11,8 @@ import pytest
 from genpas_cli import AugmentOptions, IngestOptions, augment, ingest
 from tests.consumers.environments import Environment, Environments
 
-NAMES = ("recbole", "datasets", "tensorflow")
-"""Environments, each with a fixture of this name."""
+NAMES = ("recbole", "datasets", "tensorflow", "readers-old", "readers-new")
+"""Environments, of which those of trainers have a fixture of this name."""
 
 KEPT = ("rating", "timestamp")
 SHARD_ROWS, MAX_INPUT = 400, 12
