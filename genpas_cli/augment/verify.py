@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -18,10 +19,11 @@ from genpas_cli.pairs.shards import ShardFile, row_count
 from genpas_cli.runtime.errors import DataError, IntegrityError
 from genpas_cli.runtime.keywords import MachineKeywords
 from genpas_cli.runtime.library.arguments import checked
-from genpas_cli.runtime.machine import Machine, MachineOptions, resolve, scratch_directory
+from genpas_cli.runtime.machine import FIXED_MEMORY, Machine, MachineOptions, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.results.reports import Report
+from genpas_cli.runtime.threads import calling_in_order
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
 from genpas_cli.store.access import open_store, store_memory
@@ -86,11 +88,24 @@ def verify(
         if opened is not None:
             check_store(opened, directory, manifest)
         rows, total = 0, sum(file.rows for file in shards)
-        for file in shards:
-            _Shard(opened_pairs, file).check(opened)
-            rows += file.rows
-            progress("checking pairs", rows, total)
+        threads = _threads(opened_pairs, limits)
+        checks = (partial(_Shard(opened_pairs, file).check, opened) for file in shards)
+        with calling_in_order(threads, "genpas-verify") as run:
+            for file, _checked in zip(shards, run(checks), strict=True):
+                rows += file.rows
+                progress("checking pairs", rows, total)
     return VerifyReport(str(directory), len(files), rows, opened is not None, unknown)
+
+
+_ROW_BYTES = 200
+"""Bytes per pair while a shard is compared with the store: its positions, and the sequences that it needs."""
+
+
+def _threads(pairs: PairFiles, limits: Machine) -> int:
+    """Return the number of shards that are checked at a time within the memory limit; at least 1."""
+    left = limits.memory - FIXED_MEMORY - store_memory(limits.memory)
+    shard = max(file.rows for file in pairs.shards) * _ROW_BYTES + 2 * pairs.batch_bytes()
+    return int(min(limits.threads, len(pairs.shards), max(left // shard, 1)))
 
 
 @contextlib.contextmanager

@@ -48,10 +48,9 @@ def shard_name(split: str, index: int, count: int, epoch: int | None = None) -> 
 
 
 def write_shard(
-    directory: Path, name: str, split: str | None, encoding: Encoding, batches: Iterable[pa.RecordBatch],
-    schema: pa.Schema,
-) -> ShardFile:  # fmt: skip
-    """Write a shard, one row group a batch; `FinishedShards.add` brings it to the disk.
+    directory: Path, name: str, encoding: Encoding, batches: Iterable[pa.RecordBatch], schema: pa.Schema
+) -> int:
+    """Write a shard, one row group a batch, and return the number of its rows; `finished_file` describes it.
 
     Raises:
         MachineError: no space, or no permission.
@@ -64,6 +63,19 @@ def write_shard(
             for batch in batches:
                 writer.write_batch(batch, row_group_size=max(batch.num_rows, 1))
                 rows += batch.num_rows
+    except OSError as error:
+        raise disk_error(error, path) from error
+    return rows
+
+
+def finished_file(directory: Path, name: str, split: str | None, rows: int) -> ShardFile:
+    """Return the manifest's entry for a file that has been written.
+
+    Raises:
+        MachineError: the disk failed.
+    """
+    path = directory / name
+    try:
         return ShardFile(name, split, rows, path.stat().st_size, file_digest(path))
     except OSError as error:
         raise disk_error(error, path) from error

@@ -28,7 +28,7 @@ from genpas_cli import (
 )
 from genpas_cli.augment import job
 from genpas_cli.augment.engines import local
-from genpas_cli.pairs.shards import FinishedShards, ShardFile, write_shard
+from genpas_cli.pairs.shards import FinishedShards, write_shard
 from genpas_cli.runtime.atomic_output import unfinished
 from tests.support import identity, rewrite, small_log, snapshot, unchanged
 
@@ -181,7 +181,7 @@ class Fails:
     def __init__(self, at: int) -> None:
         self._left, self.written = at, list[str]()
 
-    def __call__(self, directory: Path, name: str, *arguments: Any) -> ShardFile:
+    def __call__(self, directory: Path, name: str, *arguments: Any) -> int:
         """Write, or fail as on a full disk."""
         if self._left == 0:
             (directory / name).parent.mkdir(parents=True, exist_ok=True)

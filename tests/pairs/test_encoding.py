@@ -136,7 +136,7 @@ def as_version_1(pairs: Path, name: str = "manifest.json") -> Path:
 def test_every_command_reads_version_1(version_1: Path, store: Path, inside: InProcess, tmp_path: Path) -> None:
     whole = shards(version_1, "train")
     assert inside.json("verify", version_1, "--store", store, "--json")["slices"] is True
-    assert inside.json("stats", version_1, "--json")["shards"]["pairs"] == whole.num_rows
+    assert inside.json("stats", version_1, "--json")["measured"]["pairs"] == whole.num_rows
     assert len(inside.json("head", version_1, "-n", "3", "--json")["rows"]) == 3
     report = genpas_cli.export(version_1, tmp_path / "out", ExportOptions(to="jsonl", split="train"))
     assert report.pairs == {"train": whole.num_rows}

@@ -13,7 +13,7 @@ from functools import partial
 import pyarrow as pa
 
 from genpas_cli.augment.engines.work import Shard, ShardForm, SplitPlan, shard_batches
-from genpas_cli.pairs.shards import FinishedShards, ShardFile, write_shard
+from genpas_cli.pairs.shards import FinishedShards, ShardFile, finished_file, write_shard
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.threads import Task, in_order, pool
 from genpas_cli.sampling.shard_plan import Slice
@@ -49,15 +49,18 @@ def write_shards(
 ) -> list[ShardFile]:  # fmt: skip
     """Write the shards that are not finished yet; return the files of all shards, in order."""
     total, before = sum(shard.rows for shard in shards), sum(file.rows for file in finished.files.values())
-    # A separate thread waits for the disk, so that workers go on with the next shards. It finishes its queue even if a
-    # worker fails: shards that are written already are then recorded as finished, for a run that resumes.
+    # A separate thread hashes files and waits for the disk, while workers go on with the next shards. It finishes its
+    # queue even if a worker fails: shards that are written already are then recorded, for a run that resumes.
     with pool(1, "genpas-disk", finish=True) as disk, pool(threads, _THREADS) as workers:
         watched = _Watched(workers.stopping)
 
-        def write(shard: Shard) -> tuple[ShardFile, Task[None]]:
+        def write(shard: Shard) -> Task[None]:
             batches = watched(shard.batches(store, form))
-            file = write_shard(finished.directory, shard.name, shard.split, form.encoding, batches, shard.schema(form))
-            return file, disk.submit(finished.add, file)
+            rows = write_shard(finished.directory, shard.name, form.encoding, batches, shard.schema(form))
+            return disk.submit(finish, shard, rows)
+
+        def finish(shard: Shard, rows: int) -> None:
+            finished.add(finished_file(finished.directory, shard.name, shard.split, rows))
 
         missing = [shard for shard in shards if shard.name not in finished.files]
         tasks = [workers.submit(write, shard) for shard in missing]
@@ -67,7 +70,7 @@ def write_shards(
             task.result()
             progress("writing pairs", before + watched.rows, total)
         for task in tasks:
-            task.result()[1].result()
+            task.result().result()
     return [finished.files[shard.name] for shard in shards]
 
 

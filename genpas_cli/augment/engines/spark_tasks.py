@@ -29,7 +29,7 @@ from genpas_cli.histories.history import History, same_as_previous, whole_users
 from genpas_cli.histories.log_figures import RowFigures, user_lengths
 from genpas_cli.histories.names import Dedup
 from genpas_cli.histories.split import TRAIN, VALIDATION, SplitRule, drop_unevaluated, split_codes
-from genpas_cli.pairs.shards import ShardFile, write_shard
+from genpas_cli.pairs.shards import ShardFile, finished_file, write_shard
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.user_targets import UserTargets
@@ -229,7 +229,8 @@ class WriteShards:
     def _write(self, shard: Shard, source: PieceOfSequences) -> ShardFile:
         mine = _own_directory(self.directory)
         batches = shard.batches(source, self.form)
-        file = write_shard(mine, shard.name, shard.split, self.form.encoding, batches, shard.schema(self.form))
+        rows = write_shard(mine, shard.name, self.form.encoding, batches, shard.schema(self.form))
+        file = finished_file(mine, shard.name, shard.split, rows)
         path = self.directory / shard.name
         path.parent.mkdir(parents=True, exist_ok=True)
         with (mine / shard.name).open("rb") as written:
