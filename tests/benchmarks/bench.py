@@ -31,7 +31,7 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # so that `tests` is found
 
-from tests.benchmarks.measuring import make_log, measured, print_measures, ran_step, recbole, seconds_to_write
+from tests.benchmarks.measuring import make_log, measured, print_measures, ran_step, recbole, time_to_write
 
 PAIRS = 10_000_000
 
@@ -78,7 +78,7 @@ def step_stream(store: str) -> None:
 
 def step_write(pairs: str, output: str) -> None:
     """Time bare PyArrow writing the rows of a pairs directory."""
-    print_measures(seconds_to_write(pairs, output))
+    print_measures(time_to_write(pairs, output).seconds)
 
 
 STEPS: dict[str, Callable[..., None]] = {

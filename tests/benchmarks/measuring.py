@@ -10,8 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from genpas_cli.pairs.encoding import Encoding
 
 HERE = Path(__file__).resolve().parent
 
@@ -39,6 +43,24 @@ def measured(script: str, *step: str) -> dict[str, float]:
     return result
 
 
+def measured_whole(*command: str) -> dict[str, float]:
+    """Run a command to its end; return its wall time, the CPU time of all its threads, and its peak memory.
+
+    These are of the whole process: the start of the interpreter and the imports count.
+    """
+    os.sync()
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None, "a pipe"
+        said = process.stderr.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {said.decode()}")
+    seconds, cpu = time.perf_counter() - started, used.ru_utime + used.ru_stime
+    return {"seconds": seconds, "cpu": cpu, "peak_mb": used.ru_maxrss / 1024}
+
+
 def print_measures(seconds: float, **more: float) -> None:
     """Print what a step took, from within it: seconds, seconds of all its threads, most memory."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -49,23 +71,36 @@ GROUP_ROWS = 4_000_000
 """Rows in memory at a time where the floor is measured."""
 
 
-def seconds_to_write(pairs: str, output: str) -> float:
+class Writing(NamedTuple):
+    """What writing took."""
+
+    seconds: float
+    cpu: float
+    """Seconds of all threads."""
+
+
+def time_to_write(pairs: str, output: str, encoding: Encoding = "plain") -> Writing:
     """Time bare PyArrow writing the rows of a pairs directory, a file a shard, with as many threads as cores.
 
     Rows are written from memory, the shards of some million at a time; reading them is not timed.
+
+    Args:
+        pairs: the pairs directory.
+        output: directory for the files.
+        encoding: `plain` is what PyArrow does with `compression="zstd"`.
     """
     from genpas_cli.pairs.shards import read_batches
     from genpas_cli.runtime.machine import cores
 
     Path(output).mkdir(exist_ok=True)
-    seconds = 0.0
+    seconds = cpu = 0.0
     with ThreadPoolExecutor(cores()) as pool:
         for paths in _groups(sorted(Path(pairs, "data").glob("*.parquet"))):
             shards = [(Path(output, path.name), list(read_batches(path))) for path in paths]
-            started = time.perf_counter()
-            list(pool.map(_write, shards))
-            seconds += time.perf_counter() - started
-    return seconds
+            started, used = time.perf_counter(), time.process_time()
+            list(pool.map(partial(_write, encoding), shards))
+            seconds, cpu = seconds + time.perf_counter() - started, cpu + time.process_time() - used
+    return Writing(seconds, cpu)
 
 
 def _groups(paths: list[Path]) -> Iterator[list[Path]]:
@@ -82,13 +117,13 @@ def _groups(paths: list[Path]) -> Iterator[list[Path]]:
     yield group
 
 
-def _write(shard: tuple[Path, list[Any]]) -> None:
+def _write(encoding: Encoding, shard: tuple[Path, list[Any]]) -> None:
     import pyarrow.parquet as pq
 
+    from genpas_cli.pairs.encoding import writer_settings
+
     path, batches = shard
-    with pq.ParquetWriter(
-        path, batches[0].schema, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=False
-    ) as writer:
+    with pq.ParquetWriter(path, batches[0].schema, **writer_settings(encoding, batches[0].schema)) as writer:
         for batch in batches:
             writer.write_batch(batch, row_group_size=batch.num_rows)
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import statistics
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,24 @@ class Results:
         self.records: list[Record] = [json.loads(line) for line in lines]
 
     def of(self, what: str) -> list[Record]:
-        """Return the measurements of one thing, by size."""
-        return sorted((each for each in self.records if each["what"] == what), key=lambda each: each["interactions"])
+        """Return the medians of one thing, by size."""
+        sizes = sorted({each["interactions"] for each in self.records if each["what"] == what})
+        return [found for size in sizes if (found := self.at(what, size)) is not None]
 
     def at(self, what: str, interactions: int) -> Record | None:
-        """Return the measurement of one thing at one size, if there is one."""
-        return next((each for each in self.of(what) if each["interactions"] == interactions), None)
+        """Return the medians of one thing at one size, if it was measured."""
+        rounds = self._rounds(what, interactions)
+        if not rounds:
+            return None
+        return {key: value if isinstance(value, str) else statistics.median(each[key] for each in rounds)
+                for key, value in rounds[0].items()}  # fmt: skip
+
+    def rounds(self, what: str, interactions: int) -> int:
+        """Return how often one thing was measured at one size."""
+        return len(self._rounds(what, interactions))
+
+    def _rounds(self, what: str, interactions: int) -> list[Record]:
+        return [each for each in self.records if (each["what"], each["interactions"]) == (what, interactions)]
 
     def add(self, what: str, interactions: int, measures: Record) -> None:
         """Keep a measurement, and say it."""
@@ -101,12 +114,20 @@ def _machine() -> str:
 
 _TABLES: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("Seconds", "seconds", lambda x: f"{x:,.1f}"),
+    ("CPU seconds of all threads", "cpu", lambda x: f"{x:,.1f}"),
     ("Peak memory, MB", "peak_mb", lambda x: f"{x:,.0f}"),
     ("Written, MB", "bytes", lambda x: f"{x / 1e6:,.0f}"),
 )
 
 _RATIOS = {
-    "augment / floor, time": ("genpas augment", "floor", "seconds"),
+    "augment / floor with zstd, time": ("genpas augment", "floor, zstd", "seconds"),
+    "the same, CPU time": ("genpas augment", "floor, zstd", "cpu"),
+    "augment / floor in the same encoding, time": ("genpas augment", "floor, fast", "seconds"),
+    "the same, CPU time ": ("genpas augment", "floor, fast", "cpu"),
+    "bytes, fast / plain": ("floor, fast", "floor, zstd", "bytes"),
+    "bytes, compact / plain": ("genpas augment --encoding compact", "floor, zstd", "bytes"),
+    "DuckDB SQL / augment LOG, time": ("DuckDB SQL", "genpas augment LOG", "seconds"),
+    "Polars / augment LOG, time": ("Polars", "genpas augment LOG", "seconds"),
     "augment: one thread / two, time": ("genpas augment, one thread", "genpas augment", "seconds"),
     "items / cuts, time": ("genpas augment", "genpas augment --form cuts", "seconds"),
     "items / cuts, bytes": ("genpas augment", "genpas augment --form cuts", "bytes"),
@@ -119,12 +140,13 @@ _PREFACE = """<!-- Written by tests/benchmarks/suite.py --page. -->
 This page measures the time, memory and disk that it takes to get from a log to the pairs of Multi-Target. Inputs have
 at most 50 items. The logs have 22 interactions per user, 43 thousand items and text ids; they are Parquet files in the
 order of time. The columns of each table are the number of interactions. `python tests/benchmarks/suite.py` makes the
-measurements.
+measurements. Times are medians; each row of a size takes its turn before any row is measured again.
 
-- **genpas** needs two commands: `genpas ingest` (log to store) and `genpas augment` (store to pairs). Add their times.
-  No memory limit is set.
-- **floor** is PyArrow writing the rows of the same shards from memory, with as many threads. Its memory is mostly these
-  rows.
+- Times of genpas and its peers are those of whole processes: the start counts. `genpas augment LOG` goes from the log to pairs in
+  one command; `genpas ingest` (log to store) and `genpas augment` (store to pairs) are its two halves. No memory limit
+  is set.
+- **floor** is PyArrow writing the rows of the same shards from memory, with as many threads, once with zstd and once in
+  the default encoding of genpas. Its start does not count. Its memory is mostly these rows.
 - **pandas, Polars and DuckDB SQL** go from the log to one Parquet file. They leave the rows in the order of users, so
   their files compress to a fraction of the size. genpas shuffles the rows.
 - **RecBole** starts with numbered interactions in memory, and ends with pairs in memory.
