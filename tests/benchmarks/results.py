@@ -142,7 +142,8 @@ at most 50 items. The logs have 22 interactions per user, 43 thousand items and 
 order of time. The columns of each table are the number of interactions. `python tests/benchmarks/suite.py` makes the
 measurements. Times are medians; each row of a size takes its turn before any row is measured again.
 
-- Times of genpas and its peers are those of whole processes: the start counts. `genpas augment LOG` goes from the log to pairs in
+- Times of genpas and its peers are those of whole processes: the start counts. `genpas augment LOG` goes from the log
+  to pairs in
   one command; `genpas ingest` (log to store) and `genpas augment` (store to pairs) are its two halves. No memory limit
   is set.
 - **floor** is PyArrow writing the rows of the same shards from memory, with as many threads, once with zstd and once in
