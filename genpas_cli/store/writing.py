@@ -51,8 +51,9 @@ def write_interactions(
     digest = TableDigest(schema)
     time = "time, " if "time" in schema.names else ""
     more = "".join(f", {identifier(name)}" for name in kept)
-    names = "[" + ", ".join(f"'{name}'" for name in SPLITS) + "]"
-    select = f"select user_num, item_num, {time}{names}[split + 1]::store.split_kind as split{more} from feed"
+    # Each name is cast once: indexing a list of names and casting each row takes a third of the time of the insertion.
+    cases = " ".join(f"when {code} then '{name}'::store.split_kind" for code, name in enumerate(SPLITS))
+    select = f"select user_num, item_num, {time}case split {cases} end as split{more} from feed"
     database.create("store.interactions", select, schema, (_digested(part, digest) for part in parts))
     return digest.hexdigest()
 
