@@ -8,6 +8,7 @@ import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -34,6 +35,7 @@ from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with, resolve
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.threads import calling_in_order
 from genpas_cli.sampling.power_law import check_exponent
 from genpas_cli.sampling.strategies import RULES, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy
@@ -234,7 +236,9 @@ def _configurations(
     assert references.validation is not None, "checked before"
     assert counted.balanced is not None, "asked for"
     exact = {steps: kl_divergence(references.validation, p, epsilon) for steps, p in counted.p.items()}
-    drawn = {steps: counted.balanced.figures(steps, references).kl_validation_train for steps in counted.p}
+    with calling_in_order(passes.threads, "genpas-figures") as run:
+        figures = run(partial(counted.balanced.figures, steps, references) for steps in counted.p)
+        drawn = {steps: of.kl_validation_train for steps, of in zip(counted.p, figures, strict=True)}
     alignments = passes.alignments(counted, candidates, similarity)
     return [
         Configuration(

@@ -125,7 +125,7 @@ class StorePasses:
         self, store: Store, histogram: Ints, *, against: HeldOut, machine: Machine, progress: Progress
     ) -> None:
         self.store, self.histogram, self.against = store, histogram, against
-        self._threads, self._memory, self._progress = machine.threads, machine.memory, progress
+        self.threads, self._memory, self._progress = machine.threads, machine.memory, progress
 
     def batches(self, candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
         """Yield the candidates, grouped by `steps_of`, in batches whose figures fit into half of the memory limit."""
@@ -156,7 +156,7 @@ class StorePasses:
         positions = None if store.rule is None or not draws else PositionSums(steps, longest)
         balanced = BalancedCounts(drawn, store.items) if draws else None
         data = _DataCounts(store, ("validation", "test") if self.against == "test" else ("validation",))
-        with lanes(min(self._threads, len(steps) + 1), "genpas-count") as threads:
+        with lanes(min(self.threads, len(steps) + 1), "genpas-count") as threads:
             shares = [TargetWeights(some, self.histogram) for some in _shared(steps, len(threads))]
 
             def add(weights: TargetWeights, targets: Targets, lengths: Lengths) -> None:
@@ -188,7 +188,7 @@ class StorePasses:
         # Strategies that differ only in their input step share their targets, and therefore all sums over targets.
         alike = list(dict.fromkeys((steps_of(c.strategy), c.pairs) for c in candidates))
         kernels = list(dict.fromkeys(c.strategy.input for c in candidates))
-        with calling_in_order(self._threads, "genpas-compare") as run:
+        with calling_in_order(self.threads, "genpas-compare") as run:
             found = alignments(
                 _StoreInputs(self, [steps for steps, _ in alike], kernels, similarity.window),
                 [TrainedTargets(counted.p[steps], pairs) for steps, pairs in alike],

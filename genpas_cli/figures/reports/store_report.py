@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from genpas_cli.figures.table import DataFigures, DrawnFigures, StrategyFigures
 from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.threads import InOrder, calling_in_order
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
@@ -62,16 +64,19 @@ def store_report(  # all but four by keyword
         refuse_windows(store, strategy)
     candidates = [candidate(strategy, histogram, plan.pairs) for strategy in strategies]
     candidates = candidates if first is None else [first, *candidates]
-    passes = StorePasses(store, histogram, against="test", machine=resolve(options), progress=progress)
+    machine = resolve(options)
+    passes = StorePasses(store, histogram, against="test", machine=machine, progress=progress)
     counted = passes.count(candidates, draws=True)
     alignments = passes.alignments(counted, candidates, plan.similarity.within(plan.max_input))
     references = references_of(counted, options.epsilon)
-    figures = [
-        strategy_figures(each, counted, references, alignment, plan)
-        for each, alignment in zip(candidates, alignments, strict=True)
-    ]
+    with calling_in_order(machine.threads, "genpas-figures") as run:
+        calls = (
+            partial(strategy_figures, each, counted, references, alignment, plan)
+            for each, alignment in zip(candidates, alignments, strict=True)
+        )
+        figures, data = list(run(calls)), data_figures(store, counted, passes.room(counted), run)
     report = StatsReport(
-        source, data_figures(store, counted, passes.room(counted)), figures, notes=tuple(_notes(store, counted)),
+        source, data, figures, notes=tuple(_notes(store, counted)),
         illustrations=illustrate(store, passes, counted, candidates, references) if illustrated else None,
     )  # fmt: skip
     return StoreReport(report, counted, references)
@@ -140,9 +145,9 @@ def _notes(store: Store, counted: StoreCounts) -> Sequence[str]:
     return notes
 
 
-def data_figures(store: Store, counts: StoreCounts, memory: int) -> DataFigures:
+def data_figures(store: Store, counts: StoreCounts, memory: int, run: InOrder) -> DataFigures:
     """Return the figures of the data from the counts of a pass over all splits; sorting times takes `memory` bytes."""
-    leaked, future = _leakage(store, memory)
+    leaked, future = _leakage(store, memory, run)
     gathered = GatheredData(
         meta=store.meta, occurs=counts.occurs, train=counts.train, targets=counts.targets, repeats=counts.repeats,
         leaked_test=leaked, future_training=future,
@@ -150,19 +155,24 @@ def data_figures(store: Store, counts: StoreCounts, memory: int) -> DataFigures:
     return computed(DataFigures, gathered)
 
 
-def _leakage(store: Store, memory: int) -> tuple[float | None, float | None]:
+def _leakage(store: Store, memory: int, run: InOrder) -> tuple[float | None, float | None]:
     """Return the figures `leaked_test` and `future_training`; both None without times or test interactions."""
     if "time" not in store.column_types():
         return None, None
     leaked = later = tests = trained = 0
     for test in _sorted_parts(store.times("test"), max(memory // _TIME_BYTES, 1)):
         latest, trained = -np.inf, 0
-        for times in store.times("train"):
-            # Sorted keys make the binary search much faster: neighbouring keys touch the same cache lines.
-            later += int(np.searchsorted(test, np.sort(times), side="left").sum())
-            latest, trained = max(latest, float(times.max(initial=-np.inf))), trained + len(times)
+        for before, last, rows in run(partial(_before, test, times) for times in store.times("train")):
+            later, latest, trained = later + before, max(latest, last), trained + rows
         leaked, tests = leaked + int(np.searchsorted(test, latest, side="left")), tests + len(test)
     return (leaked / tests, later / (trained * tests)) if trained else (None, None)
+
+
+def _before(test: Floats, times: Floats) -> tuple[int, float, int]:
+    """Return the number of pairs of a sorted test time and a later time, the last of the times, and their number."""
+    # Sorted keys make the binary search much faster: neighbouring keys touch the same cache lines.
+    before = int(np.searchsorted(test, np.sort(times), side="left").sum())
+    return before, float(times.max(initial=-np.inf)), len(times)
 
 
 def _sorted_parts(batches: Iterable[Floats], most: int) -> Iterator[Floats]:
