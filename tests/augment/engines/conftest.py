@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
@@ -25,6 +27,8 @@ def spark() -> Iterator[Any]:
         # Else the driver keeps the plans of all jobs for a page that nobody opens, and runs out of memory.
         "spark.sql.ui.retainedExecutions": "1", "spark.ui.retainedJobs": "1", "spark.ui.retainedStages": "1",
         "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
+        # Short jobs end before what the second compiler makes would be used.
+        "spark.driver.extraJavaOptions": _JAVA, "spark.executor.extraJavaOptions": _JAVA,
         # In another zone than UTC: what genpas takes for a time must not depend on it.
         "spark.sql.session.timeZone": "Asia/Tokyo",
     }  # fmt: skip
