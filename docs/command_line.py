@@ -93,8 +93,10 @@ _LEAD = """Every command also takes `--help` (`-h`). stdout carries data only (J
 person goes to stderr. A command that fails says why and leaves with one of the [exit codes](exit-codes.md). The same
 text is the manual page that `pip` installs: `man genpas`."""
 
-# The files that the examples of the help speak of, so that the examples can be run.
+# The files that the examples of the help speak of, so that the examples can be run; and a small model, because what
+# the examples print is not shown.
 _EXAMPLE_SETUP = """<!-- setup
+printf '[%s]\\ndim = 16\\nbatch-size = 64\\n' train compare > genpas.toml
 cp sample_data/logs.parquet logs.parquet
 printf 'user_id,item_id,timestamp\\nu-68d10,B0-new,1736000000\\n' > tuesday.csv
 genpas ingest logs.parquet -o shop_days.store --quiet

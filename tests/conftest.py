@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,17 @@ from tests.support import Genpas, InProcess, small_log
 # A busy machine must not fail a test by its deadline: how long something takes is for the benchmarks.
 settings.register_profile("genpas", deadline=None, max_examples=60)
 settings.load_profile("genpas")
+
+# PyTorch's threads wait by spinning unless told otherwise, which takes the processor from tests that run at the same
+# time. This must be set before the first import of torch.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from searching what the imports have left, again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

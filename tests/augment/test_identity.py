@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -37,14 +38,15 @@ def write(path: Path, rows: list[str]) -> Path:
     return path
 
 
-@pytest.fixture
-def stores(tmp_path: Path) -> dict[str, Path]:
-    """Return stores that differ in one thing each from the one called `one`."""
-    first, second = write(tmp_path / "a.csv", events(1)), write(tmp_path / "b.csv", events(2))
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of stores that differ in one thing each from the one called `one`; not to be changed."""
+    root = tmp_path_factory.mktemp("identity")
+    first, second = write(root / "a.csv", events(1)), write(root / "b.csv", events(2))
     changed = [*events(2)[:-1], "u59,i39,5" if events(2)[-1] != "u59,i39,5" else "u59,i38,5"]
-    other = write(tmp_path / "c.csv", changed)
-    rated = write(tmp_path / "d.csv", [*events(2)[:-1], events(2)[-1].rpartition(",")[0] + ",6"])
-    items = tmp_path / "items.parquet"
+    other = write(root / "c.csv", changed)
+    rated = write(root / "d.csv", [*events(2)[:-1], events(2)[-1].rpartition(",")[0] + ",6"])
+    items = root / "items.parquet"
     numbers = pa.array(range(1, 41), pa.int32())
     pq.write_table(pa.table({"item_num": numbers, "item_id": [f"i{40 - n}" for n in range(1, 41)]}), items)
     keep = IngestOptions(keep=("rating",))
@@ -57,8 +59,15 @@ def stores(tmp_path: Path) -> dict[str, Path]:
         "other item numbers": ((first, second), IngestOptions(keep=("rating",), items=str(items))),
     }
     for name, (files, options) in made.items():
-        ingest(list(files), tmp_path / f"{name}.store", options)
-    return {name: tmp_path / f"{name}.store" for name in made}
+        ingest(list(files), root / f"{name}.store", options)
+    return root
+
+
+@pytest.fixture
+def stores(originals: Path, tmp_path: Path) -> dict[str, Path]:
+    """Return copies of these stores, by name."""
+    shutil.copytree(originals, tmp_path, dirs_exist_ok=True)
+    return {path.stem: path for path in tmp_path.glob("*.store")}
 
 
 OTHERS = [

@@ -67,12 +67,14 @@ def options(rng: random.Random, *, enumerated: bool) -> AugmentOptions:
     """Return how pairs are cut, at random."""
     exponents = (-2.0, 0.0, 0.5, 1.0, 3.0, float("inf"), float("-inf"))
     strategy = rng.choice(("multi-target", "slide-window", "last-target", None))
+    rows_per_shard = rng.choice((1, 7, 100, 10_000))
+    most_pairs = 30 if rows_per_shard == 1 else 300  # three epochs of 300 would be 900 files
     biases: dict[str, Any] = {} if strategy else {name: rng.choice(exponents) for name in ("alpha", "beta", "gamma")}
     return AugmentOptions(
-        strategy=strategy, **biases, pairs="all" if strategy and enumerated else str(rng.randint(1, 300)),
+        strategy=strategy, **biases, pairs="all" if strategy and enumerated else str(rng.randint(1, most_pairs)),
         draw=rng.choice(("balanced", "independent")) if not (strategy and enumerated) else "balanced",
         epochs=1 if strategy and enumerated else rng.randint(1, 3), max_input=rng.choice(("none", "1", "3", "50")),
-        order=rng.choice(("shuffled", "user")), seed=rng.randint(0, 9), shard_rows=rng.choice((1, 7, 100, 10_000)),
+        order=rng.choice(("shuffled", "user")), seed=rng.randint(0, 9), shard_rows=rows_per_shard,
         form=rng.choice(("items", "cuts")), user_ids="raw", threads=rng.randint(1, 2),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,23 +113,31 @@ TIPS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> InProcess:
-    """A directory with a log, stores and pairs that the cases are about."""
-    (tmp_path / "temp").mkdir()
-    (tmp_path / "log.csv").write_text(LOG)
-    (tmp_path / "more.csv").write_text("user_id,item_id,timestamp,rating\nu1,i1,1700000000,2\n")
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a log, stores and pairs that the cases are about; not to be changed."""
+    root = tmp_path_factory.mktemp("tips")
+    (root / "temp").mkdir()
+    (root / "log.csv").write_text(LOG)
+    (root / "more.csv").write_text("user_id,item_id,timestamp,rating\nu1,i1,1700000000,2\n")
     pq.write_table(
-        pa.table({"item_num": pa.array([1, 2], pa.int32()), "item_id": ["i1", "i2"]}), tmp_path / "known.parquet"
+        pa.table({"item_num": pa.array([1, 2], pa.int32()), "item_id": ["i1", "i2"]}), root / "known.parquet"
     )
-    genpas = InProcess(tmp_path, tmp_path / "temp")
+    genpas = InProcess(root, root / "temp")
     for line in (
         "ingest log.csv -o log.store", "ingest log.csv -o core.store --min-user 2",
         "ingest log.csv -o none_held_out.store --split none", "augment log.store -o log.pairs",
         "augment none_held_out.store -o no_validation.pairs",
     ):  # fmt: skip
         assert genpas(*shlex.split(line), "-q").returncode == 0, line
-    return genpas
+    return root
+
+
+@pytest.fixture
+def place(original: Path, tmp_path: Path) -> InProcess:
+    """The command, in a copy of that directory."""
+    shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+    return InProcess(tmp_path, tmp_path / "temp")
 
 
 def typed(command: str, proposed: str) -> list[str]:

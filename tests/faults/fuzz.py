@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
+import pkgutil
 import random
 import resource
 import shutil
@@ -20,8 +22,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import typer.main
+
+import genpas_cli
+from genpas_cli import cli
 from genpas_cli.runtime.text.visible import one_line
 from tests.faults import mutations
 from tests.faults.originals import make_originals
@@ -262,13 +270,31 @@ def _has_control(text: str) -> bool:
     return any((letter < " " and letter != "\n") or "\x7f" <= letter < "\xa0" for letter in text)
 
 
-def fuzz(numbers: Iterator[int], seed: int, *, seconds: float, only: str | None, keep: Path | None) -> Tally:
-    """Run cases until there are no more numbers or no more time."""
+def fuzz(
+    numbers: Iterator[int],
+    seed: int,
+    *,
+    seconds: float = float("inf"),
+    only: str | None = None,
+    keep: Path | None = None,
+    originals: Path | None = None,
+) -> Tally:
+    """Run cases until there are no more numbers or no more time.
+
+    Args:
+        numbers: numbers of the cases.
+        seed: what the cases follow from, with their numbers.
+        seconds: time after which no further case starts.
+        only: the kind of file to damage; by default all of KINDS.
+        keep: directory for the files of cases that fail.
+        originals: what `make_originals` has made; by default it is made for this run.
+    """
     tally, begun = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
-        originals = Path(directory, "originals")
-        originals.mkdir()
-        make_originals(originals)
+        if originals is None:
+            originals = Path(directory, "originals")
+            originals.mkdir()
+            make_originals(originals)
         kinds = [
             name for name in KINDS if only in (None, name) and (name != "model" or (originals / "model.pt").exists())
         ]
@@ -314,17 +340,16 @@ def _prepared_child(originals: Path, case: Path, kind: Kind, rng: random.Random)
 
 
 def _import_all() -> None:
-    """Import once what every case needs."""
-    from genpas_cli import cli
-
+    """Import once what the cases need; else most of the time of each case is imports, and the search of garbage."""
+    for module in pkgutil.walk_packages(genpas_cli.__path__, "genpas_cli."):
+        with contextlib.suppress(ImportError):  # of an extra
+            import_module(module.name)
+    for name in ("console", "progress", "table"):
+        import_module(f"rich.{name}")
     cli.load(cli.COMMANDS)
-    from genpas_cli.augment import (
-        verify,  # noqa: F401
-    )
-
-    with contextlib.suppress(ImportError):
-        import genpas_cli.loaders
-        import genpas_cli.training.runs.checkpoint  # noqa: F401
+    group: Any = typer.main.get_command(cli.app)
+    group.commands["verify"].make_context("verify", ["log.pairs"])  # typer imports much when it first parses
+    gc.freeze()
 
 
 def main() -> None:

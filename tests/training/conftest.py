@@ -13,10 +13,11 @@ from tests.training.runs import SAMPLE
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Directory with sample.store, sample.pairs (3 epochs) and short.pairs (of some users alone)."""
+    """Directory with sample.store, and pairs of it: sample.pairs and few.pairs (3 epochs each), short.pairs."""
     root = tmp_path_factory.mktemp("training")
     ingest(SAMPLE, root / "sample.store")
     augment(root / "sample.store", root / "sample.pairs", AugmentOptions(epochs=3, max_input="20"))
+    augment(root / "sample.store", root / "few.pairs", AugmentOptions(pairs="2000", epochs=3, max_input="20"))
     augment(root / "sample.store", root / "short.pairs", AugmentOptions(pairs="700", max_input="8"))
     return root
 

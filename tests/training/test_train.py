@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -35,6 +35,13 @@ from tests.support import shards, small_log
 from tests.training.runs import SAMPLE, Stop, stopped_after
 
 QUICK = TrainOptions(dim=16, steps=60, round_steps=20, batch_size=64, device="cpu", threads=1)
+
+
+class Whole(NamedTuple):
+    """A run that nothing has stopped, and its options."""
+
+    options: TrainOptions
+    report: TrainReport
 
 
 def lasting(report: TrainReport) -> dict[str, Any]:
@@ -150,11 +157,17 @@ def test_the_callers_randomness_and_threads_are_left_alone(pairs: Path, tmp_path
     assert torch.get_num_threads() == 1
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["", "fresh"])
+def whole(request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """A run that nothing stops, on pairs from disk and on fresh ones."""
+    options = replace(QUICK, fresh=str(root / "sample.store") if request.param else None)
+    report = train(root / "sample.pairs", tmp_path_factory.mktemp("whole") / "whole.model", options)
+    return Whole(options, report)
+
+
 @pytest.mark.parametrize("step", [20, 40, 60])
-@pytest.mark.parametrize("fresh", [False, True], ids=["", "fresh"])
-def test_a_stopped_run_goes_on_to_the_same_model(root: Path, tmp_path: Path, step: int, fresh: bool) -> None:  # noqa: FBT001
-    options = replace(QUICK, fresh=str(root / "sample.store") if fresh else None)
-    whole = train(root / "sample.pairs", tmp_path / "whole.model", options)
+def test_a_stopped_run_goes_on_to_the_same_model(root: Path, tmp_path: Path, whole: Whole, step: int) -> None:
+    options = whole.options
     with pytest.raises(Stop):
         train(root / "sample.pairs", tmp_path / "a.model", options, observe=stopped_after(step))
     assert not (tmp_path / "a.model").exists()
@@ -164,8 +177,8 @@ def test_a_stopped_run_goes_on_to_the_same_model(root: Path, tmp_path: Path, ste
     )
     assert steps == list(range(step + 20, 61, 20))
     assert resumed.resumed == step
-    assert same(weights(resumed), weights(whole))
-    assert lasting(resumed) == lasting(whole)
+    assert same(weights(resumed), weights(whole.report))
+    assert lasting(resumed) == lasting(whole.report)
     assert not unfinished(tmp_path / "a.model").exists()
 
 
@@ -188,18 +201,19 @@ def test_patience_ends_a_run_and_the_best_model_is_kept(pairs: Path, tmp_path: P
 # ---------------------------------------------------------------------------------------------------------------- data
 
 
-def test_epochs_of_the_data(pairs: Path, tmp_path: Path) -> None:
-    one = train(pairs, tmp_path / "a.model", replace(QUICK, epochs_data=1, steps=900, round_steps=900))
-    all_ = train(pairs, tmp_path / "b.model", replace(QUICK, steps=900, round_steps=900))
+def test_epochs_of_the_data(root: Path, tmp_path: Path) -> None:
+    options = replace(QUICK, steps=70, round_steps=70)
+    one = train(root / "few.pairs", tmp_path / "a.model", replace(options, epochs_data=1))
+    all_ = train(root / "few.pairs", tmp_path / "b.model", options)
     assert one.metrics["training"]["epochs"] == all_.metrics["training"]["epochs"] == 3
     assert not same(weights(one), weights(all_))
 
 
 def test_fresh_pairs_are_those_of_the_epochs_on_disk(root: Path, tmp_path: Path) -> None:
     # Steps for three epochs: a balanced draw of as many as there are on disk.
-    options = replace(QUICK, steps=1191, round_steps=1191)
-    written = train(root / "sample.pairs", tmp_path / "a.model", options)
-    fresh = train(root / "sample.pairs", tmp_path / "b.model", replace(options, fresh=str(root / "sample.store")))
+    options = replace(QUICK, steps=93, round_steps=93)
+    written = train(root / "few.pairs", tmp_path / "a.model", options)
+    fresh = train(root / "few.pairs", tmp_path / "b.model", replace(options, fresh=str(root / "sample.store")))
     assert written.metrics["training"]["epochs"] == 3
     assert same(weights(written), weights(fresh))
 

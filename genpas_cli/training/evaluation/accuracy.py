@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from genpas_cli.loaders.pair_shards import PairShards
-from genpas_cli.training.evaluation.ranking import METRICS, TargetRanks, bootstrap, metrics_by_pair, ranks_of
+from genpas_cli.training.evaluation.ranking import METRICS, TargetRanks, bootstraps, metrics_by_pair, ranks_of
 from genpas_cli.training.models.sasrec import SASRec
 from genpas_cli.training.runs.data import held_out_batches
 
@@ -71,7 +71,7 @@ def accuracy(held_out: HeldOutPairs, occurrences: NDArray[np.int64]) -> dict[str
         the length of the input, each with `pairs` and the mean of each metric.
     """
     values = metrics_by_pair(held_out.places, len(occurrences))
-    whole = {name: vars(bootstrap(values[name], held_out.user)) for name in METRICS}
+    whole = {name: vars(interval) for name, interval in bootstraps(values, held_out.user).items()}
     groups = {name: _group(values, member) for name, member in _members(held_out, occurrences)}
     histories = {name: group for name, group in groups.items() if name not in ("head", "tail")}
     return {

@@ -6,6 +6,7 @@ the tied items, so that a model that gives all items one score is no better than
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,15 +86,35 @@ def bootstrap(values: NDArray[np.float64], user: NDArray[np.int32], *, draws: in
         draws: number of bootstrap samples.
         seed: seed of the samples; a fixed default makes intervals of runs on the same pairs comparable.
     """
+    return bootstraps({"": values}, user, draws=draws, seed=seed)[""]
+
+
+def bootstraps(
+    metrics: Mapping[str, NDArray[np.float64]], user: NDArray[np.int32], *, draws: int = 1000, seed: int = 0
+) -> dict[str, Interval]:
+    """Return what `bootstrap` returns for each of several metrics of the same pairs, from samples drawn once.
+
+    Args:
+        metrics: name → float64 (N,), the metric of each pair.
+        user: int32 (N,), the user of each pair.
+        draws: number of bootstrap samples.
+        seed: seed of the samples.
+    """
     _, whose = np.unique(user, return_inverse=True)
-    total, pairs = np.bincount(whose, values), np.bincount(whose).astype(np.float64)
+    totals = {name: np.bincount(whose, values) for name, values in metrics.items()}
+    pairs = np.bincount(whose).astype(np.float64)
     stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_BOOTSTRAP,)))
-    means = np.empty(draws)
+    means = {name: np.empty(draws) for name in metrics}
     for draw in range(draws):
-        weight = np.bincount(stream.integers(0, len(total), len(total)), minlength=len(total))
-        means[draw] = (weight @ total) / (weight @ pairs)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Interval(float(values.mean()), float(low), float(high))
+        weight = np.bincount(stream.integers(0, len(pairs), len(pairs)), minlength=len(pairs)).astype(np.float64)
+        drawn = weight @ pairs
+        for name, total in totals.items():
+            means[name][draw] = (weight @ total) / drawn
+    found = {}
+    for name, values in metrics.items():
+        low, high = np.quantile(means[name], (0.025, 0.975))
+        found[name] = Interval(float(values.mean()), float(low), float(high))
+    return found
 
 
 # First element of a spawn key: the purpose of the stream. `sampling` and `loaders` use 0 to 4.

@@ -11,6 +11,16 @@ from typing import Any
 
 import pytest
 
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Short jobs end before the code of Java's second compiler would be used."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the cluster in one process where a run has several: each would start a cluster."""
+    for item in items:
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("spark"))
+
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
@@ -25,6 +35,7 @@ def spark() -> Iterator[Any]:
         # Else the driver keeps the plans of all jobs for a page that nobody opens, and runs out of memory.
         "spark.sql.ui.retainedExecutions": "1", "spark.ui.retainedJobs": "1", "spark.ui.retainedStages": "1",
         "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": JAVA_OPTIONS, "spark.executor.extraJavaOptions": JAVA_OPTIONS,
         # In another zone than UTC: what genpas takes for a time must not depend on it.
         "spark.sql.session.timeZone": "Asia/Tokyo",
     }  # fmt: skip

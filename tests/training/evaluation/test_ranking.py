@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpas_cli.training.evaluation.accuracy import HeldOutPairs, accuracy
-from genpas_cli.training.evaluation.ranking import METRICS, TargetRanks, bootstrap, metrics_by_pair, ranks_of
+from genpas_cli.training.evaluation.ranking import (
+    METRICS,
+    TargetRanks,
+    bootstrap,
+    bootstraps,
+    metrics_by_pair,
+    ranks_of,
+)
 
 
 def metric_of(name: str, rank: int) -> float:
@@ -118,6 +125,13 @@ def test_interval_is_of_means_over_pairs_where_users_differ_in_them() -> None:
         means.append(sum(pairs) / len(pairs))
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, (0.025, 0.975))), rel=1e-12)
     assert found.value == pytest.approx(values.mean())
+
+
+def test_several_metrics_have_the_intervals_that_each_has_alone() -> None:
+    rng = np.random.default_rng(5)
+    user = rng.integers(0, 50, 120).astype(np.int32)
+    metrics = {"ndcg@10": rng.random(120), "mrr": rng.random(120)}
+    assert bootstraps(metrics, user) == {name: bootstrap(values, user) for name, values in metrics.items()}
 
 
 def test_the_head_is_the_most_popular_fifth_of_the_items() -> None:
