@@ -62,7 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Directory with log.csv, log.store and log.pairs; not to be changed."""
     root = tmp_path_factory.mktemp("made")
     (root / "log.csv").write_text(small_log(), encoding="utf-8")
-    run = Genpas(root, tmp_path_factory.mktemp("made-tmp"))
+    run = InProcess(root, tmp_path_factory.mktemp("made-tmp"))
     for arguments in (("ingest", "log.csv", "-o", "log.store"), ("augment", "log.store", "-o", "log.pairs")):
         done = run(*arguments)
         assert done.returncode == 0, done.stderr

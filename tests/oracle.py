@@ -87,6 +87,7 @@ class Rule:
     gamma: Law
 
 
+@lru_cache
 def rule_of(strategy: str) -> Rule:
     """Return what a strategy draws, as a user writes it."""
     name, _, text = strategy.partition(":")

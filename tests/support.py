@@ -78,8 +78,6 @@ class Genpas:
         changing = ("NO_COLOR", "FORCE_COLOR", "TERM")
         kept = {k: v for k, v in os.environ.items() if k not in changing and not k.startswith("PYTHON")}
         own = {"TMPDIR": str(self.temp_dir), "COLUMNS": "200", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT)}
-        # Modules are compiled once, and not beside the sources.
-        own["PYTHONPYCACHEPREFIX"] = str(ROOT / ".pytest_cache" / "pycache")
         return kept | own | dict(self.env)
 
     def with_env(self, **env: str) -> Genpas:

@@ -149,14 +149,14 @@ def test_what_is_missing_is_named(inside: InProcess, arguments: tuple[str, ...])
 # ---------------------------------------------------------------------------------------------------- stdout and stderr
 
 
-def test_reports_are_said_on_stderr_and_stdout_stays_empty(genpas: Genpas, made: Path) -> None:
+def test_reports_are_said_on_stderr_and_stdout_stays_empty(inside: InProcess, made: Path) -> None:
     for arguments, words in (
         (("ingest", made / "log.csv", "-o", "a.store"), ("40 users", "a.store", "genpas augment a.store")),
         (("augment", "a.store"), ("held out", "leave-one-out", "--split none", "genpas verify a.pairs")),
         (("verify", "a.pairs"), ("match the manifest", "--store")),
         (("verify", "a.pairs", "--store", "a.store"), ("each pair matches its source sequence",)),
     ):
-        done = genpas(*arguments)
+        done = inside(*arguments)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         for word in words:
             assert word in done.stderr
@@ -192,20 +192,20 @@ def test_a_boundary_that_times_do_not_decide_is_noted(inside: InProcess) -> None
     assert "interactions on both sides of the split share a timestamp" in done.stderr
 
 
-def test_names_with_markup_are_said_as_they_are(genpas: Genpas, made: Path) -> None:
+def test_names_with_markup_are_said_as_they_are(inside: InProcess, made: Path) -> None:
     name = "[red]x[/nothing] :key:.store"
-    (genpas.cwd / name).parent.mkdir()
-    done = genpas("ingest", made / "log.csv", "-o", name)
+    (inside.cwd / name).parent.mkdir()
+    done = inside("ingest", made / "log.csv", "-o", name)
     assert done.returncode == 0, done.stderr
     assert f"wrote {name};" in done.stderr
-    done = genpas("augment", name, "-o", "[bold]x[/b]")
+    done = inside("augment", name, "-o", "[bold]x[/b]")
     assert done.returncode == 0, done.stderr
     assert "wrote [bold]x[/b];" in done.stderr
 
 
-def test_quiet_says_nothing(genpas: Genpas, made: Path) -> None:
+def test_quiet_says_nothing(genpas: Genpas, inside: InProcess, made: Path) -> None:
     for arguments in (("ingest", made / "log.csv", "-o", "a.store"), ("augment", "a.store"), ("verify", "a.pairs")):
-        done = genpas(*arguments, "-q")
+        done = inside(*arguments, "-q")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     refused(genpas("augment", "nosuch", "-q"), 1, "nosuch")
 
@@ -338,8 +338,8 @@ SAMPLING = ("--pairs", "1000", "--shard-rows", "300", "--seed", "5", "--max-inpu
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_the_stream_is_the_shards(genpas: Genpas, store: Path, split: str) -> None:
-    assert genpas("augment", store, "-o", "a.pairs", *SAMPLING).returncode == 0
+def test_the_stream_is_the_shards(genpas: Genpas, inside: InProcess, store: Path, split: str) -> None:
+    assert inside("augment", store, "-o", "a.pairs", *SAMPLING).returncode == 0
     with unchanged(genpas.cwd, genpas.temp_dir):
         done = genpas("augment", store, "-o", "-", "--split-out", split, *SAMPLING)
     assert (done.returncode, done.stderr) == (0, "")
@@ -353,8 +353,10 @@ def test_the_stream_is_the_shards(genpas: Genpas, store: Path, split: str) -> No
         assert manifest[key] == written[key]
 
 
-def test_the_stream_with_raw_ids_is_the_shards_through_the_vocabularies(genpas: Genpas, store: Path) -> None:
-    assert genpas("augment", store, "-o", "a.pairs", "--user-ids", "raw", *SAMPLING).returncode == 0
+def test_the_stream_with_raw_ids_is_the_shards_through_the_vocabularies(
+    genpas: Genpas, inside: InProcess, store: Path
+) -> None:
+    assert inside("augment", store, "-o", "a.pairs", "--user-ids", "raw", *SAMPLING).returncode == 0
     table, manifest = read_stream(genpas("augment", store, "-o", "-", "--ids", "raw", *SAMPLING).stdout)
     items, users = (
         [None, *pq.read_table(genpas.cwd / "a.pairs" / f"{name}s.parquet").column(f"{name}_id").to_pylist()]
@@ -374,8 +376,8 @@ def test_the_stream_with_raw_ids_is_the_shards_through_the_vocabularies(genpas: 
     assert manifest["rows"] == len(expected)
 
 
-def test_a_stream_of_several_epochs_is_all_of_them(genpas: Genpas, store: Path) -> None:
-    assert genpas("augment", store, "-o", "a.pairs", "--epochs", "3", *SAMPLING).returncode == 0
+def test_a_stream_of_several_epochs_is_all_of_them(genpas: Genpas, inside: InProcess, store: Path) -> None:
+    assert inside("augment", store, "-o", "a.pairs", "--epochs", "3", *SAMPLING).returncode == 0
     table, manifest = read_stream(genpas("augment", store, "-o", "-", "--epochs", "3", *SAMPLING).stdout)
     paths = sorted((genpas.cwd / "a.pairs").glob("data/epoch-*/train-*.parquet"))
     expected = pa.concat_tables([pq.read_table(path) for path in paths])
@@ -389,11 +391,11 @@ def test_a_split_that_holds_nothing_cannot_be_streamed(inside: InProcess, log: P
     refused(done, 2, "--split-out test", "held out")
 
 
-def test_logs_from_stdin(genpas: Genpas, log: Path) -> None:
-    assert genpas("ingest", log, "-o", "a.store").returncode == 0
+def test_logs_from_stdin(genpas: Genpas, inside: InProcess, log: Path) -> None:
+    assert inside("ingest", log, "-o", "a.store").returncode == 0
     assert genpas("ingest", "-", "-o", "b.store", stdin=log.read_bytes()).returncode == 0
     for name in ("a", "b"):
-        assert genpas("augment", f"{name}.store").returncode == 0
+        assert inside("augment", f"{name}.store").returncode == 0
     assert genpas("augment", "-", "-o", "c.pairs", stdin=log.read_bytes()).returncode == 0
     tables = [shards(genpas.cwd / f"{name}.pairs") for name in ("a", "b", "c")]
     assert tables[0].equals(tables[1])

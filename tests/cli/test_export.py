@@ -30,7 +30,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("shop")
     rows = [f"u{user},item {event % 7},{event},{1 + event % 5}" for user in range(30) for event in range(4 + user % 6)]
     (root / "log.csv").write_text("\n".join(["user_id,item_id,timestamp,rating", *rows]) + "\n", encoding="utf-8")
-    run = Genpas(root, tmp_path_factory.mktemp("shop-tmp"))
+    run = InProcess(root, tmp_path_factory.mktemp("shop-tmp"))
     for arguments in (
         ("ingest", "log.csv", "-o", "log.store", "--keep", "rating", "--keep", "timestamp"),
         ("augment", "log.store", "--keep", "rating", "--keep", "timestamp"),
@@ -49,6 +49,13 @@ def stream(genpas: Genpas, store: Path, *options: str) -> bytes:
     written, said = running.communicate(timeout=60)
     assert running.returncode == 0, said
     return written
+
+
+@pytest.fixture(scope="module")
+def streamed(tmp_path_factory: pytest.TempPathFactory, store: Path) -> bytes:
+    """What `augment -o -` writes of the store."""
+    root = tmp_path_factory.mktemp("streamed")
+    return stream(Genpas(root, root), store)
 
 
 def through(genpas: Genpas, given: bytes, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -72,18 +79,17 @@ def test_a_stream_of_ids_goes_through_and_is_translated_back(genpas: Genpas, sto
     assert [row["input_items"] for row in lines_of(done.stdout)] == shards(pairs)["input_items"].to_pylist()
 
 
-def test_a_stream_of_numbers_is_translated_by_a_vocabulary(genpas: Genpas, store: Path, pairs: Path) -> None:
-    done = through(genpas, stream(genpas, store), "--to", "csv", "-o", "-", "--ids", "raw", "--vocab", pairs)
+def test_a_stream_of_numbers_is_translated_by_a_vocabulary(genpas: Genpas, streamed: bytes, pairs: Path) -> None:
+    done = through(genpas, streamed, "--to", "csv", "-o", "-", "--ids", "raw", "--vocab", pairs)
     ids = pq.read_table(pairs / "items.parquet")["item_id"].to_pylist()
     targets = [ids[n - 1] for n in shards(pairs)["target_item"].to_pylist()]
     assert [line.split(",")[-3] for line in done.stdout.splitlines()[1:]] == targets
 
 
-def test_an_exported_stream_is_a_stream_again(genpas: Genpas, store: Path, pairs: Path) -> None:
+def test_an_exported_stream_is_a_stream_again(genpas: Genpas, streamed: bytes, pairs: Path) -> None:
     """With its manifest, so that export reads it once more."""
-    given = stream(genpas, store)
     running = genpas.start("export", "-", "--to", "arrow", "-o", "-", stdin=subprocess.PIPE)
-    written, said = running.communicate(given, timeout=60)
+    written, said = running.communicate(streamed, timeout=60)
     assert (running.returncode, said) == (0, b"")
     assert pa.ipc.open_stream(written).read_all().equals(shards(pairs))
     assert lines_of(through(genpas, written, "--to", "jsonl", "-o", "-").stdout) == shards(pairs).to_pylist()
@@ -244,9 +250,8 @@ def test_an_arrow_stream_of_something_else(genpas: Genpas) -> None:
     refused(through(genpas, sink.getvalue().to_pybytes(), "-o", "out"), DATA, "contains no genpas manifest")
 
 
-def test_a_stream_that_is_cut(genpas: Genpas, store: Path) -> None:
-    given = stream(genpas, store)
-    refused(through(genpas, given[: len(given) * 2 // 3], "-o", "out"), INTEGRITY, "ended after")
+def test_a_stream_that_is_cut(genpas: Genpas, streamed: bytes) -> None:
+    refused(through(genpas, streamed[: len(streamed) * 2 // 3], "-o", "out"), INTEGRITY, "ended after")
     assert snapshot(genpas.cwd) == {}
 
 
@@ -260,14 +265,14 @@ def test_a_stream_that_ends_early_between_two_batches(genpas: Genpas, store: Pat
     assert snapshot(genpas.cwd) == {}
 
 
-def test_a_stream_has_no_vocabulary_of_its_own(genpas: Genpas, store: Path, tmp_path: Path) -> None:
-    given = stream(genpas, store)
-    refused(through(genpas, given, "-o", "out", "--ids", "raw"), USAGE, "does not contain a vocabulary", "--vocab DIR")
-    refused(through(genpas, given, "-o", "out", "--ids", "raw", "--vocab", tmp_path), USAGE, "has no items.parquet")
+def test_a_stream_has_no_vocabulary_of_its_own(genpas: Genpas, streamed: bytes, tmp_path: Path) -> None:
+    raw = ("-o", "out", "--ids", "raw")
+    refused(through(genpas, streamed, *raw), USAGE, "does not contain a vocabulary", "--vocab DIR")
+    refused(through(genpas, streamed, *raw, "--vocab", tmp_path), USAGE, "has no items.parquet")
 
 
-def test_the_vocabulary_of_another_log(genpas: Genpas, store: Path, shop: Path) -> None:
-    done = through(genpas, stream(genpas, store), "-o", "out", "--ids", "raw", "--vocab", shop / "log.pairs")
+def test_the_vocabulary_of_another_log(genpas: Genpas, streamed: bytes, shop: Path) -> None:
+    done = through(genpas, streamed, "-o", "out", "--ids", "raw", "--vocab", shop / "log.pairs")
     refused(done, USAGE, "has 7 items, but the stream has 30", "from different logs")
 
 

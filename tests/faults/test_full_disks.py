@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Look]] = {
     "merge": (("merge", "{0}.p.part-1-of-2", "{0}.p.part-2-of-2", "-o", "out.pairs"), identity),
     "export to one file": (("export", "{0}.pairs", "--to", "jsonl", "--split", "train", "-o", "out.jsonl"), snapshot),
     "export to a directory": (("export", "{0}.pairs", "--to", "npz", "-o", "out"), snapshot),
-    "html": (("stats", "{0}.store", "--html", "out.html"), Path.read_bytes),
+    "html": (("stats", "{0}.store", "-s", "multi-target", "--html", "out.html"), Path.read_bytes),
 }
 
 

@@ -67,7 +67,7 @@ def test_a_loader_reads_there_what_it_reads_here(bucket: Bucket, here: Path, wor
 
 
 def test_a_model_learns_there_what_it_learns_here(bucket: Bucket, here: Path, tmp_path: Path) -> None:
-    options = TrainOptions(steps=20, round_steps=10, dim=8, heads=1, layers=1, batch_size=64)
+    options = TrainOptions(steps=20, round_steps=10, dim=8, heads=1, layers=1, batch_size=64, threads=1)
     of_here = train(here, tmp_path / "here.model", options)
     of_there = train(put(bucket, here), tmp_path / "there.model", options)
     assert of_there.metrics["test"] == of_here.metrics["test"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +83,7 @@ def drawn(  # a draw
     return Cuts(user, start, target)
 
 
+@cache
 def enumerated(strategy: Strategy) -> Cuts:
     """Return every pair of a strategy once."""
     return drawn(strategy, "enumerated", len(oracle.enumerate_pairs(strategy.name, LENGTHS)))

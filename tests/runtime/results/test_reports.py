@@ -20,7 +20,7 @@ from genpas_cli.runtime.results import frames
 from genpas_cli.runtime.results.reports import Report, ShownTable, TableReport, json_value
 from tests.support import InProcess, small_log
 
-SMALL: Any = {"steps": 4, "round_steps": 2, "dim": 8, "batch_size": 16}
+SMALL: Any = {"steps": 4, "round_steps": 2, "dim": 8, "batch_size": 16, "threads": 1}
 SMALL_FLAGS = [word for name, value in SMALL.items() for word in (f"--{name.replace('_', '-')}", str(value))]
 
 
