@@ -103,7 +103,7 @@ def test_it_is_known_by_its_content(tmp_path: Path, name: str) -> None:
     else:
         pack: dict[str, Callable[[bytes], bytes]] = {"bz2": bz2.compress, "xz": lzma.compress}
         (tmp_path / name).write_bytes(pack.get(name.rpartition(".")[2], bytes)(data))
-    for options in ({}, {"format": "orc"}, {"encoding": "latin-1"}):
+    for options in ({}, {"format": "orc"}, {"text_encoding": "latin-1"}):
         log = read(tmp_path / name, **options)
         assert (len(log.rows), log.staged.files[0].format) == (500, "orc")
 
