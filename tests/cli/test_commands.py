@@ -189,7 +189,10 @@ def test_a_boundary_that_times_do_not_decide_is_noted(inside: InProcess) -> None
     rows = [f"u{user},i{place},{time}" for user in range(3) for place, time in enumerate((1, 2, 2, 3))]
     (inside.cwd / "log.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
     done = inside("ingest", "log.csv", "-o", "a.store")
-    assert "interactions on both sides of the split share a timestamp" in done.stderr
+    told = "for 100.0% of users, the interactions on both sides of a split boundary have the same timestamp; "
+    assert f"{told}their order in the log decided which were held out (--ties file)" in done.stderr
+    done = inside("ingest", "log.csv", "-o", "b.store", "--ties", "item")
+    assert f"{told}the order of their item ids decided which were held out (--ties item)" in done.stderr
 
 
 def test_names_with_markup_are_said_as_they_are(genpas: Genpas, made: Path) -> None:
