@@ -49,10 +49,10 @@ def _data_lines(data: DataFigures) -> list[str]:
     return lines
 
 
-def _print(table: ShownTable, more: str = "") -> None:
+def _print(table: ShownTable, *more: str) -> None:
     console.print_table(table.headings, table.rows)
-    if table.note:
-        console.stdout().print(table.note + more, style="dim")
+    for note in (*table.notes, *more):
+        console.stdout().print(note, style="dim")
 
 
 def print_csv(report: TableReport) -> None:
@@ -71,7 +71,7 @@ def print_comparison(report: CompareReport) -> None:
 def print_search(report: TuneReport) -> None:
     """Print the best configurations of a search on stdout, the winner first, and how each selection ranks them."""
     left = len(report.configurations) - ROWS_SHOWN
-    _print(report.shown()[0], f"; {left:,} more in --csv, --json and --html" if left > 0 else "")
+    _print(report.shown()[0], *([f"{left:,} more in --csv, --json and --html"] if left > 0 else []))
 
 
 def print_trained(report: TuneReport) -> None:

@@ -83,6 +83,20 @@ def test_each_kind_of_draw_has_a_line_below_the_figure(inside: InProcess, store:
     assert lines[at + 2] == ["after", "an", "independent", "draw", independent]
 
 
+def test_the_lines_below_the_table_say_what_the_figures_compare(inside: InProcess, store: Path) -> None:
+    said = inside("stats", store, "-s", "multi-target", "-s", "0.5,0,0").stdout
+    assert "Jensen–Shannon and total variation compare the distributions of target items; lower is better" in said
+    assert "can only be compared for the same input bias" in said
+    assert '"after a balanced draw" shows every pair once, without a draw, for multi-target.' in said
+    assert "What each figure means: https://" in said
+    named = inside("stats", store, "-s", "multi-target").stdout
+    assert "  every pair once " in named
+    assert "balanced draw" not in named
+    biased = inside("stats", store, "-s", "0.5,0,0").stdout
+    assert "  after a balanced draw " in biased
+    assert "every pair once" not in biased
+
+
 def test_csv_is_a_row_a_strategy(inside: InProcess, store: Path) -> None:
     done = inside("stats", store, "--csv", "-s", "multi-target", "-s", "1,0,0")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
