@@ -59,9 +59,9 @@ def _written(figure: Figure, value: Any) -> Any:
 def _warnings(data: DataFigures) -> Iterator[str]:
     if data.tied_either > _MANY_TIED:
         yield (
-            f"for {percent(data.tied_either)} of users, --ties and not time decided which interactions are held out, "
-            "because interactions at the split share a timestamp. "
-            "With another order of the log, the test set can differ."
+            f"for {percent(data.tied_either)} of users, the interactions on both sides of a split boundary have the "
+            "same timestamp; the order that --ties sets decided which are held out. With another order, the test set "
+            "can differ."
         )
     for name, cold in (("test", data.cold_test), ("validation", data.cold_validation)):
         if cold is not None and cold > _MANY_COLD:
@@ -72,9 +72,9 @@ def _warnings(data: DataFigures) -> Iterator[str]:
     if data.future_training is not None and data.future_training > _SEES_THE_FUTURE:
         yield (
             f"training uses data from the future: {percent(data.leaked_test or 0)} of test interactions are earlier "
-            "than the last training interaction. Leave-one-out always has this property. It is acceptable for "
-            "comparing models with each other, but accuracy in production will be lower. To hold out by time: --split "
-            "time:0.8,0.9."
+            "than the latest training interaction of any user. Leave-one-out always has this property. It is "
+            "acceptable for comparing models with each other, but accuracy in production will be lower. To hold out by "
+            "time: --split time:0.8,0.9."
         )
 
 
