@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,8 @@ import pyarrow as pa
 
 from genpas_cli.ingest.columns.extra_columns import Extra, plain_type
 from genpas_cli.ingest.columns.headers import reject_repeated_headers
-from genpas_cli.ingest.columns.load_plan import LoadPlan, plan_load
-from genpas_cli.ingest.columns.missing import drop_missing
+from genpas_cli.ingest.columns.load_plan import LoadPlan, plan_load, values_of
+from genpas_cli.ingest.columns.missing import drop_missing, parse_null_values
 from genpas_cli.ingest.columns.mixed_units import check_units
 from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.files.containers import unpacked
@@ -149,7 +150,7 @@ def _open(
 
 
 def _plan(con: duckdb.DuckDBPyConnection, opened: _Opened) -> tuple[LoadPlan, Condition | None]:
-    condition = _condition(con, opened.logs, opened.cleaning.where)
+    condition = _condition(con, opened)
     needed = condition.columns if condition else ()
     return plan_load(con, opened.logs, opened.options, opened.cleaning, needed), condition
 
@@ -190,12 +191,15 @@ def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:
     return Subject(plain.path, original.name, compression_of(plain.path), is_utf8, whole)
 
 
-def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: str | None) -> Condition | None:
+def _condition(con: duckdb.DuckDBPyConnection, opened: _Opened) -> Condition | None:
+    where, logs = opened.cleaning.where, opened.logs
     if where is None:
         return None
     # A part file without rows has no values that tell the types of its columns.
     telling = (log for log in logs if any(column.samples or not column.is_text for column in log.columns))
-    return filter_of(con, where, next(telling, logs[0]).columns)
+    log = next(telling, logs[0])
+    markers = parse_null_values(opened.options.null_values)
+    return filter_of(con, where, log.columns, partial(values_of, con, log, markers))
 
 
 def _clean(  # noqa: PLR0913, PLR0917  # the results of one step each; the last by keyword
