@@ -36,9 +36,14 @@ def print_report(report: StatsReport) -> None:
 
 def _data_lines(data: DataFigures) -> list[str]:
     length, split = data.length, data.split
-    counts = {"user": data.users, "item": data.items, "interaction": data.interactions}
+    whose = (
+        counted(data.users, "user")
+        if data.session_users is None
+        else f"{counted(data.users, 'session')} of {counted(data.session_users, 'user')}"
+    )
+    things = f"{counted(data.items, 'item')}, {counted(data.interactions, 'interaction')}"
     lines = [
-        f"{', '.join(counted(number, thing) for thing, number in counts.items())}, density {percent(data.density, 4)}",
+        f"{whose}, {things}, density {percent(data.density, 4)}",
         f"length {length['min']:g} to {length['max']:g}, median {length['median']:g}, mean {length['mean']:.1f}",
         f"split: {split['train']:,} train, {split['validation']:,} validation, {split['test']:,} test",
     ]

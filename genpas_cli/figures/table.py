@@ -179,6 +179,10 @@ class DataFigures:
     users: int = figure(
         lambda of: of.meta["users"], "users", "Number of users in the data.", SIZE, range="from 1", digits=0,
         shown=_SIZE, fact="with {interactions} interactions in total.")
+    session_users: int | None = figure(
+        lambda of: of.meta.get("session_users"), "users with sessions", "Number of users whose histories "
+        "`--session-gap` cut into sessions; every other figure counts a session as a user. Null without "
+        "`--session-gap`.", SIZE, range="from 1", digits=0, shown=_TOLD)
     items: int = figure(
         lambda of: of.items, "items", "Number of items in the data, K.", SIZE, range="from 1", digits=0, shown=_SIZE,
         fact="in the data; density (interactions divided by users × items): {density}.")

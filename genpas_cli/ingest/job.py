@@ -94,6 +94,9 @@ class IngestReport(Report):
     """Possibly surprising choices in reading the log, such as which of several time columns was taken."""
     columns: ReadColumns | None = None
     """The columns of the first file that were read; None for a store that an earlier run made."""
+    session_users: int | None = None
+    """Number of users whose histories were cut into sessions, which are counted as users; None without
+    `session_gap`."""
 
     def shown(self) -> list[ShownTable]:
         """Return the figures of the store, and the rows that each step dropped and kept."""
@@ -257,6 +260,7 @@ class _Ingest:
         lengths = figures.lengths()
         writing.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
         report = self._report(figures, lengths.column("length").to_numpy(), items.count, staged)
+        report = replace(report, session_users=cleaned.session_users)
         writing.write_provenance(self.con, self._sources(staged), self.funnel)
         writing.finish(self.con, self._meta(report, staged, cleaned.rule), digest)
         return report
@@ -321,7 +325,8 @@ class _Ingest:
             "versions": library_versions(),
             "options": lasting_options(self.options) if self.earlier is None else self.earlier.made_with,
             "kept": staged.kept, "where": staged.where, "time_type": staged.time_type,
-            "users": report.users, "items": report.items, "interactions": report.interactions, "ties": report.ties,
+            "users": report.users, "session_users": report.session_users, "items": report.items,
+            "interactions": report.interactions, "ties": report.ties,
             "split": {"rule": self.options.split, "eval": self.options.eval, "bounds": rule.bounds, **report.split},
             "time_range": report.time_range, "length": report.length,
         }  # fmt: skip
@@ -338,5 +343,5 @@ def report_of(store: Store) -> IngestReport:
     return IngestReport(
         meta["users"], meta["items"], meta["interactions"], funnel, meta["ties"], counts,
         meta["time_range"], meta["length"], str(store.path),
-        notes=tie_notes(meta["ties"], meta["options"]["ties"], "users"),
+        notes=tie_notes(meta["ties"], meta["options"]["ties"], "users"), session_users=meta.get("session_users"),
     )  # fmt: skip

@@ -36,7 +36,8 @@ def notes_of(staged: Staged, figures: LogFigures, options: IngestOptions) -> lis
         )
     elif figures.rows.ties.either and staged.overlapping and options.ties == "file":
         notes.append(f"interactions that share a timestamp but come from different files are ordered by file: {names}")
-    return notes + tie_notes(figures.rows.ties.shares(), options.ties, "users")
+    whose = "users" if options.session_gap is None else "sessions"
+    return notes + tie_notes(figures.rows.ties.shares(), options.ties, whose)
 
 
 def tie_notes(ties: TieShares, rule: Ties, whose: str) -> list[str]:

@@ -79,10 +79,15 @@ def _warnings(data: DataFigures) -> Iterator[str]:
 
 
 def held_out_words(data: DataFigures) -> str:
-    """Describe the held-out interactions in words."""
+    """Describe sessions and the held-out interactions in words."""
     held_out = {name: data.split.get(name, 0) for name in ("validation", "test")}
+    sessions = (
+        ""
+        if data.session_users is None
+        else f"Each user below is a session; the log has {count(data.session_users)} users. "
+    )
     train = f"{count(data.split.get('train', data.interactions))} interactions are for training"
     if not any(held_out.values()):
-        return f"No interactions are held out; {train}."
+        return f"{sessions}No interactions are held out; {train}."
     targets = " and ".join(f"{count(number)} {name}" for name, number in held_out.items() if number)
-    return f"Held out: {targets} targets; {train}."
+    return f"{sessions}Held out: {targets} targets; {train}."

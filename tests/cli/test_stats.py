@@ -144,6 +144,29 @@ def test_shards_are_measured_beside_what_they_should_be(inside: InProcess, store
     assert {test["step"] for test in report["fair_draw"]["tests"]} == {"counts", "input"}
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("-s", "1,0,0"), "--strategy needs the store from which the pairs in"),
+        (("--pairs", "2x"), "--pairs needs the store from which the pairs in"),
+        (("--user", "1"), "--user cannot be used with the pairs in"),
+    ],
+)
+def test_an_option_without_effect_on_pairs_is_refused(
+    inside: InProcess, pairs: Path, store: Path, given: tuple[str, str], told: str
+) -> None:
+    done = inside("stats", pairs, *given)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert inside("stats", pairs, *given, "--store", store).returncode == (2 if given[0] == "--user" else 0)
+
+
+def test_options_of_a_file_for_reading_logs_do_not_concern_pairs(inside: InProcess, pairs: Path) -> None:
+    (inside.cwd / "genpas.toml").write_text("min_user = 2\n", encoding="utf-8")
+    done = inside("stats", pairs)
+    assert done.returncode == 0, done.stderr
+
+
 def test_shards_alone_give_what_needs_no_store(inside: InProcess, pairs: Path, store: Path) -> None:
     alone = inside.json("stats", pairs, "--json")
     beside = inside.json("stats", pairs, "--store", store, "--json")

@@ -31,6 +31,8 @@ DRAWS = Shown.TERMINAL_DRAWS | Shown.PAGE_DRAWS
 def other(value: Any) -> Any:  # noqa: C901, PLR0911  # one case for each kind of value
     """Return another value of the same kind, as different as it is written anywhere."""
     match value:
+        case None:
+            return 12_345
         case bool():
             return not value
         case int():

@@ -103,7 +103,7 @@ def say_report(report: IngestReport) -> None:
         console.say(f"  {step['step']:<{width}} {dropped} {step['kept']:>14,}")
     length = report.length
     console.say(
-        f"{counted(report.interactions, 'interaction')} of {counted(report.users, 'user')} with "
+        f"{counted(report.interactions, 'interaction')} of {_whose(report)} with "
         f"{counted(report.items, 'item')}; sequence length {length['min']:,} to {length['max']:,}, median "
         f"{length['median']:,.0f}"
     )
@@ -112,6 +112,13 @@ def say_report(report: IngestReport) -> None:
     if report.time_range:
         console.say(f"time {time_range(report.time_range)}")
     say_notes(report)
+
+
+def _whose(report: IngestReport) -> str:
+    """Return the number of users, and that of their sessions if they were cut into sessions."""
+    if report.session_users is None:
+        return counted(report.users, "user")
+    return f"{counted(report.session_users, 'user')} in {counted(report.users, 'session')}"
 
 
 def say_notes(report: IngestReport) -> None:
