@@ -74,7 +74,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         plan, condition = _plan(con, opened)
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress)
-        notes = [*loaded.plan.notes, *(note for log in opened.logs for note in log.notes)]
+        notes = [*loaded.plan.notes, *opened.notes()]
         for part in loaded.parts:
             notes += part.log.notes_of_rows(con)
         funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier, notes, memory=memory)
@@ -106,6 +106,14 @@ class _Opened(NamedTuple):
     logs: list[LogFile]
     options: ReadingOptions
     cleaning: CleaningOptions
+    skipped: tuple[str, ...] = ()
+    """Names of documents in a directory, which are not read."""
+
+    def notes(self) -> list[str]:
+        """Return what to say about the files that were read and those that were not."""
+        names = ", ".join(self.skipped)
+        skipped = f"not read, because the names are those of documents, not of logs: {names}"
+        return [*([skipped] if names else []), *(note for log in self.logs for note in log.notes)]
 
     def subjects(self) -> list[Subject]:
         """Return what of each file is checked while the files are read."""
@@ -124,9 +132,10 @@ def _opened(
     con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path
 ) -> Iterator[_Opened]:
     """Open the files of a log, and check after the block that none of them has changed."""
-    originals = find_sources(sources, scratch=scratch)
+    skipped: list[str] = []
+    originals = find_sources(sources, scratch=scratch, skipped=skipped)
     with unchanging(originals):
-        yield _open(con, originals, check_options(options), scratch)
+        yield _open(con, originals, check_options(options), scratch)._replace(skipped=tuple(skipped))
 
 
 def _open(
