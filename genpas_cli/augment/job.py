@@ -85,6 +85,10 @@ class AugmentReport(Report):
     seconds: float
     was_complete: bool = False
     """Whether the output was complete already, so that `resume` left it unchanged."""
+    shards_of_all_parts: int = 0
+    """Number of shards of all parts together; equal to `files` if this is no part."""
+    users_are_sessions: bool = False
+    """Whether each sequence is a session (`--session-gap`), so that sessions are counted as users."""
 
 
 @checked
@@ -139,7 +143,8 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     return AugmentReport(
         str(place), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(written), options.epochs,
         part, len(written), len(resumed), sum(file.bytes for file in written), held_out_of(opened.store, job),
-        opened.log, round(time.monotonic() - started, 3), was_complete,
+        opened.log, round(time.monotonic() - started, 3), was_complete, job.shards_of_all_parts,
+        opened.store.meta["options"].get("session_gap") is not None,
     )  # fmt: skip
 
 

@@ -66,6 +66,11 @@ class Job:
         """The shards of the part."""
         return shards_of(self.plans, self.part, users_beside=self.users_beside)
 
+    @property
+    def shards_of_all_parts(self) -> int:
+        """Number of shards of all parts."""
+        return len(shards_of(self.plans, None, users_beside=self.users_beside))
+
 
 @dataclass(frozen=True)
 class PairCount:

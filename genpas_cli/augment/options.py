@@ -60,8 +60,8 @@ class AugmentOptions(TargetOptions):
         "draw with replacement.", panel=SAMPLING)  # fmt: skip
     pairs: str | None = option(
         None, "Number of training pairs per epoch: a number, a multiple of Multi-Target's number of pairs (one per "
-        "possible target) such as 2x, or all: write every pair of a named strategy once, even if there are more than "
-        "20x. (default: 1x for biases; every pair once for a named strategy)",
+        "possible target) such as 2x, or all (every pair of a named strategy once). (default: 1x for biases; for a "
+        "named strategy, every pair once, but an error if that is more than 20x: then give --pairs 1x or all)",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
         1,

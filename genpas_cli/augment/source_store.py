@@ -101,11 +101,16 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
             yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)
 
 
+def reading_option_given(reading: IngestOptions) -> str | None:
+    """Return the field of an option that only the reading of a log can use; None if none was given."""
+    usual = IngestOptions()
+    return min((name for name in names_for_logs() if getattr(reading, name) != getattr(usual, name)), default=None)
+
+
 def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
     """Raise UsageError for ingest options, which have no effect on a store whose log was ingested before."""
-    late = sorted(name for name in names_for_logs() if getattr(reading, name) != getattr(IngestOptions(), name))
-    if late:
-        flag, value = flag_of(late[0]), getattr(reading, late[0])
+    if (late := reading_option_given(reading)) is not None:
+        flag, value = flag_of(late), getattr(reading, late)
         given = flag if value is True else f"{flag} {shlex.quote(str(value))}"
         raise UsageError(
             f"{flag} cannot be used with the store {store}: its log was read, cleaned and split when the store was "

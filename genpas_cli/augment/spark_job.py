@@ -142,6 +142,7 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
     return AugmentReport(
         str(path), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(shards), options.epochs,
         None, len(shards), 0, sum(file.bytes for file in shards), held_out, log, round(time.monotonic() - started, 3),
+        shards_of_all_parts=len(shards),
     )  # fmt: skip
 
 

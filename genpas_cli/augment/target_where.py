@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import duckdb
 
 from genpas_cli.runtime.errors import DataError, UsageError
-from genpas_cli.runtime.sql.conditions import check_memory, is_of_a_value, read_condition, refused
+from genpas_cli.runtime.sql.conditions import check_memory, examples_in, is_of_a_value, read_condition, refused
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
 
@@ -31,18 +33,19 @@ def restricted(store: Store, text: str | None) -> Store:
     con = store.database.con
     described = con.execute("describe store.interactions").fetchall()
     columns = {name: kind for name, kind, *_ in described if name not in _OF_THE_STORE}
+    rows = con.sql("select * from store.interactions")
+    examples = partial(examples_in, rows)
     try:
-        condition = read_condition(con, text, columns, option=OPTION)
+        condition = read_condition(con, text, columns, examples, option=OPTION)
     except UsageError as error:
         tip = "To add a column to the store, read the log again: genpas ingest LOGS -o STORE --keep COLUMN"
         raise UsageError(error.message, tip=f"{error.tip}. {tip}" if error.tip else tip) from error
-    rows = con.sql("select * from store.interactions")
     check_memory(con, condition, rows, memory=store.database.memory)
     try:
         picked = store.restricted(text)
     except duckdb.Error as error:
         if is_of_a_value(error):
-            raise refused(text, error, columns, option=OPTION) from error
+            raise refused(con, text, error, columns, examples, option=OPTION) from error
         raise
     assert picked.rule is not None, "made just now"
     if not picked.rule.count["train"].any():

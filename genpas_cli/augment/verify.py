@@ -45,6 +45,10 @@ class VerifyReport(Report):
     """Number of pairs that were checked."""
     slices: bool
     """Whether every pair was compared with the store."""
+    shards: int
+    """Number of these files that contain pairs."""
+    others: list[str]
+    """Names of the other ones of these files."""
     unknown: list[str]
     """Files in the directory that the manifest does not list. In `data/` they are an error, because a reader would take
     them for pairs."""
@@ -94,7 +98,8 @@ def verify(
             for file, _checked in zip(shards, run(checks), strict=True):
                 rows += file.rows
                 progress("checking pairs", rows, total)
-    return VerifyReport(str(directory), len(files), rows, opened is not None, unknown)
+    others = [file.path for file in files if file not in shards]
+    return VerifyReport(str(directory), len(files), rows, opened is not None, len(shards), others, unknown)
 
 
 _ROW_BYTES = 200

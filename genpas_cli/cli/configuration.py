@@ -51,10 +51,10 @@ def configured(context: Any, arguments: Sequence[str]) -> dict[str, Any]:
         found = {}
         for path in files if given is None else [*files, given]:
             found |= _of_toml(Path(path), context)
-    if found and context.command.name != "ingest" and _is_store(arguments):
+    if found and context.command.name != "ingest" and _is_made_from_logs(arguments):
         from genpas_cli.ingest.options import names_for_logs
 
-        # The log of a store was read and cleaned when it was made; what files say of that does not concern it.
+        # The log of a store or of pairs was read and cleaned when these were made; options for that have no effect.
         found = {key: value for key, value in found.items() if key not in names_for_logs()}
     return {key: value for key, value in found.items() if key not in _replaced(arguments)}
 
@@ -213,7 +213,9 @@ def _place(context: Any, name: str) -> str | None:
     return envvar_of(name) if source.name == "ENVIRONMENT" else context.meta.get(_PLACES, {}).get(name)
 
 
-def _is_store(arguments: Sequence[str]) -> bool:
+def _is_made_from_logs(arguments: Sequence[str]) -> bool:
+    """Tell whether an argument is a store or a pairs directory."""
     from genpas_cli.store.schema import is_store
 
-    return any(not word.startswith("-") and is_store(Path(word)) for word in arguments)
+    paths = [Path(word) for word in arguments if not word.startswith("-")]
+    return any(is_store(path) or (path / "manifest.json").is_file() for path in paths)

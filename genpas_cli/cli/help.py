@@ -74,6 +74,8 @@ def _parts(context: Any, *, short: bool) -> Iterator[RenderableType]:
         yield _text(f"\nAll options: {context.command_path} --help")
     elif hasattr(command, "commands"):
         yield _text("\nTo start: genpas augment logs.parquet. Help for a command: genpas help COMMAND")
+        if short:
+            yield _text("Exit codes: genpas --help")
     if not short:
         yield _heading("Exit codes")
         yield _columns([(str(code.value), meaning) for code, meaning in MEANINGS.items()])
@@ -117,8 +119,11 @@ def _written(parameter: Any) -> str:
     return flags if parameter.is_flag else f"{flags} {parameter.metavar or 'TEXT'}"
 
 
+_HELP = "Print the main options (-h) or all options (--help)."
+
+
 def _meaning(parameter: Any, *, short: bool) -> str:
-    sentences, *points = (parameter.help or "").split("\n- ")
+    sentences, *points = (_HELP if parameter.name == "help" else parameter.help or "").split("\n- ")
     text = _joined(sentences)
     if short:
         first, dot, _ = text.partition(". ")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -16,7 +16,9 @@ import typer
 
 from genpas_cli.cli.completion import suggestions
 from genpas_cli.cli.configuration import envvar_of
+from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.options import choices, flag_of, value_of
+from genpas_cli.runtime.text.shell import shell_word
 
 Command = Callable[..., None]
 
@@ -39,14 +41,16 @@ def with_options(**types: type) -> Callable[[Command], Command]:
                 fields.pop(field.name, None)
                 fields[field.name] = (field, declared[field.name])
         own_flags = {flag_of(name) for name in fields}
-        added = [*_ACTED_ON, *(_parameter(field, hint, own_flags) for field, hint in fields.values())]
+        meant = _meant_by(own_flags, [field for field, _ in fields.values()])
+        acted_on = _acted_on(command.__name__)
+        added = [*acted_on, *(_parameter(field, hint, own_flags) for field, hint in fields.values())]
 
         def run(**given: Any) -> None:
-            for parameter in _ACTED_ON:
+            for parameter in acted_on:
                 given.pop(parameter.name, None)
             for name, hint in hints.items():
                 given[name] = value_of(given[name], hint, flag_of(name))
-            values = {name: _value(given.pop(name), hint, flag_of(name)) for name, (_, hint) in fields.items()}
+            values = {name: _value(given.pop(name), hint, flag_of(name), meant) for name, (_, hint) in fields.items()}
             for name, kind in types.items():
                 given[name] = kind(**{f.name: values[f.name] for f in _fields(kind) if values[f.name] is not None})
             command(**given)
@@ -64,19 +68,19 @@ def _common(name: str, hint: Any, *, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
 
 
-_ACTED_ON = (
-    _common("quiet", Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")], default=False),
-    _common("config", Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Read options from a TOML file; they override "
-                                  "those of genpas.toml in the current directory. augment also reads a "
-                                  "manifest.json, which makes the same pairs again."),
-    ], default=None),
-    _common(
-        "verbose", Annotated[bool, typer.Option("-v", "--verbose", help="Print each stage and the time it took.")],
-        default=False,
-    ),
-)  # fmt: skip
-"""Parameters that every command has: `--config` is read before the others, and `command` acts on the other two."""
+def _acted_on(command: str) -> tuple[inspect.Parameter, ...]:
+    """Return the parameters that every command has: `--config` is read first, `command` acts on the rest."""
+    config = "Read options from a TOML file; they override those of genpas.toml in the current directory."
+    if command == "augment":
+        config += " A manifest.json of pairs makes the same pairs again."
+    return (
+        _common("quiet", Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")], default=False),
+        _common("config", Annotated[Path | None, typer.Option("--config", metavar="FILE", help=config)], default=None),
+        _common(
+            "verbose", Annotated[bool, typer.Option("-v", "--verbose", help="Print each stage and the time it took.")],
+            default=False,
+        ),
+    )  # fmt: skip
 
 
 def _fields(kind: type) -> tuple[dataclasses.Field[Any], ...]:
@@ -135,8 +139,24 @@ def _flag(field: dataclasses.Field[Any], hint: Any) -> str:
     return f"{flag}/--no-{flag[2:]}" if hint == bool | None else flag
 
 
-def _value(given: Any, hint: Any, flag: str) -> Any:
+def _meant_by(own_flags: Collection[str], fields: Iterable[dataclasses.Field[Any]]) -> dict[str, str]:
+    """Return the flags that are also the second spelling of another option: flag → the other option's first flag."""
+    return {
+        flag: field.metadata["flags"][0]
+        for field in fields for flag in field.metadata["flags"][1:]
+        if flag in own_flags and flag != flag_of(field.name)
+    }  # fmt: skip
+
+
+def _value(given: Any, hint: Any, flag: str, meant: Mapping[str, str]) -> Any:
     """Return what was given as the field holds it; None where nothing was given."""
     if isinstance(given, list):
         return tuple(given) or None
-    return value_of(given, hint, flag) if isinstance(given, str) else given
+    if not isinstance(given, str):
+        return given
+    try:
+        return value_of(given, hint, flag)
+    except UsageError as error:
+        if (other := meant.get(flag)) is None:
+            raise
+        raise UsageError(error.message, tip=f"Did you mean: {other} {shell_word(given)}") from error

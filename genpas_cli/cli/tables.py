@@ -36,9 +36,14 @@ def print_report(report: StatsReport) -> None:
 
 def _data_lines(data: DataFigures) -> list[str]:
     length, split = data.length, data.split
-    counts = {"user": data.users, "item": data.items, "interaction": data.interactions}
+    whose = (
+        counted(data.users, "user")
+        if data.session_users is None
+        else f"{counted(data.users, 'session')} of {counted(data.session_users, 'user')}"
+    )
+    things = f"{counted(data.items, 'item')}, {counted(data.interactions, 'interaction')}"
     lines = [
-        f"{', '.join(counted(number, thing) for thing, number in counts.items())}, density {percent(data.density, 4)}",
+        f"{whose}, {things}, density {percent(data.density, 4)}",
         f"length {length['min']:g} to {length['max']:g}, median {length['median']:g}, mean {length['mean']:.1f}",
         f"split: {split['train']:,} train, {split['validation']:,} validation, {split['test']:,} test",
     ]
@@ -49,10 +54,10 @@ def _data_lines(data: DataFigures) -> list[str]:
     return lines
 
 
-def _print(table: ShownTable, more: str = "") -> None:
+def _print(table: ShownTable, *more: str) -> None:
     console.print_table(table.headings, table.rows)
-    if table.note:
-        console.stdout().print(table.note + more, style="dim")
+    for note in (*table.notes, *more):
+        console.stdout().print(note, style="dim")
 
 
 def print_csv(report: TableReport) -> None:
@@ -71,7 +76,7 @@ def print_comparison(report: CompareReport) -> None:
 def print_search(report: TuneReport) -> None:
     """Print the best configurations of a search on stdout, the winner first, and how each selection ranks them."""
     left = len(report.configurations) - ROWS_SHOWN
-    _print(report.shown()[0], f"; {left:,} more in --csv, --json and --html" if left > 0 else "")
+    _print(report.shown()[0], *([f"{left:,} more in --csv, --json and --html"] if left > 0 else []))
 
 
 def print_trained(report: TuneReport) -> None:

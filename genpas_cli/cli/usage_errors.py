@@ -22,7 +22,8 @@ def in_our_words(error: Any) -> UsageError:
     if kind == "NoSuchOption":
         return _no_option(error.option_name, context, name)
     if kind == "MissingParameter":
-        return UsageError(f"{_called(error.param)} is missing", tip=_example(context, name))
+        tip = _as_source(context, name) or _example(context, name)
+        return UsageError(f"{_called(error.param)} is missing", tip=tip)
     if context is not None and hasattr(context.command, "commands"):
         return _no_command(context)
     message = str(error.message).rstrip(".")
@@ -52,6 +53,17 @@ def _see(name: str) -> str:
 def _example(context: Any, name: str) -> str:
     examples = examples_of.get(context.command.name or "", ()) if context is not None else ()
     return f"Write it like: {examples[0]}" if examples else _see(name)
+
+
+def _as_source(context: Any, name: str) -> str | None:
+    """Return the tip for a store that was given by the option that keeps one; None if there is no such option."""
+    parameters = [] if context is None else context.command.params
+    keeps = any(each.name == "store" and each.metavar == "PATH" for each in parameters)
+    words = [part for word in sys.argv[1:] for part in word.split("=", 1)]
+    if not keeps or "--store" not in words[:-1]:
+        return None
+    store = shlex.quote(words[words.index("--store") + 1])
+    return f"--store names where to keep the store that is made from logs. To read {store}: {name} {store}"
 
 
 def _no_option(option: str, context: Any, name: str) -> UsageError:

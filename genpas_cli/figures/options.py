@@ -19,7 +19,10 @@ class FigureOptions(TargetOptions):
     )
     similarity: str = option(
         "containment@10",
-        "Similarity of two inputs for the alignment: containment, recall, cosine or overlap of their last N items.",
+        "Similarity of a training input and a held-out input, by the sets of their last N items: containment (share of "
+        "the training input's items that are in the held-out input), recall (share of the held-out input's items that "
+        "are in the training input), cosine (number of common items divided by the geometric mean of the two numbers "
+        "of items) or overlap (number of common items).",
         metavar="NAME[@N]", panel=FIGURES,
     )  # fmt: skip
     epsilon: float = option(

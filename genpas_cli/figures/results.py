@@ -133,12 +133,17 @@ class TuneReport(TableReport):
     def shown(self) -> list[ShownTable]:
         """Return the first configurations, the winner first, and the accuracy of those that were trained."""
         headings = ["strategy", "KL", "KL drawn", "A", "D", "A / D", "front", "published"]
-        note = (
-            f"front and published: rank by each --select; shown in the order of {self.select}; "
-            f"KL(validation ‖ train) of the targets, exact and after drawing {self.pairs:,} "
-            f"pairs (balanced); A and D with {self.similarity}"
+        ranks = (
+            f"front and published: rank by each --select; shown in the order of {self.select}; –: not near the Pareto "
+            "front, or removed by --keep-share or --top"
         )
-        found = ShownTable(headings, [_configuration_row(each) for each in self.configurations[:ROWS_SHOWN]], note)
+        columns = (
+            f"KL: KL(validation ‖ train) of the targets, exact and after drawing {self.pairs:,} pairs (balanced); "
+            f"alignment A and discrimination D of the inputs with {self.similarity}"
+        )
+        found = ShownTable(
+            headings, [_configuration_row(each) for each in self.configurations[:ROWS_SHOWN]], [ranks, columns]
+        )
         if self.trained is None:
             return [found]
         accuracy = [each.validation for each in self.trained]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from genpas_cli.augment.source_store import opened_store
+from genpas_cli.augment.source_store import opened_store, reading_option_given
 from genpas_cli.figures.keywords import StatsKeywords
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.plan import stats_plan
@@ -20,6 +20,7 @@ from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.object_storage.locations import Location, files_below, location_of
 from genpas_cli.runtime.object_storage.uris import check_local
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 
 
@@ -51,7 +52,10 @@ def stats(  # all but two by keyword
         check_local(store, "--store")
     plan, paths = stats_plan(options), [Path(name) for name in source_names(sources)]
     first, of_store = location_of(source_names(sources)[0]), None if store is None else Path(store)
-    if columns := _columns(options):
+    columns = _columns(options)
+    if columns or _is_pairs(first, len(paths)):
+        _check_options_for_pairs(paths[0], options, ingest_options or IngestOptions(), of_store)
+    if columns:
         found = other_pairs_report(paths, columns, of_store, plan, progress, illustrated=illustrated)
     elif _is_pairs(first, len(paths)):
         found = pairs_report(first, of_store, plan, progress, illustrated=illustrated)
@@ -71,6 +75,24 @@ def _columns(options: StatsOptions) -> tuple[str, str] | None:
     if options.input_column is None or options.target_column is None:
         raise UsageError("--input-column and --target-column must be given together")
     return options.input_column, options.target_column
+
+
+def _check_options_for_pairs(
+    pairs: Path, options: StatsOptions, reading: IngestOptions, store: Path | None
+) -> None:  # fmt: skip
+    """Raise UsageError for an option that has no effect on pairs, or has one only together with their store."""
+    if (name := reading_option_given(reading)) is not None:
+        raise UsageError(
+            f"{flag_of(name)} cannot be used with the pairs in {pairs}: it is an option for reading logs",
+            tip=f"Remove the option {flag_of(name)}.",
+        )
+    given = next((name for name in ("strategy", "pairs") if getattr(options, name)), None)
+    if store is None and given is not None:
+        raise UsageError(
+            f"{flag_of(given)} needs the store from which the pairs in {pairs} were made: without it, only these pairs "
+            "are measured",
+            tip="Name the store: --store STORE",
+        )
 
 
 def _is_pairs(first: Location, sources: int) -> bool:

@@ -148,8 +148,9 @@ class StrategyFigures(TargetFigures, WhichPairs):
         "the maximum input length.", INPUTS, formula="Σ ℓ P(min(k − j, L) = ℓ), L by `--max-input`", range="1 to L",
         unit="items", digits=2, shown=NUMBER | Shown.PAGE_TEXT)
     inputs_per_target: float | None = figure(
-        lambda of: of.inputs_per_target, "distinct inputs per target", "Effective number of distinct inputs per "
-        "target.", INPUTS, formula="exp(H(x, y) − H(y)), where an input is a cell (s, k, j), truncated to L items",
+        lambda of: of.inputs_per_target, "distinct inputs per target", "How many different inputs a "
+        "target has: the number of equally likely inputs that have the same entropy.", INPUTS,
+        formula="exp(H(x, y) − H(y)), where an input is a cell (s, k, j), truncated to L items",
         range="from 1", digits=1)
     input_length_histogram: list[Bin] = figure(
         lambda of: binned(of.input_lengths), "input length", "Share of the pairs by input length, after truncation to "
@@ -178,6 +179,10 @@ class DataFigures:
     users: int = figure(
         lambda of: of.meta["users"], "users", "Number of users in the data.", SIZE, range="from 1", digits=0,
         shown=_SIZE, fact="with {interactions} interactions in total.")
+    session_users: int | None = figure(
+        lambda of: of.meta.get("session_users"), "users with sessions", "Number of users whose histories "
+        "`--session-gap` cut into sessions; every other figure counts a session as a user. Null without "
+        "`--session-gap`.", SIZE, range="from 1", digits=0, shown=_TOLD)
     items: int = figure(
         lambda of: of.items, "items", "Number of items in the data, K.", SIZE, range="from 1", digits=0, shown=_SIZE,
         fact="in the data; density (interactions divided by users × items): {density}.")
@@ -215,9 +220,10 @@ class DataFigures:
         "The same for the first validation interaction.", HELD_OUT, shown=Shown.PAGE_TEXT | Shown.CHECK)
     tied_either: float = _share(
         lambda of: of.meta["ties"]["tied_either"], "timestamp ties at the split", "Share of the users with either of "
-        "the two: for them, `--ties` and not time decided which interactions are held out.", HELD_OUT,
-        fact="of users with held-out interactions: --ties, not time, decided which ones (test {tied_test}, validation "
-        "{tied_validation}).")
+        "the two: for them, the order that `--ties` sets, and not time, decided which interactions are held out.",
+        HELD_OUT,
+        fact="of users with held-out interactions: the order that --ties sets, not time, decided which ones (test "
+        "{tied_test}, validation {tied_validation}).")
     cold_validation: float | None = _share(
         lambda of: of.cold("validation"), "cold validation targets", "Share of the validation targets whose item does "
         "not occur in training.", HELD_OUT, fact="of validation targets are items that do not occur in training: no "
@@ -227,10 +233,10 @@ class DataFigures:
         "training.", HELD_OUT, fact="of test targets are items that do not occur in training: no model can have "
         "learned them.")
     leaked_test: float | None = _share(
-        lambda of: of.leaked_test, "test interactions before the last training interaction", "Share of the test "
-        "interactions that are earlier than the last training interaction of any user: close to 1 for leave-one-out, "
-        "0 for a split by time. Null without timestamps or test interactions.", HELD_OUT, fact="of test interactions "
-        "are earlier than the last training interaction, so training uses data from after them.")
+        lambda of: of.leaked_test, "test interactions earlier than the latest training interaction of any user",
+        "Share of the test interactions that are earlier than the latest training interaction of any user: close to 1 "
+        "for leave-one-out, 0 for a split by time. Null without timestamps or test interactions.", HELD_OUT,
+        fact="of test interactions: training uses data from after them.")
     future_training: float | None = _share(
         lambda of: of.future_training, "P(training later than test)", "Probability that a randomly chosen "
         "training interaction is later than a randomly chosen test interaction.", HELD_OUT,

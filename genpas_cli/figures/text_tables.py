@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.runtime.results.reports import ShownTable
+from genpas_cli.runtime.text.documentation import page
 from genpas_cli.runtime.text.wording import best_places, percent
 
 MARK = "*"
@@ -18,13 +19,46 @@ _FOUR_DIGITS = 1000
 def strategy_table(measured: StrategyFigures | None, strategies: Sequence[StrategyFigures]) -> ShownTable:
     """Return the figures of measured pairs, if any, and of strategies."""
     columns = ([] if measured is None else [measured]) + list(strategies)
-    marked = f"{MARK} best in row; " if len(strategies) > 1 else ""
-    note = f"{marked}KL in nats; A and D with {columns[0].similarity}"
-    if marked and not all(comparable(figure, columns) for figure in shown_in(StrategyFigures, Shown.TERMINAL)):
-        note += ", not marked because they can only be compared for the same input bias"
+    compared = len(strategies) > 1
     return ShownTable(
-        ["", *(figures.name for figures in columns)], list(_rows(columns, compared=len(strategies) > 1)), note
+        ["", *(figures.name for figures in columns)], list(_rows(columns, compared=compared)),
+        list(_notes(columns, compared=compared)),
+    )  # fmt: skip
+
+
+def _notes(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[str]:
+    """Yield the lines below the table of strategies."""
+    marks = f"{MARK} best in row. " if compared else ""
+    yield (
+        f"{marks}KL, Jensen–Shannon and total variation compare the distributions of target items; lower is better. KL "
+        "is in nats."
     )
+    inputs = f"Alignment A and discrimination D compare inputs by {columns[0].similarity}"
+    yield f"{inputs}." if not compared or (reason := not_marked(columns)) is None else f"{inputs}; {reason}."
+    enumerated = [each.name for each in columns if _draw_of(each) == "enumerated"]
+    if enumerated and len(enumerated) < sum(_draw_of(each) is not None for each in columns):
+        yield f'"{_DRAWS["balanced"]}" shows every pair once, without a draw, for {" and ".join(enumerated)}.'
+    yield f"What each figure means: {page('explanation/figures')}"
+
+
+def not_marked(columns: Sequence[StrategyFigures]) -> str | None:
+    """Return the reason why the better values of some figures are not marked; None if all are comparable."""
+    if all(comparable(figure, columns) for figure in shown_in(StrategyFigures, Shown.TERMINAL)):
+        return None
+    return "A, D and A / D are not marked, because they can only be compared for the same input bias γ"
+
+
+_DRAWS = {
+    "balanced": "after a balanced draw",
+    "enumerated": "every pair once",
+    "independent": "after an independent draw",
+}
+"""Kind of draw → label of its rows."""
+
+
+def _draw_of(figures: StrategyFigures) -> str | None:
+    """Return the kind of draw that `augment` would make by default; None for measured pairs."""
+    return figures.drawn[0].draw if figures.drawn else None
 
 
 def data_table(data: DataFigures) -> ShownTable:
@@ -42,10 +76,11 @@ def _rows(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[lis
             continue
         yield [figure.label, *_marked(figure, row, compared=is_compared)]
         if Shown.TERMINAL_DRAWS in figure.shown:
-            for index, kind in enumerate(("after a balanced draw", "after an independent draw")):
+            first = "balanced" if "balanced" in map(_draw_of, columns) else "enumerated"
+            for index, kind in enumerate((first, "independent")):
                 drawn = [getattr(each.drawn[index], figure.key) if each.drawn else None for each in columns]
                 if any(value is not None for value in drawn):
-                    yield [f"  {kind}", *_marked(figure, drawn, compared=is_compared)]
+                    yield [f"  {_DRAWS[kind]}", *_marked(figure, drawn, compared=is_compared)]
 
 
 def comparable(figure: Figure, columns: Sequence[StrategyFigures]) -> bool:

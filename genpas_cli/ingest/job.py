@@ -21,6 +21,7 @@ from genpas_cli.histories.split import SplitRule, parse_split
 from genpas_cli.ingest.columns.roles import ReadColumns
 from genpas_cli.ingest.estimates import spilled_bytes, store_bytes
 from genpas_cli.ingest.keywords import IngestKeywords
+from genpas_cli.ingest.notes import notes_of, tie_notes
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
@@ -44,8 +45,6 @@ from genpas_cli.store.access import check_is_store
 from genpas_cli.store.records import FunnelRow, Lengths, SplitCounts, TieShares
 from genpas_cli.store.schema import foreign_in_store
 from genpas_cli.store.store import Store
-
-_FILES_SHOWN = 5
 
 _OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
 """Column names of a store, and of pairs without the prefix `input_` or `target_`, that --keep cannot use."""
@@ -95,6 +94,9 @@ class IngestReport(Report):
     """Possibly surprising choices in reading the log, such as which of several time columns was taken."""
     columns: ReadColumns | None = None
     """The columns of the first file that were read; None for a store that an earlier run made."""
+    session_users: int | None = None
+    """Number of users whose histories were cut into sessions, which are counted as users; None without
+    `session_gap`."""
 
     def shown(self) -> list[ShownTable]:
         """Return the figures of the store, and the rows that each step dropped and kept."""
@@ -258,6 +260,7 @@ class _Ingest:
         lengths = figures.lengths()
         writing.write_users(self.con, numbering.vocabulary_query(self.con, "user", users, known["user"]), lengths)
         report = self._report(figures, lengths.column("length").to_numpy(), items.count, staged)
+        report = replace(report, session_users=cleaned.session_users)
         writing.write_provenance(self.con, self._sources(staged), self.funnel)
         writing.finish(self.con, self._meta(report, staged, cleaned.rule), digest)
         return report
@@ -314,39 +317,16 @@ class _Ingest:
             users=len(of_users), items=items, interactions=figures.rows.rows,
             funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
             ties=figures.rows.ties.shares(), split=figures.split_counts(), time_range=figures.time_range(),
-            length=length, store="", notes=self._notes(staged, figures), columns=staged.columns,
+            length=length, store="", notes=notes_of(staged, figures, self.options), columns=staged.columns,
         )  # fmt: skip
-
-    def _notes(self, staged: Staged, figures: LogFigures) -> list[str]:
-        notes = list(staged.notes)
-        held_out = not figures.nothing_held_out()
-        if not held_out and self.options.split == "leave-one-out":
-            notes.append(
-                "no interactions are held out: --split leave-one-out needs users with three or more interactions"
-            )
-        if held_out and self.options.split.startswith("time:") and not figures.split_counts()["test"]:
-            notes.append(
-                "the test split is empty: no interaction is at or after the second time of --split "
-                f"{self.options.split}"
-            )
-        names = ", ".join(file.name for file in staged.files[:_FILES_SHOWN])
-        names += ", ..." if len(staged.files) > _FILES_SHOWN else ""
-        if held_out and len(staged.files) > 1 and staged.time_type is None:
-            notes.append(
-                f"the log has no timestamps, so the order of the files decides which interactions are held out: {names}"
-            )
-        elif figures.rows.ties.either and staged.overlapping and self.options.ties == "file":
-            notes.append(
-                f"interactions that share a timestamp but come from different files are ordered by file: {names}"
-            )
-        return notes
 
     def _meta(self, report: IngestReport, staged: Staged, rule: SplitRule) -> dict[str, Any]:
         return {
             "versions": library_versions(),
             "options": lasting_options(self.options) if self.earlier is None else self.earlier.made_with,
             "kept": staged.kept, "where": staged.where, "time_type": staged.time_type,
-            "users": report.users, "items": report.items, "interactions": report.interactions, "ties": report.ties,
+            "users": report.users, "session_users": report.session_users, "items": report.items,
+            "interactions": report.interactions, "ties": report.ties,
             "split": {"rule": self.options.split, "eval": self.options.eval, "bounds": rule.bounds, **report.split},
             "time_range": report.time_range, "length": report.length,
         }  # fmt: skip
@@ -363,4 +343,5 @@ def report_of(store: Store) -> IngestReport:
     return IngestReport(
         meta["users"], meta["items"], meta["interactions"], funnel, meta["ties"], counts,
         meta["time_range"], meta["length"], str(store.path),
+        notes=tie_notes(meta["ties"], meta["options"]["ties"], "users"), session_users=meta.get("session_users"),
     )  # fmt: skip

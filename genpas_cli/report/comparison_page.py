@@ -12,7 +12,7 @@ from genpas_cli.report.charts.drawing import HEIGHT, Canvas, Caption, chart, sca
 from genpas_cli.report.charts.theme import LINE, legend, looks, swatch
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.page import how_made, write_page
-from genpas_cli.report.strategy_tables import star
+from genpas_cli.report.strategy_tables import definitions, star
 from genpas_cli.report.wording import STRATEGY, count, exponent, written
 from genpas_cli.runtime.text.wording import best_places
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport
@@ -134,6 +134,7 @@ def _distribution(report: CompareReport, canvas: Canvas, look: Looks) -> Html:
     return section(
         "distribution", "Accuracy and training distribution", tag("div", *drawn, class_="figures"),
         table(head, body, "Exact training distribution of each strategy, as in genpas stats"),
+        definitions(each.name for each in report.strategies),
     )  # fmt: skip
 
 

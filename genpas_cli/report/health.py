@@ -59,9 +59,9 @@ def _written(figure: Figure, value: Any) -> Any:
 def _warnings(data: DataFigures) -> Iterator[str]:
     if data.tied_either > _MANY_TIED:
         yield (
-            f"for {percent(data.tied_either)} of users, --ties and not time decided which interactions are held out, "
-            "because interactions at the split share a timestamp. "
-            "With another order of the log, the test set can differ."
+            f"for {percent(data.tied_either)} of users, the interactions on both sides of a split boundary have the "
+            "same timestamp; the order that --ties sets decided which are held out. With another order, the test set "
+            "can differ."
         )
     for name, cold in (("test", data.cold_test), ("validation", data.cold_validation)):
         if cold is not None and cold > _MANY_COLD:
@@ -72,17 +72,22 @@ def _warnings(data: DataFigures) -> Iterator[str]:
     if data.future_training is not None and data.future_training > _SEES_THE_FUTURE:
         yield (
             f"training uses data from the future: {percent(data.leaked_test or 0)} of test interactions are earlier "
-            "than the last training interaction. Leave-one-out always has this property. It is acceptable for "
-            "comparing models with each other, but accuracy in production will be lower. To hold out by time: --split "
-            "time:0.8,0.9."
+            "than the latest training interaction of any user. Leave-one-out always has this property. It is "
+            "acceptable for comparing models with each other, but accuracy in production will be lower. To hold out by "
+            "time: --split time:0.8,0.9."
         )
 
 
 def held_out_words(data: DataFigures) -> str:
-    """Describe the held-out interactions in words."""
+    """Describe sessions and the held-out interactions in words."""
     held_out = {name: data.split.get(name, 0) for name in ("validation", "test")}
+    sessions = (
+        ""
+        if data.session_users is None
+        else f"Each user below is a session; the log has {count(data.session_users)} users. "
+    )
     train = f"{count(data.split.get('train', data.interactions))} interactions are for training"
     if not any(held_out.values()):
-        return f"No interactions are held out; {train}."
+        return f"{sessions}No interactions are held out; {train}."
     targets = " and ".join(f"{count(number)} {name}" for name, number in held_out.items() if number)
-    return f"Held out: {targets} targets; {train}."
+    return f"{sessions}Held out: {targets} targets; {train}."

@@ -17,7 +17,7 @@ from genpas_cli.report.charts.user_steps import user_steps
 from genpas_cli.report.health import health_panel, held_out_words
 from genpas_cli.report.markup import Html, join, section, tag
 from genpas_cli.report.page import how_made, write_page
-from genpas_cli.report.strategy_tables import draws, fair_draw, meanings, measured_table, strategy_table
+from genpas_cli.report.strategy_tables import definitions, draws, fair_draw, meanings, measured_table, strategy_table
 from genpas_cli.report.wording import STRATEGY, best_of, decimals, written
 
 
@@ -118,6 +118,7 @@ def _shards(report: StatsReport) -> Html:
     return section(
         "shards", "The shards", "" if fair is None else fair_draw(fair),
         measured_table(report.measured, should, None if fair is None else fair.draw),
+        "" if len(report.strategies) > 1 else definitions([report.measured.name]),
         meanings(report.measured.similarity),
     )  # fmt: skip
 

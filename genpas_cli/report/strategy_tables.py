@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from genpas_cli.figures.distribution.similarity import parse_similarity
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.table import PAIRS, FairDrawFigures, StrategyFigures, TargetFigures
-from genpas_cli.figures.text_tables import comparable, fair_draw_sentences
-from genpas_cli.report.charts.curves import Looks, colours
+from genpas_cli.figures.text_tables import comparable, fair_draw_sentences, not_marked
+from genpas_cli.report.charts.curves import Looks, colours, looks_in
 from genpas_cli.report.charts.drawing import ROW, Canvas, Caption, chart, scale
 from genpas_cli.report.charts.theme import mark_legend, swatch
 from genpas_cli.report.markup import Html, join, row, table, tag
 from genpas_cli.report.wording import best_of, count, exponent, written
+from genpas_cli.sampling.strategies import RULES
 
 _DRAWS = {
     "exact": "M0,-1.1L1.1,0L0,1.1L-1.1,0Z",
@@ -36,17 +39,34 @@ def strategy_table(strategies: Sequence[StrategyFigures], looks: Looks) -> Html:
                 heading = tag("th", group, colspan=str(len(strategies) + 1), scope="colgroup")
                 body.append(tag("tr", heading, class_="group"))
             body.append(_figure_row(figure, strategies))
-    caption = "Exact figures of the training pairs; ★ best in row"
-    return join([table(head, body, caption), meanings(strategies[0].similarity)])
+    reason = not_marked(strategies)
+    caption = "Exact figures of the training pairs; ★ best in row" + ("" if reason is None else f"; {reason}")
+    named = definitions(each.name for each in strategies)
+    return join([table(head, body, caption), named, meanings(strategies[0].similarity)])
+
+
+_BIASES = (
+    "α, β and γ are the biases of the three sampling steps. A larger α favours users with long histories, a larger β "
+    "recent targets, and a larger γ short inputs; 0 makes all choices of a step equally likely."
+)
+
+
+def definitions(names: Iterable[str] = ()) -> Html:
+    """Return what α, β and γ are, and what each named strategy of some columns does."""
+    rules = {name: RULES.get(re.split("[: ]", name)[0]) for name in names}
+    listed = [tag("dt", name) + tag("dd", rule.summary) for name, rule in rules.items() if rule is not None]
+    named = tag("dl", *map(Html, listed), class_="meanings") if listed else ""
+    return join([tag("p", _BIASES, class_="small"), named])
 
 
 def meanings(similarity: str) -> Html:
     """Return the meaning of each figure, collapsed."""
+    compared = parse_similarity(similarity)
     listed = (tag("dt", figure.title) + tag("dd", figure.meaning) for figure in _ROWS if figure.group != PAIRS)
     return tag(
         "details", tag("summary", "What each figure means"), tag("dl", *map(Html, listed), class_="meanings"),
-        tag("p", f"Similarity of inputs: {similarity}, that is NAME@N with N the number of last items compared. – "
-            "means that the figure is not available."),
+        tag("p", f"Similarity of inputs: {similarity}, the {compared.meaning}, by the sets of the last "
+            f"{compared.window} items of both. – means that the figure is not available."),
     )  # fmt: skip
 
 
@@ -100,11 +120,12 @@ def _draw_chart(
     axis = alt.Axis(tickCount=4, format="~%" if figure.is_share else ",.3~r")
     x = alt.X("value:Q", title=figure.title, scale=scale([row["value"] for row in rows], 10), axis=axis)
     lines = base.mark_rule(color="var(--line)", strokeWidth=3).encode(x=alt.X("min(value):Q"), x2="max(value):Q")
-    shape = alt.Shape("kind:N", legend=None, scale=alt.Scale(domain=list(kinds), range=list(kinds.values())))
+    key = alt.Legend(title=None, orient="bottom", symbolFillColor="transparent", symbolStrokeColor="var(--ink)")
+    shape = alt.Shape("kind:N", legend=key, scale=alt.Scale(domain=list(kinds), range=list(kinds.values())))
     # Outlines, with p itself the largest, so that coinciding points stay visible inside each other.
-    size = alt.Size("kind:O", legend=None, scale=alt.Scale(domain=list(kinds), range=[190, *[70] * (len(kinds) - 1)]))
+    size = alt.when("datum.kind == 'exact'").then(alt.value(190)).otherwise(alt.value(70))
     points = base.mark_point(strokeWidth=2, opacity=1, fill="transparent").encode(
-        x=x, shape=shape, size=size, stroke=colours(looks, "stroke"), tooltip="words:N",
+        x=x, shape=shape, size=size, stroke=colours(looks_in(rows, looks), "stroke"), tooltip="words:N",
     )  # fmt: skip
     return canvas.figure(
         f"draws-{figure.key}", Caption(figure.title, "Exact, and after drawing a finite number of "

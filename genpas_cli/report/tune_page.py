@@ -12,6 +12,7 @@ from genpas_cli.report.charts.heatmaps import Biases, Mark
 from genpas_cli.report.charts.tradeoff import KL, Marked, tradeoff
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.report.page import how_made, write_page
+from genpas_cli.report.strategy_tables import definitions
 from genpas_cli.report.wording import STRATEGY, count, decimals, exponent, written
 
 _SHOWN = 30
@@ -55,6 +56,7 @@ def _header(report: TuneReport) -> Html:
         tag("div", tag("pre", tag("code", report.command, id="command")), class_="command", tabindex="0"),
         tag("p", f"{count(len(report.configurations))} configurations were tried: {biases}{others}. Figures after a "
             f"draw are for {count(report.pairs)} pairs; similarity of inputs: {report.similarity}.", class_="small"),
+        definitions(report.strategies),
     )  # fmt: skip
 
 

@@ -121,17 +121,18 @@ class CompareReport(TableReport):
         tests = [each.test[ACCURACY] for each in self.strategies]
         marked = with_marks([f"{value:.4f}" for value in tests], tests, "higher")
         rows = [_row(each, test) for each, test in zip(self.strategies, marked, strict=True)]
-        note = (
+        accuracy = (
             f"{MARK} best in column; test accuracy, mean of {counted(len(self.strategies[0].runs), 'seed')}, ± "
             f"standard deviation over seeds; difference in NDCG@10 to {self.baseline}, with its 95% interval "
             "(bootstrap over users); validation NDCG@10; KL(validation ‖ train)"
         )
+        notes = [accuracy]
         differing = {each.name: each.difference for each in self.strategies if each.difference is not None}
         unclear = [name for name, found in differing.items() if not found.is_distinguishable]
         if unclear:
-            note += f"; not distinguishable from {self.baseline} (the interval includes 0): {' and '.join(unclear)}"
+            notes.append(f"not distinguishable from {self.baseline} (the interval includes 0): {' and '.join(unclear)}")
         headings = ["", "NDCG@10", "±", "Recall@10", "difference", "validation", "KL", "A / D"]
-        return [ShownTable(headings, rows, note)]
+        return [ShownTable(headings, rows, notes)]
 
     def by_column(self) -> dict[str, list[Any]]:
         """Return one row per strategy; a field of several numbers has one column per number, such as `test.ndcg@10`."""

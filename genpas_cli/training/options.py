@@ -117,17 +117,18 @@ class TuneOptions(FigureOptions):
         metavar=STRATEGY, panel=GRID,
     )  # fmt: skip
     select: Literal["front", "published"] = option(
-        "front", "How the winner is chosen. KL: distance of the training targets from the validation targets; A/D: how "
-        "much an input tells about its target. front: for each gamma, drop a configuration if another one is more than "
-        "2% better in KL and in A/D; rank the rest by their distance from the best values. The gamma nearest to 0 "
-        "comes first, because A/D can only be compared for the same gamma; --train-top decides by training. "
-        "published: keep a share of the configurations by KL and rank them by A/D, over all gammas, as in the paper. "
-        "The ranks of both front and published are always printed.", panel=GRID,
+        "front", "How the winner is chosen. front (Pareto front): per gamma, the configurations that no other one "
+        "beats in both KL and A/D by more than 2%, nearest to the best values first; the gamma nearest to 0 comes "
+        "first. published: the configurations with the lowest KL (--keep-share), ranked by A/D over all gammas, as in the "
+        "paper. The ranks of both are always printed.", panel=GRID,
     )  # fmt: skip
     keep_share: float = option(
-        0.2, "published: share of the configurations that the KL filter keeps.", metavar="SHARE", panel=GRID
+        0.2, "With --select published: keep this share of the configurations, those with the lowest KL.",
+        metavar="SHARE", panel=GRID,
+    )  # fmt: skip
+    top: int = option(
+        10, "With --select published: keep the N configurations with the best A/D.", metavar="N", panel=GRID
     )
-    top: int = option(10, "published: number of these configurations to keep by A/D.", metavar="N", panel=GRID)
     pairs: str = option(
         "1x", "Number of pairs to draw: a number, or a multiple of Multi-Target's number of pairs such as 2x; KL is "
         "computed for such a draw.", metavar="N|2x", panel=GRID,

@@ -251,7 +251,7 @@ def test_slide_window_has_no_formula_of_what_is_left(store: Path) -> None:
         ("user_num > 3", "user_num"),
         ("event = 'buy' and random() < 0.5", "random()"),
         ("event in (select 'buy')", "subquery"),
-        ("event", "Could not convert string"),
+        ("event", "'view' cannot be converted to true or false"),
         ("event = 'buy') or (true", "syntax error"),
         ("", "--target-where ''"),
     ],

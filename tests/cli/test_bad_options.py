@@ -136,6 +136,21 @@ def test_where_reads_nothing_else_and_writes_nothing(
     assert "a secret" not in done.stderr
 
 
+def test_an_encoding_of_text_names_the_option_for_it(inside: InProcess, made: Path) -> None:
+    """On other commands, --encoding is a second spelling of --text-encoding."""
+    done = inside("augment", made / "log.csv", "--encoding", "latin-1")
+    refused(done, USAGE, "--encoding is 'latin-1'", "fast, compact or plain", "Did you mean: --text-encoding latin-1")
+    assert inside("augment", made / "log.csv", "--text-encoding", "latin-1", "-o", "a.pairs").returncode == 0
+    assert inside("ingest", made / "log.csv", "--encoding", "latin-1", "-o", "a.store").returncode == 0
+
+
+@pytest.mark.parametrize("given", [("--store", "log.store"), ("--store=log.store",)])
+def test_a_store_given_by_the_option_that_keeps_one_is_to_be_the_source(
+    inside: InProcess, given: tuple[str, ...]
+) -> None:
+    refused(inside("augment", *given), USAGE, "SOURCE is missing", "To read log.store: genpas augment log.store")
+
+
 def test_an_enumeration_too_large(genpas: Genpas) -> None:
     (genpas.cwd / "log.csv").write_text(ONE_USER, encoding="utf-8")
     with unchanged(genpas.cwd, genpas.temp_dir):

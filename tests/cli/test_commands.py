@@ -152,8 +152,8 @@ def test_what_is_missing_is_named(inside: InProcess, arguments: tuple[str, ...])
 def test_reports_are_said_on_stderr_and_stdout_stays_empty(inside: InProcess, made: Path) -> None:
     for arguments, words in (
         (("ingest", made / "log.csv", "-o", "a.store"), ("40 users", "a.store", "genpas augment a.store")),
-        (("augment", "a.store"), ("held out", "leave-one-out", "--split none", "genpas verify a.pairs")),
-        (("verify", "a.pairs"), ("match the manifest", "--store")),
+        (("augment", "a.store"), ("held out", "leave-one-out", "3 shards", "genpas verify a.pairs")),
+        (("verify", "a.pairs"), ("5 files (3 shards, README.md, items.parquet)", "match the manifest", "--store")),
         (("verify", "a.pairs", "--store", "a.store"), ("each pair matches its source sequence",)),
     ):
         done = inside(*arguments)
@@ -189,7 +189,36 @@ def test_a_boundary_that_times_do_not_decide_is_noted(inside: InProcess) -> None
     rows = [f"u{user},i{place},{time}" for user in range(3) for place, time in enumerate((1, 2, 2, 3))]
     (inside.cwd / "log.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
     done = inside("ingest", "log.csv", "-o", "a.store")
-    assert "interactions on both sides of the split share a timestamp" in done.stderr
+    told = "for 100.0% of users, the interactions on both sides of a split boundary have the same timestamp; "
+    assert f"{told}their order in the log decided which were held out (--ties file)" in done.stderr
+    done = inside("ingest", "log.csv", "-o", "b.store", "--ties", "item")
+    assert f"{told}the order of their item ids decided which were held out (--ties item)" in done.stderr
+
+
+def test_sessions_are_not_called_users(inside: InProcess) -> None:
+    """Two users, each with a session of three interactions at equal times and one of two."""
+    rows = [f"u{user},i{place},{time}" for user in range(2) for place, time in enumerate((1, 1, 1, 9000, 9000))]
+    (inside.cwd / "log.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
+    done = inside("ingest", "log.csv", "-o", "a.store", "--session-gap", "30m")
+    assert "10 interactions of 2 users in 4 sessions with 5 items" in done.stderr
+    assert "for 100.0% of sessions, the interactions on both sides of a split boundary" in done.stderr
+    assert inside("stats", "a.store").stdout.startswith("4 sessions of 2 users, 5 items, 10 interactions, ")
+    rows += [f"u7,i{n},{n}" for n in range(5)]
+    (inside.cwd / "more.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
+    done = inside("augment", "more.csv", "--session-gap", "30m", "-o", "b.pairs")
+    assert "; 2 sessions without held-out interactions" in done.stderr
+
+
+def test_a_part_without_shards_says_how_many_there_are(inside: InProcess, store: Path) -> None:
+    done = inside("augment", store, "--part", "1/8", "-o", "a.pairs")
+    assert done.stderr.startswith("part 1 of 8 has no shards (3 shards in all; more than 3 parts leaves some empty); ")
+    assert "; 0 shards, 0 bytes" in done.stderr
+
+
+def test_one_pair_is_no_pairs(inside: InProcess) -> None:
+    (inside.cwd / "log.csv").write_text(f"{HEADER}\nu,a,1\nu,b,2\n", encoding="utf-8")
+    done = inside("augment", "log.csv", "--split", "none", "-o", "a.pairs")
+    assert "\n1 training pair; " in done.stderr
 
 
 def test_names_with_markup_are_said_as_they_are(inside: InProcess, made: Path) -> None:
@@ -229,7 +258,7 @@ def test_ingest_json_has_the_keys_of_the_contract(inside: InProcess, log: Path) 
     report = inside.json("ingest", log, "-o", "a.store", "--json", "--min-user", "5")
     keys = {"users", "items", "interactions", "funnel", "ties", "split", "time_range", "length", "store"}
     assert keys <= set(report)
-    assert set(report) - keys <= {"rejects", "notes", "columns"}
+    assert set(report) - keys <= {"rejects", "notes", "columns", "session_users"}
     assert all(set(step) == {"step", "dropped", "kept"} for step in report["funnel"])
     assert set(report["ties"]) == {"tied_events", "tied_test", "tied_validation", "tied_either"}
     assert {"train", "validation", "test"} <= set(report["split"])

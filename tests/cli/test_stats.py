@@ -83,6 +83,20 @@ def test_each_kind_of_draw_has_a_line_below_the_figure(inside: InProcess, store:
     assert lines[at + 2] == ["after", "an", "independent", "draw", independent]
 
 
+def test_the_lines_below_the_table_say_what_the_figures_compare(inside: InProcess, store: Path) -> None:
+    said = inside("stats", store, "-s", "multi-target", "-s", "0.5,0,0").stdout
+    assert "Jensen–Shannon and total variation compare the distributions of target items; lower is better" in said
+    assert "can only be compared for the same input bias" in said
+    assert '"after a balanced draw" shows every pair once, without a draw, for multi-target.' in said
+    assert "What each figure means: https://" in said
+    named = inside("stats", store, "-s", "multi-target").stdout
+    assert "  every pair once " in named
+    assert "balanced draw" not in named
+    biased = inside("stats", store, "-s", "0.5,0,0").stdout
+    assert "  after a balanced draw " in biased
+    assert "every pair once" not in biased
+
+
 def test_csv_is_a_row_a_strategy(inside: InProcess, store: Path) -> None:
     done = inside("stats", store, "--csv", "-s", "multi-target", "-s", "1,0,0")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
@@ -128,6 +142,29 @@ def test_shards_are_measured_beside_what_they_should_be(inside: InProcess, store
     assert measured["target_position_histogram"] == pytest.approx(expected["target_position_histogram"], abs=1e-12)
     assert report["fair_draw"]["fair"] is True
     assert {test["step"] for test in report["fair_draw"]["tests"]} == {"counts", "input"}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("-s", "1,0,0"), "--strategy needs the store from which the pairs in"),
+        (("--pairs", "2x"), "--pairs needs the store from which the pairs in"),
+        (("--user", "1"), "--user cannot be used with the pairs in"),
+    ],
+)
+def test_an_option_without_effect_on_pairs_is_refused(
+    inside: InProcess, pairs: Path, store: Path, given: tuple[str, str], told: str
+) -> None:
+    done = inside("stats", pairs, *given)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert inside("stats", pairs, *given, "--store", store).returncode == (2 if given[0] == "--user" else 0)
+
+
+def test_options_of_a_file_for_reading_logs_do_not_concern_pairs(inside: InProcess, pairs: Path) -> None:
+    (inside.cwd / "genpas.toml").write_text("min_user = 2\n", encoding="utf-8")
+    done = inside("stats", pairs)
+    assert done.returncode == 0, done.stderr
 
 
 def test_shards_alone_give_what_needs_no_store(inside: InProcess, pairs: Path, store: Path) -> None:

@@ -175,7 +175,14 @@ def test_without_a_held_out_split_its_figures_are_missing_and_it_says_why(tmp_pa
     data, figures = data_of(report), report.strategies[0]
     assert data.split == {"train": 400, "validation": 0, "test": 0}
     missing = {name for name, value in asdict(data).items() if value is None}
-    assert missing == {"cold_validation", "cold_test", "leaked_test", "future_training", "test_popularity_deciles"}
+    assert missing == {
+        "session_users",
+        "cold_validation",
+        "cold_test",
+        "leaked_test",
+        "future_training",
+        "test_popularity_deciles",
+    }
     against = {"kl_test_train", "kl_validation_train", "kl_train_test", "js_test_train", "tv_test_train"}
     assert {name for name, value in asdict(figures).items() if value is None} == against | {
         "alignment", "discrimination", "alignment_ratio",
@@ -264,3 +271,12 @@ def test_a_store_without_a_sequence_to_train_on_is_refused(tmp_path: Path) -> No
     log = write(tmp_path / "log.csv", [Row("a", "x", 1), Row("b", "y", 2)])
     with pytest.raises(DataError, match="no training pairs can be made: none of the 2 users"):
         report_of(log, tmp_path)
+
+
+def test_users_whose_histories_were_cut_into_sessions_are_counted(tmp_path: Path) -> None:
+    rows = [Row(f"u{user}", f"i{time}", time) for user in range(3) for time in (0, 1, 2, 3, 900, 901, 902, 903)]
+    log = write(tmp_path / "log.csv", rows)
+    for gap, users, session_users in ((None, 3, None), ("1m", 6, 3)):
+        data = stats(str(log), ingest_options=IngestOptions(session_gap=gap)).data
+        assert data is not None
+        assert (data.users, data.session_users) == (users, session_users)

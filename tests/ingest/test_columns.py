@@ -105,11 +105,19 @@ def test_the_tip_for_a_wrong_name_changes_that_name_and_no_other(
 
 def test_a_rating_that_is_missing_is_asked_for_by_its_option(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the rating column was not detected") as caught:
-        read(write(tmp_path / "a.csv", "user,item,liking\nu,i,1\n"), min_rating=3, keep=("liking",))
+        read(write(tmp_path / "a.csv", "user,item,liking\nu,i,1.5\n"), min_rating=3, keep=("liking",))
     assert str(caught.value.tip).endswith(" --user user --item item --rating liking --keep liking")
-    with pytest.raises(DataError, match="the rating column was not detected") as caught:
-        read(write(tmp_path / "b.csv", "user,item,time\nu,i,1\n"), min_rating=3)
-    assert str(caught.value.tip).endswith(" --time time --rating COLUMN")
+
+
+@pytest.mark.parametrize("given", [{}, {"rating": "stars"}])
+def test_a_column_of_other_numbers_is_not_proposed_as_the_rating(tmp_path: Path, given: dict[str, str]) -> None:
+    """A filter by invoice numbers would drop rows without an error."""
+    with pytest.raises(DataError) as caught:
+        read(write(tmp_path / "b.csv", "invoice,user,item,time\n50001,u,i,1\n"), min_rating=3, **given)
+    assert "the columns are: invoice, user, item, time" in caught.value.message
+    assert str(caught.value.tip) == (
+        "Name the column of ratings: --rating COLUMN. If the log has no ratings, remove --min-rating."
+    )
 
 
 def test_user_and_item_are_two_columns(tmp_path: Path) -> None:

@@ -26,6 +26,27 @@ def test_a_directory_gives_its_files_sorted_and_without_hidden_ones(tmp_path: Pa
     assert [Path(file.name).relative_to(tmp_path / "logs").as_posix() for file in found] == ["a/z.csv", "b.csv"]
 
 
+def test_documents_in_a_directory_are_not_read_and_that_is_said(tmp_path: Path) -> None:
+    for name in ("a.csv", "readme_first.csv"):
+        write(tmp_path / "logs" / name, LOG.replace("u1", f"{name[0]}1"))
+    for name in ("README.md", "ReadMe", "LICENSE.txt", "sub/notes.md"):
+        write(tmp_path / "logs" / name, "Read this\n")
+    skipped: list[str] = []
+    found = find_sources([str(tmp_path / "logs")], scratch=tmp_path, skipped=skipped)
+    assert [Path(file.name).name for file in found] == ["a.csv", "readme_first.csv"]
+    assert {Path(name).name for name in skipped} == {"README.md", "ReadMe", "LICENSE.txt", "notes.md"}
+    (note,) = (note for note in read(tmp_path / "logs").staged.notes if note.startswith("not read"))
+    assert all(name in note for name in skipped)
+    write(tmp_path / "LICENSE", LOG)
+    assert len(read(tmp_path / "LICENSE").rows) == 2
+
+
+def test_a_directory_of_documents_has_no_logs(tmp_path: Path) -> None:
+    write(tmp_path / "logs/README.md", "Read this\n")
+    with pytest.raises(DataError, match="the directory contains no logs"):
+        find_sources([str(tmp_path / "logs")], scratch=tmp_path)
+
+
 def test_a_pattern_gives_its_matches_in_natural_order(tmp_path: Path) -> None:
     for name in ("p10.csv", "p2.csv", "q.csv"):
         write(tmp_path / name, LOG)

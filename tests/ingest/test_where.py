@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pyarrow as pa
@@ -98,6 +99,70 @@ def test_anything_else_is_a_usage_error_that_lists_the_columns(log: Path, where:
         read(log, where=where)
     assert 'user, item, time, "Unit Price", qty' in str(caught.value.tip)
     assert "read_csv_auto" not in str(caught.value)
+
+
+COMMAS = (
+    "user,item,time,price,event,when\n"
+    'u1,a,1704067200,"47,83",view,2024-01-01 10:00\n'
+    'u2,b,1706745600,"3,5",buy,2024-02-01 09:30\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "reason", "users"),
+    [
+        ("price > 5", "price is text, such as '47,83'", ["u1"]),
+        ("price::DOUBLE > 5 or event = 'none'", "price is text, such as '47,83'", ["u1"]),
+        ("abs(price) + 1 < 5", "price is text, such as '47,83'", ["u2"]),
+        ("time > '2024-01-15'", "time contains numbers (seconds since 1970), such as 1704067200", ["u2"]),
+        ("time between '2024-01-01' and '2024-01-02'", "time contains numbers (seconds since 1970)", ["u1"]),
+        ("time > date '2024-01-15' and price < 5", "price is text, such as '47,83' and time contains", ["u2"]),
+        ("\"when\" > timestamp '2024-01-15'", "when is text, such as '2024-01-01 10:00'", ["u2"]),
+    ],
+)
+def test_a_condition_that_does_not_fit_the_values_is_explained_and_the_advised_one_works(
+    tmp_path: Path, where: str, reason: str, users: list[str]
+) -> None:
+    log = write(tmp_path / "a.csv", COMMAS)
+    with pytest.raises(UsageError) as caught:
+        read(log, where=where)
+    assert reason in caught.value.message
+    _, advised = shlex.split(str(caught.value.tip).rpartition(": ")[2])
+    assert read(log, where=advised).column("user_id") == users
+
+
+@pytest.mark.parametrize(
+    ("where", "reason"),
+    [
+        ("event > 3", "event is text, such as 'view', and is compared with the number 3"),
+        ("time = 'x'", "time contains numbers, such as 1704067200, and is compared with the text 'x'"),
+        ("event::integer = 1", "'view' cannot be converted to a number"),
+        ("lower(time) = 'a'", "No function matches the given name and argument types 'lower(BIGINT)'"),
+    ],
+)
+def test_other_conditions_are_explained_without_the_class_of_a_duckdb_error(
+    tmp_path: Path, where: str, reason: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(write(tmp_path / "a.csv", COMMAS), where=where)
+    assert reason in caught.value.message
+    assert "Error:" not in caught.value.message
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_advice_on_times_since_1970_works_for_every_unit(tmp_path: Path, unit: str) -> None:
+    times = pa.array([1_704_067_200, 1_706_745_600], pa.timestamp("s")).cast(pa.timestamp(unit)).cast(pa.int64())
+    pq.write_table(pa.table({"user": ["u", "v"], "item": ["a", "b"], "time": times}), tmp_path / "a.parquet")
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path / "a.parquet", where="time >= '2024-02-01'")
+    _, advised = shlex.split(str(caught.value.tip).rpartition(": ")[2])
+    assert read(tmp_path / "a.parquet", where=advised).column("user_id") == ["v"]
+
+
+def test_a_misspelled_column_is_named_as_the_log_spells_it(log: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(log, where="upper(Unit_Pric) = '1'")
+    assert "Did you mean Unit Price?" in str(caught.value.tip)
 
 
 def test_columns_of_parquet_have_their_own_types(tmp_path: Path) -> None:

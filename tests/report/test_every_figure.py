@@ -31,6 +31,8 @@ DRAWS = Shown.TERMINAL_DRAWS | Shown.PAGE_DRAWS
 def other(value: Any) -> Any:  # noqa: C901, PLR0911  # one case for each kind of value
     """Return another value of the same kind, as different as it is written anywhere."""
     match value:
+        case None:
+            return 12_345
         case bool():
             return not value
         case int():
@@ -39,6 +41,8 @@ def other(value: Any) -> Any:  # noqa: C901, PLR0911  # one case for each kind o
             return 0.4321 if abs(value - 0.4321) > 0.2 else 0.8765
         case "inf" | "-inf":
             return 0.5
+        case "containment@10":
+            return "recall@5"
         case str():
             return f"other {value}"
         case dict():

@@ -19,7 +19,7 @@ from genpas_cli.figures.figure import Shown, shown_in
 from genpas_cli.figures.illustrations.data import Illustrations, PopularityCurve, StepsOfUser
 from genpas_cli.figures.results import Configuration, StatsReport, TrainedConfiguration, TuneReport
 from genpas_cli.figures.table import StrategyFigures
-from genpas_cli.figures.text_tables import comparable
+from genpas_cli.figures.text_tables import comparable, not_marked
 from genpas_cli.report.charts.drawing import Canvas
 from genpas_cli.report.charts.heatmaps import measure
 from genpas_cli.report.charts.popularity import popularity_curves
@@ -31,6 +31,7 @@ from genpas_cli.report.stats_page import write_stats_page
 from genpas_cli.report.tune_page import write_tune_page
 from genpas_cli.report.wording import best_of, decimals, written
 from genpas_cli.runtime.errors import MachineError
+from genpas_cli.sampling.strategies import RULES
 from genpas_cli.training.comparison import CompareReport
 
 pytest.importorskip("altair", reason="the extra `report` is not installed")
@@ -96,6 +97,17 @@ def comparison_page(comparison: CompareReport, tmp_path: Path) -> Page:
 def tune_page(tune_report: TuneReport, tmp_path: Path) -> Page:
     write_tune_page(tune_report, tmp_path / "report.html")
     return Page(tmp_path / "report.html")
+
+
+def test_the_page_says_what_biases_strategies_and_similarity_are(stats_page: Page, stats_report: StatsReport) -> None:
+    assert "α, β and γ are the biases of the three sampling steps" in stats_page.text
+    for name in ("last-target", "multi-target", "slide-window"):
+        assert RULES[name].summary in stats_page.text
+    for step in ("1 · This user (α)", "2 · Position of the target (β)", "3 · Start of the input (γ)"):
+        assert step in stats_page.text
+    assert "share of the training input's items that are in the held-out input" in stats_page.text
+    assert not_marked(stats_report.strategies) is not None
+    assert f"★ best in row; {not_marked(stats_report.strategies)}" in stats_page.text
 
 
 @pytest.mark.parametrize("name", ["stats_page", "tune_page", "comparison_page"])

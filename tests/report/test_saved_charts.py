@@ -56,6 +56,13 @@ def test_a_saved_chart_names_its_strategies(saved: dict[str, Path], stats_report
         assert {each.name for each in stats_report.strategies} <= texts, chart
 
 
+def test_a_saved_chart_of_draws_says_what_each_outline_is(saved: dict[str, Path], stats_report: StatsReport) -> None:
+    drawing = (saved["stats"] / "draws-kl_test_train.svg").read_text(encoding="utf-8")
+    texts = set(re.findall(r">([^<>]+)</text>", drawing))
+    assert {"exact", "balanced", "enumerated", "independent", *(each.name for each in stats_report.strategies)} <= texts
+    assert "test" not in texts
+
+
 def test_the_page_has_the_charts_that_are_saved(saved: dict[str, Path]) -> None:
     page = (saved["stats"].parent / "stats.html").read_text(encoding="utf-8")
     data = re.search(r'<script type="application/json" id="charts"[^>]*>(.*?)</script>', page, re.DOTALL)

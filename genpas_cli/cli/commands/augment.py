@@ -21,7 +21,7 @@ from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.object_storage.uris import is_remote
 from genpas_cli.runtime.progress import Progress
-from genpas_cli.runtime.text.wording import counted
+from genpas_cli.runtime.text.wording import counted, pairs_by_split
 
 if TYPE_CHECKING:
     from genpas_cli.augment.job import AugmentReport
@@ -55,7 +55,8 @@ Ids = Annotated[
 Part = Annotated[
     str | None,
     typer.Option("--part", metavar="I/N", help="Write only part I of N, to OUTPUT.part-I-of-N. Parts can be made on "
-                 "different machines; genpas merge merges them."),
+                 "different machines; genpas merge merges them. Each part is a number of whole shards; a smaller "
+                 "--shard-rows makes more shards."),
 ]  # fmt: skip
 Resume = Annotated[
     bool,
@@ -203,11 +204,11 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         say_report(report.log)
         console.say("")
     held = report.held_out
+    whose = "session" if report.users_are_sessions else "user"
     no_target = "no earlier interaction" + ("" if options.target_where is None else " or excluded by --target-where")
-    counts = ", ".join(f"{rows:,} {'training' if split == 'train' else split}" for split, rows in report.pairs.items())
     console.say(
-        f"{counts} pairs; [bold]{_rule(report.strategy)}[/bold], {_DRAWS[report.draw]}, seed {report.seed}; "
-        f"{counted(report.files, 'file')}{_resumed(report)}, {show_size(report.bytes)}, {report.seconds:.1f} s"
+        f"{_pairs_made(report)}; [bold]{_rule(report.strategy)}[/bold], {_DRAWS[report.draw]}, seed {report.seed}; "
+        f"{counted(report.files, 'shard')}{_resumed(report)}, {show_size(report.bytes)}, {report.seconds:.1f} s"
     )
     if held["rule"] == "none":
         console.say("no interactions are held out (--split none)")
@@ -216,7 +217,7 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
             f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions"
             + (f" ({held['without_input']:,} are not targets: {no_target})" if held["without_input"] else "")
             + (
-                f"; {counted(held['users_in_train_only'], 'user')} without held-out interactions"
+                f"; {counted(held['users_in_train_only'], whose)} without held-out interactions"
                 if held["users_in_train_only"]
                 else ""
             )
@@ -231,6 +232,17 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         console.say(f"wrote {output}; check it with: [bold]genpas verify {output}[/bold]")
     else:
         console.say(f"wrote {output}; {_next_of_part(report.output)}")
+
+
+def _pairs_made(report: AugmentReport) -> str:
+    """Return the number of pairs of each split, or why there are none."""
+    if not report.files:
+        every, part = report.shards_of_all_parts, str(report.part).replace("/", " of ")
+        return (
+            f"part {part} has no shards ({counted(every, 'shard')} in all; more than {counted(every, 'part')} leaves "
+            "some empty)"
+        )
+    return pairs_by_split(report.pairs)
 
 
 _DRAWS = {"balanced": "balanced draw", "independent": "independent draw", "enumerated": "every pair once"}
@@ -248,12 +260,9 @@ _BIASES = ("alpha", "beta", "gamma")
 
 
 def _without_split(report: AugmentReport) -> str:
-    """Return how to hold out nothing; nothing if no interaction is held out."""
-    if not report.held_out["validation"] + report.held_out["test"]:
-        return ""
-    if report.log is not None:
-        return ". To hold out nothing: --split none"
-    return ". To hold out nothing: genpas ingest LOGS -o STORE --split none"
+    """Return how to hold out nothing, if some interactions of logs that were just read are held out."""
+    is_held_out = report.log is not None and report.held_out["validation"] + report.held_out["test"]
+    return ". To hold out nothing: --split none" if is_held_out else ""
 
 
 def _next_of_part(output: str) -> str:

@@ -12,7 +12,7 @@ from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.text.wording import counted, percent, time_range
+from genpas_cli.runtime.text.wording import counted, time_range
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.job import IngestReport
@@ -103,7 +103,7 @@ def say_report(report: IngestReport) -> None:
         console.say(f"  {step['step']:<{width}} {dropped} {step['kept']:>14,}")
     length = report.length
     console.say(
-        f"{counted(report.interactions, 'interaction')} of {counted(report.users, 'user')} with "
+        f"{counted(report.interactions, 'interaction')} of {_whose(report)} with "
         f"{counted(report.items, 'item')}; sequence length {length['min']:,} to {length['max']:,}, median "
         f"{length['median']:,.0f}"
     )
@@ -114,16 +114,14 @@ def say_report(report: IngestReport) -> None:
     say_notes(report)
 
 
+def _whose(report: IngestReport) -> str:
+    """Return the number of users, and that of their sessions if they were cut into sessions."""
+    if report.session_users is None:
+        return counted(report.users, "user")
+    return f"{counted(report.session_users, 'user')} in {counted(report.users, 'session')}"
+
+
 def say_notes(report: IngestReport) -> None:
     """Print notes on how the log was read and ordered, to stderr, with --json too; -q suppresses them."""
-    notes = list(report.notes)
-    if report.ties["tied_either"] > _NOTABLE_TIES:
-        notes.append(
-            f"for {percent(report.ties['tied_either'])} of users, interactions on both sides of the split share a "
-            "timestamp; --ties decided which ones were held out"
-        )
-    for note in notes:
+    for note in report.notes:
         console.say(f"[yellow]note:[/yellow] {console.escaped(note)}")
-
-
-_NOTABLE_TIES = 0.05

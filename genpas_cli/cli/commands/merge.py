@@ -11,7 +11,7 @@ from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.runtime.machine import MachineOptions, show_size
-from genpas_cli.runtime.text.wording import counted
+from genpas_cli.runtime.text.wording import counted, pairs_by_split
 
 EXAMPLES = """
 for i in 1 2 3; do genpas augment logs.store --part $i/3 -o thirds.pairs; done
@@ -49,10 +49,9 @@ def merge(
     if json:
         console.print_json(report.to_dict())
         return
-    counts = ", ".join(f"{rows:,} {split}" for split, rows in report.pairs.items())
     path = console.escaped(report.output)
     console.say(
-        f"{counts} pairs from {counted(report.parts, 'part')} in {counted(report.files, 'shard')}, "
+        f"{pairs_by_split(report.pairs)} from {counted(report.parts, 'part')} in {counted(report.files, 'shard')}, "
         f"{show_size(report.bytes)}"
     )
     console.say(f"wrote {path}; check it with: [bold]genpas verify {path}[/bold]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from genpas_cli.cli.app import Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.text.wording import counted
+
+if TYPE_CHECKING:
+    from genpas_cli.augment.verify import VerifyReport
 
 EXAMPLES = """
 genpas verify logs.pairs
@@ -47,16 +50,25 @@ def verify(
         console.print_json(report.to_dict())
         return
     console.say(
-        f"{counted(report.files, 'file')}, {counted(report.rows, 'pair')}: digests, counts, schema and numbers match "
-        "the manifest"
+        f"{counted(report.files, 'file')} ({_names(report)}), {counted(report.rows, 'pair')}: digests, counts, schema "
+        "and numbers match the manifest"
     )
     if report.unknown:
-        shown = ", ".join(report.unknown[:3]) + (", ..." if len(report.unknown) > 3 else "")  # noqa: PLR2004  # a line
         console.say(
             f"not checked, because not listed in the manifest: {counted(len(report.unknown), 'file')} "
-            f"({console.escaped(shown)})"
+            f"({console.escaped(_first(report.unknown))})"
         )
     if report.slices:
         console.say("each pair matches its source sequence; no held-out interaction is used in training")
     else:
         console.say("not checked: whether each pair matches its source sequence (needs --store STORE)")
+
+
+def _names(report: VerifyReport) -> str:
+    """Return which files were checked."""
+    return console.escaped(f"{counted(report.shards, 'shard')}, {_first(report.others)}".rstrip(", "))
+
+
+def _first(names: list[str]) -> str:
+    """Return the first three names."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")  # noqa: PLR2004  # one line

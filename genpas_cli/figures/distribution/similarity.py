@@ -28,6 +28,8 @@ class Similarity:
 
     name: str
     formula: str
+    meaning: str
+    """The formula in words."""
     held_out_weight: Weight
     """a, a function of the number of distinct items in the held-out input."""
     training_weight: Weight
@@ -57,12 +59,33 @@ def _inverse_root(size: Floats) -> Floats:
 SIMILARITIES = {
     similarity.name: similarity
     for similarity in (
-        Similarity("containment", "|x ∩ x'| / |x'|", _one, _inverse),
-        Similarity("recall", "|x ∩ x'| / |x|", _inverse, _one),
-        Similarity("cosine", "|x ∩ x'| / √(|x| |x'|)", _inverse_root, _inverse_root),
-        Similarity("overlap", "|x ∩ x'|", _one, _one),
+        Similarity(
+            "containment",
+            "|x ∩ x'| / |x'|",
+            "share of the training input's items that are in the held-out input",
+            _one,
+            _inverse,
+        ),
+        Similarity(
+            "recall",
+            "|x ∩ x'| / |x|",
+            "share of the held-out input's items that are in the training input",
+            _inverse,
+            _one,
+        ),
+        Similarity(
+            "cosine",
+            "|x ∩ x'| / √(|x| |x'|)",
+            "number of common items divided by the geometric mean of the two numbers of items",
+            _inverse_root,
+            _inverse_root,
+        ),
+        Similarity(
+            "overlap", "|x ∩ x'|", "number of common items",
+            _one, _one,
+        ),
     )
-}
+}  # fmt: skip
 """Similarities by name; x is the held-out input, x' the training input."""
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from genpas_cli.ingest.options import ReadingOptions
 
 _SMALL = re.compile(r"\d{1,3}([.]\d*)?")
+_NO_RATINGS = "Name the column of ratings: --rating COLUMN. If the log has no ratings, remove --min-rating."
 _SCALE, _FEW = 11, 30
 """Maximum distinct values of a rating scale, and number of values above which a scale is distinguishable from ids."""
 
@@ -40,6 +41,8 @@ def corrected(named: Named, options: ReadingOptions, values: Values) -> str:
             told.append((role, name))
             continue
         column = _nearest(named, [c for c in named.columns if c not in taken and not c.is_nested], role, name, values)
+        if column is None and role == "rating":
+            return _NO_RATINGS
         if column is not None:
             taken.append(column)
             told += _named(named, role, column, options, values)
@@ -84,18 +87,22 @@ def example_of(
     if not {"user", "item"} <= guess.keys():
         return "No column can be used as user and item: convert the log to one row per interaction first."
     told = [option for role in ROLES if role in guess for option in _named(named, role, guess[role], options, values)]
-    told += [("rating", "COLUMN")] if decided == "rating" and "rating" not in guess else []
+    if decided == "rating" and "rating" not in guess:
+        return _NO_RATINGS
     return _example([*told, *(("keep", name) for name in options.keep)])
 
 
 def _by_values(named: Named, free: Sequence[Column], role: str, values: Values) -> Column | None:
-    """Return the column whose values look like the role; ids look like neither times nor ratings."""
+    """Return the column whose values look like the role; ids look like neither times nor ratings.
+
+    No other column is a rating: a filter by numbers of another kind would drop rows without an error.
+    """
     times = [c for c in free if _time_options(named, c, values)]
     ratings = [c for c in free if c not in times and _looks_like_rating(values(c))]
     others = [c for c in free if c not in times and c not in ratings]
     if role == "time":
         return times[-1] if times else None
-    order = [*ratings, *others] if role == "rating" else [*others, *ratings, *times]
+    order = ratings if role == "rating" else [*others, *ratings, *times]
     return order[0] if order else None
 
 

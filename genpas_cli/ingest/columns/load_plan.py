@@ -134,7 +134,7 @@ def plan_load(
     """
     rating = cleaning.min_rating is not None
     markers = parse_null_values(options.null_values)
-    values = [partial(_values_of, con, log, markers) for log in logs]
+    values = [partial(values_of, con, log, markers) for log in logs]
     found = [find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)]
     logs = [log.with_exact_ids((role.user, role.item)) for log, role in zip(logs, found, strict=True)]
     # Find the columns again, because `with_exact_ids` has replaced them.
@@ -170,9 +170,10 @@ def plan_load(
     )
 
 
-def _values_of(
+def values_of(
     con: duckdb.DuckDBPyConnection, log: LogFile, markers: Sequence[str], column: Column
 ) -> Sequence[str]:  # fmt: skip
+    """Return the first non-missing values of a column as text; empty if the format has no columns to choose."""
     if log.has_fixed_columns:
         return ()
     if column.is_text:

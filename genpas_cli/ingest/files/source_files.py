@@ -9,11 +9,11 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Literal, TypeVar, cast
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -37,6 +37,9 @@ COMPRESSED_ENDINGS = (".gz", ".zst", ".bz2", ".xz", ".zip")
 
 STDIN = "-"
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+_DOCUMENTS = frozenset({"copying", "licence", "license", "readme"})
+"""Names of documents, without their endings and in lower case."""
+_T = TypeVar("_T")
 _NAMED = 5
 """Number of names in the tip for a file that does not exist."""
 _UNUSUAL, _ENDING = re.compile(r"[^A-Za-z0-9.]"), 40
@@ -88,11 +91,14 @@ def _version(path: Path) -> tuple[int, ...]:
         return ()
 
 
-def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile, ...]:
+def find_sources(
+    arguments: Sequence[str], *, scratch: Path, skipped: list[str] | None = None
+) -> tuple[SourceFile, ...]:  # fmt: skip
     """Return the files named by the arguments, in their order; those of a directory or a pattern in natural order.
 
-    In a directory, paths with a part that starts with `.` or `_` (`_SUCCESS`) are skipped. Sources that can be read
-    only once (stdin, a pipe) and remote files are copied into `scratch` first.
+    In a directory, paths with a part that starts with `.` or `_` (`_SUCCESS`) are skipped, and documents such as
+    `README.md`, whose names are added to `skipped`. Sources that can be read only once (stdin, a pipe) and remote files
+    are copied into `scratch` first.
 
     Raises:
         DataError: an argument names no file, or a file cannot be read.
@@ -107,7 +113,7 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
         if isinstance(argument, TableSource):
             found.append(SourceFile(written(argument, scratch / f"source-{len(found)}"), argument))
             continue
-        for path, name in files_meant(argument):
+        for path, name in files_meant(argument, skipped):
             key = path.resolve() if path.exists() else Path(name)
             if key in seen:
                 other = "" if seen[key] == name else f" (also as {seen[key]})"
@@ -117,29 +123,50 @@ def find_sources(arguments: Sequence[str], *, scratch: Path) -> tuple[SourceFile
     return tuple(found)
 
 
-def files_meant(argument: str) -> Iterator[tuple[Path, str]]:
-    """Yield (path, name) of each file named by an argument; for stdin and remote files the path is only the name."""
+def files_meant(argument: str, skipped: list[str] | None = None) -> Iterator[tuple[Path, str]]:
+    """Yield (path, name) of each file named by an argument; for stdin and remote files the path is only the name.
+
+    Args:
+        argument: a file, a pattern, a directory, or `-`.
+        skipped: gets the names of the documents in a directory, which are not yielded; None if nobody needs them.
+    """
+    skipped = [] if skipped is None else skipped
     refuse_address(argument)
     if argument == STDIN:
         yield Path(STDIN), STDIN
     elif is_remote(argument):
         files = find(argument)
+        if not glob.has_magic(argument) and [file.uri for file in files] != [argument]:
+            files = _without_documents(files, lambda file: file.uri, skipped)
         refuse_remote_tables(file.uri for file in files)
         yield from ((Path(file.uri), file.uri) for file in files)
     else:
         refuse_tables([Path(argument)])  # a table without data files would otherwise go unnoticed
-        meant = list(_paths(argument))
+        meant = list(_paths(argument, skipped))
         refuse_tables(path for path, _ in meant)
         yield from meant
 
 
-def _paths(argument: str) -> Iterator[tuple[Path, str]]:
+def _without_documents(files: Iterable[_T], name_of: Callable[[_T], str], skipped: list[str]) -> list[_T]:
+    """Return the files that are no documents by their names; add the names of the documents to `skipped`."""
+    logs = []
+    for file in files:
+        path = PurePosixPath(name_of(file))
+        if path.name.partition(".")[0].lower() in _DOCUMENTS or path.suffix.lower() == ".md":
+            skipped.append(name_of(file))
+        else:
+            logs.append(file)
+    return logs
+
+
+def _paths(argument: str, skipped: list[str]) -> Iterator[tuple[Path, str]]:
     path = Path(argument)
     try:
         if path.is_dir():
-            inside = _in_order(p for p in path.rglob("*") if p.is_file() and not _is_hidden(p.relative_to(path)))
+            files = _in_order(p for p in path.rglob("*") if p.is_file() and not _is_hidden(p.relative_to(path)))
+            inside = _without_documents(files, str, skipped)
             if not inside:
-                raise DataError(f"{argument}: the directory contains no files")
+                raise DataError(f"{argument}: the directory contains no {'logs' if files else 'files'}")
             yield from ((p, str(p)) for p in inside)
         elif path.exists():
             yield path, argument

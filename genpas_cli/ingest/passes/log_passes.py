@@ -46,6 +46,8 @@ class Cleaned:
     rule: SplitRule
     steps: tuple[FunnelStep, ...]
     """Rows dropped so far; without repeats if the last pass will drop them."""
+    session_users: int | None = None
+    """Number of users whose histories were cut into sessions; None without `--session-gap`."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +114,15 @@ class LogPasses:
             steps.append(FunnelStep(core_step(options.min_user, options.min_item), rows - left, left))
             if left == 0:
                 return Cleaned(log, SplitRule(kind), tuple(steps))
+        session_users: int | None = None
         if options.session_gap:
             self.progress("splitting sessions")
-            log = self._cut_sessions(log)
+            log, session_users = self._cut_sessions(log)
         rule = SplitRule(kind, self._time_bounds(log, bounds) if bounds else None, options.eval)
-        return Cleaned(log, rule, tuple(steps))
+        return Cleaned(log, rule, tuple(steps), session_users)
 
-    def _cut_sessions(self, log: SortedLog) -> SortedLog:
-        """Make each session a user: `stage.users` then has the ids `user/1`, `user/2`, ..."""
+    def _cut_sessions(self, log: SortedLog) -> tuple[SortedLog, int]:
+        """Make each session a user, with the ids `user/1`, `user/2`, ...; also return the number of users before."""
         con, schema = self.database.con, log.schema()
         units = units_a_second(str(self.staged.time_type), self._unit_counts(log))
         gap, parts, counted = parse_gap(str(self.options.session_gap)) * units, [], 0
@@ -145,7 +148,7 @@ class LogPasses:
         names = "".join(f", r.{name}" for name in self._columns)
         query = (f"select u.rowid::integer as user, r.item{names} from stage.session_rows r "
                  "join stage.users u on r.user = u.key order by u.rowid, r.rowid")  # fmt: skip
-        return replace(log, queries=(query,), table="session_rows", users=None)
+        return replace(log, queries=(query,), table="session_rows", users=None), len(np.unique(user))
 
     def _unit_counts(self, log: SortedLog) -> UnitCounts | None:
         if self.staged.time_type not in ("BIGINT", "DOUBLE"):

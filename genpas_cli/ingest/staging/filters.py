@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import duckdb
 
-from genpas_cli.ingest.columns.roles import Column
-from genpas_cli.runtime.sql.conditions import Condition, check_memory, is_of_a_value, read_condition, refused
+from genpas_cli.ingest.columns.roles import Column, Values
+from genpas_cli.runtime.sql.conditions import (
+    EXAMPLES,
+    Condition,
+    check_memory,
+    examples_in,
+    is_of_a_value,
+    read_condition,
+    refused,
+)
 from genpas_cli.runtime.sql.quoting import literal
 
 _TYPES = {
@@ -19,18 +28,21 @@ _TYPES = {
 }
 
 
-def filter_of(con: duckdb.DuckDBPyConnection, text: str, columns: Sequence[Column]) -> Condition:
+def filter_of(con: duckdb.DuckDBPyConnection, text: str, columns: Sequence[Column], values: Values) -> Condition:
     """Check the condition of `--where`; text columns have the type of their first values.
 
     Args:
         con: a DuckDB connection.
         text: the condition, as given.
         columns: the columns of the log.
+        values: the first values of a column, for messages.
 
     Raises:
         UsageError: see `read_condition`.
     """
-    return read_condition(con, text, {column.name: _first_type(con, column) for column in columns})
+    by_name = {column.name: column for column in columns}
+    types = {name: _first_type(con, column) for name, column in by_name.items()}
+    return read_condition(con, text, types, lambda name: values(by_name[name])[:EXAMPLES])
 
 
 def drop_others(
@@ -58,7 +70,9 @@ def drop_others(
         return int(con.execute(sql).fetchall()[0][0])
     except duckdb.Error as error:
         if is_of_a_value(error):
-            raise refused(condition.text, error, [column.name for column in columns]) from error
+            kinds = dict(zip(rows.columns[1:], map(str, rows.types[1:]), strict=True))
+            known = {column.name: kinds.get(column.name, "") for column in columns}
+            raise refused(con, condition.text, error, known, partial(examples_in, rows)) from error
         raise
 
 

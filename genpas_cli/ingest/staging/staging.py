@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +19,8 @@ import pyarrow as pa
 
 from genpas_cli.ingest.columns.extra_columns import Extra, plain_type
 from genpas_cli.ingest.columns.headers import reject_repeated_headers
-from genpas_cli.ingest.columns.load_plan import LoadPlan, plan_load
-from genpas_cli.ingest.columns.missing import drop_missing
+from genpas_cli.ingest.columns.load_plan import LoadPlan, plan_load, values_of
+from genpas_cli.ingest.columns.missing import drop_missing, parse_null_values
 from genpas_cli.ingest.columns.mixed_units import check_units
 from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.files.containers import unpacked
@@ -73,7 +74,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         plan, condition = _plan(con, opened)
         attach_stage(con, stage_place(plan, memory), scratch)
         loaded = load(con, plan, scratch, bad, progress)
-        notes = [*loaded.plan.notes, *(note for log in opened.logs for note in log.notes)]
+        notes = [*loaded.plan.notes, *opened.notes()]
         for part in loaded.parts:
             notes += part.log.notes_of_rows(con)
         funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier, notes, memory=memory)
@@ -105,6 +106,14 @@ class _Opened(NamedTuple):
     logs: list[LogFile]
     options: ReadingOptions
     cleaning: CleaningOptions
+    skipped: tuple[str, ...] = ()
+    """Names of documents in a directory, which are not read."""
+
+    def notes(self) -> list[str]:
+        """Return what to say about the files that were read and those that were not."""
+        names = ", ".join(self.skipped)
+        skipped = f"not read, because the names are those of documents, not of logs: {names}"
+        return [*([skipped] if names else []), *(note for log in self.logs for note in log.notes)]
 
     def subjects(self) -> list[Subject]:
         """Return what of each file is checked while the files are read."""
@@ -123,9 +132,10 @@ def _opened(
     con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, scratch: Path
 ) -> Iterator[_Opened]:
     """Open the files of a log, and check after the block that none of them has changed."""
-    originals = find_sources(sources, scratch=scratch)
+    skipped: list[str] = []
+    originals = find_sources(sources, scratch=scratch, skipped=skipped)
     with unchanging(originals):
-        yield _open(con, originals, check_options(options), scratch)
+        yield _open(con, originals, check_options(options), scratch)._replace(skipped=tuple(skipped))
 
 
 def _open(
@@ -149,7 +159,7 @@ def _open(
 
 
 def _plan(con: duckdb.DuckDBPyConnection, opened: _Opened) -> tuple[LoadPlan, Condition | None]:
-    condition = _condition(con, opened.logs, opened.cleaning.where)
+    condition = _condition(con, opened)
     needed = condition.columns if condition else ()
     return plan_load(con, opened.logs, opened.options, opened.cleaning, needed), condition
 
@@ -190,12 +200,15 @@ def _subject(original: SourceFile, plain: SourceFile, log: LogFile) -> Subject:
     return Subject(plain.path, original.name, compression_of(plain.path), is_utf8, whole)
 
 
-def _condition(con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], where: str | None) -> Condition | None:
+def _condition(con: duckdb.DuckDBPyConnection, opened: _Opened) -> Condition | None:
+    where, logs = opened.cleaning.where, opened.logs
     if where is None:
         return None
     # A part file without rows has no values that tell the types of its columns.
     telling = (log for log in logs if any(column.samples or not column.is_text for column in log.columns))
-    return filter_of(con, where, next(telling, logs[0]).columns)
+    log = next(telling, logs[0])
+    markers = parse_null_values(opened.options.null_values)
+    return filter_of(con, where, log.columns, partial(values_of, con, log, markers))
 
 
 def _clean(  # noqa: PLR0913, PLR0917  # the results of one step each; the last by keyword

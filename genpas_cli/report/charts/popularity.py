@@ -113,6 +113,8 @@ def popularity_tenths(
     x = alt.X("x:Q", title="tenth of the items, most popular first", scale=alt.Scale(domain=[0.5, 10.5], nice=False),
               axis=alt.Axis(values=list(range(1, 11)), grid=False, format="d"))  # fmt: skip
     y = alt.Y("y:Q", title="share of targets", axis=alt.Axis(format="~%", tickCount=5))
+    # In the legend, the held-out split has the colour of its bars.
+    looks = {name: look._replace(colour="var(--bar)") if name in HELD_OUT else look for name, look in looks.items()}
     shapes = by_name("shape", looks, [look.shape for look in looks.values()])
     points = chart(dots).mark_point(size=50, filled=True, opacity=1)
     layers = [points.encode(x=x, y=y, tooltip="words:N", color=colours(looks), shape=shapes)]

@@ -48,13 +48,13 @@ def _strategy(  # what a row shows
     return tag(
         "article",
         tag("h3", swatch(look), steps.name),
-        tag("div", tag("h4", "1 · This user"), _weight(steps, look, heaviest)),
-        tag("div", tag("h4", "2 · Position of the target"), canvas.bare(
+        tag("div", tag("h4", "1 · This user (α)"), _weight(steps, look, heaviest)),
+        tag("div", tag("h4", "2 · Position of the target (β)"), canvas.bare(
             f"target-{at}", _bars(targets, n, look, ""),
             f"Bars: probability of each position to be the target, highest at position {top + 2} with "
             f"{percent(steps.target[top])}.", title=f"{steps.name}: probability of each target position",
         )),
-        tag("div", tag("h4", f"3 · Start of the input of the target at position {n}"), canvas.bare(
+        tag("div", tag("h4", f"3 · Start of the input (γ) of the target at position {n}"), canvas.bare(
             f"start-{at}", _bars(starts, n, look, f"{n}"),
             f"Bars: probability of each position to be the start of the input, highest at position {first + 1} with "
             f"{percent(steps.start[first])}.", title=f"{steps.name}: probability of each input start for target {n}",

@@ -29,8 +29,8 @@ class ShownTable:
     headings: Sequence[str]
     """One per column; the first column names the rows."""
     rows: Sequence[Sequence[str]]
-    note: str = ""
-    """One line below the table."""
+    notes: Sequence[str] = ()
+    """Lines below the table."""
 
 
 class Shown(ABC):
@@ -161,8 +161,8 @@ def _as_html(table: ShownTable) -> str:
     """Return a table as HTML without scripts; colours are the notebook's, so that it is readable in every theme."""
     rows = [_html_row(row, "td", is_list=len(table.headings) == 2) for row in table.rows]  # noqa: PLR2004  # names and values
     head = f"<thead>{_html_row(table.headings, 'th')}</thead>" if any(table.headings[2:]) else ""
-    note = f'<div style="opacity: 0.7"><small>{_escaped(table.note)}</small></div>' if table.note else ""
-    return f'<table style="{_TABLE}">{head}<tbody>{"".join(rows)}</tbody></table>{note}'
+    notes = "".join(f'<div style="opacity: 0.7"><small>{_escaped(note)}</small></div>' for note in table.notes)
+    return f'<table style="{_TABLE}">{head}<tbody>{"".join(rows)}</tbody></table>{notes}'
 
 
 def _html_row(cells: Sequence[str], tag: str, *, is_list: bool = False) -> str:

@@ -6,9 +6,7 @@ compute a value from the row's columns, in bounded memory and time (see `express
 
 from __future__ import annotations
 
-import itertools
-import json
-import shlex
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,9 +14,8 @@ import duckdb
 
 from genpas_cli.runtime.errors import MachineError, UsageError
 from genpas_cli.runtime.machine import show_size
+from genpas_cli.runtime.sql.advice import NUMBERS, Examples, advice
 from genpas_cli.runtime.sql.expressions import (
-    MOST_CHARACTERS,
-    MOST_LEVELS,
     Node,
     Refusal,
     Size,
@@ -27,8 +24,10 @@ from genpas_cli.runtime.sql.expressions import (
     compared_with_column,
     size_of,
 )
+from genpas_cli.runtime.sql.parsing import parsed
 from genpas_cli.runtime.sql.quoting import identifier, literal
 from genpas_cli.runtime.text.nearest import nearest
+from genpas_cli.runtime.text.shell import shell_word
 
 _ROWS_AT_ONCE = 2048
 """Rows of a DuckDB vector, which each thread computes at a time."""
@@ -42,10 +41,8 @@ _OF_A_VALUE = (
 )  # fmt: skip
 """Beginnings of DuckDB's messages about a value; a batch reader raises them as exceptions of other classes."""
 _SHOWN = 200
-_NUMBERS = frozenset({
-    "BIGINT", "DECIMAL", "DOUBLE", "FLOAT", "HUGEINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "UHUGEINT",
-    "UINTEGER", "USMALLINT", "UTINYINT",
-})  # fmt: skip
+EXAMPLES = 10
+"""Number of values of a column that messages look at."""
 
 
 @dataclass(frozen=True)
@@ -62,32 +59,34 @@ class Condition:
 
 
 def read_condition(
-    con: duckdb.DuckDBPyConnection, text: str, columns: Mapping[str, str], *, option: str = "--where"
-) -> Condition:
+    con: duckdb.DuckDBPyConnection, text: str, columns: Mapping[str, str], examples: Examples, *,
+    option: str = "--where",
+) -> Condition:  # fmt: skip
     """Check a condition and find the columns it needs.
 
     Args:
         con: a DuckDB connection.
         text: the condition, as given.
         columns: name → DuckDB type of each column that the condition may use.
+        examples: a few values of a column, for messages.
         option: the option that the condition was given by.
 
     Raises:
         UsageError: the text is not one allowed boolean expression over these columns.
     """
     try:
-        tree = _parsed(con, text)
+        tree = parsed(con, text)
         size = _size_of(tree, columns, option)
     except Refusal as refusal:
         raise _forbidden(str(refusal), columns, option) from refusal
     except duckdb.Error as error:
-        raise refused(text, error, columns, option=option) from error
+        raise refused(con, text, error, columns, examples, option=option) from error
     nulls = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in columns.items())
     try:
         con.sql(f"SELECT {nulls}").filter(_as_boolean(text))
         kind = str(con.sql(f"SELECT {nulls}").select(duckdb.SQLExpression(f"({text}\n)")).types[0])
     except duckdb.Error as error:
-        raise refused(text, error, columns, option=option) from error
+        raise refused(con, text, error, columns, examples, option=option) from error
     _check_truth(text, kind, option)
     nodes = list(all_nodes(tree))
     names = {name.lower() for node in nodes for name in (*node.get("column_names", []), node.get("schema", ""))}
@@ -100,7 +99,8 @@ def _size_of(tree: Node, columns: Mapping[str, str], option: str) -> Size:
         return size_of(tree, list(columns), nested=[name for name, kind in columns.items() if _is_nested(kind)])
     except UnknownColumn as unknown:
         name = str(unknown)
-        near = nearest(name.lower(), [column.lower() for column in columns])
+        spelled = {column.lower(): column for column in columns}
+        near = spelled.get(nearest(name.lower(), spelled) or "")
         tip = f"Did you mean {near}? {_columns_tip(columns)}" if near else _columns_tip(columns)
         if compared_with_column(tree, name, list(columns)):
             tip = f"If {name} is a text, write it in single quotes: {literal(name)}. {tip}"
@@ -109,44 +109,11 @@ def _size_of(tree: Node, columns: Mapping[str, str], option: str) -> Size:
 
 def _check_truth(text: str, kind: str, option: str) -> None:
     """Raise UsageError if the result of a condition is a number: DuckDB would take any number but 0 as true."""
-    if kind.partition("(")[0] in _NUMBERS:
+    if kind.partition("(")[0] in NUMBERS:
         raise UsageError(
             f"{option} is a number ({kind}), not true or false",
-            tip=f"Write a comparison, such as: {option} {shlex.quote(f'{text.strip()} > 0')}",
+            tip=f"Write a comparison, such as: {option} {shell_word(f'{text.strip()} > 0')}",
         )
-
-
-def _parsed(con: duckdb.DuckDBPyConnection, text: str) -> Node:
-    """Return the syntax tree of one expression, which is parsed but neither bound nor evaluated."""
-    if len(text) > MOST_CHARACTERS:
-        raise Refusal(f"{len(text):,} characters; at most {MOST_CHARACTERS:,} are allowed")
-    try:
-        content = text.encode()
-    except UnicodeEncodeError as error:
-        raise Refusal("bytes that are not UTF-8") from error
-    _check_brackets(text, content)
-    duckdb.SQLExpression(text)
-    # SQLExpression has accepted the text as one expression, so it cannot close the bracket; "\n" ends a comment.
-    serialized = con.execute("SELECT json_serialize_sql($1)", [f"SELECT 1 WHERE ({text}\n)"]).fetchall()[0][0]
-    try:
-        found = json.loads(serialized)
-    except RecursionError as error:
-        raise Refusal(f"more than {MOST_LEVELS} levels of nesting") from error
-    if found["error"]:
-        raise duckdb.ParserException(f"Parser Error: {found['error_message']}")
-    where: Node = found["statements"][0]["node"]["where_clause"]
-    return where
-
-
-def _check_brackets(text: str, content: bytes) -> None:
-    """Raise Refusal for more than MOST_LEVELS nested brackets: DuckDB's parser takes a gigabyte for 3,000."""
-    starts, depth = duckdb.tokenize(text), 0
-    for (start, kind), (end, _) in itertools.pairwise([*starts, (None, None)]):
-        if kind == duckdb.token_type.operator:
-            token = content[start:end]
-            depth += sum(map(token.count, (b"(", b"[", b"{"))) - sum(map(token.count, (b")", b"]", b"}")))
-            if depth > MOST_LEVELS:
-                raise Refusal(f"more than {MOST_LEVELS} levels of nesting")
 
 
 def _is_nested(kind: str) -> bool:
@@ -189,17 +156,50 @@ def _width(name: str, kind: str) -> str:
     return str(_ROW_BYTES)
 
 
+def examples_in(rows: duckdb.DuckDBPyRelation, name: str) -> list[str]:
+    """Return a few values of a column as text, without missing values."""
+    column = identifier(name)
+    found = rows.filter(f"{column} IS NOT NULL").limit(EXAMPLES).project(f"CAST({column} AS VARCHAR)").fetchall()
+    return [value for (value,) in found]
+
+
 def is_of_a_value(error: duckdb.Error) -> bool:
     """Tell whether a condition failed on some value, rather than on the machine or on a file."""
     return any(beginning in str(error) for beginning in _OF_A_VALUE)
 
 
-def refused(text: str, error: Exception, columns: Iterable[str], *, option: str = "--where") -> UsageError:
-    """Return the UsageError for a condition that DuckDB refuses; an interrupt is raised again."""
+def refused(  # where the condition stands; the option by keyword
+    con: duckdb.DuckDBPyConnection, text: str, error: Exception, columns: Mapping[str, str], examples: Examples, *,
+    option: str = "--where",
+) -> UsageError:  # fmt: skip
+    """Return the UsageError for a condition that DuckDB refuses; an interrupt is raised again.
+
+    Args:
+        con: a DuckDB connection.
+        text: the condition.
+        error: DuckDB's error.
+        columns: name → DuckDB type of each column that the condition may use.
+        examples: a few values of a column, for the message.
+        option: the option that the condition was given by.
+    """
     if isinstance(error, duckdb.InterruptException):
         raise error
-    reason = str(error).split("\n\n")[0].split("\nLINE")[0].split("\nCandidate")[0].strip()
-    return UsageError(f"{option} {_shortened(text)!r}: {reason}", tip=_columns_tip(columns))
+    found = advice(con, text, columns, examples, option)
+    reason, tip = (_reason(error), None) if found is None else found
+    listed = _columns_tip(columns)
+    return UsageError(f"{option} {_shortened(text)!r}: {reason}", tip=listed if tip is None else f"{listed}. {tip}")
+
+
+_UNCONVERTED = re.compile(r"Could not convert (?:string )?'(.*)' to (\w+)")
+_KINDS = {"BOOL": "true or false", "DATE": "a date", "TIME": "a time", "TIMESTAMP": "a timestamp"}
+
+
+def _reason(error: Exception) -> str:
+    """Return the first sentence of a DuckDB error, without the class of the error."""
+    text = str(error)
+    if found := _UNCONVERTED.search(text):
+        return f"{found[1]!r} cannot be converted to {_KINDS.get(found[2], 'a number')}"
+    return re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", text.split("\n", maxsplit=1)[0]).strip()
 
 
 def _shortened(text: str) -> str:
@@ -211,7 +211,7 @@ def _columns_tip(columns: Iterable[str]) -> str:
 
 
 def _as_boolean(text: str) -> duckdb.Expression:
-    # `_parsed` has accepted the text as one expression, so it cannot close the bracket; "\n" ends a comment.
+    # `parsed` has accepted the text as one expression, so it cannot close the bracket; "\n" ends a comment.
     return duckdb.SQLExpression(f"CAST(({text}\n) AS BOOLEAN)")
 
 

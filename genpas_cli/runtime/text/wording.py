@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genpas_cli.runtime.times.units import moment_of, unit_of
@@ -29,6 +29,12 @@ def percent(share: float, digits: int = 1) -> str:
 def counted(number: int, thing: str) -> str:
     """Format a count with its noun: `1 shard`, `2 shards`, `1,000 shards`."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def pairs_by_split(pairs: Mapping[str, int]) -> str:
+    """Format numbers of pairs by split, such as `25,419 training, 2,500 validation, 2,500 test pairs`."""
+    parts = [f"{rows:,} {'training' if split == 'train' else split}" for split, rows in pairs.items()]
+    return f"{', '.join(parts)} pair" + ("" if sum(pairs.values()) == 1 else "s")
 
 
 def best_places(values: Sequence[float | None], better: str) -> set[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from genpas_cli.figures.distribution import positions
 from genpas_cli.figures.distribution.positions import Bin, binned, position_figures
 from genpas_cli.figures.distribution.similarity import SIMILARITIES
 from genpas_cli.figures.distribution.targets import steps_of
+from genpas_cli.figures.options import FigureOptions
 from genpas_cli.figures.reports.store_passes import Candidate, StorePasses
 from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.progress import silent
@@ -188,6 +189,11 @@ RICH = oracle.Log(
     [1, 1, 1, 0, 1],
 )
 """Repeats, targets that several users share, a user without test."""
+
+
+def test_the_help_says_what_each_similarity_is() -> None:
+    (text,) = (field.metadata["help"] for field in fields(FigureOptions) if field.name == "similarity")
+    assert all(f"{each.name} ({each.meaning})" in text for each in SIMILARITIES.values())
 
 
 @pytest.mark.parametrize("name", ["last-target", "multi-target", "slide-window", "2,1,0", "0.5,0,1", "1,inf,inf"])

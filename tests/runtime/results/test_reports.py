@@ -243,4 +243,4 @@ def test_a_column_of_mixed_values_becomes_text() -> None:
 def test_reports_compare_by_their_fields(reports: Callable[[str], Report]) -> None:
     head: Any = reports("Head")
     assert head == type(head)(**{field.name: getattr(head, field.name) for field in fields(head)})
-    assert json_value(ShownTable(("a",), [("b",)])) == {"headings": ["a"], "rows": [["b"]], "note": ""}
+    assert json_value(ShownTable(("a",), [("b",)])) == {"headings": ["a"], "rows": [["b"]], "notes": []}
