@@ -119,8 +119,8 @@ class TuneOptions(FigureOptions):
     select: Literal["front", "published"] = option(
         "front", "How the winner is chosen. front (Pareto front): per gamma, the configurations that no other one "
         "beats in both KL and A/D by more than 2%, nearest to the best values first; the gamma nearest to 0 comes "
-        "first. published: the configurations with the lowest KL (--keep-share), ranked by A/D over all gammas, as in the "
-        "paper. The ranks of both are always printed.", panel=GRID,
+        "first. published: the configurations with the lowest KL (--keep-share), ranked by A/D over all gammas, as in "
+        "the paper. The ranks of both are always printed.", panel=GRID,
     )  # fmt: skip
     keep_share: float = option(
         0.2, "With --select published: keep this share of the configurations, those with the lowest KL.",
