@@ -37,7 +37,9 @@ class Head(TableReport):
 
     def shown(self) -> list[ShownTable]:
         """Return the rows; of an input, the most recent items."""
-        return [ShownTable(self.columns, [[_shown(value) for value in row] for row in self.rows])]
+        named = [name for name in ("input_items", "target_item") if name in self.columns and self.kind == "pairs"]
+        notes = [f"{' and '.join(named)}: the ids of the log, not the numbers in the files"] if named else []
+        return [ShownTable(self.columns, [[_shown(value) for value in row] for row in self.rows], notes)]
 
     def by_column(self) -> dict[str, list[Any]]:
         """Return the rows, by column."""

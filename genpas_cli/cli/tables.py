@@ -22,7 +22,7 @@ def print_report(report: StatsReport) -> None:
         for line in _data_lines(report.data):
             out.print(line)
         out.print()
-    _print(report.shown()[0])
+    print_table(report.shown()[0])
     if report.fair_draw is not None:
         out.print()
         out.print(" ".join(fair_draw_sentences(report.fair_draw)))
@@ -54,7 +54,8 @@ def _data_lines(data: DataFigures) -> list[str]:
     return lines
 
 
-def _print(table: ShownTable, *more: str) -> None:
+def print_table(table: ShownTable, *more: str) -> None:
+    """Print a table and the lines below it on stdout."""
     console.print_table(table.headings, table.rows)
     for note in (*table.notes, *more):
         console.stdout().print(note, style="dim")
@@ -70,15 +71,15 @@ def print_csv(report: TableReport) -> None:
 
 def print_comparison(report: CompareReport) -> None:
     """Print accuracy and the figures of the training distribution on stdout, one row per strategy."""
-    _print(report.shown()[0])
+    print_table(report.shown()[0])
 
 
 def print_search(report: TuneReport) -> None:
     """Print the best configurations of a search on stdout, the winner first, and how each selection ranks them."""
     left = len(report.configurations) - ROWS_SHOWN
-    _print(report.shown()[0], *([f"{left:,} more in --csv, --json and --html"] if left > 0 else []))
+    print_table(report.shown()[0], *([f"{left:,} more in --csv, --json and --html"] if left > 0 else []))
 
 
 def print_trained(report: TuneReport) -> None:
     """Print the accuracy of the models trained on the first configurations of a search."""
-    _print(report.shown()[1])
+    print_table(report.shown()[1])

@@ -200,8 +200,7 @@ class DataFigures:
         "most {length[p99]}.")
     time_range: list[Any] | None = figure(
         lambda of: of.meta["time_range"], "first and last time", "First and last timestamp; null if the log has no "
-        "timestamps.", SIZE, shown=Shown.TERMINAL_TEXT | Shown.PAGE, fact="in UTC if the timestamps are dates; "
-        "otherwise numbers as in the log.")
+        "timestamps.", SIZE, shown=Shown.TERMINAL_TEXT | Shown.PAGE, fact="{time_scale}.")
     repeats: float = _share(
         lambda of: of.repeats / of.meta["interactions"], "repeated items", "Share of the interactions whose item "
         "already occurred earlier for the same user.", ORDER, fact="of interactions have an item that already occurred "

@@ -298,7 +298,8 @@ class _Ingest:
     def _nothing_left(self) -> DataError:
         had, before = (0, 0) if self.earlier is None else (self.earlier.steps, self.earlier.rows)
         steps = [(s.step, s.dropped, s.kept - before) for s in self.funnel[had:]]
-        told = "; ".join(f"{step}: {dropped:,} dropped, {kept:,} kept" for step, dropped, kept in steps)
+        dropping = [step for step in steps if step[1]] or steps
+        told = "; ".join(f"{step}: {dropped:,} dropped, {kept:,} kept" for step, dropped, kept in dropping)
         last = next((step for step, _, kept in steps if kept == 0), "")
         tip = _NOTHING_LEFT.get(last) or less_cleaning(self.options)
         return DataError(f"no {'new ' if self.earlier else ''}interactions are left: {told}", tip=tip)

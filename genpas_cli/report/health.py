@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from genpas_cli.runtime.text.wording import percent, time_range
 _MANY_TIED = 0.05
 _MANY_COLD = 0.05
 _SEES_THE_FUTURE = 0.1
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _LONG = 14
 """Length in characters from which a value is set in smaller type."""
 
@@ -39,6 +41,8 @@ def _facts(data: DataFigures) -> Iterator[tuple[Figure, str, str]]:
         key: _written(figure, getattr(data, key)) for key, figure in figures_in(DataFigures).items()
         if figure.shown & (Shown.PAGE | Shown.CHECK)
     }  # fmt: skip
+    is_date = _DATE.match(values["time_range"]) is not None
+    values["time_scale"] = "in UTC" if is_date else "numbers, as in the log"
     held_out = data.split.get("validation") or data.split.get("test")
     for figure in shown_in(DataFigures, Shown.PAGE):
         if getattr(data, figure.key) is not None and (held_out or figure.group != HELD_OUT):

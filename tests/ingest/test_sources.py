@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from genpas_cli import ingest
@@ -64,6 +66,22 @@ def test_a_missing_file_names_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"rating\.csv: no such file") as caught:
         find_sources([str(tmp_path / "rating.csv")], scratch=tmp_path)
     assert "ratings.csv" in str(caught.value.tip)
+
+
+def test_names_are_similar_without_their_endings(tmp_path: Path) -> None:
+    for name in ("nohead.csv", "two.csv", "empty.csv"):
+        write(tmp_path / name, LOG)
+    for missing, told in (("nope*.csv", "Names in "), ("nohaed.parquet", "Similar names in "), ("two", "Similar")):
+        with pytest.raises(DataError) as caught:
+            find_sources([str(tmp_path / missing)], scratch=tmp_path)
+        assert str(caught.value.tip).startswith(told), missing
+
+
+def test_options_of_text_files_have_no_effect_on_others_and_that_is_noted(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"user_id": ["u"], "item_id": ["i"]}), tmp_path / "a.parquet")
+    notes = read(tmp_path / "a.parquet", delimiter=";").staged.notes
+    assert "--delimiter has no effect: the log is not a text file" in notes
+    assert not any("no effect" in note for note in read(write(tmp_path / "a.csv", LOG), delimiter=",").staged.notes)
 
 
 def test_a_pattern_without_matches_and_an_empty_directory_are_errors(tmp_path: Path) -> None:

@@ -38,10 +38,11 @@ def head(
     Ids of the log are shown in place of numbers where they are known.
     """
     from genpas_cli.augment.head import head as run
+    from genpas_cli.cli import tables
 
     found = run(sources, rows, of=of, options=reading)
     if json:
         console.print_json(found.to_dict())
         return
     (table,) = found.shown()
-    console.print_table(table.headings, table.rows)
+    tables.print_table(table)

@@ -157,7 +157,7 @@ train_neg_sample_args: ~
     def notes(self) -> list[str]:
         """Return how to read the files with RecBole."""
         name = self.shown.name
-        return [f"RecBole: use dataset={name} with the settings in {name}.yaml, and do not rename the directory"]
+        return [f"RecBole: use dataset={name} with the settings in {name}/{name}.yaml, and do not rename the directory"]
 
     def _fields(self) -> list[tuple[str, str]]:
         own = {self.layout.user: "user_id", "input_items": "item_id_list", "target_item": "item_id"}

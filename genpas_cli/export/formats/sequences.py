@@ -29,6 +29,7 @@ class SequenceText(Format):
         super().__init__(shown)
         self._texts = Texts(self.layout, token, "")
         self._user_ids: pa.Array | None = None
+        self._lines = 0
 
     def held(self) -> tuple[str, ...]:
         """Return the columns of user, input and target."""
@@ -79,6 +80,7 @@ class SequenceText(Format):
         if best is None:
             return
         best = _best(pa.concat_tables([best, *more]))
+        self._lines += len(best)
         for batch in best.to_batches(max_chunksize=1 << 16):
             lines = pc.binary_join_element_wise(self._named(batch["user"]), " ", batch["line"], "\n", "")
             out.write(memoryview(lines.buffers()[2]))
@@ -90,7 +92,7 @@ class SequenceText(Format):
 
     def notes(self) -> list[str]:
         """Return which pair each line is."""
-        notes = ["each user has one line, with the items of the longest pair of the user"]
+        notes = [f"{self._lines:,} lines: each user has one line per split, with the items of the user's longest pair"]
         if self.layout.max_input is not None:
             items = f"{self.layout.max_input} item{'s' * (self.layout.max_input != 1)}"
             notes.append(f"inputs were truncated to {items}; to keep complete inputs: genpas augment --max-input none")

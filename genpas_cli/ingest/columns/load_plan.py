@@ -68,6 +68,7 @@ class LoadPlan:
         first = self.roles[0]
         return {
             "user": first.user.name, "item": first.item.name, "time": None if first.time is None else first.time.name,
+            "rating": None if first.rating is None or not self.has_rating else first.rating.name,
             "keep": [extra.name for extra in self.keep],
         }  # fmt: skip
 

@@ -53,6 +53,8 @@ class ReadColumns(TypedDict):
     item: str
     time: str | None
     """Null: the row order counts."""
+    rating: str | None
+    """Null without `--min-rating`."""
     keep: list[str]
 
 

@@ -197,8 +197,12 @@ def _near(path: Path) -> str:
     except OSError:
         return f"The directory {parent} cannot be listed."
     where = "this directory" if parent == Path() else str(parent)
-    if close := difflib.get_close_matches(path.name, names, n=5, cutoff=0.5):
-        return f"Similar names in {where}: {', '.join(close)}"
+    # Without their endings, since those of all logs are alike.
+    stems = [name.partition(".")[0] for name in names]
+    wanted = re.sub(r"[*?\[\]]", "", path.name.partition(".")[0])
+    if close := difflib.get_close_matches(wanted, dict.fromkeys(stems), n=5, cutoff=0.65):
+        similar = [name for name, stem in zip(names, stems, strict=True) if stem in close]
+        return f"Similar names in {where}: {', '.join(similar[:_NAMED])}"
     more = ", ..." if len(names) > _NAMED else ""
     return f"Names in {where}: {', '.join(names[:_NAMED])}{more}" if names else f"{parent} contains no logs."
 

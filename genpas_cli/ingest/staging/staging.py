@@ -40,6 +40,7 @@ from genpas_cli.ingest.staging.rejects import Rejects
 from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.sql.conditions import Condition
 from genpas_cli.runtime.sql.quoting import identifier
@@ -97,6 +98,10 @@ def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: Rea
         return _plan(con, opened)[0]
 
 
+_OF_TEXT = ("delimiter", "header", "quote", "text_encoding")
+"""Options that only text files can use."""
+
+
 class _Opened(NamedTuple):
     """The opened files of a log."""
 
@@ -113,7 +118,11 @@ class _Opened(NamedTuple):
         """Return what to say about the files that were read and those that were not."""
         names = ", ".join(self.skipped)
         skipped = f"not read, because the names are those of documents, not of logs: {names}"
-        return [*([skipped] if names else []), *(note for log in self.logs for note in log.notes)]
+        of_text = [name for name in _OF_TEXT if getattr(self.options, name) != getattr(ReadingOptions, name)]
+        unused = [] if any(log.is_text for log in self.logs) else [
+            f"{flag_of(name)} has no effect: the log is not a text file" for name in of_text
+        ]  # fmt: skip
+        return [*([skipped] if names else []), *unused, *(note for log in self.logs for note in log.notes)]
 
     def subjects(self) -> list[Subject]:
         """Return what of each file is checked while the files are read."""
