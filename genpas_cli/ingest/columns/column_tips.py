@@ -95,10 +95,11 @@ def example_of(
 def _by_values(named: Named, free: Sequence[Column], role: str, values: Values) -> Column | None:
     """Return the column whose values look like the role; ids look like neither times nor ratings.
 
-    No other column is a rating: a filter by numbers of another kind would drop rows without an error.
+    No other column is a rating: a filter by numbers of another kind would drop rows without an error. But the only
+    column that is left is one if its numbers are small, however few they are.
     """
     times = [c for c in free if _time_options(named, c, values)]
-    ratings = [c for c in free if c not in times and _looks_like_rating(values(c))]
+    ratings = [c for c in free if c not in times and _looks_like_rating(values(c), is_only=len(free) == 1)]
     others = [c for c in free if c not in times and c not in ratings]
     if role == "time":
         return times[-1] if times else None
@@ -121,11 +122,11 @@ def _flags(options: Sequence[Option]) -> str:
     return " ".join(f"--{name} {shlex.quote(value)}" for name, value in options)
 
 
-def _looks_like_rating(values: Sequence[str]) -> bool:
-    """Tell whether all values are small numbers, some with a fraction or few of them distinct."""
+def _looks_like_rating(values: Sequence[str], *, is_only: bool) -> bool:
+    """Tell whether all values are small numbers, some with a fraction or few of them distinct, or of the only column."""
     if not values or not all(_SMALL.fullmatch(value.strip()) for value in values):
         return False
-    return any("." in value for value in values) or (len(values) > _FEW and len(set(values)) <= _SCALE)
+    return is_only or any("." in value for value in values) or (len(values) > _FEW and len(set(values)) <= _SCALE)
 
 
 def _time_options(named: Named, column: Column, values: Values) -> list[Option]:
