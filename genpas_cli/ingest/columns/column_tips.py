@@ -123,7 +123,7 @@ def _flags(options: Sequence[Option]) -> str:
 
 
 def _looks_like_rating(values: Sequence[str], *, is_only: bool) -> bool:
-    """Tell whether all values are small numbers, some with a fraction or few of them distinct, or of the only column."""
+    """Tell whether all values are small numbers, with fractions or few of them distinct, or in the only column."""
     if not values or not all(_SMALL.fullmatch(value.strip()) for value in values):
         return False
     return is_only or any("." in value for value in values) or (len(values) > _FEW and len(set(values)) <= _SCALE)

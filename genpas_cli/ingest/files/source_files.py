@@ -39,6 +39,8 @@ STDIN = "-"
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 _DOCUMENTS = frozenset({"copying", "licence", "license", "readme"})
 """Names of documents, without their endings and in lower case."""
+_PROSE = frozenset({"", ".txt", ".md", ".rst", ".html", ".pdf"})
+"""Endings that documents have; `readme.csv` is a log."""
 _T = TypeVar("_T")
 _NAMED = 5
 """Number of names in the tip for a file that does not exist."""
@@ -152,7 +154,8 @@ def _without_documents(files: Iterable[_T], name_of: Callable[[_T], str], skippe
     logs = []
     for file in files:
         path = PurePosixPath(name_of(file))
-        if path.name.partition(".")[0].lower() in _DOCUMENTS or path.suffix.lower() == ".md":
+        is_document = path.stem.lower() in _DOCUMENTS and path.suffix.lower() in _PROSE
+        if is_document or path.suffix.lower() == ".md":
             skipped.append(name_of(file))
         else:
             logs.append(file)
