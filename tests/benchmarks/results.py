@@ -152,7 +152,7 @@ measurements. Times are medians; each row of a size takes its turn before any ro
   their files compress to a fraction of the size. genpas shuffles the rows.
 - **RecBole** starts with numbered interactions in memory, and ends with pairs in memory.
 
-An exponent of 1 means that time grows in proportion to the log. An empty cell means that the tool would have needed too
-much time or memory, judging by its measurement at the size before.
+An exponent of 1 means that time grows in proportion to the log. An empty cell or a missing row means that the tool was
+not measured, or would have needed too much time or memory, judging by its measurement at the size before.
 
 {machine}."""
