@@ -19,7 +19,7 @@ from genpas_cli.ingest.staging.staging import plan_of
 from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import resolve, scratch_directory
 from genpas_cli.runtime.results.reports import Report
-from genpas_cli.runtime.sql.database import BESIDE, COUNTED, connect
+from genpas_cli.runtime.sql.database import COUNTED, OUTSIDE_DUCKDB, connect
 from genpas_cli.store.access import check_is_store
 
 
@@ -106,7 +106,7 @@ def _planned(plan: LoadPlan, before: int, memory: int, threads: int) -> IngestPl
         interactions=before + rows,
         staged_in="file" if place.in_file else "memory",
         sorts=sorts(rows, kept, for_sort),
-        memory=BESIDE + int((held + min(sort_bytes(rows, kept, for_sort), for_sort)) / COUNTED),
+        memory=OUTSIDE_DUCKDB + int((held + min(sort_bytes(rows, kept, for_sort), for_sort)) / COUNTED),
         temporary=in_file + spilled_bytes(rows, kept, for_sort),
         bytes=store_bytes(before + rows, kept),
         threads=threads,

@@ -218,7 +218,7 @@ def _pad(
 
 
 _WIDEST_MASKS = 256
-"""Width of a padded input up to which there is a table of masks: it has 256 KiB for 4-byte values."""
+"""Maximum width of padded inputs for which a table of masks is made; this table has 256 KiB for 4-byte values."""
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.stats import stats
 from genpas_cli.figures.table import DataFigures
 from genpas_cli.store import store
-from tests import oracle
+from tests import oracle, oracle_figures
 
 
 class Row(NamedTuple):
@@ -212,12 +212,12 @@ def test_strategies_over_a_store_are_as_the_oracle_says(tmp_path: Path, split: s
     assert test is not None
     assert validation is not None
     assert figures.pairs == 2 * log.possible_targets
-    assert figures.kl_test_train == pytest.approx(oracle.kl(test, p, items), rel=1e-12)
-    assert figures.kl_validation_train == pytest.approx(oracle.kl(validation, p, items), rel=1e-12)
-    assert figures.effective_targets == pytest.approx(math.exp(oracle.entropy(p.values())), rel=1e-12)
-    assert figures.inputs_per_target == pytest.approx(oracle.inputs_per_target(rule, log, 3), rel=1e-12)
-    comparison = oracle.Comparison("cosine", 2, figures.pairs, 3)
-    a_and_d = oracle.alignment(rule, log, comparison)
+    assert figures.kl_test_train == pytest.approx(oracle_figures.kl(test, p, items), rel=1e-12)
+    assert figures.kl_validation_train == pytest.approx(oracle_figures.kl(validation, p, items), rel=1e-12)
+    assert figures.effective_targets == pytest.approx(math.exp(oracle_figures.entropy(p.values())), rel=1e-12)
+    assert figures.inputs_per_target == pytest.approx(oracle_figures.inputs_per_target(rule, log, 3), rel=1e-12)
+    comparison = oracle_figures.Comparison("cosine", 2, figures.pairs, 3)
+    a_and_d = oracle_figures.alignment(rule, log, comparison)
     assert (figures.alignment, figures.discrimination) == pytest.approx(a_and_d, rel=1e-12)
     assert figures.alignment_ratio == pytest.approx(whole.strategies[0].alignment_ratio, rel=1e-12)
     assert figures.kl_test_train == pytest.approx(whole.strategies[0].kl_test_train, rel=1e-12)

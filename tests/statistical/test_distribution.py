@@ -20,7 +20,7 @@ from scipy import stats
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.sampling.cuts import draw_shard, shard_streams
 from genpas_cli.sampling.strategies import parse_strategy
-from tests import oracle
+from tests import oracle, oracle_figures
 from tests.figures.distribution.logs import Case
 from tests.properties.strategies import chunked, plan_of
 
@@ -129,8 +129,8 @@ def gains(name: str, figure: str) -> Iterator[tuple[float, int]]:
     """Give what a pair of each (user, k, j) adds to the mean of a figure, and how often it was drawn."""
     case = case_of(name)
     p = {item: float(mass) for item, mass in oracle.target_distribution(case.rule, LOG).items()}
-    comparison = oracle.Comparison(case.similarity, case.window, PAIRS, MAX_INPUT)
-    common = oracle.common_targets(oracle.target_distribution(case.rule, LOG), LOG, PAIRS)
+    comparison = oracle_figures.Comparison(case.similarity, case.window, PAIRS, MAX_INPUT)
+    common = oracle_figures.common_targets(oracle.target_distribution(case.rule, LOG), LOG, PAIRS)
     held_out = [(comparison.seen(x), y) for x, y in LOG.held_out("test") if y in common]
     of_target = {y: [x for x, other in held_out if other == y] for y in common}
     for (user, k, j), count in counts_of(name).items():

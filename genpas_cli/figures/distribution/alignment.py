@@ -123,7 +123,7 @@ class WeightedInputs:
         """float64 (targets,): Σ_d R(d) φ with held-out inputs of the same target, summed over its held-out pairs."""
         self._last: tuple[Floats, Floats] | None = None
 
-    def beside(self, mean: Floats) -> Floats:
+    def with_mean(self, mean: Floats) -> Floats:
         """Return float64 (targets,): Σ_d R(d) φ with the mean held-out input of all common targets.
 
         The last result is cached, because distributions with the same common targets pass the same `mean`.
@@ -182,7 +182,7 @@ class AlignmentSums:
         return np.array([
             [float((v * each.same).sum()) for each in weighted],
             [float((own * each.same).sum()) for each in weighted],
-            [0.0 if again else float((v * each.beside(self.mean)).sum()) for each in weighted],
+            [0.0 if again else float((v * each.with_mean(self.mean)).sum()) for each in weighted],
         ])  # fmt: skip
 
     def add(self, terms: Floats) -> None:
@@ -223,7 +223,7 @@ def alignments(  # all but two by keyword
         AlignmentSums(each.p, targets, held_out, means.of(targets), source.kernels)
         for each, targets in zip(trained, common, strict=True)
     ]
-    # Distributions with the same common targets follow each other, so that `WeightedInputs.beside` uses its cache.
+    # Distributions with the same common targets follow each other, so that `WeightedInputs.with_mean` uses its cache.
     order = sorted(range(len(trained)), key=lambda number: id(sums[number].mean))
     groups = target_groups(held_out, similarity.window, memory)
     for number, group in enumerate(groups, 1):

@@ -27,7 +27,7 @@ _AGAIN_SECONDS = 0.05
 _IDLE_SECONDS = 0.5
 """Interval at which the watcher checks whether the main thread has ended."""
 
-BESIDE = 260 * 2**20
+OUTSIDE_DUCKDB = 260 * 2**20
 """Bytes of a job outside DuckDB: the interpreter, the libraries, batches, threads."""
 
 COUNTED = 0.85
@@ -138,7 +138,7 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
         scratch: directory for spills.
         memory: bytes for DuckDB; by default the part of the limit that is left for it.
     """
-    memory = memory or max(int((machine.memory - BESIDE) * COUNTED), min(machine.memory, _LEAST), _FLOOR)
+    memory = memory or max(int((machine.memory - OUTSIDE_DUCKDB) * COUNTED), min(machine.memory, _LEAST), _FLOOR)
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": str(machine.threads),
         "memory_limit": f"{memory // 1024}KiB",

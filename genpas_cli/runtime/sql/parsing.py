@@ -1,4 +1,4 @@
-"""Parses a condition into a syntax tree, without binding or evaluating any part of it."""
+"""Parses conditions into syntax trees; nothing is bound to columns or evaluated."""
 
 from __future__ import annotations
 

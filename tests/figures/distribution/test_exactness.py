@@ -27,7 +27,7 @@ from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.progress import silent
 from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy
-from tests import oracle
+from tests import oracle, oracle_figures
 from tests.figures.distribution.logs import Case, cases, logs, memory_store, strategies
 from tests.properties.strategies import LAST_TARGET, NAMED, SLIDE_WINDOW, targets_of
 from tests.support import EXACT, approximately, exactly
@@ -66,28 +66,28 @@ def test_divergences_between_training_and_held_out_targets(case: Case, epsilon: 
         assert found == (None, None, None, None)
     else:
         assert found == exactly((
-            oracle.kl(test, p, items, epsilon), oracle.kl(p, test, items, epsilon), oracle.js(test, p, items),
-            oracle.total_variation(test, p, items),
+            oracle_figures.kl(test, p, items, epsilon), oracle_figures.kl(p, test, items, epsilon),
+            oracle_figures.js(test, p, items), oracle_figures.total_variation(test, p, items),
         ))  # fmt: skip
     assert figures.kl_validation_train == (
-        None if validation is None else exactly(oracle.kl(validation, p, items, epsilon))
+        None if validation is None else exactly(oracle_figures.kl(validation, p, items, epsilon))
     )
 
 
 @given(cases())
 def test_how_the_targets_are_spread(case: Case) -> None:
     figures, p, items = case.figures(), oracle.target_distribution(case.rule, case.log), case.log.occurring
-    assert figures.target_coverage == exactly(oracle.coverage(p, items))
-    assert figures.effective_targets == exactly(math.exp(oracle.entropy(p.values())))
-    assert figures.target_gini == exactly(oracle.gini(p, items))
-    assert figures.popularity_deciles == exactly(oracle.popularity_deciles(p, case.log))
+    assert figures.target_coverage == exactly(oracle_figures.coverage(p, items))
+    assert figures.effective_targets == exactly(math.exp(oracle_figures.entropy(p.values())))
+    assert figures.target_gini == exactly(oracle_figures.gini(p, items))
+    assert figures.popularity_deciles == exactly(oracle_figures.popularity_deciles(p, case.log))
 
 
 @given(cases())
 def test_the_popularity_of_test_targets(case: Case) -> None:
     data, test = case.report().data, case.log.held_out_distribution("test")
     assert data is not None
-    expected = None if test is None else exactly(oracle.popularity_deciles(test, case.log))
+    expected = None if test is None else exactly(oracle_figures.popularity_deciles(test, case.log))
     assert data.test_popularity_deciles == expected
 
 
@@ -135,7 +135,9 @@ def test_mass_by_the_length_of_the_training_sequence(case: Case) -> None:
 
 @given(cases())
 def test_inputs_per_target(case: Case) -> None:
-    assert case.figures().inputs_per_target == exactly(oracle.inputs_per_target(case.rule, case.log, case.max_input))
+    assert case.figures().inputs_per_target == exactly(
+        oracle_figures.inputs_per_target(case.rule, case.log, case.max_input)
+    )
 
 
 @given(logs(users=4, longest=30), strategies(), st.integers(1, 40), st.none() | st.integers(1, 12))
@@ -173,8 +175,8 @@ NEARLY_NO_D = oracle.Log([[1, 1, 2, 3], [2, 1, 1, 1], [2, 3], [], [], []], [2, 3
 def test_alignment_and_discrimination_are_means_over_all_pairs_of_inputs(case: Case) -> None:
     assume(tells_apart(case))
     figures = case.figures()
-    comparison = oracle.Comparison(case.similarity, case.window, figures.pairs, case.max_input)
-    a, d = oracle.alignment(case.rule, case.log, comparison)
+    comparison = oracle_figures.Comparison(case.similarity, case.window, figures.pairs, case.max_input)
+    a, d = oracle_figures.alignment(case.rule, case.log, comparison)
     assert figures.similarity == f"{case.similarity}@{case.window}"
     assert figures.alignment == (None if a is None else exactly(a))
     assert figures.discrimination == (None if d is None else exactly(d))
@@ -201,7 +203,7 @@ def test_the_help_says_what_each_similarity_is() -> None:
 @pytest.mark.parametrize("window", [1, 2, 3, 10])
 def test_alignment_for_each_similarity_and_window(name: str, similarity: str, window: int) -> None:
     case = Case(RICH, parse_strategy(name), similarity, window, pairs=1000)
-    a, d = oracle.alignment(case.rule, RICH, oracle.Comparison(similarity, window, 1000))
+    a, d = oracle_figures.alignment(case.rule, RICH, oracle_figures.Comparison(similarity, window, 1000))
     assert a is not None
     assert d is not None
     assert a != pytest.approx(d, rel=1e-3)

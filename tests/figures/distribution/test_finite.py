@@ -22,7 +22,7 @@ from genpas_cli.figures.table import TargetFigures
 from genpas_cli.sampling.kernels import Floats
 from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy
-from tests import oracle
+from tests import oracle, oracle_figures
 from tests.figures.distribution.logs import Case, cases, memory_store, strategies
 
 EXACT = 1e-12
@@ -56,9 +56,9 @@ def of(p: Floats) -> dict[int, float]:
     return {item: chance for item, chance in enumerate(p.tolist()) if chance > 0}
 
 
-def expected(p: Floats, pairs: int, figure: Callable[[oracle.Distribution], float]) -> float:
+def expected(p: Floats, pairs: int, figure: Callable[[oracle_figures.Distribution], float]) -> float:
     """Return the mean of a figure over every outcome of so many draws from p."""
-    return math.fsum(chance * figure(drawn) for chance, drawn in oracle.outcomes(of(p), pairs))
+    return math.fsum(chance * figure(drawn) for chance, drawn in oracle_figures.outcomes(of(p), pairs))
 
 
 @given(tiny(), st.sampled_from([1e-10, 1e-2]))
@@ -72,17 +72,19 @@ def test_independent_figures_are_means_over_all_outcomes(
     occurs = np.isin(np.arange(len(p)), items)
     found = independent_figures(p, pairs, References(test, validation, occurs, epsilon))
 
-    def mean(figure: Callable[[oracle.Distribution], float]) -> float:
+    def mean(figure: Callable[[oracle_figures.Distribution], float]) -> float:
         return expected(p, pairs, figure)
 
-    assert found.kl_test_train == exactly(mean(lambda drawn: oracle.kl(of(test), drawn, items, epsilon)))
-    assert found.kl_validation_train == exactly(mean(lambda drawn: oracle.kl(of(validation), drawn, items, epsilon)))
-    assert found.kl_train_test == exactly(mean(lambda drawn: oracle.kl(drawn, of(test), items, epsilon)))
-    assert found.js_test_train == exactly(mean(lambda drawn: oracle.js(of(test), drawn, items)))
-    assert found.tv_test_train == exactly(mean(lambda drawn: oracle.total_variation(of(test), drawn, items)))
-    assert found.target_coverage == exactly(mean(lambda drawn: oracle.coverage(drawn, items)))
-    assert math.log(found.effective_targets) == exactly(mean(lambda drawn: oracle.entropy(drawn.values())))
-    gini = mean(lambda drawn: oracle.gini(drawn, items))
+    assert found.kl_test_train == exactly(mean(lambda drawn: oracle_figures.kl(of(test), drawn, items, epsilon)))
+    assert found.kl_validation_train == exactly(
+        mean(lambda drawn: oracle_figures.kl(of(validation), drawn, items, epsilon))
+    )
+    assert found.kl_train_test == exactly(mean(lambda drawn: oracle_figures.kl(drawn, of(test), items, epsilon)))
+    assert found.js_test_train == exactly(mean(lambda drawn: oracle_figures.js(of(test), drawn, items)))
+    assert found.tv_test_train == exactly(mean(lambda drawn: oracle_figures.total_variation(of(test), drawn, items)))
+    assert found.target_coverage == exactly(mean(lambda drawn: oracle_figures.coverage(drawn, items)))
+    assert math.log(found.effective_targets) == exactly(mean(lambda drawn: oracle_figures.entropy(drawn.values())))
+    gini = mean(lambda drawn: oracle_figures.gini(drawn, items))
     assert abs(found.target_gini - gini) < 1 / len(items)
 
 
@@ -188,20 +190,23 @@ def balanced_mean(case: Case, pairs: int) -> dict[str, float | None]:
     """Return the mean figures of the oracle's balanced draws, by key."""
     log, items = case.log, case.log.occurring
     test, validation = (log.held_out_distribution(split) for split in ("test", "validation"))
-    draws = [oracle.balanced_shares(case.rule, log, pairs, Fraction(offset)) for offset in (0.125, 0.375, 0.625, 0.875)]
+    draws = [
+        oracle_figures.balanced_shares(case.rule, log, pairs, Fraction(offset))
+        for offset in (0.125, 0.375, 0.625, 0.875)
+    ]
 
-    def mean(figure: Callable[[oracle.Distribution], float]) -> float:
+    def mean(figure: Callable[[oracle_figures.Distribution], float]) -> float:
         return math.fsum(map(figure, draws)) / 4
 
     return {
-        "kl_test_train": None if test is None else mean(lambda p: oracle.kl(test, p, items)),
-        "kl_validation_train": None if validation is None else mean(lambda p: oracle.kl(validation, p, items)),
-        "kl_train_test": None if test is None else mean(lambda p: oracle.kl(p, test, items)),
-        "js_test_train": None if test is None else mean(lambda p: oracle.js(p, test, items)),
-        "tv_test_train": None if test is None else mean(lambda p: oracle.total_variation(p, test, items)),
-        "target_coverage": mean(lambda p: oracle.coverage(p, items)),
-        "effective_targets": mean(lambda p: math.exp(oracle.entropy(p.values()))),
-        "target_gini": mean(lambda p: oracle.gini(p, items)),
+        "kl_test_train": None if test is None else mean(lambda p: oracle_figures.kl(test, p, items)),
+        "kl_validation_train": None if validation is None else mean(lambda p: oracle_figures.kl(validation, p, items)),
+        "kl_train_test": None if test is None else mean(lambda p: oracle_figures.kl(p, test, items)),
+        "js_test_train": None if test is None else mean(lambda p: oracle_figures.js(p, test, items)),
+        "tv_test_train": None if test is None else mean(lambda p: oracle_figures.total_variation(p, test, items)),
+        "target_coverage": mean(lambda p: oracle_figures.coverage(p, items)),
+        "effective_targets": mean(lambda p: math.exp(oracle_figures.entropy(p.values()))),
+        "target_gini": mean(lambda p: oracle_figures.gini(p, items)),
     }
 
 

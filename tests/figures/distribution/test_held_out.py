@@ -17,7 +17,7 @@ from genpas_cli.figures.distribution.held_out import ITEM_BYTES, TargetGroup, ta
 from genpas_cli.figures.distribution.key_table import KeyTable
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.strategies import MULTI_TARGET
-from tests import oracle
+from tests import oracle, oracle_figures
 from tests.figures.distribution.logs import Case, cases
 from tests.support import approximately, exactly
 
@@ -103,7 +103,7 @@ def test_each_group_is_compared_by_itself(monkeypatch: pytest.MonkeyPatch) -> No
     assert [stage for stage in dict.fromkeys(stages) if "of 3" in stage] == [
         f"{what} ({number} of 3)" for number in (1, 2, 3) for what in ("reading held-out inputs", "comparing inputs")
     ]
-    expected = oracle.alignment(case.rule, log, oracle.Comparison("containment", 2, figures.pairs))
+    expected = oracle_figures.alignment(case.rule, log, oracle_figures.Comparison("containment", 2, figures.pairs))
     assert (figures.alignment, figures.discrimination) == exactly(expected)
 
 

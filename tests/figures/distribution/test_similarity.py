@@ -7,7 +7,7 @@ import pytest
 
 from genpas_cli.figures.distribution.similarity import SIMILARITIES, parse_similarity
 from genpas_cli.runtime.errors import UsageError
-from tests import oracle
+from tests import oracle_figures
 
 
 @pytest.mark.parametrize("name", SIMILARITIES)
@@ -49,4 +49,4 @@ def test_the_registry_by_its_definitions(name: str, of_two_and_three: float) -> 
     found = SIMILARITIES[name]
     a, b = found.held_out_weight(np.array([2.0]))[0], found.training_weight(np.array([3.0]))[0]
     assert 1 * a * b == pytest.approx(of_two_and_three)
-    assert oracle.Comparison(name, 10, 1)({1, 2}, {2, 3, 4}) == pytest.approx(of_two_and_three)
+    assert oracle_figures.Comparison(name, 10, 1)({1, 2}, {2, 3, 4}) == pytest.approx(of_two_and_three)
