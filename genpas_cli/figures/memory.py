@@ -12,6 +12,10 @@ _FIGURES_MEMORY = 300 * 2**20
 LEAST_ROOM = 8 * 2**20
 """Smallest number of bytes for the held-out inputs of one group of targets; each group takes two passes."""
 
+THREAD_BYTES = 116 * 2**20
+"""Bytes that each further thread takes: one run of sequences, with weights for every input kernel. `tune` over 7 input
+kernels took 112 MiB."""
+
 _ITEM_BYTES, _TARGET_BYTES = 80, 50
 """Bytes per item: once, and per strategy with its own target distribution."""
 

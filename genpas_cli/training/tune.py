@@ -236,7 +236,7 @@ def _configurations(
     assert references.validation is not None, "checked before"
     assert counted.balanced is not None, "asked for"
     exact = {steps: kl_divergence(references.validation, p, epsilon) for steps, p in counted.p.items()}
-    with calling_in_order(passes.threads, "genpas-figures") as run:
+    with calling_in_order(passes.threads(counted), "genpas-figures") as run:
         figures = run(partial(counted.balanced.figures, steps, references) for steps in counted.p)
         drawn = {steps: of.kl_validation_train for steps, of in zip(counted.p, figures, strict=True)}
     alignments = passes.alignments(counted, candidates, similarity)

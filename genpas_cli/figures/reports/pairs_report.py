@@ -162,10 +162,10 @@ def _measure(
         references = store.references
     machine = resolve(options)
     room = room_beside_figures(pairs.items, 1, machine.memory)
-    with calling_in_order(machine.threads, "genpas-compare") as run:
+    with calling_in_order(min(machine.threads, room.threads), "genpas-compare") as run:
         ((alignment,),) = alignments(
             _PairInputs(pairs, similarity.window, progress), [TrainedTargets(p, rows)], held_out=held["test"],
-            similarity=similarity, memory=room, run=run,
+            similarity=similarity, memory=room.bytes, run=run,
         )  # fmt: skip
     lengths = totals.lengths / rows
     placed = int(totals.tenths.sum())
@@ -237,7 +237,7 @@ def _possible_targets(store: Store) -> NDArray[np.int32]:
 
 def _room_for_test(made: Candidate, targets: NDArray[np.int32], items: int, memory: int) -> int:
     """Return the bytes left for the test of a fair draw under the limit `memory`; raise MachineError if too few are."""
-    room, needed = room_beside_figures(items, 1, memory), FairDraw.least_memory(made.strategy, made.draw, targets)
+    room, needed = room_beside_figures(items, 1, memory).bytes, FairDraw.least_memory(made.strategy, made.draw, targets)
     if needed > room:
         raise MachineError(
             f"the fair draw test needs {show_size(needed)} of memory for {len(targets):,} users, but the memory limit "

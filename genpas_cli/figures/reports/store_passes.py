@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from genpas_cli.figures.distribution.targets import (
     steps_of,
     targets_in,
 )
-from genpas_cli.figures.memory import LEAST_ROOM, figures_memory, limit_for_figures, strategies_at_once
+from genpas_cli.figures.memory import LEAST_ROOM, THREAD_BYTES, figures_memory, limit_for_figures, strategies_at_once
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.runtime.machine import Machine, show_size
 from genpas_cli.runtime.progress import Progress
@@ -86,8 +87,17 @@ def targets_of(store: Store, split: Split, sequences: Sequences, lengths: Length
     return targets_in(sequences.items, sequences.offsets, store.user_targets(split, first, lengths))
 
 
-def room_beside_figures(items: int, strategies: int, memory: int) -> int:
-    """Return the bytes of a memory limit that remain after the figures of all strategies.
+class Room(NamedTuple):
+    """What a memory limit leaves beside the figures of all strategies."""
+
+    bytes: int
+    """For held-out inputs. It does not depend on the threads of the machine, and so neither do groups of targets."""
+    threads: int
+    """Maximum number of threads: a quarter of the bytes is for threads after the first one."""
+
+
+def room_beside_figures(items: int, strategies: int, memory: int) -> Room:
+    """Return what a memory limit leaves beside the figures of all strategies.
 
     Args:
         items: size of the vocabulary.
@@ -107,7 +117,8 @@ def room_beside_figures(items: int, strategies: int, memory: int) -> int:
             f"{needed} MB are needed",
             tip=f"Increase the limit: --memory-limit {needed}MB{', or compute fewer strategies' if helps else ''}.",
         )
-    return room
+    further = room // 4 // THREAD_BYTES
+    return Room(room - further * THREAD_BYTES, 1 + further)
 
 
 class StorePasses:
@@ -125,7 +136,7 @@ class StorePasses:
         self, store: Store, histogram: Ints, *, against: HeldOut, machine: Machine, progress: Progress
     ) -> None:
         self.store, self.histogram, self.against = store, histogram, against
-        self.threads, self._memory, self._progress = machine.threads, machine.memory, progress
+        self._threads, self._memory, self._progress = machine.threads, machine.memory, progress
 
     def batches(self, candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
         """Yield the candidates, grouped by `steps_of`, in batches whose figures fit into half of the memory limit."""
@@ -149,14 +160,14 @@ class StorePasses:
         """
         store = self.store
         steps = list(dict.fromkeys(steps_of(c.strategy) for c in candidates))
-        room_beside_figures(store.items, len(steps), self._memory)
+        most = room_beside_figures(store.items, len(steps), self._memory).threads
         drawn = {steps_of(c.strategy): c.pairs for c in candidates if c.draw != "enumerated"}
         longest = len(store.train_length_histogram())
         distributions = TargetDistributions(steps, store.items)
         positions = None if store.rule is None or not draws else PositionSums(steps, longest)
         balanced = BalancedCounts(drawn, store.items) if draws else None
         data = _DataCounts(store, ("validation", "test") if self.against == "test" else ("validation",))
-        with lanes(min(self.threads, len(steps) + 1), "genpas-count") as threads:
+        with lanes(min(self._threads, most, len(steps) + 1), "genpas-count") as threads:
             shares = [TargetWeights(some, self.histogram) for some in _shared(steps, len(threads))]
 
             def add(weights: TargetWeights, targets: Targets, lengths: Lengths) -> None:
@@ -188,7 +199,7 @@ class StorePasses:
         # Strategies that differ only in their input step share their targets, and therefore all sums over targets.
         alike = list(dict.fromkeys((steps_of(c.strategy), c.pairs) for c in candidates))
         kernels = list(dict.fromkeys(c.strategy.input for c in candidates))
-        with calling_in_order(self.threads, "genpas-compare") as run:
+        with calling_in_order(self.threads(counted), "genpas-compare") as run:
             found = alignments(
                 _StoreInputs(self, [steps for steps, _ in alike], kernels, similarity.window),
                 [TrainedTargets(counted.p[steps], pairs) for steps, pairs in alike],
@@ -200,7 +211,11 @@ class StorePasses:
 
     def room(self, counted: StoreCounts) -> int:
         """Return the bytes of the memory limit that remain after the results of a pass."""
-        return room_beside_figures(self.store.items, len(counted.p), self._memory)
+        return room_beside_figures(self.store.items, len(counted.p), self._memory).bytes
+
+    def threads(self, counted: StoreCounts) -> int:
+        """Return the number of threads for work on the results of a pass, within the memory limit."""
+        return min(self._threads, room_beside_figures(self.store.items, len(counted.p), self._memory).threads)
 
     def runs(
         self, stage: str, through: Split, interactions: int, kept: Sequence[str] = ()

@@ -64,12 +64,11 @@ def store_report(  # all but four by keyword
         refuse_windows(store, strategy)
     candidates = [candidate(strategy, histogram, plan.pairs) for strategy in strategies]
     candidates = candidates if first is None else [first, *candidates]
-    machine = resolve(options)
-    passes = StorePasses(store, histogram, against="test", machine=machine, progress=progress)
+    passes = StorePasses(store, histogram, against="test", machine=resolve(options), progress=progress)
     counted = passes.count(candidates, draws=True)
     alignments = passes.alignments(counted, candidates, plan.similarity.within(plan.max_input))
     references = references_of(counted, options.epsilon)
-    with calling_in_order(machine.threads, "genpas-figures") as run:
+    with calling_in_order(passes.threads(counted), "genpas-figures") as run:
         calls = (
             partial(strategy_figures, each, counted, references, alignment, plan)
             for each, alignment in zip(candidates, alignments, strict=True)
