@@ -129,7 +129,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
         job = plan_job(opened.store, resolved, opened.keep, opened.machine)
         place.check_room(job, opened.machine)
         manifest = manifest_of(opened.store, job, options)
-        made = {file.path: file for file in place.made(manifest) or ()} if resume else {}
+        made = {file.path: file for file in place.made(manifest, force=force) or ()} if resume else {}
         was_complete = bool(resumed := [made[shard.name] for shard in job.shards if shard.name in made])
         if was_complete:
             written = resumed

@@ -52,8 +52,13 @@ class Destination(ABC):
     def refuse_existing(self, *, resume: bool, force: bool) -> None:
         """Raise UsageError if the destination holds something that must not be overwritten."""
 
-    def made(self, manifest: Manifest) -> list[ShardFile] | None:  # noqa: ARG002  # `_Directory` uses it
-        """Return the files of the existing output if it is the data set (or part) of this manifest, else None."""
+    def made(self, manifest: Manifest, *, force: bool) -> list[ShardFile] | None:  # noqa: ARG002  # `_Directory` uses them
+        """Return the files of the existing output if it is the data set (or part) of this manifest, else None.
+
+        Raises:
+            UsageError: it is another data set, and `force` does not allow to overwrite it.
+            IntegrityError: it is this data set, but its files are damaged.
+        """
         return None
 
     @abstractmethod
@@ -93,13 +98,18 @@ class _Directory(Destination):
         if not (resume and is_pairs_directory(self._path)):
             refuse_existing(self._path, force=force, foreign=foreign_in_pairs)
 
-    def made(self, manifest: Manifest) -> list[ShardFile] | None:
+    def made(self, manifest: Manifest, *, force: bool) -> list[ShardFile] | None:
         try:
             there = read_part(self._path) if "part" in manifest else read_manifest(self._path)
         except (DataError, IntegrityError):
             return None
-        if there.get("part") != manifest.get("part") or identity_of(there) != identity_of(manifest):
-            return None
+        if (difference := _difference(there, manifest)) is not None:
+            if force:
+                return None
+            raise UsageError(
+                f"{self._path} already exists, and {difference}",
+                tip="Overwrite it with --force, or choose another path with -o.",
+            )
         files = manifest_files(there)
         for file in files:
             path = self._path / file.path
@@ -262,3 +272,15 @@ class _Uploaded(FinishedShards):
             self._claim.check()
             for name in {*named, *begun}:
                 removed(f"{self._uri}/{name}")
+
+
+def _difference(there: Manifest, wanted: Manifest) -> str | None:
+    """Say in what an existing data set, or part of one, differs from the wanted one; None if in nothing."""
+    before, now = ({"part": each.get("part")} | identity_of(each) for each in (there, wanted))
+    key = next((key for key in {**now, **before} if before.get(key) != now.get(key)), None)
+    if key is None:
+        return None
+    values = before.get(key), now.get(key)
+    if any(isinstance(value, dict | list) for value in values) or key == "content_sha256":
+        return f"was made with another value of {key}; see its manifest"
+    return f"was made with {key} {values[0]}, not {values[1]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,7 +17,7 @@ from genpas_cli.cli.exit_codes import ExitCode, exit_code, handled
 from genpas_cli.cli.help import examples_of, help_of
 from genpas_cli.cli.usage_errors import in_our_words
 from genpas_cli.cli.values import read_plainly
-from genpas_cli.runtime.errors import GenpasError
+from genpas_cli.runtime.errors import GenpasError, UsageError
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import flag_of
 
@@ -59,6 +60,15 @@ class Command(_Helped, TyperCommand):
 
 class Group(_Helped, TyperGroup):
     """The group of commands; wrong usage is told in genpas's own words."""
+
+    def parse_args(self, context: Any, args: list[str]) -> Any:
+        """Parse the arguments; a shell named after an option for completion, which typer ignores, is refused."""
+        for option, word in pairwise(args):
+            if option in ("--install-completion", "--show-completion") and not word.startswith("-"):
+                raise UsageError(
+                    f"{option} takes no value; it is for the shell in which it runs", tip=f"In {word}: genpas {option}"
+                )
+        return super().parse_args(context, args)
 
     def main(self, *given: Any, **named: Any) -> NoReturn:
         """Run, and exit."""

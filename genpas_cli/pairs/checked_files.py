@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from genpas_cli.pairs.manifest import NAME, Manifest, read_manifest
@@ -16,8 +18,6 @@ from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.threads import in_order, pool
 
 _THREADS = "genpas-digests"
-
-_AGAIN = "Make the pairs directory again: genpas augment LOGS -o DIR --force"
 
 
 def identity_digest(manifest: Manifest) -> str:
@@ -105,17 +105,24 @@ class CheckedFiles:
 
     def _compared(self, file: ShardFile) -> tuple[int, ...]:
         """Return the version of a file, after checking it against the digest in the manifest."""
-        path = self._directory / file.path
+        path, tip = self._directory / file.path, self._again()
         version = _version(path)
         if not version:
-            raise IntegrityError(f"{path} is missing, but the manifest lists it", tip=_AGAIN)
+            raise IntegrityError(f"{path} is missing, but the manifest lists it", tip=tip)
         if version[0] != file.bytes:
-            raise IntegrityError(f"{path} has {version[0]:,} bytes, but the manifest says {file.bytes:,}", tip=_AGAIN)
+            raise IntegrityError(f"{path} has {version[0]:,} bytes, but the manifest says {file.bytes:,}", tip=tip)
         if (digest := file_digest(path)) != file.sha256:
             raise IntegrityError(
-                f"{path} was changed: its SHA-256 is {digest}, but the manifest says {file.sha256}", tip=_AGAIN
+                f"{path} was changed: its SHA-256 is {digest}, but the manifest says {file.sha256}", tip=tip
             )
         return version
+
+    def _again(self) -> str:
+        """Return the tip to make the pairs again; with the options of the manifest, which is undamaged."""
+        if not isinstance(self._directory, Path):
+            return "Make the pairs directory again: genpas augment LOGS -o URI"
+        manifest, output = (shlex.quote(str(path)) for path in (self._directory / NAME, self._directory))
+        return f"Make the same pairs again: genpas augment LOGS --config {manifest} -o {output} --force"
 
 
 def _version(place: Location) -> tuple[int, ...]:

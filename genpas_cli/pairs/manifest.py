@@ -22,6 +22,7 @@ from genpas_cli.runtime.json.sealed import SEAL, is_intact, sealed
 from genpas_cli.runtime.json.shapes import Shape, is_count, is_number, is_text, misshapen
 from genpas_cli.runtime.object_storage.locations import Location, file_digest
 from genpas_cli.runtime.text.natural_order import path_order
+from genpas_cli.runtime.text.nearest import nearest_path
 from genpas_cli.store.schema import is_store
 
 NAME = "manifest.json"
@@ -216,6 +217,9 @@ def _no_manifest(directory: Location, name: str, what: str) -> DataError:
         return DataError(f"{directory} is a store, not {what}", tip=tip)
     if directory.exists():
         return DataError(f"{directory} is not a directory", tip=tip)
+    near = nearest_path(directory) if isinstance(directory, Path) else None
+    if near is not None and (near / name).is_file():
+        tip = f"Did you mean {near}?"
     return DataError(f"no such directory: {directory}", tip=tip)
 
 

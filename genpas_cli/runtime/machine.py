@@ -94,7 +94,9 @@ def resolve(options: MachineOptions) -> Machine:
     if options.threads is not None and options.threads < 1:
         raise UsageError(f"--threads is {options.threads}; it must be 1 or more")
     memory = (
-        int(free_memory() * SHARE_OF_FREE_MEMORY) if options.memory_limit is None else parse_size(options.memory_limit)
+        int(free_memory() * SHARE_OF_FREE_MEMORY)
+        if options.memory_limit is None
+        else parse_memory_limit(options.memory_limit)
     )
     temp_dir = Path(options.temp_dir or _system_temp_dir())
     if not temp_dir.is_dir():
@@ -117,7 +119,7 @@ def _system_temp_dir() -> str:
         ) from error
 
 
-def parse_size(text: str) -> int:
+def parse_memory_limit(text: str) -> int:
     """Parse a size such as `2GB`, `512 MiB` or `1.5g` into bytes.
 
     Raises:
@@ -127,9 +129,11 @@ def parse_size(text: str) -> int:
     unit = _UNITS.get(match[2].lower()) if match else None
     size = int(float(match[1]) * unit) if match and unit else 0
     if match and not match[2] and float(match[1]) > 0:
-        raise UsageError(f"{text!r} is a size without a unit", tip=f"Did you mean {match[1]}GB or {match[1]}MB?")
+        raise UsageError(
+            f"--memory-limit is {text!r}, a size without a unit", tip=f"Did you mean {match[1]}GB or {match[1]}MB?"
+        )
     if size <= 0:
-        raise UsageError(f"{text!r} is not a size", tip="Examples: 512MB, 2GB, 1.5GiB.")
+        raise UsageError(f"--memory-limit is {text!r}, which is not a size", tip="Examples: 512MB, 2GB, 1.5GiB.")
     return size
 
 

@@ -17,6 +17,7 @@ from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.sql.database import Database, connect
 from genpas_cli.runtime.sql.quoting import literal
+from genpas_cli.runtime.text.nearest import nearest_path
 from genpas_cli.runtime.text.visible import is_unicode
 from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, is_store, seal
 from genpas_cli.store.splits import Evaluated
@@ -72,7 +73,9 @@ def check_is_store(path: Path) -> None:
     if not is_unicode(path):
         raise DataError(f"the path of the store is not valid UTF-8: {path}", tip="Rename the file or directory first.")
     if not path.exists():
-        raise DataError(f"no such store: {path}", tip=f"Create the store first: genpas ingest LOGS -o {path}")
+        near = nearest_path(path)
+        make = f"Create the store first: genpas ingest LOGS -o {path}"
+        raise DataError(f"no such store: {path}", tip=f"Did you mean {near}?" if near and is_store(near) else make)
     if not is_store(path):
         raise DataError(
             f"{path} is not a genpas store (no DuckDB file)",

@@ -317,8 +317,10 @@ def test_what_is_whole_already_is_left_as_it_is(
     assert snapshot(tmp_path) == before
     assert (again.pairs, again.files, again.bytes) == (first.pairs, first.files, first.bytes)
     assert (first.resumed, again.resumed) == (0, first.files)
-    with pytest.raises(UsageError, match="exists"):
+    with pytest.raises(UsageError, match=r"out\.pairs.* already exists, and was made with seed 0, not 1"):
         augment(store, output, AugmentOptions(seed=1), part=part, resume=True)
+    with pytest.raises(UsageError, match="already exists, and was made with another value of strategy; see its"):
+        augment(store, output, AugmentOptions(alpha=3), part=part, resume=True)
     with pytest.raises(UsageError, match="exists"):
         augment(store, output, OPTIONS, part=part)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from genpas_cli.pairs.manifest import identity_of
 from tests.support import Genpas, InProcess, refused, rewrite, small_log, unchanged
 
 DATA, INTEGRITY = 1, 4
@@ -88,6 +90,27 @@ def test_a_column_to_keep_that_the_store_has_not(inside: InProcess, store: Path)
 
 
 # --------------------------------------------------------------------------------------------------------------- verify
+
+
+def test_a_misspelt_store_or_directory_is_guessed(inside: InProcess, store: Path, pairs: Path) -> None:
+    shutil.copy(store, inside.cwd / "shop.store")
+    shutil.copytree(pairs, inside.cwd / "shop.pairs")
+    refused(inside("verify", "shop.pairs", "--store", "shp.store"), DATA, "no such store", "Did you mean shop.store?")
+    refused(inside("verify", "shp.pairs"), DATA, "no such directory: shp.pairs", "Did you mean shop.pairs?")
+    # A name that is like another only is no advice if that is another kind of thing.
+    refused(inside("verify", "shop.pairs", "--store", "shop.stores"), DATA, "Did you mean shop.store?")
+    refused(inside("verify", "shop.stor"), DATA, "make one: genpas augment LOGS")
+
+
+def test_damaged_pairs_are_made_again_by_the_command_that_is_advised(inside: InProcess, store: Path) -> None:
+    inside("augment", store, "-o", "out.pairs", "--alpha", "0.5", "--seed", "7")
+    manifest = inside.cwd / "out.pairs/manifest.json"
+    before = json.loads(manifest.read_bytes())
+    shard(inside.cwd / "out.pairs").write_bytes(b"")
+    tip = inside("verify", "out.pairs").stderr.splitlines()[-1]
+    inside(*tip.partition(": genpas ")[2].replace("LOGS", str(store)).split())
+    assert inside("verify", "out.pairs", "--store", store).returncode == 0
+    assert identity_of(json.loads(manifest.read_bytes())) == identity_of(before)
 
 
 def reseeded(manifest: Path) -> None:

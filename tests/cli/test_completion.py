@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import InProcess
+from tests.support import InProcess, refused
 
 Suggested = Callable[..., list[str]]
 
@@ -58,3 +58,8 @@ def test_columns_of_the_log_are_suggested(suggested: Suggested, inside: InProces
     assert set(filter(None, suggested(f"genpas augment {log} --user u"))) == {"user_id"}
     assert "What bought" in suggested("genpas ingest events.csv --item W")
     assert suggested("genpas ingest nosuch.csv --item ")[0] == ""
+
+
+def test_a_shell_named_for_the_completion_is_not_silently_another(inside: InProcess) -> None:
+    done = inside("--install-completion", "zsh")
+    refused(done, 2, "--install-completion takes no value", "In zsh: genpas --install-completion")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.machine import parse_size, show_size
+from genpas_cli.runtime.machine import parse_memory_limit, show_size
 
 
 @pytest.mark.parametrize(
@@ -17,20 +17,20 @@ from genpas_cli.runtime.machine import parse_size, show_size
     ],
 )  # fmt: skip
 def test_a_size_is_in_thousands_with_a_b_and_in_1024s_without_or_with_an_i(text: str, size: int) -> None:
-    assert parse_size(text) == size
+    assert parse_memory_limit(text) == size
 
 
 @pytest.mark.parametrize("text", ["2", "0.5", " 16 "])
 def test_a_size_without_a_unit_is_asked_about(text: str) -> None:
-    with pytest.raises(UsageError, match="without a unit") as caught:
-        parse_size(text)
+    with pytest.raises(UsageError, match=r"^--memory-limit is .*, a size without a unit") as caught:
+        parse_memory_limit(text)
     assert caught.value.tip == f"Did you mean {text.strip()}GB or {text.strip()}MB?"
 
 
 @pytest.mark.parametrize("text", ["", "0", "0.4b", "-1GB", "GB", "1XB", "1e9", "1,5GB", "2GB 3"])
 def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a size"):
-        parse_size(text)
+    with pytest.raises(UsageError, match=r"^--memory-limit is .*, which is not a size"):
+        parse_memory_limit(text)
 
 
 @pytest.mark.parametrize(
