@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 
 class TableDigest:
@@ -57,15 +58,15 @@ class _Column:
         if not self._children and not pa.types.is_null(kind):
             values = _decoded(values, kind)
         if values.null_count:
-            nulls = pc.indices_nonzero(values.is_null()).to_numpy().astype("<i8") + self._rows
-            self._missing.update(nulls)
+            missing = values.is_null().to_numpy(zero_copy_only=False)
+            self._missing.update(np.flatnonzero(missing).astype("<i8") + self._rows)
             values = values.drop_null()
         self._rows += rows
         if pa.types.is_struct(kind):
             for child, part in zip(self._children, values.flatten(), strict=True):
                 child.add(part)
         elif self._children:
-            self._lengths.update(pc.list_value_length(values).to_numpy().astype("<i8"))
+            self._lengths.update(_list_lengths(values).astype("<i8"))
             self._children[0].add(values.flatten())
         elif not pa.types.is_null(kind):
             self._add_plain(values)
@@ -75,11 +76,11 @@ class _Column:
         first, stop = values.offset, values.offset + len(values)
         data = values.buffers()[-1]
         if pa.types.is_large_binary(self._kind):
-            self._lengths.update(pc.binary_length(values).to_numpy().astype("<i8"))
-            if first == stop or data is None:
+            if first == stop:
                 return
-            ends = memoryview(values.buffers()[1]).cast("q")
-            first, stop, width = ends[first], ends[stop], 1
+            ends = np.frombuffer(values.buffers()[1], np.int32 if _has_short_offsets(values.type) else np.int64)
+            self._lengths.update(np.diff(ends[first : stop + 1]).astype("<i8"))
+            first, stop, width = int(ends[first]), int(ends[stop]), 1
         else:
             width = self._kind.bit_width // 8
         if data is not None:
@@ -91,7 +92,22 @@ def _decoded(values: Any, kind: pa.DataType) -> Any:
         values = values.storage
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    return values if values.type == kind else values.cast(kind)
+    # Texts are digested where they lie: casting them copies, and imports `pyarrow.compute`, which takes 30 ms.
+    is_bytes = pa.types.is_large_binary(kind) and (
+        pa.types.is_large_string(values.type) or _has_short_offsets(values.type)
+    )
+    return values if is_bytes or values.type == kind else values.cast(kind)
+
+
+def _has_short_offsets(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _list_lengths(values: Any) -> NDArray[np.int64]:
+    if pa.types.is_fixed_size_list(values.type):
+        return np.full(len(values), values.type.list_size, np.int64)
+    lengths: NDArray[np.int64] = np.diff(values.offsets.to_numpy()).astype(np.int64)
+    return lengths
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

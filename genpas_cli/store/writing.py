@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,27 @@ def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
             f"the path of the store is not valid UTF-8: {path}", tip="Choose another path with -o or --store."
         )
     con.execute(f"attach {literal(str(path))} as store")
-    con.execute("create type store.split_kind as enum " + str(SPLITS))
-    con.execute(
-        "create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint, "
-        "content_sha256 varchar)"
-    )
-    con.execute("create table store.funnel (step varchar, dropped bigint, kept bigint)")
-    con.execute("create table store.meta (key varchar primary key, value varchar)")
+    with _transaction(con):
+        con.execute("create type store.split_kind as enum " + str(SPLITS))
+        con.execute(
+            "create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint, "
+            "content_sha256 varchar)"
+        )
+        con.execute("create table store.funnel (step varchar, dropped bigint, kept bigint)")
+        con.execute("create table store.meta (key varchar primary key, value varchar)")
+
+
+@contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit the statements of a block together: each commit waits for the disk."""
+    con.execute("begin")
+    try:
+        yield
+    except BaseException:
+        with suppress(duckdb.Error):  # of an interrupted statement, which has ended the transaction
+            con.execute("rollback")
+        raise
+    con.execute("commit")
 
 
 def write_interactions(
@@ -86,8 +101,9 @@ def write_counted_users(database: Database, schema: pa.Schema, batches: Iterable
 
 def write_provenance(con: duckdb.DuckDBPyConnection, sources: Sequence[Any], funnel: Sequence[Any]) -> None:
     """Fill `sources` and `funnel` from dataclasses with the fields of their columns."""
-    con.executemany("insert into store.sources values (?, ?, ?, ?, ?, ?)", [_texts(asdict(s)) for s in sources])
-    con.executemany("insert into store.funnel values (?, ?, ?)", [list(asdict(step).values()) for step in funnel])
+    with _transaction(con):
+        con.executemany("insert into store.sources values (?, ?, ?, ?, ?, ?)", [_texts(asdict(s)) for s in sources])
+        con.executemany("insert into store.funnel values (?, ?, ?)", [list(asdict(step).values()) for step in funnel])
 
 
 def _texts(fields: dict[str, Any]) -> list[Any]:
@@ -107,6 +123,7 @@ def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any], interactions: s
     known = {"format_version": FORMAT_VERSION, **meta, CONTENT: content}
     known[SEAL] = seal(con, "store", known)
     rows = [(key, json.dumps(value)) for key, value in known.items()]
-    con.executemany("insert into store.meta values (?, ?)", rows)
+    with _transaction(con):
+        con.executemany("insert into store.meta values (?, ?)", rows)
     con.execute("checkpoint store")
     con.execute("detach store")

@@ -16,7 +16,7 @@ import pytest
 import genpas_cli
 from genpas_cli import AugmentOptions, IngestOptions
 from genpas_cli.runtime.machine import MachineOptions
-from tests.support import HEADER, Genpas, InProcess, identity, refused, shards
+from tests.support import HEADER, Genpas, InProcess, identity, refused, shards, small_log
 
 COMMANDS = ("ingest", "augment", "verify")
 
@@ -95,6 +95,15 @@ def test_help_loads_nothing_heavy(genpas: Genpas, arguments: tuple[str, ...]) ->
     }
     assert "typer" in loaded
     assert loaded.isdisjoint(HEAVY)
+
+
+def test_augment_of_a_plain_log_loads_no_module_that_takes_long_and_is_seldom_needed(genpas: Genpas) -> None:
+    (genpas.cwd / "log.csv").write_text(small_log(), encoding="utf-8")
+    importing = Genpas(genpas.cwd, genpas.temp_dir, (sys.executable, "-X", "importtime", "-m", "genpas_cli"))
+    done = importing("augment", "log.csv")
+    loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time")}
+    assert {"pyarrow.parquet", "duckdb"} <= loaded
+    assert loaded.isdisjoint({"pyarrow.compute", "pandas.core", "pydantic", "torch"})
 
 
 def test_the_library_loads_what_is_asked_for_and_no_more() -> None:

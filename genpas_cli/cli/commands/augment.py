@@ -105,9 +105,10 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
     By default, the last two interactions of each user are held out, and the number of pairs is that of Multi-Target.
     """
     from genpas_cli.augment import job as jobs
-    from genpas_cli.augment.stream import augment_stream
 
     if output == "-":
+        from genpas_cli.augment.stream import augment_stream
+
         _check_stream({
             "--json": json, "--dry-run": dry_run, "--force": force, f"--part {part}": part, "--resume": resume,
             "--engine spark": engine == "spark", "--form cuts": options.form == "cuts",

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import literal
@@ -32,6 +31,12 @@ def decimals_to_integers(con: duckdb.DuckDBPyConnection, id_types: Mapping[str, 
             )
 
 
+def _has_decimals(known: pa.Table) -> bool:
+    import pyarrow.compute as pc  # not above: it takes 30 ms, and few logs have known ids
+
+    return bool(pc.any(pc.match_substring_regex(known["id"], _DECIMAL)).as_py())
+
+
 def check_decimals(con: duckdb.DuckDBPyConnection, kind: Kind, known: pa.Table | None, staged: Staged) -> None:
     """Raise DataError for ids that occur both as `1` and as `1.0`: one user would become two.
 
@@ -41,7 +46,7 @@ def check_decimals(con: duckdb.DuckDBPyConnection, kind: Kind, known: pa.Table |
         known: the numbers of an earlier run (columns num, id).
         staged: the files.
     """
-    known_decimals = known is not None and pc.any(pc.match_substring_regex(known["id"], _DECIMAL)).as_py()
+    known_decimals = known is not None and _has_decimals(known)
     test = f"contains(id, '.0') AND regexp_matches(id, '{_DECIMAL}')"
     if not known_decimals and not con.execute(f"SELECT 1 FROM stage.{kind}s WHERE {test} LIMIT 1").fetchall():
         return
