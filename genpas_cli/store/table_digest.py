@@ -59,14 +59,14 @@ class _Column:
             values = _decoded(values, kind)
         if values.null_count:
             missing = values.is_null().to_numpy(zero_copy_only=False)
-            self._missing.update(np.flatnonzero(missing).astype("<i8") + self._rows)
+            self._missing.update((np.flatnonzero(missing).astype("<i8") + self._rows).data)
             values = values.drop_null()
         self._rows += rows
         if pa.types.is_struct(kind):
             for child, part in zip(self._children, values.flatten(), strict=True):
                 child.add(part)
         elif self._children:
-            self._lengths.update(_list_lengths(values).astype("<i8"))
+            self._lengths.update(_list_lengths(values).astype("<i8").data)
             self._children[0].add(values.flatten())
         elif not pa.types.is_null(kind):
             self._add_plain(values)
@@ -79,7 +79,7 @@ class _Column:
             if first == stop:
                 return
             ends = np.frombuffer(values.buffers()[1], np.int32 if _has_short_offsets(values.type) else np.int64)
-            self._lengths.update(np.diff(ends[first : stop + 1]).astype("<i8"))
+            self._lengths.update(np.diff(ends[first : stop + 1]).astype("<i8").data)
             first, stop, width = int(ends[first]), int(ends[stop]), 1
         else:
             width = self._kind.bit_width // 8
