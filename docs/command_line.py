@@ -68,7 +68,7 @@ def _panels(parameters: list[Any]) -> dict[str, list[Entry]]:
 
 
 def _entry(parameter: Any) -> Entry:
-    from genpas_cli.cli.help import argument_of, is_argument
+    from genpas_cli.cli.help import argument_of, is_argument, shown_flags
 
     text = inspect.cleandoc(parameter.help or "")
     default = _default(parameter)
@@ -77,7 +77,7 @@ def _entry(parameter: Any) -> Entry:
     if is_argument(parameter):
         return Entry((argument_of(parameter),), "", default, text)
     value = "" if parameter.is_flag else parameter.metavar or "TEXT"
-    return Entry((*parameter.opts, *parameter.secondary_opts), value, default, text)
+    return Entry(tuple(shown_flags(parameter)), value, default, text)
 
 
 def _default(parameter: Any) -> str:

@@ -20,6 +20,7 @@ from genpas_cli.pairs.shards import ROW_GROUP_ROWS
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.machine import FIXED_MEMORY, Machine, check_disk, check_writable, show_size
 from genpas_cli.runtime.options import flag_of
+from genpas_cli.runtime.text.wording import listed
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, plan_shards
 from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy
@@ -127,7 +128,7 @@ def _strategy(options: AugmentOptions) -> Strategy:
     if given:
         raise UsageError(
             f"--{given[0]} cannot be combined with --strategy {options.strategy}, which sets all three biases",
-            tip="Remove --strategy, or remove the biases that it sets.",
+            tip=f"Remove --strategy, or remove {listed([f'--{name}' for name in given])}.",
         )
     return parse_strategy(options.strategy)
 

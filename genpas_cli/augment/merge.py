@@ -152,8 +152,8 @@ def _checked(directories: Sequence[Path]) -> list[_Found]:
         names = ", ".join(str(Part(number, first.part.of)) for number in missing)
         raise IntegrityError(
             f"{len(missing)} of {first.part.of} parts missing: {names}",
-            tip="Name all parts. Make missing parts with the command of the other parts and --part "
-            f"{missing[0]}/{first.part.of}",
+            tip="Name all parts. To make a missing one, run the command of the other parts with "
+            f"--part {missing[0]}/{first.part.of}",
         )
     return [by_number[number] for number in sorted(by_number)]
 

@@ -8,13 +8,15 @@ from typing import Literal
 from genpas_cli.pairs.encoding import Encoding
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import option
-from genpas_cli.sampling.rules import USAGES
+from genpas_cli.sampling.rules import MEANINGS, USAGES
 
 SAMPLING = "Sampling"
 OUTPUT = "Output"
 
 STRATEGIES = f"{', '.join(USAGES.values())}, or the biases as A,B,G"
 """Values of `--strategy`, for help texts."""
+
+_EXPLAINED = ", ".join(f"{usage} ({MEANINGS[name]})" for name, usage in USAGES.items())
 
 STRATEGY = "NAME[:KEY=VALUE,...]|A,B,G"
 
@@ -24,8 +26,9 @@ class TargetOptions(MachineOptions):
     """The option that restricts targets."""
 
     target_where: str | None = option(
-        None, "SQL expression over time and the columns of --keep: only interactions for which it is true can be "
-        "targets. The other interactions stay in inputs. The probabilities are computed over the remaining targets.",
+        None, "SQL condition on the column time (as in the store) and the columns of --keep. Only interactions for "
+        "which it is true are targets, in training, validation and test; the others stay in inputs. The probabilities "
+        "are computed over the remaining targets.",
         metavar="SQL", panel=SAMPLING,
     )  # fmt: skip
 
@@ -35,33 +38,34 @@ class AugmentOptions(TargetOptions):
     """All options of `augment` except those for reading logs."""
 
     strategy: str | None = option(
-        None, f"Strategy: {STRATEGIES}.", flags=("-s", "--strategy"), metavar=STRATEGY, panel=SAMPLING,
+        None, f"Strategy: {_EXPLAINED}, or the biases as A,B,G.", flags=("-s", "--strategy"), metavar=STRATEGY,
+        panel=SAMPLING,
     )  # fmt: skip
     alpha: float | None = option(
         None,
-        "Sequence bias: <0 favours short sequences, 0 none, >0 long sequences; also inf, -inf. (default: 1)",
+        "Sequence bias: <0 favours short sequences, >0 long ones, 0 neither; inf: only the longest. (default: 1)",
         metavar="A",
         panel=SAMPLING,
     )
     beta: float | None = option(
         None,
-        "Target bias: <0 favours early targets, 0 none, >0 recent targets; also inf, -inf. (default: 0)",
+        "Target bias: <0 favours early targets, >0 recent ones, 0 neither; inf: only the last. (default: 0)",
         metavar="B",
         panel=SAMPLING,
     )
     gamma: float | None = option(
         None,
-        "Input bias: <0 favours long inputs, 0 none, >0 short inputs; also inf, -inf. (default: 0)",
+        "Input bias: <0 favours long inputs, >0 short ones, 0 neither; -inf: only the longest. (default: 0)",
         metavar="G",
         panel=SAMPLING,
     )
     draw: Literal["balanced", "independent"] = option(
-        "balanced", "balanced: draw every (sequence, target) as often as expected, rounded up or down; independent: "
-        "draw with replacement.", panel=SAMPLING)  # fmt: skip
+        "balanced", "balanced: draw each target probability × number of pairs times, rounded up or down; "
+        "independent: draw each pair independently, with replacement.", panel=SAMPLING)  # fmt: skip
     pairs: str | None = option(
-        None, "Number of training pairs per epoch: a number, a multiple of Multi-Target's number of pairs (one per "
-        "possible target) such as 2x, or all (every pair of a named strategy once). (default: 1x for biases; for a "
-        "named strategy, every pair once, but an error if that is more than 20x: then give --pairs 1x or all)",
+        None, "Number of training pairs per epoch: a number; a multiple of Multi-Target's number of pairs (one per "
+        "possible target) such as 2x; or all: every pair once, for last-target, multi-target, slide-window and "
+        "windows. (default: 1x; all for these four, unless that is more than 20x)",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
         1,

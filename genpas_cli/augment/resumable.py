@@ -14,7 +14,7 @@ from genpas_cli.runtime.atomic_output import Foreign, building, is_real_director
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.options import flag_of
-from genpas_cli.runtime.signals import uninterrupted
+from genpas_cli.runtime.signals import kept, uninterrupted
 
 _SETTINGS = "settings.json"
 
@@ -62,6 +62,8 @@ def resumable(
         except BaseException:
             if not (unasked or resume) or [file.name for file in work.iterdir()] == [_SETTINGS]:
                 _discard(work, new)
+            else:
+                kept.append(work)
             raise
         # Rename first: a work directory without its settings would be refused as foreign.
         work.rename(new)

@@ -29,7 +29,7 @@ COMMANDS = {
     "merge": "Merge the parts written by augment --part into one pairs directory.",
     "head": "Show the first rows of pairs, of a store, or of a log as it would be read.",
     "stats": "Compute the exact distribution of the training pairs of each strategy, and check the data.",
-    "tune": "Search for the α, β and γ whose training pairs are most similar to the validation pairs.",
+    "tune": "Search for the α and β whose training pairs are most similar to the validation pairs, for each γ.",
     "export": "Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.",
     "train": "Train a small reference model on the pairs, and evaluate it by full ranking.",
     "compare": "Train the same model on the pairs of several strategies, and compare its accuracy.",

@@ -118,6 +118,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the report as JSON on 
 Force = Annotated[
     bool, typer.Option("--force", help="Overwrite the output; the old one is kept until the new one is complete.")
 ]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run with the same output and options.")]
 
 
 def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -115,8 +115,15 @@ def argument_of(parameter: Any) -> str:
 def _written(parameter: Any) -> str:
     if is_argument(parameter):
         return argument_of(parameter)
-    flags = ", ".join(sorted((*parameter.opts, *parameter.secondary_opts), key=lambda flag: flag.startswith("--")))
+    flags = ", ".join(shown_flags(parameter))
     return flags if parameter.is_flag else f"{flags} {parameter.metavar or 'TEXT'}"
+
+
+def shown_flags(parameter: Any) -> list[str]:
+    """Return the flags of an option that help shows: short ones, and the first long one; others are old spellings."""
+    short = [flag for flag in parameter.opts if not flag.startswith("--")]
+    long = [flag for flag in parameter.opts if flag.startswith("--")]
+    return [*short, *long[:1], *parameter.secondary_opts]
 
 
 _HELP = "Print the main options (-h) or all options (--help)."
@@ -126,10 +133,11 @@ def _meaning(parameter: Any, *, short: bool) -> str:
     sentences, *points = (_HELP if parameter.name == "help" else parameter.help or "").split("\n- ")
     text = _joined(sentences)
     if short:
-        first, dot, _ = text.partition(". ")
-        return f"{first}." if dot else text
+        first, dot, more = text.partition(". ")
+        usual = next((f" {each}" for each in more.split(". ") if each.startswith("Default:")), "")
+        return f"{first}.{usual}" if dot else text
     default = parameter.show_default if isinstance(parameter.show_default, str) else None
-    text += f" [default: {default}]" if default else ""
+    text += f" (default: {default})" if default else ""
     return "\n".join([text, *map(_joined, points)])
 
 

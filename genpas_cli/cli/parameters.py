@@ -72,7 +72,9 @@ def _acted_on(command: str) -> tuple[inspect.Parameter, ...]:
     """Return the parameters that every command has: `--config` is read first, `command` acts on the rest."""
     config = "Read options from a TOML file; they override those of genpas.toml in the current directory."
     if command == "augment":
-        config += " A manifest.json of pairs makes the same pairs again."
+        config += (
+            " FILE can also be the manifest.json of a pairs directory: augment then uses the options of these pairs."
+        )
     return (
         _common("quiet", Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")], default=False),
         _common("config", Annotated[Path | None, typer.Option("--config", metavar="FILE", help=config)], default=None),

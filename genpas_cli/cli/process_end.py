@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from genpas_cli.runtime.signals import ENDING, came
+from genpas_cli.runtime.signals import ENDING, came, kept
 from genpas_cli.runtime.text.visible import one_line
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -26,6 +26,7 @@ def outermost() -> Iterator[None]:
     Typer handles both differently: it ends silently on Ctrl-C, and treats a pipe closed after `--help` as a failure.
     """
     came.clear()
+    kept.clear()
 
     def end(number: int, _: FrameType | None) -> None:
         came.append(number)
@@ -100,8 +101,10 @@ def _say_interrupted() -> None:
     give_up_stdout()
     from genpas_cli.cli import console
 
+    message = f"interrupted; finished work is kept in {kept[-1]}" if kept else "interrupted; nothing was left behind"
+    tip = "To continue, run the same command with --resume" if kept else None
     with suppress(OSError):
-        console.error("interrupted; no incomplete output was left behind", None)
+        console.error(message, tip)
 
 
 def give_up_stdout() -> None:

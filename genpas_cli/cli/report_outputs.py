@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from genpas_cli.runtime.results.reports import TableReport
 
 Html = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Also write the report as one HTML file with charts.")
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Also write the report as one HTML file with charts; an existing file is overwritten.",
+    ),
 ]
 Open = Annotated[
     bool, typer.Option("--open", help="Open the HTML report in the browser. Without --html, a temporary file is used.")

@@ -50,8 +50,7 @@ def _data_lines(data: DataFigures) -> list[str]:
     if data.time_range is not None:
         lines.append(time_range(data.time_range))
     shares = [(figure, getattr(data, figure.key)) for figure in shown_in(DataFigures, Shown.TERMINAL)]
-    lines.append(", ".join(f"{each.label} {written(each, value)}" for each, value in shares if value is not None))
-    return lines
+    return lines + [f"{each.label}: {written(each, value)}" for each, value in shares if value is not None]
 
 
 def print_table(table: ShownTable, *more: str) -> None:

@@ -12,6 +12,7 @@ from genpas_cli.cli.configuration import BIASES, all_commands
 from genpas_cli.cli.help import examples_of, is_argument
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.text.nearest import nearest
+from genpas_cli.runtime.text.wording import listed
 
 
 def in_our_words(error: Any) -> UsageError:
@@ -96,8 +97,7 @@ def _elsewhere(flag: str, owners: Sequence[str], has_strategies: bool) -> str:  
     """Return the tip for an option of other commands only."""
     if has_strategies and flag.removeprefix("--") in BIASES:
         return "Give the three biases of a strategy with -s, such as: -s 0.5,0,0"
-    *others, last = [f"genpas {name}" for name in owners]
-    return f"{flag} is an option of {', '.join(others)}{' and ' if others else ''}{last}."
+    return f"{flag} is an option of {listed([f'genpas {name}' for name in owners])}."
 
 
 def _no_command(context: Any) -> UsageError:

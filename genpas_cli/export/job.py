@@ -223,7 +223,7 @@ class _Run:
         for split in self.splits:
             with closing(self.parts(split, progress)) as parts:
                 self.format.write_into(directory, split, parts)
-        for name, text in self.format.companions().items():
+        for name, text in self.format.companions(self.splits).items():
             (directory / name).write_text(text, encoding="utf-8")
         if self.semantic is not None:
             pq.write_table(self.semantic.table(), directory / TOKENS)
@@ -239,7 +239,7 @@ class _Run:
     def report(self, output: str, seconds: float) -> ExportReport:
         """Return the report, after all splits have been written."""
         dropped = sum(self.read.values()) - sum(self.written.values())
-        notes = self.format.notes()
+        notes = self.format.notes(self.splits)
         if Path(output).suffix == self.format.suffix and Path(output).is_dir():
             notes.append(f"{output} is a directory with one file per split; to write a single file: --split train")
         return ExportReport(output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), notes)

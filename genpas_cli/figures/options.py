@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from genpas_cli.augment.options import STRATEGIES, STRATEGY, TargetOptions
+from genpas_cli.figures.text_tables import AS_WRITTEN, INDEPENDENT
 from genpas_cli.runtime.options import option
 
 FIGURES = "Figures"
@@ -40,9 +41,9 @@ class StatsOptions(FigureOptions):
         metavar=STRATEGY, panel=FIGURES,
     )  # fmt: skip
     pairs: str | None = option(
-        None, "Number of pairs for the lines after a balanced and after an independent draw: a number, or a multiple "
-        "of Multi-Target's number of pairs such as 2x. (default: 1x; for a named strategy, the number "
-        "of its pairs)", metavar="N|2x", panel=FIGURES,
+        None, f"Number of pairs for the rows '{AS_WRITTEN}' and '{INDEPENDENT}': a number, or a multiple of "
+        "Multi-Target's number of pairs such as 2x. (default: 1x; for a strategy that augment writes without a draw, "
+        "the number of its pairs)", metavar="N|2x", panel=FIGURES,
     )  # fmt: skip
     input_column: str | None = option(
         None, "For Parquet files of another tool: column of the input item lists.", metavar="NAME", panel=FIGURES

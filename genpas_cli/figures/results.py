@@ -132,14 +132,15 @@ class TuneReport(TableReport):
 
     def shown(self) -> list[ShownTable]:
         """Return the first configurations, the winner first, and the accuracy of those that were trained."""
-        headings = ["strategy", "KL", "KL drawn", "A", "D", "A / D", "front", "published"]
+        headings = ["strategy", "KL", "KL drawn", "A", "D", "A / D", "rank (front)", "rank (published)"]
         ranks = (
-            f"front and published: rank by each --select; shown in the order of {self.select}; –: not near the Pareto "
-            "front, or removed by --keep-share or --top"
+            f"rank (front), rank (published): the rank by each --select. Sorted by --select {self.select}. –: no rank, "
+            "because another configuration is better in KL and A / D (front), or because of --keep-share or --top "
+            "(published)"
         )
         columns = (
             f"KL: KL(validation ‖ train) of the targets, exact and after drawing {self.pairs:,} pairs (balanced); "
-            f"alignment A and discrimination D of the inputs with {self.similarity}"
+            f"alignment A and discrimination D compare training inputs with validation inputs by {self.similarity}"
         )
         found = ShownTable(
             headings, [_configuration_row(each) for each in self.configurations[:ROWS_SHOWN]], [ranks, columns]

@@ -95,7 +95,8 @@ class TargetFigures:
         item_sum(tv_terms, against="test"), "total variation, test", "Share of the training targets that would have "
         "to change to match the test targets: 0 to 1.", AGAINST, formula="½ Σ |p − q|", range="0 to 1", better="lower")
     target_coverage: float = figure(
-        COVERAGE, "target coverage", "Share of all items that can be a target.", VARIETY,
+        COVERAGE, "target coverage", "Share of the items that are the target of at least one possible training "
+        "pair.", VARIETY,
         formula="share of the K items with p > 0", range="0 to 1", better="higher", digits=1, is_share=True,
         shown=_DRAWS)
     effective_targets: float = figure(
@@ -221,8 +222,8 @@ class DataFigures:
         lambda of: of.meta["ties"]["tied_either"], "timestamp ties at the split", "Share of the users with either of "
         "the two: for them, the order that `--ties` sets, and not time, decided which interactions are held out.",
         HELD_OUT,
-        fact="of users with held-out interactions: the order that --ties sets, not time, decided which ones (test "
-        "{tied_test}, validation {tied_validation}).")
+        fact="of users with held-out interactions: the order that --ties sets, not time, decided which interactions "
+        "are held out (test {tied_test}, validation {tied_validation}).")
     cold_validation: float | None = _share(
         lambda of: of.cold("validation"), "cold validation targets", "Share of the validation targets whose item does "
         "not occur in training.", HELD_OUT, fact="of validation targets are items that do not occur in training: no "
@@ -232,13 +233,15 @@ class DataFigures:
         "training.", HELD_OUT, fact="of test targets are items that do not occur in training: no model can have "
         "learned them.")
     leaked_test: float | None = _share(
-        lambda of: of.leaked_test, "test interactions earlier than the latest training interaction of any user",
+        lambda of: of.leaked_test, "test interactions before the end of the training data",
         "Share of the test interactions that are earlier than the latest training interaction of any user: close to 1 "
         "for leave-one-out, 0 for a split by time. Null without timestamps or test interactions.", HELD_OUT,
-        fact="of test interactions: training uses data from after them.")
+        fact="of test interactions happen before the end of the training data, so training uses data from their "
+        "future.")
     future_training: float | None = _share(
-        lambda of: of.future_training, "P(training later than test)", "Probability that a randomly chosen "
-        "training interaction is later than a randomly chosen test interaction.", HELD_OUT,
+        lambda of: of.future_training, "random training interaction later than a random test interaction",
+        "Probability that a randomly chosen training interaction is later than a randomly chosen test interaction.",
+        HELD_OUT,
         fact="is the probability that a random training interaction is later than a random test interaction.")
     split: dict[str, int] = figure(
         GatheredData.split, "split", "Number of interactions in `train`, and of targets in `validation` and `test`.",

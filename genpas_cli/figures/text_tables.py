@@ -8,7 +8,7 @@ from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.runtime.results.reports import ShownTable
 from genpas_cli.runtime.text.documentation import page
-from genpas_cli.runtime.text.wording import best_places, percent
+from genpas_cli.runtime.text.wording import best_places, listed, percent
 
 MARK = "*"
 """Marks the better figure, so that it is visible without colour and to screen readers."""
@@ -33,12 +33,15 @@ def _notes(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[st
         f"{marks}KL, Jensen–Shannon and total variation compare the distributions of target items; lower is better. KL "
         "is in nats."
     )
-    inputs = f"Alignment A and discrimination D compare inputs by {columns[0].similarity}"
+    inputs = f"Alignment A and discrimination D compare training inputs with test inputs by {columns[0].similarity}"
     yield f"{inputs}." if not compared or (reason := not_marked(columns)) is None else f"{inputs}; {reason}."
-    enumerated = [each.name for each in columns if _draw_of(each) == "enumerated"]
-    if enumerated and len(enumerated) < sum(_draw_of(each) is not None for each in columns):
-        yield f'"{_DRAWS["balanced"]}" shows every pair once, without a draw, for {" and ".join(enumerated)}.'
-    yield f"What each figure means: {page('explanation/figures')}"
+    ways = {
+        _WRITTEN[draw]: [each.name for each in columns if _draw_of(each) == draw] for draw in ("enumerated", "balanced")
+    }
+    if any(ways.values()):
+        told = "; ".join(f"{way} of {listed(names)}" for way, names in ways.items() if names)
+        yield f'"{AS_WRITTEN}": {told}.'
+    yield f"What each row means: {page('explanation/figures')}"
 
 
 def not_marked(columns: Sequence[StrategyFigures]) -> str | None:
@@ -48,12 +51,11 @@ def not_marked(columns: Sequence[StrategyFigures]) -> str | None:
     return "A, D and A / D are not marked, because they can only be compared for the same input bias γ"
 
 
-_DRAWS = {
-    "balanced": "after a balanced draw",
-    "enumerated": "every pair once",
-    "independent": "after an independent draw",
-}
-"""Kind of draw → label of its rows."""
+AS_WRITTEN, INDEPENDENT = "as augment writes them", "after an independent draw"
+"""Labels of the rows for a finite number of pairs."""
+
+_WRITTEN = {"enumerated": "every pair once", "balanced": "a balanced draw"}
+"""Kind of draw → how `augment` writes the pairs by default."""
 
 
 def _draw_of(figures: StrategyFigures) -> str | None:
@@ -76,11 +78,10 @@ def _rows(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[lis
             continue
         yield [figure.label, *_marked(figure, row, compared=is_compared)]
         if Shown.TERMINAL_DRAWS in figure.shown:
-            first = "balanced" if "balanced" in map(_draw_of, columns) else "enumerated"
-            for index, kind in enumerate((first, "independent")):
+            for index, label in enumerate((AS_WRITTEN, INDEPENDENT)):
                 drawn = [getattr(each.drawn[index], figure.key) if each.drawn else None for each in columns]
                 if any(value is not None for value in drawn):
-                    yield [f"  {_DRAWS[kind]}", *_marked(figure, drawn, compared=is_compared)]
+                    yield [f"  {label}", *_marked(figure, drawn, compared=is_compared)]
 
 
 def comparable(figure: Figure, columns: Sequence[StrategyFigures]) -> bool:
@@ -115,12 +116,8 @@ def number(value: float | None) -> str:
 
 def fair_draw_sentences(figures: FairDrawFigures) -> tuple[str, str]:
     """Return the verdict on the draw of some shards, and what it rests on."""
-    verdict, found = (
-        ("The shards are a fair draw", "no test rejects")
-        if figures.fair
-        else ("The shards are not a fair draw from the strategy in their manifest", "a test rejects")
-    )
+    verdict, found = ("agree", "No test") if figures.fair else ("do not agree", "A test")
     return (
-        f"{verdict} ({figures.draw}).",
-        f"{found.capitalize()} the draw; the probability that a fair draw is rejected is below one in a million.",
+        f"The pairs {verdict} with the strategy in their manifest (draw: {figures.draw}).",
+        f"{found} found a difference; a correct draw fails with a probability below one in a million.",
     )

@@ -29,7 +29,8 @@ class PlannedFile(TypedDict):
     name: str
     format: str
     rows: int
-    """Exact for Parquet and ORC, else an estimate."""
+    exact: bool
+    """Whether `rows` is exact, as for Parquet and ORC; else it is estimated from the size and the first values."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,11 +41,11 @@ class IngestPlan(Report):
     """
 
     files: list[PlannedFile]
-    """`name`, `format`, `rows` (exact for Parquet and ORC, else estimated from file size and first values)."""
+    """`name`, `format`, `rows`, and whether `rows` is `exact`; else it is an estimate."""
     columns: ReadColumns
     """The columns of the first file that would be read."""
     interactions: int
-    """Rows of all files, plus those of the store that they are appended to."""
+    """Rows of all files, plus those of the store that they are appended to; exact if those of all files are."""
     staged_in: str
     """Where rows are staged before the sort: `memory`, or a `file` in the temporary directory."""
     sorts: int
@@ -99,7 +100,7 @@ def _planned(plan: LoadPlan, before: int, memory: int, threads: int) -> IngestPl
     for_sort = memory - held
     return IngestPlan(
         files=[
-            {"name": log.name, "format": log.format, "rows": count}
+            {"name": log.name, "format": log.format, "rows": count, "exact": log.knows_rows}
             for log, count in zip(plan.logs, of_files, strict=True)
         ],
         columns=plan.read_columns,

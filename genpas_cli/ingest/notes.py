@@ -11,9 +11,9 @@ from genpas_cli.store.records import TieShares
 _FILES_SHOWN = 5
 _NOTABLE_TIES = 0.05
 _TIES_DECIDED = {
-    "file": "their order in the log",
-    "item": "the order of their item ids",
-    "hash": "a hash of their ids",
+    "file": "the order in the log",
+    "item": "the order of item ids",
+    "hash": "a hash of the ids",
 }
 """Rule of `--ties` → what decided which of two interactions with the same timestamp was held out."""
 
@@ -51,7 +51,7 @@ def tie_notes(ties: TieShares, rule: Ties, whose: str) -> list[str]:
     if ties["tied_either"] <= _NOTABLE_TIES:
         return []
     note = (
-        f"for {percent(ties['tied_either'])} of {whose}, the interactions on both sides of a split boundary have the "
-        f"same timestamp; {_TIES_DECIDED[rule]} decided which were held out (--ties {rule})"
+        f"for {percent(ties['tied_either'])} of {whose}, a held-out interaction has the same timestamp as the one "
+        f"before it, and {_TIES_DECIDED[rule]} decided which is held out (--ties={rule})"
     )
     return [note]

@@ -165,7 +165,7 @@ class SplitOptions(Options):
     )
     eval: Evaluated = option(
         "all",
-        "Which held-out interactions of a user are targets, among those with an earlier interaction.",
+        "Which held-out interactions of a user become targets. One without an earlier interaction never does.",
         panel=SPLIT,
     )
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
-from genpas_cli.pairs.manifest import NAME, Manifest, read_manifest
+from genpas_cli.pairs.manifest import NAME, Manifest, make_again, read_manifest
 from genpas_cli.pairs.shards import ShardFile
 from genpas_cli.runtime.errors import DataError, IntegrityError
 from genpas_cli.runtime.machine import cores
@@ -105,7 +103,7 @@ class CheckedFiles:
 
     def _compared(self, file: ShardFile) -> tuple[int, ...]:
         """Return the version of a file, after checking it against the digest in the manifest."""
-        path, tip = self._directory / file.path, self._again()
+        path, tip = self._directory / file.path, make_again(self._directory)
         version = _version(path)
         if not version:
             raise IntegrityError(f"{path} is missing, but the manifest lists it", tip=tip)
@@ -116,13 +114,6 @@ class CheckedFiles:
                 f"{path} was changed: its SHA-256 is {digest}, but the manifest says {file.sha256}", tip=tip
             )
         return version
-
-    def _again(self) -> str:
-        """Return the tip to make the pairs again; with the options of the manifest, which is undamaged."""
-        if not isinstance(self._directory, Path):
-            return "Make the pairs directory again: genpas augment LOGS -o URI"
-        manifest, output = (shlex.quote(str(path)) for path in (self._directory / NAME, self._directory))
-        return f"Make the same pairs again: genpas augment LOGS --config {manifest} -o {output} --force"
 
 
 def _version(place: Location) -> tuple[int, ...]:

@@ -50,6 +50,8 @@ class PairSource(Protocol):
 
     items: int
     """Size of the vocabulary."""
+    all_items_occur: bool
+    """Whether every item of the vocabulary is known to occur in the log."""
 
     def rows(self, split: Split) -> int:
         """Return how many pairs a split has, all epochs together."""
@@ -82,6 +84,8 @@ class GenpasPairs:
         self._pairs.check_digests(self._pairs.shards, threads=threads, progress=progress)
         self.manifest: Manifest = self._pairs.manifest
         self.items = int(self.manifest["items"])
+        # Numbers of an earlier run may include items that this log has not.
+        self.all_items_occur = self.manifest["ingest"]["options"].get("items") is None
 
     def rows(self, split: Split) -> int:
         """Return how many pairs a split has."""
@@ -124,6 +128,7 @@ class OtherPairs:
         self._vocabulary = self._all_items() if vocabulary is None else vocabulary
         self._in_store = vocabulary is not None
         self.items = len(self._vocabulary)
+        self.all_items_occur = vocabulary is None
         self._rows = {split: 0 for _, split in self._files}
         for file, split in self._files:
             with pq.ParquetFile(file) as parquet:

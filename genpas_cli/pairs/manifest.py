@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import os
 import platform
+import shlex
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -161,7 +162,7 @@ def _read(directory: Location, name: str, what: str, *, any_version: bool = Fals
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(
             f"{path} is damaged: it is not a JSON object with the key format_version",
-            tip="Make the pairs directory again: genpas augment LOGS -o DIR --force",
+            tip=_without_manifest(directory),
         ) from error
     if found not in _READ_VERSIONS and not any_version:
         raise DataError(
@@ -173,7 +174,7 @@ def _read(directory: Location, name: str, what: str, *, any_version: bool = Fals
     if not is_sealed or not is_intact(manifest):
         raise IntegrityError(
             f"{path} was changed after genpas wrote it: the content does not match its digest",
-            tip="Make the pairs directory again: genpas augment LOGS -o DIR --force",
+            tip=_without_manifest(directory),
         )
     if missing := [key for key in _NEEDED if key not in manifest]:
         raise IntegrityError(f"{path} is damaged: the keys {', '.join(missing)} are missing")
@@ -203,6 +204,20 @@ def _check_inside(directory: Location, path: Location, names: list[str]) -> None
         real = os.path.realpath(place)
         if os.path.commonpath([top, real]) != top:
             raise IntegrityError(f"{path} lists files in {place}, which is a link to {real}, outside of the directory")
+
+
+def make_again(directory: Location) -> str:
+    """Return the tip to make the pairs of a directory again, whose manifest is undamaged and has their options."""
+    if not isinstance(directory, Path):
+        return "Remove it, and make the pairs again: genpas augment LOGS -o URI"
+    manifest, output = (shlex.quote(str(path)) for path in (directory / NAME, directory))
+    return f"Make the same pairs again: genpas augment LOGS --config {manifest} -o {output} --force"
+
+
+def _without_manifest(directory: Location) -> str:
+    """Return the same tip where the manifest is lost: `--force` would not overwrite the directory."""
+    output = shlex.quote(str(directory)) if isinstance(directory, Path) else "URI"
+    return f"Remove {directory}, and make the pairs again: genpas augment LOGS -o {output}"
 
 
 def _no_manifest(directory: Location, name: str, what: str) -> DataError:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.pairs.checked_files import CheckedFiles
 from genpas_cli.pairs.gathering import LocatedCuts, cut_schema, gather, pair_schema, sequence_schema
-from genpas_cli.pairs.manifest import manifest_files
+from genpas_cli.pairs.manifest import make_again, manifest_files
 from genpas_cli.pairs.shards import (
     ROW_GROUP_ROWS,
     SPLITS,
@@ -186,7 +186,7 @@ class PairFiles:
         if sum(found) != file.rows:
             raise IntegrityError(
                 f"{path} has {sum(found):,} rows, but the manifest says {file.rows:,}",
-                tip="Make the pairs directory again: genpas augment LOGS -o DIR --force",
+                tip=make_again(self.directory),
             )
         return found
 
@@ -265,7 +265,7 @@ def readable(path: Location) -> Iterator[Location]:
     except FileNotFoundError as error:
         raise IntegrityError(
             f"{path} is missing, but the manifest lists it",
-            tip="Make the pairs directory again: genpas augment LOGS -o DIR --force",
+            tip="Check all files: genpas verify PAIRS",
         ) from error
     except (KeyError, *UNREADABLE) as error:  # KeyError: the file lacks a column
         raise IntegrityError(f"{path} is damaged: {error}", tip="Check all files: genpas verify PAIRS") from error

@@ -1,4 +1,4 @@
-"""The panel about the data on the HTML page: warnings, and numbers with their meaning."""
+"""The panel about the data on the HTML page: notes, and numbers with their meaning."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _LONG = 14
 
 
 def health_panel(data: DataFigures) -> Html:
-    """Return the warnings and the numbers."""
-    warnings = [tag("li", tag("strong", "⚠ Warning: "), text) for text in _warnings(data)]
+    """Return notes on the data, and the numbers."""
+    notes = [tag("li", tag("strong", "Note: "), text) for text in _notes(data)]
     facts = [
         tag(
             "div",
@@ -32,7 +32,7 @@ def health_panel(data: DataFigures) -> Html:
         )
         for figure, value, meaning in _facts(data)
     ]
-    return join([tag("ul", *warnings, class_="warnings") if warnings else "", tag("dl", *facts, class_="facts")])
+    return join([tag("ul", *notes, class_="notes") if notes else "", tag("dl", *facts, class_="facts")])
 
 
 def _facts(data: DataFigures) -> Iterator[tuple[Figure, str, str]]:
@@ -60,12 +60,12 @@ def _written(figure: Figure, value: Any) -> Any:
     return written(figure, value)
 
 
-def _warnings(data: DataFigures) -> Iterator[str]:
+def _notes(data: DataFigures) -> Iterator[str]:
     if data.tied_either > _MANY_TIED:
         yield (
-            f"for {percent(data.tied_either)} of users, the interactions on both sides of a split boundary have the "
-            "same timestamp; the order that --ties sets decided which are held out. With another order, the test set "
-            "can differ."
+            f"for {percent(data.tied_either)} of users, a held-out interaction has the same timestamp as the one "
+            "before it. The order that --ties sets decided which is held out; with another order, the test set can "
+            "differ."
         )
     for name, cold in (("test", data.cold_test), ("validation", data.cold_validation)):
         if cold is not None and cold > _MANY_COLD:
@@ -75,10 +75,10 @@ def _warnings(data: DataFigures) -> Iterator[str]:
             )
     if data.future_training is not None and data.future_training > _SEES_THE_FUTURE:
         yield (
-            f"training uses data from the future: {percent(data.leaked_test or 0)} of test interactions are earlier "
-            "than the latest training interaction of any user. Leave-one-out always has this property. It is "
-            "acceptable for comparing models with each other, but accuracy in production will be lower. To hold out by "
-            "time: --split time:0.8,0.9."
+            f"training uses data from the future: {percent(data.leaked_test or 0)} of test interactions happen before "
+            "the end of the training data. Leave-one-out always has this property. It is acceptable for comparing "
+            "models with each other, but accuracy in production will be lower. To hold out by time, read the log with "
+            "--split time:0.8,0.9."
         )
 
 

@@ -91,7 +91,7 @@ def _page(title: str, body: Html, canvas: Canvas) -> str:
             "“Sequential Data Augmentation for Generative Recommendation”, WSDM 2026, arXiv 2509.13648."),
     )  # fmt: skip
     no_script = tag("noscript", tag("p", "The charts need JavaScript, which is disabled in this browser.",
-                                    class_="warnings"))  # fmt: skip
+                                    class_="notes"))  # fmt: skip
     rest = [Html(f"<script>{script}</script>") for script in scripts]
     inside = join(
         [no_script, body, footer, tag("div", id="tip", role="status", hidden=True), canvas.script(), *rest], "\n"
@@ -108,7 +108,7 @@ def how_made(made: MadeWith | None) -> Html:
     rows = [row(flag_of(key), visible(_written(value))) for key, value in options if _is_set(value)]
     return section(
         "made", "How this report was made", tag("p", f"genpas {made.version}, with these options:"),
-        table(["option", "value"], rows, "Options in effect, including defaults"),
+        table(["option", "value"], rows, "Options that the figures depend on, including defaults"),
     )  # fmt: skip
 
 

@@ -53,7 +53,8 @@ def _said(text: Html) -> Html:
 def _in_short(report: StatsReport) -> Iterator[Html]:
     """Yield the summary for a reader who has ten seconds."""
     if report.fair_draw is not None:
-        yield join(["These shards are ", tag("strong", "" if report.fair_draw.fair else "not ", "a fair draw"), "."])
+        agree = "agree" if report.fair_draw.fair else "do not agree"
+        yield join(["These pairs ", tag("strong", agree), " with the strategy in their manifest."])
     if len(report.strategies) < 2:  # noqa: PLR2004  # nothing to compare
         return
     held_out = "kl_test_train" if report.strategies[0].kl_test_train is not None else "kl_validation_train"
@@ -95,8 +96,7 @@ def _strategies(report: StatsReport, canvas: Canvas) -> Iterator[Html]:
         yield section(
             "draws", "Figures after drawing a finite number of pairs",
             tag("p", "Some figures differ between the exact distribution and a finite draw: an independent draw "
-                "misses some items by chance, a balanced draw misses very few. Enumerated: every pair once, without a "
-                "draw."),
+                "misses some items by chance, a balanced draw misses very few. Enumerated: every pair once."),
             draws(canvas, report.strategies, look),
         )  # fmt: skip
     if drawn is not None and drawn.user_steps:
@@ -157,12 +157,16 @@ def _map(drawn: Illustrations, strategies: Sequence[StrategyFigures], canvas: Ca
         heatmaps.Mark(
             "ring", "a strategy in the table above", [(a, b) for a, b in shown if a is not None and b is not None]
         ),
-        heatmaps.Mark("star", "best value in the map", [best]),
+        heatmaps.Mark("star", "lowest value in the map", [best]),
     ]
     reading = (
         f"KL({drawn.against} ‖ train) of the targets for each α and β; a darker cell is better. γ does not change "
-        "it. The colour steps are finer near the best value."
+        "it. The colour steps are finer near the lowest value."
     )
+    if drawn.against == "test":
+        reading += (
+            " Do not choose a strategy by this map, which uses the test set: genpas tune uses the validation set."
+        )
     return heatmaps.figure(canvas, "map", Caption("KL by α and β", reading), values, measured, marks)
 
 

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 ENDING: set[int] = {signal.SIGINT}
 """Signals whose handlers raise KeyboardInterrupt: SIGINT; the command line adds those that terminate a process.
@@ -16,6 +17,9 @@ In a program that uses the library, other signals may have other meanings.
 
 came: list[int] = []
 """Ending signals received by the command line; after one, threads stop waiting for object storage."""
+
+kept: list[Path] = []
+"""Unfinished work that a stopped job has kept, for the message of the command line."""
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ Source: arXiv 2509.13648. To add a rule: write its file, and enter its name in `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
 from genpas_cli.runtime.errors import UsageError
@@ -59,6 +60,8 @@ def parse_strategy(text: str) -> Strategy:
     biases = _numbers(text)
     if len(biases) == 3:  # noqa: PLR2004  # a triple
         return triple(*biases)
+    if not biases and (wrong := _not_numbers(text.split(","))):
+        raise UsageError(f"--strategy {text!r}: {wrong[0].strip()!r} is not a number; biases are numbers, inf or -inf")
     if biases:
         number = f"{len(biases)} bias{'es' if len(biases) > 1 else ''}"
         raise UsageError(
@@ -77,6 +80,12 @@ def _numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         return []
+
+
+def _not_numbers(parts: Sequence[str]) -> list[str]:
+    """Return the parts that are no numbers, if others are, so that biases are meant; else nothing."""
+    wrong = [part for part in parts if not _numbers(part)]
+    return wrong if len(wrong) < len(parts) else []
 
 
 def _with_parameters(rule: NamedRule, text: str, whole: str) -> Strategy:

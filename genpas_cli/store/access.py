@@ -131,7 +131,7 @@ def _read_meta(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> dict[st
         version = meta["format_version"]
     except (duckdb.Error, KeyError, ValueError, TypeError, RecursionError) as error:
         tip = "Create a store from a log: genpas ingest LOGS -o STORE"
-        raise DataError(f"{path} is a DuckDB file, but not a genpas store", tip=tip) from error
+        raise DataError(f"{path} is a DuckDB file, but not a genpas store, or not a complete one", tip=tip) from error
     if version != FORMAT_VERSION:
         raise DataError(
             f"{path} is a store with format version {version}, but this version of genpas reads format version "

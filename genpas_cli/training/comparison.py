@@ -124,7 +124,7 @@ class CompareReport(TableReport):
         accuracy = (
             f"{MARK} best in column; test accuracy, mean of {counted(len(self.strategies[0].runs), 'seed')}, ± "
             f"standard deviation over seeds; difference in NDCG@10 to {self.baseline}, with its 95% interval "
-            "(bootstrap over users); validation NDCG@10; KL(validation ‖ train)"
+            "(bootstrap over users); validation NDCG@10; KL(validation ‖ train); A / D with test inputs"
         )
         notes = [accuracy]
         differing = {each.name: each.difference for each in self.strategies if each.difference is not None}

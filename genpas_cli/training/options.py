@@ -117,10 +117,11 @@ class TuneOptions(FigureOptions):
         metavar=STRATEGY, panel=GRID,
     )  # fmt: skip
     select: Literal["front", "published"] = option(
-        "front", "How the winner is chosen. front (Pareto front): per gamma, the configurations that no other one "
-        "beats in both KL and A/D by more than 2%, nearest to the best values first; the gamma nearest to 0 comes "
-        "first. published: the configurations with the lowest KL (--keep-share), ranked by A/D over all gammas, as in "
-        "the paper. The ranks of both are always printed.", panel=GRID,
+        "front", "How the winner is chosen. front: for each gamma, drop a configuration if another one is more than "
+        "2% better in both KL and A/D, and sort the others by their distance to the best KL and the best A/D of that "
+        "gamma; the winner is the first one of the gamma nearest to 0. published: as in the paper, keep the "
+        "configurations with the lowest KL (--keep-share), and sort them by A/D over all gammas. The ranks of both are "
+        "always printed.", panel=GRID,
     )  # fmt: skip
     keep_share: float = option(
         0.2, "With --select published: keep this share of the configurations, those with the lowest KL.",

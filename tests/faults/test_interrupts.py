@@ -19,7 +19,7 @@ from tests.support import Genpas, identity, snapshot
 
 PROMPT_SECONDS = 2.0
 
-INTERRUPTED = "error: interrupted; no incomplete output was left behind\n"
+INTERRUPTED = "error: interrupted; nothing was left behind\n"
 
 every_signal = pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name

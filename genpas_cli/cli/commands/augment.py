@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +14,6 @@ from genpas_cli.cli import console
 from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.commands.ingest import say_notes, say_report
 from genpas_cli.cli.parameters import with_options
-from genpas_cli.cli.resume_tips import told_to_resume
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import show_size
@@ -43,7 +41,7 @@ Output = Annotated[
                  "stream to stdout. Default: NAME.pairs in the current directory."),
 ]  # fmt: skip
 KeepStore = Annotated[
-    Path | None, typer.Option("--store", metavar="PATH", help="Keep the store that is made from logs at this path.")
+    Path | None, typer.Option("--store", metavar="PATH", help="Also save the store made from the logs, at PATH.")
 ]  # fmt: skip
 SplitOut = Annotated[
     Literal["train", "validation", "test"], typer.Option("--split-out", help="With -o -: the split to write.")
@@ -55,8 +53,8 @@ Ids = Annotated[
 Part = Annotated[
     str | None,
     typer.Option("--part", metavar="I/N", help="Write only part I of N, to OUTPUT.part-I-of-N. Parts can be made on "
-                 "different machines; genpas merge merges them. Each part is a number of whole shards; a smaller "
-                 "--shard-rows makes more shards."),
+                 "different machines; genpas merge merges them. A part consists of whole shards, so more parts than "
+                 "shards leave some parts empty; for more shards, use a smaller --shard-rows."),
 ]  # fmt: skip
 Resume = Annotated[
     bool,
@@ -130,7 +128,7 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
             report = _by_spark(sources, output, options, reading, force=force, progress=progress)
         _tell(report, options, json=json)
         return
-    with told_to_resume() if resume else nullcontext(), console.progress() as progress:
+    with console.progress() as progress:
         if dry_run:
             console.print_json(jobs.plan(sources, options, ingest_options=reading, part=part, progress=progress))
             return
@@ -240,10 +238,13 @@ def _pairs_made(report: AugmentReport) -> str:
     if not report.files:
         every, part = report.shards_of_all_parts, str(report.part).replace("/", " of ")
         return (
-            f"part {part} has no shards ({counted(every, 'shard')} in all; more than {counted(every, 'part')} leaves "
-            "some empty)"
+            f"part {part} has no shards ({counted(every, 'shard')} in all; with more than {counted(every, 'part')}, "
+            "some are empty)"
         )
-    return pairs_by_split(report.pairs)
+    made = pairs_by_split(report.pairs, report.epochs)
+    if report.part is not None and "train" not in report.pairs:
+        made += f" (no training pairs, because their shards are in other parts: {report.shards_of_all_parts:,} in all)"
+    return made
 
 
 _DRAWS = {"balanced": "balanced draw", "independent": "independent draw", "enumerated": "every pair once"}
@@ -262,8 +263,9 @@ _BIASES = ("alpha", "beta", "gamma")
 
 def _without_split(report: AugmentReport) -> str:
     """Return how to hold out nothing, if some interactions of logs that were just read are held out."""
-    is_held_out = report.log is not None and report.held_out["validation"] + report.held_out["test"]
-    return ". To hold out nothing: --split none" if is_held_out else ""
+    is_default = report.log is not None and report.held_out["rule"] == "leave-one-out"
+    is_held_out = report.held_out["validation"] + report.held_out["test"]
+    return ". To hold out nothing: --split none" if is_default and is_held_out else ""
 
 
 def _next_of_part(output: str) -> str:

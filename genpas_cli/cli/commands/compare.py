@@ -8,10 +8,9 @@ import typer
 
 from genpas_cli.cli import console
 from genpas_cli.cli import report_outputs as outputs
-from genpas_cli.cli.app import Force, Json, command
+from genpas_cli.cli.app import Force, Json, Resume, command
 from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.parameters import with_options
-from genpas_cli.cli.resume_tips import Resume, told_to_resume
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.training.options import CompareOptions
 
@@ -57,7 +56,7 @@ def compare(  # noqa: PLR0913  # its parameters are the command's
 
     printed, drawings = outputs.Printed(json, csv, markdown, latex), outputs.Drawings(html, charts, open_)
     drawings.check()
-    with told_to_resume(), console.progress() as progress:
+    with console.progress() as progress:
         report = jobs.compare(
             sources, output, options, ingest_options=reading, resume=resume, force=force, observe=say_run,
             progress=progress,

@@ -39,7 +39,8 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
     store: Annotated[
         Path | None,
         typer.Option("--store", metavar="STORE", help="With a pairs directory: the store that the pairs were made "
-                     "from. Also shows the expected figures, and tests whether the pairs are a fair draw."),
+                     "from. Also shows the expected figures, and tests whether the pairs were drawn with the "
+                     "probabilities of their strategy."),
     ] = None,
     html: outputs.Html = None,
     charts: outputs.Charts = None,

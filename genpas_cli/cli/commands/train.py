@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genpas_cli.cli import console
-from genpas_cli.cli.app import Force, Json, command
+from genpas_cli.cli.app import Force, Json, Resume, command
 from genpas_cli.cli.parameters import with_options
-from genpas_cli.cli.resume_tips import Resume, told_to_resume
 from genpas_cli.runtime.text.wording import counted
 from genpas_cli.training.options import TrainOptions
 
@@ -51,7 +50,7 @@ def train(  # its parameters are the command's
     """
     from genpas_cli.training.job import train as run
 
-    with told_to_resume(), console.progress() as progress:
+    with console.progress() as progress:
         report = run(pairs, output, options, resume=resume, force=force, observe=say_round, progress=progress)
     if json:
         console.print_json(report.to_dict())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +9,10 @@ import typer
 
 from genpas_cli.cli import console
 from genpas_cli.cli import report_outputs as outputs
-from genpas_cli.cli.app import Force, Json, command
+from genpas_cli.cli.app import Force, Json, Resume, command
 from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.commands.compare import say_run
 from genpas_cli.cli.parameters import with_options
-from genpas_cli.cli.resume_tips import Resume, told_to_resume
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import MachineOptions
@@ -55,7 +53,7 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     training: RunsOptions,
     reading: IngestOptions,
 ) -> None:  # fmt: skip
-    """Search for the α, β and γ whose training pairs are most similar to the validation pairs.
+    """Search for the α and β whose training pairs are most similar to the validation pairs, for each γ.
 
     No model is trained unless --train-top is given. The test split is never used.
     """
@@ -68,7 +66,7 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
             f"{given} can only be used with --train-top",
             tip="Without --train-top, no model is trained and no directory is written.",
         )
-    with nullcontext() if options.train_top is None else told_to_resume(), console.progress() as progress:
+    with console.progress() as progress:
         report = jobs.tune(
             sources, options, ingest_options=reading, training=training, output=output, resume=resume, force=force,
             observe=say_run, progress=progress,
@@ -85,8 +83,9 @@ def _say_report(report: TuneReport) -> None:
     tables.print_search(report)
     if report.undecided:
         console.say(
-            "these figures do not decide γ, because A / D can only be compared for the same γ; best for each γ: "
-            f"{'; '.join(report.undecided)}. To decide by training: --train-top {len(report.undecided)}"
+            "KL decides α and β. Nothing here decides γ, because A / D can only be compared for the same γ: the first "
+            f"configuration has the γ nearest to 0. Best for each γ: {'; '.join(report.undecided)}. To decide by "
+            f"training: --train-top {len(report.undecided)}"
         )
     if report.trained is None:
         console.say(f"to draw pairs with the first configuration: [bold]{console.escaped(report.command)}[/bold]")

@@ -105,11 +105,11 @@ class Format(ABC):
         with path.open("wb") as out:
             self.write(out, parts)
 
-    def companions(self) -> dict[str, str]:
-        """Return name → text of further files of an output directory."""
+    def companions(self, splits: Sequence[str]) -> dict[str, str]:  # noqa: ARG002  # formats with settings use it
+        """Return name → text of further files of an output directory that holds these splits."""
         return {}
 
-    def notes(self) -> list[str]:
+    def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002  # see `companions`
         """Return notes for users of the output."""
         return []
 

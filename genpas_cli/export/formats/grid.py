@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -104,7 +104,7 @@ class Grid(Format):
         for number, part in enumerate(parts):
             (folder / f"part-{number:05d}{self.suffix}").write_bytes(part)
 
-    def notes(self) -> list[str]:
+    def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Return how to keep GRID from cutting the pairs again."""
         return [
             (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,7 +30,7 @@ class Hstu(TextFormat):
             if name is None:
                 there = ", ".join(self.layout.kept) or "none"
                 raise UsageError(
-                    f"--to hstu needs kept {what}, but no kept column has a name for {what}; kept columns: {there}",
+                    f"--to hstu needs ratings and timestamps, but these pairs have no {what}; kept columns: {there}",
                     tip="Keep both columns when the pairs are made: genpas augment LOGS --keep rating --keep timestamp",
                 )
             kept += [f"input_{name}", f"target_{name}"]
@@ -64,9 +66,9 @@ class Hstu(TextFormat):
         user = pairs.column(self.layout.user).cast(pa.string())
         return joined(user, ',"', lists[0], '","', lists[1], '","', lists[2], '"\n')
 
-    def notes(self) -> list[str]:
+    def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Return how to read the files with HSTU."""
-        return ["HSTU: set ignore_last_n=0 for train too, because the last item of each line is the target"]
+        return ["HSTU: set ignore_last_n=0, also for train, because the last item of each line is the target"]
 
 
 def _text(name: str, values: pa.Array) -> pa.Array:

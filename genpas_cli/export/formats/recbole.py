@@ -5,6 +5,8 @@ A line is `user_id  item_id_list  item_id`, separated by tabs; the tokens of the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,6 +14,7 @@ from genpas_cli.export.formats.arrays import numbers_of
 from genpas_cli.export.formats.format import Shown, TextFormat, is_time
 from genpas_cli.export.formats.texts import Texts, joined, plain_text
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.text.wording import listed
 
 _SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 _NAN = "+nan"
@@ -135,12 +138,12 @@ class RecBole(TextFormat):
                 parts.append(self._texts.items(column) if name == "target_item" else self._texts.values(column))
         return joined(*parts, "\n")
 
-    def companions(self) -> dict[str, str]:
+    def companions(self, splits: Sequence[str]) -> dict[str, str]:
         """Return the YAML file of settings for RecBole."""
         name, names = self.shown.name, [name for name, _ in self._fields()]
         text = f"""# Settings for RecBole: run_recbole("SASRec", "{name}", config_file_list=["{name}/{name}.yaml"])
-data_path: .   # where the directory {name} is, seen from where you run this
-benchmark_filename: [train, valid, test]
+data_path: .   # the parent directory of {name}, relative to the current directory
+benchmark_filename: [{", ".join(_SPLITS[split] for split in splits)}]
 load_col:
   inter: [{", ".join(names)}]
 alias_of_item_id: [item_id_list]
@@ -154,9 +157,11 @@ train_neg_sample_args: ~
 """
         return {f"{name}.yaml": text}
 
-    def notes(self) -> list[str]:
+    def notes(self, splits: Sequence[str]) -> list[str]:
         """Return how to read the files with RecBole."""
         name = self.shown.name
+        if missing := [split for split in _SPLITS if split not in splits]:
+            return [f"RecBole needs the files of all three splits, but this directory has no {listed(missing)} pairs"]
         return [f"RecBole: use dataset={name} with the settings in {name}/{name}.yaml, and do not rename the directory"]
 
     def _fields(self) -> list[tuple[str, str]]:

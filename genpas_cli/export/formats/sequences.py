@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -90,7 +90,7 @@ class SequenceText(Format):
             return user.cast(pa.string())
         return token(self._user_ids.take(pa.array(user.to_numpy() - 1)))
 
-    def notes(self) -> list[str]:
+    def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Return which pair each line is."""
         notes = [f"{self._lines:,} lines: each user has one line per split, with the items of the user's longest pair"]
         if self.layout.max_input is not None:

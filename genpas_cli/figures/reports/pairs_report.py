@@ -64,7 +64,10 @@ def pairs_report(
     plan = replace(plan, max_input=manifest["max_input"], strategies=[] if plan.are_usual else plan.strategies)
     which = {key: strategy[key] for key in ("alpha", "beta", "gamma")} | {"name": f"{strategy['name']} (these shards)"}
     if store is None:
-        note = "positions, popularity and the fair draw test need the store: add --store STORE"
+        note = (
+            "With --store STORE, stats also shows the figures of the data and of the strategy, the positions and "
+            "popularity of the targets, and tests whether the pairs were drawn with the probabilities of the strategy."
+        )
         return StatsReport(str(directory), None, [], _measure(pairs, None, plan, which, progress), notes=(note,))
     with opened_store(store, options, progress=progress) as opened:
         check_store(opened.store, directory, manifest)
@@ -155,6 +158,7 @@ def _measure(
     held = {split: _held_out_counts(pairs, split) for split in ("validation", "test")}
     if store is None:
         occurs = totals.seen.copy()
+        occurs[1:] |= pairs.all_items_occur
         for counts in held.values():
             occurs |= counts > 0
         references = References(share(held["test"]), share(held["validation"]), occurs, options.epsilon)

@@ -89,4 +89,4 @@ class Named:
             nested = " (lists or objects)"
             return "the columns are: " + ", ".join(c.name + nested * c.is_nested for c in self.columns)
         shown = (f"{n}: {c.samples[0][:30]!r}" if c.samples else str(n) for n, c in enumerate(self.columns, 1))
-        return "the file has no header; its columns, each with an example value, are: " + ", ".join(shown)
+        return "the file has no header; its columns, by position and with an example value, are: " + ", ".join(shown)

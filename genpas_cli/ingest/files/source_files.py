@@ -41,6 +41,11 @@ _DOCUMENTS = frozenset({"copying", "licence", "license", "readme"})
 """Names of documents, without their endings and in lower case."""
 _PROSE = frozenset({"", ".txt", ".md", ".rst", ".html", ".pdf"})
 """Endings that documents have; `readme.csv` is a log."""
+_NO_LOGS = frozenset({
+    ".md", ".pdf", ".html", ".py", ".ipynb", ".r", ".sh", ".sql", ".yaml", ".yml", ".toml", ".ini", ".png", ".jpg",
+    ".svg",
+})  # fmt: skip
+"""Endings of documents, programs, settings and pictures, which contain no interactions whatever their name is."""
 _T = TypeVar("_T")
 _NAMED = 5
 """Number of names in the tip for a file that does not exist."""
@@ -98,9 +103,9 @@ def find_sources(
 ) -> tuple[SourceFile, ...]:  # fmt: skip
     """Return the files named by the arguments, in their order; those of a directory or a pattern in natural order.
 
-    In a directory, paths with a part that starts with `.` or `_` (`_SUCCESS`) are skipped, and documents such as
-    `README.md`, whose names are added to `skipped`. Sources that can be read only once (stdin, a pipe) and remote files
-    are copied into `scratch` first.
+    In a directory, paths with a part that starts with `.` or `_` (`_SUCCESS`) are skipped, and documents, programs and
+    the like, such as `README.md`, whose names are added to `skipped`. Sources that can be read only once (stdin, a
+    pipe) and remote files are copied into `scratch` first.
 
     Raises:
         DataError: an argument names no file, or a file cannot be read.
@@ -150,12 +155,12 @@ def files_meant(argument: str, skipped: list[str] | None = None) -> Iterator[tup
 
 
 def _without_documents(files: Iterable[_T], name_of: Callable[[_T], str], skipped: list[str]) -> list[_T]:
-    """Return the files that are no documents by their names; add the names of the documents to `skipped`."""
+    """Return the files that can be logs by their names; add the names of the others to `skipped`."""
     logs = []
     for file in files:
         path = PurePosixPath(name_of(file))
         is_document = path.stem.lower() in _DOCUMENTS and path.suffix.lower() in _PROSE
-        if is_document or path.suffix.lower() == ".md":
+        if is_document or path.suffix.lower() in _NO_LOGS:
             skipped.append(name_of(file))
         else:
             logs.append(file)

@@ -74,6 +74,8 @@ class LogFile(ABC):
     """Whether the format is text: lines of UTF-8, whose rows may be malformed and whose values are text."""
     has_fixed_columns: ClassVar[bool] = False
     """Whether all files of the format have the same columns, so that there is none to choose."""
+    knows_rows: ClassVar[bool] = False
+    """Whether a file says how many rows it has, so that `estimated_rows` is exact."""
     magic: ClassVar[tuple[bytes, ...]] = ()
     """Possible first bytes of a file of a binary format; empty for text."""
 

@@ -26,6 +26,7 @@ class OrcLog(ArrowLog):
     format = "orc"
     title = "ORC"
     endings = (".orc",)
+    knows_rows = True
     magic = (b"ORC",)
 
     @classmethod

@@ -23,6 +23,7 @@ class ParquetLog(BinaryLog):
     format = "parquet"
     title = "Parquet"
     endings = (".parquet", ".pq")
+    knows_rows = True
     magic = (b"PAR1",)
 
     @classmethod

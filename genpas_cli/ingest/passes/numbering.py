@@ -72,7 +72,7 @@ def read_known(path: str, kind: Kind) -> pa.Table:
     file = Path(path)
     tip = f"Use the {kind}s.parquet of a pairs directory, or a store."
     if not file.is_file():
-        raise DataError(f"--{kind}s {path}: no such file", tip=tip)
+        raise DataError(f"--{kind}s {path}: no such file", tip=f"{tip} For the name of a column: --{kind} {path}")
     names = [f"{kind}_num", f"{kind}_id"]
     try:
         table = _read_numbers(file, kind, names)

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import literal
+from genpas_cli.runtime.text.documentation import page
 
 if TYPE_CHECKING:
     import duckdb
@@ -94,7 +95,7 @@ def differing_in_blanks(con: duckdb.DuckDBPyConnection, kind: Kind) -> str | Non
     differ = f"{kind} ids differ" if count > 1 else f"{kind} id differs"
     return (
         f"{count:,} {differ} from another id only in leading or trailing whitespace, such as {one!r}; they are read as "
-        "different ids. If they are the same, remove the whitespace from the log"
+        f"different ids. If they are the same, trim them first: {page('how-to/clean-a-log')}#ids-with-stray-whitespace"
     )
 
 

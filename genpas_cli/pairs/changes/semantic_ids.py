@@ -50,7 +50,9 @@ def read_codes(path: Path) -> Codes:
     except FileNotFoundError as error:
         raise DataError(f"no such file: {path}") from error
     except UNREADABLE as error:
-        raise DataError(f"{path} is not a Parquet file, or damaged: {error}") from error
+        raise DataError(
+            f"{path} is not a Parquet file, or damaged", tip="Give a Parquet file with item_id and a list of codes."
+        ) from error
     there = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
     lists = [field.name for field in table.schema if pa.types.is_list(field.type) or pa.types.is_large_list(field.type)]
     if "item_id" not in names or len(lists) != 1 or not pa.types.is_integer(

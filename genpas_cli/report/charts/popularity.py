@@ -35,8 +35,8 @@ def divergence_parts(canvas: Canvas, against: str, parts: Sequence[DivergencePar
     return canvas.figure(
         "divergence",
         Caption(f"KL({against} ‖ train) by popularity of the item", "Items sorted by popularity in training and "
-                f"divided into ten equal groups; “{_NEVER}”: items that are never a training target, which are counted "
-                "here and not in their group. The bars of a strategy sum to its KL; a bar below 0 is a group that is "
+                f"divided into ten groups of the same number of items; items that are never a training target are in "
+                f"the bar “{_NEVER}” instead. The bars of a strategy sum to its KL; a bar below 0 is a group that is "
                 f"more frequent in training than in {against}. The axis is compressed far from 0."),
         grouped_bars(rows, looks, ("tenth of the items, most popular first", "part of the KL, nats"), groups,
                      scale=alt.Scale(type="symlog", constant=_LINEAR, nice=False),
@@ -128,8 +128,8 @@ def popularity_tenths(
         else " The bars are the test targets; the points of a strategy should be at the tops of the bars."
     )
     return canvas.figure(
-        "deciles", Caption("Targets by item popularity", "Items sorted by popularity and divided into ten equal "
-                                                         f"groups.{tops}"),
+        "deciles", Caption("Targets by item popularity", "Items sorted by popularity and divided into ten "
+                                                         f"groups of the same number of items.{tops}"),
         alt.layer(*layers).properties(height=HEIGHT),
         "Share of targets in each tenth of the items by popularity. In the most popular tenth: "
         f"{'' if held_out is None else f'test {percent(held_out[0])}; '}{told}.",

@@ -78,7 +78,8 @@ def _weight(steps: StepsOfUser, look: Look, heaviest: float) -> Html:
     )
     return join([
         drawn,
-        tag("p", tag("strong", f"{steps.sequence:.2f} ×"), " the mean over all users (dashed line)", class_="small"),
+        tag("p", "drawn ", tag("strong", f"{steps.sequence:.2f} times"), " as often as the mean user (dashed line)",
+            class_="small"),
     ])  # fmt: skip
 
 

@@ -31,9 +31,22 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
-def pairs_by_split(pairs: Mapping[str, int]) -> str:
-    """Format numbers of pairs by split, such as `25,419 training, 2,500 validation, 2,500 test pairs`."""
-    parts = [f"{rows:,} {'training' if split == 'train' else split}" for split, rows in pairs.items()]
+def listed(words: Sequence[str]) -> str:
+    """Join words as `a`, `a and b`, or `a, b and c`."""
+    *others, last = words
+    return f"{', '.join(others)}{' and ' if others else ''}{last}"
+
+
+def pairs_by_split(pairs: Mapping[str, int], epochs: int = 1) -> str:
+    """Format numbers of pairs by split, such as `2 × 12,710 training, 2,500 validation, 2,500 test pairs`.
+
+    Args:
+        pairs: the pairs of each split, those of all epochs together.
+        epochs: number of epochs, among which the training pairs are divided; a total that is not divisible is whole.
+    """
+    train = pairs.get("train", 0)
+    each = f"{epochs} × {train // epochs:,}" if epochs > 1 and train % epochs == 0 else f"{train:,}"
+    parts = [f"{each} training" if split == "train" else f"{rows:,} {split}" for split, rows in pairs.items()]
     return f"{', '.join(parts)} pair" + ("" if sum(pairs.values()) == 1 else "s")
 
 

@@ -10,3 +10,12 @@ USAGES = {
     "windows": "windows:width=20",
 }
 """How a user writes each rule, by name; the module of that name in this folder, with `_` for `-`, has its `RULE`."""
+
+MEANINGS = {
+    "last-target": "the last item of each user is the only target",
+    "multi-target": "each item except the first is a target, with the whole input",
+    "slide-window": "the same with every input",
+    "recency": "a target is 0.8 times as likely as the next one",
+    "windows": "the targets of multi-target, with the 20 items before them",
+}
+"""What help says about each usage."""
