@@ -206,25 +206,33 @@ def _pad(
         return
     first = ends - width if left else ends - lengths
     bits = f"u{values.itemsize}"  # the bits, because 0 × NaN is not 0
-    rows = windows(values, width)[first].view(bits)
-    if width <= _WIDEST_MASKS:
-        # Whole rows again, from a table that stays in the cache: half the time of comparing each position.
-        inside = windows(_masks(width, values.itemsize, left=left), width)[lengths * width].view(bits)
-        np.bitwise_and(rows, inside, out=out.view(bits).reshape(-1))
-        return
-    position = np.arange(width)
-    keep = position >= (width - lengths)[:, None] if left else position < lengths[:, None]
-    np.multiply(rows.reshape(out.shape), keep, out=out.view(bits))
+    source, filled = windows(values, width), out.view(bits)
+    # Some rows at a time: arrays as large as a batch would be new memory, whose pages take as long as filling them.
+    rows = max(_PART_BYTES // (width * values.itemsize), 1)
+    for begin in range(0, len(out), rows):
+        part = slice(begin, begin + rows)
+        whole = source[first[part]].view(bits)
+        if width <= _WIDEST_MASKS:
+            # Whole rows again, from a table that stays in the cache: half the time of comparing each position.
+            inside = _masks(width, values.itemsize, left=left)[lengths[part]].view(bits)
+            np.bitwise_and(whole, inside, out=filled[part].reshape(-1))
+        else:
+            position = np.arange(width)
+            keep = position >= (width - lengths[part])[:, None] if left else position < lengths[part, None]
+            np.multiply(whole.reshape(-1, width), keep, out=filled[part])
 
+
+_PART_BYTES = 100_000
+"""Bytes of the rows that are padded at a time; less than what the allocator requests from the system."""
 
 _WIDEST_MASKS = 256
 """Maximum width of padded inputs for which a table of masks is made; this table has 256 KiB for 4-byte values."""
 
 
 @functools.cache
-def _masks(width: int, itemsize: int, *, left: bool) -> NDArray[Any]:
-    """Return ((width + 1) · width,): for each length, all bits of the positions that an input of this length has."""
+def _masks(width: int, itemsize: int, *, left: bool) -> NDArray[np.void]:
+    """Return (width + 1,): for each length, a row with all bits of the positions that an input of this length has."""
     position, lengths = np.arange(width), np.arange(width + 1)[:, None]
     inside = position >= width - lengths if left else position < lengths
     dtype = np.dtype(f"u{itemsize}")
-    return np.where(inside, np.iinfo(dtype).max, 0).astype(dtype).ravel()
+    return np.where(inside, np.iinfo(dtype).max, 0).astype(dtype).view(f"V{width * itemsize}").ravel()

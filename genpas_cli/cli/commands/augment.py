@@ -100,7 +100,8 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
 ) -> None:  # fmt: skip
     """Create input–target pairs from a store or from logs, and write them as Parquet shards.
 
-    By default, the last two interactions of each user are held out, and the number of pairs is that of Multi-Target.
+    By default, the last two interactions of each user are held out, and the biases are 1,0,0, with as many pairs as
+    Multi-Target has. A named strategy such as slide-window writes each of its pairs once.
     """
     from genpas_cli.augment import job as jobs
 
