@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from genpas_cli.augment.options import STRATEGIES, STRATEGY, TargetOptions
-from genpas_cli.figures.text_tables import AS_WRITTEN, INDEPENDENT
 from genpas_cli.runtime.options import option
 
 FIGURES = "Figures"
+
+AS_WRITTEN, INDEPENDENT = "as augment writes them", "after an independent draw"
+"""Labels of the rows with the figures of a finite number of pairs."""
 
 
 @dataclass(frozen=True, kw_only=True)

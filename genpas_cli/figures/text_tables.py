@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
+from genpas_cli.figures.options import AS_WRITTEN, INDEPENDENT
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.runtime.results.reports import ShownTable
 from genpas_cli.runtime.text.documentation import page
@@ -50,9 +51,6 @@ def not_marked(columns: Sequence[StrategyFigures]) -> str | None:
         return None
     return "A, D and A / D are not marked, because they can only be compared for the same input bias γ"
 
-
-AS_WRITTEN, INDEPENDENT = "as augment writes them", "after an independent draw"
-"""Labels of the rows for a finite number of pairs."""
 
 _WRITTEN = {"enumerated": "every pair once", "balanced": "a balanced draw"}
 """Kind of draw → how `augment` writes the pairs by default."""

@@ -232,8 +232,7 @@ def _no_manifest(directory: Location, name: str, what: str) -> DataError:
         return DataError(f"{directory} is a store, not {what}", tip=tip)
     if directory.exists():
         return DataError(f"{directory} is not a directory", tip=tip)
-    near = nearest_path(directory) if isinstance(directory, Path) else None
-    if near is not None and (near / name).is_file():
+    if isinstance(directory, Path) and (near := nearest_path(directory, lambda path: (path / name).is_file())):
         tip = f"Did you mean {near}?"
     return DataError(f"no such directory: {directory}", tip=tip)
 

@@ -73,9 +73,9 @@ def check_is_store(path: Path) -> None:
     if not is_unicode(path):
         raise DataError(f"the path of the store is not valid UTF-8: {path}", tip="Rename the file or directory first.")
     if not path.exists():
-        near = nearest_path(path)
+        near = nearest_path(path, is_store)
         make = f"Create the store first: genpas ingest LOGS -o {path}"
-        raise DataError(f"no such store: {path}", tip=f"Did you mean {near}?" if near and is_store(near) else make)
+        raise DataError(f"no such store: {path}", tip=f"Did you mean {near}?" if near else make)
     if not is_store(path):
         raise DataError(
             f"{path} is not a genpas store (no DuckDB file)",

@@ -196,10 +196,10 @@ def test_a_boundary_that_times_do_not_decide_is_noted(inside: InProcess) -> None
     rows = [f"u{user},i{place},{time}" for user in range(3) for place, time in enumerate((1, 2, 2, 3))]
     (inside.cwd / "log.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
     done = inside("ingest", "log.csv", "-o", "a.store")
-    told = "for 100.0% of users, the interactions on both sides of a split boundary have the same timestamp; "
-    assert f"{told}their order in the log decided which were held out (--ties file)" in done.stderr
+    told = "for 100.0% of users, a held-out interaction has the same timestamp as the one before it, and the order "
+    assert f"{told}in the log decided which is held out (--ties=file)" in done.stderr
     done = inside("ingest", "log.csv", "-o", "b.store", "--ties", "item")
-    assert f"{told}the order of their item ids decided which were held out (--ties item)" in done.stderr
+    assert f"{told}of item ids decided which is held out (--ties=item)" in done.stderr
 
 
 def test_sessions_are_not_called_users(inside: InProcess) -> None:
@@ -208,7 +208,7 @@ def test_sessions_are_not_called_users(inside: InProcess) -> None:
     (inside.cwd / "log.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
     done = inside("ingest", "log.csv", "-o", "a.store", "--session-gap", "30m")
     assert "10 interactions of 2 users in 4 sessions with 5 items" in done.stderr
-    assert "for 100.0% of sessions, the interactions on both sides of a split boundary" in done.stderr
+    assert "for 100.0% of sessions, a held-out interaction has the same timestamp" in done.stderr
     assert inside("stats", "a.store").stdout.startswith("4 sessions of 2 users, 5 items, 10 interactions, ")
     rows += [f"u7,i{n},{n}" for n in range(5)]
     (inside.cwd / "more.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
@@ -218,7 +218,9 @@ def test_sessions_are_not_called_users(inside: InProcess) -> None:
 
 def test_a_part_without_shards_says_how_many_there_are(inside: InProcess, store: Path) -> None:
     done = inside("augment", store, "--part", "1/8", "-o", "a.pairs")
-    assert done.stderr.startswith("part 1 of 8 has no shards (3 shards in all; more than 3 parts leaves some empty); ")
+    assert done.stderr.startswith(
+        "part 1 of 8 has no shards (3 shards in all; with more than 3 parts, some are empty); "
+    )
     assert "; 0 shards, 0 bytes" in done.stderr
 
 

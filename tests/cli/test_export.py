@@ -200,7 +200,7 @@ def test_ids_where_numbers_are_needed(inside: InProcess, shop: Path, to: str) ->
 
 
 CASES: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
-    "hstu without kept columns": (("--to", "hstu"), USAGE, ("needs kept ratings", "--keep rating")),
+    "hstu without kept columns": (("--to", "hstu"), USAGE, ("but these pairs have no ratings", "--keep rating")),
     "a column that there is not": (("--columns", "inputs"), USAGE, ("inputs", "input_items, target_item")),
     "a split that there is not": (("--split", "dev"), USAGE, ("dev", "validation")),
     "no epochs": (("--epoch", "1"), USAGE, ("--epoch 1", "1 epoch, counted from 0")),

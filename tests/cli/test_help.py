@@ -41,7 +41,7 @@ def test_the_long_help_has_everything(inside: InProcess, name: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_only_the_help_of_augment_names_the_manifest_as_a_configuration(inside: InProcess, name: str) -> None:
     text = " ".join(shown(inside, name, "--help").split())
-    assert ("A manifest.json of pairs makes the same pairs again" in text) == (name == "augment")
+    assert ("can also be the manifest.json of a pairs directory" in text) == (name == "augment")
     assert "-h, --help Print the main options (-h) or all options (--help)." in text
 
 

@@ -79,7 +79,7 @@ def test_each_kind_of_draw_has_a_line_below_the_figure(inside: InProcess, store:
     assert balanced != independent
     lines = [line.split() for line in inside(*arguments).stdout.splitlines()]
     at = lines.index(["target", "coverage", f"{strategy['target_coverage']:.1%}"])
-    assert lines[at + 1] == ["after", "a", "balanced", "draw", balanced]
+    assert lines[at + 1] == ["as", "augment", "writes", "them", balanced]
     assert lines[at + 2] == ["after", "an", "independent", "draw", independent]
 
 
@@ -87,14 +87,12 @@ def test_the_lines_below_the_table_say_what_the_figures_compare(inside: InProces
     said = inside("stats", store, "-s", "multi-target", "-s", "0.5,0,0").stdout
     assert "Jensen–Shannon and total variation compare the distributions of target items; lower is better" in said
     assert "can only be compared for the same input bias" in said
-    assert '"after a balanced draw" shows every pair once, without a draw, for multi-target.' in said
-    assert "What each figure means: https://" in said
-    named = inside("stats", store, "-s", "multi-target").stdout
-    assert "  every pair once " in named
-    assert "balanced draw" not in named
+    assert '"as augment writes them": every pair once of multi-target; a balanced draw of 0.5,0,0.' in said
+    assert "What each row means: https://" in said
+    named = inside("stats", store, "-s", "multi-target", "-s", "last-target").stdout
+    assert '"as augment writes them": every pair once of multi-target and last-target.' in named
     biased = inside("stats", store, "-s", "0.5,0,0").stdout
-    assert "  after a balanced draw " in biased
-    assert "every pair once" not in biased
+    assert '"as augment writes them": a balanced draw of 0.5,0,0.' in biased
 
 
 def test_csv_is_a_row_a_strategy(inside: InProcess, store: Path) -> None:
@@ -198,7 +196,7 @@ def test_shards_of_another_strategy_are_no_fair_draw(inside: InProcess, store: P
     assert rejected == {"sequence length", "sequence"}
     done = inside("stats", "false.pairs", "--store", store, "--check", "default")
     assert done.returncode == CHECK
-    assert "not a fair draw" in done.stdout
+    assert "The pairs do not agree with the strategy in their manifest" in done.stdout
 
 
 def test_a_changed_shard_is_named(inside: InProcess, pairs: Path) -> None:

@@ -37,7 +37,8 @@ def test_ids_that_differ_in_blanks_alone_are_noted(tmp_path: Path) -> None:
     assert [note for note in report.notes if "whitespace" in note] == [
         (
             "1 user id differs from another id only in leading or trailing whitespace, such as 'a '; they are read as "
-            "different ids. If they are the same, remove the whitespace from the log"
+            "different ids. If they are the same, trim them first: https://genpas.github.io/genpas/"
+            "how-to/clean-a-log/#ids-with-stray-whitespace"
         )
     ]
 

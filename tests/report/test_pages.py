@@ -135,7 +135,7 @@ def test_values_are_those_of_the_report(stats_page: Page, stats_report: StatsRep
         assert {at for at, cell in enumerate(cells) if cell.startswith("★")} == best
     assert stats_report.data is not None
     assert f"{stats_report.data.tied_either:.1%}" in stats_page.text
-    assert "Warning: " in stats_page.text
+    assert "Note: " in stats_page.text
 
 
 def test_inputs_are_only_compared_for_the_same_gamma(stats_report: StatsReport, tmp_path: Path) -> None:
@@ -198,11 +198,11 @@ def test_shards_stand_beside_what_they_should_be(shards_report: StatsReport, tmp
     assert fair is not None
     drawn = next(each for each in should.drawn if each.draw == fair.draw)
     assert page.cells("KL(test ‖ train)") == [f"{each.kl_test_train:.4f}" for each in (measured, drawn, should)]
-    assert "✓ The shards are a fair draw" in page.text
+    assert "✓ The pairs agree with the strategy in their manifest" in page.text
     for test in fair.tests:
         assert any(row[:2] == [test.step, test.test] for row in page.rows)
     write_stats_page(replace(shards_report, fair_draw=replace(fair, fair=False)), tmp_path / "report.html")
-    assert "✗ The shards are not a fair draw" in Page(tmp_path / "report.html").text
+    assert "✗ The pairs do not agree with the strategy in their manifest" in Page(tmp_path / "report.html").text
 
 
 def test_what_is_missing_is_left_out_with_the_reason(stats_report: StatsReport, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genpas_cli.figures.distribution.held_out import (
+    ITEM_BYTES,
+    READ_BYTES,
     HeldOutInputs,
     InputItems,
     LastItems,
@@ -217,19 +219,24 @@ def alignments(  # all but two by keyword
     """
     common = [each.common(held_out) for each in trained]
     means = MeanInputs(common, held_out, similarity)
+    groups = target_groups(held_out, similarity.window, memory)
+    # Read once, if the inputs fit into memory beside the table that is made of them.
+    once = len(groups) == 1 and groups[0].most * (ITEM_BYTES + READ_BYTES) <= memory
+    kept: list[InputItems] = []
     for inputs in run(source.held_out("reading held-out inputs")):
         means.add(inputs)
+        kept += [inputs] * once
     sums = [
         AlignmentSums(each.p, targets, held_out, means.of(targets), source.kernels)
         for each, targets in zip(trained, common, strict=True)
     ]
     # Distributions with the same common targets follow each other, so that `WeightedInputs.with_mean` uses its cache.
     order = sorted(range(len(trained)), key=lambda number: id(sums[number].mean))
-    groups = target_groups(held_out, similarity.window, memory)
     for number, group in enumerate(groups, 1):
         part = f" ({number} of {len(groups)})" if len(groups) > 1 else ""
-        parts = run(source.held_out(f"reading held-out inputs{part}"))
+        parts = kept if once else run(source.held_out(f"reading held-out inputs{part}"))
         compared = HeldOutInputs(group, parts, similarity, len(held_out) - 1)
+        kept.clear()
         training = source.training(group, order, f"comparing inputs{part}")
         for found in run(partial(_terms, part, compared, sums) for part in training):
             for which, terms in found:

@@ -116,6 +116,9 @@ class TargetGroup(NamedTuple):
 ITEM_BYTES = 36
 """Bytes per item of a group's held-out inputs, while the lookup table is built."""
 
+READ_BYTES = 9
+"""Bytes per item of held-out inputs that were read (`InputItems`)."""
+
 _MOST_ITEMS = (1 << 31) - 1
 _SIZE_BITS = WIDEST.bit_length()
 

@@ -77,7 +77,7 @@ class Rejects:
         """
         if not self.skip:
             quoted = " (if quotes are ordinary characters in this file: --quote '')" if "quote" in row.reason else ""
-            raise row.error((f"{row.hint}. " if row.hint else "") + SKIP_TIP + quoted)
+            raise row.error(SKIP_TIP + quoted + (f". {row.hint}" if row.hint else ""))
         try:
             if self._writer is None:
                 stream = self._closing.enter_context(self.path.open("w", encoding="utf-8", newline=""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _ALIKE = 0.6
@@ -16,11 +16,13 @@ def nearest(word: str, known: Iterable[str], *, alike: float = _ALIKE) -> str | 
     return found[0] if found else None
 
 
-def nearest_path(path: Path) -> Path | None:
-    """Return the path in the same directory whose name is most similar; None if no name is similar enough."""
+def nearest_path(path: Path, is_wanted: Callable[[Path], bool]) -> Path | None:
+    """Return the wanted path in the same directory whose name is most similar; None if no name is similar enough.
+
+    Endings do not count, since those of all stores are alike.
+    """
     try:
-        names = [each.name for each in path.parent.iterdir()]
+        by_stem = {each.name.partition(".")[0]: each for each in path.parent.iterdir() if is_wanted(each)}
     except OSError:
         return None
-    near = nearest(path.name, names)
-    return None if near is None else path.parent / near
+    return by_stem.get(nearest(path.name.partition(".")[0], by_stem) or "")
