@@ -99,7 +99,7 @@ def test_a_misspelt_store_or_directory_is_guessed(inside: InProcess, store: Path
     refused(inside("verify", "shp.pairs"), DATA, "no such directory: shp.pairs", "Did you mean shop.pairs?")
     # A name that is like another only is no advice if that is another kind of thing.
     refused(inside("verify", "shop.pairs", "--store", "shop.stores"), DATA, "Did you mean shop.store?")
-    refused(inside("verify", "shop.stor"), DATA, "make one: genpas augment LOGS")
+    refused(inside("verify", "market.pairs"), DATA, "make one: genpas augment LOGS")
 
 
 def test_damaged_pairs_are_made_again_by_the_command_that_is_advised(inside: InProcess, store: Path) -> None:
