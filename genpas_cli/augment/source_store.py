@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genpas_cli.augment.options import TargetOptions
 from genpas_cli.augment.target_where import restricted
 from genpas_cli.ingest.formats import without_endings
-from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest
+from genpas_cli.ingest.job import IngestReport, ingest, ingested
 from genpas_cli.ingest.options import IngestOptions, names_for_logs
 from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.runtime.atomic_output import refuse_existing
@@ -82,23 +83,29 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
         check_local(keep_store, "--store")
     arguments = log_names(sources)
     reading, machine, log = ingest_options or IngestOptions(), resolve(options), None
-    with scratch_directory(machine.temp_dir) as scratch:
+    with scratch_directory(machine.temp_dir) as scratch, ExitStack() as opened:
         if len(arguments) == 1 and is_store(Path(arguments[0])):
             if keep_store is not None:
                 raise UsageError(f"--store {keep_store} cannot be used with {arguments[0]}, which is already a store")
-            path = Path(arguments[0])
-            _refuse_reading_options(reading, path)
+            keep_store = arguments[0]
+            _refuse_reading_options(reading, Path(keep_store))
         else:
             reading = replace(reading, **machine_options(options))
-            check_ingest_options(reading)
-            path = scratch / "log.store" if keep_store is None else Path(keep_store)
-            refuse_existing(path, force=force, foreign=foreign_in_store, option="--store")
-            log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
-            log = replace(log, store=log.store if keep_store is not None else None)
-        with open_store(path, machine, scratch, memory=store_memory(machine.memory)) as store:
-            # A log's store has exactly the requested columns, under their true names; an existing store may have more.
-            picked = restricted(store, options.target_where)
-            yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)
+            if keep_store is not None:
+                refuse_existing(Path(keep_store), force=force, foreign=foreign_in_store, option="--store")
+                log = ingest(arguments, keep_store, reading, force=force, rejects=rejects, progress=progress)
+        if keep_store is None:
+            store, log = opened.enter_context(
+                ingested(arguments, reading, scratch, rejects=rejects, force=force, progress=progress)
+            )
+            log = replace(log, store=None)
+        else:
+            store = opened.enter_context(
+                open_store(Path(keep_store), machine, scratch, memory=store_memory(machine.memory))
+            )
+        # A log's store has exactly the requested columns, under their true names; an existing store may have more.
+        picked = restricted(store, options.target_where)
+        yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)
 
 
 def reading_option_given(reading: IngestOptions) -> str | None:

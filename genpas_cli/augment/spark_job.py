@@ -270,6 +270,7 @@ class _Counted:
         rows = frame.funnel[0].kept
         writing.write_provenance(con, [FileReport(self._name, "spark", 0, "", rows)], frame.funnel)
         writing.finish(con, self._meta(con), None)
+        writing.close(con)
 
     def _users(self) -> Iterator[pa.RecordBatch]:
         first = 1

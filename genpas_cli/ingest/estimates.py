@@ -8,6 +8,9 @@ _SORTED_BYTES, _SPILLED_BYTES, _KEPT_BYTES, _STORED_BYTES = 32, 50, 16, 6
 """Bytes per interaction in a sort in memory; per interaction in a sort that spills, memory and disk together; per kept
 value in either sort; per interaction in a store. Measured at 150 million interactions."""
 
+_HELD_BYTES, _HELD_ID_BYTES = 20, 64
+"""Bytes per interaction, and per user or item, of a store in memory."""
+
 _MOST_SORTS = 8
 """Each sort reads all staged rows, so more sorts than this take longer than fewer that spill."""
 
@@ -33,6 +36,11 @@ def spilled_bytes(rows: int, kept: int, memory: int) -> int:
     part = rows / sorts(rows, kept, memory)
     spilling = sort_bytes(rows, kept, memory) > memory
     return math.ceil(part * (_SPILLED_BYTES + _KEPT_BYTES * kept)) - memory if spilling else 0
+
+
+def store_bytes_in_memory(rows: int, kept: int, ids: int) -> int:
+    """Return the bytes of a store in memory, where nothing is compressed."""
+    return rows * (_HELD_BYTES + _KEPT_BYTES * kept) + ids * _HELD_ID_BYTES
 
 
 def store_bytes(rows: int, kept: int) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -19,7 +19,7 @@ from genpas_cli.histories.log_figures import LogFigures
 from genpas_cli.histories.sessions import parse_gap
 from genpas_cli.histories.split import SplitRule, parse_split
 from genpas_cli.ingest.columns.roles import ReadColumns
-from genpas_cli.ingest.estimates import spilled_bytes, store_bytes
+from genpas_cli.ingest.estimates import spilled_bytes, store_bytes, store_bytes_in_memory
 from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.notes import notes_of, tie_notes
 from genpas_cli.ingest.options import IngestOptions
@@ -41,7 +41,7 @@ from genpas_cli.runtime.results.reports import Report, ShownTable
 from genpas_cli.runtime.sql.database import Database, connect
 from genpas_cli.runtime.text.wording import time_range
 from genpas_cli.store import writing
-from genpas_cli.store.access import check_is_store
+from genpas_cli.store.access import attached, check_is_store, store_memory
 from genpas_cli.store.records import FunnelRow, Lengths, SplitCounts, TieShares
 from genpas_cli.store.schema import foreign_in_store
 from genpas_cli.store.store import Store
@@ -164,10 +164,49 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
             # Without this check, the digest of the new store would certify content changed in the old one.
             earlier.store.check_content()
         report = _Ingest(database, options, progress, earlier).run(arguments, scratch, bad_rows, new)
-        if bad_rows.exists():
-            shutil.move(bad_rows, rejected)
-            report = replace(report, rejects=str(rejected))
+        writing.close(database.con)
+        report = _with_rejects(report, bad_rows, rejected)
     return replace(report, store=str(path))
+
+
+@contextmanager
+def ingested(
+    sources: list[str], options: IngestOptions, scratch: Path, *, rejects: Path | None, force: bool, progress: Progress
+) -> Iterator[tuple[Store, IngestReport]]:  # fmt: skip
+    """Read logs into a temporary store, and yield it open, with its report.
+
+    The store is in memory if it fits into half of what DuckDB gets for reading it; else it is a file in `scratch`. It
+    is never closed and opened again, which would take longer than making the pairs of a small log.
+
+    Args:
+        sources: as for `ingest`, but without tables.
+        options: as for `ingest`.
+        scratch: directory for temporary files.
+        rejects: file for bad rows; None to discard them.
+        force: overwrite an existing file of bad rows.
+        progress: called with the name of each step.
+
+    Raises:
+        UsageError, DataError, MachineError: see `ingest`.
+    """
+    check_ingest_options(options)
+    if options.bad_rows == "skip" and rejects is not None:
+        refuse_existing(rejects, force=force, foreign=foreign_in_rejects)
+    machine, bad_rows = resolve(options), scratch / "rejects.csv"
+    with connect(machine, scratch) as database:
+        run = _Ingest(database, options, progress, None, for_reading=store_memory(machine.memory))
+        report = run.run(sources, scratch, bad_rows, None)
+        database.con.execute("detach stage")
+        database.limit(store_memory(machine.memory))
+        yield attached(database, scratch / "log.store", "store"), _with_rejects(report, bad_rows, rejects)
+
+
+def _with_rejects(report: IngestReport, bad_rows: Path, rejects: Path | None) -> IngestReport:
+    """Move the file of bad rows, if there is one, to its place; return the report with its path."""
+    if rejects is None or not bad_rows.exists():
+        return report
+    shutil.move(bad_rows, rejects)
+    return replace(report, rejects=str(rejects))
 
 
 def less_cleaning(options: IngestOptions) -> str | None:
@@ -201,14 +240,27 @@ def _check_kept_names(names: Iterable[str]) -> None:
 
 
 class _Ingest:
-    """One run of `ingest`, step by step."""
+    """One run of `ingest`, step by step.
 
-    def __init__(self, database: Database, options: IngestOptions, progress: Progress, earlier: Earlier | None) -> None:
+    Args:
+        database: the connection.
+        options: see `ingest`.
+        progress: called with the name of each step.
+        earlier: the store that the logs are appended to.
+        for_reading: bytes that DuckDB gets for reading a temporary store.
+    """
+
+    def __init__(
+        self, database: Database, options: IngestOptions, progress: Progress, earlier: Earlier | None, *,
+        for_reading: int = 0,
+    ) -> None:  # fmt: skip
+        self._for_reading = for_reading
         self.database, self.options, self.progress, self.earlier = database, options, progress, earlier
         self.con = database.con
         self.funnel: list[FunnelStep] = [] if earlier is None else earlier.funnel()
 
-    def run(self, sources: list[str], scratch: Path, rejects: Path, new: Path) -> IngestReport:
+    def run(self, sources: list[str], scratch: Path, rejects: Path, new: Path | None) -> IngestReport:
+        """Make the store, attached as `store`: the file `new`, or a temporary one."""
         known = {kind: self._known(kind) for kind in numbering.KINDS}
         staged = stage(
             self.con, sources, self.options, scratch=scratch, rejects=rejects, memory=self.database.memory,
@@ -232,6 +284,8 @@ class _Ingest:
         in_blanks = [note for kind in numbering.KINDS if (note := differing_in_blanks(self.con, kind))]
         staged = replace(staged, notes=(*staged.notes, *in_blanks))
         self.database.leave(ids * _ID_BYTES)
+        if new is None:
+            new = self._temporary(scratch, self.funnel[-1].kept, len(staged.kept), ids)
         self._check_room(scratch, new, self.funnel[-1].kept - before, before, len(staged.kept))
         joined = None if self.earlier is None else self.earlier.joined_with(
             self.database, staged, known, allow_duplicates=self.options.allow_duplicate_files
@@ -265,12 +319,22 @@ class _Ingest:
         writing.finish(self.con, self._meta(report, staged, cleaned.rule), digest)
         return report
 
-    def _check_room(self, scratch: Path, new: Path, rows: int, before: int, kept: int) -> None:
+    def _temporary(self, scratch: Path, rows: int, kept: int, ids: int) -> Path | None:
+        """Return the place of a temporary store: a file, or None for memory, which is then reserved."""
+        size = store_bytes_in_memory(rows, kept, ids)
+        if 2 * size > min(self._for_reading, self.database.free()):
+            return scratch / "log.store"
+        self.database.reserve(size)
+        return None
+
+    def _check_room(self, scratch: Path, new: Path | None, rows: int, before: int, kept: int) -> None:
         """Raise MachineError if the sort of the new rows or the store would not fit on the disk."""
         check_disk(
             scratch.parent, spilled_bytes(rows, kept, self.database.free()), what=f"the sort of {rows:,} interactions",
             tip="Choose another disk with --temp-dir, or increase --memory-limit.",
         )  # fmt: skip
+        if new is None:
+            return
         check_disk(
             new, store_bytes(before + rows, kept), what="the store",
             tip="Choose another disk with -o, or with --temp-dir for a temporary store.",

@@ -60,11 +60,20 @@ def attached_store(database: Database, path: Path, name: str) -> Iterator[Store]
     check_is_store(path)
     try:
         database.con.execute(f"attach {literal(str(path))} as {name} (read_only)")
-        yield Store(path, database, _read_meta(database.con, path, name), name=name)
+        yield attached(database, path, name)
     except duckdb.Error as error:
         if unreadable := _unreadable(path, error):
             raise unreadable from error
         raise
+
+
+def attached(database: Database, path: Path, name: str) -> Store:
+    """Return the store that is attached under a name; `path` is its path in messages.
+
+    Raises:
+        DataError: it is no store, of another format version, or damaged.
+    """
+    return Store(path, database, _read_meta(database.con, path, name), name=name)
 
 
 def check_is_store(path: Path) -> None:

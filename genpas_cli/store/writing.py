@@ -21,17 +21,21 @@ from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, SPLITS, content_dig
 from genpas_cli.store.table_digest import TableDigest
 
 
-def attach_new(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Create an empty store file and attach it as `store`.
+def attach_new(con: duckdb.DuckDBPyConnection, path: Path | None) -> None:
+    """Create an empty store and attach it as `store`.
+
+    Args:
+        con: the connection.
+        path: the file to create; None for a store in memory.
 
     Raises:
         UsageError: its path is not UTF-8.
     """
-    if not is_unicode(path):
+    if path is not None and not is_unicode(path):
         raise UsageError(
             f"the path of the store is not valid UTF-8: {path}", tip="Choose another path with -o or --store."
         )
-    con.execute(f"attach {literal(str(path))} as store")
+    con.execute(f"attach {literal(':memory:' if path is None else str(path))} as store")
     with _transaction(con):
         con.execute("create type store.split_kind as enum " + str(SPLITS))
         con.execute(
@@ -112,7 +116,7 @@ def _texts(fields: dict[str, Any]) -> list[Any]:
 
 
 def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any], interactions: str | None) -> None:
-    """Write `meta`, and checkpoint, so that the store is a single file without a write-ahead log.
+    """Write `meta`, the last table.
 
     Args:
         con: the store is attached there as `store`, with all other tables written.
@@ -125,5 +129,9 @@ def finish(con: duckdb.DuckDBPyConnection, meta: dict[str, Any], interactions: s
     rows = [(key, json.dumps(value)) for key, value in known.items()]
     with _transaction(con):
         con.executemany("insert into store.meta values (?, ?)", rows)
+
+
+def close(con: duckdb.DuckDBPyConnection) -> None:
+    """Checkpoint and detach the store, so that it is a single file without a write-ahead log."""
     con.execute("checkpoint store")
     con.execute("detach store")

@@ -49,18 +49,27 @@ class Database:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, memory: int) -> None:
         self.con, self.memory = con, memory
+        self._reserved = 0
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._lock = threading.Lock()
 
     def leave(self, room: int) -> None:
         """Lower the memory limit by `room` bytes needed outside the database, but by at most half of the limit."""
-        self.memory = max(self.memory - room, self.memory // 2)
-        self.con.execute(f"set memory_limit = '{self.memory // 1024}KiB'")
+        self.limit(max(self.memory - room, self.memory // 2))
+
+    def limit(self, memory: int) -> None:
+        """Set the memory limit in bytes."""
+        self.memory = memory
+        self.con.execute(f"set memory_limit = '{memory // 1024}KiB'")
+
+    def reserve(self, size: int) -> None:
+        """Set bytes aside for tables in memory that will be filled: `free` does not count them."""
+        self._reserved += size
 
     def free(self) -> int:
         """Return the bytes of the memory limit that in-memory tables do not take yet."""
         query = "select memory_usage_bytes from duckdb_memory() where tag = 'IN_MEMORY_TABLE'"
-        return self.memory - sum(int(held) for (held,) in self.con.sql(query).fetchall())
+        return self.memory - self._reserved - sum(int(held) for (held,) in self.con.sql(query).fetchall())
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """Return a new cursor; each reader needs its own, since an undrained result blocks its connection."""
