@@ -127,7 +127,7 @@ def _strategy(options: AugmentOptions) -> Strategy:
         )
     if given:
         raise UsageError(
-            f"--{given[0]} cannot be combined with --strategy {options.strategy}, which sets all three biases",
+            f"--{given[0]} cannot be combined with --strategy {options.strategy}, which is a complete rule",
             tip=f"Remove --strategy, or remove {listed([f'--{name}' for name in given])}.",
         )
     return parse_strategy(options.strategy)
@@ -138,7 +138,7 @@ def parse_max_input(text: str) -> int | None:
     if text == "none":
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--max-input is {text!r}; it must be a whole number from 1, or none")
+        raise UsageError(f"--max-input is {text!r}; it must be a whole number, at least 1, or none")
     return int(text)
 
 
@@ -169,9 +169,8 @@ def parse_part(text: str) -> Part:
     """Parse a part such as `3/8`; raise UsageError if it is not I/N with 1 ≤ I ≤ N."""
     number, _, of = text.partition("/")
     if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise UsageError(
-            f"--part is {text!r}; it must be I/N, such as 1/8: the number of the part, and the number of parts"
-        )
+        numbers = f"1/{of} to {of}/{of}" if of.isdecimal() and int(of) > 0 and number.isdecimal() else "such as 1/8"
+        raise UsageError(f"--part is {text!r}; it must be I/N, part I of N parts, counted from 1: {numbers}")
     return Part(int(number), int(of))
 
 
@@ -191,7 +190,7 @@ def parse_pair_count(text: str, *, or_all: bool = False) -> PairCount:
         count = PairCount()
     if not 0 < count.number + count.multiple < math.inf:
         multiple = ", a multiple such as 2x, or all" if or_all else " or a multiple such as 2x"
-        raise UsageError(f"--pairs is {text!r}; it must be a whole number from 1{multiple}")
+        raise UsageError(f"--pairs is {text!r}; it must be a whole number, at least 1{multiple}")
     return count
 
 
@@ -254,7 +253,7 @@ def _longer_sequences(store: Store) -> str:
         return "To use all interactions for training, read the log with --split none."
     if store.meta["options"].get("session_gap") is not None:
         return "A longer --session-gap gives longer sequences."
-    return "Every user has one interaction: check whether --user names the right column."
+    return "Every user has one interaction: read the log again with another --user."
 
 
 def check_room(job: Job, machine: Machine, output: Path | None) -> None:

@@ -26,9 +26,9 @@ class TargetOptions(MachineOptions):
     """The option that restricts targets."""
 
     target_where: str | None = option(
-        None, "SQL condition on the column time (as in the store) and the columns of --keep. Only interactions for "
-        "which it is true are targets, in training, validation and test; the others stay in inputs. The probabilities "
-        "are computed over the remaining targets.",
+        None, "SQL condition on the column time (a timestamp, or a number if the log has numbers) and the columns of "
+        "--keep. Only interactions for which it is true are targets, in training, validation and test; the others stay "
+        "in inputs. The probabilities are computed over the remaining targets.",
         metavar="SQL", panel=SAMPLING,
     )  # fmt: skip
 
@@ -60,12 +60,12 @@ class AugmentOptions(TargetOptions):
         panel=SAMPLING,
     )
     draw: Literal["balanced", "independent"] = option(
-        "balanced", "balanced: draw each target probability × number of pairs times, rounded up or down; "
-        "independent: draw each pair independently, with replacement.", panel=SAMPLING)  # fmt: skip
+        "balanced", "balanced: each target is drawn p × N times, rounded up or down (p: its probability, N: "
+        "number of pairs); independent: pairs are drawn independently, with replacement.", panel=SAMPLING)  # fmt: skip
     pairs: str | None = option(
         None, "Number of training pairs per epoch: a number; a multiple of Multi-Target's number of pairs (one per "
         "possible target) such as 2x; or all: every pair once, for last-target, multi-target, slide-window and "
-        "windows. (default: 1x; all for these four, unless that is more than 20x)",
+        "windows. (default: 1x; for these four: all, but an error if that is more than 20x)",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
         1,

@@ -51,7 +51,7 @@ def configured(context: Any, arguments: Sequence[str]) -> dict[str, Any]:
         found = {}
         for path in files if given is None else [*files, given]:
             found |= _of_toml(Path(path), context)
-    if found and context.command.name != "ingest" and _is_made_from_logs(arguments):
+    if found and context.command.name != "ingest" and _is_made_from_logs(_positional(arguments, context.command)):
         from genpas_cli.ingest.options import names_for_logs
 
         # The log of a store or of pairs was read and cleaned when these were made; options for that have no effect.
@@ -213,9 +213,27 @@ def _place(context: Any, name: str) -> str | None:
     return envvar_of(name) if source.name == "ENVIRONMENT" else context.meta.get(_PLACES, {}).get(name)
 
 
-def _is_made_from_logs(arguments: Sequence[str]) -> bool:
-    """Tell whether an argument is a store or a pairs directory."""
+def _positional(words: Sequence[str], command: Any) -> list[str]:
+    """Return the words of a command line that are arguments, and not options or their values."""
+    with_value = {
+        flag for each in command.params if not is_argument(each) and not each.is_flag
+        for flag in (*each.opts, *each.secondary_opts)
+    }  # fmt: skip
+    found: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            return [*found, *rest]
+        if word in with_value:
+            next(rest, None)
+        elif not word.startswith("-"):
+            found.append(word)
+    return found
+
+
+def _is_made_from_logs(sources: Sequence[str]) -> bool:
+    """Tell whether a source is a store or a pairs directory."""
     from genpas_cli.store.schema import is_store
 
-    paths = [Path(word) for word in arguments if not word.startswith("-")]
+    paths = [Path(source) for source in sources]
     return any(is_store(path) or (path / "manifest.json").is_file() for path in paths)

@@ -43,7 +43,7 @@ MEANINGS = {
     ExitCode.DATA: "unusable input or data: missing, malformed, empty, no usable sequence, unsupported store version",
     ExitCode.USAGE: "wrong usage: unknown option, invalid value, or the output already exists",
     ExitCode.MACHINE: "missing on this machine: dependency, disk space, memory or permission",
-    ExitCode.INTEGRITY: "integrity error: digests, counts or positions do not match",
+    ExitCode.INTEGRITY: "integrity error: digests, counts or positions do not match, or a part is missing",
     ExitCode.CHECK: "a rule of --check failed",
     ExitCode.INTERRUPTED: "interrupted (143 after SIGTERM, 129 after SIGHUP)",
 }

@@ -23,7 +23,7 @@ class ExportOptions(MachineOptions):
     to: str = option("jsonl", f"Format:{_MEANINGS}", metavar="FORMAT", panel=OUTPUT)
     split: Literal["train", "validation", "test"] | None = option(
         None, "Write only this split, to the file OUT if the format has one file per split. By default, all splits "
-        "are written to the directory OUT; with -o -, train.", panel=OUTPUT,
+        "are written to the directory OUT. With -o -, the default is train.", panel=OUTPUT,
     )  # fmt: skip
     epoch: int | None = option(
         None, "Write only the training pairs of epoch E, counted from 0; by default those of all epochs, in order.",
@@ -43,7 +43,7 @@ class ExportOptions(MachineOptions):
         metavar="A,B,...", panel=OUTPUT,
     )  # fmt: skip
     vocab: str | None = option(
-        None, "Pairs directory of the same log; its items.parquet translates the ids of a stream.",
+        None, "Pairs directory of the same log; its items.parquet translates the item numbers of a stream into ids.",
         metavar="DIR", panel=OUTPUT,
     )  # fmt: skip
     semantic_ids: str | None = option(

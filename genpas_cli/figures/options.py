@@ -9,7 +9,7 @@ from genpas_cli.runtime.options import option
 
 FIGURES = "Figures"
 
-AS_WRITTEN, INDEPENDENT = "as augment writes them", "after an independent draw"
+AS_WRITTEN, INDEPENDENT = "expected, as augment writes", "expected, drawn independently"
 """Labels of the rows with the figures of a finite number of pairs."""
 
 

@@ -134,13 +134,15 @@ class TuneReport(TableReport):
         """Return the first configurations, the winner first, and the accuracy of those that were trained."""
         headings = ["strategy", "KL", "KL drawn", "A", "D", "A / D", "rank (front)", "rank (published)"]
         ranks = (
-            f"rank (front), rank (published): the rank by each --select. Sorted by --select {self.select}. –: no rank, "
-            "because another configuration is better in KL and A / D (front), or because of --keep-share or --top "
-            "(published)"
+            "rank (front): by KL drawn and A / D, within each γ; the best of every γ come first, then the second best, "
+            "so ranks of different γ are no comparison. rank (published): by KL and A / D over all γ. –: no rank, "
+            "because another configuration of the same γ is more than 2% better in both (front), or because of "
+            f"--keep-share or --top (published). Sorted by --select {self.select}."
         )
         columns = (
-            f"KL: KL(validation ‖ train) of the targets, exact and after drawing {self.pairs:,} pairs (balanced); "
-            f"alignment A and discrimination D compare training inputs with validation inputs by {self.similarity}"
+            "KL: KL(validation ‖ train) of the targets, exact. KL drawn: the same after a balanced draw of "
+            f"{self.pairs:,} pairs. Alignment A and discrimination D compare training inputs with validation inputs by "
+            f"{self.similarity}"
         )
         found = ShownTable(
             headings, [_configuration_row(each) for each in self.configurations[:ROWS_SHOWN]], [ranks, columns]

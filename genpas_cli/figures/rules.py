@@ -30,7 +30,10 @@ _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
 }  # fmt: skip
 _RULE = re.compile(r"\s*([a-z0-9_.]+)(\??)\s*(<=|>=|==|<|>)\s*([-+]?[0-9._]+(?:e[-+]?\d+)?)\s*")
-_TIP = f'A rule is a key, a comparison and a number: "kl_test_train < 1.0". See {page("how-to/gate-a-pipeline")}'
+_TIP = (
+    'A file with one rule has two lines: [every-strategy] and fail = ["kl_test_train < 1.0"]. See '
+    f"{page('how-to/gate-a-pipeline')}"
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,9 @@ def read_rules(path: str) -> list[Rule]:
 def _rules(path: str, content: dict[str, Any]) -> Iterator[Rule]:
     known = ("data", "every-strategy", "strategy", "shards")
     for name, table in content.items():
-        if name not in known or not isinstance(table, dict):
+        if not isinstance(table, dict):
+            raise DataError(f"{path}: {name} is in no table, but rules are lists in the tables of a file", tip=_TIP)
+        if name not in known:
             raise DataError(
                 f"{path}: unknown table [{name}]; the known tables are " + ", ".join(f"[{n}]" for n in known), tip=_TIP
             )

@@ -203,13 +203,13 @@ class DataFigures:
         lambda of: of.meta["time_range"], "first and last time", "First and last timestamp; null if the log has no "
         "timestamps.", SIZE, shown=Shown.TERMINAL_TEXT | Shown.PAGE, fact="{time_scale}.")
     repeats: float = _share(
-        lambda of: of.repeats / of.meta["interactions"], "repeated items", "Share of the interactions whose item "
-        "already occurred earlier for the same user.", ORDER, fact="of interactions have an item that already occurred "
-        "earlier for the same user.")
+        lambda of: of.repeats / of.meta["interactions"], "interactions with an item that the user already had",
+        "Share of the interactions whose item already occurred earlier for the same user.", ORDER,
+        fact="of interactions have an item that already occurred earlier for the same user.")
     tied_events: float = _share(
-        lambda of: of.meta["ties"]["tied_events"], "tied timestamps", "Share of the interactions with the same user "
-        "and timestamp as another one; `--ties` decides their order.", ORDER, fact="of interactions have the same user "
-        "and timestamp as another one; --ties decides their order.")
+        lambda of: of.meta["ties"]["tied_events"], "interactions with a tied timestamp",
+        "Share of the interactions with the same user and timestamp as another one; `--ties` decides their order.",
+        ORDER, fact="of interactions have the same user and timestamp as another one; --ties decides their order.")
     tied_test: float = _share(
         lambda of: of.meta["ties"]["tied_test"], "timestamp ties at the test split", "Share of the users with "
         "held-out interactions whose first test interaction has the same timestamp as the interaction before it.",
@@ -219,11 +219,11 @@ class DataFigures:
         lambda of: of.meta["ties"]["tied_validation"], "timestamp ties at the validation split",
         "The same for the first validation interaction.", HELD_OUT, shown=Shown.PAGE_TEXT | Shown.CHECK)
     tied_either: float = _share(
-        lambda of: of.meta["ties"]["tied_either"], "timestamp ties at the split", "Share of the users with either of "
+        lambda of: of.meta["ties"]["tied_either"], "users with a tie at the split", "Share of the users with either of "
         "the two: for them, the order that `--ties` sets, and not time, decided which interactions are held out.",
         HELD_OUT,
-        fact="of users with held-out interactions: the order that --ties sets, not time, decided which interactions "
-        "are held out (test {tied_test}, validation {tied_validation}).")
+        fact="of users with held-out interactions have one with the same timestamp as the interaction before it (test "
+        "{tied_test}, validation {tied_validation}); the order that --ties sets decided which of the two comes first.")
     cold_validation: float | None = _share(
         lambda of: of.cold("validation"), "cold validation targets", "Share of the validation targets whose item does "
         "not occur in training.", HELD_OUT, fact="of validation targets are items that do not occur in training: no "
@@ -239,7 +239,8 @@ class DataFigures:
         fact="of test interactions happen before the end of the training data, so training uses data from their "
         "future.")
     future_training: float | None = _share(
-        lambda of: of.future_training, "random training interaction later than a random test interaction",
+        lambda of: of.future_training,
+        "probability that a random training interaction is later than a random test interaction",
         "Probability that a randomly chosen training interaction is later than a randomly chosen test interaction.",
         HELD_OUT,
         fact="is the probability that a random training interaction is later than a random test interaction.")

@@ -41,7 +41,11 @@ def _notes(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[st
     }
     if any(ways.values()):
         told = "; ".join(f"{way} of {listed(names)}" for way, names in ways.items() if names)
-        yield f'"{AS_WRITTEN}": {told}.'
+        yield (
+            f'"{AS_WRITTEN}": {told}. One draw differs slightly.'
+            if ways[_WRITTEN["balanced"]]
+            else (f'"{AS_WRITTEN}": {told}.')
+        )
     yield f"What each row means: {page('explanation/figures')}"
 
 

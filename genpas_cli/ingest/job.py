@@ -363,7 +363,7 @@ class _Ingest:
         had, before = (0, 0) if self.earlier is None else (self.earlier.steps, self.earlier.rows)
         steps = [(s.step, s.dropped, s.kept - before) for s in self.funnel[had:]]
         dropping = [step for step in steps if step[1]] or steps
-        told = "; ".join(f"{step}: {dropped:,} dropped, {kept:,} kept" for step, dropped, kept in dropping)
+        told = "; ".join(f"'{step}' dropped {dropped:,} of {dropped + kept:,}" for step, dropped, kept in dropping)
         last = next((step for step, _, kept in steps if kept == 0), "")
         tip = _NOTHING_LEFT.get(last) or less_cleaning(self.options)
         return DataError(f"no {'new ' if self.earlier else ''}interactions are left: {told}", tip=tip)

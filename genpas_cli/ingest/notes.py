@@ -28,6 +28,12 @@ def notes_of(staged: Staged, figures: LogFigures, options: IngestOptions) -> lis
         notes.append(
             f"the test split is empty: no interaction is at or after the second time of --split {options.split}"
         )
+    if int(figures.by_user[0].max(initial=0)) == 1:
+        notes.append(
+            "every user has one interaction, so no pairs can be made: check whether --user names the right column"
+        )
+    if options.rating is not None and options.min_rating is None:
+        notes.append("--rating has no effect without --min-rating; --keep COLUMN keeps the ratings in the store")
     names = ", ".join(file.name for file in staged.files[:_FILES_SHOWN])
     names += ", ..." if len(staged.files) > _FILES_SHOWN else ""
     if held_out and len(staged.files) > 1 and staged.time_type is None:
@@ -52,6 +58,6 @@ def tie_notes(ties: TieShares, rule: Ties, whose: str) -> list[str]:
         return []
     note = (
         f"for {percent(ties['tied_either'])} of {whose}, a held-out interaction has the same timestamp as the one "
-        f"before it, and {_TIES_DECIDED[rule]} decided which is held out (--ties={rule})"
+        f"before it, and {_TIES_DECIDED[rule]} decided which of the two comes first (--ties={rule})"
     )
     return [note]

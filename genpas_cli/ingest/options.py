@@ -165,7 +165,8 @@ class SplitOptions(Options):
     )
     eval: Evaluated = option(
         "all",
-        "Which held-out interactions of a user become targets. One without an earlier interaction never does.",
+        "The first, the last or all held-out interactions of each user are targets. The first interaction of a user "
+        "is never a target.",
         panel=SPLIT,
     )
 

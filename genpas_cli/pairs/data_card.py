@@ -66,9 +66,9 @@ Made from user sequences with [GenPAS](https://arxiv.org/abs/2509.13648) by genp
 | column | type | meaning |
 |---|---|---|
 | `user_num` | int32 | user, from 1 |
-| `input_items` | list of int32 | item numbers, from 1; 0 is free for padding |
+| `input_items` | list of int32 | item numbers, from 1; 0 is reserved for padding |
 | `target_item` | int32 | the item to predict |
-| `input_start` | int32 | position in the sequence, from 1, of the first input item before truncation |
+| `input_start` | int32 | position in the sequence, from 1, where the full input started, before it was shortened |
 | `target_position` | int32 | position, from 1, of the target in the user's sequence |
 {kept}
 `items.parquet` gives the id of each item number. `manifest.json` records how these pairs were made, and the digest of

@@ -207,17 +207,20 @@ def _check_inside(directory: Location, path: Location, names: list[str]) -> None
 
 
 def make_again(directory: Location) -> str:
-    """Return the tip to make the pairs of a directory again, whose manifest is undamaged and has their options."""
+    """Return the tip to make the pairs of a directory again, whose manifest is undamaged and has their options.
+
+    SOURCE stands for the logs or the store, which the manifest names but whose place it does not know.
+    """
     if not isinstance(directory, Path):
-        return "Remove it, and make the pairs again: genpas augment LOGS -o URI"
+        return "Remove it, and make the pairs again: genpas augment SOURCE -o URI"
     manifest, output = (shlex.quote(str(path)) for path in (directory / NAME, directory))
-    return f"Make the same pairs again: genpas augment LOGS --config {manifest} -o {output} --force"
+    return f"Make the same pairs again: genpas augment SOURCE --config {manifest} -o {output} --force"
 
 
 def _without_manifest(directory: Location) -> str:
     """Return the same tip where the manifest is lost: `--force` would not overwrite the directory."""
     output = shlex.quote(str(directory)) if isinstance(directory, Path) else "URI"
-    return f"Remove {directory}, and make the pairs again: genpas augment LOGS -o {output}"
+    return f"Remove {directory}, and make the pairs again: genpas augment SOURCE -o {output}"
 
 
 def _no_manifest(directory: Location, name: str, what: str) -> DataError:

@@ -64,8 +64,8 @@ def _notes(data: DataFigures) -> Iterator[str]:
     if data.tied_either > _MANY_TIED:
         yield (
             f"for {percent(data.tied_either)} of users, a held-out interaction has the same timestamp as the one "
-            "before it. The order that --ties sets decided which is held out; with another order, the test set can "
-            "differ."
+            "before it. The order that --ties sets decided which of the two comes first; with another order, the test "
+            "set can differ."
         )
     for name, cold in (("test", data.cold_test), ("validation", data.cold_validation)):
         if cold is not None and cold > _MANY_COLD:

@@ -108,7 +108,7 @@ def how_made(made: MadeWith | None) -> Html:
     rows = [row(flag_of(key), visible(_written(value))) for key, value in options if _is_set(value)]
     return section(
         "made", "How this report was made", tag("p", f"genpas {made.version}, with these options:"),
-        table(["option", "value"], rows, "Options that the figures depend on, including defaults"),
+        table(["option", "value"], rows, "Options of the figures, and other options that were given"),
     )  # fmt: skip
 
 

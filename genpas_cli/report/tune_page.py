@@ -44,7 +44,7 @@ def _header(report: TuneReport) -> Html:
     figures = (
         ""
         if winner is None
-        else f": {KL} {winner.kl:.4f}"
+        else f": {KL} {winner.kl:.4f}, {winner.kl_drawn:.4f} after a draw"
         + ("" if winner.alignment_ratio is None else f", A / D {winner.alignment_ratio:.2f}")
     )
     return tag(

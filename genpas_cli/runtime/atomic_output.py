@@ -55,7 +55,7 @@ def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = 
     check_local(path, option)
     if not os.path.lexists(path):
         return
-    with _disk_errors(path):
+    with _disk_errors(path, option):
         found = foreign(path)
     if not force and found is None:
         raise UsageError(
@@ -131,17 +131,17 @@ def building(path: Path, *, force: bool, foreign: Foreign, option: str = "-o") -
         MachineError: the output cannot be written.
     """
     path = path.absolute()
-    with _parents(path), _lock(path) as killed:
+    with _parents(path, option), _lock(path) as killed:
         new = _beside(path, "new")
-        with _disk_errors(path):
+        with _disk_errors(path, option):
             _repair(path, killed=killed)
         refuse_existing(path, force=force, foreign=foreign, option=option)
         try:
             yield new
-            with _disk_errors(path):
+            with _disk_errors(path, option):
                 _sync(new)
             refuse_existing(path, force=force, foreign=foreign, option=option)
-            with _disk_errors(path), uninterrupted():
+            with _disk_errors(path, option), uninterrupted():
                 _publish(new, path)
         finally:
             with uninterrupted():
@@ -154,10 +154,10 @@ def unfinished(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _parents(path: Path) -> Iterator[None]:
+def _parents(path: Path, option: str) -> Iterator[None]:
     """Create the directories above `path`, and remove those created if the block fails."""
     made = [parent for parent in path.parents if not parent.exists()]
-    with _disk_errors(path):
+    with _disk_errors(path, option):
         path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield
@@ -169,11 +169,11 @@ def _parents(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
+def _disk_errors(path: Path, option: str = "-o") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise disk_error(error, path) from error
+        raise disk_error(error, path, option=option) from error
 
 
 def _beside(path: Path, what: str) -> Path:

@@ -119,8 +119,9 @@ class TuneOptions(FigureOptions):
     select: Literal["front", "published"] = option(
         "front", "How the winner is chosen. front: for each gamma, drop a configuration if another one is more than "
         "2% better in both KL and A/D, and sort the others by their distance to the best KL and the best A/D of that "
-        "gamma; the winner is the first one of the gamma nearest to 0. published: as in the paper, keep the "
-        "configurations with the lowest KL (--keep-share), and sort them by A/D over all gammas. The ranks of both are "
+        "gamma, where KL is that of the drawn pairs; the winner is the first one of the gamma nearest to 0. published: "
+        "as in the paper, keep the configurations with the lowest exact KL (--keep-share), and sort them by A/D over "
+        "all gammas. The ranks of both are "
         "always printed.", panel=GRID,
     )  # fmt: skip
     keep_share: float = option(

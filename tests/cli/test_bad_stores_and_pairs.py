@@ -108,7 +108,7 @@ def test_damaged_pairs_are_made_again_by_the_command_that_is_advised(inside: InP
     before = json.loads(manifest.read_bytes())
     shard(inside.cwd / "out.pairs").write_bytes(b"")
     tip = inside("verify", "out.pairs").stderr.splitlines()[-1]
-    inside(*tip.partition(": genpas ")[2].replace("LOGS", str(store)).split())
+    inside(*tip.partition(": genpas ")[2].replace("SOURCE", str(store)).split())
     assert inside("verify", "out.pairs", "--store", store).returncode == 0
     assert identity_of(json.loads(manifest.read_bytes())) == identity_of(before)
 

@@ -51,6 +51,25 @@ def test_what_says_how_a_log_is_read_does_not_concern_a_store(inside: InProcess,
     refused(inside("augment", store, "--min-user", "7"), USAGE, "cannot be used with the store")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-o", "old.pairs", "--force"), ("-oold.pairs", "--force"), ("--output=old.pairs", "--force"),
+        ("--store", "kept.store", "--force"), ("--items", "old.pairs/items.parquet"), ("--",),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_store_or_pairs_that_an_option_names_do_not_change_how_a_log_is_read(
+    inside: InProcess, log: Path, options: tuple[str, ...]
+) -> None:
+    """These options once hid from the log that a file or a manifest said how to read it."""
+    inside("augment", log, "-o", "old.pairs", "--store", "kept.store")
+    written(inside, 'split = "none"\n')
+    before = () if "--" in options else options
+    report = inside.json("augment", *before, "--json", *(("--",) if "--" in options else ()), log)
+    assert report["held_out"]["rule"] == "none"
+
+
 def test_the_command_line_may_name_the_rule_in_the_other_way(inside: InProcess, store: Path) -> None:
     written(inside, "[augment]\nalpha = 0.5\n")
     assert settings(inside, store)["strategy"] == "0.5,0,0"
@@ -123,7 +142,10 @@ def test_a_manifest_makes_the_same_bytes_again(
     assert inside("augment", path, *given, "-o", "first.pairs").returncode == 0
     done = inside("augment", path, "--config", "first.pairs/manifest.json", "-o", "second.pairs")
     assert done.returncode == 0, done.stderr
-    assert identity(inside.cwd / "first.pairs") == identity(inside.cwd / "second.pairs")
+    made_first = identity(inside.cwd / "first.pairs")
+    assert made_first == identity(inside.cwd / "second.pairs")
+    over = inside("augment", path, "--config", "first.pairs/manifest.json", "-o", "first.pairs", "--force")
+    assert (over.returncode, identity(inside.cwd / "first.pairs")) == (0, made_first), over.stderr
 
 
 def test_what_is_no_manifest(inside: InProcess, store: Path) -> None:

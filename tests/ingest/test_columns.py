@@ -147,3 +147,10 @@ def test_kept_columns_have_the_type_of_their_values(tmp_path: Path) -> None:
     log = read(write(tmp_path / "a.csv", text), keep=("n", "x", "flag", "zip", "note"))
     assert log.staged.kept == {"n": "BIGINT", "x": "DOUBLE", "flag": "BOOLEAN", "zip": "VARCHAR", "note": "VARCHAR"}
     assert log.rows == [("u", "i", 1, 1.5, True, "01234", "a"), ("u", "j", None, 2.0, False, "99999", None)]
+
+
+def test_a_rating_that_is_named_must_exist_even_if_nothing_needs_it(tmp_path: Path) -> None:
+    log = write(tmp_path / "a.csv", "user,item,stars\nu,i,4\n")
+    with pytest.raises(DataError, match=r"no column 'strs' \(--rating\)"):
+        read(log, rating="strs")
+    assert read(log, rating="stars").rows

@@ -185,3 +185,16 @@ def test_a_column_that_is_no_time(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user": ["u"], "item": ["i"], "time": [True]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="BOOLEAN, which is not a timestamp"):
         read(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("wrong", ["DD/MM/YYYY", "yyyy-mm-dd"])
+def test_a_format_without_codes_is_told_so(tmp_path: Path, wrong: str) -> None:
+    with pytest.raises(UsageError, match=f"--time-format is '{wrong}', which has no % codes") as caught:
+        times(tmp_path, "31/12/2023", "01/02/2024", time_format=wrong)
+    assert "'%d/%m/%Y'" in str(caught.value.tip)
+
+
+def test_a_format_that_no_time_has_is_answered_with_the_one_that_all_have(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"contains no timestamps like %Y-%m-%d: '31/12/2023'") as caught:
+        times(tmp_path, "31/12/2023", "01/02/2024", time_format="%Y-%m-%d")
+    assert str(caught.value.tip).startswith("Give their format, --time-format %d/%m/%Y, or name another column")

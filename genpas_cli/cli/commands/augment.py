@@ -73,7 +73,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan as JSON 
 
 EXAMPLES = """
 genpas augment --alpha 0.5 logs.parquet
-genpas augment logs.parquet -s slide-window --pairs 2x -o windows.pairs
+genpas augment logs.parquet -s slide-window --pairs 2x -o slides.pairs
 genpas augment logs.store --epochs 10 --seed 7 -o epochs.pairs
 genpas augment logs.store --part 3/8 --resume
 genpas augment logs.parquet -o - | python train.py
@@ -101,7 +101,7 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
     """Create input–target pairs from a store or from logs, and write them as Parquet shards.
 
     By default, the last two interactions of each user are held out, and the biases are 1,0,0, with as many pairs as
-    Multi-Target has. A named strategy such as slide-window writes each of its pairs once.
+    Multi-Target has.
     """
     from genpas_cli.augment import job as jobs
 
@@ -206,15 +206,20 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
     held = report.held_out
     whose = "session" if report.users_are_sessions else "user"
     no_target = "no earlier interaction" + ("" if options.target_where is None else " or excluded by --target-where")
+    part, whole = ("", "") if report.part is None else (
+        f"part {report.part.replace('/', ' of ')}: ", " in the whole job"
+    )  # fmt: skip
     console.say(
-        f"{_pairs_made(report)}; [bold]{_rule(report.strategy)}[/bold], {_DRAWS[report.draw]}, seed {report.seed}; "
-        f"{counted(report.files, 'shard')}{_resumed(report)}, {show_size(report.bytes)}, {report.seconds:.1f} s"
+        f"{part}{_pairs_made(report)}; [bold]{_rule(report.strategy)}[/bold], {_DRAWS[report.draw]}, "
+        f"seed {report.seed}; {counted(report.files, 'shard')}{_resumed(report)}, {show_size(report.bytes)}, "
+        f"{report.seconds:.1f} s"
     )
     if held["rule"] == "none":
         console.say("no interactions are held out (--split none)")
     else:
         console.say(
-            f"held out ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test interactions"
+            f"held out{whole} ({held['rule']}): {held['validation']:,} validation and {held['test']:,} test "
+            "interactions"
             + (f" ({held['without_input']:,} are not targets: {no_target})" if held["without_input"] else "")
             + (
                 f"; {counted(held['users_in_train_only'], whose)} without held-out interactions"
@@ -237,11 +242,8 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
 def _pairs_made(report: AugmentReport) -> str:
     """Return the number of pairs of each split, or why there are none."""
     if not report.files:
-        every, part = report.shards_of_all_parts, str(report.part).replace("/", " of ")
-        return (
-            f"part {part} has no shards ({counted(every, 'shard')} in all; with more than {counted(every, 'part')}, "
-            "some are empty)"
-        )
+        every = report.shards_of_all_parts
+        return f"no shards ({counted(every, 'shard')} in all; with more than {counted(every, 'part')}, some are empty)"
     made = pairs_by_split(report.pairs, report.epochs)
     if report.part is not None and "train" not in report.pairs:
         made += f" (no training pairs, because their shards are in other parts: {report.shards_of_all_parts:,} in all)"

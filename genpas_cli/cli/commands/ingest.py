@@ -79,7 +79,8 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
         return
     say_report(report)
     store = console.escaped(report.store)
-    console.say(f"\nwrote {store}; next: [bold]genpas augment {store}[/bold]")
+    following = f"; next: [bold]genpas augment {store}[/bold]" if report.length["max"] > 1 else ""
+    console.say(f"\nwrote {store}{following}")
 
 
 def _example(sources: list[str], *, append: bool) -> str:

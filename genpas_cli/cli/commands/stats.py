@@ -11,7 +11,6 @@ import typer
 from genpas_cli.cli import console
 from genpas_cli.cli import report_outputs as outputs
 from genpas_cli.cli.app import Json, command
-from genpas_cli.cli.commands.augment import Sources
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.ingest.options import IngestOptions
@@ -34,7 +33,11 @@ genpas stats logs.store --check default --json > figures.json
 @command(EXAMPLES)
 @with_options(options=StatsOptions, reading=IngestOptions)
 def stats(  # noqa: PLR0913  # its parameters are the command's
-    sources: Sources,
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE", help="A store written by genpas ingest, logs in any format that genpas ingest "
+                       "reads, or a pairs directory, whose shards are then measured.", show_default=False),
+    ],
     *,
     store: Annotated[
         Path | None,

@@ -60,8 +60,9 @@ def train(  # its parameters are the command's
     went_on = f", {report.resumed:,} of them in the interrupted run" if report.resumed else ""
     training, run_ = report.metrics["training"], report.metrics["run"]
     console.say(
-        f"{training['steps']:,} steps{went_on}, {run_['step_milliseconds']:.0f} ms per step on {run_['device']}; best "
-        f"model at step {training['best_step']:,}. Wrote {where}: model.pt, metrics.json, learning_curve.csv"
+        f"{counted(training['steps'], 'step')}{went_on}, {run_['step_milliseconds']:.0f} ms per step on "
+        f"{run_['device']}; best model at step {training['best_step']:,}. Wrote {where}: model.pt, metrics.json, "
+        "learning_curve.csv"
     )
 
 
@@ -76,7 +77,11 @@ def say_round(each: Round) -> None:
 
 def _say_accuracy(report: TrainReport) -> None:
     out, metrics = console.stdout(), report.metrics
-    seen = "including items of the input" if metrics["evaluation"]["seen"] == "keep" else "excluding items of the input"
+    seen = (
+        "including the items of the input"
+        if metrics["evaluation"]["seen"] == "keep"
+        else "excluding the items of the input"
+    )
     table = report.shown()[0]
     console.print_table(table.headings, table.rows)
     groups = {

@@ -83,9 +83,9 @@ def _say_report(report: TuneReport) -> None:
     tables.print_search(report)
     if report.undecided:
         console.say(
-            "KL decides α and β. Nothing here decides γ, because A / D can only be compared for the same γ: the first "
-            f"configuration has the γ nearest to 0. Best for each γ: {'; '.join(report.undecided)}. To decide by "
-            f"training: --train-top {len(report.undecided)}"
+            "for each γ, α and β are chosen by KL and A / D together. These figures cannot choose γ, because A / D is "
+            "comparable only for the same γ, so the configuration with the γ nearest to 0 is listed first. Best for "
+            f"each γ: {'; '.join(report.undecided)}. To choose by training: --train-top {len(report.undecided)}"
         )
     if report.trained is None:
         console.say(f"to draw pairs with the first configuration: [bold]{console.escaped(report.command)}[/bold]")

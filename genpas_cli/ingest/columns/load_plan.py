@@ -19,7 +19,7 @@ from genpas_cli.ingest.formats.log_file import SAMPLES, LogFile, first_values
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.rejects import read_again
 from genpas_cli.ingest.staging.row_hash import other_values
-from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.times.formats import likely_formats
 from genpas_cli.runtime.times.readers import (
     BIGINT,
@@ -133,7 +133,7 @@ def plan_load(
     Raises:
         DataError: a column is missing, ambiguous or of an unsuitable type, or the files do not fit together.
     """
-    rating = cleaning.min_rating is not None
+    rating = cleaning.min_rating is not None or options.rating is not None
     markers = parse_null_values(options.null_values)
     values = [partial(values_of, con, log, markers) for log in logs]
     found = [find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)]
@@ -222,6 +222,7 @@ def _time(
                 "apply",
                 tip="Remove --time-format.",
             )
+        _check_format(con, log, column, options.time_format, markers)
         return format_reader(column.sql, options.time_format)
     if column.type != "VARCHAR":
         reader = typed_reader(column.sql, column.type, _numbers(con, log, column))
@@ -238,6 +239,27 @@ def _time(
             tip=_format_tip(values),
         )
     return reader
+
+
+def _check_format(
+    con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, time_format: str, markers: Sequence[str]
+) -> None:  # fmt: skip
+    """Raise DataError if no first value has the format, and another format fits them all."""
+    if "%" not in time_format:
+        raise UsageError(
+            f"--time-format is {time_format!r}, which has no % codes",
+            tip="Write it like '%d/%m/%Y' or '%Y-%m-%d %H:%M'.",
+        )
+    values = [value for value in column.samples if not is_missing(value, markers)]
+    if not likely_formats(values):
+        return
+    query = "select count(try_strptime(value, $1)) from (select unnest($2) as value)"
+    if con.execute(query, [time_format, values]).fetchall()[0][0] == 0:
+        shown = ", ".join(repr(value) for value in values[:3])
+        raise DataError(
+            f"{log.name}: column {column.name!r} contains no timestamps like {time_format}: {shown}",
+            tip=_format_tip(values),
+        )
 
 
 def _first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, markers: Sequence[str]) -> list[str]:

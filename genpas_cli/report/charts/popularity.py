@@ -89,9 +89,13 @@ def popularity_differences(canvas: Canvas, curves: Sequence[PopularityCurve], lo
     )
     return canvas.figure(
         "differences",
-        Caption(f"Difference from {held_out.name}", "Above 0: popular items are targets more often in training than in "
-                f"{held_out.name}. At 0: equally often."),
-        lines(rows, looks, ("popularity rank, most popular first", f"difference to {held_out.name}"), log=True),
+        Caption(f"Difference from {held_out.name}", "For the most popular items together, up to each rank: their "
+                f"share of the training targets minus their share of the {held_out.name} targets. Above 0: they are "
+                "targets more often in training."),
+        lines(
+            rows, looks, ("popularity rank, most popular first", f"cumulative difference from {held_out.name}"),
+            log=True,
+        ),
         f"Curves of the strategies minus {held_out.name}. Largest difference in percentage points: {told}.",
         legend=legend(looks[curve.name] for curve in others),
     )  # fmt: skip

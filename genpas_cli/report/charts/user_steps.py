@@ -78,7 +78,7 @@ def _weight(steps: StepsOfUser, look: Look, heaviest: float) -> Html:
     )
     return join([
         drawn,
-        tag("p", "drawn ", tag("strong", f"{steps.sequence:.2f} times"), " as often as the mean user (dashed line)",
+        tag("p", "drawn ", tag("strong", f"{steps.sequence:.2f} times"), " as often as the average user (dashed line)",
             class_="small"),
     ])  # fmt: skip
 
