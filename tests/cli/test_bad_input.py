@@ -180,7 +180,7 @@ BAD_LOGS = [
         "nothing is left",
         "log.csv",
         csv(*ROWS),
-        ("no interactions are left", "users with fewer than 9 interactions", "6 dropped"),
+        ("no interactions are left", "'users with fewer than 9 interactions' dropped 6 of 6"),
         ("--min-user", "9"),
     ),
     Bad(

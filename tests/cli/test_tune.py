@@ -138,11 +138,11 @@ def test_gamma_is_not_decided_by_figures_of_the_front(inside: InProcess, store: 
     assert report["undecided"] == [row["name"] for row in report["configurations"][:4]]
     assert report["winner"] == report["undecided"][0]
     said = inside(*given, "--gamma=1,0").stderr
-    assert "Nothing here decides γ" in said
-    assert "To decide by training: --train-top 2" in said
+    assert "These figures cannot choose γ" in said
+    assert "To choose by training: --train-top 2" in said
     for decided in (("--gamma=1",), ("--gamma=1,0", "--select", "published")):
         assert inside.json(*given, *decided, "--json")["undecided"] == []
-        assert "decides γ" not in inside(*given, *decided).stderr
+        assert "cannot choose γ" not in inside(*given, *decided).stderr
 
 
 def test_the_command_has_what_the_search_was_given(inside: InProcess, store: Path) -> None:

@@ -310,7 +310,7 @@ def test_cleaning_that_leaves_nothing_names_the_steps_that_dropped_rows(tmp_path
     log = write(tmp_path / "log.csv", random_log(12))
     with pytest.raises(
         DataError,
-        match=r"no interactions are left: users with fewer than 1,000,000 interactions: 3,000 dropped, 0 kept",
+        match=r"no interactions are left: 'users with fewer than 1,000,000 interactions' dropped 3,000 of 3,000",
     ):
         ingest(log, tmp_path / "store", IngestOptions(min_user=10**6))
     assert [p.name for p in tmp_path.iterdir()] == ["log.csv"]

@@ -289,7 +289,7 @@ def test_nothing_left_is_one_error(tmp_path: Path, more: dict[str, Any]) -> None
     file = write(tmp_path / "a.csv", "user_id,item_id,timestamp\n1,a,10\n2,b,20\n")
     with pytest.raises(
         DataError,
-        match=r"no interactions are left: items with fewer than 5 interactions: 2 dropped, 0 kept",
+        match=r"no interactions are left: 'items with fewer than 5 interactions' dropped 2 of 2",
     ):
         ingest(file, tmp_path / "a.store", IngestOptions(min_item=5, **more))
 
