@@ -12,7 +12,7 @@ from pathlib import Path
 from genpas_cli.augment.options import TargetOptions
 from genpas_cli.augment.target_where import restricted
 from genpas_cli.ingest.formats import without_endings
-from genpas_cli.ingest.job import IngestReport, ingest, ingested
+from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest, ingested
 from genpas_cli.ingest.options import IngestOptions, names_for_logs
 from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.runtime.atomic_output import refuse_existing
@@ -84,6 +84,7 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
     arguments = log_names(sources)
     reading, machine, log = ingest_options or IngestOptions(), resolve(options), None
     with scratch_directory(machine.temp_dir) as scratch, ExitStack() as opened:
+        check_ingest_options(reading)
         if len(arguments) == 1 and is_store(Path(arguments[0])):
             if keep_store is not None:
                 raise UsageError(f"--store {keep_store} cannot be used with {arguments[0]}, which is already a store")
@@ -104,7 +105,7 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
                 open_store(Path(keep_store), machine, scratch, memory=store_memory(machine.memory))
             )
         # A log's store has exactly the requested columns, under their true names; an existing store may have more.
-        picked = restricted(store, options.target_where)
+        picked = restricted(store, options.target_where, of_log=log is not None)
         yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)
 
 

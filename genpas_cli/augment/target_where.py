@@ -16,12 +16,13 @@ OPTION = "--target-where"
 _OF_THE_STORE = ("user_num", "item_num", "split")
 
 
-def restricted(store: Store, text: str | None) -> Store:
+def restricted(store: Store, text: str | None, *, of_log: bool) -> Store:
     """Return the store restricted to targets that satisfy a condition over its kept columns.
 
     Args:
         store: the open store.
         text: one boolean SQL expression; None for no condition.
+        of_log: whether the store is the temporary one of a log, for messages.
 
     Raises:
         UsageError: the text is not such an expression, or it fails on some value.
@@ -38,7 +39,11 @@ def restricted(store: Store, text: str | None) -> Store:
     try:
         condition = read_condition(con, text, columns, examples, option=OPTION)
     except UsageError as error:
-        tip = "To add a column to the store, read the log again: genpas ingest LOGS -o STORE --keep COLUMN"
+        tip = (
+            "To use a column of the log, add --keep COLUMN"
+            if of_log
+            else "To add a column to the store, read the log again: genpas ingest LOGS -o STORE --keep COLUMN"
+        )
         raise UsageError(error.message, tip=f"{error.tip}. {tip}" if error.tip else tip) from error
     check_memory(con, condition, rows, memory=store.database.memory)
     try:

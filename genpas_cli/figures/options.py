@@ -9,7 +9,7 @@ from genpas_cli.runtime.options import option
 
 FIGURES = "Figures"
 
-AS_WRITTEN, INDEPENDENT = "expected, as augment writes", "expected, drawn independently"
+AS_WRITTEN, INDEPENDENT = "expected, as written by augment", "expected, drawn independently"
 """Labels of the rows with the figures of a finite number of pairs."""
 
 
@@ -22,10 +22,10 @@ class FigureOptions(TargetOptions):
     )
     similarity: str = option(
         "containment@10",
-        "Similarity of a training input and a held-out input, by the sets of their last N items: containment (share of "
-        "the training input's items that are in the held-out input), recall (share of the held-out input's items that "
-        "are in the training input), cosine (number of common items divided by the geometric mean of the two numbers "
-        "of items) or overlap (number of common items).",
+        "Similarity of a training input and a held-out input, each taken as the set of its last N items: containment "
+        "(share of the training input's items that are in the held-out input), recall (share of the held-out input's "
+        "items that are in the training input), cosine (number of common items divided by the geometric mean of the "
+        "two numbers of items) or overlap (number of common items).",
         metavar="NAME[@N]", panel=FIGURES,
     )  # fmt: skip
     epsilon: float = option(

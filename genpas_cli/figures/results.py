@@ -134,10 +134,10 @@ class TuneReport(TableReport):
         """Return the first configurations, the winner first, and the accuracy of those that were trained."""
         headings = ["strategy", "KL", "KL drawn", "A", "D", "A / D", "rank (front)", "rank (published)"]
         ranks = (
-            "rank (front): by KL drawn and A / D, within each γ; the best of every γ come first, then the second best, "
-            "so ranks of different γ are no comparison. rank (published): by KL and A / D over all γ. –: no rank, "
-            "because another configuration of the same γ is more than 2% better in both (front), or because of "
-            f"--keep-share or --top (published). Sorted by --select {self.select}."
+            "rank (front): by KL drawn and A / D, within each γ; the best of each γ comes first, then the second best "
+            "of each γ, so ranks of different γ cannot be compared. rank (published): by KL and A / D over all γ. –: "
+            "no rank, because another configuration of the same γ is more than 2% better in both (front), or because "
+            f"of --keep-share or --top (published). Sorted by --select {self.select}."
         )
         columns = (
             "KL: KL(validation ‖ train) of the targets, exact. KL drawn: the same after a balanced draw of "

@@ -131,13 +131,15 @@ class StrategyFigures(TargetFigures, WhichPairs):
     """The training pairs of one strategy: exact figures of p(x, y) without drawing, or measured on existing pairs."""
 
     alignment: float | None = figure(
-        lambda of: of.alignment.alignment, "alignment A", "Mean similarity of held-out inputs and training inputs "
-        "with the same target.", INPUTS, formula="mean over held-out pairs (x, y) with y a common target, of E_{x' | "
-        "y} sim(x, x')", range="by `similarity`", within_inputs=True, better="higher")
+        lambda of: of.alignment.alignment, "alignment A", "Mean similarity of held-out inputs (test; in tune: "
+        "validation) and training inputs with the same target.", INPUTS,
+        formula="mean over held-out pairs (x, y) with y a common target, of E_{x' | y} sim(x, x')",
+        range="by `similarity`", within_inputs=True, better="higher")
     discrimination: float | None = figure(
-        lambda of: of.alignment.discrimination, "discrimination D", "Mean similarity of held-out inputs and training "
-        "inputs with different targets.", INPUTS, formula="mean over common targets y ≠ y' of E_{x | y} E_{x' | y'} "
-        "sim(x, x')", range="by `similarity`", within_inputs=True, better="lower")
+        lambda of: of.alignment.discrimination, "discrimination D", "Mean similarity of held-out inputs (test; in "
+        "tune: validation) and training inputs with different targets.", INPUTS,
+        formula="mean over common targets y ≠ y' of E_{x | y} E_{x' | y'} sim(x, x')",
+        range="by `similarity`", within_inputs=True, better="lower")
     alignment_ratio: float | None = figure(
         lambda of: of.alignment.ratio, "A / D", "Alignment divided by discrimination: how much an input tells about "
         "its target.", INPUTS, range="from 0", within_inputs=True, better="higher", digits=2)
@@ -149,8 +151,8 @@ class StrategyFigures(TargetFigures, WhichPairs):
         "the maximum input length.", INPUTS, formula="Σ ℓ P(min(k − j, L) = ℓ), L by `--max-input`", range="1 to L",
         unit="items", digits=2, shown=NUMBER | Shown.PAGE_TEXT)
     inputs_per_target: float | None = figure(
-        lambda of: of.inputs_per_target, "distinct inputs per target", "How many different inputs a "
-        "target has: the number of equally likely inputs that have the same entropy.", INPUTS,
+        lambda of: of.inputs_per_target, "effective inputs per target item", "How many different inputs precede "
+        "a target item, over all users: the number of equally likely inputs that have the same entropy.", INPUTS,
         formula="exp(H(x, y) − H(y)), where an input is a cell (s, k, j), truncated to L items",
         range="from 1", digits=1)
     input_length_histogram: list[Bin] = figure(

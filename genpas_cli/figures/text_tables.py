@@ -36,16 +36,10 @@ def _notes(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[st
     )
     inputs = f"Alignment A and discrimination D compare training inputs with test inputs by {columns[0].similarity}"
     yield f"{inputs}." if not compared or (reason := not_marked(columns)) is None else f"{inputs}; {reason}."
-    ways = {
-        _WRITTEN[draw]: [each.name for each in columns if _draw_of(each) == draw] for draw in ("enumerated", "balanced")
-    }
+    ways = {way: [each.name for each in columns if _draw_of(each) == draw] for draw, way in _WRITTEN.items()}
     if any(ways.values()):
-        told = "; ".join(f"{way} of {listed(names)}" for way, names in ways.items() if names)
-        yield (
-            f'"{AS_WRITTEN}": {told}. One draw differs slightly.'
-            if ways[_WRITTEN["balanced"]]
-            else (f'"{AS_WRITTEN}": {told}.')
-        )
+        told = "; ".join(f"{listed(names)} {way}" for way, names in ways.items() if names)
+        yield f'"{AS_WRITTEN}": {told}.'
     yield f"What each row means: {page('explanation/figures')}"
 
 
@@ -56,7 +50,10 @@ def not_marked(columns: Sequence[StrategyFigures]) -> str | None:
     return "A, D and A / D are not marked, because they can only be compared for the same input bias γ"
 
 
-_WRITTEN = {"enumerated": "every pair once", "balanced": "a balanced draw"}
+_WRITTEN = {
+    "enumerated": "with each pair once, so exactly",
+    "balanced": "by a balanced draw, of which a single one differs slightly",
+}
 """Kind of draw → how `augment` writes the pairs by default."""
 
 

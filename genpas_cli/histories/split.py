@@ -44,6 +44,11 @@ def parse_split(text: str) -> tuple[str, tuple[str, str] | None]:
     parts = tuple(part.strip() for part in bounds.split(","))
     if kind == "time" and len(parts) == 2 and all(parts):  # noqa: PLR2004  # validation and test
         return "time", (parts[0], parts[1])
+    if kind == "time" and bounds:
+        raise UsageError(
+            f"--split is {text!r}; it needs two times, the first of validation and the first of test",
+            tip="Examples: --split time:0.8,0.9 or --split time:2024-01-01,2024-02-01",
+        )
     raise UsageError(
         f"unknown split {text!r}; it must be leave-one-out, none or time:VALID,TEST",
         tip="Examples: --split time:0.8,0.9 or --split time:2024-01-01,2024-02-01",

@@ -65,8 +65,8 @@ def meanings(similarity: str) -> Html:
     listed = (tag("dt", figure.title) + tag("dd", figure.meaning) for figure in _ROWS if figure.group != PAIRS)
     return tag(
         "details", tag("summary", "What each figure means"), tag("dl", *map(Html, listed), class_="meanings"),
-        tag("p", f"Similarity of inputs: {similarity}, the {compared.meaning}, by the sets of the last "
-            f"{compared.window} items of both. – means that the figure is not available."),
+        tag("p", f"Similarity of inputs: {similarity}, the {compared.meaning}; each input is taken as the set of its "
+            f"last {compared.window} items. – means that the figure is not available."),
     )  # fmt: skip
 
 

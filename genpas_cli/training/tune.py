@@ -212,7 +212,7 @@ def _search(
         raise DataError(
             f"no validation interactions are held out (--split {rule}), but the search compares with validation pairs",
             tip="Leave-one-out needs users with three or more interactions." if rule == "leave-one-out" else
-            "Make the store with another split: genpas ingest LOGS -o STORE --split leave-one-out",
+            "Read the log with another split, for example: genpas ingest LOGS -o STORE --split leave-one-out",
         )  # fmt: skip
     histogram = usable_histogram(store)
     figures = plan.figures

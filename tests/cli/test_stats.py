@@ -79,7 +79,7 @@ def test_each_kind_of_draw_has_a_line_below_the_figure(inside: InProcess, store:
     assert balanced != independent
     lines = [line.split() for line in inside(*arguments).stdout.splitlines()]
     at = lines.index(["target", "coverage", f"{strategy['target_coverage']:.1%}"])
-    assert lines[at + 1] == ["expected,", "as", "augment", "writes", balanced]
+    assert lines[at + 1] == ["expected,", "as", "written", "by", "augment", balanced]
     assert lines[at + 2] == ["expected,", "drawn", "independently", independent]
 
 
@@ -87,12 +87,18 @@ def test_the_lines_below_the_table_say_what_the_figures_compare(inside: InProces
     said = inside("stats", store, "-s", "multi-target", "-s", "0.5,0,0").stdout
     assert "Jensen–Shannon and total variation compare the distributions of target items; lower is better" in said
     assert "can only be compared for the same input bias" in said
-    assert '"expected, as augment writes": every pair once of multi-target; a balanced draw of 0.5,0,0. One' in said
+    assert (
+        '"expected, as written by augment": multi-target with each pair once, so exactly; 0.5,0,0 by a balanced draw'
+        in said
+    )
     assert "What each row means: https://" in said
     named = inside("stats", store, "-s", "multi-target", "-s", "last-target").stdout
-    assert '"expected, as augment writes": every pair once of multi-target and last-target.' in named
+    assert '"expected, as written by augment": multi-target and last-target with each pair once, so exactly.' in named
     biased = inside("stats", store, "-s", "0.5,0,0").stdout
-    assert '"expected, as augment writes": a balanced draw of 0.5,0,0.' in biased
+    assert (
+        '"expected, as written by augment": 0.5,0,0 by a balanced draw, of which a single one differs slightly.'
+        in biased
+    )
 
 
 def test_csv_is_a_row_a_strategy(inside: InProcess, store: Path) -> None:

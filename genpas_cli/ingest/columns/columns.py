@@ -75,6 +75,15 @@ def _by_name(
         )
     if role == "time":
         return None
+    taken = {owner: column for owner, column in found.items() if column is not None}
+    if meant := matches([column.name for column in taken.values()], ROLES[role]):
+        owner, column = list(taken.items())[meant[0]]
+        others = {**found, owner: None}
+        raise DataError(
+            f"{named.file}: column {column.name!r} is named as the {owner} column (--{owner}), but looks like the "
+            f"{role} column; {named.describe()}",
+            tip=example_of(named, others, options, values, decided=role),
+        )
     tip = example_of(named, found, options, values, decided=role)
     raise DataError(f"{named.file}: the {role} column was not detected; {named.describe()}", tip=tip)
 

@@ -112,6 +112,8 @@ def _binary_log(start: Start, head: bytes) -> LogFile | None:
     suffix = Path(name).suffix.lower()
     expected = next((e for e in all_formats() if asked == e.format or (not asked and suffix in e.endings)), None)
     if expected is not None and not expected.is_text and foreign(head) is None:
+        if not head:
+            raise DataError(f"{name}: the file is empty")
         article = "an" if expected.title[0] in "AEIO" else "a"
         raise DataError(f"{name}: not {article} {expected.title} file, or truncated: the file starts with {head[:8]!r}")
     return None

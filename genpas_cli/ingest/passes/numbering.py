@@ -7,6 +7,7 @@ rows carry provisional numbers (0-based, in the same order); the remaining ids a
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -71,6 +72,12 @@ def read_known(path: str, kind: Kind) -> pa.Table:
     """
     file = Path(path)
     tip = f"Use the {kind}s.parquet of a pairs directory, or a store."
+    if file.is_dir():
+        inside = file / f"{kind}s.parquet"
+        raise DataError(
+            f"--{kind}s {path}: this is a directory",
+            tip=f"Use the file in it: --{kind}s {shlex.quote(str(inside))}" if inside.is_file() else tip,
+        )
     if not file.is_file():
         raise DataError(f"--{kind}s {path}: no such file", tip=f"{tip} For the name of a column: --{kind} {path}")
     names = [f"{kind}_num", f"{kind}_id"]

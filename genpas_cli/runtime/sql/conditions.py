@@ -185,7 +185,7 @@ def refused(  # where the condition stands; the option by keyword
     if isinstance(error, duckdb.InterruptException):
         raise error
     found = advice(con, text, columns, examples, option)
-    reason, tip = (_reason(error), None) if found is None else found
+    reason, tip = (_reason(error, text), None) if found is None else found
     listed = _columns_tip(columns)
     return UsageError(f"{option} {_shortened(text)!r}: {reason}", tip=listed if tip is None else f"{listed}. {tip}")
 
@@ -194,11 +194,16 @@ _UNCONVERTED = re.compile(r"Could not convert (?:string )?'(.*)' to (\w+)")
 _KINDS = {"BOOL": "true or false", "DATE": "a date", "TIME": "a time", "TIMESTAMP": "a timestamp"}
 
 
-def _reason(error: Exception) -> str:
+_UNFINISHED = re.compile(r'syntax error at or near "(.*)"')
+
+
+def _reason(error: Exception, condition: str) -> str:
     """Return the first sentence of a DuckDB error, without the class of the error."""
     text = str(error)
     if found := _UNCONVERTED.search(text):
         return f"{found[1]!r} cannot be converted to {_KINDS.get(found[2], 'a number')}"
+    if (found := _UNFINISHED.search(text)) and condition.rstrip().endswith(found[1]):
+        return f"the condition ends too early, after {found[1]}"
     return re.sub(r"^[A-Z][A-Za-z ]+ Error: ", "", text.split("\n", maxsplit=1)[0]).strip()
 
 
