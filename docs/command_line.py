@@ -105,6 +105,13 @@ gzip -c sample_data/logs_messy.csv > events/2024.csv.gz
 python -c "for u in range(1, 9):
     for t in range(9): print(f'{u}::{u * t % 7}::5::{t}')" | gzip > ratings.dat.gz
 echo 'import sys; sys.stdin.buffer.read()' > train.py
+printf '3 1 0 0\\n<a_0><b_2><c_1><d_0>\\n' > generated.txt
+python -c "import numpy, pyarrow as pa, pyarrow.parquet as pq
+ids = pq.read_table('logs.parquet')['item_id'].unique()
+vectors = numpy.random.default_rng(0).random((len(ids), 8)).astype('f4')
+pq.write_table(pa.table({'item_id': ids, 'embedding': vectors.tolist()}), 'embeddings.parquet')
+numpy.save('embeddings.npy', vectors)
+open('ids.txt', 'w').write('\\n'.join(ids.to_pylist()))"
 -->"""
 
 

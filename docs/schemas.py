@@ -24,6 +24,7 @@ from genpas_cli.ingest.dry_run import IngestPlan
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.pairs.manifest_keys import ManifestKeys
 from genpas_cli.runtime.doctor import Findings
+from genpas_cli.semantic.job import SemanticIdsReport
 from genpas_cli.training.comparison import CompareReport
 from genpas_cli.training.metrics_keys import MetricsKeys
 
@@ -53,6 +54,7 @@ SCHEMAS = {
     "train": Described(MetricsKeys, "genpas train --json, and metrics.json"),
     "compare": Described(CompareReport, "genpas compare --json, and comparison.json"),
     "export": Described(ExportReport, "genpas export --json"),
+    "semantic-ids": Described(SemanticIdsReport, "genpas semantic-ids --json"),
     "head": Described(Head, "genpas head --json"),
     "doctor": Described(Findings, "genpas doctor --json"),
     "manifest": Described(ManifestKeys, "manifest.json of a pairs directory, and part.json of a part"),

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from genpas_cli.runtime.machine import MachineOptions
     from genpas_cli.sampling.strategies import parse_strategy
     from genpas_cli.sampling.strategy import Strategy
+    from genpas_cli.semantic.decode import Decoder
+    from genpas_cli.semantic.job import SemanticIdsReport, semantic_ids
+    from genpas_cli.semantic.options import SemanticIdsOptions
     from genpas_cli.training.compare import compare
     from genpas_cli.training.comparison import Compared, CompareReport, SeedRun
     from genpas_cli.training.job import train
@@ -57,11 +60,13 @@ _HOMES = {
     "AugmentOptions": "augment.options", "AugmentReport": "augment.job", "CheckFailedError": "runtime.errors",
     "CompareOptions": "training.options", "CompareReport": "training.comparison", "Compared": "training.comparison",
     "Configuration": "figures.results", "DataError": "runtime.errors", "DataFigures": "figures.table",
+    "Decoder": "semantic.decode",
     "ExportOptions": "export.options", "ExportReport": "export.job", "FreshPairs": "augment.fresh_pairs",
     "GenpasError": "runtime.errors", "Head": "augment.head", "IngestOptions": "ingest.options",
     "IngestPlan": "ingest.dry_run", "IngestReport": "ingest.job", "IntegrityError": "runtime.errors",
     "MachineError": "runtime.errors", "MachineOptions": "runtime.machine", "MergeReport": "augment.merge",
     "PairStream": "pairs.stream", "RunsOptions": "training.options", "SeedRun": "training.comparison",
+    "SemanticIdsOptions": "semantic.options", "SemanticIdsReport": "semantic.job",
     "StatsOptions": "figures.options", "StatsReport": "figures.results", "Strategy": "sampling.strategy",
     "StrategyFigures": "figures.table", "TrainOptions": "training.options", "TrainReport": "training.train_report",
     "TuneOptions": "training.options", "TuneReport": "figures.results", "UsageError": "runtime.errors",
@@ -69,18 +74,19 @@ _HOMES = {
     "compare": "training.compare", "export": "export.job", "export_stream": "export.job",
     "fresh_pairs": "augment.fresh_pairs", "head": "augment.head", "ingest": "ingest.job", "merge": "augment.merge",
     "parse_strategy": "sampling.strategies", "plan": "augment.job", "plan_ingest": "ingest.dry_run",
-    "read_pairs": "pairs.stream", "stats": "figures.stats", "train": "training.job",
+    "read_pairs": "pairs.stream", "semantic_ids": "semantic.job", "stats": "figures.stats", "train": "training.job",
     "tune": "training.tune", "verify": "augment.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
     "AugmentOptions", "AugmentReport", "CheckFailedError", "CompareOptions", "CompareReport", "Compared",
-    "Configuration", "DataError", "DataFigures", "ExportOptions", "ExportReport", "FreshPairs", "GenpasError",
-    "Head", "IngestOptions", "IngestPlan", "IngestReport", "IntegrityError", "MachineError", "MachineOptions",
-    "MergeReport", "PairStream", "RunsOptions", "SeedRun", "StatsOptions", "StatsReport", "Strategy",
-    "StrategyFigures", "TrainOptions", "TrainReport", "TuneOptions", "TuneReport", "UsageError", "VerifyReport",
-    "augment", "augment_stream", "compare", "export", "export_stream", "fresh_pairs", "head", "ingest", "merge",
-    "parse_strategy", "plan", "plan_ingest", "read_pairs", "stats", "train", "tune", "verify",
+    "Configuration", "DataError", "DataFigures", "Decoder", "ExportOptions", "ExportReport", "FreshPairs",
+    "GenpasError", "Head", "IngestOptions", "IngestPlan", "IngestReport", "IntegrityError", "MachineError",
+    "MachineOptions", "MergeReport", "PairStream", "RunsOptions", "SeedRun", "SemanticIdsOptions",
+    "SemanticIdsReport", "StatsOptions", "StatsReport", "Strategy", "StrategyFigures", "TrainOptions", "TrainReport",
+    "TuneOptions", "TuneReport", "UsageError", "VerifyReport", "augment", "augment_stream", "compare", "export",
+    "export_stream", "fresh_pairs", "head", "ingest", "merge", "parse_strategy", "plan", "plan_ingest", "read_pairs",
+    "semantic_ids", "stats", "train", "tune", "verify",
 ]  # fmt: skip
 
 # These packages have the same names as functions. Python binds a package in its parent only at the first import: import

@@ -31,6 +31,8 @@ COMMANDS = {
     "stats": "Compute the exact distribution of the training pairs of each strategy, and check the data.",
     "tune": "Search for the α and β whose training pairs are most similar to the validation pairs, for each γ.",
     "export": "Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.",
+    "semantic-ids": "Make semantic ids (codes) of items from embeddings or from a store, and measure their quality.",
+    "decode": "Print the items of codes that a model has generated.",
     "train": "Train a small reference model on the pairs, and evaluate it by full ranking.",
     "compare": "Train the same model on the pairs of several strategies, and compare its accuracy.",
     "verify": "Check a pairs directory against its manifest, and with --store every pair against the store.",
@@ -95,7 +97,7 @@ def load(names: Iterable[str]) -> None:
     """Register these commands with their options; the others stay names, because building their options takes time."""
     _application()
     for name in names:
-        import_module(f"genpas_cli.cli.commands.{name}")
+        import_module(f"genpas_cli.cli.commands.{name.replace('-', '_')}")
 
 
 def __getattr__(name: str) -> Any:

@@ -137,8 +137,9 @@ def command(examples: str) -> Callable[[Callable[..., None]], Callable[..., None
         run.__signature__ = function.__signature__  # type: ignore[attr-defined]  # set by with_options
         run.__annotations__ = function.__annotations__
         run.__doc__ = function.__doc__
-        examples_of[function.__name__] = tuple(examples.strip().splitlines())
-        app.command(function.__name__, cls=Command)(run)
+        name = function.__name__.replace("_", "-")
+        examples_of[name] = tuple(examples.strip().splitlines())
+        app.command(name, cls=Command)(run)
         return function
 
     return decorate

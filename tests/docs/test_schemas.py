@@ -50,6 +50,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("export", "{pairs}", "--to", "jsonl", "-o", "e", "--json"),
         ("export", "{pairs}", "--to", "npz", "-o", "f", "--semantic-ids", "codes.parquet", "--json"),
     ],
+    "semantic-ids": [("semantic-ids", "{store}", "--codes", "4", "-o", "made.parquet", "--json")],
     "head": [("head", "{csv}", "--json"), ("head", "{store}", "--json"), ("head", "{pairs}", "--json")],
     "doctor": [("doctor", "--json")],
 }  # fmt: skip

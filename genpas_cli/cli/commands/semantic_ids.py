@@ -1,0 +1,74 @@
+"""`genpas semantic-ids`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from genpas_cli.cli import console
+from genpas_cli.cli.app import Force, Json, command
+from genpas_cli.cli.parameters import with_options
+from genpas_cli.runtime.text.wording import counted
+from genpas_cli.semantic.options import SemanticIdsOptions
+
+if TYPE_CHECKING:
+    from genpas_cli.semantic.job import SemanticIdsReport
+
+EXAMPLES = """
+genpas semantic-ids logs.store -o codes.parquet
+genpas semantic-ids embeddings.parquet -o title_codes.parquet --normalize --codes 64
+genpas semantic-ids embeddings.npy --ids ids.txt -o long_codes.parquet --levels 4 --dimensions 4
+genpas export logs.pairs --semantic-ids codes.parquet --missing-codes drop -o with_codes
+"""
+
+
+@command(EXAMPLES)
+@with_options(options=SemanticIdsOptions)
+def semantic_ids(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE", help="Embeddings: Parquet with columns item_id and one of lists of numbers, "
+                       "or a matrix (.npy, .safetensors) with --ids; or a store written by genpas ingest.",
+                       show_default=False),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The Parquet file to write.", show_default=False)
+    ],
+    *,
+    ids: Annotated[
+        Path | None,
+        typer.Option("--ids", metavar="FILE", help="For a matrix: the id of each row, one per line, or Parquet."),
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+    options: SemanticIdsOptions,
+) -> None:  # fmt: skip
+    """Make semantic ids (codes) of items by residual k-means of their vectors, and measure their quality.
+
+    The vectors of a store come from how often two items occur together in training sequences; nothing that is held out
+    is used.
+    """
+    from genpas_cli.semantic.job import semantic_ids as run
+
+    with console.progress() as progress:
+        report = run(source, output, options, ids=ids, force=force, progress=progress)
+    if json:
+        console.print_json(report.to_dict())
+        return
+    _say_report(report)
+
+
+def _say_report(report: SemanticIdsReport) -> None:
+    from genpas_cli.cli import tables
+
+    for table in report.shown():
+        tables.print_table(table)
+    if report.without_vector:
+        more = ", ..." if report.without_vector > len(report.without_vector_named) else ""
+        console.say(
+            f"{counted(report.without_vector, 'item')} of the store without a training interaction, so without codes: "
+            f"{console.escaped(', '.join(report.without_vector_named))}{more}"
+        )
+    console.say(f"wrote {console.escaped(report.output)}, in {report.seconds:.1f} s")

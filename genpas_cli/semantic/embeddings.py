@@ -1,0 +1,263 @@
+"""Embeddings of items in files: Parquet with ids, or a matrix (.npy, .safetensors) with a file of ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from genpas_cli.runtime.arrow_errors import UNREADABLE
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.semantic.quantization.svd import principal
+from genpas_cli.semantic.quantization.vectors import BLOCK_ROWS, Vectors, VectorSource
+
+ID_COLUMNS = ("item_id", "pid")
+"""Names of the id column, as trainers write it."""
+
+_SHOWN = 3
+_TENSOR_TYPES = {"F32": "<f4", "F64": "<f8", "F16": "<f2"}
+_HEADER_BYTES = 100 << 20
+
+
+class Embeddings(NamedTuple):
+    """Vectors with the id of each."""
+
+    ids: list[str]
+    vectors: VectorSource
+
+
+def read_embeddings(path: Path, ids: Path | None) -> Embeddings:
+    """Open a file of embeddings; the vectors are read block by block.
+
+    Args:
+        path: a Parquet file with an id column (`item_id` or `pid`) and one column of lists of numbers; or a matrix,
+            `.npy` or `.safetensors`, with one row per item.
+        ids: for a matrix, the ids of its rows: a text file with one id per line, or Parquet with an id column.
+
+    Raises:
+        DataError: a file is missing or damaged; ids are missing, occur twice, or do not fit the rows.
+        UsageError: `ids` is missing, or not needed.
+    """
+    if not path.is_file():
+        raise DataError(f"no such file: {path}")
+    if path.suffix in (".npy", ".safetensors"):
+        if ids is None:
+            raise UsageError(f"--ids is missing; {path} has no ids", tip="Name a file with one id per line: --ids FILE")
+        matrix: VectorSource = _Matrix(path, _npy(path) if path.suffix == ".npy" else _tensor(path))
+        names = _read_ids(ids)
+        if len(names) != matrix.rows:
+            raise DataError(f"{ids} has {len(names):,} ids, but {path} has {matrix.rows:,} rows")
+    else:
+        if ids is not None:
+            raise UsageError(f"--ids cannot be used with {path}, which has a column of ids")
+        matrix = _ParquetLists(path)
+        names = _ids_of(path)
+    _check_unique(names, ids or path)
+    return Embeddings(names, matrix)
+
+
+# ------------------------------------------------------------------------------------------------------------------ ids
+
+
+def _read_ids(path: Path) -> list[str]:
+    if path.suffix == ".parquet":
+        return _ids_of(path)
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise DataError(f"no such file: {path}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text", tip="Write one id per line.") from error
+
+
+def _ids_of(path: Path) -> list[str]:
+    try:
+        column = _id_column(path, pq.read_schema(path))
+        found = pq.read_table(path, columns=[column])[column].cast(pa.string())
+    except FileNotFoundError as error:
+        raise DataError(f"no such file: {path}") from error
+    except UNREADABLE as error:
+        raise DataError(f"{path} is not a Parquet file, or damaged") from error
+    if found.null_count:
+        raise DataError(f"{path}: {found.null_count:,} rows have no {column}")
+    names: list[str] = found.to_pylist()
+    return names
+
+
+def _id_column(path: Path, schema: pa.Schema) -> str:
+    column = next((name for name in ID_COLUMNS if name in schema.names), None)
+    if column is None:
+        raise DataError(
+            f"{path} has no column item_id; its columns are: {', '.join(schema.names)}",
+            tip="Rename the column of ids to item_id.",
+        )
+    return column
+
+
+def _check_unique(names: list[str], path: Path) -> None:
+    if not names:
+        raise DataError(f"{path} has no items")
+    seen: set[str] = set()
+    if twice := [name for name in names if name in seen or seen.add(name)]:  # type: ignore[func-returns-value]
+        shown = ", ".join(map(repr, twice[:_SHOWN]))
+        raise DataError(f"{path}: {len(twice):,} ids occur more than once, such as {shown}")
+
+
+# -------------------------------------------------------------------------------------------------------------- vectors
+
+
+class _ParquetLists:
+    """The vectors of a Parquet file with one column of lists."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            schema = pq.read_schema(path)
+        except UNREADABLE as error:
+            raise DataError(f"{path} is not a Parquet file, or damaged") from error
+        column = _id_column(path, schema)
+        lists = [field.name for field in schema if field.name != column and _is_vector(field.type)]
+        if len(lists) != 1:
+            raise DataError(
+                f"{path} must have one column of lists of numbers beside {column}; its columns are: "
+                + ", ".join(f"{field.name} ({field.type})" for field in schema)
+            )
+        self._column = lists[0]
+        first = next(iter(pq.ParquetFile(path).iter_batches(1, columns=[self._column])), None)
+        self.rows = pq.read_metadata(path).num_rows
+        self.width = 0 if first is None or not first.column(0)[0].is_valid else len(first.column(0)[0].as_py())
+        if self.width == 0:
+            raise DataError(f"{path}: the first vector is empty or missing")
+
+    def blocks(self) -> Iterator[Vectors]:
+        """Yield the vectors in blocks."""
+        begin, held = 0, np.zeros((0, self.width), np.float32)
+        for batch in pq.ParquetFile(self._path).iter_batches(BLOCK_ROWS, columns=[self._column]):
+            held = np.concatenate((held, self._block(batch.column(0), begin)))
+            begin += batch.num_rows
+            while len(held) >= BLOCK_ROWS:
+                yield held[:BLOCK_ROWS]
+                held = held[BLOCK_ROWS:]
+        if len(held):
+            yield held
+
+    def _block(self, lists: Any, begin: int) -> Vectors:
+        fixed = pa.types.is_fixed_size_list(lists.type)
+        lengths = np.full(len(lists), lists.type.list_size) if fixed else np.diff(lists.offsets.to_numpy())
+        wrong = np.flatnonzero((lengths != self.width) | lists.is_null().to_numpy(zero_copy_only=False))
+        if len(wrong):
+            raise DataError(
+                f"{self._path}: row {begin + int(wrong[0]) + 1}: the vector has {int(lengths[wrong[0]])} numbers, but "
+                f"the first one has {self.width}"
+            )
+        values = lists.flatten()
+        if values.null_count:
+            raise DataError(f"{self._path}: a vector contains a missing value")
+        return _finite(
+            values.cast(pa.float32(), safe=False).to_numpy().reshape(-1, self.width), begin, self._path
+        )  # fmt: skip
+
+
+class _Matrix:
+    """The rows of a matrix in a file that is mapped into memory."""
+
+    def __init__(self, path: Path, values: NDArray[Any]) -> None:
+        if values.ndim != 2 or values.dtype.kind not in "fiu" or 0 in values.shape:  # noqa: PLR2004  # a matrix
+            raise DataError(
+                f"{path} holds an array of shape {values.shape} and type {values.dtype}, not a matrix of numbers with "
+                "one row per item"
+            )
+        self._path, self._values = path, values
+        self.rows, self.width = values.shape
+
+    def blocks(self) -> Iterator[Vectors]:
+        """Yield the vectors in blocks."""
+        for begin in range(0, self.rows, BLOCK_ROWS):
+            yield _finite(self._values[begin : begin + BLOCK_ROWS].astype(np.float32), begin, self._path)
+
+
+def _finite(block: Vectors, begin: int, path: Path) -> Vectors:
+    wrong = np.flatnonzero(~np.isfinite(block).all(axis=1))
+    if len(wrong):
+        raise DataError(f"{path}: row {begin + int(wrong[0]) + 1}: the vector contains NaN or infinity")
+    return block
+
+
+def _is_vector(kind: pa.DataType) -> bool:
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)))
+
+
+def _npy(path: Path) -> NDArray[Any]:
+    try:
+        values: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise DataError(f"{path} is not an .npy file, or damaged: {error}") from error
+    return values
+
+
+def _tensor(path: Path) -> NDArray[Any]:
+    """Return the only tensor of a safetensors file: 8 bytes of length, a JSON header, then the values."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > min(path.stat().st_size - 8, _HEADER_BYTES):
+            raise DataError(f"{path} is not a safetensors file, or damaged")
+        try:
+            header = json.loads(file.read(length))
+            tensors = {name: about for name, about in header.items() if name != "__metadata__"}
+            if len(tensors) != 1:
+                raise DataError(f"{path} must have one tensor; it has: {', '.join(tensors) or 'none'}")
+            ((name, about),) = tensors.items()
+            kind, shape, (begin, end) = about["dtype"], tuple(about["shape"]), about["data_offsets"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} is not a safetensors file, or damaged") from error
+    if kind not in _TENSOR_TYPES:
+        raise DataError(f"{path}: the tensor {name} has the type {kind}; it must be one of {', '.join(_TENSOR_TYPES)}")
+    dtype = np.dtype(_TENSOR_TYPES[kind])
+    if end - begin != int(np.prod(shape)) * dtype.itemsize or 8 + length + end > path.stat().st_size:
+        raise DataError(f"{path} is damaged: its size does not match the shape of {name}")
+    return np.memmap(path, dtype, "r", 8 + length + begin, shape)
+
+
+# ------------------------------------------------------------------------------------------------------- other vectors
+
+
+class Normalized:
+    """Vectors divided by their lengths; a vector of zeros stays.
+
+    Args:
+        source: the vectors.
+    """
+
+    def __init__(self, source: VectorSource) -> None:
+        self._source, self.rows, self.width = source, source.rows, source.width
+
+    def blocks(self) -> Iterator[Vectors]:
+        """Yield the vectors in blocks."""
+        for block in self._source.blocks():
+            length = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))[:, None]
+            yield (block / np.where(length > 0, length, 1)).astype(np.float32)
+
+
+class Reduced:
+    """Vectors projected to the directions of their largest variance.
+
+    Args:
+        source: the vectors.
+        dimensions: number of directions.
+    """
+
+    def __init__(self, source: VectorSource, dimensions: int) -> None:
+        self._source, self.rows, self.width = source, source.rows, dimensions
+        self._projection = principal(source, dimensions)
+
+    def blocks(self) -> Iterator[Vectors]:
+        """Yield the vectors in blocks."""
+        for block in self._source.blocks():
+            yield self._projection.of(block)

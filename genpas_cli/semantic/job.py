@@ -1,0 +1,269 @@
+"""`semantic-ids`: codes of items by residual k-means of their vectors, and figures of their quality."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict, Unpack
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from genpas_cli.runtime.atomic_output import building, refuse_existing
+from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.library.arguments import checked
+from genpas_cli.runtime.machine import Machine, disk_error, lasting_options, resolve, scratch_directory
+from genpas_cli.runtime.options import flag_of
+from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.results.reports import Report, ShownTable
+from genpas_cli.runtime.text.wording import percent
+from genpas_cli.runtime.threads import InOrder, calling_in_order
+from genpas_cli.semantic.cooccurrence import item_vectors, training_items
+from genpas_cli.semantic.embeddings import Normalized, Reduced, read_embeddings
+from genpas_cli.semantic.keywords import SemanticIdsKeywords
+from genpas_cli.semantic.options import SemanticIdsOptions
+from genpas_cli.semantic.quantization import collisions, quality
+from genpas_cli.semantic.quantization.kmeans import Codebook
+from genpas_cli.semantic.quantization.residual import Codes, encode, residuals, train
+from genpas_cli.semantic.quantization.vectors import VectorsInMemory, VectorSource, sample
+from genpas_cli.store.access import open_store, store_memory
+from genpas_cli.store.schema import is_store
+
+_STORE_DIMENSIONS = 64
+_NAMED = 10
+"""Maximum number of items without a vector that the report names."""
+
+_ABOUT = b"genpas.semantic_ids"
+"""Key of the file's metadata with how the codes were made, as JSON."""
+
+
+class LevelFigures(TypedDict):
+    """What is known of one level."""
+
+    codes: int
+    """Number of codes that an item can have."""
+    used: int
+    """Number of codes that at least one item has."""
+    entropy: float
+    """Entropy of the codes in bits; at most log2 of their number."""
+    error: float
+    """Share of the squared length of the vectors that is left after this level."""
+
+
+@dataclass(frozen=True, repr=False)
+class SemanticIdsReport(Report):
+    """The report of `semantic-ids`; `genpas semantic-ids --json` prints its fields."""
+
+    source: str
+    output: str
+    items: int
+    """Items with codes."""
+    dimensions: int
+    """Dimensions of the vectors whose codes these are."""
+    levels: list[LevelFigures]
+    """The levels of k-means; a level that `--collisions append` adds is not among them."""
+    unique_share: float
+    """Share of the items whose codes no other item has, before collisions were resolved."""
+    largest_collision: int
+    """Largest number of items with the same codes, before collisions were resolved."""
+    colliding: int
+    """Items that still share their codes with another item in the file."""
+    neighbours_share: float
+    """Mean share of an item's ten nearest neighbours that have its first code."""
+    random_share: float
+    """The same for random items instead of neighbours."""
+    without_vector: int
+    """Items of the store's vocabulary without a training interaction, which have no vector and no codes."""
+    without_vector_named: list[str]
+    """Ids of the first of these."""
+    seconds: float
+
+    def shown(self) -> list[ShownTable]:
+        """Return the figures of the codes, and those of each level."""
+        rows = [
+            ("items", f"{self.items:,}"), ("dimensions", f"{self.dimensions:,}"),
+            ("items with codes of their own, before collisions are resolved", percent(self.unique_share)),
+            ("most items with the same codes, before collisions are resolved", f"{self.largest_collision:,}"),
+            ("items that share their codes in the file", f"{self.colliding:,}"),
+            ("nearest neighbours that share the first code", percent(self.neighbours_share)),
+            ("random items that share the first code", percent(self.random_share)),
+        ]  # fmt: skip
+        levels = [
+            (f"level {number}", f"{each['codes']:,}", f"{each['used']:,}", f"{each['entropy']:.2f}",
+             percent(each["error"]))
+            for number, each in enumerate(self.levels, 1)
+        ]  # fmt: skip
+        headings = ("", "codes", "used", "entropy (bits)", "error left")
+        note = "error left: share of the squared length of the vectors that the codes up to this level do not describe"
+        return [ShownTable(("", "value"), rows), ShownTable(headings, levels, (note,))]
+
+
+class _Source(NamedTuple):
+    """The vectors of items, with their ids."""
+
+    ids: list[str]
+    vectors: VectorSource
+    without: list[str]
+
+
+@checked
+def semantic_ids(
+    source: str | Path, output: str | Path, options: SemanticIdsOptions | None = None, *,
+    ids: str | Path | None = None, force: bool = False, progress: Progress = silent, **_: Unpack[SemanticIdsKeywords],
+) -> SemanticIdsReport:  # fmt: skip
+    """Make semantic ids of items, and write them as Parquet with the columns `item_id` and `codes`.
+
+    Args:
+        source: embeddings: Parquet with a column of ids (`item_id` or `pid`) and one of lists of numbers, or a matrix
+            (`.npy`, `.safetensors`) with one row per item; or a store, whose items get vectors from how often they
+            occur together in training sequences.
+        output: the file to write.
+        options: see `SemanticIdsOptions`.
+        ids: for a matrix: the ids of its rows, a text file with one per line or Parquet.
+        force: overwrite an existing output that genpas wrote.
+        progress: called with the progress.
+
+    Raises:
+        UsageError: an option is invalid, or the output exists.
+        DataError: the source cannot be used.
+        MachineError: the output cannot be written.
+    """
+    started, options = time.monotonic(), options or SemanticIdsOptions()
+    _check(options)
+    path, target, machine = Path(source), Path(output), resolve(options)
+    refuse_existing(target, force=force, foreign=foreign_in_codes)
+    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(options.seed).spawn(4)]
+    with (
+        calling_in_order(machine.threads, "genpas-codes") as run,
+        _opened(path, ids, options, machine, streams[0], run, progress) as found,
+    ):
+        progress("training the codes")
+        some = sample(found.vectors, options.sample, streams[1])
+        kept = some.copy()
+        books = train(some, [options.codes] * options.levels, options.iterations, streams[2], run)
+        progress("encoding the items")
+        encoded = encode(found.vectors, books, run)
+        sizes = (options.codes,) * options.levels
+        keys = collisions.keys_of(encoded.codes, sizes)
+        codes = _resolved(encoded.codes, keys, sizes, options, found.vectors, books)
+        progress("measuring the codes")
+        first = encode(VectorsInMemory(kept), books[:1], run).codes[:, 0]
+        near, random = quality.neighbours_sharing(kept, first, streams[3])
+        about = {"options": lasting_options(options), "source": path.name}
+        _write(target, found.ids, codes, about, force=force)
+    return SemanticIdsReport(
+        str(source), str(output), len(found.ids), found.vectors.width,
+        [
+            {"codes": size, "used": quality.used(encoded.codes[:, level]),
+             "entropy": quality.entropy(encoded.codes[:, level]),
+             "error": float(encoded.errors[level + 1] / encoded.errors[0]) if encoded.errors[0] else 0.0}
+            for level, size in enumerate(sizes)
+        ],
+        quality.unique_share(keys), quality.largest_collision(keys), _colliding(codes), near, random,
+        len(found.without), found.without[:_NAMED], round(time.monotonic() - started, 3),
+    )  # fmt: skip
+
+
+def _check(options: SemanticIdsOptions) -> None:
+    """Raise UsageError for a number that is too small."""
+    least = {"levels": 1, "codes": 2, "window": 1, "sample": 1, "iterations": 1, "seed": 0, "dimensions": 1}
+    for name, low in least.items():
+        if (value := getattr(options, name)) is not None and value < low:
+            raise UsageError(f"{flag_of(name)} is {value}; it must be {low} or more")
+    if options.levels * np.log2(options.codes) >= 63:  # noqa: PLR2004  # bits of an int64 without its sign
+        raise UsageError(
+            f"--levels {options.levels} of --codes {options.codes} have more than 2^63 combinations",
+            tip="Use fewer levels or fewer codes.",
+        )
+
+
+@contextmanager
+def _opened(  # noqa: PLR0913, PLR0917  # all needed
+    path: Path, ids: str | Path | None, options: SemanticIdsOptions, machine: Machine, stream: np.random.Generator,
+    run: InOrder, progress: Progress,
+) -> Iterator[_Source]:  # fmt: skip
+    """Yield the vectors of the source."""
+    if not is_store(path):
+        found = read_embeddings(path, None if ids is None else Path(ids))
+        vectors: VectorSource = Normalized(found.vectors) if options.normalize else found.vectors
+        if options.dimensions is not None:
+            if options.dimensions > vectors.width:
+                raise UsageError(
+                    f"--dimensions is {options.dimensions}, but the vectors of {path} have {vectors.width} dimensions"
+                )
+            progress("reducing the vectors")
+            vectors = Reduced(vectors, options.dimensions)
+        yield _Source(found.ids, vectors, [])
+        return
+    if ids is not None:
+        raise UsageError(f"--ids cannot be used with {path}, which is a store")
+    with (
+        scratch_directory(machine.temp_dir) as scratch,
+        open_store(path, machine, scratch, memory=store_memory(machine.memory)) as store,
+    ):
+        items = training_items(store)
+        values = item_vectors(
+            store, items, window=options.window, width=options.dimensions or _STORE_DIMENSIONS, stream=stream, run=run,
+            progress=progress,
+        )  # fmt: skip
+        vectors = VectorsInMemory(values)
+        yield _Source(items.ids, Normalized(vectors) if options.normalize else vectors, items.without)
+
+
+def _resolved(  # all needed
+    codes: Codes, keys: NDArray[np.int64], sizes: tuple[int, ...], options: SemanticIdsOptions, source: VectorSource,
+    books: list[Codebook],
+) -> Codes:  # fmt: skip
+    """Return the codes of the file, after `--collisions`."""
+    twin = collisions.twins(keys)
+    if options.collisions == "append":
+        return np.column_stack((codes, twin)).astype(np.int32)
+    moved = np.flatnonzero(twin)
+    if options.collisions == "keep" or not len(moved):
+        return codes
+    left, begin = [], 0
+    for block in source.blocks():
+        here = moved[(moved >= begin) & (moved < begin + len(block))]
+        left.append(residuals(block[here - begin], codes[here, :-1], books))
+        begin += len(block)
+    return collisions.reassigned(codes, sizes, np.concatenate(left), moved, books[-1])
+
+
+def _colliding(codes: Codes) -> int:
+    """Return how many items share their codes with another one."""
+    sizes = tuple(int(size) + 1 for size in codes.max(axis=0))
+    _, counts = np.unique(collisions.keys_of(codes, sizes), return_counts=True)
+    return int(counts[counts > 1].sum())
+
+
+def _write(path: Path, ids: list[str], codes: Codes, about: dict[str, Any], *, force: bool) -> None:
+    levels = codes.shape[1]
+    offsets = pa.array(np.arange(0, codes.size + 1, levels, dtype=np.int32))
+    kind = pa.list_(pa.field("element", pa.int32(), nullable=False))
+    schema = pa.schema(
+        [pa.field("item_id", pa.string(), nullable=False), pa.field("codes", kind, nullable=False)],
+        metadata={_ABOUT: json.dumps(about).encode()},
+    )
+    lists = pa.ListArray.from_arrays(offsets, pa.array(codes.ravel()), type=kind)
+    with building(path, force=force, foreign=foreign_in_codes) as new:
+        try:
+            pq.write_table(pa.table([pa.array(ids, pa.string()), lists], schema=schema), new, compression="zstd")
+        except OSError as error:
+            raise disk_error(error, path) from error
+
+
+def foreign_in_codes(path: Path) -> str | None:
+    """Tell why an existing file is no file of codes, see `genpas_cli.runtime.atomic_output.Foreign`."""
+    if path.is_symlink() or not path.is_file():
+        return "it is not a file"
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError):
+        metadata = {}
+    return None if _ABOUT in metadata else "it is no file of codes that genpas wrote"

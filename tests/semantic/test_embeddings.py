@@ -1,0 +1,172 @@
+"""Embeddings in files: each form gives the same codes; what cannot be used is said with its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from genpas_cli import DataError, UsageError
+from genpas_cli.semantic.job import semantic_ids
+from genpas_cli.semantic.options import SemanticIdsOptions
+from genpas_cli.semantic.quantization import vectors
+
+OPTIONS = SemanticIdsOptions(codes=8, levels=2)
+IDS = [f"item {n}" for n in range(300)]
+VALUES = np.random.default_rng(0).standard_normal((300, 5)).astype(np.float32)
+
+
+def parquet(path: Path, ids: Any = IDS, values: Any = VALUES, name: str = "item_id", **more: Any) -> Path:
+    rows = values if isinstance(values, list) else pa.array(values.tolist(), pa.list_(pa.float32()))
+    pq.write_table(pa.table({name: ids, "embedding": rows, **more}), path)
+    return path
+
+
+def tensor(path: Path, values: Any = VALUES, kind: str = "F32") -> Path:
+    header = json.dumps({"x": {"dtype": kind, "shape": values.shape, "data_offsets": [0, values.nbytes]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + values.tobytes())
+    return path
+
+
+def ids_file(directory: Path) -> Path:
+    (directory / "ids.txt").write_text("\n".join(IDS) + "\n", encoding="utf-8")
+    return directory / "ids.txt"
+
+
+def codes(path: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows
+
+
+def test_all_forms_give_the_same_codes(tmp_path: Path) -> None:
+    fixed = pa.FixedSizeListArray.from_arrays(pa.array(VALUES.ravel()), 5)
+    pq.write_table(pa.table({"pid": IDS, "vector": fixed}), tmp_path / "fixed.parquet", row_group_size=70)
+    np.save(tmp_path / "a.npy", VALUES)
+    forms: dict[Path, Path | None] = {
+        parquet(tmp_path / "a.parquet"): None, tmp_path / "fixed.parquet": None,
+        tmp_path / "a.npy": ids_file(tmp_path), tensor(tmp_path / "a.safetensors"): ids_file(tmp_path),
+    }  # fmt: skip
+    found = []
+    for number, (path, ids) in enumerate(forms.items()):
+        report = semantic_ids(path, tmp_path / f"{number}.parquet", OPTIONS, ids=ids)
+        assert (report.items, report.dimensions, report.without_vector) == (300, 5, 0)
+        found.append(codes(tmp_path / f"{number}.parquet"))
+    assert found[0] == found[1] == found[2] == found[3]
+    assert [row["item_id"] for row in found[0]] == IDS
+    assert {len(row["codes"]) for row in found[0]} == {3}, "two levels, and the one that tells collisions apart"
+
+
+@pytest.mark.parametrize("collisions", ["append", "reassign", "keep"])
+def test_collisions(tmp_path: Path, collisions: Any) -> None:
+    options = SemanticIdsOptions(codes=8, levels=2, collisions=collisions)
+    report = semantic_ids(parquet(tmp_path / "a.parquet"), tmp_path / "c.parquet", options)
+    rows = [tuple(row["codes"]) for row in codes(tmp_path / "c.parquet")]
+    assert report.largest_collision > 1
+    assert (report.colliding == 0) == (collisions == "append")  # 64 combinations cannot tell 300 items apart
+    assert report.colliding == sum(rows.count(row) > 1 for row in rows)
+    wide = SemanticIdsOptions(codes=32, levels=2, collisions="reassign")
+    assert semantic_ids(tmp_path / "a.parquet", tmp_path / "d.parquet", wide).colliding == 0
+
+
+def test_threads_and_blocks_change_no_byte_that_they_should_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = parquet(tmp_path / "a.parquet")
+    for threads in (1, 2):
+        semantic_ids(path, tmp_path / f"{threads}.parquet", SemanticIdsOptions(codes=8, threads=threads))
+    assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
+    monkeypatch.setattr(vectors, "BLOCK_ROWS", 64)
+    semantic_ids(path, tmp_path / "small.parquet", SemanticIdsOptions(codes=8, sample=100))
+    assert len(codes(tmp_path / "small.parquet")) == 300
+
+
+def test_normalized_vectors_have_codes_by_their_direction(tmp_path: Path) -> None:
+    scaled = VALUES * np.random.default_rng(1).uniform(0.1, 10, (300, 1)).astype(np.float32)
+    options = SemanticIdsOptions(codes=8, normalize=True)
+    for name, values in (("a", VALUES), ("b", scaled)):
+        semantic_ids(parquet(tmp_path / f"{name}.parquet", values=values), tmp_path / f"{name}.codes", options)
+    assert codes(tmp_path / "a.codes") == codes(tmp_path / "b.codes")
+
+
+def test_reduced_vectors(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "a.parquet")
+    report = semantic_ids(path, tmp_path / "c.parquet", SemanticIdsOptions(codes=8, dimensions=2))
+    assert report.dimensions == 2
+    with pytest.raises(UsageError, match=r"--dimensions is 6, but the vectors of .* have 5 dimensions"):
+        semantic_ids(path, tmp_path / "d.parquet", SemanticIdsOptions(codes=8, dimensions=6))
+
+
+def with_value(at: int, value: float) -> Any:
+    values = VALUES.copy()
+    values[at, 2] = value
+    return values
+
+
+BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "no such file": (lambda path: path, "no such file"),
+    "not Parquet": (lambda path: (path.write_text("x"), path)[1], "not a Parquet file"),
+    "no ids": (lambda path: parquet(path, name="id"), "has no column item_id; its columns are: id, embedding"),
+    "two vectors": (lambda path: parquet(path, more=[[1.0]] * 300), "must have one column of lists of numbers"),
+    "no vectors": (lambda path: parquet(path, values=["a"] * 300), "must have one column of lists of numbers"),
+    "NaN": (lambda path: parquet(path, values=with_value(7, float("nan"))), "row 8: the vector contains NaN"),
+    "infinity": (lambda path: parquet(path, values=with_value(7, float("inf"))), "row 8: the vector contains NaN"),
+    "twice": (lambda path: parquet(path, ids=["a", "b", *IDS[:297], "a"]), "1 ids occur more than once, such as 'a'"),
+    "an id is missing": (lambda path: parquet(path, ids=[None, *IDS[1:]]), "1 rows have no item_id"),
+    "unequal": (lambda path: parquet(path, values=[[1.0, 2.0]] * 299 + [[1.0]]), "row 300: the vector has 1 numbers"),
+    "a vector is missing": (lambda path: parquet(path, values=[[1.0, 2.0]] * 299 + [None]), "row 300"),
+    "a number is missing": (lambda path: parquet(path, values=[[1.0, None]] * 300), "missing value"),
+    "empty": (lambda path: parquet(path, ids=pa.array([], pa.string()), values=[]), "one column of lists"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_cannot_be_used(tmp_path: Path, name: str) -> None:
+    made, message = BAD[name]
+    with pytest.raises(DataError, match=message):
+        semantic_ids(made(tmp_path / "a.parquet"), tmp_path / "c.parquet", OPTIONS)
+    assert not (tmp_path / "c.parquet").exists()
+
+
+def test_a_matrix_needs_its_ids(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", VALUES)
+    with pytest.raises(UsageError, match="--ids is missing"):
+        semantic_ids(tmp_path / "a.npy", tmp_path / "c.parquet", OPTIONS)
+    (tmp_path / "few.txt").write_text("a\nb\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"has 2 ids, but .* has 300 rows"):
+        semantic_ids(tmp_path / "a.npy", tmp_path / "c.parquet", OPTIONS, ids=tmp_path / "few.txt")
+    with pytest.raises(UsageError, match="--ids cannot be used"):
+        semantic_ids(parquet(tmp_path / "a.parquet"), tmp_path / "c.parquet", OPTIONS, ids=tmp_path / "few.txt")
+    np.save(tmp_path / "cube.npy", VALUES.reshape(300, 5, 1))
+    with pytest.raises(DataError, match=r"an array of shape \(300, 5, 1\)"):
+        semantic_ids(tmp_path / "cube.npy", tmp_path / "c.parquet", OPTIONS, ids=ids_file(tmp_path))
+    (tmp_path / "bad.safetensors").write_bytes(b"\xff" * 40)
+    with pytest.raises(DataError, match="not a safetensors file"):
+        semantic_ids(tmp_path / "bad.safetensors", tmp_path / "c.parquet", OPTIONS, ids=ids_file(tmp_path))
+    with pytest.raises(DataError, match="has the type BF16"):
+        semantic_ids(tensor(tmp_path / "b.safetensors", kind="BF16"), tmp_path / "c.parquet", ids=ids_file(tmp_path))
+
+
+def test_an_output_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "a.parquet")
+    with pytest.raises(UsageError, match="already exists, and --force overwrites only outputs written by genpas"):
+        semantic_ids(path, path, OPTIONS, force=True)
+    semantic_ids(path, tmp_path / "c.parquet", OPTIONS)
+    with pytest.raises(UsageError, match="already exists"):
+        semantic_ids(path, tmp_path / "c.parquet", OPTIONS)
+    semantic_ids(path, tmp_path / "c.parquet", OPTIONS, force=True)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"levels": 0}, "--levels is 0"), ({"codes": 1}, "--codes is 1"), ({"window": 0}, "--window is 0"),
+    ({"sample": 0}, "--sample is 0"), ({"dimensions": 0}, "--dimensions is 0"),
+    ({"levels": 8}, r"more than 2\^63 combinations"),
+])  # fmt: skip
+def test_numbers_that_are_out_of_range(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        semantic_ids(parquet(tmp_path / "a.parquet"), tmp_path / "c.parquet", SemanticIdsOptions(**options))
