@@ -184,3 +184,22 @@ def test_a_store_is_no_log(inside: InProcess, store: Path) -> None:
 )
 def test_parts_on_object_storage_are_not_merged(inside: InProcess, pairs: str, copy: str) -> None:
     refused(inside("merge", pairs), DATA, f"{pairs} is on object storage", f"{copy} {pairs} x.pairs")
+
+
+def test_what_is_wrong_with_an_option_is_said_where_it_is(
+    inside: InProcess, log: Path, store: Path, pairs: Path
+) -> None:
+    """Each of these once gave advice that failed, or blamed something else."""
+    with unchanged(inside.cwd, inside.temp_dir):
+        done = inside("augment", log, "--target-where", "rating > 3", "-o", "x.pairs")
+        refused(done, USAGE, "there is no column 'rating'", "add --keep COLUMN")
+        assert "genpas ingest" not in done.stderr
+        done = inside("augment", store, "--split", "time:0.9", "-o", "x.pairs")
+        refused(done, USAGE, "--split is 'time:0.9'; it needs two times", "time:0.8,0.9")
+        done = inside("augment", log, "--items", pairs, "-o", "x.pairs")
+        refused(done, DATA, "this is a directory", f"--items {pairs}/items.parquet")
+        for unfinished in ("(timestamp > 0", "timestamp > 0 AND", "item_id == "):
+            done = inside("ingest", log, "--where", unfinished, "-o", "x.store")
+            refused(done, USAGE, f"the condition ends too early, after {unfinished.split()[-1]}")
+    (inside.cwd / "empty.parquet").touch()
+    refused(inside("ingest", "empty.parquet", "-o", "x.store"), DATA, "empty.parquet: the file is empty")

@@ -154,3 +154,32 @@ def test_a_rating_that_is_named_must_exist_even_if_nothing_needs_it(tmp_path: Pa
     with pytest.raises(DataError, match=r"no column 'strs' \(--rating\)"):
         read(log, rating="strs")
     assert read(log, rating="stars").rows
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "advised"),
+    [
+        (
+            {"user": "item_id"},
+            "'item_id' is named as the user column",
+            "--user user_id --item item_id --time timestamp",
+        ),
+        (
+            {"item": "user_id"},
+            "'user_id' is named as the item column",
+            "--user user_id --item item_id --time timestamp",
+        ),
+        (
+            {"time": "item_id"},
+            "'item_id' is named as the time column",
+            "--user user_id --item item_id --time timestamp",
+        ),
+    ],
+)
+def test_a_column_that_is_named_for_another_role_is_told_so(
+    tmp_path: Path, given: dict[str, str], message: str, advised: str
+) -> None:
+    file = write(tmp_path / "a.csv", "user_id,item_id,timestamp\nu,i,1700000000\n")
+    with pytest.raises(DataError, match=message) as caught:
+        read(file, **given)
+    assert str(caught.value.tip) == f"Name the columns, for example: {advised}"
