@@ -33,7 +33,10 @@ def decode(
                        "[3,17,255,0] or <a_3><b_17><c_255><d_0>. Default: standard input.", show_default=False),
     ] = None,
 ) -> None:  # fmt: skip
-    """Print the item of each line of codes that a model has generated; an empty line if no item has the codes."""
+    """Print the items of codes that a model has generated.
+
+    Each line of codes gives one line: the id of the item, or an empty line if no item has the codes.
+    """
     from genpas_cli.semantic.decode import Decoder
 
     decoder, lines, unknown = Decoder(codes), 0, 0

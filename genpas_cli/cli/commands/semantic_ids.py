@@ -45,10 +45,10 @@ def semantic_ids(
     json: Json = False,
     options: SemanticIdsOptions,
 ) -> None:  # fmt: skip
-    """Make semantic ids (codes) of items by residual k-means of their vectors, and measure their quality.
+    """Make semantic ids (codes) of items from embeddings or from a store, and measure their quality.
 
-    The vectors of a store come from how often two items occur together in training sequences; nothing that is held out
-    is used.
+    The codes come from residual k-means of the vectors. The vectors of a store come from how often two items occur
+    together in training sequences; nothing that is held out is used.
     """
     from genpas_cli.semantic.job import semantic_ids as run
 

@@ -46,6 +46,8 @@ REPORTS: dict[str, tuple[Callable[[Path], Report], list[str]]] = {
                        *SMALL_FLAGS]),
     "ExportReport": (lambda out: library.export("log.pairs", out, to="jsonl"),
                      ["export", "log.pairs", "-o", "OUT", "--to", "jsonl"]),
+    "SemanticIdsReport": (lambda out: library.semantic_ids("log.store", out, codes=4),
+                          ["semantic-ids", "log.store", "-o", "OUT", "--codes", "4"]),
     "Head": (lambda _: library.head("log.pairs", 3), ["head", "log.pairs", "-n", "3"]),
 }  # fmt: skip
 TABLES = ("StatsReport", "TuneReport", "TrainReport", "CompareReport", "Head")
