@@ -23,6 +23,7 @@ from genpas_cli.runtime.errors import DataError
 Missing = Literal["error", "drop"]
 Colliding = Literal["error", "append", "keep"]
 
+_ITEM_COLUMNS = ("item_id", "pid", "item_num")
 _SHOWN = 5
 _LARGEST_CODE = 2**31 - 2
 
@@ -32,13 +33,18 @@ class Codes:
     """Codes by item id."""
 
     ids: pa.Array
-    """Item ids, as text."""
+    """Item ids, or item numbers, as text."""
     codes: NDArray[np.int64]
     """(items, levels)."""
+    are_numbers: bool = False
+    """Whether `ids` are item numbers."""
 
 
 def read_codes(path: Path) -> Codes:
-    """Read a Parquet file of `item_id` and one column of lists of codes.
+    """Read a Parquet file with a column of items and one of codes, under the names that trainers use.
+
+    Items are in `item_id` or `pid` (ids of the log), or in `item_num` (numbers of the pairs). Codes are the only column
+    of integer lists, or the texts of `sid`, such as `<a_3><b_17>`, whose numbers are the codes.
 
     Raises:
         DataError: no such file, other columns, lists of unequal length, nulls, or codes that are not integers from 0.
@@ -54,22 +60,25 @@ def read_codes(path: Path) -> Codes:
             f"{path} is not a Parquet file, or damaged", tip="Give a Parquet file with item_id and a list of codes."
         ) from error
     there = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
-    lists = [field.name for field in table.schema if pa.types.is_list(field.type) or pa.types.is_large_list(field.type)]
-    if "item_id" not in names or len(lists) != 1 or not pa.types.is_integer(
-        table.schema.field(lists[0]).type.value_type
-    ):  # fmt: skip
+    column = next((name for name in _ITEM_COLUMNS if name in names), None)
+    lists = [field.name for field in table.schema if _is_codes(field)]
+    if column is None or len(lists) != 1:
         raise DataError(
             f"{path}: the file must have a column item_id and one column of integer lists; the columns are: {there}"
         )
     try:
-        ids, codes = table["item_id"].cast(pa.string()), table[lists[0]]
+        ids = table[column].cast(pa.string())
     except pa.ArrowException as error:
         raise DataError(
-            f"{path}: item_id has the type {table['item_id'].type}; an id must be a text or a number"
+            f"{path}: {column} has the type {table[column].type}; an id must be a text or a number"
         ) from error
+    try:
+        codes = _lists_of(table[lists[0]])
+    except pa.ArrowException as error:
+        raise DataError(f"{path}: a text of {lists[0]} has no codes; they are written like <a_3><b_17>") from error
     if table.num_rows == 0 or ids.null_count or codes.null_count:
         raise DataError(
-            f"{path}: " + ("the file has no rows" if table.num_rows == 0 else "a row has no item_id or no codes")
+            f"{path}: " + ("the file has no rows" if table.num_rows == 0 else f"a row has no {column} or no codes")
         )
     lengths = pc.list_value_length(codes)
     levels = lengths[0].as_py()
@@ -84,7 +93,25 @@ def read_codes(path: Path) -> Codes:
     twice = pc.value_counts(ids).filter(pc.greater(pc.value_counts(ids).field("counts"), 1))
     if len(twice):
         raise DataError(f"{path}: {len(twice):,} items occur more than once, such as {twice[0]['values'].as_py()!r}")
-    return Codes(ids.combine_chunks(), values.to_numpy().astype(np.int64).reshape(-1, levels))
+    return Codes(ids.combine_chunks(), values.to_numpy().astype(np.int64).reshape(-1, levels), column == "item_num")
+
+
+def _is_codes(field: pa.Field) -> bool:
+    """Tell whether a column holds lists of integers, or the texts of codes."""
+    kind = field.type
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return bool(pa.types.is_integer(kind.value_type))
+    return bool(field.name == "sid" and (pa.types.is_string(kind) or pa.types.is_large_string(kind)))
+
+
+def _lists_of(codes: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the codes as lists of integers; of texts, their numbers."""
+    if pa.types.is_fixed_size_list(codes.type):
+        return codes.cast(pa.list_(codes.type.value_type))
+    if not pa.types.is_string(codes.type) and not pa.types.is_large_string(codes.type):
+        return codes
+    numbers = pc.utf8_trim_whitespace(pc.replace_substring_regex(codes, "[^0-9]+", " "))
+    return pc.split_pattern(numbers, " ").cast(pa.list_(pa.int64()))
 
 
 class SemanticIds:
@@ -110,7 +137,8 @@ class SemanticIds:
         separator: bool, end: bool,
     ) -> None:  # fmt: skip
         self._items = items
-        row = pc.index_in(items, value_set=codes.ids)
+        named = pa.array(np.arange(1, len(items) + 1)).cast(pa.string()) if codes.are_numbers else items
+        row = pc.index_in(named, value_set=codes.ids)
         self._known = np.concatenate(([False], pc.is_valid(row).to_numpy(zero_copy_only=False)))
         if missing == "error":
             _refuse(items, ~self._known[1:], "have no semantic id", "To drop them: --missing-codes drop")

@@ -183,6 +183,34 @@ def test_ids_are_compared_as_text(tmp_path: Path) -> None:
     assert codes.codes.tolist() == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        pa.table({"pid": ["i1", "i2"], "codes": pa.array([[3, 17], [0, 255]], LISTS)}),
+        pa.table({"item_num": [1, 2], "codes": pa.array([[3, 17], [0, 255]], LISTS)}),
+        pa.table({"item_num": [2, 1], "codes": pa.array([[0, 255], [3, 17]], pa.list_(pa.int16(), 2))}),
+        pa.table({"item_id": ["i1", "i2"], "sid": ["<a_3><b_17>", "<a_0><b_255>"]}),
+        pa.table({"pid": ["i2", "i1"], "sid": ["0 255", "3,17"]}),
+    ],
+    ids=lambda table: " ".join(f"{field.name}: {field.type}" for field in table.schema),
+)
+def test_the_columns_of_other_tools(tmp_path: Path, table: pa.Table) -> None:
+    pq.write_table(table, tmp_path / "codes.parquet")
+    codes = read_codes(tmp_path / "codes.parquet")
+    semantic = SemanticIds(layout_of(2), pa.array(["i1", "i2"]), codes, **OPTIONS)
+    offsets = semantic.tokens.offsets
+    assert [
+        [token - offset for token, offset in zip(row, offsets, strict=True)]
+        for row in semantic.table()["tokens"].to_pylist()
+    ] == [[3, 17], [0, 255]]
+
+
+def test_a_text_without_codes_is_none(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"item_id": ["a", "b"], "sid": ["<a_3>", "none"]}), tmp_path / "codes.parquet")
+    with pytest.raises(DataError, match="a text of sid has no codes"):
+        read_codes(tmp_path / "codes.parquet")
+
+
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "codes.parquet").write_text("item_id,codes\n")
     with pytest.raises(DataError, match="is not a Parquet file"):
