@@ -1,4 +1,4 @@
-"""The outputs that `stats`, `tune` and `compare` share: tables on stdout, the page, saved charts."""
+"""The outputs that `stats`, `tune`, `compare` and `semantic-ids` share: tables on stdout, the page, saved charts."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Drawings:
 
         Args:
             report: the report.
-            kind: `stats`, `tune` or `comparison`: the page is written by `write_<kind>_page`.
+            kind: `stats`, `tune`, `comparison` or `codes`: the page is written by `write_<kind>_page`.
         """
         if not self.wanted:
             return

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from genpas_cli.runtime.errors import DataError
@@ -31,10 +32,11 @@ _COUNTED = pa.schema([("key", pa.int64()), ("n", pa.int64())])
 class TrainingItems(NamedTuple):
     """The items that occur in training, in the order of their ids."""
 
-    ids: list[str]
+    ids: pa.Array
+    """Texts, (items,)."""
     number: NDArray[np.int64]
     """Item number from 1 of each."""
-    without: list[str]
+    without: pa.Array
     """Ids of the other items of the vocabulary, in the same order."""
 
 
@@ -48,14 +50,11 @@ def training_items(store: Store) -> TrainingItems:
         f"select item_id::varchar, item_num, item_num in (select item_num from {store.name}.interactions where split = "
         f"'train') from {store.name}.items order by 1"
     )
-    rows = store.database.con.sql(query).fetchall()
-    seen = [(text, number) for text, number, occurs in rows if occurs]
-    if not seen:
+    ids, number, occurs = store.database.con.sql(query).to_arrow_table().combine_chunks().columns
+    seen, unseen = (ids.filter(mask).combine_chunks() for mask in (occurs, pc.invert(occurs)))
+    if not len(seen):
         raise DataError(f"{store.path} has no training interactions")
-    return TrainingItems(
-        [text for text, _ in seen], np.array([number for _, number in seen], np.int64),
-        [text for text, _, occurs in rows if not occurs],
-    )  # fmt: skip
+    return TrainingItems(seen, number.filter(occurs).to_numpy().astype(np.int64), unseen)
 
 
 def item_vectors(  # noqa: PLR0913  # all but two by keyword

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -28,7 +29,8 @@ _HEADER_BYTES = 100 << 20
 class Embeddings(NamedTuple):
     """Vectors with the id of each."""
 
-    ids: list[str]
+    ids: pa.Array
+    """Texts, (rows,)."""
     vectors: VectorSource
 
 
@@ -65,29 +67,32 @@ def read_embeddings(path: Path, ids: Path | None) -> Embeddings:
 # ------------------------------------------------------------------------------------------------------------------ ids
 
 
-def _read_ids(path: Path) -> list[str]:
+def _read_ids(path: Path) -> pa.Array:
     if path.suffix == ".parquet":
         return _ids_of(path)
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8").removesuffix("\n")
     except FileNotFoundError as error:
         raise DataError(f"no such file: {path}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text", tip="Write one id per line.") from error
+    # Split by Arrow, because a list of ten million Python strings takes a gigabyte.
+    return (
+        pc.split_pattern(pa.array([text], pa.large_string()), "\n").values if text else pa.array([], pa.large_string())
+    )
 
 
-def _ids_of(path: Path) -> list[str]:
+def _ids_of(path: Path) -> pa.Array:
     try:
         column = _id_column(path, pq.read_schema(path))
-        found = pq.read_table(path, columns=[column])[column].cast(pa.string())
+        found = pq.read_table(path, columns=[column])[column].cast(pa.large_string()).combine_chunks()
     except FileNotFoundError as error:
         raise DataError(f"no such file: {path}") from error
     except UNREADABLE as error:
         raise DataError(f"{path} is not a Parquet file, or damaged") from error
     if found.null_count:
         raise DataError(f"{path}: {found.null_count:,} rows have no {column}")
-    names: list[str] = found.to_pylist()
-    return names
+    return found
 
 
 def _id_column(path: Path, schema: pa.Schema) -> str:
@@ -100,12 +105,13 @@ def _id_column(path: Path, schema: pa.Schema) -> str:
     return column
 
 
-def _check_unique(names: list[str], path: Path) -> None:
-    if not names:
+def _check_unique(names: pa.Array, path: Path) -> None:
+    if not len(names):
         raise DataError(f"{path} has no items")
-    seen: set[str] = set()
-    if twice := [name for name in names if name in seen or seen.add(name)]:  # type: ignore[func-returns-value]
-        shown = ", ".join(map(repr, twice[:_SHOWN]))
+    counted = pc.value_counts(names)
+    if len(counted) < len(names):
+        twice = counted.filter(pc.greater(counted.field("counts"), 1)).field("values")
+        shown = ", ".join(map(repr, twice[:_SHOWN].to_pylist()))
         raise DataError(f"{path}: {len(twice):,} ids occur more than once, such as {shown}")
 
 

@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.library.arguments import checked
-from genpas_cli.runtime.machine import Machine, disk_error, lasting_options, resolve, scratch_directory
+from genpas_cli.runtime.machine import (
+    Machine,
+    MadeWith,
+    disk_error,
+    lasting_options,
+    made_with,
+    resolve,
+    scratch_directory,
+)
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.results.reports import Report, ShownTable
@@ -54,6 +62,8 @@ class LevelFigures(TypedDict):
     """Entropy of the codes in bits; at most log2 of their number."""
     error: float
     """Share of the squared length of the vectors that is left after this level."""
+    frequencies: list[int]
+    """Number of items of each used code, the most frequent first."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,6 +93,8 @@ class SemanticIdsReport(Report):
     without_vector_named: list[str]
     """Ids of the first of these."""
     seconds: float
+    made_with: MadeWith | None = None
+    """Version and options."""
 
     def shown(self) -> list[ShownTable]:
         """Return the figures of the codes, and those of each level."""
@@ -107,9 +119,9 @@ class SemanticIdsReport(Report):
 class _Source(NamedTuple):
     """The vectors of items, with their ids."""
 
-    ids: list[str]
+    ids: pa.Array
     vectors: VectorSource
-    without: list[str]
+    without: pa.Array
 
 
 @checked
@@ -162,11 +174,13 @@ def semantic_ids(
         [
             {"codes": size, "used": quality.used(encoded.codes[:, level]),
              "entropy": quality.entropy(encoded.codes[:, level]),
-             "error": float(encoded.errors[level + 1] / encoded.errors[0]) if encoded.errors[0] else 0.0}
+             "error": float(encoded.errors[level + 1] / encoded.errors[0]) if encoded.errors[0] else 0.0,
+             "frequencies": quality.frequencies(encoded.codes[:, level])}
             for level, size in enumerate(sizes)
         ],
         quality.unique_share(keys), quality.largest_collision(keys), _colliding(codes), near, random,
-        len(found.without), found.without[:_NAMED], round(time.monotonic() - started, 3),
+        len(found.without), found.without[:_NAMED].to_pylist(), round(time.monotonic() - started, 3),
+        made_with(options),
     )  # fmt: skip
 
 
@@ -199,7 +213,7 @@ def _opened(  # noqa: PLR0913, PLR0917  # all needed
                 )
             progress("reducing the vectors")
             vectors = Reduced(vectors, options.dimensions)
-        yield _Source(found.ids, vectors, [])
+        yield _Source(found.ids, vectors, pa.array([], pa.string()))
         return
     if ids is not None:
         raise UsageError(f"--ids cannot be used with {path}, which is a store")
@@ -242,7 +256,7 @@ def _colliding(codes: Codes) -> int:
     return int(counts[counts > 1].sum())
 
 
-def _write(path: Path, ids: list[str], codes: Codes, about: dict[str, Any], *, force: bool) -> None:
+def _write(path: Path, ids: pa.Array, codes: Codes, about: dict[str, Any], *, force: bool) -> None:
     levels = codes.shape[1]
     offsets = pa.array(np.arange(0, codes.size + 1, levels, dtype=np.int32))
     kind = pa.list_(pa.field("element", pa.int32(), nullable=False))
@@ -253,7 +267,7 @@ def _write(path: Path, ids: list[str], codes: Codes, about: dict[str, Any], *, f
     lists = pa.ListArray.from_arrays(offsets, pa.array(codes.ravel()), type=kind)
     with building(path, force=force, foreign=foreign_in_codes) as new:
         try:
-            pq.write_table(pa.table([pa.array(ids, pa.string()), lists], schema=schema), new, compression="zstd")
+            pq.write_table(pa.table([ids.cast(pa.string()), lists], schema=schema), new, compression="zstd")
         except OSError as error:
             raise disk_error(error, path) from error
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from tests.support import InProcess, refused
 
@@ -34,6 +35,15 @@ def test_the_report_as_json(inside: InProcess, store: Path) -> None:
     assert errors == sorted(errors, reverse=True)
     about = json.loads(pq.read_schema(inside.cwd / "codes.parquet").metadata[b"genpas.semantic_ids"])
     assert (about["source"], about["options"]["codes"]) == ("log.store", 4)
+
+
+def test_the_report_as_a_page(inside: InProcess, store: Path) -> None:
+    pytest.importorskip("altair", reason="the extra `report` is not installed")
+    done = inside("semantic-ids", store, "-o", "codes.parquet", "--codes", "4", "--html", "report.html")
+    assert "wrote report.html" in done.stderr
+    text = (inside.cwd / "report.html").read_text("utf-8")
+    for told in ("Semantic ids of", "level 3", "entropy (bits)", "Share of items by code", "--codes"):
+        assert told in text
 
 
 def test_mistakes(inside: InProcess, store: Path, log: Path) -> None:

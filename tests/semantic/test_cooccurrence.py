@@ -68,11 +68,11 @@ def test_the_information_of_two_items_is_that_of_a_loop(
     matrix = seen["matrix"]
     row = np.repeat(np.arange(matrix.rows), np.diff(matrix.offsets))
     found = {
-        (items.ids[one], items.ids[other]): value
+        (items.ids[one].as_py(), items.ids[other].as_py()): value
         for one, other, value in zip(row, matrix.columns, matrix.values, strict=True)
     }
     assert found == pytest.approx(wanted, rel=1e-5)
-    assert items.ids == sorted({item for sequence in log.values() for item in sequence[:-2]})
+    assert items.ids.to_pylist() == sorted({item for sequence in log.values() for item in sequence[:-2]})
 
 
 def test_nothing_that_is_held_out_changes_a_byte_of_the_codes(tmp_path: Path) -> None:

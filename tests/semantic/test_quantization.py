@@ -130,6 +130,7 @@ def test_entropy_is_that_of_the_formula() -> None:
     assert quality.entropy(np.arange(64, dtype=np.int32)) == pytest.approx(6)
     assert quality.entropy(np.array([0, 0, 0, 2], np.int32)) == pytest.approx(0.8112781244591328)
     assert quality.used(np.array([0, 0, 0, 2], np.int32)) == 2
+    assert quality.frequencies(np.array([2, 0, 2, 2, 5], np.int32)) == [3, 1, 1]
 
 
 def test_unique_share_and_largest_collision() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genpas_cli.cli import console
+from genpas_cli.cli import report_outputs as outputs
 from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.runtime.text.wording import counted
@@ -26,7 +27,7 @@ genpas export logs.pairs --semantic-ids codes.parquet --missing-codes drop -o wi
 
 @command(EXAMPLES)
 @with_options(options=SemanticIdsOptions)
-def semantic_ids(
+def semantic_ids(  # noqa: PLR0913  # its parameters are the command's
     source: Annotated[
         Path,
         typer.Argument(metavar="SOURCE", help="Embeddings: Parquet with columns item_id and one of lists of numbers, "
@@ -41,6 +42,9 @@ def semantic_ids(
         Path | None,
         typer.Option("--ids", metavar="FILE", help="For a matrix: the id of each row, one per line, or Parquet."),
     ] = None,
+    html: outputs.Html = None,
+    charts: outputs.Charts = None,
+    open_: outputs.Open = False,
     force: Force = False,
     json: Json = False,
     options: SemanticIdsOptions,
@@ -52,8 +56,11 @@ def semantic_ids(
     """
     from genpas_cli.semantic.job import semantic_ids as run
 
+    drawings = outputs.Drawings(html, charts, open_)
+    drawings.check()
     with console.progress() as progress:
         report = run(source, output, options, ids=ids, force=force, progress=progress)
+    drawings.write(report, "codes")
     if json:
         console.print_json(report.to_dict())
         return

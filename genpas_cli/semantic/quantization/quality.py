@@ -20,6 +20,13 @@ def used(codes: NDArray[np.int32]) -> int:
     return len(np.unique(codes))
 
 
+def frequencies(codes: NDArray[np.int32]) -> list[int]:
+    """Return how many items have each code of a level that occurs, the most frequent code first."""
+    counts = np.bincount(codes)
+    found: list[int] = np.sort(counts[counts > 0])[::-1].tolist()
+    return found
+
+
 def entropy(codes: NDArray[np.int32]) -> float:
     """Return the entropy of the codes of a level in bits: log2 of the number of codes if all are equally frequent."""
     counts = np.bincount(codes)
