@@ -92,6 +92,9 @@ class SemanticIdsReport(Report):
     """Items of the store's vocabulary without a training interaction, which have no vector and no codes."""
     without_vector_named: list[str]
     """Ids of the first of these."""
+    alone: int
+    """Items whose vector is zero; of a store, those that occur with no other item in a training sequence. They have
+    equal codes before collisions are resolved."""
     seconds: float
     made_with: MadeWith | None = None
     """Version and options."""
@@ -178,8 +181,8 @@ def semantic_ids(
              "frequencies": quality.frequencies(encoded.codes[:, level])}
             for level, size in enumerate(sizes)
         ],
-        quality.unique_share(keys), quality.largest_collision(keys), _colliding(codes), near, random,
-        len(found.without), found.without[:_NAMED].to_pylist(), round(time.monotonic() - started, 3),
+        quality.unique_share(keys), quality.largest_collision(keys), _colliding(codes, sizes), near, random,
+        len(found.without), found.without[:_NAMED].to_pylist(), encoded.zeros, round(time.monotonic() - started, 3),
         made_with(options),
     )  # fmt: skip
 
@@ -249,9 +252,10 @@ def _resolved(  # all needed
     return collisions.reassigned(codes, sizes, np.concatenate(left), moved, books[-1])
 
 
-def _colliding(codes: Codes) -> int:
-    """Return how many items share their codes with another one."""
-    sizes = tuple(int(size) + 1 for size in codes.max(axis=0))
+def _colliding(codes: Codes, sizes: tuple[int, ...]) -> int:
+    """Return how many items share their codes with another one; none if a further level tells them apart."""
+    if codes.shape[1] > len(sizes):
+        return 0
     _, counts = np.unique(collisions.keys_of(codes, sizes), return_counts=True)
     return int(counts[counts > 1].sum())
 

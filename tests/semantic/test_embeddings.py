@@ -74,6 +74,16 @@ def test_collisions(tmp_path: Path, collisions: Any) -> None:
     assert semantic_ids(tmp_path / "a.parquet", tmp_path / "d.parquet", wide).colliding == 0
 
 
+def test_many_levels_and_vectors_of_zeros(tmp_path: Path) -> None:
+    """The further level of seven once made more combinations than a number of 64 bits has."""
+    values = VALUES.copy()
+    values[:3] = 0
+    options = SemanticIdsOptions(codes=256, levels=7, iterations=2)
+    report = semantic_ids(parquet(tmp_path / "a.parquet", values=values), tmp_path / "c.parquet", options)
+    assert (report.alone, report.colliding) == (3, 0)
+    assert len({tuple(row["codes"]) for row in codes(tmp_path / "c.parquet")}) == 300
+
+
 def test_threads_and_blocks_change_no_byte_that_they_should_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

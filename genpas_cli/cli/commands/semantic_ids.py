@@ -78,4 +78,9 @@ def _say_report(report: SemanticIdsReport) -> None:
             f"{counted(report.without_vector, 'item')} of the store without a training interaction, so without codes: "
             f"{console.escaped(', '.join(report.without_vector_named))}{more}"
         )
+    if report.alone:
+        console.say(
+            f"{counted(report.alone, 'item')} with a vector of zeros, so with equal codes; of a store, these are items "
+            "that occur with no other item"
+        )
     console.say(f"wrote {console.escaped(report.output)}, in {report.seconds:.1f} s")

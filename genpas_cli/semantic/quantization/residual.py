@@ -23,6 +23,8 @@ class Encoded(NamedTuple):
     codes: Codes
     errors: NDArray[np.float64]
     """(levels + 1,): the sum of the squared vectors, then what is left of it after each level."""
+    zeros: int
+    """Number of vectors that are zero."""
 
 
 def train(
@@ -49,12 +51,13 @@ def train(
 def encode(source: VectorSource, books: Sequence[Codebook], run: InOrder) -> Encoded:
     """Return the codes of all vectors of a source, block by block."""
     codes, errors = np.empty((source.rows, len(books)), np.int32), np.zeros(len(books) + 1)
-    begin = 0
+    begin = zeros = 0
     for found in run(partial(_encoded, block, books) for block in source.blocks()):
         codes[begin : begin + len(found.codes)] = found.codes
         errors += found.errors
+        zeros += found.zeros
         begin += len(found.codes)
-    return Encoded(codes, errors)
+    return Encoded(codes, errors, zeros)
 
 
 def _encoded(block: Vectors, books: Sequence[Codebook]) -> Encoded:
@@ -64,7 +67,7 @@ def _encoded(block: Vectors, books: Sequence[Codebook]) -> Encoded:
         codes[:, level] = book.nearest(left).code
         left -= book.centres[codes[:, level]]
         errors.append(float(np.einsum("nd,nd->", left, left, dtype=np.float64)))
-    return Encoded(codes, np.array(errors))
+    return Encoded(codes, np.array(errors), int((~block.any(axis=1)).sum()))
 
 
 def residuals(vectors: Vectors, codes: Codes, books: Sequence[Codebook]) -> Vectors:
