@@ -63,7 +63,7 @@ def resumable(
             if not (unasked or resume) or [file.name for file in work.iterdir()] == [_SETTINGS]:
                 _discard(work, new)
             else:
-                kept.append(work)
+                kept.append(path.parent / work.name)
             raise
         # Rename first: a work directory without its settings would be refused as foreign.
         work.rename(new)

@@ -140,10 +140,18 @@ def test_the_temporary_disk_fills_up(genpas: Genpas, store: Path, tmp_path: Path
     with tmpfs(tmp_path / "disk", "1m") as disk, unchanged(genpas.cwd, disk):
         done = genpas("ingest", log, "-o", "out.store", "--force", "--temp-dir", disk, "--memory-limit", "40MB")
         refused(done, MACHINE, "no space left", "--temp-dir")
-        done = genpas("augment", log, "-o", "out.pairs", "--temp-dir", disk)
-        refused(done, MACHINE, "not enough disk space", str(disk), "--temp-dir")
         done = genpas("ingest", "-", "-o", "out.store", "--force", "--temp-dir", disk, stdin=log.read_bytes() * 9)
         refused(done, MACHINE, "no space left", "--temp-dir")
+
+
+@pytest.mark.slow
+def test_a_log_that_memory_holds_needs_no_temporary_disk(genpas: Genpas, tmp_path: Path) -> None:
+    log = larger_log(genpas.cwd / "log.parquet", 60_000)
+    with tmpfs(tmp_path / "disk", "1m") as disk:
+        with unchanged(genpas.cwd, disk):
+            done = genpas("augment", log, "-o", "out.pairs", "--temp-dir", disk, "--memory-limit", "85MB")
+            refused(done, MACHINE, "not enough disk space", str(disk), "--temp-dir")
+        assert genpas("augment", log, "-o", "out.pairs", "--temp-dir", disk).returncode == 0
 
 
 def test_too_little_space_for_a_log_is_told_before_it_is_read(genpas: Genpas, tmp_path: Path) -> None:
