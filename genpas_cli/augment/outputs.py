@@ -56,7 +56,7 @@ class Destination(ABC):
         """Return the files of the existing output if it is the data set (or part) of this manifest, else None.
 
         Raises:
-            UsageError: it is another data set, and `force` does not allow to overwrite it.
+            UsageError: it is another data set, and `force` does not allow it to be overwritten.
             IntegrityError: it is this data set, but its files are damaged.
         """
         return None

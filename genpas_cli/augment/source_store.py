@@ -88,22 +88,23 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
         if len(arguments) == 1 and is_store(Path(arguments[0])):
             if keep_store is not None:
                 raise UsageError(f"--store {keep_store} cannot be used with {arguments[0]}, which is already a store")
-            keep_store = arguments[0]
-            _refuse_reading_options(reading, Path(keep_store))
+            path: Path | None = Path(arguments[0])
+            _refuse_reading_options(reading, Path(arguments[0]))
         else:
-            reading = replace(reading, **machine_options(options))
-            if keep_store is not None:
-                refuse_existing(Path(keep_store), force=force, foreign=foreign_in_store, option="--store")
-                log = ingest(arguments, keep_store, reading, force=force, rejects=rejects, progress=progress)
-        if keep_store is None:
+            path, reading = (
+                None if keep_store is None else Path(keep_store),
+                replace(reading, **machine_options(options)),
+            )
+            if path is not None:
+                refuse_existing(path, force=force, foreign=foreign_in_store, option="--store")
+                log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
+        if path is None:
             store, log = opened.enter_context(
                 ingested(arguments, reading, scratch, rejects=rejects, force=force, progress=progress)
             )
             log = replace(log, store=None)
         else:
-            store = opened.enter_context(
-                open_store(Path(keep_store), machine, scratch, memory=store_memory(machine.memory))
-            )
+            store = opened.enter_context(open_store(path, machine, scratch, memory=store_memory(machine.memory)))
         # A log's store has exactly the requested columns, under their true names; an existing store may have more.
         picked = restricted(store, options.target_where, of_log=log is not None)
         yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)

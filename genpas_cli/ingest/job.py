@@ -179,8 +179,8 @@ def ingested(
     is never closed and opened again, which would take longer than making the pairs of a small log.
 
     Args:
-        sources: as for `ingest`, but without tables.
-        options: as for `ingest`.
+        sources: as for `ingest`, as a list.
+        options: as for `ingest`, checked by `check_ingest_options`.
         scratch: directory for temporary files.
         rejects: file for bad rows; None to discard them.
         force: overwrite an existing file of bad rows.
@@ -189,7 +189,6 @@ def ingested(
     Raises:
         UsageError, DataError, MachineError: see `ingest`.
     """
-    check_ingest_options(options)
     if options.bad_rows == "skip" and rejects is not None:
         refuse_existing(rejects, force=force, foreign=foreign_in_rejects)
     machine, bad_rows = resolve(options), scratch / "rejects.csv"

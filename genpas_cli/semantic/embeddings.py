@@ -131,7 +131,7 @@ class _ParquetLists:
         lists = [field.name for field in schema if field.name != column and _is_vector(field.type)]
         if len(lists) != 1:
             raise DataError(
-                f"{path} must have one column of lists of numbers beside {column}; its columns are: "
+                f"{path} must have {column} and one column of lists of numbers; its columns are: "
                 + ", ".join(f"{field.name} ({field.type})" for field in schema)
             )
         self._column = lists[0]

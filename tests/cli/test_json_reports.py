@@ -9,18 +9,6 @@ from pathlib import Path
 import genpas_cli
 from tests.support import InProcess, larger_log, refused, unchanged
 
-COMMANDS = ("ingest", "augment", "verify")
-
-CODES = (
-    "0 success",
-    "1 unusable input or data",
-    "2 wrong usage",
-    "3 missing on this machine",
-    "4 integrity",
-    "5 a rule of --check",
-    "130 interrupted",
-)
-
 
 def test_ingest_json_has_the_keys_of_the_contract(inside: InProcess, log: Path) -> None:
     report = inside.json("ingest", log, "-o", "a.store", "--json", "--min-user", "5")

@@ -13,18 +13,6 @@ import pytest
 
 from tests.support import Genpas, InProcess, raw, refused, shards, unchanged
 
-COMMANDS = ("ingest", "augment", "verify")
-
-CODES = (
-    "0 success",
-    "1 unusable input or data",
-    "2 wrong usage",
-    "3 missing on this machine",
-    "4 integrity",
-    "5 a rule of --check",
-    "130 interrupted",
-)
-
 
 def read_stream(stdout: str) -> tuple[pa.Table, dict[str, Any]]:
     """Return the pairs of an Arrow stream and what its schema's metadata say."""

@@ -220,12 +220,13 @@ def alignments(  # all but two by keyword
     common = [each.common(held_out) for each in trained]
     means = MeanInputs(common, held_out, similarity)
     groups = target_groups(held_out, similarity.window, memory)
-    # Read once, if the inputs fit into memory beside the table that is made of them.
+    # One group needs all inputs again for its table: they are kept if memory holds both.
     once = len(groups) == 1 and groups[0].most * (ITEM_BYTES + READ_BYTES) <= memory
     kept: list[InputItems] = []
     for inputs in run(source.held_out("reading held-out inputs")):
         means.add(inputs)
-        kept += [inputs] * once
+        if once:
+            kept.append(inputs)
     sums = [
         AlignmentSums(each.p, targets, held_out, means.of(targets), source.kernels)
         for each, targets in zip(trained, common, strict=True)

@@ -88,7 +88,7 @@ def targets_of(store: Store, split: Split, sequences: Sequences, lengths: Length
 
 
 class Room(NamedTuple):
-    """What a memory limit leaves beside the figures of all strategies."""
+    """The part of a memory limit that the figures of all strategies do not take."""
 
     bytes: int
     """For held-out inputs. It does not depend on the threads of the machine, and so neither do groups of targets."""
@@ -97,7 +97,7 @@ class Room(NamedTuple):
 
 
 def room_beside_figures(items: int, strategies: int, memory: int) -> Room:
-    """Return what a memory limit leaves beside the figures of all strategies.
+    """Return the part of a memory limit that the figures of all strategies do not take.
 
     Args:
         items: size of the vocabulary.

@@ -19,7 +19,7 @@ _START_ROWS = 1 << 15
 """Maximum number of vectors among which k-means++ chooses its starts: each choice is a pass over them."""
 
 _STARTS, _TRIED_ITERATIONS = 4, 8
-"""Number of starts, of which the one with the lowest error after so many iterations is used: starts differ by 4%."""
+"""Number of starts, and iterations after which the start with the lowest error is chosen: their errors differ by 4%."""
 
 _SETTLED = 1e-4
 """Relative improvement of the error below which the iterations end."""

@@ -19,7 +19,7 @@ from genpas_cli.figures.distribution.fairness import (
 
 
 def bins_of(levels: int) -> int:
-    """Return into how many bins so many levels are sorted: from the statistic of levels that are all alike."""
+    """Return the number of bins for this many levels, from the statistic of levels with equal counts."""
     return round(result_of(np.array([levels])).statistic / levels) + 1
 
 
