@@ -91,10 +91,8 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
             path: Path | None = Path(arguments[0])
             _refuse_reading_options(reading, Path(arguments[0]))
         else:
-            path, reading = (
-                None if keep_store is None else Path(keep_store),
-                replace(reading, **machine_options(options)),
-            )
+            path = None if keep_store is None else Path(keep_store)
+            reading = replace(reading, **machine_options(options))
             if path is not None:
                 refuse_existing(path, force=force, foreign=foreign_in_store, option="--store")
                 log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)

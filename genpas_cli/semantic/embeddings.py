@@ -21,6 +21,7 @@ from genpas_cli.semantic.quantization.vectors import BLOCK_ROWS, Vectors, Vector
 ID_COLUMNS = ("item_id", "pid")
 """Names of the id column, as trainers write it."""
 
+_SOURCES = "Give embeddings, or the store of a log: genpas ingest LOGS -o STORE"
 _SHOWN = 3
 _TENSOR_TYPES = {"F32": "<f4", "F64": "<f8", "F16": "<f2"}
 _HEADER_BYTES = 100 << 20
@@ -89,7 +90,7 @@ def _ids_of(path: Path) -> pa.Array:
     except FileNotFoundError as error:
         raise DataError(f"no such file: {path}") from error
     except UNREADABLE as error:
-        raise DataError(f"{path} is not a Parquet file, or damaged") from error
+        raise DataError(f"{path} is not a Parquet file, or damaged", tip=_SOURCES) from error
     if found.null_count:
         raise DataError(f"{path}: {found.null_count:,} rows have no {column}")
     return found
@@ -126,7 +127,7 @@ class _ParquetLists:
         try:
             schema = pq.read_schema(path)
         except UNREADABLE as error:
-            raise DataError(f"{path} is not a Parquet file, or damaged") from error
+            raise DataError(f"{path} is not a Parquet file, or damaged", tip=_SOURCES) from error
         column = _id_column(path, schema)
         lists = [field.name for field in schema if field.name != column and _is_vector(field.type)]
         if len(lists) != 1:

@@ -49,7 +49,7 @@ def test_the_report_as_a_page(inside: InProcess, store: Path) -> None:
 def test_mistakes(inside: InProcess, store: Path, log: Path) -> None:
     refused(inside("semantic-ids", store), USAGE, "--output is missing")
     refused(inside("semantic-ids", "none.parquet", "-o", "codes.parquet"), DATA, "no such file: none.parquet")
-    refused(inside("semantic-ids", log, "-o", "codes.parquet"), DATA, "is not a Parquet file")
+    refused(inside("semantic-ids", log, "-o", "codes.parquet"), DATA, "is not a Parquet file", "genpas ingest")
     refused(inside("semantic-ids", store, "-o", "codes.parquet", "--ids", "x"), USAGE, "--ids cannot be used")
     refused(inside("semantic-ids", store, "-o", "codes.parquet", "--codes", "1"), USAGE, "--codes is 1")
     refused(inside("semantic-ids", store, "-o", log, "--force"), USAGE, "overwrites only outputs written by genpas")

@@ -129,6 +129,7 @@ def test_an_item_without_a_free_code_keeps_its_own() -> None:
 def test_entropy_is_that_of_the_formula() -> None:
     assert quality.entropy(np.arange(64, dtype=np.int32)) == pytest.approx(6)
     assert quality.entropy(np.array([0, 0, 0, 2], np.int32)) == pytest.approx(0.8112781244591328)
+    assert str(quality.entropy(np.zeros(9, np.int32))) == "0.0", "not -0.0"
     assert quality.used(np.array([0, 0, 0, 2], np.int32)) == 2
     assert quality.frequencies(np.array([2, 0, 2, 2, 5], np.int32)) == [3, 1, 1]
 

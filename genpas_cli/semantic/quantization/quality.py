@@ -31,7 +31,7 @@ def entropy(codes: NDArray[np.int32]) -> float:
     """Return the entropy of the codes of a level in bits: log2 of the number of codes if all are equally frequent."""
     counts = np.bincount(codes)
     share = counts[counts > 0] / len(codes)
-    return float(-(share * np.log2(share)).sum())
+    return float((share * np.log2(1 / share)).sum())
 
 
 def unique_share(keys: NDArray[np.int64]) -> float:
