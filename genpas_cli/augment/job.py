@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from genpas_cli.augment.companions import info_record, information, write_companions
 from genpas_cli.augment.engines.local import write_shards
 from genpas_cli.augment.engines.work import Part
 from genpas_cli.augment.job_plan import AugmentPlan, Job, plan_as_json, plan_job, resolve_options
@@ -21,7 +20,6 @@ from genpas_cli.augment.outputs import destination
 from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.pairs.data_card import write_card
 from genpas_cli.pairs.manifest import (
     FORMAT_VERSION,
     Manifest,
@@ -29,15 +27,18 @@ from genpas_cli.pairs.manifest import (
     run_facts,
     write_manifest,
 )
+from genpas_cli.pairs.manifest_keys import ItemInfoRecord
 from genpas_cli.pairs.shards import FinishedShards, ShardFile, rows_by_split
 from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.library.arguments import Sources, checked
-from genpas_cli.runtime.machine import disk_error, lasting_options
-from genpas_cli.runtime.object_storage.locations import file_digest
+from genpas_cli.runtime.machine import lasting_options
 from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.results.reports import Report
 from genpas_cli.store.store import Store
+
+if TYPE_CHECKING:
+    from genpas_cli.ingest.item_info import ItemInfo
 
 
 class HeldOutCounts(TypedDict):
@@ -89,6 +90,8 @@ class AugmentReport(Report):
     """Number of shards of all parts together; equal to `files` if this is no part."""
     users_are_sessions: bool = False
     """Whether each sequence is a session (`--session-gap`), so that sessions are counted as users."""
+    item_info: ItemInfoRecord | None = None
+    """The file of item information, and the number of items that it lacks; None without `--item-info`."""
 
 
 @checked
@@ -122,13 +125,15 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     resolved = resolve_options(options, part)
     place = destination(part_name(output if output is not None else default_output(sources, ".pairs"), resolved.part))
     place.refuse_existing(resume=resume, force=force)
-    with opened_store(
-        sources, options, ingest_options, keep_store=keep_store, rejects=rejects_beside(Path(str(place))), force=force,
-        progress=progress,
-    ) as opened:  # fmt: skip
+    with ExitStack() as stack:
+        opened = stack.enter_context(opened_store(
+            sources, options, ingest_options, keep_store=keep_store, rejects=rejects_beside(Path(str(place))),
+            force=force, progress=progress,
+        ))  # fmt: skip
         job = plan_job(opened.store, resolved, opened.keep, opened.machine)
         place.check_room(job, opened.machine)
-        manifest = manifest_of(opened.store, job, options)
+        info = stack.enter_context(information(opened.store, options, opened.machine))
+        manifest = manifest_of(opened.store, job, options, info)
         made = {file.path: file for file in place.made(manifest, force=force) or ()} if resume else {}
         was_complete = bool(resumed := [made[shard.name] for shard in job.shards if shard.name in made])
         if was_complete:
@@ -137,14 +142,14 @@ def augment(  # noqa: PLR0913  # all but three by keyword
             settings = _settings(manifest, options, part)
             with place.building(settings, opened.machine, resume=resume, force=force) as finished:
                 resumed = list(finished.files.values())
-                files = _write(opened.store, job, finished, manifest, progress)
+                files = _write(opened.store, job, finished, manifest, info, progress)
                 write_manifest(finished.directory, {**manifest, "run": run_facts(time.monotonic() - started)}, files)
             written = files[: len(job.shards)]
     return AugmentReport(
         str(place), job.strategy.name, job.train.sampling.draw, options.seed, rows_by_split(written), options.epochs,
         part, len(written), len(resumed), sum(file.bytes for file in written), held_out_of(opened.store, job),
         opened.log, round(time.monotonic() - started, 3), was_complete, job.shards_of_all_parts,
-        opened.store.meta["options"].get("session_gap") is not None,
+        opened.store.meta["options"].get("session_gap") is not None, manifest.get("item_info"),
     )  # fmt: skip
 
 
@@ -187,46 +192,17 @@ def rejects_beside(output: Path) -> Path:
     return Path(name) if is_remote(output) else output.with_name(name)
 
 
-def _write(store: Store, job: Job, finished: FinishedShards, manifest: Manifest, progress: Progress) -> list[ShardFile]:
+def _write(  # all needed
+    store: Store, job: Job, finished: FinishedShards, manifest: Manifest, info: ItemInfo | None, progress: Progress
+) -> list[ShardFile]:  # fmt: skip
     """Write the shards and their companion files; return the files."""
     files = write_shards(store, job.shards, job.form, finished, threads=job.workers, progress=progress)
-    files += write_companions(store, job, finished.directory, files, manifest)
+    files += write_companions(store, job, finished.directory, files, manifest, info)
     finished.close()
     return files
 
 
-def write_companions(
-    store: Store, job: Job, directory: Path, shards: list[ShardFile], manifest: Manifest
-) -> list[ShardFile]:  # fmt: skip
-    """Write the vocabularies (unless this is a part other than the first) and the data card (unless it is a part).
-
-    Returns:
-        The files written.
-    """
-    files = []
-    try:
-        if job.part is None or job.part.number == 1:
-            files = [_write_vocabulary(store, directory / f"{table}.parquet", table) for table in job.vocabularies]
-        if job.part is None:
-            files.append(write_card(directory, manifest, [*shards, *files]))
-    except OSError as error:
-        raise disk_error(error, directory) from error
-    return files
-
-
-def _write_vocabulary(store: Store, path: Path, table: Literal["users", "items"]) -> ShardFile:
-    name, rows = table[:-1], 0
-    schema = pa.schema(
-        [pa.field(f"{name}_num", pa.int32(), nullable=False), pa.field(f"{name}_id", pa.string(), nullable=False)]
-    )
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in store.vocabulary(table):
-            writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
-            rows += batch.num_rows
-    return ShardFile(path.name, None, rows, path.stat().st_size, file_digest(path))
-
-
-def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
+def manifest_of(store: Store, job: Job, options: AugmentOptions, info: ItemInfo | None = None) -> Manifest:
     """Return the manifest without the files and the facts of the run."""
     strategy, sampling = job.strategy, job.train.sampling
     biases = {name: number_as_json(getattr(strategy, name)) for name in ("alpha", "beta", "gamma")}
@@ -253,6 +229,7 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions) -> Manifest:
         "target_where": options.target_where,
         "schema": {field.name: str(field.type) for field in job.form.schema},
         "versions": library_versions(),
+        **({} if info is None else {"item_info": info_record(info, options)}),
         **({} if job.part is None else {"part": str(job.part)}),
     }
 

@@ -100,3 +100,14 @@ class AugmentOptions(TargetOptions):
         "raw: also write users.parquet with the user ids of the log; by default, user ids are not written.",
         panel=OUTPUT,
     )
+    item_info: str | None = option(
+        None,
+        "File with titles or other columns of items (Parquet, JSON Lines or CSV, one row per item), which are written "
+        "to items.parquet.",
+        metavar="FILE",
+        panel=OUTPUT,
+    )
+    item_info_id: str | None = option(
+        None, "Column of item ids in the file of --item-info; by default detected by its name.", metavar="COLUMN",
+        panel=OUTPUT,
+    )  # fmt: skip

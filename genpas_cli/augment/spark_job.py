@@ -19,12 +19,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genpas_cli.augment.companions import write_companions
 from genpas_cli.augment.engines import spark as engine
 from genpas_cli.augment.engines.spark_columns import LogTypes
 from genpas_cli.augment.engines.spark_files import find_files, read_alike, read_files
 from genpas_cli.augment.engines.spark_session import session, spark_errors
 from genpas_cli.augment.engines.spark_tasks import TASKS, USERS
-from genpas_cli.augment.job import AugmentReport, held_out_of, manifest_of, write_companions
+from genpas_cli.augment.job import AugmentReport, held_out_of, manifest_of
 from genpas_cli.augment.job_plan import ResolvedOptions, check_room, plan_job, resolve_options
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.source_store import log_names

@@ -170,6 +170,8 @@ def _of_manifest(path: Path, context: Any) -> dict[str, Any]:
             "max_input": manifest["max_input"] or "none", "order": manifest["order"], "form": manifest["form"],
             "encoding": manifest.get("encoding", "plain"), "shard_rows": manifest["shard_rows"],
             "keep": manifest["keep"], "target_where": manifest["target_where"],
+            "item_info": manifest.get("item_info", {}).get("file"),
+            "item_info_id": manifest.get("item_info", {}).get("id"),
             "user_ids": "raw" if any(each["path"] == "users.parquet" for each in manifest["files"]) else "none",
         }  # fmt: skip
         drawn = {"pairs": "all"} if strategy["draw"] == "enumerated" else {

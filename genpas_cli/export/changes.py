@@ -1,80 +1,100 @@
-"""Chooses the changes of pairs that the options of `export` ask for: ids, semantic ids, padding."""
+"""Chooses the changes of pairs that the options of `export` ask for: ids, item columns, semantic ids, padding."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
+from genpas_cli.export.formats.format import Format
+from genpas_cli.export.item_data import SID, ItemData, Wanted, item_data
 from genpas_cli.export.options import ExportOptions
-from genpas_cli.export.source import DirectoryReader, PairReader, read_vocabulary
+from genpas_cli.export.source import PairReader
 from genpas_cli.pairs.changes.ids import Numbers, RawIds
-from genpas_cli.pairs.changes.layout import Change
+from genpas_cli.pairs.changes.item_columns import ItemColumns
+from genpas_cli.pairs.changes.known_items import KnownItems
+from genpas_cli.pairs.changes.layout import Change, PairLayout
 from genpas_cli.pairs.changes.padding import Padded
-from genpas_cli.pairs.changes.semantic_ids import Codes, SemanticIds, read_codes
+from genpas_cli.pairs.changes.semantic_ids import SemanticIds
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.machine import Machine
+
+_ENDS = ("input_", "target_")
 
 
-def changes_for(reader: PairReader, options: ExportOptions) -> tuple[tuple[Change, ...], SemanticIds | None]:
-    """Return the changes in order, and the one of them that makes semantic ids, else None.
+@dataclass(frozen=True)
+class Changes:
+    """The changes of an export, in order."""
+
+    all: tuple[Change, ...]
+    items: ItemData
+    semantic: SemanticIds | None = None
+    """The change that makes tokens of semantic ids."""
+
+    def layout(self, before: PairLayout) -> PairLayout:
+        """Return the layout of the changed pairs."""
+        return self.all[-1].layout if self.all else before
+
+
+def changes_for(
+    reader: PairReader, options: ExportOptions, kind: type[Format], machine: Machine, scratch: Path
+) -> Changes:
+    """Return the changes that the options and the format ask for.
 
     Raises:
         UsageError, DataError: a change is impossible for these pairs.
     """
-    layout, changes, semantic = reader.layout, list[Change](), None
-    has = "num" if layout.largest is not None else "raw"
+    has = "num" if reader.layout.largest is not None else "raw"
     wanted = options.ids or has
-    codes = None if options.semantic_ids is None else read_codes(Path(options.semantic_ids))
-
-    def add(change: Change) -> None:
-        nonlocal layout
-        changes.append(change)
-        layout = change.layout
-
-    items, users = _vocabularies(reader, options, needs=wanted != has or codes is not None, codes=codes)
-    if has == "raw" and (wanted == "num" or codes is not None):
-        add(Numbers(layout, items, users if wanted == "num" else None))
-    if codes is not None:
-        semantic = SemanticIds(
-            layout, items, codes, missing=options.missing_codes, colliding=options.colliding_codes,
-            separator=options.separator, end=options.end_token,
-        )  # fmt: skip
-        add(semantic)
-    if wanted == "raw" and layout.largest is not None:
-        add(RawIds(layout, None if semantic else items, users if layout.user == "user_num" else None))
+    named = _named(options)
+    asked = Wanted(
+        kind.item_columns(options), [name for name in named if name not in reader.layout.kept],
+        wanted != has or kind.needs_item_ids,
+    )  # fmt: skip
+    data, users = item_data(reader, options, asked, machine, scratch)
+    chain = _Chain(reader.layout)
+    if has == "raw" and (wanted == "num" or data.codes is not None or data.info is not None):
+        chain.add(Numbers(chain.layout, data.ids, users if wanted == "num" else None))
+    if data.codes is not None and not data.codes.are_complete:
+        chain.add(KnownItems(chain.layout, data.codes.known))
+    if columns := data.columns(with_sid=kind.codes_as == "text" or SID in named):
+        chain.add(ItemColumns(chain.layout, columns))
+    semantic = None
+    if data.codes is not None and kind.codes_as == "tokens":
+        semantic = _tokens(chain.layout, data, options)
+        chain.add(semantic)
+    if wanted == "raw" and chain.layout.largest is not None:
+        raw_users = users if chain.layout.user == "user_num" else None
+        if semantic is None or raw_users is not None:
+            chain.add(RawIds(chain.layout, None if semantic else data.ids, raw_users))
     if options.pad != "none":
-        add(Padded(layout, options.pad))
-    return tuple(changes), semantic
+        chain.add(Padded(chain.layout, options.pad))
+    return Changes(tuple(chain.changes), data, semantic)
 
 
-def _vocabularies(
-    reader: PairReader, options: ExportOptions, *, needs: bool, codes: Codes | None
-) -> tuple[pa.Array | None, pa.Array | None]:
-    """Return the ids of items and users by number, or None; raise UsageError if item ids are needed but not known."""
-    if not needs:
-        return None, None
-    if isinstance(reader, DirectoryReader):
-        items, users = reader.vocabulary("items"), reader.vocabulary("users")
-        if items is None:
-            raise UsageError("the pairs directory has no items.parquet, so the ids of the items are unknown")
-        return items, users
-    if options.vocab is None:
-        if codes is not None and reader.layout.largest is None:
-            return codes.ids, None
+class _Chain:
+    """Changes, each of the layout that the one before it gives."""
+
+    def __init__(self, layout: PairLayout) -> None:
+        self.layout, self.changes = layout, list[Change]()
+
+    def add(self, change: Change) -> None:
+        self.changes.append(change)
+        self.layout = change.layout
+
+
+def _tokens(layout: PairLayout, data: ItemData, options: ExportOptions) -> SemanticIds:
+    assert data.codes is not None
+    if options.user_tokens and layout.user != "user_num":
         raise UsageError(
-            "a stream does not contain a vocabulary",
-            tip="Name a pairs directory of the same log (--vocab DIR), or write ids to the stream: genpas augment "
-            "... -o - --ids raw",
+            "--user-tokens needs user numbers, but these pairs contain ids of users",
+            tip="Remove --ids raw from genpas augment, or give a pairs directory.",
         )
-    items, users = (read_vocabulary(Path(options.vocab), table) for table in ("items", "users"))
-    if items is None:
-        raise UsageError(
-            f"--vocab {options.vocab}: the directory has no items.parquet",
-            tip="Name a pairs directory of the same log.",
-        )
-    if reader.layout.largest is not None and len(items) != reader.layout.largest:
-        raise UsageError(
-            f"--vocab {options.vocab} has {len(items):,} items, but the stream has {reader.layout.largest:,}: they "
-            "are from different logs"
-        )
-    return items, users
+    return SemanticIds(
+        layout, data.codes, separator=options.separator, end=options.end_token, users=options.user_tokens
+    )
+
+
+def _named(options: ExportOptions) -> list[str]:
+    """Return the names of columns of items or of the log in `--columns`, without `input_` and `target_`."""
+    given = [] if options.columns is None else [name.strip() for name in options.columns.split(",")]
+    return list(dict.fromkeys(name.removeprefix(end) for end in _ENDS for name in given if name.startswith(end)))

@@ -12,17 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, Unpack
 
-import pyarrow.parquet as pq
-
-from genpas_cli.export.changes import changes_for
+from genpas_cli.export.changes import Changes, changes_for
 from genpas_cli.export.formats import format_named
 from genpas_cli.export.formats.format import Format, Shown, is_time
 from genpas_cli.export.keywords import ExportKeywords
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.source import DirectoryReader, PairReader, StreamReader, standard_input
+from genpas_cli.export.token_files import write_tokens
 from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
-from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
-from genpas_cli.pairs.changes.semantic_ids import SemanticIds
+from genpas_cli.pairs.changes.layout import PairLayout, changed
 from genpas_cli.pairs.manifest_keys import ManifestKeys
 from genpas_cli.runtime.atomic_output import building, foreign_or_changed, no_real_directory, refuse_existing
 from genpas_cli.runtime.errors import MachineError, UsageError
@@ -46,9 +44,6 @@ from genpas_cli.runtime.threads import in_order, pool
 NAME = "export.json"
 """File that identifies an output directory and records how it was made."""
 
-TOKENS = "tokens.parquet"
-"""File with the tokens of each item, written with semantic ids."""
-
 _THREADS = "genpas-export"
 
 _MEMORY_OF_A_BATCH = 8
@@ -66,6 +61,8 @@ class TokenKeys(TypedDict):
     """Token between two items."""
     end: int | None
     """Token at the end of an input and of a target."""
+    user: int | None
+    """First of the tokens of users, which come last."""
     size: int
     """Size of the vocabulary, padding included."""
 
@@ -181,11 +178,10 @@ class _Run:
 
     reader: PairReader
     splits: tuple[str, ...]
-    changes: tuple[Change, ...]
+    changes: Changes
     format: Format
     options: ExportOptions
     machine: Machine
-    semantic: SemanticIds | None
     read: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
 
@@ -202,7 +198,8 @@ class _Run:
         """
         self.read[split] = self.written[split] = 0
         total = self.reader.rows(split) if self.options.limit is None else self.options.limit
-        needed = _columns_to_read(self.reader.layout, self.format.columns)
+        used = [*self.format.columns, *(["user_num"] if self.options.user_tokens else [])]
+        needed = _columns_to_read(self.reader.layout, used)
         with pool(self.machine.threads, _THREADS) as workers:
             reads = self.reader.reads(split, needed, self.options.limit)
             calls = (partial(self._encoded, read) for read in reads)
@@ -214,7 +211,7 @@ class _Run:
 
     def _encoded(self, read: Any) -> tuple[int, int, Any]:
         batch = read()
-        pairs = changed(batch, self.changes)
+        pairs = changed(batch, self.changes.all)
         return batch.num_rows, pairs.num_rows, self.format.encode(pairs)
 
     def write_directory(self, directory: Path, progress: Progress) -> None:
@@ -223,10 +220,9 @@ class _Run:
         for split in self.splits:
             with closing(self.parts(split, progress)) as parts:
                 self.format.write_into(directory, split, parts)
-        for name, text in self.format.companions(self.splits).items():
-            (directory / name).write_text(text, encoding="utf-8")
-        if self.semantic is not None:
-            pq.write_table(self.semantic.table(), directory / TOKENS)
+        self.format.write_beside(directory, self.splits)
+        if self.changes.semantic is not None:
+            write_tokens(directory, self.changes.semantic, self.changes.items.pattern)
         about = {
             "format": self.format.name,
             "pairs": self.written,
@@ -245,12 +241,12 @@ class _Run:
         return ExportReport(output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), notes)
 
     def _tokens(self) -> TokenKeys | None:
-        if self.semantic is None:
+        if self.changes.semantic is None:
             return None
-        found = self.semantic.tokens
+        found = self.changes.semantic.tokens
         return {
             "sizes": list(found.sizes), "offsets": list(found.offsets), "separator": found.separator,
-            "end": found.end, "size": found.size,
+            "end": found.end, "user": found.user, "size": found.size,
         }  # fmt: skip
 
 
@@ -264,13 +260,16 @@ def _opened(
     reader = _reader(pairs, options)
     splits = _splits(reader, options, one_split=name is None)
     reader.check(splits, machine.threads, progress)
-    changes, semantic = changes_for(reader, options)
-    layout = changes[-1].layout if changes else reader.layout
     columns = None if options.columns is None else tuple(name.strip() for name in options.columns.split(","))
-    machine = replace(machine, threads=_workers(reader, machine))
     with scratch_directory(machine.temp_dir) as scratch:
-        shown = Shown(layout, name or "pairs", columns, reader.manifest, _time(layout), _rating(layout), scratch)
-        yield _Run(reader, splits, changes, kind(shown), options, machine, semantic)
+        changes = changes_for(reader, options, kind, machine, scratch)
+        layout = changes.layout(reader.layout)
+        machine = replace(machine, threads=_workers(reader, machine))
+        shown = Shown(
+            layout, name or "pairs", columns, reader.manifest, _time(layout), _rating(layout), scratch, changes.items,
+            options,
+        )  # fmt: skip
+        yield _Run(reader, splits, changes, kind(shown), options, machine)
 
 
 def _workers(reader: PairReader, machine: Machine) -> int:
@@ -294,12 +293,17 @@ def _workers(reader: PairReader, machine: Machine) -> int:
 def _check(options: ExportOptions) -> None:
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit is {options.limit}; it must be 1 or more")
+    if options.user_tokens < 0:
+        raise UsageError(f"--user-tokens is {options.user_tokens}; it must be 1 or more")
+    if options.item_info_id is not None and options.item_info is None:
+        raise UsageError("--item-info-id can only be used with --item-info FILE")
     if options.semantic_ids is None:
         given = {
             "--missing-codes": options.missing_codes != "error",
             "--colliding-codes": options.colliding_codes != "error",
             "--separator": options.separator,
             "--end-token": options.end_token,
+            "--user-tokens": options.user_tokens,
         }
         if unused := next((flag for flag, is_given in given.items() if is_given), None):
             raise UsageError(f"{unused} can only be used with --semantic-ids FILE")

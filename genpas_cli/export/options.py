@@ -10,6 +10,7 @@ from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import option
 
 OUTPUT = "Output"
+ITEMS = "Item information"
 SEMANTIC = "Semantic IDs"
 
 
@@ -46,10 +47,19 @@ class ExportOptions(MachineOptions):
         None, "Pairs directory of the same log; its items.parquet translates the item numbers of a stream into ids.",
         metavar="DIR", panel=OUTPUT,
     )  # fmt: skip
+    item_info: str | None = option(
+        None, "File with titles or other columns of items (Parquet, JSON Lines or CSV, one row per item). A column X "
+        "can be written as input_X and target_X, see --columns. By default, the further columns of items.parquet are "
+        "used.", metavar="FILE", panel=ITEMS,
+    )  # fmt: skip
+    item_info_id: str | None = option(
+        None, "Column of item ids in the file of --item-info; by default detected by its name.", metavar="COLUMN",
+        panel=ITEMS,
+    )  # fmt: skip
     semantic_ids: str | None = option(
-        None, "Parquet file with a column item_id and a column of code lists. Each item is replaced by its codes, "
-              "one token per code.", metavar="FILE",
-        panel=SEMANTIC,
+        None, "File with the codes of each item: Parquet with a column item_id and a column of code lists, an "
+        "index.json, or an .npy array with one row per item. Each item is replaced by its codes, one token per code.",
+        metavar="FILE", panel=SEMANTIC,
     )  # fmt: skip
     missing_codes: Literal["error", "drop"] = option(
         "error", "Items without codes: stop (error), or remove them from inputs, and drop pairs whose target is such "
@@ -63,3 +73,13 @@ class ExportOptions(MachineOptions):
     )  # fmt: skip
     separator: bool = option(False, "Put a separator token between two items.", panel=SEMANTIC)
     end_token: bool = option(False, "Put an end token after each input and each target.", panel=SEMANTIC)
+    user_tokens: int = option(
+        0, "Begin each input with one of N tokens of users: user number n has token (n - 1) modulo N.", metavar="N",
+        panel=SEMANTIC,
+    )  # fmt: skip
+    sid_format: str = option(
+        "minionerec", "How codes are written as text: minionerec (<a_3><b_17>), openonerec "
+        "(<|sid_begin|><s_a_3><s_b_17><|sid_end|>), or a pattern of one code with {code}, and {level} (a, b, ...) or "
+        "{number} (0, 1, ...); text around brackets is written once: 'BEGIN[<{level}_{code}>]END'.",
+        metavar="PATTERN", panel=SEMANTIC,
+    )  # fmt: skip

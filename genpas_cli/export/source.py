@@ -129,6 +129,10 @@ class DirectoryReader:
         """Return the ids of `items` or `users` by number from 1; None if the directory does not have them."""
         return self._pairs.ids(table)
 
+    def item_columns(self) -> pa.Table | None:
+        """Return the further columns of `items.parquet`, by item number from 1; None if there is no such file."""
+        return self._pairs.item_columns()
+
     def _files(self, split: str) -> list[ShardFile]:
         epochs = self._pairs.epochs(split)
         return epochs[self._epoch] if split == "train" and self._epoch is not None else list(chain(*epochs))

@@ -54,6 +54,19 @@ class RunRecord(TypedDict):
     """After `merge`: the runs of the parts."""
 
 
+class ItemInfoRecord(TypedDict):
+    """Where the further columns of items.parquet are from."""
+
+    file: str
+    """The file, as it was named."""
+    id: str | None
+    """Its column of item ids (`--item-info-id`); null if it was detected."""
+    columns: list[str]
+    """The columns of items.parquet that are from this file."""
+    missing: int
+    """Items that the file lacks."""
+
+
 class ManifestKeys(TypedDict):
     """The manifest of a pairs directory; `part.json` of a part has the same keys and `part`."""
 
@@ -86,6 +99,8 @@ class ManifestKeys(TypedDict):
     """Arrow type of each column of the shards."""
     versions: dict[str, str]
     """Versions of genpas and of the libraries that decide the bytes."""
+    item_info: NotRequired[ItemInfoRecord]
+    """The source of further columns of items.parquet; missing without `--item-info`."""
     part: NotRequired[str]
     """In `part.json`: the part, such as "3/8"."""
     run: RunRecord

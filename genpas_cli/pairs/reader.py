@@ -136,6 +136,20 @@ class PairFiles:
         self._checked.check([file])
         return read_ids(self.directory / file.path, table)
 
+    def item_columns(self) -> pa.Table | None:
+        """Return the further columns of `items.parquet` (`--item-info`), by item number from 1; None without the file.
+
+        Raises:
+            IntegrityError: the file is not the one that the manifest lists.
+        """
+        file = next((file for file in self.files if file.path == "items.parquet"), None)
+        if file is None:
+            return None
+        self._checked.check([file])
+        with readable(self.directory / file.path) as path:
+            names = read_from(path, pq.read_schema).names[2:]
+            return read_from(path, lambda opened: pq.read_table(opened, columns=names))
+
     def _sequence_files(self) -> list[ShardFile]:
         return [file for file in self.files if file.path.startswith(SEQUENCES)] if self._has_cuts else []
 

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.pairs.changes.semantic_ids import read_codes
+from genpas_cli.pairs.codes.collisions import keys_of
+from genpas_cli.pairs.codes.files import read_codes
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.library.arguments import checked
-from genpas_cli.semantic.quantization.collisions import keys_of
 
 _NUMBER = re.compile(r"\d+")
 _LINES_AT_ONCE = 1 << 16
@@ -24,8 +24,8 @@ class Decoder:
     """Finds the item of each list of codes.
 
     Args:
-        path: Parquet with `item_id` and one column of lists: the file of `genpas semantic-ids`, or `tokens.parquet` of
-            an export, for tokens.
+        path: the file of `genpas semantic-ids` or another file of codes (see `read_codes`) that names its items; or
+            `tokens.parquet` of an export, for tokens.
 
     Raises:
         DataError: the file cannot be used, or two items have the same codes.
@@ -34,6 +34,11 @@ class Decoder:
     @checked
     def __init__(self, path: str | Path) -> None:
         found = read_codes(Path(path))
+        if found.ids is None:
+            raise DataError(
+                f"{path} has codes without the ids of their items",
+                tip="Give the file of genpas semantic-ids, or index.json or tokens.parquet of an export.",
+            )
         self.levels = found.codes.shape[1]
         """Number of codes of an item."""
         self._sizes = tuple(int(size) + 1 for size in found.codes.max(axis=0))

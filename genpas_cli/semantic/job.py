@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from genpas_cli.pairs.codes.collisions import keys_of, twins
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.library.arguments import checked
@@ -36,8 +37,9 @@ from genpas_cli.semantic.cooccurrence import item_vectors, training_items
 from genpas_cli.semantic.embeddings import Normalized, Reduced, read_embeddings
 from genpas_cli.semantic.keywords import SemanticIdsKeywords
 from genpas_cli.semantic.options import SemanticIdsOptions
-from genpas_cli.semantic.quantization import collisions, quality
+from genpas_cli.semantic.quantization import quality
 from genpas_cli.semantic.quantization.kmeans import Codebook
+from genpas_cli.semantic.quantization.reassignment import reassigned
 from genpas_cli.semantic.quantization.residual import Codes, encode, residuals, train
 from genpas_cli.semantic.quantization.vectors import VectorsInMemory, VectorSource, sample
 from genpas_cli.store.access import open_store, store_memory
@@ -165,7 +167,7 @@ def semantic_ids(
         progress("encoding the items")
         encoded = encode(found.vectors, books, run)
         sizes = (options.codes,) * options.levels
-        keys = collisions.keys_of(encoded.codes, sizes)
+        keys = keys_of(encoded.codes, sizes)
         codes = _resolved(encoded.codes, keys, sizes, options, found.vectors, books)
         progress("measuring the codes")
         first = encode(VectorsInMemory(kept), books[:1], run).codes[:, 0]
@@ -238,7 +240,7 @@ def _resolved(  # all needed
     books: list[Codebook],
 ) -> Codes:  # fmt: skip
     """Return the codes of the file, after `--collisions`."""
-    twin = collisions.twins(keys)
+    twin = twins(keys)
     if options.collisions == "append":
         return np.column_stack((codes, twin)).astype(np.int32)
     moved = np.flatnonzero(twin)
@@ -249,14 +251,14 @@ def _resolved(  # all needed
         here = moved[(moved >= begin) & (moved < begin + len(block))]
         left.append(residuals(block[here - begin], codes[here, :-1], books))
         begin += len(block)
-    return collisions.reassigned(codes, sizes, np.concatenate(left), moved, books[-1])
+    return reassigned(codes, sizes, np.concatenate(left), moved, books[-1])
 
 
 def _colliding(codes: Codes, sizes: tuple[int, ...]) -> int:
     """Return how many items share their codes with another one; none if a further level tells them apart."""
     if codes.shape[1] > len(sizes):
         return 0
-    _, counts = np.unique(collisions.keys_of(codes, sizes), return_counts=True)
+    _, counts = np.unique(keys_of(codes, sizes), return_counts=True)
     return int(counts[counts > 1].sum())
 
 

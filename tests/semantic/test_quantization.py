@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genpas_cli.pairs.codes.collisions import keys_of, twins
 from genpas_cli.runtime.threads import calling_in_order
-from genpas_cli.semantic.quantization import collisions, quality
+from genpas_cli.semantic.quantization import quality
 from genpas_cli.semantic.quantization.kmeans import Codebook, kmeans
+from genpas_cli.semantic.quantization.reassignment import reassigned
 from genpas_cli.semantic.quantization.residual import Encoded, encode, residuals, train
 from genpas_cli.semantic.quantization.vectors import BLOCK_ROWS, Vectors, VectorsInMemory, sample
 
@@ -90,20 +92,20 @@ def test_a_sample_has_rows_of_the_source_in_their_order() -> None:
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=40))
 def test_twins_count_the_equal_ones_before(keys: list[int]) -> None:
-    found = collisions.twins(np.array(keys, np.int64))
+    found = twins(np.array(keys, np.int64))
     assert found.tolist() == [keys[:at].count(key) for at, key in enumerate(keys)]
 
 
 @given(st.integers(2, 6), st.integers(0, 2**32 - 1))
 def test_keys_are_equal_for_equal_codes_alone(size: int, seed: int) -> None:
     codes = np.random.default_rng(seed).integers(0, size, (50, 3)).astype(np.int32)
-    keys = collisions.keys_of(codes, (size,) * 3)
+    keys = keys_of(codes, (size,) * 3)
     assert len(np.unique(keys)) == len({tuple(row) for row in codes.tolist()})
 
 
 def test_too_many_combinations_are_refused() -> None:
     with pytest.raises(OverflowError):
-        collisions.keys_of(np.zeros((1, 8), np.int32), (256,) * 8)
+        keys_of(np.zeros((1, 8), np.int32), (256,) * 8)
 
 
 def test_reassigned_items_get_the_nearest_free_code() -> None:
@@ -111,7 +113,7 @@ def test_reassigned_items_get_the_nearest_free_code() -> None:
     codes = np.array([[7, 1], [7, 1], [7, 2], [3, 1], [7, 1]], np.int32)
     moved = np.array([1, 4])
     left = np.array([[1.2], [1.2]], np.float32)
-    found = collisions.reassigned(codes, (8, 4), left, moved, book)
+    found = reassigned(codes, (8, 4), left, moved, book)
     assert found.tolist() == [[7, 1], [7, 0], [7, 2], [3, 1], [7, 3]]
     assert codes[1].tolist() == [7, 1], "the codes given are not changed"
 
@@ -119,7 +121,7 @@ def test_reassigned_items_get_the_nearest_free_code() -> None:
 def test_an_item_without_a_free_code_keeps_its_own() -> None:
     book = Codebook(np.array([[0.0], [1.0]], np.float32))
     codes = np.array([[0, 0], [0, 1], [0, 1]], np.int32)
-    found = collisions.reassigned(codes, (1, 2), np.zeros((1, 1), np.float32), np.array([2]), book)
+    found = reassigned(codes, (1, 2), np.zeros((1, 1), np.float32), np.array([2]), book)
     assert found.tolist() == codes.tolist()
 
 

@@ -228,6 +228,9 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
             )
             + _without_split(report)
         )
+    if report.item_info is not None and report.item_info["missing"]:
+        missing, file = report.item_info["missing"], console.escaped(report.item_info["file"])
+        console.say(f"{counted(missing, 'item')} not in {file}; the columns of items.parquet are empty for them")
     output = console.escaped(report.output)
     if report.was_complete:
         console.say(

@@ -24,8 +24,8 @@ echo '[3, 1, 0, 0]' | genpas decode codes.parquet
 def decode(
     codes: Annotated[
         Path,
-        typer.Argument(metavar="CODES", help="The file of genpas semantic-ids; or tokens.parquet of an export, to "
-                       "decode tokens.", show_default=False),
+        typer.Argument(metavar="CODES", help="The file of genpas semantic-ids, or an index.json; or tokens.parquet of "
+                       "an export, to decode tokens.", show_default=False),
     ],
     file: Annotated[
         Path | None,
@@ -47,6 +47,8 @@ def decode(
                 sys.stdout.write(f"{item or ''}\n")
     except FileNotFoundError as error:
         raise DataError(f"no such file: {file}") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{file} is a directory, not a file of text") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{file or 'standard input'} is not UTF-8 text") from error
     if unknown:

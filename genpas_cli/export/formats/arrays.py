@@ -98,7 +98,7 @@ class ArrayFormat(Format):
             return 0
         items = len(inputs.values) - pc.sum(pc.equal(inputs.values, 0), min_count=0).as_py()
         if layout.tokens is not None:
-            none, one = layout.tokens.length(0), layout.tokens.length(1)
+            none, one = layout.tokens.input_length(0), layout.tokens.input_length(1)
             items = (items - len(inputs) * none) // (one - none)
         return int(len(inputs) * layout.max_input - items)
 

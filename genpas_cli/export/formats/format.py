@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar, Literal
 
 import pyarrow as pa
 
+from genpas_cli.export.item_data import ItemData
+from genpas_cli.export.options import ExportOptions
 from genpas_cli.pairs.changes.layout import PairLayout
 from genpas_cli.runtime.errors import DataError, UsageError
 
@@ -31,6 +33,10 @@ class Shown:
     """The kept column of ratings, by its name."""
     scratch: Path = field(default_factory=Path)
     """Directory for temporary files."""
+    items: ItemData = field(default_factory=ItemData)
+    """What is known about the items."""
+    options: ExportOptions = field(default_factory=ExportOptions)
+    """All options of the export, for settings of one format."""
 
 
 class Format(ABC):
@@ -49,6 +55,15 @@ class Format(ABC):
     """Whether a split can be written to stdout."""
     one_file: ClassVar[bool] = True
     """Whether a split is one file that is usable without others."""
+    codes_as: ClassVar[Literal["tokens", "text"]] = "tokens"
+    """What `--semantic-ids` does: it replaces items by tokens, or adds the columns `input_sid` and `target_sid`."""
+    needs_item_ids: ClassVar[bool] = False
+    """Whether the format uses the ids of the items, whatever the pairs contain."""
+
+    @classmethod
+    def item_columns(cls, options: ExportOptions) -> tuple[str, ...]:  # noqa: ARG003  # for subclasses
+        """Return the columns of item information that the format uses; `title` adds `input_title`, `target_title`."""
+        return ()
 
     def __init__(self, shown: Shown) -> None:
         self.shown, self.layout = shown, shown.layout
@@ -108,6 +123,13 @@ class Format(ABC):
     def companions(self, splits: Sequence[str]) -> dict[str, str]:  # noqa: ARG002  # formats with settings use it
         """Return name → text of further files of an output directory that holds these splits."""
         return {}
+
+    def write_beside(self, directory: Path, splits: Sequence[str]) -> None:
+        """Write the further files of an output directory that holds these splits."""
+        for name, text in self.companions(splits).items():
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
 
     def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002  # see `companions`
         """Return notes for users of the output."""

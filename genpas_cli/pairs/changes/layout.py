@@ -15,7 +15,7 @@ Count = TypeVar("Count", int, NDArray[np.int64])
 
 @dataclass(frozen=True)
 class Tokens:
-    """The token vocabulary of semantic ids: 0 is padding, then come each level's codes, then the special tokens."""
+    """The token vocabulary of semantic ids: 0 is padding, then each level's codes, special tokens, users."""
 
     sizes: tuple[int, ...]
     """Number of codes of each level: its largest code plus 1."""
@@ -27,11 +27,22 @@ class Tokens:
     """Token at the end of an input and of a target; None if there is none."""
     size: int
     """Size of the vocabulary, padding included."""
+    user: int | None = None
+    """First of the tokens of users, which come last; None if there are none."""
 
-    def length(self, items: Count) -> Count:
-        """Return the number of tokens of this many items, as an input or a target."""
+    @property
+    def users(self) -> int:
+        """Number of tokens of users."""
+        return 0 if self.user is None else self.size - self.user
+
+    def target_length(self, items: Count) -> Count:
+        """Return the number of tokens of this many items, as a target."""
         levels, between, end = len(self.sizes), self.separator is not None, self.end is not None
         return items * (levels + between) - between + end
+
+    def input_length(self, items: Count) -> Count:
+        """Return the number of tokens of this many items, as an input."""
+        return self.target_length(items) + (self.user is not None)
 
 
 @dataclass(frozen=True)

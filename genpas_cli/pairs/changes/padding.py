@@ -39,7 +39,7 @@ class Padded:
             )
         self._side = side
         self._widths = {f"input_{name}": layout.max_input for name in layout.kept}
-        width = layout.max_input if layout.tokens is None else layout.tokens.length(layout.max_input)
+        width = layout.max_input if layout.tokens is None else layout.tokens.input_length(layout.max_input)
         self._widths["input_items"] = width
         nullable = {f"input_{name}" for name in layout.kept}
         fields = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.semantic.quantization.collisions import twins
+from genpas_cli.pairs.codes.collisions import twins
 from genpas_cli.semantic.quantization.vectors import Vectors
 
 NEIGHBOURS = 10

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genpas_cli.pairs.changes.known_items import KnownItems
 from genpas_cli.pairs.changes.layout import PairLayout, Tokens
 from genpas_cli.pairs.changes.padding import Padded
-from genpas_cli.pairs.changes.semantic_ids import Codes, SemanticIds, read_codes
+from genpas_cli.pairs.changes.semantic_ids import SemanticIds
+from genpas_cli.pairs.codes.files import Codes
+from genpas_cli.pairs.codes.item_codes import item_codes
 from genpas_cli.pairs.gathering import pair_schema
 from genpas_cli.runtime.errors import DataError
-
-OPTIONS: dict[str, Any] = {"missing": "error", "colliding": "error", "separator": False, "end": False}
 
 
 def pairs_of(inputs: list[list[int]], targets: list[int]) -> pa.RecordBatch:
@@ -36,7 +35,13 @@ def layout_of(items: int, max_input: int | None = 9) -> PairLayout:
 
 def semantic_of(codes: np.ndarray[Any, Any], **options: Any) -> SemanticIds:
     ids = pa.array([f"i{n}" for n in range(1, len(codes) + 1)])
-    return SemanticIds(layout_of(len(codes)), ids, Codes(ids, codes), **(OPTIONS | options))
+    return tokens_of(ids, Codes(ids, codes.astype(np.int32)), **options)
+
+
+def tokens_of(
+    ids: pa.Array, codes: Codes, *, missing: Any = "error", colliding: Any = "error", **tokens: Any
+) -> SemanticIds:
+    return SemanticIds(layout_of(len(ids)), item_codes(ids, codes, missing=missing, colliding=colliding), **tokens)
 
 
 def items_of(tokens: list[int], semantic: SemanticIds) -> list[int]:
@@ -67,7 +72,7 @@ def test_tokens_lead_back_to_the_items(
     found = semantic.batch(pairs_of(inputs, targets))
     if pad is not None:
         found = Padded(semantic.layout, pad).batch(found)
-        assert {len(row) for row in found["input_items"].to_pylist()} == {semantic.tokens.length(9)}
+        assert {len(row) for row in found["input_items"].to_pylist()} == {semantic.tokens.input_length(9)}
     assert [items_of(row, semantic) for row in found["input_items"].to_pylist()] == inputs
     assert [items_of(row, semantic) for row in found["target_item"].to_pylist()] == [[each] for each in targets]
 
@@ -99,16 +104,19 @@ def test_where_separator_and_end_stand() -> None:
 
 def test_items_without_codes_are_counted_and_named() -> None:
     ids = pa.array([f"i{n}" for n in range(1, 10)])
-    codes = Codes(pa.array(["i2", "i4"]), np.array([[0], [1]]))
+    codes = Codes(pa.array(["i2", "i4"]), np.array([[0], [1]], np.int32))
     with pytest.raises(DataError, match=r"7 of 9 items have no semantic id: 'i1', 'i3', 'i5', 'i6', 'i7', \.\.\."):
-        SemanticIds(layout_of(9), ids, codes, **OPTIONS)
+        tokens_of(ids, codes)
 
 
 def test_items_without_codes_are_dropped_where_asked() -> None:
     ids = pa.array(["i1", "i2", "i3"])
-    codes = Codes(pa.array(["i3", "i1"]), np.array([[1], [0]]))
-    semantic = SemanticIds(layout_of(3), ids, codes, **(OPTIONS | {"missing": "drop"}))
-    found = semantic.batch(pairs_of([[1, 2, 3], [2, 2], [1], [2, 3]], [1, 1, 2, 3]))
+    codes = item_codes(
+        ids, Codes(pa.array(["i3", "i1"]), np.array([[1], [0]], np.int32)), missing="drop", colliding="error"
+    )
+    semantic = SemanticIds(layout_of(3), codes)
+    pairs = pairs_of([[1, 2, 3], [2, 2], [1], [2, 3]], [1, 1, 2, 3])
+    found = semantic.batch(KnownItems(layout_of(3), codes.known).batch(pairs))
     assert found["input_items"].to_pylist() == [[1, 2], [2]]
     assert found["target_item"].to_pylist() == [[1], [2]]
     assert found["target_position"].to_pylist() == [4, 3], "rows stay with their other columns"
@@ -120,11 +128,7 @@ def test_kept_columns_are_dropped_with_their_items() -> None:
     columns = [[1, 1], [[1, 2, 3], [2]], [3, 1], [1, 1], [4, 2], [["a", "b", None], ["d"]], ["x", "y"]]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
-    codes = Codes(pa.array(["i3", "i1"]), np.array([[1], [0]]))
-    semantic = SemanticIds(
-        PairLayout(schema, 3, 9), pa.array(["i1", "i2", "i3"]), codes, **(OPTIONS | {"missing": "drop"})
-    )
-    found = semantic.batch(batch)
+    found = KnownItems(PairLayout(schema, 3, 9), np.array([False, True, False, True])).batch(batch)
     assert found["input_note"].to_pylist() == [["a", None]]
     assert found["target_note"].to_pylist() == ["x"]
 
@@ -151,69 +155,21 @@ def test_items_that_share_their_codes_stay_so_where_asked() -> None:
     assert table[0] == table[1] == table[3] != table[2]
 
 
-LISTS = pa.list_(pa.int64())
-
-
-@pytest.mark.parametrize(
-    ("table", "words"),
-    [
-        (pa.table({"item_id": ["a"]}), "must have a column item_id and one column of integer lists"),
-        (pa.table({"item": ["a"], "codes": pa.array([[1]], LISTS)}), "the columns are: item (string), codes"),
-        (pa.table({"item_id": ["a"], "codes": pa.array([[0.5]])}), "integer lists"),
-        (pa.table({"item_id": ["a", "b"], "codes": pa.array([[1, 2], [1]], LISTS)}), "from 1 to 2 codes"),
-        (pa.table({"item_id": ["a", "b"], "codes": pa.array([[1], [-1]], LISTS)}), "not a whole number, 0 or more"),
-        (pa.table({"item_id": ["a", "b"], "codes": pa.array([[1], [None]], LISTS)}), "not a whole number, 0 or more"),
-        (pa.table({"item_id": ["a", None], "codes": pa.array([[1], [2]], LISTS)}), "has no item_id or no codes"),
-        (pa.table({"item_id": ["a", "b", "a"], "codes": pa.array([[1], [2], [3]], LISTS)}), "1 items occur more"),
-        (pa.table({"item_id": pa.array([], pa.string()), "codes": pa.array([], LISTS)}), "the file has no rows"),
-        (pa.table({"item_id": ["a"], "codes": pa.array([[]], LISTS)}), "must have the same number of codes, 1 or more"),
-    ],
-)  # fmt: skip
-def test_a_file_of_codes_that_cannot_be_used(tmp_path: Path, table: pa.Table, words: str) -> None:
-    pq.write_table(table, tmp_path / "codes.parquet")
-    with pytest.raises(DataError) as raised:
-        read_codes(tmp_path / "codes.parquet")
-    assert words in str(raised.value)
-
-
-def test_ids_are_compared_as_text(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"item_id": [7, 12], "sid": pa.array([[1, 2], [3, 4]], LISTS)}), tmp_path / "codes.parquet")
-    codes = read_codes(tmp_path / "codes.parquet")
-    assert codes.ids.to_pylist() == ["7", "12"]
-    assert codes.codes.tolist() == [[1, 2], [3, 4]]
-
-
-@pytest.mark.parametrize(
-    "table",
-    [
-        pa.table({"pid": ["i1", "i2"], "codes": pa.array([[3, 17], [0, 255]], LISTS)}),
-        pa.table({"item_num": [1, 2], "codes": pa.array([[3, 17], [0, 255]], LISTS)}),
-        pa.table({"item_num": [2, 1], "codes": pa.array([[0, 255], [3, 17]], pa.list_(pa.int16(), 2))}),
-        pa.table({"item_id": ["i1", "i2"], "sid": ["<a_3><b_17>", "<a_0><b_255>"]}),
-        pa.table({"pid": ["i2", "i1"], "sid": ["0 255", "3,17"]}),
-    ],
-    ids=lambda table: " ".join(f"{field.name}: {field.type}" for field in table.schema),
-)
-def test_the_columns_of_other_tools(tmp_path: Path, table: pa.Table) -> None:
-    pq.write_table(table, tmp_path / "codes.parquet")
-    codes = read_codes(tmp_path / "codes.parquet")
-    semantic = SemanticIds(layout_of(2), pa.array(["i1", "i2"]), codes, **OPTIONS)
-    offsets = semantic.tokens.offsets
-    assert [
-        [token - offset for token, offset in zip(row, offsets, strict=True)]
-        for row in semantic.table()["tokens"].to_pylist()
-    ] == [[3, 17], [0, 255]]
-
-
-def test_a_text_without_codes_is_none(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"item_id": ["a", "b"], "sid": ["<a_3>", "none"]}), tmp_path / "codes.parquet")
-    with pytest.raises(DataError, match="a text of sid has no codes"):
-        read_codes(tmp_path / "codes.parquet")
-
-
-def test_a_file_that_is_none(tmp_path: Path) -> None:
-    (tmp_path / "codes.parquet").write_text("item_id,codes\n")
-    with pytest.raises(DataError, match="is not a Parquet file"):
-        read_codes(tmp_path / "codes.parquet")
-    with pytest.raises(DataError, match="no such file"):
-        read_codes(tmp_path / "none.parquet")
+@given(cases(), st.integers(1, 5), st.booleans())
+def test_a_token_of_the_user_begins_each_input(
+    case: tuple[np.ndarray[Any, Any], list[list[int]], list[int]], users: int, end: bool  # noqa: FBT001
+) -> None:  # fmt: skip
+    codes, inputs, targets = case
+    plain, semantic = semantic_of(codes, end=end), semantic_of(codes, end=end, users=users)
+    pairs = pairs_of(inputs, targets)
+    numbers = np.arange(1, len(targets) + 1, dtype=np.int32) * 7
+    pairs = pairs.set_column(0, pairs.schema.field("user_num"), pa.array(numbers))
+    found, without = semantic.batch(pairs), plain.batch(pairs)
+    first = plain.tokens.size
+    assert semantic.tokens.user == first
+    assert semantic.tokens.size == first + users
+    assert [row[0] for row in found["input_items"].to_pylist()] == [first + (n - 1) % users for n in numbers.tolist()]
+    assert [row[1:] for row in found["input_items"].to_pylist()] == without["input_items"].to_pylist()
+    assert found["target_item"].to_pylist() == without["target_item"].to_pylist()
+    padded = Padded(semantic.layout, "left").batch(found)["input_items"].to_pylist()
+    assert {len(row) for row in padded} == {plain.tokens.input_length(9) + 1}

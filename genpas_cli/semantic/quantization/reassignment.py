@@ -1,39 +1,14 @@
-"""Items with equal codes: found, told apart by a further level, or moved to free codes near them."""
+"""Items with equal codes, moved to free codes near them."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genpas_cli.pairs.codes.collisions import keys_of
 from genpas_cli.semantic.quantization.kmeans import Codebook
 from genpas_cli.semantic.quantization.residual import Codes
 from genpas_cli.semantic.quantization.vectors import Vectors
-
-
-def keys_of(codes: NDArray[np.integer[Any]], sizes: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return one number per item, equal for items with equal codes: int64 (items,).
-
-    Raises:
-        OverflowError: there are more combinations of codes than numbers.
-    """
-    if np.prod([float(size) for size in sizes]) >= 2.0**63:
-        raise OverflowError(f"codes of sizes {sizes} have more combinations than 2^63")
-    keys = np.zeros(len(codes), np.int64)
-    for level, size in enumerate(sizes):
-        keys = keys * size + codes[:, level]
-    return keys
-
-
-def twins(keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return, for each item, how many items before it have the same key: 0 for the first of them."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    begin = np.flatnonzero(np.concatenate((ordered[:1] == ordered[:1], ordered[1:] != ordered[:-1])))
-    twin = np.empty(len(keys), np.int64)
-    twin[order] = np.arange(len(keys)) - np.repeat(begin, np.diff(np.append(begin, len(keys))))
-    return twin
 
 
 def reassigned(

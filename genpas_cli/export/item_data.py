@@ -1,0 +1,201 @@
+"""What an export knows about items besides the pairs: ids, information such as titles, and codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from genpas_cli.export.options import ExportOptions
+from genpas_cli.export.source import DirectoryReader, PairReader, read_vocabulary
+from genpas_cli.pairs.codes.files import Codes, read_codes
+from genpas_cli.pairs.codes.item_codes import ItemCodes, item_codes
+from genpas_cli.pairs.codes.sid import SidPattern, sid_pattern
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.machine import Machine
+from genpas_cli.runtime.text.nearest import nearest
+from genpas_cli.runtime.text.wording import counted
+
+SID = "sid"
+"""Name of the column with the codes of an item as text."""
+
+_ITEMS_AT_ONCE = 1 << 16
+
+
+@dataclass(frozen=True)
+class ItemData:
+    """The items of the exported pairs, by number from 1."""
+
+    ids: pa.Array | None = None
+    """Id of each item; None where it is not needed."""
+    info: pa.Table | None = None
+    """Columns of item information that the export uses."""
+    codes: ItemCodes | None = None
+    """Codes of the items (`--semantic-ids`)."""
+    pattern: SidPattern = field(default_factory=lambda: sid_pattern("minionerec"))
+    """How codes are written as text."""
+
+    def columns(self, *, with_sid: bool) -> dict[str, pa.Array]:
+        """Return name → value of each item number from 1: the information, and the codes as text (`sid`)."""
+        found = {} if self.info is None else {
+            name: self.info[name].combine_chunks() for name in self.info.column_names
+        }  # fmt: skip
+        if with_sid and self.codes is not None:
+            found[SID] = self.pattern.texts(self.codes)
+        return found
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an export needs to know about the items."""
+
+    columns: Sequence[str]
+    """Columns of item information that the format needs."""
+    named: Sequence[str]
+    """Names in `--columns`, which may be columns of item information."""
+    ids: bool
+    """Whether the ids are needed for other reasons."""
+
+
+def item_data(
+    reader: PairReader, options: ExportOptions, wanted: Wanted, machine: Machine, scratch: Path
+) -> tuple[ItemData, pa.Array | None]:
+    """Return what is known about the items, and the ids of the users if they are needed and known.
+
+    Args:
+        reader: the pairs.
+        options: of these, the files of codes and item information and their treatment are used.
+        wanted: what the export needs.
+        machine: the limits.
+        scratch: directory for temporary files.
+
+    Raises:
+        UsageError: an option that needs the ids or information of items, which are unknown.
+        DataError: a file of codes or item information cannot be used.
+    """
+    codes = None if options.semantic_ids is None else read_codes(Path(options.semantic_ids))
+    needs_ids = wanted.ids or codes is not None or options.item_info is not None
+    ids, users = _vocabularies(reader, options, needs=needs_ids, codes=codes)
+    info = None
+    if options.item_info is not None:
+        info = _from_file(ids, options, machine, scratch)
+    elif wanted.columns or wanted.named:
+        info = _beside(reader, options)
+    there = () if info is None else info.column_names
+    names = list(dict.fromkeys([*wanted.columns, *(name for name in wanted.named if name in there)]))
+    info = _chosen(info, names) if names else None
+    _refuse_kept(names, reader)
+    found = None
+    if codes is not None:
+        found = item_codes(ids, codes, missing=options.missing_codes, colliding=options.colliding_codes)
+    return ItemData(ids, info, found, sid_pattern(options.sid_format)), users
+
+
+def _refuse_kept(names: Sequence[str], reader: PairReader) -> None:
+    if both := [name for name in names if name in reader.layout.kept]:
+        raise DataError(
+            f"{both[0]!r} is both a kept column of the log and a column of item information",
+            tip="Rename the column of item information.",
+        )
+
+
+def _beside(reader: PairReader, options: ExportOptions) -> pa.Table | None:
+    if isinstance(reader, DirectoryReader):
+        return reader.item_columns()
+    return None if options.vocab is None else DirectoryReader(Path(options.vocab)).item_columns()
+
+
+def _from_file(ids: pa.Array, options: ExportOptions, machine: Machine, scratch: Path) -> pa.Table:
+    from genpas_cli.ingest.item_info import item_info  # imports DuckDB, which other exports do not need
+
+    assert options.item_info is not None
+    with item_info(options.item_info, _numbered(ids), machine, scratch, id_column=options.item_info_id) as found:
+        return found.table().drop_columns(["item_num", "item_id"])
+
+
+def _numbered(ids: pa.Array) -> Iterator[pa.RecordBatch]:
+    for begin in range(0, len(ids), _ITEMS_AT_ONCE):
+        some = ids[begin : begin + _ITEMS_AT_ONCE]
+        numbers = pa.array(np.arange(begin + 1, begin + 1 + len(some), dtype=np.int32))
+        yield pa.RecordBatch.from_arrays([numbers, some], names=["num", "id"])
+
+
+def _chosen(info: pa.Table | None, names: Sequence[str]) -> pa.Table:
+    """Return the columns of these names.
+
+    Raises:
+        UsageError: there is no item information, or no such column.
+    """
+    if info is None or not info.column_names:
+        raise UsageError(
+            f"these pairs have no item information, so the column {names[0]!r} of the items is unknown",
+            tip="Give a file with one row per item: --item-info FILE",
+        )
+    for name in names:
+        if name not in info.column_names:
+            near = nearest(name, info.column_names)
+            raise UsageError(
+                f"the item information has no column {name!r}; its columns are: {', '.join(info.column_names)}",
+                tip=f"Did you mean {near!r}?" if near else None,
+            )
+    return info.select(list(names))
+
+
+def _vocabularies(
+    reader: PairReader, options: ExportOptions, *, needs: bool, codes: Codes | None
+) -> tuple[pa.Array | None, pa.Array | None]:
+    """Return the ids of items and users by number, or None; raise UsageError if item ids are needed but not known."""
+    if not needs:
+        return None, None
+    if isinstance(reader, DirectoryReader):
+        items, users = reader.vocabulary("items"), reader.vocabulary("users")
+        if items is None:
+            raise UsageError("the pairs directory has no items.parquet, so the ids of the items are unknown")
+        return items, users
+    if options.vocab is None:
+        if codes is not None and codes.keys == "id" and reader.layout.largest is None:
+            return codes.ids, None
+        raise UsageError(
+            "a stream does not contain a vocabulary",
+            tip="Name a pairs directory of the same log (--vocab DIR), or write ids to the stream: genpas augment "
+            "... -o - --ids raw",
+        )
+    items, users = (read_vocabulary(Path(options.vocab), table) for table in ("items", "users"))
+    if items is None:
+        raise UsageError(
+            f"--vocab {options.vocab}: the directory has no items.parquet",
+            tip="Name a pairs directory of the same log.",
+        )
+    if reader.layout.largest is not None and len(items) != reader.layout.largest:
+        raise UsageError(
+            f"--vocab {options.vocab} has {len(items):,} items, but the stream has {reader.layout.largest:,}: they "
+            "are from different logs"
+        )
+    return items, users
+
+
+def titles(data: ItemData, column: str, *, missing: str, flag: str) -> pa.Array:
+    """Return the title of each item number from 1.
+
+    Args:
+        data: of the items, with the column of titles and the ids.
+        column: name of the column of titles.
+        missing: `id` writes an item's id in place of a missing title; `error` refuses missing titles.
+        flag: the option that asks for titles, for messages.
+
+    Raises:
+        DataError: titles are missing.
+    """
+    assert data.info is not None
+    found = data.info[column].combine_chunks().cast(pa.string())
+    if found.null_count and missing == "error":
+        lacking = np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))
+        such = "" if data.ids is None else f", such as {data.ids[int(lacking[0])].as_py()!r}"
+        raise DataError(
+            f"{counted(found.null_count, 'item')} of {len(found):,} have no {column}{such}, but {flag} writes titles",
+            tip="To write their ids instead: --missing-titles id",
+        )
+    return found if data.ids is None else found.fill_null(data.ids)
