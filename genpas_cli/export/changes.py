@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genpas_cli.export.formats.format import Format
-from genpas_cli.export.item_data import SID, ItemData, Wanted, item_data
+from genpas_cli.export.item_data import SID, ItemData, Wanted, item_data, with_titles
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.source import PairReader
 from genpas_cli.pairs.changes.ids import Numbers, RawIds
@@ -47,10 +47,13 @@ def changes_for(
     wanted = options.ids or has
     named = _named(options)
     asked = Wanted(
-        kind.item_columns(options), [name for name in named if name not in reader.layout.kept],
-        wanted != has or kind.needs_item_ids,
+        [*([options.title] if kind.writes_titles else []), *kind.item_columns(options)],
+        [name for name in named if name not in reader.layout.kept],
+        wanted != has or kind.needs_item_ids or kind.writes_titles,
     )  # fmt: skip
     data, users = item_data(reader, options, asked, machine, scratch)
+    if kind.writes_titles:
+        data = with_titles(data, options)
     chain = _Chain(reader.layout)
     if has == "raw" and (wanted == "num" or data.codes is not None or data.info is not None):
         chain.add(Numbers(chain.layout, data.ids, users if wanted == "num" else None))

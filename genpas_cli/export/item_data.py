@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,6 @@ from genpas_cli.pairs.codes.sid import SidPattern, sid_pattern
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.text.nearest import nearest
-from genpas_cli.runtime.text.wording import counted
 
 SID = "sid"
 """Name of the column with the codes of an item as text."""
@@ -177,25 +176,25 @@ def _vocabularies(
     return items, users
 
 
-def titles(data: ItemData, column: str, *, missing: str, flag: str) -> pa.Array:
-    """Return the title of each item number from 1.
+def with_titles(data: ItemData, options: ExportOptions) -> ItemData:
+    """Return the item data with a title for every item, for formats that write titles.
 
     Args:
         data: of the items, with the column of titles and the ids.
-        column: name of the column of titles.
-        missing: `id` writes an item's id in place of a missing title; `error` refuses missing titles.
-        flag: the option that asks for titles, for messages.
+        options: `title` names the column; `missing_titles` says what is written for an item without a title.
 
     Raises:
-        DataError: titles are missing.
+        DataError: titles are missing, and `missing_titles` is `error`.
     """
     assert data.info is not None
-    found = data.info[column].combine_chunks().cast(pa.string())
-    if found.null_count and missing == "error":
-        lacking = np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))
-        such = "" if data.ids is None else f", such as {data.ids[int(lacking[0])].as_py()!r}"
+    assert data.ids is not None
+    place = data.info.column_names.index(options.title)
+    found = data.info.column(place).combine_chunks().cast(pa.string())
+    if found.null_count and options.missing_titles == "error":
+        first = data.ids[int(np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))[0])].as_py()
         raise DataError(
-            f"{counted(found.null_count, 'item')} of {len(found):,} have no {column}{such}, but {flag} writes titles",
+            f"{found.null_count:,} of {len(found):,} items have no {options.title}, such as {first!r}, but --to "
+            f"{options.to} writes titles",
             tip="To write their ids instead: --missing-titles id",
         )
-    return found if data.ids is None else found.fill_null(data.ids)
+    return replace(data, info=data.info.set_column(place, options.title, found.fill_null(data.ids)))

@@ -22,6 +22,10 @@ class ExportOptions(MachineOptions):
     """All options of `export`."""
 
     to: str = option("jsonl", f"Format:{_MEANINGS}", metavar="FORMAT", panel=OUTPUT)
+    file_type: str | None = option(
+        None, "Type of the files, for formats that have several; the default is the first that the format lists.",
+        metavar="TYPE", panel=OUTPUT,
+    )  # fmt: skip
     split: Literal["train", "validation", "test"] | None = option(
         None, "Write only this split, to the file OUT if the format has one file per split. By default, all splits "
         "are written to the directory OUT. With -o -, the default is train.", panel=OUTPUT,
@@ -54,6 +58,14 @@ class ExportOptions(MachineOptions):
     )  # fmt: skip
     item_info_id: str | None = option(
         None, "Column of item ids in the file of --item-info; by default detected by its name.", metavar="COLUMN",
+        panel=ITEMS,
+    )  # fmt: skip
+    title: str = option(
+        "title", "Column of item information with the titles, for formats that write titles.", metavar="COLUMN",
+        panel=ITEMS,
+    )  # fmt: skip
+    missing_titles: Literal["error", "id"] = option(
+        "error", "Items without a title, for formats that write titles: stop (error), or write the id instead (id).",
         panel=ITEMS,
     )  # fmt: skip
     semantic_ids: str | None = option(

@@ -55,8 +55,12 @@ class Format(ABC):
     """Whether a split can be written to stdout."""
     one_file: ClassVar[bool] = True
     """Whether a split is one file that is usable without others."""
+    file_types: ClassVar[tuple[str, ...]] = ()
+    """Values of `--file-type`, the default first; none if the format has a single type of file."""
     codes_as: ClassVar[Literal["tokens", "text"]] = "tokens"
     """What `--semantic-ids` does: it replaces items by tokens, or adds the columns `input_sid` and `target_sid`."""
+    writes_titles: ClassVar[bool] = False
+    """Whether the format writes a title of every item: it gets the column of `--title`, without missing titles."""
     needs_item_ids: ClassVar[bool] = False
     """Whether the format uses the ids of the items, whatever the pairs contain."""
 
