@@ -11,18 +11,25 @@ from genpas_cli.runtime.text.nearest import nearest
 if TYPE_CHECKING:
     from genpas_cli.export.formats.format import Format
 
-FORMATS = {
+_GENERAL = {
     "jsonl": "JSON Lines: one object per pair",
     "csv": "CSV with a header; lists are JSON arrays in one cell",
     "arrow": "Arrow IPC file; on stdout an Arrow IPC stream",
-    "recbole": "RecBole benchmark files NAME.train.inter, NAME.valid.inter and NAME.test.inter",
     "npz": "NumPy arrays: inputs as values and offsets (CSR), or a matrix with --pad",
     "safetensors": "the same arrays as a safetensors file",
-    "grid": "TFRecords for GRID, in training/, evaluation/ and testing/",
-    "hstu": "CSV for HSTU (generative-recommenders); needs kept timestamps and ratings",
     "sequences": "text: one line per user, with the items of the longest pair of the user",
 }
-"""Name of each format, also of its module → its help text, most used first."""
+_TRAINERS = {
+    "recbole": "RecBole benchmark files NAME.train.inter, NAME.valid.inter and NAME.test.inter",
+    "grid": "TFRecords for GRID, in training/, evaluation/ and testing/",
+    "hstu": "CSV for HSTU (generative-recommenders); needs kept timestamps and ratings",
+}
+_LANGUAGE_MODELS: dict[str, str] = {}
+
+FORMATS = _GENERAL | _TRAINERS | _LANGUAGE_MODELS
+"""Name of each format, also of its module (with `_` for `-`) → its help text."""
+
+_FOLDERS = {"": _GENERAL, ".trainers": _TRAINERS, ".language_models": _LANGUAGE_MODELS}
 
 
 def format_named(name: str) -> type[Format]:
@@ -37,5 +44,6 @@ def format_named(name: str) -> type[Format]:
             f"--to is {name!r}; it must be one of {', '.join(FORMATS)}",
             tip=f"Did you mean --to {near}?" if near else None,
         )
-    found: type[Format] = import_module(f"{__name__}.{name}").FORMAT
+    folder = next(folder for folder, names in _FOLDERS.items() if name in names)
+    found: type[Format] = import_module(f"{__name__}{folder}.{name.replace('-', '_')}").FORMAT
     return found

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genpas_cli.export.formats.format import Format, Shown
-from genpas_cli.export.formats.recbole import token
 from genpas_cli.export.formats.texts import Texts
+from genpas_cli.export.formats.trainers.recbole import token
 from genpas_cli.runtime.errors import UsageError
 
 

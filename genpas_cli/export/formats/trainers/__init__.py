@@ -1,0 +1,1 @@
+"""Formats that one trainer reads, one module per format."""
