@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from genpas_cli.export.formats.format import Format
 from genpas_cli.export.item_data import SID, ItemData, Wanted, item_data, with_titles
 from genpas_cli.export.options import ExportOptions
-from genpas_cli.export.source import PairReader
+from genpas_cli.export.source import DirectoryReader, PairReader
 from genpas_cli.pairs.changes.ids import Numbers, RawIds
 from genpas_cli.pairs.changes.item_columns import ItemColumns
 from genpas_cli.pairs.changes.known_items import KnownItems
 from genpas_cli.pairs.changes.layout import Change, PairLayout
 from genpas_cli.pairs.changes.padding import Padded
 from genpas_cli.pairs.changes.semantic_ids import SemanticIds
+from genpas_cli.pairs.changes.shortening import Shortened
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import Machine
 
@@ -43,23 +46,16 @@ def changes_for(
     Raises:
         UsageError, DataError: a change is impossible for these pairs.
     """
-    has = "num" if reader.layout.largest is not None else "raw"
-    wanted = options.ids or has
-    named = _named(options)
-    asked = Wanted(
-        [*([options.title] if kind.writes_titles else []), *kind.item_columns(options)],
-        [name for name in named if name not in reader.layout.kept],
-        wanted != has or kind.needs_item_ids or kind.writes_titles,
-    )  # fmt: skip
-    data, users = item_data(reader, options, asked, machine, scratch)
-    if kind.writes_titles:
-        data = with_titles(data, options)
+    has, wanted = _ids(reader, options, kind)
+    data, users = _data(reader, options, kind, machine, scratch)
     chain = _Chain(reader.layout)
     if has == "raw" and (wanted == "num" or data.codes is not None or data.info is not None):
         chain.add(Numbers(chain.layout, data.ids, users if wanted == "num" else None))
     if data.codes is not None and not data.codes.are_complete:
         chain.add(KnownItems(chain.layout, data.codes.known))
-    if columns := data.columns(with_sid=kind.codes_as == "text" or SID in named):
+    if (most := options.max_input or kind.max_input) is not None:
+        chain.add(Shortened(chain.layout, most))
+    if columns := data.columns(with_sid=kind.codes_as == "text" or SID in _named(options)):
         chain.add(ItemColumns(chain.layout, columns))
     semantic = None
     if data.codes is not None and kind.codes_as == "tokens":
@@ -72,6 +68,33 @@ def changes_for(
     if options.pad != "none":
         chain.add(Padded(chain.layout, options.pad))
     return Changes(tuple(chain.changes), data, semantic)
+
+
+def _ids(reader: PairReader, options: ExportOptions, kind: type[Format]) -> tuple[str, str]:
+    """Return what the pairs contain, and what is written: numbers (`num`) or ids (`raw`)."""
+    has = "num" if reader.layout.largest is not None else "raw"
+    return has, options.ids or (kind.ids if isinstance(reader, DirectoryReader) else None) or has
+
+
+def _data(
+    reader: PairReader, options: ExportOptions, kind: type[Format], machine: Machine, scratch: Path
+) -> tuple[ItemData, pa.Array | None]:
+    """Return what is known about the items, and the ids of the users if they are needed and known."""
+    has, ids = _ids(reader, options, kind)
+    wanted = Wanted(
+        columns=[*([options.title] if kind.writes_titles else []), *kind.item_columns(options)],
+        named=[name for name in _named(options) if name not in reader.layout.kept],
+        everything=kind.writes_information,
+        ids=ids != has or kind.needs_item_ids or kind.writes_titles,
+        sid_format=options.sid_format or kind.sid_format,
+    )
+    data, users = item_data(reader, options, wanted, machine, scratch)
+    if kind.needs_codes and data.codes is None:
+        raise UsageError(
+            f"--to {options.to} writes the codes of items, but --semantic-ids is missing",
+            tip="Make codes with genpas semantic-ids, and name their file: --semantic-ids codes.parquet",
+        )
+    return (with_titles(data, options) if kind.writes_titles else data), users
 
 
 class _Chain:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.source import DirectoryReader, PairReader, read_vocabulary
@@ -32,16 +33,21 @@ class ItemData:
     """Id of each item; None where it is not needed."""
     info: pa.Table | None = None
     """Columns of item information that the export uses."""
+    of_pairs: tuple[str, ...] = ()
+    """Those of these columns that become columns of the pairs."""
     codes: ItemCodes | None = None
     """Codes of the items (`--semantic-ids`)."""
     pattern: SidPattern = field(default_factory=lambda: sid_pattern("minionerec"))
     """How codes are written as text."""
 
+    def column(self, name: str) -> pa.Array:
+        """Return the values of a column of item information, by item number from 1."""
+        assert self.info is not None
+        return self.info[name].combine_chunks()
+
     def columns(self, *, with_sid: bool) -> dict[str, pa.Array]:
-        """Return name → value of each item number from 1: the information, and the codes as text (`sid`)."""
-        found = {} if self.info is None else {
-            name: self.info[name].combine_chunks() for name in self.info.column_names
-        }  # fmt: skip
+        """Return name → value of each item number from 1, for columns of the pairs; with `sid`, the codes as text."""
+        found = {name: self.column(name) for name in self.of_pairs}
         if with_sid and self.codes is not None:
             found[SID] = self.pattern.texts(self.codes)
         return found
@@ -55,8 +61,12 @@ class Wanted:
     """Columns of item information that the format needs."""
     named: Sequence[str]
     """Names in `--columns`, which may be columns of item information."""
+    everything: bool
+    """Whether the export writes all columns of item information beside the pairs."""
     ids: bool
     """Whether the ids are needed for other reasons."""
+    sid_format: str
+    """How codes are written as text."""
 
 
 def item_data(
@@ -81,16 +91,21 @@ def item_data(
     info = None
     if options.item_info is not None:
         info = _from_file(ids, options, machine, scratch)
-    elif wanted.columns or wanted.named:
+    elif wanted.columns or wanted.named or wanted.everything:
         info = _beside(reader, options)
     there = () if info is None else info.column_names
     names = list(dict.fromkeys([*wanted.columns, *(name for name in wanted.named if name in there)]))
-    info = _chosen(info, names) if names else None
+    if names:
+        _check_names(info, names)
+    if info is not None and not wanted.everything:
+        info = info.select(names)
+    if info is not None and not info.column_names:
+        info = None
     _refuse_kept(names, reader)
     found = None
     if codes is not None:
         found = item_codes(ids, codes, missing=options.missing_codes, colliding=options.colliding_codes)
-    return ItemData(ids, info, found, sid_pattern(options.sid_format)), users
+    return ItemData(ids, info, tuple(names), found, sid_pattern(wanted.sid_format)), users
 
 
 def _refuse_kept(names: Sequence[str], reader: PairReader) -> None:
@@ -122,12 +137,8 @@ def _numbered(ids: pa.Array) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays([numbers, some], names=["num", "id"])
 
 
-def _chosen(info: pa.Table | None, names: Sequence[str]) -> pa.Table:
-    """Return the columns of these names.
-
-    Raises:
-        UsageError: there is no item information, or no such column.
-    """
+def _check_names(info: pa.Table | None, names: Sequence[str]) -> None:
+    """Raise UsageError if there is no item information, or a column is not there."""
     if info is None or not info.column_names:
         raise UsageError(
             f"these pairs have no item information, so the column {names[0]!r} of the items is unknown",
@@ -140,7 +151,6 @@ def _chosen(info: pa.Table | None, names: Sequence[str]) -> pa.Table:
                 f"the item information has no column {name!r}; its columns are: {', '.join(info.column_names)}",
                 tip=f"Did you mean {near!r}?" if near else None,
             )
-    return info.select(list(names))
 
 
 def _vocabularies(
@@ -190,6 +200,7 @@ def with_titles(data: ItemData, options: ExportOptions) -> ItemData:
     assert data.ids is not None
     place = data.info.column_names.index(options.title)
     found = data.info.column(place).combine_chunks().cast(pa.string())
+    found = pc.if_else(pc.match_substring_regex(found, r"\S"), found, pa.scalar(None, pa.string()))
     if found.null_count and options.missing_titles == "error":
         first = data.ids[int(np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))[0])].as_py()
         raise DataError(

@@ -295,6 +295,8 @@ def _workers(reader: PairReader, machine: Machine) -> int:
 def _check(options: ExportOptions) -> None:
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit is {options.limit}; it must be 1 or more")
+    if options.max_input is not None and options.max_input < 1:
+        raise UsageError(f"--max-input is {options.max_input}; it must be 1 or more")
     if options.user_tokens < 0:
         raise UsageError(f"--user-tokens is {options.user_tokens}; it must be 1 or more")
     if options.item_info_id is not None and options.item_info is None:

@@ -25,9 +25,17 @@ class ExportKeywords(TypedDict, total=False):
     pad: Literal["left", "right", "none"]
     limit: int | None
     columns: str | None
+    max_input: int | None
+    rename: str | None
     vocab: str | Path | None
+    item_info: str | Path | None
+    item_info_id: str | int | None
+    title: str | int
+    missing_titles: Literal["error", "id"]
     semantic_ids: str | Path | None
     missing_codes: Literal["error", "drop"]
     colliding_codes: Literal["error", "append", "keep"]
     separator: bool
     end_token: bool
+    user_tokens: int
+    sid_format: str | None

@@ -47,6 +47,11 @@ class ExportOptions(MachineOptions):
         None, "Columns to write, in this order if the format allows; by default all columns that the format supports.",
         metavar="A,B,...", panel=OUTPUT,
     )  # fmt: skip
+    max_input: int | None = option(
+        None, "Keep at most the L most recent input items of each pair; by default all that the pairs have (sid-gr: "
+        "30).", metavar="L", panel=OUTPUT,
+    )  # fmt: skip
+    rename: str | None = option(None, "Write columns under other names.", metavar="OLD=NEW,...", panel=OUTPUT)
     vocab: str | None = option(
         None, "Pairs directory of the same log; its items.parquet translates the item numbers of a stream into ids.",
         metavar="DIR", panel=OUTPUT,
@@ -89,9 +94,10 @@ class ExportOptions(MachineOptions):
         0, "Begin each input with one of N tokens of users: user number n has token (n - 1) modulo N.", metavar="N",
         panel=SEMANTIC,
     )  # fmt: skip
-    sid_format: str = option(
-        "minionerec", "How codes are written as text: minionerec (<a_3><b_17>), openonerec "
+    sid_format: str | None = option(
+        None, "How codes are written as text: minionerec (<a_3><b_17>), openonerec "
         "(<|sid_begin|><s_a_3><s_b_17><|sid_end|>), or a pattern of one code with {code}, and {level} (a, b, ...) or "
-        "{number} (0, 1, ...); text around brackets is written once: 'BEGIN[<{level}_{code}>]END'.",
+        "{number} (0, 1, ...); text around brackets is written once: 'BEGIN[<{level}_{code}>]END'. "
+        "(default: minionerec; for openonerec: openonerec)",
         metavar="PATTERN", panel=SEMANTIC,
     )  # fmt: skip

@@ -11,25 +11,22 @@ import pyarrow.parquet as pq
 
 from genpas_cli.pairs.changes.semantic_ids import SemanticIds
 from genpas_cli.pairs.codes.files import NO_CODES
-from genpas_cli.pairs.codes.item_codes import ItemCodes
 from genpas_cli.pairs.codes.sid import SidPattern
+from genpas_cli.pairs.codes.torch_file import write_tensor
 
-TOKENS, INDEX, ARRAY = "tokens.parquet", "index.json", "codes.npy"
-"""Tokens of each item; texts of the codes of each item, by id; codes of each item number."""
+TOKENS, INDEX, ARRAY, TENSOR = "tokens.parquet", "index.json", "codes.npy", "codes.pt"
+"""Tokens of each item; texts of the codes of each item, by id; codes by item number, in rows and in columns."""
 
 
 def write_tokens(directory: Path, semantic: SemanticIds, pattern: SidPattern) -> None:
-    """Write the files of tokens and codes: `tokens.parquet`, `index.json` and `codes.npy`."""
+    """Write the files of tokens and codes: `tokens.parquet`, `index.json`, `codes.npy` and `codes.pt`."""
     codes = semantic.codes
     pq.write_table(semantic.table(), directory / TOKENS)
     ids = codes.items
     write_index(directory / INDEX, ((ids[number - 1].as_py(), texts) for number, texts in pattern.lists(codes)))
-    np.save(directory / ARRAY, by_row(codes))
-
-
-def by_row(codes: ItemCodes) -> np.ndarray:
-    """Return the codes, int32 (items, levels): row 0 has those of item number 1; -1 for an item without codes."""
-    return np.where(codes.known[1:, None], codes.codes[1:], NO_CODES).astype(np.int32)
+    table = np.where(codes.known[:, None], codes.codes, np.int32(NO_CODES))
+    np.save(directory / ARRAY, table[1:])
+    write_tensor(directory / TENSOR, table.T)
 
 
 def write_index(path: Path, items: Iterator[tuple[object, list[str]]]) -> None:

@@ -252,6 +252,31 @@ class Normalized:
             yield (block / np.where(length > 0, length, 1)).astype(np.float32)
 
 
+class Selected:
+    """Some of the vectors.
+
+    Args:
+        source: the vectors.
+        chosen: whether each vector is taken, (rows,).
+    """
+
+    def __init__(self, source: VectorSource, chosen: NDArray[np.bool_]) -> None:
+        self._source, self._chosen = source, chosen
+        self.rows, self.width = int(chosen.sum()), source.width
+
+    def blocks(self) -> Iterator[Vectors]:
+        """Yield the vectors in blocks."""
+        begin, held = 0, np.zeros((0, self.width), np.float32)
+        for block in self._source.blocks():
+            held = np.concatenate((held, block[self._chosen[begin : begin + len(block)]]))
+            begin += len(block)
+            while len(held) >= BLOCK_ROWS:
+                yield held[:BLOCK_ROWS]
+                held = held[BLOCK_ROWS:]
+        if len(held):
+            yield held
+
+
 class Reduced:
     """Vectors projected to the directions of their largest variance.
 

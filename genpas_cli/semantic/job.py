@@ -2,55 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from genpas_cli.pairs.codes.collisions import keys_of, twins
-from genpas_cli.runtime.atomic_output import building, refuse_existing
+from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.library.arguments import checked
-from genpas_cli.runtime.machine import (
-    Machine,
-    MadeWith,
-    disk_error,
-    lasting_options,
-    made_with,
-    resolve,
-    scratch_directory,
-)
+from genpas_cli.runtime.machine import MadeWith, lasting_options, made_with, resolve
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.results.reports import Report, ShownTable
 from genpas_cli.runtime.text.wording import percent
-from genpas_cli.runtime.threads import InOrder, calling_in_order
-from genpas_cli.semantic.cooccurrence import item_vectors, training_items
-from genpas_cli.semantic.embeddings import Normalized, Reduced, read_embeddings
+from genpas_cli.runtime.threads import calling_in_order
 from genpas_cli.semantic.keywords import SemanticIdsKeywords
 from genpas_cli.semantic.options import SemanticIdsOptions
+from genpas_cli.semantic.outputs import MadeCodes, check_ending, foreign_in_codes, write_codes
 from genpas_cli.semantic.quantization import quality
 from genpas_cli.semantic.quantization.kmeans import Codebook
 from genpas_cli.semantic.quantization.reassignment import reassigned
 from genpas_cli.semantic.quantization.residual import Codes, encode, residuals, train
 from genpas_cli.semantic.quantization.vectors import VectorsInMemory, VectorSource, sample
-from genpas_cli.store.access import open_store, store_memory
-from genpas_cli.store.schema import is_store
+from genpas_cli.semantic.sources import Given, opened
 
-_STORE_DIMENSIONS = 64
 _NAMED = 10
 """Maximum number of items without a vector that the report names."""
-
-_ABOUT = b"genpas.semantic_ids"
-"""Key of the file's metadata with how the codes were made, as JSON."""
 
 
 class LevelFigures(TypedDict):
@@ -91,9 +72,12 @@ class SemanticIdsReport(Report):
     random_share: float
     """The same for random items instead of neighbours."""
     without_vector: int
-    """Items of the store's vocabulary without a training interaction, which have no vector and no codes."""
+    """Items of the vocabulary that have no vector and so no codes: those without a training interaction, or without an
+    embedding."""
     without_vector_named: list[str]
     """Ids of the first of these."""
+    unmatched: int
+    """Embeddings that were left out because the vocabulary lacks their item (`--unmatched drop`)."""
     alone: int
     """Items whose vector is zero; of a store, those that occur with no other item in a training sequence. They have
     equal codes before collisions are resolved."""
@@ -121,28 +105,23 @@ class SemanticIdsReport(Report):
         return [ShownTable(("", "value"), rows), ShownTable(headings, levels, (note,))]
 
 
-class _Source(NamedTuple):
-    """The vectors of items, with their ids."""
-
-    ids: pa.Array
-    vectors: VectorSource
-    without: pa.Array
-
-
 @checked
-def semantic_ids(
+def semantic_ids(  # noqa: PLR0913  # all but three by keyword
     source: str | Path, output: str | Path, options: SemanticIdsOptions | None = None, *,
-    ids: str | Path | None = None, force: bool = False, progress: Progress = silent, **_: Unpack[SemanticIdsKeywords],
+    ids: str | Path | None = None, vocab: str | Path | None = None, force: bool = False, progress: Progress = silent,
+    **_: Unpack[SemanticIdsKeywords],
 ) -> SemanticIdsReport:  # fmt: skip
-    """Make semantic ids of items, and write them as Parquet with the columns `item_id` and `codes`.
+    """Make semantic ids of items, and write them to a file.
 
     Args:
         source: embeddings: Parquet with a column of ids (`item_id` or `pid`) and one of lists of numbers, or a matrix
             (`.npy`, `.safetensors`) with one row per item; or a store, whose items get vectors from how often they
             occur together in training sequences.
-        output: the file to write.
+        output: the file to write; its ending says the format, see `write_codes`.
         options: see `SemanticIdsOptions`.
         ids: for a matrix: the ids of its rows, a text file with one per line or Parquet.
+        vocab: for embeddings: a pairs directory or a store, to whose items the embeddings are compared. Its item
+            numbers order the codes in arrays.
         force: overwrite an existing output that genpas wrote.
         progress: called with the progress.
 
@@ -154,11 +133,13 @@ def semantic_ids(
     started, options = time.monotonic(), options or SemanticIdsOptions()
     _check(options)
     path, target, machine = Path(source), Path(output), resolve(options)
+    check_ending(target)
     refuse_existing(target, force=force, foreign=foreign_in_codes)
+    given = Given(path, None if ids is None else Path(ids), None if vocab is None else Path(vocab))
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(options.seed).spawn(4)]
     with (
         calling_in_order(machine.threads, "genpas-codes") as run,
-        _opened(path, ids, options, machine, streams[0], run, progress) as found,
+        opened(given, options, machine, streams[0], run, progress) as found,
     ):
         progress("training the codes")
         some = sample(found.vectors, options.sample, streams[1])
@@ -173,7 +154,7 @@ def semantic_ids(
         first = encode(VectorsInMemory(kept), books[:1], run).codes[:, 0]
         near, random = quality.neighbours_sharing(kept, first, streams[3])
         about = {"options": lasting_options(options), "source": path.name}
-        _write(target, found.ids, codes, about, force=force)
+        write_codes(target, MadeCodes(found.ids, codes, found.vocabulary), about, force=force)
     return SemanticIdsReport(
         str(source), str(output), len(found.ids), found.vectors.width,
         [
@@ -184,7 +165,8 @@ def semantic_ids(
             for level, size in enumerate(sizes)
         ],
         quality.unique_share(keys), quality.largest_collision(keys), _colliding(codes, sizes), near, random,
-        len(found.without), found.without[:_NAMED].to_pylist(), encoded.zeros, round(time.monotonic() - started, 3),
+        len(found.without), found.without[:_NAMED].to_pylist(), found.unmatched, encoded.zeros,
+        round(time.monotonic() - started, 3),
         made_with(options),
     )  # fmt: skip
 
@@ -200,39 +182,6 @@ def _check(options: SemanticIdsOptions) -> None:
             f"--levels {options.levels} of --codes {options.codes} have more than 2^63 combinations",
             tip="Use fewer levels or fewer codes.",
         )
-
-
-@contextmanager
-def _opened(  # noqa: PLR0913, PLR0917  # all needed
-    path: Path, ids: str | Path | None, options: SemanticIdsOptions, machine: Machine, stream: np.random.Generator,
-    run: InOrder, progress: Progress,
-) -> Iterator[_Source]:  # fmt: skip
-    """Yield the vectors of the source."""
-    if not is_store(path):
-        found = read_embeddings(path, None if ids is None else Path(ids))
-        vectors: VectorSource = Normalized(found.vectors) if options.normalize else found.vectors
-        if options.dimensions is not None:
-            if options.dimensions > vectors.width:
-                raise UsageError(
-                    f"--dimensions is {options.dimensions}, but the vectors of {path} have {vectors.width} dimensions"
-                )
-            progress("reducing the vectors")
-            vectors = Reduced(vectors, options.dimensions)
-        yield _Source(found.ids, vectors, pa.array([], pa.string()))
-        return
-    if ids is not None:
-        raise UsageError(f"--ids cannot be used with {path}, which is a store")
-    with (
-        scratch_directory(machine.temp_dir) as scratch,
-        open_store(path, machine, scratch, memory=store_memory(machine.memory)) as store,
-    ):
-        items = training_items(store)
-        values = item_vectors(
-            store, items, window=options.window, width=options.dimensions or _STORE_DIMENSIONS, stream=stream, run=run,
-            progress=progress,
-        )  # fmt: skip
-        vectors = VectorsInMemory(values)
-        yield _Source(items.ids, Normalized(vectors) if options.normalize else vectors, items.without)
 
 
 def _resolved(  # all needed
@@ -260,30 +209,3 @@ def _colliding(codes: Codes, sizes: tuple[int, ...]) -> int:
         return 0
     _, counts = np.unique(keys_of(codes, sizes), return_counts=True)
     return int(counts[counts > 1].sum())
-
-
-def _write(path: Path, ids: pa.Array, codes: Codes, about: dict[str, Any], *, force: bool) -> None:
-    levels = codes.shape[1]
-    offsets = pa.array(np.arange(0, codes.size + 1, levels, dtype=np.int32))
-    kind = pa.list_(pa.field("element", pa.int32(), nullable=False))
-    schema = pa.schema(
-        [pa.field("item_id", pa.string(), nullable=False), pa.field("codes", kind, nullable=False)],
-        metadata={_ABOUT: json.dumps(about).encode()},
-    )
-    lists = pa.ListArray.from_arrays(offsets, pa.array(codes.ravel()), type=kind)
-    with building(path, force=force, foreign=foreign_in_codes) as new:
-        try:
-            pq.write_table(pa.table([ids.cast(pa.string()), lists], schema=schema), new, compression="zstd")
-        except OSError as error:
-            raise disk_error(error, path) from error
-
-
-def foreign_in_codes(path: Path) -> str | None:
-    """Tell why an existing file is no file of codes, see `genpas_cli.runtime.atomic_output.Foreign`."""
-    if path.is_symlink() or not path.is_file():
-        return "it is not a file"
-    try:
-        metadata = pq.read_schema(path).metadata or {}
-    except (pa.ArrowException, OSError):
-        metadata = {}
-    return None if _ABOUT in metadata else "it is no file of codes that genpas wrote"

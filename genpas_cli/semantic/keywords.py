@@ -22,6 +22,7 @@ class SemanticIdsKeywords(TypedDict, total=False):
     collisions: Literal["append", "reassign", "keep"]
     normalize: bool
     dimensions: int | None
+    unmatched: Literal["error", "drop"]
     window: int
     sample: int
     iterations: int

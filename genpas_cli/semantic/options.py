@@ -29,6 +29,9 @@ class SemanticIdsOptions(MachineOptions):
         None, "Number of dimensions of the vectors. Embeddings are reduced to it by principal components; vectors of a "
         "store are made with it. (default: all those of embeddings; 64 for a store)", metavar="N", panel=VECTORS,
     )  # fmt: skip
+    unmatched: Literal["error", "drop"] = option(
+        "error", "With --vocab: embeddings of items that it lacks are an error, or left out (drop).", panel=VECTORS,
+    )  # fmt: skip
     window: int = option(
         5, "Of a store: two items occur together if they are at most N positions apart in a training sequence.",
         metavar="N", panel=VECTORS,

@@ -52,7 +52,13 @@ def test_mistakes(inside: InProcess, store: Path, log: Path) -> None:
     refused(inside("semantic-ids", log, "-o", "codes.parquet"), DATA, "is not a Parquet file", "genpas ingest")
     refused(inside("semantic-ids", store, "-o", "codes.parquet", "--ids", "x"), USAGE, "--ids cannot be used")
     refused(inside("semantic-ids", store, "-o", "codes.parquet", "--codes", "1"), USAGE, "--codes is 1")
-    refused(inside("semantic-ids", store, "-o", log, "--force"), USAGE, "overwrites only outputs written by genpas")
+    for ending, content in ((".parquet", b"PAR1"), (".json", b"[]"), (".npy", b"\x93NUMPY"), (".pt", b"PK")):
+        own = inside.cwd / f"own{ending}"
+        own.write_bytes(content)
+        refused(inside("semantic-ids", store, "-o", own, "--force"), USAGE, "overwrites only outputs written by genpas")
+        assert own.read_bytes() == content
+    refused(inside("semantic-ids", store, "-o", "codes.csv"), USAGE, "must end with .parquet, .json, .npy or .pt")
+    refused(inside("semantic-ids", store, "-o", "codes.pt", "--vocab", store), USAGE, "--vocab cannot be used")
     assert not (inside.cwd / "codes.parquet").exists()
 
 
@@ -66,3 +72,31 @@ def test_codes_lead_back_to_their_items(inside: InProcess, store: Path) -> None:
     assert done.stderr == f"1 of {len(rows) + 1} lines are the codes of no item\n"
     refused(inside("decode", "codes.parquet", "none.txt"), DATA, "no such file: none.txt")
     refused(inside("decode", "none.parquet"), DATA, "no such file: none.parquet")
+
+
+def test_a_directory_is_no_text_to_decode(inside: InProcess, store: Path) -> None:
+    inside("semantic-ids", store, "-o", "codes.parquet", "--codes", "4")
+    refused(inside("decode", "codes.parquet", inside.cwd), DATA, "is a directory, not a file of text")
+    refused(inside("decode", inside.cwd), DATA, "is a directory")
+    inside("semantic-ids", store, "-o", "codes.npy", "--codes", "4")
+    refused(inside("decode", "codes.npy"), DATA, "has codes without the ids of their items")
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".json", ".npy"])
+def test_codes_in_any_form_give_the_same_tokens(inside: InProcess, store: Path, pairs: Path, ending: str) -> None:
+    for name in ("codes.parquet", f"same{ending}"):
+        assert inside("semantic-ids", store, "-o", name, "--codes", "4", "--force").returncode == 0
+        tokens = ("--to", "jsonl", "--missing-codes", "drop", "--split", "train", "--user-tokens", "5")
+        done = inside("export", pairs, "--semantic-ids", name, *tokens, "-o", f"{name}.jsonl")
+        assert done.returncode == 0, done.stderr
+    assert (inside.cwd / f"same{ending}.jsonl").read_bytes() == (inside.cwd / "codes.parquet.jsonl").read_bytes()
+
+
+def test_a_tensor_has_a_column_per_item_number(inside: InProcess, store: Path, pairs: Path) -> None:
+    torch = pytest.importorskip("torch")
+    for name in ("codes.pt", "codes.parquet"):
+        assert inside("semantic-ids", store, "-o", name, "--codes", "4").returncode == 0
+    tensor = torch.load(inside.cwd / "codes.pt", weights_only=True)
+    codes = {row["item_id"]: row["codes"] for row in pq.read_table(inside.cwd / "codes.parquet").to_pylist()}
+    items = pq.read_table(pairs / "items.parquet")["item_id"].to_pylist()
+    assert tensor.T.tolist() == [codes.get(item, [-1] * 4) for item in (None, *items)]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -80,3 +82,51 @@ def plain_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ingest_options=IngestOptions(keep=("stars", "at")),
     )  # fmt: skip
     return root / "plain.pairs"
+
+
+@dataclass(frozen=True)
+class Told:
+    """Pairs whose items have titles, prices and, but for some of them, codes; each by item number."""
+
+    pairs: Path
+    info: Path
+    titles: dict[int, str]
+    prices: dict[int, float | None]
+    codes: dict[int, list[int]]
+    options: dict[str, Any]
+    """Options by which an export knows codes and titles."""
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """Pairs of items with awkward titles, of which every ninth has no codes."""
+    root = tmp_path_factory.mktemp("told")
+    log = awkward_log(root / "log.parquet")
+    augment(
+        log, root / "told.pairs", AugmentOptions(shard_rows=130, max_input="6"),
+        ingest_options=IngestOptions(keep=("stars",)),
+    )  # fmt: skip
+    ids = pq.read_table(root / "told.pairs/items.parquet")["item_id"].to_pylist()
+    rng = random.Random(6)
+    titles = {n: rng.choice(AWKWARD).replace("null", "nil") + f" {n}" for n in range(1, len(ids) + 1)}
+    prices = {n: rng.choice([None, 0.5, 12.25]) for n in titles}
+    codes = {n: [n % 4, n // 4 % 3, n // 12] for n in titles if n % 9}
+    info = pa.table({"item_id": ids, "title": list(titles.values()), "price": list(prices.values())})
+    pq.write_table(info, root / "info.parquet")
+    numbers = rng.sample(sorted(codes), len(codes))
+    table = pa.table({"item_id": [ids[n - 1] for n in numbers], "codes": [codes[n] for n in numbers]})
+    pq.write_table(table, root / "codes.parquet")
+    options = {
+        "semantic_ids": str(root / "codes.parquet"), "missing_codes": "drop", "item_info": str(root / "info.parquet"),
+    }  # fmt: skip
+    return Told(root / "told.pairs", root / "info.parquet", titles, prices, codes, options)
+
+
+@pytest.fixture(scope="session")
+def needed_options(plain_pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Options with codes and titles of all items of `plain_pairs`, for formats that need them."""
+    root = tmp_path_factory.mktemp("needed")
+    ids = pq.read_table(plain_pairs / "items.parquet")["item_id"].to_pylist()
+    pq.write_table(pa.table({"item_id": ids, "title": ids}), root / "info.parquet")
+    pq.write_table(pa.table({"item_id": ids, "codes": [[n // 5, n % 5] for n in range(len(ids))]}), root / "c.parquet")
+    return {"semantic_ids": str(root / "c.parquet"), "item_info": str(root / "info.parquet")}

@@ -21,7 +21,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from genpas_cli import ExportOptions, IngestOptions, augment, export, ingest
-from genpas_cli.export.formats import FORMATS
+from genpas_cli.export.formats import FORMATS, format_named
 from genpas_cli.export.formats.arrays import numbers_of
 from tests.support import shards
 
@@ -312,11 +312,12 @@ def test_grid_with_ids(kept_pairs: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("to", FORMATS)
 def test_the_same_pairs_give_the_same_bytes_on_any_number_of_threads(
-    plain_pairs: Path, tmp_path: Path, to: str
+    plain_pairs: Path, needed_options: dict[str, Any], tmp_path: Path, to: str
 ) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "3").mkdir()
-    first, second = (exported(plain_pairs, tmp_path / str(n) / "shop", to, threads=n) for n in (1, 3))
+    needed = needed_options if format_named(to).needs_codes else {}
+    first, second = (exported(plain_pairs, tmp_path / str(n) / "shop", to, threads=n, **needed) for n in (1, 3))
     names = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
     assert names == sorted(path.relative_to(second) for path in second.rglob("*") if path.is_file())
     for name in names:
@@ -345,8 +346,9 @@ def test_a_tensor_begins_where_its_type_may(plain_pairs: Path, tmp_path: Path, l
 
 
 @pytest.mark.parametrize("to", FORMATS)
-def test_limit(plain_pairs: Path, tmp_path: Path, to: str) -> None:
-    report = export(plain_pairs, tmp_path / "out", ExportOptions(to=to, limit=150))
+def test_limit(plain_pairs: Path, needed_options: dict[str, Any], tmp_path: Path, to: str) -> None:
+    needed = needed_options if format_named(to).needs_codes else {}
+    report = export(plain_pairs, tmp_path / "out", ExportOptions(to=to, limit=150, **needed))
     there = {split: len(shards(plain_pairs, split)) for split in SPLITS}
     assert report.pairs == {split: min(150, rows) for split, rows in there.items()}
 

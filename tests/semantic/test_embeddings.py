@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli import DataError, UsageError
+from genpas_cli import DataError, UsageError, augment
 from genpas_cli.semantic.job import semantic_ids
 from genpas_cli.semantic.options import SemanticIdsOptions
 from genpas_cli.semantic.quantization import vectors
@@ -100,8 +100,8 @@ def test_normalized_vectors_have_codes_by_their_direction(tmp_path: Path) -> Non
     scaled = VALUES * np.random.default_rng(1).uniform(0.1, 10, (300, 1)).astype(np.float32)
     options = SemanticIdsOptions(codes=8, normalize=True)
     for name, values in (("a", VALUES), ("b", scaled)):
-        semantic_ids(parquet(tmp_path / f"{name}.parquet", values=values), tmp_path / f"{name}.codes", options)
-    assert codes(tmp_path / "a.codes") == codes(tmp_path / "b.codes")
+        semantic_ids(parquet(tmp_path / f"{name}.parquet", values=values), tmp_path / f"{name}.codes.parquet", options)
+    assert codes(tmp_path / "a.codes.parquet") == codes(tmp_path / "b.codes.parquet")
 
 
 def test_reduced_vectors(tmp_path: Path) -> None:
@@ -180,3 +180,56 @@ def test_an_output_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
 def test_numbers_that_are_out_of_range(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         semantic_ids(parquet(tmp_path / "a.parquet"), tmp_path / "c.parquet", SemanticIdsOptions(**options))
+
+
+# ----------------------------------------------------------------------------------------------------------- vocabulary
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pairs of the items 100 to 199, numbered backwards by the log."""
+    root = tmp_path_factory.mktemp("vocabulary")
+    items = [IDS[n] for n in range(199, 99, -1)]
+    log = pa.table({"user_id": [n // 5 for n in range(100)], "item_id": items, "timestamp": list(range(100))})
+    augment(log, root / "log.pairs")
+    return root / "log.pairs"
+
+
+def test_embeddings_of_items_that_the_vocabulary_lacks(tmp_path: Path, pairs: Path) -> None:
+    embeddings = parquet(tmp_path / "a.parquet")
+    with pytest.raises(
+        DataError, match=r"200 of 300 embeddings of .* belong to no item of .*, such as 'item 0'"
+    ) as raised:
+        semantic_ids(embeddings, tmp_path / "c.parquet", OPTIONS, vocab=pairs)
+    assert "--unmatched drop" in str(raised.value.tip)
+    report = semantic_ids(embeddings, tmp_path / "c.parquet", codes=8, levels=2, unmatched="drop", vocab=pairs)
+    assert (report.items, report.unmatched, report.without_vector) == (100, 200, 0)
+    assert {row["item_id"] for row in codes(tmp_path / "c.parquet")} == set(IDS[100:200])
+
+
+def test_left_out_embeddings_have_no_part_in_the_codes(tmp_path: Path, pairs: Path) -> None:
+    some = parquet(tmp_path / "some.parquet", IDS[100:200], VALUES[100:200])
+    options = SemanticIdsOptions(codes=8, levels=2, unmatched="drop")
+    semantic_ids(parquet(tmp_path / "all.parquet"), tmp_path / "c.parquet", options, vocab=pairs)
+    semantic_ids(some, tmp_path / "d.parquet", options)
+    assert codes(tmp_path / "c.parquet") == codes(tmp_path / "d.parquet")
+
+
+def test_items_without_an_embedding_are_counted_and_named(tmp_path: Path, pairs: Path) -> None:
+    some = parquet(tmp_path / "some.parquet", IDS[100:197], VALUES[100:197])
+    report = semantic_ids(some, tmp_path / "c.npy", OPTIONS, vocab=pairs)
+    assert report.without_vector == 3
+    assert sorted(report.without_vector_named) == IDS[197:200]
+    array = np.load(tmp_path / "c.npy")
+    numbered = pq.read_table(pairs / "items.parquet")["item_id"].to_pylist()
+    semantic_ids(some, tmp_path / "c.parquet", OPTIONS)
+    expected = {row["item_id"]: row["codes"] for row in codes(tmp_path / "c.parquet")}
+    assert array.tolist() == [expected.get(item, [-1] * array.shape[1]) for item in numbered]
+
+
+def test_a_vocabulary_that_does_not_fit(tmp_path: Path, pairs: Path) -> None:
+    other = parquet(tmp_path / "other.parquet", [f"x{n}" for n in range(300)])
+    with pytest.raises(DataError, match=r"no embedding of .* belongs to an item of .*: the first embedding is of 'x0'"):
+        semantic_ids(other, tmp_path / "c.parquet", codes=8, unmatched="drop", vocab=pairs)
+    with pytest.raises(DataError, match="must be a pairs directory or a store"):
+        semantic_ids(other, tmp_path / "c.parquet", codes=8, vocab=tmp_path)

@@ -35,12 +35,19 @@ def semantic_ids(  # noqa: PLR0913  # its parameters are the command's
                        show_default=False),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help="The Parquet file to write.", show_default=False)
+        Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write: .parquet (item_id, codes), .json "
+                            "(an index), .npy (one row per item number) or .pt (a tensor, one column per item number).",
+                            show_default=False)
     ],
     *,
     ids: Annotated[
         Path | None,
         typer.Option("--ids", metavar="FILE", help="For a matrix: the id of each row, one per line, or Parquet."),
+    ] = None,
+    vocab: Annotated[
+        Path | None,
+        typer.Option("--vocab", metavar="DIR|STORE", help="For embeddings: the pairs directory or store whose items "
+                     "they belong to; it gives the item numbers for .npy and .pt."),
     ] = None,
     html: outputs.Html = None,
     charts: outputs.Charts = None,
@@ -59,7 +66,7 @@ def semantic_ids(  # noqa: PLR0913  # its parameters are the command's
     drawings = outputs.Drawings(html, charts, open_)
     drawings.check()
     with console.progress() as progress:
-        report = run(source, output, options, ids=ids, force=force, progress=progress)
+        report = run(source, output, options, ids=ids, vocab=vocab, force=force, progress=progress)
     drawings.write(report, "codes")
     if json:
         console.print_json(report.to_dict())
@@ -75,9 +82,11 @@ def _say_report(report: SemanticIdsReport) -> None:
     if report.without_vector:
         more = ", ..." if report.without_vector > len(report.without_vector_named) else ""
         console.say(
-            f"{counted(report.without_vector, 'item')} of the store without a training interaction, so without codes: "
+            f"{counted(report.without_vector, 'item')} without a vector, so without codes: "
             f"{console.escaped(', '.join(report.without_vector_named))}{more}"
         )
+    if report.unmatched:
+        console.say(f"{counted(report.unmatched, 'embedding')} left out, because their items are not in the vocabulary")
     if report.alone:
         console.say(
             f"{counted(report.alone, 'item')} with a vector of zeros, so with equal codes; of a store, these are items "

@@ -21,7 +21,10 @@ _GENERAL = {
 }
 _TRAINERS = {
     "recbole": "RecBole benchmark files NAME.train.inter, NAME.valid.inter and NAME.test.inter",
-    "grid": "TFRecords for GRID, in training/, evaluation/ and testing/",
+    "grid": "TFRecords for GRID, in training/, evaluation/ and testing/; texts of items in items/",
+    "minionerec": "CSV, index.json and item.json for MiniOneRec; needs titles and codes",
+    "sid-gr": "Parquet and a tensor of codes for sid_gr of NVIDIA recsys-examples; needs codes",
+    "torcheasyrec": "Parquet for TorchEasyRec: behaviour and candidate sequences, see --rename",
     "hstu": "CSV for HSTU (generative-recommenders); needs kept timestamps and ratings",
 }
 _LANGUAGE_MODELS: dict[str, str] = {}

@@ -18,11 +18,12 @@ class Arrow(Format):
 
     name = "arrow"
     suffix = ".arrow"
+    can_rename = True
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
         self._plain = Plain(self.layout)
-        fields = [self._plain.layout.schema.field(name) for name in self.columns]
+        fields = [self._plain.layout.schema.field(name).with_name(self.names[name]) for name in self.columns]
         self._schema = pa.schema(fields, metadata={"genpas": json.dumps(shown.manifest)})
 
     @classmethod

@@ -28,6 +28,7 @@ class Csv(TextFormat):
 
     name = "csv"
     suffix = ".csv"
+    can_rename = True
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
@@ -41,7 +42,7 @@ class Csv(TextFormat):
 
     def header(self) -> bytes:
         """Return the header line."""
-        return (",".join(_cell(pa.array(self.columns)).to_pylist()) + "\n").encode()
+        return (",".join(_cell(pa.array([self.names[name] for name in self.columns])).to_pylist()) + "\n").encode()
 
     def encode(self, pairs: pa.RecordBatch) -> memoryview:
         """Return the lines of a batch, as UTF-8."""

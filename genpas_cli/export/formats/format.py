@@ -57,10 +57,23 @@ class Format(ABC):
     """Whether a split is one file that is usable without others."""
     file_types: ClassVar[tuple[str, ...]] = ()
     """Values of `--file-type`, the default first; none if the format has a single type of file."""
-    codes_as: ClassVar[Literal["tokens", "text"]] = "tokens"
-    """What `--semantic-ids` does: it replaces items by tokens, or adds the columns `input_sid` and `target_sid`."""
+    codes_as: ClassVar[Literal["tokens", "text", "beside"]] = "tokens"
+    """What `--semantic-ids` does: it replaces items by tokens; it adds the columns `input_sid` and `target_sid`; or the
+    pairs keep their items, and codes are written in files beside them."""
+    needs_codes: ClassVar[bool] = False
+    """Whether the format cannot be written without `--semantic-ids`."""
+    sid_format: ClassVar[str] = "minionerec"
+    """Default of `--sid-format`."""
+    ids: ClassVar[Literal["raw"] | None] = None
+    """Default of `--ids`; None for what the pairs contain."""
+    max_input: ClassVar[int | None] = None
+    """Default of `--max-input`."""
     writes_titles: ClassVar[bool] = False
     """Whether the format writes a title of every item: it gets the column of `--title`, without missing titles."""
+    writes_information: ClassVar[bool] = False
+    """Whether the format writes all columns of item information in files beside the pairs."""
+    can_rename: ClassVar[bool] = False
+    """Whether `--rename` gives columns other names."""
     needs_item_ids: ClassVar[bool] = False
     """Whether the format uses the ids of the items, whatever the pairs contain."""
 
@@ -72,6 +85,7 @@ class Format(ABC):
     def __init__(self, shown: Shown) -> None:
         self.shown, self.layout = shown, shown.layout
         self.columns = self.chosen()
+        self.names = self._renamed()
         self.check()
 
     def chosen(self) -> tuple[str, ...]:
@@ -88,6 +102,35 @@ class Format(ABC):
             )
         needed = self.needed()
         return (*needed, *(name for name in asked if name not in needed)) if needed else asked
+
+    def renamable(self) -> tuple[str, ...]:
+        """Return the names that `--rename` can replace."""
+        return self.columns
+
+    def _renamed(self) -> dict[str, str]:
+        """Return name → name in the output, for all names that can be replaced.
+
+        Raises:
+            UsageError: `--rename` cannot be used with this format, is malformed, or names a column that is not written.
+        """
+        given = self.shown.options.rename
+        names = {name: name for name in self.renamable()} if self.can_rename else {}
+        if given is None:
+            return names
+        if not self.can_rename:
+            raise UsageError(f"--rename cannot be used with --to {self.name}, whose names of columns are fixed")
+        for each in given.split(","):
+            old, equals, new = (part.strip() for part in each.partition("="))
+            if not equals or not new:
+                raise UsageError(f"--rename {each.strip()!r}: it must be OLD=NEW", tip="--rename target_item=item_id")
+            if old not in names:
+                raise UsageError(
+                    f"--rename {old}: no such column in format {self.name}; the columns are {', '.join(names)}"
+                )
+            names[old] = new
+        if len(set(names.values())) < len(names):
+            raise UsageError("--rename gives two columns the same name")
+        return names
 
     def held(self) -> tuple[str, ...]:
         """Return the columns that the format can hold."""

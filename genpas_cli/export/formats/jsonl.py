@@ -16,6 +16,7 @@ class JsonLines(TextFormat):
 
     name = "jsonl"
     suffix = ".jsonl"
+    can_rename = True
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
@@ -33,7 +34,8 @@ class JsonLines(TextFormat):
         """Return the lines of a batch, as UTF-8."""
         parts: list[pa.Array | str] = []
         for name in self.columns:
-            column, key = pairs.column(name), f"{',' if parts else '{'}{json.dumps(name, ensure_ascii=False)}:"
+            column, label = pairs.column(name), json.dumps(self.names[name], ensure_ascii=False)
+            key = f"{',' if parts else '{'}{label}:"
             if pa.types.is_list(column.type):
                 parts += [f"{key}[", self._texts.lists(name, column, ","), "]"]
             else:

@@ -28,6 +28,7 @@ _LENGTH_DELIMITED, _FIXED = 2, {"bytes": 1, "float": 2, "int64": 3}
 _MASK = 0xA282EAD8
 _WORD = 0xFFFFFFFF
 _LARGEST = 2**63 - 1
+_ITEMS_A_FILE = 1 << 16
 
 
 class Grid(Format):
@@ -40,6 +41,7 @@ class Grid(Format):
     suffix = ".tfrecord.gz"
     streams = False
     one_file = False
+    writes_information = True
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
@@ -63,7 +65,8 @@ class Grid(Format):
         if self.layout.tokens is not None:
             raise UsageError(
                 "--to grid cannot be combined with --semantic-ids: GRID replaces items by codes itself",
-                tip="Remove --semantic-ids, and pass the codes to GRID.",
+                tip="Remove --semantic-ids. This writes the tensor of codes that GRID reads: genpas semantic-ids "
+                "STORE -o codes.pt",
             )
         if self.layout.width is not None:
             raise UsageError(
@@ -103,6 +106,22 @@ class Grid(Format):
         folder.mkdir(parents=True)
         for number, part in enumerate(parts):
             (folder / f"part-{number:05d}{self.suffix}").write_bytes(part)
+
+    def write_beside(self, directory: Path, splits: Sequence[str]) -> None:
+        """Write what is known about the items as texts, from which GRID makes embeddings."""
+        super().write_beside(directory, splits)
+        info = self.shown.items.info
+        if info is None:
+            return
+        folder = directory / "items"
+        folder.mkdir()
+        for part, begin in enumerate(range(0, len(info), _ITEMS_A_FILE)):
+            texts = pa.array([_described(row) for row in info.slice(begin, _ITEMS_A_FILE).to_pylist()], pa.string())
+            numbers = np.arange(begin + 1, begin + 1 + len(texts))
+            features = [_feature("id", "int64", _varints(numbers)),
+                        _feature("text", "bytes", _message(1, texts.cast(pa.binary())))]  # fmt: skip
+            content = self._records(_message(1, _concatenated(*features)))
+            (folder / f"part-{part:05d}{self.suffix}").write_bytes(gzip.compress(content, compresslevel=1, mtime=0))
 
     def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Return how to keep GRID from cutting the pairs again."""
@@ -150,6 +169,11 @@ class Grid(Format):
     def _checksum(self, data: bytes) -> bytes:
         crc = self._crc32c(data)
         return struct.pack("<I", ((crc >> 15 | crc << 17) + _MASK) & _WORD)
+
+
+def _described(about: dict[str, Any]) -> str:
+    """Return what is known about an item as one text: `title: Hair brush; brand: B`."""
+    return "; ".join(f"{name}: {value}" for name, value in about.items() if value not in (None, ""))
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

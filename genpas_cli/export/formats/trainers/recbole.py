@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from genpas_cli.export.formats.arrays import numbers_of
 from genpas_cli.export.formats.format import Shown, TextFormat, is_time
+from genpas_cli.export.formats.pandas_values import MISSING
 from genpas_cli.export.formats.texts import Texts, joined, plain_text
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.text.wording import listed
@@ -21,11 +22,8 @@ _NAN = "+nan"
 """NaN to Python's float(); pandas would read a cell that is just `nan` as an empty list."""
 
 _TIP = "Write numbers instead of ids (remove --ids raw), and name the columns to write with --columns."
-_LOST = pa.array(
-    ["#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN",
-     "None", "n/a", "nan", "null", "[PAD]"]
-)  # fmt: skip
-"""Texts that pandas reads as a missing value by default, and RecBole's padding token."""
+_LOST = pa.concat_arrays([MISSING, pa.array(["[PAD]"])])
+"""Texts that pandas reads as a missing value, and RecBole's padding token."""
 
 
 def token(values: pa.Array) -> pa.Array:

@@ -1,0 +1,29 @@
+"""Texts that pandas, with which many trainers read CSV, does not read back as they were written."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genpas_cli.runtime.errors import DataError
+
+MISSING = pa.array(
+    ["#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN",
+     "None", "n/a", "nan", "null"]
+)  # fmt: skip
+"""Texts that pandas reads as a missing value by default."""
+
+
+def refuse_lost(texts: pa.Array, reader: str) -> None:
+    """Raise DataError if pandas would read a text as a missing value.
+
+    Args:
+        texts: of the items.
+        reader: name of the trainer that reads with pandas.
+    """
+    lost = texts.filter(pc.is_in(texts, MISSING))
+    if len(lost):
+        raise DataError(
+            f"{len(lost):,} titles are texts such as {lost[0].as_py()!r}, which {reader} would read as missing values",
+            tip="Change these titles in the file of item information.",
+        )

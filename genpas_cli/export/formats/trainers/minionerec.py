@@ -1,0 +1,146 @@
+"""MiniOneRec: CSV with the titles, numbers and codes of each pair, and the files of items that its trainer reads.
+
+MiniOneRec numbers items from 0 and reads lists as Python literals (its `convert_dataset.py` and `data.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genpas_cli.export.formats.format import Shown, TextFormat, refuse_texts
+from genpas_cli.export.formats.pandas_values import refuse_lost
+from genpas_cli.export.formats.texts import Texts, joined, plain_text
+from genpas_cli.export.item_data import SID
+from genpas_cli.export.token_files import write_index
+from genpas_cli.runtime.errors import UsageError
+
+_SPLITS = {"train": "train", "validation": "valid", "test": "test"}
+_COLUMNS = (
+    "user_id", "history_item_title", "item_title", "history_item_id", "item_id", "history_item_sid", "item_sid",
+)  # fmt: skip
+
+
+class MiniOneRec(TextFormat):
+    """`train/NAME_11.csv`, `valid/`, `test/`, `info/NAME.txt`, `index/NAME.index.json` and `index/NAME.item.json`.
+
+    The scripts of MiniOneRec find the files as `train/NAME*11.csv` and `info/NAME*.txt`.
+    """
+
+    name = "minionerec"
+    suffix = ".csv"
+    streams = False
+    one_file = False
+    codes_as = "text"
+    needs_codes = True
+    writes_titles = True
+    writes_information = True
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__(shown)
+        self._title = shown.options.title
+        refuse_lost(_titles(shown.items.column(self._title)), "MiniOneRec")
+        texts_only = replace(self.layout, largest=None)
+        self._cells, self._literals = Texts(texts_only, _cell, ""), Texts(texts_only, _literal, "")
+        assert self.layout.largest is not None
+        self._numbers = pa.array(range(-1, self.layout.largest), pa.int32()).cast(pa.string())
+
+    def held(self) -> tuple[str, ...]:
+        """Return the columns of the pairs that the files are made of."""
+        of_items = (f"{end}_{name}" for name in (self.shown.options.title, SID) for end in ("input", "target"))
+        return (self.layout.user, "input_items", "target_item", *of_items)
+
+    def needed(self) -> tuple[str, ...]:
+        """Return all columns: they are fixed."""
+        return self.held()
+
+    def check(self) -> None:
+        """Raise UsageError for ids instead of numbers, and for padding."""
+        refuse_texts(self.layout, self.name)
+        if self.layout.width is not None:
+            raise UsageError("--to minionerec cannot be combined with --pad", tip="Remove --pad.")
+
+    def path(self, split: str) -> str:
+        """Return the path that MiniOneRec's scripts expect for a split."""
+        return f"{_SPLITS[split]}/{self.shown.name}_11.csv"
+
+    def header(self) -> bytes:
+        """Return the header line."""
+        return (",".join(_COLUMNS) + "\n").encode()
+
+    def encode(self, pairs: pa.RecordBatch) -> memoryview:
+        """Return the lines of a batch, as UTF-8."""
+        title = self._title
+        inputs, targets = pairs.column("input_items"), pairs.column("target_item")
+        numbers = pa.ListArray.from_arrays(inputs.offsets, self._numbers.take(inputs.values))
+        return joined(
+            "A", plain_text(pairs.column(self.layout.user)),
+            ',"[', self._literals.lists("title", pairs.column(f"input_{title}"), ", "),
+            ']",', self._cells.values(pairs.column(f"target_{title}")),
+            ',"[', pc.binary_join(numbers, ", "),
+            ']",', self._numbers.take(targets),
+            ',"[', self._literals.lists(SID, pairs.column(f"input_{SID}"), ", "),
+            ']",', self._cells.values(pairs.column(f"target_{SID}")), "\n",
+        )  # fmt: skip
+
+    def write_beside(self, directory: Path, splits: Sequence[str]) -> None:
+        """Write the codes, titles and further information of all items."""
+        super().write_beside(directory, splits)
+        items, name = self.shown.items, self.shown.name
+        assert items.codes is not None
+        texts = _titles(items.column(self._title)).to_pylist()
+        for folder in ("info", "index"):
+            (directory / folder).mkdir()
+        write_index(
+            directory / "index" / f"{name}.index.json",
+            ((number - 1, codes) for number, codes in items.pattern.lists(items.codes)),
+        )
+        with (directory / "info" / f"{name}.txt").open("w", encoding="utf-8") as out:
+            for number, codes in items.pattern.lists(items.codes):
+                sid = items.pattern.begin + "".join(codes) + items.pattern.end
+                out.write(f"{sid}\t{texts[number - 1]}\t{number - 1}\n")
+        with (directory / "index" / f"{name}.item.json").open("w", encoding="utf-8") as out:
+            begin = "{"
+            for number, about in enumerate(self._about(texts)):
+                out.write(f'{begin}\n"{number}": {json.dumps(about, ensure_ascii=False, default=str)}')
+                begin = ","
+            out.write("\n}\n")
+
+    def _about(self, titles: list[str]) -> Iterator[dict[str, object]]:
+        """Yield what is known about each item; its reader expects `title` and `description`."""
+        info = self.shown.items.info
+        assert info is not None
+        rows = (row for batch in info.to_batches() for row in batch.to_pylist())
+        for row, title in zip(rows, titles, strict=True):
+            known = {name: value for name, value in row.items() if value is not None and name != self._title}
+            yield {"title": title, "description": "", **known}
+
+    def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002  # see `Format`
+        """Return how to name the data set in MiniOneRec."""
+        name = self.shown.name
+        files = ", ".join(f"{name}/{folder}" for folder in (*_SPLITS.values(), "info", "index"))
+        scripts = f"set category to {name} in its scripts, and give them the files in {files}"
+        return [f"MiniOneRec: item numbers start at 0; {scripts}"]
+
+
+def _titles(titles: pa.Array) -> pa.Array:
+    """Return titles on one line, because a line of `info` holds one item."""
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(titles, r"\s+", " "))
+
+
+def _cell(values: pa.Array) -> pa.Array:
+    """Return texts as quoted CSV cells."""
+    return pc.binary_join_element_wise('"', pc.replace_substring(_titles(values), '"', '""'), '"', "")
+
+
+def _literal(values: pa.Array) -> pa.Array:
+    """Return texts as Python literals within a quoted CSV cell."""
+    return pa.array([repr(text).replace('"', '""') for text in _titles(values).to_pylist()], pa.string())
+
+
+FORMAT = MiniOneRec

@@ -1,0 +1,104 @@
+"""TorchEasyRec: Parquet with the behaviour sequence `uih_seq__NAME` and the candidate `cand_seq__NAME` of each pair.
+
+Its settings name the columns: `--rename item_id=video_id` writes `uih_seq__video_id` and `cand_seq__video_id`
+(docs/source/models/hstu_match.md of its repository).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genpas_cli.export.formats.format import Format, Shown
+from genpas_cli.pairs.changes.ids import Plain
+from genpas_cli.pairs.changes.layout import list_of
+from genpas_cli.runtime.errors import UsageError
+
+_HISTORY, _CANDIDATE = "uih_seq__", "cand_seq__"
+
+
+class TorchEasyRec(Format):
+    """`train/NAME.parquet`, `validation/` and `test/`; with `--semantic-ids`, `codes.parquet` too."""
+
+    name = "torcheasyrec"
+    suffix = ".parquet"
+    streams = False
+    one_file = False
+    codes_as = "beside"
+    can_rename = True
+    needs_item_ids = True
+    ids = "raw"
+
+    def __init__(self, shown: Shown) -> None:
+        super().__init__(shown)
+        self._plain = Plain(self.layout)
+        schema = self._plain.layout.schema
+        fields = [pa.field(self.names["user_id"], schema.field(self.layout.user).type, nullable=False)]
+        self._features = [("input_items", "target_item", "item_id")]
+        self._features += [(f"input_{name}", f"target_{name}", name) for name in self.layout.kept
+                           if f"input_{name}" in self.columns and f"target_{name}" in self.columns]  # fmt: skip
+        for inputs, target, name in self._features:
+            value = schema.field(inputs).type.value_field
+            fields.append(pa.field(_HISTORY + self.names[name], list_of(value.type, nullable=value.nullable)))
+            fields.append(pa.field(_CANDIDATE + self.names[name], list_of(schema.field(target).type, nullable=True)))
+        self._schema = pa.schema(fields)
+
+    def held(self) -> tuple[str, ...]:
+        """Return all columns except positions."""
+        return tuple(name for name in super().held() if name not in ("input_start", "target_position"))
+
+    def needed(self) -> tuple[str, ...]:
+        """Return the columns of user, input and target."""
+        return (self.layout.user, "input_items", "target_item")
+
+    def renamable(self) -> tuple[str, ...]:
+        """Return the names of the features, without the names of the sequences before them."""
+        return ("user_id", "item_id", *self.layout.kept)
+
+    def check(self) -> None:
+        """Raise UsageError for padding."""
+        if self.layout.width is not None:
+            raise UsageError("--to torcheasyrec cannot be combined with --pad", tip="Remove --pad.")
+
+    def path(self, split: str) -> str:
+        """Return the path of a split."""
+        return f"{split}/{self.shown.name}.parquet"
+
+    def encode(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows of a batch; the candidate is a sequence of one item."""
+        plain = self._plain.batch(pairs)
+        one = pa.array(np.arange(plain.num_rows + 1, dtype=np.int32))
+        arrays = [plain.column(self.layout.user)]
+        for inputs, target, _ in self._features:
+            history = plain.column(inputs)
+            arrays.append(pa.ListArray.from_arrays(history.offsets, history.values))
+            arrays.append(pa.ListArray.from_arrays(one, plain.column(target)))
+        return pa.RecordBatch.from_arrays(
+            [array.cast(field.type) for array, field in zip(arrays, self._schema, strict=True)], schema=self._schema
+        )
+
+    def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
+        """Write a split as a Parquet file."""
+        with pq.ParquetWriter(out, self._schema, compression="zstd") as writer:
+            for batch in parts:
+                writer.write_batch(batch)
+
+    def write_beside(self, directory: Path, splits: Sequence[str]) -> None:
+        """Write the codes of the items, with their ids, as TorchEasyRec's own quantisers write them."""
+        super().write_beside(directory, splits)
+        codes = self.shown.items.codes
+        if codes is None:
+            return
+        number = np.flatnonzero(codes.known)
+        offsets = pa.array(np.arange(0, codes.codes[number].size + 1, codes.codes.shape[1], dtype=np.int32))
+        lists = pa.ListArray.from_arrays(offsets, pa.array(codes.codes[number].ravel().astype(np.int64)))
+        table = pa.table({"item_id": codes.items.take(pa.array(number - 1)), "codes": lists})
+        pq.write_table(table, directory / "codes.parquet", compression="zstd")
+
+
+FORMAT = TorchEasyRec

@@ -1,0 +1,146 @@
+"""The vectors that codes are made of: embeddings from a file, or vectors of the items of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genpas_cli.pairs.manifest import is_pairs_directory
+from genpas_cli.pairs.reader import PairFiles
+from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.machine import Machine, scratch_directory
+from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.threads import InOrder
+from genpas_cli.semantic.cooccurrence import item_vectors, training_items
+from genpas_cli.semantic.embeddings import Embeddings, Normalized, Reduced, Selected, read_embeddings
+from genpas_cli.semantic.options import SemanticIdsOptions
+from genpas_cli.semantic.quantization.vectors import VectorsInMemory, VectorSource
+from genpas_cli.store.access import open_store, store_memory
+from genpas_cli.store.schema import is_store
+
+_STORE_DIMENSIONS = 64
+
+
+class Given(NamedTuple):
+    """The files that the user names."""
+
+    source: Path
+    ids: Path | None
+    vocab: Path | None
+
+
+class Source(NamedTuple):
+    """The vectors of items, with their ids."""
+
+    ids: pa.Array
+    vectors: VectorSource
+    vocabulary: pa.Array | None
+    """Id of each item number from 1; None without a vocabulary."""
+    without: pa.Array
+    """Ids of the items of the vocabulary that have no vector."""
+    unmatched: int = 0
+    """Number of vectors left out, because the vocabulary lacks their item."""
+
+
+@contextmanager
+def opened(  # all needed
+    given: Given, options: SemanticIdsOptions, machine: Machine, stream: np.random.Generator, run: InOrder,
+    progress: Progress,
+) -> Iterator[Source]:  # fmt: skip
+    """Yield the vectors of the source.
+
+    Raises:
+        UsageError: an option that does not fit the source.
+        DataError: a file cannot be used, or embeddings and vocabulary do not fit.
+    """
+    if not is_store(given.source):
+        yield _of_embeddings(given, options, machine, progress)
+        return
+    for flag, value in (("--ids", given.ids), ("--vocab", given.vocab)):
+        if value is not None:
+            raise UsageError(f"{flag} cannot be used with {given.source}, which is a store")
+    with (
+        scratch_directory(machine.temp_dir) as scratch,
+        open_store(given.source, machine, scratch, memory=store_memory(machine.memory)) as store,
+    ):
+        items = training_items(store)
+        values = item_vectors(
+            store, items, window=options.window, width=options.dimensions or _STORE_DIMENSIONS, stream=stream, run=run,
+            progress=progress,
+        )  # fmt: skip
+        vectors: VectorSource = VectorsInMemory(values)
+        vocabulary = pa.concat_arrays([batch.column(1) for batch in store.vocabulary("items")])
+        yield Source(items.ids, Normalized(vectors) if options.normalize else vectors, vocabulary, items.without)
+
+
+def _of_embeddings(given: Given, options: SemanticIdsOptions, machine: Machine, progress: Progress) -> Source:
+    found = read_embeddings(given.source, given.ids)
+    vocabulary = None if given.vocab is None else _vocabulary(given.vocab, machine)
+    without, unmatched = pa.array([], pa.string()), 0
+    if vocabulary is not None:
+        without = _missing(vocabulary, found.ids)
+        matched, unmatched = _matched(found, vocabulary, given, options)
+        found = matched
+    vectors: VectorSource = Normalized(found.vectors) if options.normalize else found.vectors
+    if options.dimensions is not None:
+        if options.dimensions > vectors.width:
+            raise UsageError(
+                f"--dimensions is {options.dimensions}, but the vectors of {given.source} have {vectors.width} "
+                "dimensions"
+            )
+        progress("reducing the vectors")
+        vectors = Reduced(vectors, options.dimensions)
+    return Source(found.ids, vectors, vocabulary, without, unmatched)
+
+
+def _matched(
+    found: Embeddings, vocabulary: pa.Array, given: Given, options: SemanticIdsOptions
+) -> tuple[Embeddings, int]:
+    """Return the embeddings of the items of the vocabulary, and how many others there are.
+
+    Raises:
+        DataError: no embedding matches an item; or one does not, and `unmatched` is `error`.
+    """
+    known = pc.is_in(found.ids, value_set=vocabulary.cast(found.ids.type)).to_numpy(zero_copy_only=False)
+    others = int((~known).sum())
+    if not others:
+        return found, 0
+    example = found.ids[int(np.flatnonzero(~known)[0])].as_py()
+    if others == len(known):
+        raise DataError(
+            f"no embedding of {given.source} belongs to an item of {given.vocab}: the first embedding is of "
+            f"{example!r}, the first item is {vocabulary[0].as_py()!r}"
+        )
+    if options.unmatched == "error":
+        raise DataError(
+            f"{others:,} of {len(known):,} embeddings of {given.source} belong to no item of {given.vocab}, such as "
+            f"{example!r}",
+            tip="To leave them out: --unmatched drop",
+        )
+    return Embeddings(found.ids.filter(pa.array(known)), Selected(found.vectors, known)), others
+
+
+def _missing(vocabulary: pa.Array, ids: pa.Array) -> pa.Array:
+    return vocabulary.filter(pc.invert(pc.is_in(vocabulary, value_set=ids.cast(vocabulary.type))))
+
+
+def _vocabulary(path: Path, machine: Machine) -> pa.Array:
+    """Return the id of each item number from 1 of a pairs directory or a store."""
+    if is_store(path):
+        with scratch_directory(machine.temp_dir) as scratch, open_store(path, machine, scratch) as store:
+            return pa.concat_arrays([batch.column(1) for batch in store.vocabulary("items")])
+    if not is_pairs_directory(path):
+        raise DataError(
+            f"--vocab {path}: it must be a pairs directory or a store",
+            tip="genpas augment writes a pairs directory, genpas ingest a store.",
+        )
+    items = PairFiles(path).ids("items")
+    if items is None:
+        raise DataError(f"--vocab {path}: the directory has no items.parquet")
+    return items

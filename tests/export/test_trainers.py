@@ -1,0 +1,256 @@
+"""Formats of trainers that read codes and titles: every pair's items, codes and titles agree with the shards."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from genpas_cli import ExportOptions, export
+from genpas_cli.pairs.codes.files import read_codes
+from genpas_cli.runtime.errors import DataError, UsageError
+from tests.export.conftest import Told
+from tests.export.test_formats import SPLITS
+from tests.support import shards
+
+csv.field_size_limit(1 << 30)
+
+
+def on_one_line(title: str) -> str:
+    return re.sub(r"\s+", " ", title).strip()
+
+
+def exported(told: Told, out: Path, to: str, **options: Any) -> Path:
+    export(told.pairs, out, ExportOptions(to=to, **(told.options | options)))
+    return out
+
+
+def rows_of(told: Told, split: str) -> list[dict[str, Any]]:
+    """Return the pairs whose items have codes, as `--missing-codes drop` keeps them."""
+    rows = []
+    for row in shards(told.pairs, split).to_pylist():
+        inputs = [item for item in row["input_items"] if item in told.codes]
+        if inputs and row["target_item"] in told.codes:
+            rows.append(row | {"input_items": inputs})
+    return rows
+
+
+def sid(codes: list[int]) -> str:
+    return "".join(f"<{'abcdef'[level]}_{code}>" for level, code in enumerate(codes))
+
+
+# ----------------------------------------------------------------------------------------------------------- MiniOneRec
+
+
+def test_minionerec_has_titles_numbers_and_codes_of_each_pair(told: Told, tmp_path: Path) -> None:
+    out = exported(told, tmp_path / "shop", "minionerec")
+    for split, folder in (("train", "train"), ("validation", "valid"), ("test", "test")):
+        with (out / folder / "shop_11.csv").open(encoding="utf-8", newline="") as text:
+            found = list(csv.DictReader(text))
+        expected = rows_of(told, split)
+        assert len(found) == len(expected) > 0
+        for line, row in zip(found, expected, strict=True):
+            inputs, target = row["input_items"], row["target_item"]
+            assert line["user_id"] == f"A{row['user_num']}"
+            assert ast.literal_eval(line["history_item_id"]) == [item - 1 for item in inputs]
+            assert line["item_id"] == str(target - 1)
+            assert ast.literal_eval(line["history_item_title"]) == [on_one_line(told.titles[item]) for item in inputs]
+            assert line["item_title"] == on_one_line(told.titles[target])
+            assert ast.literal_eval(line["history_item_sid"]) == [sid(told.codes[item]) for item in inputs]
+            assert line["item_sid"] == sid(told.codes[target])
+
+
+def test_minionerec_has_files_of_items_with_the_same_numbers(told: Told, tmp_path: Path) -> None:
+    out = exported(told, tmp_path / "shop", "minionerec")
+    index = json.loads((out / "index/shop.index.json").read_bytes())
+    assert {int(key) + 1: "".join(codes) for key, codes in index.items()} == {n: sid(c) for n, c in told.codes.items()}
+    lines = [line.split("\t") for line in (out / "info/shop.txt").read_text("utf-8").splitlines()]
+    assert {int(number) + 1: (text, title) for text, title, number in lines} == {
+        n: (sid(codes), on_one_line(told.titles[n])) for n, codes in told.codes.items()
+    }
+    items = json.loads((out / "index/shop.item.json").read_bytes())
+    assert {int(key) + 1: about["title"] for key, about in items.items()} == {
+        n: on_one_line(title) for n, title in told.titles.items()
+    }
+    assert all("description" in about for about in items.values())
+    assert any(about.get("price") for about in items.values()), "further columns of the information"
+
+
+@pytest.mark.parametrize("title", ["None", "NA", "nan", "NULL"])
+def test_a_title_that_pandas_reads_as_missing_is_refused(told: Told, tmp_path: Path, title: str) -> None:
+    info = pq.read_table(told.info)
+    titles = [title, *info["title"].to_pylist()[1:]]
+    pq.write_table(info.set_column(1, "title", pa.array(titles)), tmp_path / "info.parquet")
+    with pytest.raises(DataError, match=f"1 titles are texts such as '{title}'"):
+        exported(told, tmp_path / "shop", "minionerec", item_info=str(tmp_path / "info.parquet"))
+    assert not (tmp_path / "shop").exists()
+
+
+def test_missing_titles_are_counted_or_replaced_by_ids(told: Told, tmp_path: Path) -> None:
+    info = pq.read_table(told.info)
+    lines = [{"item_id": item, "title": title} for item, title in zip(*info.columns[:2], strict=True)]
+    with (tmp_path / "info.jsonl").open("w", encoding="utf-8") as out:
+        for number, line in enumerate(lines[1:]):
+            out.write(json.dumps({"item_id": line["item_id"].as_py(), "title": "  " if number == 3 else "T"}) + "\n")
+    given = str(tmp_path / "info.jsonl")
+    with pytest.raises(DataError, match=r"2 of \d+ items have no title") as raised:
+        exported(told, tmp_path / "shop", "minionerec", item_info=given)
+    assert "--missing-titles id" in str(raised.value.tip)
+    out_dir = exported(told, tmp_path / "shop", "minionerec", item_info=given, missing_titles="id")
+    items = json.loads((out_dir / "index/shop.item.json").read_bytes())
+    ids = pq.read_table(told.pairs / "items.parquet")["item_id"].to_pylist()
+    lacking = {lines[0]["item_id"].as_py(), lines[4]["item_id"].as_py()}
+    for number, item in enumerate(ids):
+        assert items[str(number)]["title"] == (on_one_line(item) if item in lacking else "T")
+
+
+# --------------------------------------------------------------------------------------------------------------- sid_gr
+
+
+@pytest.mark.parametrize("longest", [None, 2, 100])
+def test_sid_gr_keeps_the_target_and_the_items_before_it(told: Told, tmp_path: Path, longest: int | None) -> None:
+    out = exported(told, tmp_path / "shop", "sid-gr", max_input=longest)
+    most = min(longest or 30, 6)
+    for split, folder in (("train", "training"), ("validation", "evaluation"), ("test", "testing")):
+        found = pq.read_table(out / folder / "shop.parquet")
+        assert found.schema.types == [pa.int64(), pa.list_(pa.field("element", pa.int64(), nullable=False)), pa.int64()]
+        expected = rows_of(told, split)
+        assert found["sequence_data"].to_pylist() == [
+            [*row["input_items"][-most:], row["target_item"]] for row in expected
+        ]
+        assert found["user_id"].to_pylist() == [row["user_num"] for row in expected]
+        assert found["sequence_length"].to_pylist() == list(map(len, found["sequence_data"].to_pylist()))
+    settings = (out / "shop.gin").read_text("utf-8")
+    assert f"max_history_length = {most} " in settings
+    assert f"codebook_sizes = {[max(c) + 1 for c in zip(*told.codes.values(), strict=True)]}" in settings
+
+
+def test_the_tensor_of_codes_has_a_column_per_item_number(told: Told, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    out = exported(told, tmp_path / "shop", "sid-gr")
+    tensor = torch.load(out / "item-sid-mapping.pt", weights_only=True)
+    assert tensor.dtype == torch.int64
+    assert tensor.is_contiguous()
+    items = pq.read_metadata(told.pairs / "items.parquet").num_rows
+    assert tensor.shape == (len(next(iter(told.codes.values()))), items + 1)
+    for number, column in enumerate(tensor.T.tolist()):
+        assert column == told.codes.get(number, [-1] * len(column))
+
+
+# --------------------------------------------------------------------------------------------------------- TorchEasyRec
+
+
+def test_torcheasyrec_has_history_and_candidate_by_the_names_of_its_settings(told: Told, tmp_path: Path) -> None:
+    out = exported(told, tmp_path / "shop", "torcheasyrec", rename="item_id=video_id,stars=action_weight")
+    ids = pq.read_table(told.pairs / "items.parquet")["item_id"].to_pylist()
+    for split in SPLITS:
+        found = pq.read_table(out / split / "shop.parquet")
+        expected = rows_of(told, split)
+        assert found["uih_seq__video_id"].to_pylist() == [[ids[n - 1] for n in row["input_items"]] for row in expected]
+        assert found["cand_seq__video_id"].to_pylist() == [[ids[row["target_item"] - 1]] for row in expected]
+        assert found["cand_seq__action_weight"].to_pylist() == [[row["target_stars"]] for row in expected]
+        lengths = list(map(len, found["uih_seq__video_id"].to_pylist()))
+        assert list(map(len, found["uih_seq__action_weight"].to_pylist())) == lengths
+    codes = {row["item_id"]: row["codes"] for row in pq.read_table(out / "codes.parquet").to_pylist()}
+    assert codes == {ids[number - 1]: list(row) for number, row in told.codes.items()}
+
+
+@pytest.mark.parametrize(
+    ("rename", "words"),
+    [
+        ("item=x", "--rename item: no such column in format torcheasyrec; the columns are user_id, item_id"),
+        ("item_id", "it must be OLD=NEW"),
+        ("item_id=", "it must be OLD=NEW"),
+        ("item_id=stars", "two columns the same name"),
+    ],
+)
+def test_names_that_cannot_be_replaced(told: Told, tmp_path: Path, rename: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        exported(told, tmp_path / "shop", "torcheasyrec", rename=rename)
+    with pytest.raises(UsageError, match="whose names of columns are fixed"):
+        exported(told, tmp_path / "shop", "sid-gr", rename="item_id=x")
+
+
+# ----------------------------------------------------------------------------------------------------- wishes, in common
+
+
+@pytest.mark.parametrize("to", ["minionerec", "sid-gr"])
+def test_codes_are_needed(told: Told, tmp_path: Path, to: str) -> None:
+    with pytest.raises(UsageError, match=f"--to {to} writes the codes of items, but --semantic-ids is missing"):
+        exported(told, tmp_path / "shop", to, semantic_ids=None, missing_codes="error")
+
+
+def test_titles_are_needed(told: Told, plain_pairs: Path, tmp_path: Path) -> None:
+    codes = told.options["semantic_ids"]
+    with pytest.raises(UsageError, match="no item information, so the column 'title'"):
+        export(plain_pairs, tmp_path / "shop", ExportOptions(to="minionerec", semantic_ids=codes))
+    with pytest.raises(UsageError, match="no column 'titel'") as raised:
+        exported(told, tmp_path / "shop", "minionerec", title="titel")
+    assert "'title'" in str(raised.value.tip)
+
+
+@pytest.mark.parametrize("to", ["minionerec", "sid-gr", "torcheasyrec"])
+def test_padding_is_refused(told: Told, tmp_path: Path, to: str) -> None:
+    with pytest.raises(UsageError, match=f"--to {to} cannot be combined with --pad"):
+        exported(told, tmp_path / "shop", to, pad="left", ids="num")
+
+
+@pytest.mark.parametrize("to", ["minionerec", "sid-gr"])
+def test_ids_are_refused_where_numbers_are_needed(told: Told, tmp_path: Path, to: str) -> None:
+    with pytest.raises(UsageError, match=f"--to {to} needs item numbers"):
+        exported(told, tmp_path / "shop", to, ids="raw")
+
+
+# ----------------------------------------------------------------------------------------------- information in general
+
+
+def test_information_becomes_columns_of_any_format(told: Told, tmp_path: Path) -> None:
+    columns = "input_title,target_price,target_item,input_sid"
+    out = exported(told, tmp_path / "out.jsonl", "jsonl", columns=columns, split="test", separator=False)
+    lines = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    for line, row in zip(lines, rows_of(told, "test"), strict=True):
+        assert line["input_title"] == [told.titles[item] for item in row["input_items"]]
+        assert line["target_price"] == told.prices[row["target_item"]]
+        assert line["input_sid"] == [sid(told.codes[item]) for item in row["input_items"]]
+
+
+@pytest.mark.parametrize("to", ["jsonl", "csv", "arrow"])
+def test_columns_get_other_names(told: Told, tmp_path: Path, to: str) -> None:
+    out = exported(
+        told, tmp_path / "out", to, split="test", columns="target_item,input_items", semantic_ids=None,
+        missing_codes="error", rename="target_item=item,input_items=history",
+    )  # fmt: skip
+    if to == "jsonl":
+        assert list(json.loads(out.read_text("utf-8").splitlines()[0])) == ["item", "history"]
+    elif to == "csv":
+        assert out.read_text("utf-8").splitlines()[0] == "item,history"
+    else:
+        assert pa.ipc.open_file(out).schema.names == ["item", "history"]
+
+
+@pytest.mark.parametrize("most", [1, 3, 6, 99])
+def test_inputs_keep_their_most_recent_items(told: Told, tmp_path: Path, most: int) -> None:
+    plain = {"semantic_ids": None, "missing_codes": "error"}
+    out = exported(told, tmp_path / "out.jsonl", "jsonl", split="train", max_input=most, **plain)
+    lines = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    for line, row in zip(lines, shards(told.pairs, "train").to_pylist(), strict=True):
+        assert line["input_items"] == row["input_items"][-most:]
+        assert line["input_stars"] == row["input_stars"][-most:]
+        assert line["input_start"] == row["input_start"]
+
+
+def test_codes_written_beside_tokens_are_read_back(told: Told, tmp_path: Path) -> None:
+    out = exported(told, tmp_path / "tokens", "jsonl")
+    for name in ("index.json", "codes.npy"):
+        again = exported(told, tmp_path / name.replace(".", "-"), "jsonl", semantic_ids=str(out / name))
+        for split in SPLITS:
+            assert (again / f"{split}.jsonl").read_bytes() == (out / f"{split}.jsonl").read_bytes()
+    assert np.array_equal(read_codes(out / "codes.npy").codes[0], told.codes.get(1, [-1, -1, -1]))
