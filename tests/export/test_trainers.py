@@ -179,7 +179,7 @@ def test_names_that_cannot_be_replaced(told: Told, tmp_path: Path, rename: str, 
         exported(told, tmp_path / "shop", "sid-gr", rename="item_id=x")
 
 
-# ----------------------------------------------------------------------------------------------------- wishes, in common
+# ---------------------------------------------------------------------------------------------------- wishes, in common
 
 
 @pytest.mark.parametrize("to", ["minionerec", "sid-gr"])
