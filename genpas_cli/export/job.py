@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, TypedDict, Unpack
 import pyarrow.parquet as pq
 
 from genpas_cli.export.changes import changes_for
+from genpas_cli.export.file_types import check_file_type
 from genpas_cli.export.formats import format_named
 from genpas_cli.export.formats.format import Format, Shown, is_time
 from genpas_cli.export.keywords import ExportKeywords
@@ -260,6 +261,7 @@ def _opened(
 ) -> Iterator[_Run]:
     """Open the pairs and resolve all options, before anything is written; `name` is None for a stream."""
     kind = format_named(options.to)
+    check_file_type(options, kind.file_types)
     _check(options)
     reader = _reader(pairs, options)
     splits = _splits(reader, options, one_split=name is None)

@@ -18,6 +18,7 @@ class ExportKeywords(TypedDict, total=False):
     memory_limit: str | None
     temp_dir: str | Path | None
     to: str
+    file_type: str | None
     split: Literal["train", "validation", "test"] | None
     epoch: int | None
     ids: Literal["raw", "num"] | None

@@ -21,6 +21,10 @@ class ExportOptions(MachineOptions):
     """All options of `export`."""
 
     to: str = option("jsonl", f"Format:{_MEANINGS}", metavar="FORMAT", panel=OUTPUT)
+    file_type: str | None = option(
+        None, "Type of the files, for formats that have several; the default is the first that the format lists.",
+        metavar="TYPE", panel=OUTPUT,
+    )  # fmt: skip
     split: Literal["train", "validation", "test"] | None = option(
         None, "Write only this split, to the file OUT if the format has one file per split. By default, all splits "
         "are written to the directory OUT. With -o -, the default is train.", panel=OUTPUT,

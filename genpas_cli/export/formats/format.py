@@ -49,6 +49,8 @@ class Format(ABC):
     """Whether a split can be written to stdout."""
     one_file: ClassVar[bool] = True
     """Whether a split is one file that is usable without others."""
+    file_types: ClassVar[tuple[str, ...]] = ()
+    """Values of `--file-type`, the default first; none if the format has a single type of file."""
 
     def __init__(self, shown: Shown) -> None:
         self.shown, self.layout = shown, shown.layout
