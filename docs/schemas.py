@@ -17,7 +17,9 @@ from genpas_cli.augment.job_plan import AugmentPlan
 from genpas_cli.augment.merge import MergeReport
 from genpas_cli.augment.verify import VerifyReport
 from genpas_cli.cli.console import JSON_SCHEMA
-from genpas_cli.export.job import ExportKeys, ExportReport
+from genpas_cli.export.job import ExportKeys
+from genpas_cli.export.report import ExportReport
+from genpas_cli.export.splits import SplitsKeys
 from genpas_cli.figures.results import TuneReport
 from genpas_cli.figures.stats_keys import StatsKeys
 from genpas_cli.ingest.dry_run import IngestPlan
@@ -59,6 +61,7 @@ SCHEMAS = {
     "doctor": Described(Findings, "genpas doctor --json"),
     "manifest": Described(ManifestKeys, "manifest.json of a pairs directory, and part.json of a part"),
     "export-directory": Described(ExportKeys, "export.json of an export directory"),
+    "export-splits-directory": Described(SplitsKeys, "export.json of a directory of --to splits"),
 }
 """File name without its ending → what it describes."""
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from genpas_cli.augment.options import AugmentOptions
     from genpas_cli.augment.stream import augment_stream
     from genpas_cli.augment.verify import VerifyReport, verify
-    from genpas_cli.export.job import ExportReport, export, export_stream
+    from genpas_cli.export.job import export, export_stream
     from genpas_cli.export.options import ExportOptions
+    from genpas_cli.export.report import ExportReport
     from genpas_cli.figures.options import StatsOptions
     from genpas_cli.figures.results import Configuration, StatsReport, TuneReport
     from genpas_cli.figures.stats import stats
@@ -61,7 +62,7 @@ _HOMES = {
     "CompareOptions": "training.options", "CompareReport": "training.comparison", "Compared": "training.comparison",
     "Configuration": "figures.results", "DataError": "runtime.errors", "DataFigures": "figures.table",
     "Decoder": "semantic.decode",
-    "ExportOptions": "export.options", "ExportReport": "export.job", "FreshPairs": "augment.fresh_pairs",
+    "ExportOptions": "export.options", "ExportReport": "export.report", "FreshPairs": "augment.fresh_pairs",
     "GenpasError": "runtime.errors", "Head": "augment.head", "IngestOptions": "ingest.options",
     "IngestPlan": "ingest.dry_run", "IngestReport": "ingest.job", "IntegrityError": "runtime.errors",
     "MachineError": "runtime.errors", "MachineOptions": "runtime.machine", "MergeReport": "augment.merge",

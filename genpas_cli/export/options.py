@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genpas_cli.export.formats import FORMATS
+from genpas_cli.export.formats import FORMATS, OF_STORES
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import option
 
@@ -13,7 +13,7 @@ OUTPUT = "Output"
 SEMANTIC = "Semantic IDs"
 
 
-_MEANINGS = "".join(f"\n- {name}: {meaning}" for name, meaning in FORMATS.items())
+_MEANINGS = "".join(f"\n- {name}: {meaning}" for name, meaning in (FORMATS | OF_STORES).items())
 
 
 @dataclass(frozen=True, kw_only=True)

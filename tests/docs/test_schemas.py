@@ -49,6 +49,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
     "export": [
         ("export", "{pairs}", "--to", "jsonl", "-o", "e", "--json"),
         ("export", "{pairs}", "--to", "npz", "-o", "f", "--semantic-ids", "codes.parquet", "--json"),
+        ("export", "{store}", "--to", "splits", "-o", "g", "--json"),
     ],
     "semantic-ids": [("semantic-ids", "{store}", "--codes", "4", "-o", "made.parquet", "--json")],
     "head": [("head", "{csv}", "--json"), ("head", "{store}", "--json"), ("head", "{pairs}", "--json")],
@@ -62,7 +63,7 @@ WRITTEN = {
     "train": ["log.model/metrics.json"],
     "tune": ["searched/search.json"],
     "compare": ["compared/comparison.json"],
-    "export-directory": ["e/export.json", "f/export.json"],
+    "export-directory": ["e/export.json", "f/export.json"], "export-splits-directory": ["g/export.json"],
 }  # fmt: skip
 """Schema → files that these commands write."""
 
@@ -136,9 +137,9 @@ def test_outputs_match_their_schema(name: str, outputs: dict[str, list[tuple[str
         assert [f"{source}: {error.json_path}: {error.message}" for error in validator.iter_errors(output)] == []
 
 
-OPEN = {"options", "pairs", "shards", "schema", "versions", "files", "grid", "by_history", "validation", "test",
-        "test_deviation", "model", "parameters"}  # fmt: skip
-"""Objects whose keys are data: names of splits, metrics, columns, files or options."""
+OPEN = {"options", "pairs", "interactions", "shards", "schema", "versions", "files", "grid", "by_history", "validation",
+        "test", "test_deviation", "model", "parameters"}  # fmt: skip
+"""Objects whose keys are data: names of splits and their parts, metrics, columns, files or options."""
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -22,19 +22,26 @@ FORMATS = {
     "hstu": "CSV for HSTU (generative-recommenders); needs kept timestamps and ratings",
     "sequences": "text: one line per user, with the items of the longest pair of the user",
 }
-"""Name of each format, also of its module → its help text, most used first."""
+"""Name of each format of pairs, also of its module → its help text, most used first."""
+
+OF_STORES = {
+    "splits": "the interactions of a store, one row each, as train, validation_input, validation_target, test_input "
+    "and test_target (CSV, Parquet or RecBole's .inter)",
+}
+"""Name of each format of interactions, which are exported from a store → its help text."""
 
 
 def format_named(name: str) -> type[Format]:
-    """Return the class of a format.
+    """Return the class of a format of pairs.
 
     Raises:
         UsageError: there is no such format.
     """
     if name not in FORMATS:
-        near = nearest(name.lower(), FORMATS)
+        known = (*FORMATS, *OF_STORES)
+        near = nearest(name.lower(), known)
         raise UsageError(
-            f"--to is {name!r}; it must be one of {', '.join(FORMATS)}",
+            f"--to is {name!r}; it must be one of {', '.join(known)}",
             tip=f"Did you mean --to {near}?" if near else None,
         )
     found: type[Format] = import_module(f"{__name__}.{name}").FORMAT
