@@ -21,7 +21,7 @@ from genpas_cli.export.job import ExportKeys
 from genpas_cli.export.report import ExportReport
 from genpas_cli.export.splits import SplitsKeys
 from genpas_cli.figures.results import TuneReport
-from genpas_cli.figures.stats_keys import StatsKeys
+from genpas_cli.figures.stats_keys import SplitKeys, StatsKeys
 from genpas_cli.ingest.dry_run import IngestPlan
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.pairs.manifest_keys import ManifestKeys
@@ -52,6 +52,7 @@ SCHEMAS = {
     "merge": Described(MergeReport, "genpas merge --json"),
     "verify": Described(VerifyReport, "genpas verify --json"),
     "stats": Described(StatsKeys, "genpas stats --json"),
+    "stats-split": Described(SplitKeys, "genpas stats --split-of DIR --json"),
     "tune": Described(TuneReport, "genpas tune --json, and search.json"),
     "train": Described(MetricsKeys, "genpas train --json, and metrics.json"),
     "compare": Described(CompareReport, "genpas compare --json, and comparison.json"),
