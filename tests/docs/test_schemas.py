@@ -37,6 +37,9 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("stats", "{pairs}", "--store", "{store}", "--json"),
         ("stats", "plain.csv", "--split", "none", "--json"),
     ],
+    "stats-split": [
+        ("stats", "--split-of", "h", "--json"), ("stats", "--split-of", "h", "--check", "default", "--json"),
+    ],
     "tune": [
         ("tune", "{store}", "--alpha", "0,1", "--beta", "0", "--gamma", "-inf,0", "-s", "multi-target", "--json"),
         ("tune", "{store}", "--alpha", "1", "--beta", "inf", "--gamma", "0", "--epsilon", "0", "--json"),
@@ -97,6 +100,7 @@ def outputs(
     pq.write_table(pa.table({"item_id": ids, "codes": codes}), cwd / "codes.parquet")
     for part in ("1/2", "2/2"):
         assert run("augment", store, "-o", "d.pairs", "--part", part).returncode == 0
+    assert run("export", store, "--to", "splits", "-o", "h").returncode == 0
     places = {"csv": log, "store": store, "pairs": pairs}
     found: dict[str, list[tuple[str, Any]]] = {name: [] for name in SCHEMAS}
     for name, lines in RUNS.items():
