@@ -58,7 +58,7 @@ class SplitFigures:
         "randomly chosen training row is later than a randomly chosen test target.", LEAKS)
     tied_validation: float | None = _share(
         None, "timestamp ties at the validation split", "Share of the users with targets whose first validation target "
-        "has the same timestamp as their last training row.", LEAKS)
+        "has the same timestamp as their last training row. Null without validation targets.", LEAKS)
     tied_test: float | None = _share(
         None, "timestamp ties at the test split", "Share of the users with targets whose first test target has the "
         "same timestamp as their last row of training or validation.", LEAKS)

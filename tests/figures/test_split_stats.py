@@ -115,6 +115,8 @@ def expected(split: Split) -> dict[str, Any]:
         "future_training": sum(a.time > b.time for a in train for b in test) / (len(train) * len(test)),
         **{f"tied_{name}": len(users) / len(held_out) for name, users in tied.items()},
     }
+    if "validation_target" not in split:
+        found["tied_validation"] = None
     for name, rows, targets, usual in (
         ("validation", validation, of_validation, of_train), ("test", test, of_test, before_test),
     ):  # fmt: skip

@@ -162,11 +162,11 @@ def _within_users(rows: SplitRows) -> dict[str, Any]:
     future = rows.one(
         "select count(*) as future from split join of_users using (user_id) where part = 'train' and split.time > test"
     )
-    names = ("validation", "test", "either")
+    names = ("validation", "test", "either") if "validation_target" in rows.parts else ("test", "either")
     gaps = {f"gap_{split}": _gap(rows, split) for split in ("validation", "test")}
     rows.database.con.execute("drop table of_users")
     return {
-        "future_rows_of_users": future["future"],
+        "future_rows_of_users": future["future"], "tied_validation": None,
         **{f"tied_{name}": _ratio(ties[name], ties["users"]) for name in names}, **gaps,
     }  # fmt: skip
 
