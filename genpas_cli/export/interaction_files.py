@@ -146,7 +146,7 @@ class InterFiles(_TextFiles):
 
     def companions(self, parts: Sequence[str]) -> dict[str, str]:
         """Return the YAML file of settings for RecBole."""
-        used = [part for part in parts if not part.endswith("_input")]
+        used = [part for part in parts if part in _OF_RECBOLE]
         name, names = self.name, self.schema.names
         lines = [
             f'# Settings for RecBole: run_recbole("BPR", "{name}", config_file_list=["{name}/{name}.yaml"])',
@@ -159,14 +159,20 @@ class InterFiles(_TextFiles):
         ]
         return {f"{name}.yaml": "\n".join(lines) + "\n"}
 
-    def notes(self, parts: Sequence[str]) -> list[str]:  # noqa: ARG002  # the settings name the parts
+    def notes(self, parts: Sequence[str]) -> list[str]:
         """Return how to read the files with RecBole."""
+        if not self.whole and (lacking := [part for part in _OF_RECBOLE if part not in parts]):
+            return [f"RecBole needs validation and test targets, but this directory has no {lacking[0]}"]
         own = "RecBole splits the data itself, by its eval_args" if self.whole else (
             "for general recommenders such as BPR; sequential models need pairs: genpas export PAIRS --to recbole"
         )  # fmt: skip
         name = self.name
         how = f"use dataset={name} with the settings in {name}/{name}.yaml, and do not rename the directory"
         return [f"RecBole: {how}; {own}"]
+
+
+_OF_RECBOLE = ("train", "validation_target", "test_target")
+"""The parts that RecBole reads."""
 
 
 def _recbole_type(field: pa.Field) -> str:

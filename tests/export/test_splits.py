@@ -159,6 +159,15 @@ def test_a_first_interaction_is_no_target(tmp_path: Path) -> None:
     assert json.loads((out / "export.json").read_text())["left_out"] == 2
 
 
+def test_a_held_out_split_without_targets_has_no_files(tmp_path: Path) -> None:
+    histories = {"a": [1, 12], "late": [6]}
+    options = IngestOptions(split=f"time:{START + 5 * 86_400},{START + 10 * 86_400}")
+    store, out = made(tmp_path, log_of(tmp_path / "log.csv", histories), options)
+    assert items_of(out) == {"train": ["a-0"], "test_input": ["a-0"], "test_target": ["a-1"]}
+    report = export(store, tmp_path / "shop", to="splits", file_type="inter")
+    assert "RecBole needs validation and test targets, but this directory has no validation_target" in report.notes
+
+
 def test_a_store_without_a_split_has_one_part(log: Path, tmp_path: Path) -> None:
     store, out = made(tmp_path, log, IngestOptions(split="none"))
     assert {path.name for path in out.iterdir()} == {"train.csv", "export.json"}
