@@ -22,7 +22,7 @@ class ExportOptions(MachineOptions):
 
     to: str = option("jsonl", f"Format:{_MEANINGS}", metavar="FORMAT", panel=OUTPUT)
     file_type: str | None = option(
-        None, "Type of the files, for formats that have several; the default is the first that the format lists.",
+        None, "Type of the files, for formats that have several types; by default the first one that the format names.",
         metavar="TYPE", panel=OUTPUT,
     )  # fmt: skip
     split: Literal["train", "validation", "test"] | None = option(

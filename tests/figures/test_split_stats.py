@@ -412,6 +412,14 @@ def test_a_path_that_is_no_directory(inside: InProcess, tmp_path: Path, name: st
     refused(inside("stats", "--split-of", path), USAGE, "does not exist" if name == "missing" else "is not a directory")
 
 
+def test_pairs_are_no_rows(inside: InProcess, pairs: Path) -> None:
+    refused(inside("stats", "--split-of", pairs), USAGE, "has pairs, not the rows of a split", f"genpas stats {pairs}")
+    assert inside("export", pairs, "--to", "recbole", "-o", "shop").returncode == 0
+    refused(inside("stats", "--split-of", "shop"), DATA, "shop.test.inter", "not one interaction per row")
+    assert inside("export", pairs, "--to", "csv", "-o", "out").returncode == 0
+    refused(inside("stats", "--split-of", "out"), DATA, "the item column was not detected")
+
+
 OTHERS = {
     "a source": ("log.csv",), "a store": ("--store", "log.store"), "a page": ("--html", "page.html"),
     "charts": ("--charts", "charts"), "Markdown": ("--markdown",), "LaTeX": ("--latex",),

@@ -26,7 +26,7 @@ FORMATS = {
 
 OF_STORES = {
     "splits": "the interactions of a store, one row each, as train, validation_input, validation_target, test_input "
-    "and test_target (CSV, Parquet or RecBole's .inter)",
+    "and test_target; --file-type csv, parquet or inter (RecBole)",
 }
 """Name of each format of interactions, which are exported from a store → its help text."""
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from genpas_cli.figures.split_figures import PARTS
 from genpas_cli.ingest.formats import without_endings
+from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.text.visible import visible
 
 _WORDS = {
@@ -42,6 +44,11 @@ def split_files(directory: Path) -> dict[str, Path]:
     if not directory.is_dir():
         what = "is not a directory" if directory.exists() else "does not exist"
         raise UsageError(f"--split-of {directory}: the path {what}", tip=f"Name the directory of a split. {_HOW}.")
+    if is_pairs_directory(directory):
+        raise UsageError(
+            f"--split-of {directory}: the directory has pairs, not the rows of a split",
+            tip=f"To measure the pairs: genpas stats {shell_word(str(directory))}",
+        )
     found: dict[str, Path] = {}
     for path in sorted(directory.iterdir()):
         part = _part_of(path)
@@ -53,6 +60,7 @@ def split_files(directory: Path) -> dict[str, Path]:
                 f"{part.replace('_', ' ')}",
                 tip="Move one of the two files into another directory.",
             )
+        _refuse_pairs(path)
         found[part] = path
     for part in ("train", "test_target"):
         if part not in found:
@@ -63,6 +71,17 @@ def split_files(directory: Path) -> dict[str, Path]:
                 tip=f"{_HOW}.",
             )
     return {part: found[part] for part in PARTS if part in found}
+
+
+def _refuse_pairs(path: Path) -> None:
+    """Raise DataError for a benchmark file of RecBole with pairs, whose item column has targets only."""
+    with path.open("rb") as file:
+        header = file.readline(1 << 12)
+    if path.name.lower().endswith(".inter") and b":token_seq" in header:
+        raise DataError(
+            f"{path}: the file has pairs (a column of type token_seq), not one interaction per row",
+            tip="Audit the split that the pairs were made from: genpas export STORE --to splits -o DIR",
+        )
 
 
 def _part_of(path: Path) -> str | None:
