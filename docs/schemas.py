@@ -17,9 +17,11 @@ from genpas_cli.augment.job_plan import AugmentPlan
 from genpas_cli.augment.merge import MergeReport
 from genpas_cli.augment.verify import VerifyReport
 from genpas_cli.cli.console import JSON_SCHEMA
-from genpas_cli.export.job import ExportKeys, ExportReport
+from genpas_cli.export.job import ExportKeys
+from genpas_cli.export.report import ExportReport
+from genpas_cli.export.splits import SplitsKeys
 from genpas_cli.figures.results import TuneReport
-from genpas_cli.figures.stats_keys import StatsKeys
+from genpas_cli.figures.stats_keys import SplitKeys, StatsKeys
 from genpas_cli.ingest.dry_run import IngestPlan
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.pairs.manifest_keys import ManifestKeys
@@ -50,6 +52,7 @@ SCHEMAS = {
     "merge": Described(MergeReport, "genpas merge --json"),
     "verify": Described(VerifyReport, "genpas verify --json"),
     "stats": Described(StatsKeys, "genpas stats --json"),
+    "stats-split": Described(SplitKeys, "genpas stats --split-of DIR --json"),
     "tune": Described(TuneReport, "genpas tune --json, and search.json"),
     "train": Described(MetricsKeys, "genpas train --json, and metrics.json"),
     "compare": Described(CompareReport, "genpas compare --json, and comparison.json"),
@@ -59,6 +62,7 @@ SCHEMAS = {
     "doctor": Described(Findings, "genpas doctor --json"),
     "manifest": Described(ManifestKeys, "manifest.json of a pairs directory, and part.json of a part"),
     "export-directory": Described(ExportKeys, "export.json of an export directory"),
+    "export-splits-directory": Described(SplitsKeys, "export.json of a directory of --to splits"),
 }
 """File name without its ending → what it describes."""
 

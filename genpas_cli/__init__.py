@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from genpas_cli.augment.options import AugmentOptions
     from genpas_cli.augment.stream import augment_stream
     from genpas_cli.augment.verify import VerifyReport, verify
-    from genpas_cli.export.job import ExportReport, export, export_stream
+    from genpas_cli.export.job import export, export_stream
     from genpas_cli.export.options import ExportOptions
+    from genpas_cli.export.report import ExportReport
     from genpas_cli.figures.options import StatsOptions
-    from genpas_cli.figures.results import Configuration, StatsReport, TuneReport
+    from genpas_cli.figures.results import Configuration, SplitReport, StatsReport, TuneReport
+    from genpas_cli.figures.split_figures import SplitFigures
+    from genpas_cli.figures.split_stats import split_stats
     from genpas_cli.figures.stats import stats
     from genpas_cli.figures.table import DataFigures, StrategyFigures
     from genpas_cli.ingest.dry_run import IngestPlan, plan_ingest
@@ -61,12 +64,13 @@ _HOMES = {
     "CompareOptions": "training.options", "CompareReport": "training.comparison", "Compared": "training.comparison",
     "Configuration": "figures.results", "DataError": "runtime.errors", "DataFigures": "figures.table",
     "Decoder": "semantic.decode",
-    "ExportOptions": "export.options", "ExportReport": "export.job", "FreshPairs": "augment.fresh_pairs",
+    "ExportOptions": "export.options", "ExportReport": "export.report", "FreshPairs": "augment.fresh_pairs",
     "GenpasError": "runtime.errors", "Head": "augment.head", "IngestOptions": "ingest.options",
     "IngestPlan": "ingest.dry_run", "IngestReport": "ingest.job", "IntegrityError": "runtime.errors",
     "MachineError": "runtime.errors", "MachineOptions": "runtime.machine", "MergeReport": "augment.merge",
     "PairStream": "pairs.stream", "RunsOptions": "training.options", "SeedRun": "training.comparison",
     "SemanticIdsOptions": "semantic.options", "SemanticIdsReport": "semantic.job",
+    "SplitFigures": "figures.split_figures", "SplitReport": "figures.results",
     "StatsOptions": "figures.options", "StatsReport": "figures.results", "Strategy": "sampling.strategy",
     "StrategyFigures": "figures.table", "TrainOptions": "training.options", "TrainReport": "training.train_report",
     "TuneOptions": "training.options", "TuneReport": "figures.results", "UsageError": "runtime.errors",
@@ -74,8 +78,8 @@ _HOMES = {
     "compare": "training.compare", "export": "export.job", "export_stream": "export.job",
     "fresh_pairs": "augment.fresh_pairs", "head": "augment.head", "ingest": "ingest.job", "merge": "augment.merge",
     "parse_strategy": "sampling.strategies", "plan": "augment.job", "plan_ingest": "ingest.dry_run",
-    "read_pairs": "pairs.stream", "semantic_ids": "semantic.job", "stats": "figures.stats", "train": "training.job",
-    "tune": "training.tune", "verify": "augment.verify",
+    "read_pairs": "pairs.stream", "semantic_ids": "semantic.job", "split_stats": "figures.split_stats",
+    "stats": "figures.stats", "train": "training.job", "tune": "training.tune", "verify": "augment.verify",
 }  # fmt: skip
 
 __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to type checkers
@@ -83,10 +87,10 @@ __all__ = [  # kept equal to _HOMES by a test; a computed list is invisible to t
     "Configuration", "DataError", "DataFigures", "Decoder", "ExportOptions", "ExportReport", "FreshPairs",
     "GenpasError", "Head", "IngestOptions", "IngestPlan", "IngestReport", "IntegrityError", "MachineError",
     "MachineOptions", "MergeReport", "PairStream", "RunsOptions", "SeedRun", "SemanticIdsOptions",
-    "SemanticIdsReport", "StatsOptions", "StatsReport", "Strategy", "StrategyFigures", "TrainOptions", "TrainReport",
-    "TuneOptions", "TuneReport", "UsageError", "VerifyReport", "augment", "augment_stream", "compare", "export",
-    "export_stream", "fresh_pairs", "head", "ingest", "merge", "parse_strategy", "plan", "plan_ingest", "read_pairs",
-    "semantic_ids", "stats", "train", "tune", "verify",
+    "SemanticIdsReport", "SplitFigures", "SplitReport", "StatsOptions", "StatsReport", "Strategy", "StrategyFigures",
+    "TrainOptions", "TrainReport", "TuneOptions", "TuneReport", "UsageError", "VerifyReport", "augment",
+    "augment_stream", "compare", "export", "export_stream", "fresh_pairs", "head", "ingest", "merge", "parse_strategy",
+    "plan", "plan_ingest", "read_pairs", "semantic_ids", "split_stats", "stats", "train", "tune", "verify",
 ]  # fmt: skip
 
 # These packages have the same names as functions. Python binds a package in its parent only at the first import: import

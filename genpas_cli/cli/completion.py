@@ -58,9 +58,9 @@ def _strategies() -> list[str]:
 
 
 def _formats() -> list[str]:
-    from genpas_cli.export.formats import FORMATS
+    from genpas_cli.export.formats import FORMATS, OF_STORES
 
-    return list(FORMATS)
+    return [*FORMATS, *OF_STORES]
 
 
 _KNOWN: dict[str, Callable[[], list[str]]] = {

@@ -7,7 +7,7 @@ import sys
 
 from genpas_cli.cli import console
 from genpas_cli.figures.figure import Shown, shown_in
-from genpas_cli.figures.results import ROWS_SHOWN, StatsReport, TuneReport
+from genpas_cli.figures.results import ROWS_SHOWN, SplitReport, StatsReport, TuneReport
 from genpas_cli.figures.table import DataFigures
 from genpas_cli.figures.text_tables import fair_draw_sentences, written
 from genpas_cli.runtime.results.reports import ShownTable, TableReport
@@ -30,6 +30,16 @@ def print_report(report: StatsReport) -> None:
             ["sampling step", "test", "p-value"],
             [(test.step, test.test, f"{test.p_value:.3g}") for test in report.fair_draw.tests],
         )
+    for note in report.notes:
+        console.say(console.escaped(note))
+
+
+def print_split(report: SplitReport) -> None:
+    """Print the sizes of the parts of a split, and the figures about them, on stdout."""
+    sizes, figures = report.shown()
+    print_table(sizes)
+    console.stdout().print()
+    print_table(figures)
     for note in report.notes:
         console.say(console.escaped(note))
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import math
+import shlex
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, Unpack
 
 from genpas_cli.export.changes import Changes, changes_for
+from genpas_cli.export.directory import foreign_in_export, write_about
 from genpas_cli.export.file_types import check_file_type
-from genpas_cli.export.formats import format_named
+from genpas_cli.export.formats import OF_STORES, format_named
 from genpas_cli.export.formats.format import Format, Shown, is_time
 from genpas_cli.export.keywords import ExportKeywords
 from genpas_cli.export.options import ExportOptions
+from genpas_cli.export.report import ExportReport, Run, TokenKeys
 from genpas_cli.export.source import DirectoryReader, PairReader, StreamReader, standard_input
+from genpas_cli.export.splits import opened_splits
 from genpas_cli.export.token_files import write_tokens
 from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
 from genpas_cli.pairs.changes.layout import PairLayout, changed
 from genpas_cli.pairs.manifest_keys import ManifestKeys
-from genpas_cli.runtime.atomic_output import building, foreign_or_changed, no_real_directory, refuse_existing
-from genpas_cli.runtime.errors import MachineError, UsageError
-from genpas_cli.runtime.json.sealed import is_intact, sealed
+from genpas_cli.runtime.atomic_output import Foreign, building, refuse_existing
+from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.machine import (
     FIXED_MEMORY,
@@ -36,36 +38,16 @@ from genpas_cli.runtime.machine import (
     scratch_directory,
     show_size,
 )
-from genpas_cli.runtime.object_storage.locations import files_below, location_of
+from genpas_cli.runtime.object_storage.locations import location_of
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.results.reports import Report
 from genpas_cli.runtime.threads import in_order, pool
-
-NAME = "export.json"
-"""File that identifies an output directory and records how it was made."""
+from genpas_cli.store.schema import is_store
 
 _THREADS = "genpas-export"
 
 _MEMORY_OF_A_BATCH = 8
 """Memory of a batch in work, with its numbers, texts and intermediate results, as a multiple of its bytes."""
-
-
-class TokenKeys(TypedDict):
-    """The token vocabulary of semantic ids, see `Tokens`."""
-
-    sizes: list[int]
-    """Number of codes of each level."""
-    offsets: list[int]
-    """Token of each level's code 0."""
-    separator: int | None
-    """Token between two items."""
-    end: int | None
-    """Token at the end of an input and of a target."""
-    user: int | None
-    """First of the tokens of users, which come last."""
-    size: int
-    """Size of the vocabulary, padding included."""
 
 
 class ExportKeys(TypedDict):
@@ -85,24 +67,6 @@ class ExportKeys(TypedDict):
     """Digest of all other keys."""
 
 
-@dataclass(frozen=True, repr=False)
-class ExportReport(Report):
-    """What `export` wrote; `genpas export --json` prints this."""
-
-    output: str
-    """File or directory; `-` for a stream."""
-    format: str
-    pairs: dict[str, int]
-    """Split → number of pairs written."""
-    dropped: int
-    """Pairs left out because the target or all input items have no semantic id (`--missing-codes drop`)."""
-    tokens: TokenKeys | None
-    """The vocabulary of semantic ids: `sizes` and `offsets` by level, `separator`, `end`, `size`; else None."""
-    seconds: float
-    notes: list[str] = field(default_factory=list)
-    """Notes for users of the output."""
-
-
 @checked
 def export(
     pairs: str | Path, output: str | Path, options: ExportOptions | None = None, *, force: bool = False,
@@ -111,7 +75,8 @@ def export(
     """Write pairs in another format.
 
     Args:
-        pairs: a pairs directory, local or on object storage; or `-` for an Arrow stream on standard input.
+        pairs: a pairs directory, local or on object storage; or `-` for an Arrow stream on standard input. For
+            `to="splits"`, a store.
         output: the file to write if one split is exported to a format of one file per split; else the directory.
         options: the format, the pairs and their layout.
         force: overwrite an existing output.
@@ -126,18 +91,13 @@ def export(
     check_local(output, "-o")
     options = options or ExportOptions()
     started, path, machine = time.monotonic(), Path(output), resolve(options)
-    with _opened(pairs, options, machine, progress, name=path.name) as run:
-        is_file = run.is_one_file
-        foreign = partial(_foreign_file, run.format) if is_file else _foreign_in_export
-        refuse_existing(path, force=force, foreign=foreign)
+    opened: Callable[..., AbstractContextManager[Run]] = opened_splits if options.to in OF_STORES else _opened
+    with opened(pairs, options, machine, progress, name=path.name) as run:
+        refuse_existing(path, force=force, foreign=run.foreign)
         check_writable(path.absolute().parent)
-        with building(path, force=force, foreign=foreign) as new:
+        with building(path, force=force, foreign=run.foreign) as new:
             try:
-                if is_file:
-                    with new.open("wb") as out, closing(run.parts(run.splits[0], progress)) as parts:
-                        run.format.write(out, parts)
-                else:
-                    run.write_directory(new, progress)
+                run.write(new, progress)
             except OSError as error:
                 raise disk_error(error, path) from error
         return run.report(str(path), time.monotonic() - started)
@@ -161,16 +121,22 @@ def export_stream(
     """
     options = options or ExportOptions()
     started, machine = time.monotonic(), resolve(options)
+    if options.to in OF_STORES:
+        raise _not_for_stdout(options)
     with _opened(pairs, options, machine, progress, name=None) as run:
         if not run.format.streams:
-            raise UsageError(
-                f"--to {options.to} cannot be written to stdout: the format consists of several files, or is not "
-                "written sequentially",
-                tip="Write to a file or directory: -o OUT",
-            )
+            raise _not_for_stdout(options)
         with closing(run.parts(run.splits[0], progress)) as parts:
             run.format.write(out, parts)
         return run.report("-", time.monotonic() - started)
+
+
+def _not_for_stdout(options: ExportOptions) -> UsageError:
+    return UsageError(
+        f"--to {options.to} cannot be written to stdout: the format consists of several files, or is not "
+        "written sequentially",
+        tip="Write to a file or directory: -o OUT",
+    )
 
 
 @dataclass(frozen=True)
@@ -191,6 +157,19 @@ class _Run:
         """Whether the output is one file: the format has one per split, and one split is exported."""
         has_one = self.options.split is not None or isinstance(self.reader, StreamReader)
         return has_one and self.format.one_file
+
+    @property
+    def foreign(self) -> Foreign:
+        """What recognizes an existing output, see `atomic_output.Foreign`."""
+        return partial(_foreign_file, self.format) if self.is_one_file else foreign_in_export
+
+    def write(self, new: Path, progress: Progress) -> None:
+        """Write the output, a file or a directory."""
+        if not self.is_one_file:
+            self.write_directory(new, progress)
+            return
+        with new.open("wb") as out, closing(self.parts(self.splits[0], progress)) as parts:
+            self.format.write(out, parts)
 
     def parts(self, split: str, progress: Progress) -> Generator[Any, None, None]:
         """Yield the encoded batches of a split, in order, while threads read and encode later ones.
@@ -229,9 +208,8 @@ class _Run:
             "pairs": self.written,
             "tokens": self._tokens(),
             "of": self.reader.manifest,
-            "files": files_below(directory),
         }
-        (directory / NAME).write_text(json.dumps(sealed(about), indent=2) + "\n", encoding="utf-8")
+        write_about(directory, about)
 
     def report(self, output: str, seconds: float) -> ExportReport:
         """Return the report, after all splits have been written."""
@@ -317,6 +295,12 @@ def _reader(pairs: str | Path, options: ExportOptions) -> PairReader:
     if str(pairs) != "-":
         if options.vocab is not None:
             raise UsageError(f"--vocab can only be used with a stream; {pairs} has its own items.parquet")
+        if is_store(Path(pairs)):
+            raise DataError(
+                f"{pairs} is a store, not a pairs directory; --to {options.to} exports pairs",
+                tip=f"Make the pairs first: genpas augment {shlex.quote(str(pairs))}. For the interactions of the "
+                "store: --to splits",
+            )
         return DirectoryReader(location_of(pairs), options.epoch)
     if options.epoch is not None:
         raise UsageError("--epoch can only be used with a pairs directory, not with a stream")
@@ -364,19 +348,3 @@ def _foreign_file(kind: Format, path: Path) -> str | None:
     if path.stat().st_size == 0 or kind.wrote(path):
         return None
     return f"it was not written by genpas with --to {kind.name}"
-
-
-def _foreign_in_export(path: Path) -> str | None:
-    """Return what `path` holds that `export` did not write, else None; see `atomic_output.Foreign`."""
-    if (reason := no_real_directory(path)) is not None:
-        return reason
-    if not any(path.iterdir()):
-        return None
-    try:
-        about = json.loads((path / NAME).read_text(encoding="utf-8"))
-        listed = dict(about["files"]) if is_intact(about) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        listed = None
-    if listed is None:
-        return f"it has no {NAME} written by genpas"
-    return foreign_or_changed(path, NAME, listed, lambda file: file.stat().st_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from genpas_cli.export.formats import FORMATS
+from genpas_cli.export.formats import FORMATS, OF_STORES
 from genpas_cli.runtime.machine import MachineOptions
 from genpas_cli.runtime.options import option
 
@@ -14,7 +14,7 @@ ITEMS = "Item information"
 SEMANTIC = "Semantic IDs"
 
 
-_MEANINGS = "".join(f"\n- {name}: {meaning}" for name, meaning in FORMATS.items())
+_MEANINGS = "".join(f"\n- {name}: {meaning}" for name, meaning in (FORMATS | OF_STORES).items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class ExportOptions(MachineOptions):
 
     to: str = option("jsonl", f"Format:{_MEANINGS}", metavar="FORMAT", panel=OUTPUT)
     file_type: str | None = option(
-        None, "Type of the files, for formats that have several; the default is the first that the format lists.",
+        None, "Type of the files, for formats that have several types; by default the first one that the format names.",
         metavar="TYPE", panel=OUTPUT,
     )  # fmt: skip
     split: Literal["train", "validation", "test"] | None = option(

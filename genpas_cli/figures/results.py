@@ -5,13 +5,15 @@ Their figures are declared in `genpas_cli.figures.table`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from genpas_cli.figures.figure import Shown, shown_in
+from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.illustrations.data import Illustrations
+from genpas_cli.figures.split_figures import PARTS, SplitFigures
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
-from genpas_cli.figures.text_tables import data_table, number, strategy_table, with_marks
+from genpas_cli.figures.text_tables import data_table, number, strategy_table, with_marks, written
 from genpas_cli.runtime.machine import MadeWith
 from genpas_cli.runtime.results.frames import as_number
 from genpas_cli.runtime.results.reports import ShownTable, TableReport, json_value
@@ -59,6 +61,68 @@ class StatsReport(TableReport):
 
 def _number(key: str, value: Any) -> Any:
     return as_number(value) if key in ("alpha", "beta", "gamma") else value
+
+
+_PLACES = {"lower": "lower quartile", "upper": "upper quartile"}
+"""Keys of a gap → words."""
+
+
+@dataclass(frozen=True, repr=False)
+class SplitReport(TableReport):
+    """The audit of a split; `genpas stats --split-of DIR --json` prints this."""
+
+    source: str
+    """The directory."""
+    files: dict[str, str]
+    """Part → file that was read."""
+    time_unit: str | None
+    """`seconds`, the unit of the gaps; None if the unit of the log's timestamps is not known, or there are none."""
+    split: SplitFigures
+    made_with: MadeWith
+    """Version and options."""
+    notes: tuple[str, ...] = ()
+    """Why figures are missing, and how the files were read."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints, without empty notes."""
+        found = {name: json_value(getattr(self, name)) for name in ("source", "files", "time_unit", "split")}
+        notes = {"notes": list(self.notes)} if self.notes else {}
+        return found | {"made_with": json_value(self.made_with)} | notes
+
+    def shown(self) -> list[ShownTable]:
+        """Return the sizes of the parts, and the other figures."""
+        figures = figures_in(SplitFigures)
+        there = [part for part in PARTS if part in self.files]
+        sizes = [
+            (label, *(number(getattr(self.split, key)[part]) for part in there))
+            for key, label in (("rows", "rows"), ("users", "users"), ("items", "items"))
+        ]
+        others = [each for each in figures.values() if each.key not in ("rows", "users", "items")]
+        rows = [line for each in others for line in self._lines(each)]
+        return [ShownTable(("", *(part.replace("_", " ") for part in there)), sizes), ShownTable(("", "value"), rows)]
+
+    def _lines(self, each: Figure) -> Iterator[tuple[str, str]]:
+        """Yield the lines of a figure that has a value."""
+        value = getattr(self.split, each.key)
+        label = each.label + (f", {self.time_unit}" if each.key.startswith("gap") and self.time_unit else "")
+        if not isinstance(value, dict):
+            if value is not None:
+                yield label, written(each, value)
+            return
+        for part, one in value.items():
+            if one is not None:
+                first, _, second = part.partition("_")
+                yield f"{label}: {f'{first} and {second}' if second else _PLACES.get(part, part)}", written(each, one)
+
+    def by_column(self) -> dict[str, list[Any]]:
+        """Return the figures as two columns, `figure` and `value`, as in `--csv`."""
+        values = {
+            f"{each.key}.{part}" if part else each.key: value if part is None else value.get(part)
+            for each in figures_in(SplitFigures).values()
+            for value in [getattr(self.split, each.key)]
+            for part in ((None,) if not isinstance(value, dict) else each.parts)
+        }
+        return {"figure": list(values), "value": list(values.values())}
 
 
 @dataclass(frozen=True)

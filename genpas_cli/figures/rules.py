@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genpas_cli.figures.figure import checked_keys, figures_in
-from genpas_cli.figures.results import StatsReport
+from genpas_cli.figures.results import SplitReport, StatsReport
+from genpas_cli.figures.split_figures import SplitFigures
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.object_storage.uris import check_local
@@ -26,6 +27,9 @@ DEFAULT = "default"
 """Name of genpas's built-in rules."""
 
 Level = Literal["warn", "fail"]
+_SPLIT = "split"
+_ALONE: dict[str, type] = {"data": DataFigures, _SPLIT: SplitFigures}
+"""Tables with the figures of one class, of which a report has one."""
 _COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
 }  # fmt: skip
@@ -41,7 +45,7 @@ class Rule:
     """One line of a rules file."""
 
     table: str
-    """`data`, `every-strategy`, `strategy.NAME` or `shards`."""
+    """`data`, `every-strategy`, `strategy.NAME`, `shards` or `split`."""
     level: Level
     text: str
     key: str
@@ -87,7 +91,7 @@ def read_rules(path: str) -> list[Rule]:
 
 
 def _rules(path: str, content: dict[str, Any]) -> Iterator[Rule]:
-    known = ("data", "every-strategy", "strategy", "shards")
+    known = ("data", "every-strategy", "strategy", "shards", _SPLIT)
     for name, table in content.items():
         if not isinstance(table, dict):
             raise DataError(f"{path}: {name} is in no table, but rules are lists in the tables of a file", tip=_TIP)
@@ -128,18 +132,27 @@ def _keys(table: str) -> list[str]:
 
 
 def _kinds(table: str) -> list[type]:
-    if table == "data":
-        return [DataFigures]
+    if table in _ALONE:
+        return [_ALONE[table]]
     return [StrategyFigures, FairDrawFigures] if table == "shards" else [StrategyFigures]
 
 
-def check(report: StatsReport, rules: list[Rule]) -> list[Check]:
-    """Check a report against rules, in their order.
+def check(report: StatsReport | SplitReport, rules: list[Rule]) -> list[Check]:
+    """Check a report against rules, in their order: the report of a split against those of `[split]`, others not.
 
     Raises:
-        DataError: a rule names a strategy that is not in the report.
+        DataError: a rule names a strategy that is not in the report, or no rule is for this kind of report.
     """
-    return [result for rule in rules for result in _checks(report, rule)]
+    if isinstance(report, StatsReport):
+        found = [result for rule in rules if rule.table != _SPLIT for result in _checks(report, rule)]
+    else:
+        found = [_check(rule, _SPLIT, asdict(report.split)) for rule in rules if rule.table == _SPLIT]
+    if not found:
+        raise DataError(
+            f"--check: none of the {len(rules):,} rules is for this kind of report",
+            tip="Rules of a split (--split-of) are in the table [split], all others in other tables.",
+        )
+    return found
 
 
 def _checks(report: StatsReport, rule: Rule) -> Iterator[Check]:
@@ -182,5 +195,5 @@ def _found(rule: Rule, whose: str, value: float | None) -> str:
     label = next(figures[key].label for kind in _kinds(rule.table) if key in (figures := figures_in(kind)))
     label += f", {part}" if part else ""
     has = "has no value" if value is None else f"is {value:.4g}"
-    place = "" if whose == "data" else f"{whose}: "
+    place = "" if whose in _ALONE else f"{whose}: "
     return f"{place}{label} ({rule.key}) {has}; the rule is {rule.comparison} {rule.bound:g}"

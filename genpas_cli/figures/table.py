@@ -27,6 +27,7 @@ from genpas_cli.figures.distribution.fairness import StepTest
 from genpas_cli.figures.distribution.positions import Bin, binned
 from genpas_cli.figures.figure import NUMBER, Shown, figure
 from genpas_cli.figures.gathered import GatheredData, GatheredPairs
+from genpas_cli.figures.split_figures import SplitFigures
 
 PAIRS = "The pairs"
 AGAINST = "Training targets compared with held-out targets"
@@ -267,5 +268,5 @@ class FairDrawFigures:
         None, "tests", "For each test: `step`, `test`, `statistic`, `p_value`.", FAIR, shown=_TOLD)
 
 
-REPORTS: tuple[type, ...] = (StrategyFigures, DrawnFigures, DataFigures, FairDrawFigures)
+REPORTS: tuple[type, ...] = (StrategyFigures, DrawnFigures, DataFigures, FairDrawFigures, SplitFigures)
 """Every dataclass of figures; `StrategyFigures` includes the figures of its base classes."""

@@ -91,7 +91,12 @@ class Store(SequenceSource):
 
     def column_types(self) -> dict[str, pa.DataType]:
         """Return the Arrow types of the columns of `interactions`, by name."""
-        schema = self.database.con.sql(f"select * from {self.name}.interactions limit 0").to_arrow_table().schema
+        return self.types_of("*")
+
+    def types_of(self, columns: str) -> dict[str, pa.DataType]:
+        """Return the Arrow types of columns of `interactions`, given as SQL, by name."""
+        query = f"select {columns} from {self.name}.interactions limit 0"
+        schema = self.database.con.sql(query).to_arrow_table().schema
         return {field.name: field.type for field in schema}
 
     def train_length_histogram(self) -> NDArray[np.int64]:
@@ -168,6 +173,61 @@ class Store(SequenceSource):
         query = f"select {time} from {self.name}.interactions where split = '{split}'"
         for batch in self._without_nulls(self.database.read(query, BATCH_ROWS)):
             yield batch.column(0).to_numpy()
+
+    def seconds(self) -> str | None:
+        """Return the SQL expression of an interaction's time as a number; None without times.
+
+        Times that are numbers in the log are as they are; timestamps are in seconds since 1970, BIGINT if all are
+        whole seconds, else DOUBLE.
+        """
+        kind = self.meta["time_type"]
+        if kind is None or kind in ("BIGINT", "DOUBLE"):
+            return None if kind is None else "time"
+        part, units = ("ns", 10**9) if kind == "TIMESTAMP_NS" else ("us", 10**6)
+        query = f"select bool_and(epoch_{part}(time) % {units} = 0) from {self.name}.interactions"
+        ((whole,),) = self.database.con.sql(query).fetchall()
+        return f"epoch_{part}(time) // {units}" if whole else "epoch(time)"
+
+    def interactions(
+        self, first: int, lengths: Lengths, columns: Sequence[str]
+    ) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
+        """Yield the interactions of a run of consecutive users in their order.
+
+        Args:
+            first: 0-based first user.
+            lengths: of the users of the run.
+            columns: SQL of further columns.
+
+        Yields:
+            Arrow batches of user_num, item_num and the further columns, and the positions of the rows in their users'
+            sequences, int64, from 1.
+
+        Raises:
+            IntegrityError: the rows do not follow the lengths, or an item is not in the vocabulary.
+        """
+        query = (
+            f"select {', '.join(('user_num', 'item_num', *columns))} from {self.name}.interactions "
+            f"where user_num between {first + 1} and {first + len(lengths.total)}"
+        )
+        order = RowOrder(str(self.path), first, lengths.total)
+        for batch in self._sound(self.database.read(query, BATCH_ROWS), first=1):
+            row, users = order.row, batch.column(0).to_numpy()
+            order.take(users)
+            yield batch, np.arange(row + 1, order.row + 1) - order.begin_of(users.astype(np.int64) - 1)
+        order.finish()
+
+    def user_ids(self, first: int, users: int) -> pa.Array:
+        """Return the ids of a run of users, from the 0-based first one on, as an Arrow array of texts.
+
+        Raises:
+            IntegrityError: an id is missing.
+        """
+        query = f"select user_id from {self.name}.users where user_num between {first + 1} and {first + users}"
+        parts = [batch.column(0) for batch in self._without_nulls(self.database.read(query, BATCH_ROWS))]
+        ids = pa.concat_arrays(parts) if parts else pa.array([], pa.string())
+        if len(ids) != users:
+            raise IntegrityError(f"{self.path}: table users does not contain all users", tip=self._again())
+        return ids
 
     def spans(
         self, first: int, lengths: NDArray[np.int64], spans: Spans, kept: list[str], *, train_only: bool

@@ -292,6 +292,18 @@ def test_no_pairs_directory(inside: InProcess, store: Path) -> None:
     refused(inside("export", store, "-o", "out"), DATA, "is a store, not a pairs directory")
 
 
+def test_the_rows_of_a_store_are_no_stream(genpas: Genpas, store: Path) -> None:
+    refused(genpas("export", store, "--to", "splits", "-o", "-"), USAGE, "--to splits cannot be written to stdout")
+
+
+@pytest.mark.parametrize("file_type", ["csv", "parquet", "inter"])
+def test_a_full_disk_for_rows(genpas: Genpas, store: Path, tmp_path: Path, file_type: str) -> None:
+    with tmpfs(tmp_path / "disk", "16k") as disk:
+        done = genpas("export", store, "--to", "splits", "--file-type", file_type, "-o", disk / "out")
+        refused(done, MACHINE, "no space left")
+        assert snapshot(disk) == {}
+
+
 @pytest.mark.parametrize("to", ["jsonl", "recbole", "npz"])
 def test_a_full_disk(genpas: Genpas, pairs: Path, tmp_path: Path, to: str) -> None:
     with tmpfs(tmp_path / "disk", "16k") as disk:
@@ -311,6 +323,14 @@ def test_what_is_said(inside: InProcess, pairs: Path) -> None:
         f"out (jsonl): {rows['train']} pairs for train, {rows['validation']} pairs for validation, "
         f"{rows['test']} pairs for test, in "
     )
+
+
+def test_what_is_said_of_rows(inside: InProcess, store: Path) -> None:
+    done = inside("export", store, "--to", "splits", "-o", "rows")
+    report = inside.json("export", store, "--to", "splits", "-o", "rows", "--force", "--json")
+    said = ", ".join(f"{rows:,} interactions for {part}" for part, rows in report["interactions"].items())
+    assert done.stderr.startswith(f"rows (splits): {said}, in ")
+    assert (report["pairs"], report["tokens"]) == ({}, None)
 
 
 def test_a_directory_with_the_name_of_a_file_is_called_one(inside: InProcess, pairs: Path) -> None:

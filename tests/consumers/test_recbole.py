@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genpas_cli import export, ingest
 from tests.consumers.environments import Environment
 from tests.consumers.expected import SPLITS, Pair, exported, rows_of, with_ids
 
@@ -63,3 +64,25 @@ def test_values_that_are_missing_move_no_others(shop: Path, recbole: Environment
         expected = [row["input_dwell"] for row in rows_of(pairs, split)]
         assert any(None in row for row in expected)
         assert [[None if x != x else x for x in row["dwell_list"]] for row in found["splits"][split]] == expected  # noqa: PLR0124  # NaN
+
+
+def rows_of_part(path: Path) -> list[list[str | float]]:
+    """Return the rows of a file of a split; RecBole has floats of 32 bits."""
+    rows = [line.split("\t") for line in path.read_text("utf-8").splitlines()[1:]]
+    return [[user, item, float(np.float32(time))] for user, item, time in rows]
+
+
+def test_the_rows_of_a_split(shop: Path, recbole: Environment, tmp_path: Path) -> None:
+    export(shop / "log.store", tmp_path / "rows", to="splits", file_type="inter", columns="user_id,item_id,timestamp")
+    found = recbole.read("read_recbole_rows.py", tmp_path, "rows")
+    parts = ("train", "validation_target", "test_target")
+    assert found == [rows_of_part(tmp_path / f"rows/rows.{part}.inter") for part in parts]
+    assert all(found)
+
+
+def test_the_rows_of_a_store_without_a_split(shop: Path, recbole: Environment, tmp_path: Path) -> None:
+    ingest(shop / "log.csv", tmp_path / "whole.store", split="none")
+    export(tmp_path / "whole.store", tmp_path / "whole", to="splits", file_type="inter")
+    found = recbole.read("read_recbole_rows.py", tmp_path, "whole")
+    assert sorted(row for part in found for row in part) == sorted(rows_of_part(tmp_path / "whole/whole.inter"))
+    assert all(found)

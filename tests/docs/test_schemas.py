@@ -37,6 +37,9 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("stats", "{pairs}", "--store", "{store}", "--json"),
         ("stats", "plain.csv", "--split", "none", "--json"),
     ],
+    "stats-split": [
+        ("stats", "--split-of", "h", "--json"), ("stats", "--split-of", "h", "--check", "default", "--json"),
+    ],
     "tune": [
         ("tune", "{store}", "--alpha", "0,1", "--beta", "0", "--gamma", "-inf,0", "-s", "multi-target", "--json"),
         ("tune", "{store}", "--alpha", "1", "--beta", "inf", "--gamma", "0", "--epsilon", "0", "--json"),
@@ -49,6 +52,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
     "export": [
         ("export", "{pairs}", "--to", "jsonl", "-o", "e", "--json"),
         ("export", "{pairs}", "--to", "npz", "-o", "f", "--semantic-ids", "codes.parquet", "--json"),
+        ("export", "{store}", "--to", "splits", "-o", "g", "--json"),
     ],
     "semantic-ids": [("semantic-ids", "{store}", "--codes", "4", "-o", "made.parquet", "--json")],
     "head": [("head", "{csv}", "--json"), ("head", "{store}", "--json"), ("head", "{pairs}", "--json")],
@@ -62,7 +66,7 @@ WRITTEN = {
     "train": ["log.model/metrics.json"],
     "tune": ["searched/search.json"],
     "compare": ["compared/comparison.json"],
-    "export-directory": ["e/export.json", "f/export.json"],
+    "export-directory": ["e/export.json", "f/export.json"], "export-splits-directory": ["g/export.json"],
 }  # fmt: skip
 """Schema → files that these commands write."""
 
@@ -96,6 +100,7 @@ def outputs(
     pq.write_table(pa.table({"item_id": ids, "codes": codes}), cwd / "codes.parquet")
     for part in ("1/2", "2/2"):
         assert run("augment", store, "-o", "d.pairs", "--part", part).returncode == 0
+    assert run("export", store, "--to", "splits", "-o", "h").returncode == 0
     places = {"csv": log, "store": store, "pairs": pairs}
     found: dict[str, list[tuple[str, Any]]] = {name: [] for name in SCHEMAS}
     for name, lines in RUNS.items():
@@ -136,9 +141,9 @@ def test_outputs_match_their_schema(name: str, outputs: dict[str, list[tuple[str
         assert [f"{source}: {error.json_path}: {error.message}" for error in validator.iter_errors(output)] == []
 
 
-OPEN = {"options", "pairs", "shards", "schema", "versions", "files", "grid", "by_history", "validation", "test",
-        "test_deviation", "model", "parameters"}  # fmt: skip
-"""Objects whose keys are data: names of splits, metrics, columns, files or options."""
+OPEN = {"options", "pairs", "interactions", "shards", "schema", "versions", "files", "grid", "by_history", "validation",
+        "test", "test_deviation", "model", "parameters"}  # fmt: skip
+"""Objects whose keys are data: names of splits and their parts, metrics, columns, files or options."""
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli import AugmentOptions, ExportOptions, IngestOptions, augment, export
+from genpas_cli import AugmentOptions, ExportOptions, IngestOptions, augment, export, ingest
 
 GOLDEN = Path(__file__).parent / "exports"
 
@@ -45,6 +45,14 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ingest_options=IngestOptions(keep=("rating",)),
     )  # fmt: skip
     return root / "log.pairs"
+
+
+@pytest.mark.parametrize("name", ["train.csv", "test_target.csv", "golden.train.inter", "golden.yaml"])
+def test_splits(pairs: Path, tmp_path: Path, name: str) -> None:
+    ingest(pairs.parent / "log.csv", tmp_path / "log.store", keep=("rating",))
+    of_recbole = {"file_type": "inter", "ids": "num"} if name.startswith("golden") else {}
+    export(tmp_path / "log.store", tmp_path / "golden", ExportOptions(to="splits", **of_recbole))  # type: ignore[arg-type]  # by name
+    assert (tmp_path / "golden" / name).read_text("utf-8") == (GOLDEN / "splits" / name).read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", CASES)

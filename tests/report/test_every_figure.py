@@ -17,6 +17,7 @@ from genpas_cli.figures.distribution.positions import Bin
 from genpas_cli.figures.figure import Figure, Shown, checked_keys, figures_in, shown_in
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.rules import check, read_rules
+from genpas_cli.figures.split_figures import SplitFigures
 from genpas_cli.figures.table import DataFigures, DrawnFigures, FairDrawFigures, StrategyFigures, TargetFigures
 from genpas_cli.report.stats_page import write_stats_page
 from genpas_cli.runtime.errors import DataError
@@ -201,7 +202,7 @@ def test_a_figure_of_targets_has_an_expectation_in_a_draw(stats_report: StatsRep
 
 
 def test_labels_are_told_apart() -> None:
-    for kind in (StrategyFigures, DataFigures):
+    for kind in (StrategyFigures, DataFigures, SplitFigures):
         labels = [figure.label for figure in figures_in(kind).values()]
         assert len(set(labels)) == len(labels)
 
@@ -211,6 +212,6 @@ def sources_of_tests() -> str:
     return "".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("figures/**/*.py")))
 
 
-@pytest.mark.parametrize("key", sorted({key for kind, _ in CHANGES for key in figures_in(kind)}))
+@pytest.mark.parametrize("key", sorted({key for kind in table.REPORTS for key in figures_in(kind)}))
 def test_the_value_of_a_figure_is_held_against_something(key: str) -> None:
     assert re.search(rf"\b{key}\b", sources_of_tests()), "no test under tests/figures speaks of it"

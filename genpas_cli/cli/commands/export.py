@@ -18,7 +18,8 @@ Pairs = Annotated[
     str,
     typer.Argument(
         metavar="PAIRS", show_default=False,
-        help="A pairs directory, local or s3://...; - reads the Arrow stream of augment -o - from standard input.",
+        help="A pairs directory, local or s3://...; - reads the Arrow stream of augment -o - from standard input. For "
+        "--to splits, a store.",
     ),
 ]  # fmt: skip
 
@@ -27,6 +28,7 @@ genpas export logs.pairs --to recbole -o shop
 genpas export logs.pairs --to jsonl --ids raw --split train -o train.jsonl
 genpas augment logs.parquet -o - | genpas export - --to jsonl -o - | head -n 2
 genpas export logs.pairs --to npz --pad left -o arrays
+genpas export logs.store --to splits -o split
 """
 
 
@@ -46,7 +48,8 @@ def export(
 ) -> None:  # fmt: skip
     """Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.
 
-    The pairs and their order do not change.
+    The pairs and their order do not change. With --to splits, the interactions of a store are written instead, for
+    toolkits that read the rows of a split.
     """
     from genpas_cli.export import job as jobs
 
@@ -71,7 +74,10 @@ def export(
     if json:
         console.print_json(report.to_dict())
         return
-    counts = ", ".join(f"{counted(rows, 'pair')} for {split}" for split, rows in report.pairs.items())
+    thing, rows_by_split = (
+        ("pair", report.pairs) if report.interactions is None else ("interaction", report.interactions)
+    )
+    counts = ", ".join(f"{counted(rows, thing)} for {split}" for split, rows in rows_by_split.items())
     console.say(f"{console.escaped(report.output)} ({report.format}): {counts}, in {report.seconds:.1f} s")
     if report.dropped:
         console.say(f"{counted(report.dropped, 'pair')} dropped because their items have no semantic id")

@@ -30,21 +30,28 @@ _TRAINERS = {
 _LANGUAGE_MODELS: dict[str, str] = {}
 
 FORMATS = _GENERAL | _TRAINERS | _LANGUAGE_MODELS
-"""Name of each format, also of its module (with `_` for `-`) → its help text."""
+"""Name of each format of pairs, also of its module (with `_` for `-`) → its help text."""
 
 _FOLDERS = {"": _GENERAL, ".trainers": _TRAINERS, ".language_models": _LANGUAGE_MODELS}
 
+OF_STORES = {
+    "splits": "the interactions of a store, one row each, as train, validation_input, validation_target, test_input "
+    "and test_target; --file-type csv, parquet or inter (RecBole)",
+}
+"""Name of each format of interactions, which are exported from a store → its help text."""
+
 
 def format_named(name: str) -> type[Format]:
-    """Return the class of a format.
+    """Return the class of a format of pairs.
 
     Raises:
         UsageError: there is no such format.
     """
     if name not in FORMATS:
-        near = nearest(name.lower(), FORMATS)
+        known = (*FORMATS, *OF_STORES)
+        near = nearest(name.lower(), known)
         raise UsageError(
-            f"--to is {name!r}; it must be one of {', '.join(FORMATS)}",
+            f"--to is {name!r}; it must be one of {', '.join(known)}",
             tip=f"Did you mean --to {near}?" if near else None,
         )
     folder = next(folder for folder, names in _FOLDERS.items() if name in names)

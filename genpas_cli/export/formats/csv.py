@@ -12,7 +12,7 @@ from genpas_cli.export.formats.format import Shown, TextFormat, are_of_pairs, fi
 from genpas_cli.export.formats.texts import Texts, joined, json_text, plain_text
 
 
-def _cell(values: pa.Array) -> pa.Array:
+def cell(values: pa.Array) -> pa.Array:
     """Return values as CSV cells, quoted if they contain a quote, comma or line end, or are empty texts."""
     text = plain_text(values)
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
@@ -32,7 +32,7 @@ class Csv(TextFormat):
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
-        self._cells = Texts(self.layout, _cell, "")
+        self._cells = Texts(self.layout, cell, "")
         self._in_lists = Texts(self.layout, _inside_quotes, "null")
 
     @classmethod
@@ -42,7 +42,7 @@ class Csv(TextFormat):
 
     def header(self) -> bytes:
         """Return the header line."""
-        return (",".join(_cell(pa.array([self.names[name] for name in self.columns])).to_pylist()) + "\n").encode()
+        return (",".join(cell(pa.array([self.names[name] for name in self.columns])).to_pylist()) + "\n").encode()
 
     def encode(self, pairs: pa.RecordBatch) -> memoryview:
         """Return the lines of a batch, as UTF-8."""

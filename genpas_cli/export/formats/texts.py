@@ -67,9 +67,7 @@ class Texts:
         """Return the texts of any values."""
         if pa.types.is_dictionary(values.type):
             return self._dictionary(values.dictionary).take(values.indices)
-        if values.null_count == 0:
-            return self._notation(values)
-        return self._notation(values.drop_null()).take(_ranks(values)).fill_null(self._null)
+        return texts_of(values, self._notation, self._null)
 
     def lists(self, name: str, column: pa.ListArray, separator: str) -> pa.Array:
         """Return one text per list: its values joined by the separator."""
@@ -86,6 +84,13 @@ class Texts:
         if key not in self._of_dictionary:
             self._of_dictionary[key] = (dictionary, self._notation(dictionary))
         return self._of_dictionary[key][1]
+
+
+def texts_of(values: pa.Array, notation: Notation, null: str) -> pa.Array:
+    """Return the texts of values in a notation, and this text for each null."""
+    if values.null_count == 0:
+        return notation(values)
+    return notation(values.drop_null()).take(_ranks(values)).fill_null(null)
 
 
 def _ranks(values: pa.Array) -> pa.Array:

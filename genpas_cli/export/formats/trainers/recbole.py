@@ -45,7 +45,7 @@ def token(values: pa.Array) -> pa.Array:
     return text
 
 
-def _field_token(values: pa.Array) -> pa.Array:
+def field_token(values: pa.Array) -> pa.Array:
     """Return values as tokens that RecBole reads back unchanged.
 
     Raises:
@@ -83,7 +83,7 @@ class RecBole(TextFormat):
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
-        self._texts = Texts(self.layout, _field_token, "")
+        self._texts = Texts(self.layout, field_token, "")
         # Nulls are written as NaN, since RecBole drops empty elements from a list, which would shift the others.
         self._numbers_in_lists = Texts(self.layout, _number, _NAN)
         self._lengths: list[int] = []
