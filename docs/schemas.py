@@ -19,7 +19,8 @@ from genpas_cli.augment.verify import VerifyReport
 from genpas_cli.cli.console import JSON_SCHEMA
 from genpas_cli.export.job import ExportKeys
 from genpas_cli.export.report import ExportReport
-from genpas_cli.export.splits import SplitsKeys
+from genpas_cli.export.stores.sequence_run import SequencesKeys
+from genpas_cli.export.stores.splits import SplitsKeys
 from genpas_cli.figures.results import TuneReport
 from genpas_cli.figures.stats_keys import SplitKeys, StatsKeys
 from genpas_cli.ingest.dry_run import IngestPlan
@@ -63,6 +64,7 @@ SCHEMAS = {
     "manifest": Described(ManifestKeys, "manifest.json of a pairs directory, and part.json of a part"),
     "export-directory": Described(ExportKeys, "export.json of an export directory"),
     "export-splits-directory": Described(SplitsKeys, "export.json of a directory of --to splits"),
+    "export-sequences-directory": Described(SequencesKeys, "export.json of a directory of whole sequences"),
 }
 """File name without its ending → what it describes."""
 

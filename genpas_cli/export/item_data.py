@@ -90,7 +90,7 @@ def item_data(
     ids, users = _vocabularies(reader, options, needs=needs_ids, codes=codes)
     info = None
     if options.item_info is not None:
-        info = _from_file(ids, options, machine, scratch)
+        info = information_of(ids, options, machine, scratch)
     elif wanted.columns or wanted.named or wanted.everything:
         info = _beside(reader, options)
     there = () if info is None else info.column_names
@@ -122,7 +122,8 @@ def _beside(reader: PairReader, options: ExportOptions) -> pa.Table | None:
     return None if options.vocab is None else DirectoryReader(Path(options.vocab)).item_columns()
 
 
-def _from_file(ids: pa.Array, options: ExportOptions, machine: Machine, scratch: Path) -> pa.Table:
+def information_of(ids: pa.Array, options: ExportOptions, machine: Machine, scratch: Path) -> pa.Table:
+    """Return what the file of `--item-info` says about items, one row per id."""
     from genpas_cli.ingest.item_info import item_info  # imports DuckDB, which other exports do not need
 
     assert options.item_info is not None
@@ -198,6 +199,7 @@ def with_titles(data: ItemData, options: ExportOptions) -> ItemData:
     """
     assert data.info is not None
     assert data.ids is not None
+    _check_names(data.info, [options.title])
     place = data.info.column_names.index(options.title)
     found = data.info.column(place).combine_chunks().cast(pa.string())
     found = pc.if_else(pc.match_substring_regex(found, r"\S"), found, pa.scalar(None, pa.string()))

@@ -21,7 +21,8 @@ from genpas_cli.export.keywords import ExportKeywords
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.report import ExportReport, Run, TokenKeys
 from genpas_cli.export.source import DirectoryReader, PairReader, StreamReader, standard_input
-from genpas_cli.export.splits import opened_splits
+from genpas_cli.export.stores.sequence_run import opened_sequences
+from genpas_cli.export.stores.splits import opened_splits
 from genpas_cli.export.token_files import write_tokens
 from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
 from genpas_cli.pairs.changes.layout import PairLayout, changed
@@ -91,8 +92,7 @@ def export(
     check_local(output, "-o")
     options = options or ExportOptions()
     started, path, machine = time.monotonic(), Path(output), resolve(options)
-    opened: Callable[..., AbstractContextManager[Run]] = opened_splits if options.to in OF_STORES else _opened
-    with opened(pairs, options, machine, progress, name=path.name) as run:
+    with _opener(options.to)(pairs, options, machine, progress, name=path.name) as run:
         refuse_existing(path, force=force, foreign=run.foreign)
         check_writable(path.absolute().parent)
         with building(path, force=force, foreign=run.foreign) as new:
@@ -129,6 +129,12 @@ def export_stream(
         with closing(run.parts(run.splits[0], progress)) as parts:
             run.format.write(out, parts)
         return run.report("-", time.monotonic() - started)
+
+
+def _opener(to: str) -> Callable[..., AbstractContextManager[Run]]:
+    if to not in OF_STORES:
+        return _opened
+    return opened_splits if to == "splits" else opened_sequences
 
 
 def _not_for_stdout(options: ExportOptions) -> UsageError:

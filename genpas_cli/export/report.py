@@ -36,7 +36,7 @@ class ExportReport(Report):
     """File or directory; `-` for a stream."""
     format: str
     pairs: dict[str, int]
-    """Split → number of pairs written; empty for `--to splits`."""
+    """Split → number of pairs written; empty for a format of stores."""
     dropped: int
     """Pairs left out because the target or all input items have no semantic id (`--missing-codes drop`)."""
     tokens: TokenKeys | None
@@ -45,7 +45,9 @@ class ExportReport(Report):
     notes: list[str] = field(default_factory=list)
     """Notes for users of the output."""
     interactions: dict[str, int] | None = None
-    """Part of the split → number of interactions written (`--to splits`); None for a format of pairs."""
+    """Part of the split → number of interactions written; None for other formats than `splits`."""
+    sequences: dict[str, int] | None = None
+    """File → number of sequences written; None for other formats than those of whole sequences."""
 
 
 class Run(Protocol):

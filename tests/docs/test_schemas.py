@@ -53,6 +53,7 @@ RUNS: dict[str, list[tuple[str, ...]]] = {
         ("export", "{pairs}", "--to", "jsonl", "-o", "e", "--json"),
         ("export", "{pairs}", "--to", "npz", "-o", "f", "--semantic-ids", "codes.parquet", "--json"),
         ("export", "{store}", "--to", "splits", "-o", "g", "--json"),
+        ("export", "{store}", "--to", "p5", "-o", "i", "--json"),
     ],
     "semantic-ids": [("semantic-ids", "{store}", "--codes", "4", "-o", "made.parquet", "--json")],
     "head": [("head", "{csv}", "--json"), ("head", "{store}", "--json"), ("head", "{pairs}", "--json")],
@@ -67,6 +68,7 @@ WRITTEN = {
     "tune": ["searched/search.json"],
     "compare": ["compared/comparison.json"],
     "export-directory": ["e/export.json", "f/export.json"], "export-splits-directory": ["g/export.json"],
+    "export-sequences-directory": ["i/export.json"],
 }  # fmt: skip
 """Schema → files that these commands write."""
 

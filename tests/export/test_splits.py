@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genpas_cli import ExportOptions, IngestOptions, UsageError, augment, export, ingest
-from genpas_cli.export.interaction_files import FILE_TYPES
+from genpas_cli.export.stores.interaction_files import FILE_TYPES
 from genpas_cli.runtime.errors import DataError
 from tests.export.conftest import AWKWARD, KEPT, awkward_log
 from tests.support import shards
@@ -230,9 +230,9 @@ def test_numbers_in_place_of_ids(kept_store: Path, tmp_path: Path, file_type: st
 def test_many_users_and_batches_stay_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: Path) -> None:
     _, out = made(tmp_path, log)
     # By the modules, because `genpas_cli.export` is a function for those who get it as an attribute.
-    monkeypatch.setattr(sys.modules["genpas_cli.export.splits"], "USERS_A_READ", 7)
+    monkeypatch.setattr(sys.modules["genpas_cli.export.stores.splits"], "USERS_A_READ", 7)
     monkeypatch.setattr(sys.modules["genpas_cli.store.store"], "BATCH_ROWS", 5)
-    monkeypatch.setattr(sys.modules["genpas_cli.export.interaction_files"], "_GROUP_ROWS", 50)
+    monkeypatch.setattr(sys.modules["genpas_cli.export.stores.interaction_files"], "_GROUP_ROWS", 50)
     for file_type in ("csv", "parquet"):
         export(tmp_path / "log.store", tmp_path / file_type, to="splits", file_type=file_type)
     for part in PARTS:

@@ -75,7 +75,11 @@ def export(
         console.print_json(report.to_dict())
         return
     thing, rows_by_split = (
-        ("pair", report.pairs) if report.interactions is None else ("interaction", report.interactions)
+        ("interaction", report.interactions)
+        if report.interactions is not None
+        else ("sequence", report.sequences)
+        if report.sequences is not None
+        else ("pair", report.pairs)
     )
     counts = ", ".join(f"{counted(rows, thing)} for {split}" for split, rows in rows_by_split.items())
     console.say(f"{console.escaped(report.output)} ({report.format}): {counts}, in {report.seconds:.1f} s")

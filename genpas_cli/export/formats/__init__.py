@@ -37,8 +37,11 @@ _FOLDERS = {"": _GENERAL, ".trainers": _TRAINERS, ".language_models": _LANGUAGE_
 OF_STORES = {
     "splits": "the interactions of a store, one row each, as train, validation_input, validation_target, test_input "
     "and test_target; --file-type csv, parquet or inter (RecBole)",
+    "lc-rec": "whole sequences of a store for LC-Rec and LETTER, with the index of codes; needs codes",
+    "p5": "whole sequences of a store as sequential_data.txt and datamaps.json, for P5 and RQ-VAE-Recommender",
+    "replay": "Parquet with one row per user of a store, for RePlay's ParquetModule",
 }
-"""Name of each format of interactions, which are exported from a store → its help text."""
+"""Name of each format that is exported from a store → its help text."""
 
 
 def format_named(name: str) -> type[Format]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from genpas_cli.export.item_data import ItemData
 from genpas_cli.export.options import ExportOptions
+from genpas_cli.export.renaming import renamed
 from genpas_cli.pairs.changes.layout import PairLayout
 from genpas_cli.runtime.errors import DataError, UsageError
 
@@ -113,24 +114,9 @@ class Format(ABC):
         Raises:
             UsageError: `--rename` cannot be used with this format, is malformed, or names a column that is not written.
         """
-        given = self.shown.options.rename
-        names = {name: name for name in self.renamable()} if self.can_rename else {}
-        if given is None:
-            return names
-        if not self.can_rename:
+        if not self.can_rename and self.shown.options.rename is not None:
             raise UsageError(f"--rename cannot be used with --to {self.name}, whose names of columns are fixed")
-        for each in given.split(","):
-            old, equals, new = (part.strip() for part in each.partition("="))
-            if not equals or not new:
-                raise UsageError(f"--rename {each.strip()!r}: it must be OLD=NEW", tip="--rename target_item=item_id")
-            if old not in names:
-                raise UsageError(
-                    f"--rename {old}: no such column in format {self.name}; the columns are {', '.join(names)}"
-                )
-            names[old] = new
-        if len(set(names.values())) < len(names):
-            raise UsageError("--rename gives two columns the same name")
-        return names
+        return renamed(self.shown.options, self.renamable() if self.can_rename else ())
 
     def held(self) -> tuple[str, ...]:
         """Return the columns that the format can hold."""

@@ -5,8 +5,7 @@ MiniOneRec numbers items from 0 and reads lists as Python literals (its `convert
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from genpas_cli.export.formats.format import Shown, TextFormat, refuse_texts
 from genpas_cli.export.formats.pandas_values import refuse_lost
 from genpas_cli.export.formats.texts import Texts, joined, plain_text
 from genpas_cli.export.item_data import SID
+from genpas_cli.export.items_json import on_one_line, write_items_json
 from genpas_cli.export.token_files import write_index
 from genpas_cli.runtime.errors import UsageError
 
@@ -44,7 +44,7 @@ class MiniOneRec(TextFormat):
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
         self._title = shown.options.title
-        refuse_lost(_titles(shown.items.column(self._title)), "MiniOneRec")
+        refuse_lost(on_one_line(shown.items.column(self._title)), "MiniOneRec")
         texts_only = replace(self.layout, largest=None)
         self._cells, self._literals = Texts(texts_only, _cell, ""), Texts(texts_only, _literal, "")
         assert self.layout.largest is not None
@@ -93,7 +93,7 @@ class MiniOneRec(TextFormat):
         super().write_beside(directory, splits)
         items, name = self.shown.items, self.shown.name
         assert items.codes is not None
-        texts = _titles(items.column(self._title)).to_pylist()
+        texts = on_one_line(items.column(self._title)).to_pylist()
         for folder in ("info", "index"):
             (directory / folder).mkdir()
         write_index(
@@ -104,21 +104,8 @@ class MiniOneRec(TextFormat):
             for number, codes in items.pattern.lists(items.codes):
                 sid = items.pattern.begin + "".join(codes) + items.pattern.end
                 out.write(f"{sid}\t{texts[number - 1]}\t{number - 1}\n")
-        with (directory / "index" / f"{name}.item.json").open("w", encoding="utf-8") as out:
-            begin = "{"
-            for number, about in enumerate(self._about(texts)):
-                out.write(f'{begin}\n"{number}": {json.dumps(about, ensure_ascii=False, default=str)}')
-                begin = ","
-            out.write("\n}\n")
-
-    def _about(self, titles: list[str]) -> Iterator[dict[str, object]]:
-        """Yield what is known about each item; its reader expects `title` and `description`."""
-        info = self.shown.items.info
-        assert info is not None
-        rows = (row for batch in info.to_batches() for row in batch.to_pylist())
-        for row, title in zip(rows, titles, strict=True):
-            known = {name: value for name, value in row.items() if value is not None and name != self._title}
-            yield {"title": title, "description": "", **known}
+        assert items.info is not None
+        write_items_json(directory / "index" / f"{name}.item.json", items.info, self._title)
 
     def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002  # see `Format`
         """Return how to name the data set in MiniOneRec."""
@@ -128,19 +115,14 @@ class MiniOneRec(TextFormat):
         return [f"MiniOneRec: item numbers start at 0; {scripts}"]
 
 
-def _titles(titles: pa.Array) -> pa.Array:
-    """Return titles on one line, because a line of `info` holds one item."""
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(titles, r"\s+", " "))
-
-
 def _cell(values: pa.Array) -> pa.Array:
     """Return texts as quoted CSV cells."""
-    return pc.binary_join_element_wise('"', pc.replace_substring(_titles(values), '"', '""'), '"', "")
+    return pc.binary_join_element_wise('"', pc.replace_substring(on_one_line(values), '"', '""'), '"', "")
 
 
 def _literal(values: pa.Array) -> pa.Array:
     """Return texts as Python literals within a quoted CSV cell."""
-    return pa.array([repr(text).replace('"', '""') for text in _titles(values).to_pylist()], pa.string())
+    return pa.array([repr(text).replace('"', '""') for text in on_one_line(values).to_pylist()], pa.string())
 
 
 FORMAT = MiniOneRec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -15,20 +15,16 @@ from numpy.typing import NDArray
 
 from genpas_cli.export.directory import foreign_in_export, write_about
 from genpas_cli.export.file_types import chosen_file_type
-from genpas_cli.export.interaction_files import FILE_TYPES, InteractionFiles
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.report import ExportReport
-from genpas_cli.pairs.manifest import is_pairs_directory
-from genpas_cli.pairs.manifest_keys import IngestRecord
+from genpas_cli.export.stores.interaction_files import FILE_TYPES, InteractionFiles
+from genpas_cli.export.stores.opening import StoreKeys, check_store_options, opened_store, store_keys
 from genpas_cli.runtime.atomic_output import Foreign
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.machine import Machine, MachineOptions, scratch_directory
-from genpas_cli.runtime.options import flag_of
+from genpas_cli.runtime.machine import Machine, scratch_directory
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.sql.quoting import identifier
 from genpas_cli.runtime.text.wording import counted
-from genpas_cli.store.access import open_store, store_memory
-from genpas_cli.store.records import SourceFile, SplitRecord
 from genpas_cli.store.sequence_source import USERS_A_READ, Lengths
 from genpas_cli.store.splits import HeldOut
 from genpas_cli.store.store import Store
@@ -38,20 +34,7 @@ Mask = NDArray[np.bool_]
 HELD_OUT: tuple[HeldOut, ...] = ("validation", "test")
 
 _OWN = ("user_id", "item_id", "timestamp")
-_USED = frozenset({"to", "file_type", "ids", "columns", *(each.name for each in fields(MachineOptions))})
-
-
-class StoreKeys(TypedDict):
-    """The store that a split was exported from."""
-
-    source: list[SourceFile]
-    """Files that the store was made from, by name."""
-    ingest: IngestRecord
-    content_sha256: str | None
-    """Digest of the content of the store."""
-    users: int
-    items: int
-    split: SplitRecord
+_USED = frozenset({"file_type", "ids", "columns"})
 
 
 class SplitsKeys(TypedDict):
@@ -93,23 +76,10 @@ def opened_splits(
         DataError: the store cannot be opened.
     """
     file_type = chosen_file_type(options, tuple(FILE_TYPES))
-    if str(source) == "-" or is_pairs_directory(Path(source)):
-        what = "an Arrow stream of pairs" if str(source) == "-" else f"{source}, which is a pairs directory"
-        raise UsageError(
-            f"--to splits exports the interactions of a store, and cannot be used with {what}",
-            tip="Make a store of the log, and export it: genpas ingest LOGS -o STORE && genpas export STORE --to "
-            "splits -o DIR",
-        )
-    usual = ExportOptions()
-    given = (each.name for each in fields(options) if getattr(options, each.name) != getattr(usual, each.name))
-    if unused := next((each for each in given if each not in _USED), None):
-        raise UsageError(
-            f"{flag_of(unused)} cannot be used with --to splits, which exports interactions and not pairs",
-            tip=f"Remove {flag_of(unused)}.",
-        )
+    check_store_options(source, options, _USED)
     with (
         scratch_directory(machine.temp_dir) as scratch,
-        open_store(Path(source), machine, scratch, memory=store_memory(machine.memory)) as store,
+        opened_store(source, machine, scratch) as store,
     ):
         columns = _columns(store, options.columns)
         yield SplitsRun(store, columns, options.ids or "raw", file_type, name)
@@ -252,12 +222,7 @@ class SplitsRun:
         return {
             "format": "splits", "file_type": self.file_type, "ids": self.ids, "columns": list(self.columns),
             "interactions": self.written, "left_out": self._left_out,
-            "of": {
-                "source": sorted(store.rows("sources"), key=lambda source: str(source["name"])),
-                "ingest": {"options": store.meta["options"], "funnel": store.rows("funnel")},
-                "content_sha256": store.content_digest, "users": store.users, "items": store.items,
-                "split": store.meta["split"],
-            },
+            "of": store_keys(store),
         }  # fmt: skip
 
     def report(self, output: str, seconds: float) -> ExportReport:
