@@ -143,8 +143,8 @@ def test_outputs_match_their_schema(name: str, outputs: dict[str, list[tuple[str
         assert [f"{source}: {error.json_path}: {error.message}" for error in validator.iter_errors(output)] == []
 
 
-OPEN = {"options", "pairs", "interactions", "sequences", "shards", "schema", "versions", "files", "grid", "by_history", "validation",
-        "test", "test_deviation", "model", "parameters"}  # fmt: skip
+OPEN = {"options", "pairs", "interactions", "sequences", "shards", "schema", "versions", "files", "grid", "by_history",
+        "validation", "test", "test_deviation", "model", "parameters"}  # fmt: skip
 """Objects whose keys are data: names of splits and their parts, metrics, columns, files or options."""
 
 
