@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genpas_cli.export.formats.format import Format
-from genpas_cli.export.item_data import SID, ItemData, Wanted, item_data, with_titles
+from genpas_cli.export.item_data import SID, ItemData, Wanted, columns_beside, item_data, with_titles
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.source import PairReader
 from genpas_cli.pairs.changes.ids import Numbers, RawIds
@@ -44,15 +44,17 @@ def changes_for(
         UsageError, DataError: a change is impossible for these pairs.
     """
     has = "num" if reader.layout.largest is not None else "raw"
-    wanted = options.ids or has
+    wanted = options.ids or kind.default_ids or has
     named = _named(options)
+    writes_titles = kind.writes_titles(options, columns_beside(reader, options))
+    of_items = [name for name in kind.item_columns(options) if name not in reader.layout.kept]
     asked = Wanted(
-        [*([options.title] if kind.writes_titles else []), *kind.item_columns(options)],
+        list(dict.fromkeys([*([options.title] if writes_titles else []), *of_items])),
         [name for name in named if name not in reader.layout.kept],
-        wanted != has or kind.needs_item_ids or kind.writes_titles,
-    )  # fmt: skip
+        wanted != has or kind.needs_item_ids or writes_titles or bool(of_items),
+    )
     data, users = item_data(reader, options, asked, machine, scratch)
-    if kind.writes_titles:
+    if writes_titles:
         data = with_titles(data, options)
     chain = _Chain(reader.layout)
     if has == "raw" and (wanted == "num" or data.codes is not None or data.info is not None):

@@ -85,7 +85,7 @@ def item_data(
         info = _beside(reader, options)
     there = () if info is None else info.column_names
     names = list(dict.fromkeys([*wanted.columns, *(name for name in wanted.named if name in there)]))
-    info = _chosen(info, names) if names else None
+    info = _chosen(info, names, reader.layout.kept) if names else None
     _refuse_kept(names, reader)
     found = None
     if codes is not None:
@@ -99,6 +99,12 @@ def _refuse_kept(names: Sequence[str], reader: PairReader) -> None:
             f"{both[0]!r} is both a kept column of the log and a column of item information",
             tip="Rename the column of item information.",
         )
+
+
+def columns_beside(reader: PairReader, options: ExportOptions) -> list[str]:
+    """Return the columns of item information that the pairs directory, or that of `--vocab`, has."""
+    found = _beside(reader, options)
+    return [] if found is None else list(found.column_names)
 
 
 def _beside(reader: PairReader, options: ExportOptions) -> pa.Table | None:
@@ -122,20 +128,22 @@ def _numbered(ids: pa.Array) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays([numbers, some], names=["num", "id"])
 
 
-def _chosen(info: pa.Table | None, names: Sequence[str]) -> pa.Table:
-    """Return the columns of these names.
+def _chosen(info: pa.Table | None, names: Sequence[str], kept: Sequence[str]) -> pa.Table:
+    """Return the columns of these names, which are not columns that were kept of the log.
 
     Raises:
         UsageError: there is no item information, or no such column.
     """
     if info is None or not info.column_names:
+        near = nearest(names[0], kept)
         raise UsageError(
             f"these pairs have no item information, so the column {names[0]!r} of the items is unknown",
-            tip="Give a file with one row per item: --item-info FILE",
-        )
+            tip=f"Did you mean the kept column {near!r}?" if near else "Give a file with one row per item: "
+            "--item-info FILE",
+        )  # fmt: skip
     for name in names:
         if name not in info.column_names:
-            near = nearest(name, info.column_names)
+            near = nearest(name, [*info.column_names, *kept])
             raise UsageError(
                 f"the item information has no column {name!r}; its columns are: {', '.join(info.column_names)}",
                 tip=f"Did you mean {near!r}?" if near else None,

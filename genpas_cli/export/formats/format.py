@@ -50,23 +50,41 @@ class Format(ABC):
     """
 
     name: ClassVar[str]
-    suffix: ClassVar[str]
-    streams: ClassVar[bool] = True
-    """Whether a split can be written to stdout."""
+    suffix: str
+    """Ending of the files; of the instance if it depends on `--file-type`."""
+    streams: bool = True
+    """Whether a split can be written to stdout; of the instance if that depends on `--file-type`."""
     one_file: ClassVar[bool] = True
     """Whether a split is one file that is usable without others."""
     file_types: ClassVar[tuple[str, ...]] = ()
     """Values of `--file-type`, the default first; none if the format has a single type of file."""
     codes_as: ClassVar[Literal["tokens", "text"]] = "tokens"
     """What `--semantic-ids` does: it replaces items by tokens, or adds the columns `input_sid` and `target_sid`."""
-    writes_titles: ClassVar[bool] = False
-    """Whether the format writes a title of every item: it gets the column of `--title`, without missing titles."""
+    default_ids: ClassVar[Literal["raw"] | None] = None
+    """What items are written as if `--ids` is not given: ids of the log, or None for what the pairs contain."""
+    uses_template: ClassVar[bool] = False
+    """Whether the format writes a text that `--template` can replace."""
+    memory_of_a_piece: ClassVar[int] = 0
+    """Bytes that encoding one of `pieces` takes at most besides the batch itself, where that is known."""
     needs_item_ids: ClassVar[bool] = False
     """Whether the format uses the ids of the items, whatever the pairs contain."""
 
     @classmethod
+    def writes_titles(cls, options: ExportOptions, known: Sequence[str]) -> bool:  # noqa: ARG003  # for subclasses
+        """Tell whether the format writes a title of every item; it then gets `--title` without missing titles.
+
+        Args:
+            options: all options of the export.
+            known: columns of item information that the pairs directory has.
+        """
+        return False
+
+    @classmethod
     def item_columns(cls, options: ExportOptions) -> tuple[str, ...]:  # noqa: ARG003  # for subclasses
-        """Return the columns of item information that the format uses; `title` adds `input_title`, `target_title`."""
+        """Return the columns of item information that the format uses; `brand` adds `input_brand`, `target_brand`.
+
+        Names of kept columns may be among them: these are in the pairs already.
+        """
         return ()
 
     def __init__(self, shown: Shown) -> None:
@@ -109,9 +127,13 @@ class Format(ABC):
         """Tell by its content whether genpas wrote an existing file in this layoutat; False if that cannot be told."""
         return False
 
+    def pieces(self, pairs: pa.RecordBatch) -> Sequence[pa.RecordBatch]:
+        """Divide a batch into the batches that are encoded one by one; called on any thread."""
+        return (pairs,)
+
     @abstractmethod
     def encode(self, pairs: pa.RecordBatch) -> Any:
-        """Encode a batch for `write`; called on any thread."""
+        """Encode one of `pieces` for `write`; called on any thread."""
 
     @abstractmethod
     def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:
