@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from genpas_cli.export.formats.format import Format
@@ -46,7 +47,7 @@ def changes_for(
     has = "num" if reader.layout.largest is not None else "raw"
     wanted = options.ids or kind.default_ids or has
     named = _named(options)
-    writes_titles = kind.writes_titles(options, columns_beside(reader, options))
+    writes_titles = kind.writes_titles(options, partial(columns_beside, reader, options))
     of_items = [name for name in kind.item_columns(options) if name not in reader.layout.kept]
     asked = Wanted(
         list(dict.fromkeys([*([options.title] if writes_titles else []), *of_items])),

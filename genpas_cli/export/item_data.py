@@ -14,6 +14,7 @@ from genpas_cli.export.source import DirectoryReader, PairReader, read_vocabular
 from genpas_cli.pairs.codes.files import Codes, read_codes
 from genpas_cli.pairs.codes.item_codes import ItemCodes, item_codes
 from genpas_cli.pairs.codes.sid import SidPattern, sid_pattern
+from genpas_cli.pairs.manifest import NAME
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.text.nearest import nearest
@@ -110,7 +111,10 @@ def columns_beside(reader: PairReader, options: ExportOptions) -> list[str]:
 def _beside(reader: PairReader, options: ExportOptions) -> pa.Table | None:
     if isinstance(reader, DirectoryReader):
         return reader.item_columns()
-    return None if options.vocab is None else DirectoryReader(Path(options.vocab)).item_columns()
+    # A vocabulary may be a directory with items.parquet alone: such a file has no further columns.
+    if options.vocab is None or not (Path(options.vocab) / NAME).is_file():
+        return None
+    return DirectoryReader(Path(options.vocab)).item_columns()
 
 
 def _from_file(ids: pa.Array, options: ExportOptions, machine: Machine, scratch: Path) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Literal
@@ -14,6 +14,9 @@ from genpas_cli.export.item_data import ItemData
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.pairs.changes.layout import PairLayout
 from genpas_cli.runtime.errors import DataError, UsageError
+
+KnownColumns = Callable[[], Sequence[str]]
+"""Returns names of columns of item information; it may read files, so it is called only if the answer matters."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,12 @@ class Format(ABC):
     """Whether the format uses the ids of the items, whatever the pairs contain."""
 
     @classmethod
-    def writes_titles(cls, options: ExportOptions, known: Sequence[str]) -> bool:  # noqa: ARG003  # for subclasses
+    def writes_titles(cls, options: ExportOptions, known: KnownColumns) -> bool:  # noqa: ARG003  # for subclasses
         """Tell whether the format writes a title of every item; it then gets `--title` without missing titles.
 
         Args:
             options: all options of the export.
-            known: columns of item information that the pairs directory has.
+            known: returns the columns of item information that the pairs directory has.
         """
         return False
 

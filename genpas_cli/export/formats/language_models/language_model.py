@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.export.file_types import chosen_file_type
-from genpas_cli.export.formats.format import Format, Shown
+from genpas_cli.export.formats.format import Format, KnownColumns, Shown
 from genpas_cli.export.formats.language_models.companions import dataset_info, note_of_tokens, write_new_tokens
 from genpas_cli.export.formats.language_models.rendering import (
     PIECE_BYTES,
@@ -23,7 +23,7 @@ from genpas_cli.export.formats.language_models.rendering import (
     json_inside,
     whole,
 )
-from genpas_cli.export.formats.language_models.template import BY_ITEM, Template, Text, template_for
+from genpas_cli.export.formats.language_models.template import BY_ITEM, Template, Text, read_template, template_for
 from genpas_cli.export.formats.texts import joined, plain_text
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.runtime.errors import UsageError
@@ -50,8 +50,8 @@ class LanguageModel(Format):
     """What TRL makes of the files; empty if it does not read them."""
 
     def __init__(self, shown: Shown) -> None:
-        known = () if shown.items.info is None else shown.items.info.column_names
-        self.template = template_for(shown.options, known)
+        info = shown.items.info
+        self.template = template_for(shown.options, lambda: () if info is None else info.column_names)
         self.file_type = chosen_file_type(shown.options, self.file_types)
         self.suffix, self.streams = f".{self.file_type}", self.file_type == "jsonl"
         self._columns = columns_of(self.template, shown)
@@ -72,14 +72,14 @@ class LanguageModel(Format):
         """Return what LLaMA-Factory must know about the keys of a record: `formatting`, `columns`, `tags`."""
 
     @classmethod
-    def writes_titles(cls, options: ExportOptions, known: Sequence[str]) -> bool:
+    def writes_titles(cls, options: ExportOptions, known: KnownColumns) -> bool:
         """Tell whether the template contains titles."""
         return template_for(options, known).uses_titles
 
     @classmethod
     def item_columns(cls, options: ExportOptions) -> tuple[str, ...]:
         """Return the other columns that the template contains."""
-        return template_for(options, ()).columns(options)
+        return () if options.template is None else read_template(Path(options.template)).columns(options)
 
     def held(self) -> tuple[str, ...]:
         """Return the columns that the template contains."""

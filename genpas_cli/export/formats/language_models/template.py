@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,19 +84,19 @@ class Template:
         return tuple(dict.fromkeys(name for name in columns if name is not None and name != own))
 
 
-def template_for(options: ExportOptions, known: Sequence[str]) -> Template:
+def template_for(options: ExportOptions, known: Callable[[], Sequence[str]]) -> Template:
     """Return the template of `--template`, else a built-in one: of codes, else of titles if there are any, else of ids.
 
     Args:
         options: all options of the export.
-        known: columns of item information that the pairs directory has.
+        known: returns the columns of item information that the pairs directory has.
 
     Raises:
         UsageError: the file cannot be read, or is not a template.
     """
     if options.template is not None:
         return read_template(Path(options.template))
-    if options.semantic_ids is None and (options.item_info is not None or options.title in known):
+    if options.semantic_ids is None and (options.item_info is not None or options.title in known()):
         return _BY_TITLE
     return BY_ITEM
 
