@@ -31,6 +31,8 @@ class AugmentKeywords(IngestKeywords, total=False):
     encoding: Literal["fast", "compact", "plain"]
     shard_rows: int
     user_ids: Literal["none", "raw"]
+    item_info: str | Path | None
+    item_info_id: str | int | None
 
 
 class FreshPairsKeywords(TypedDict, total=False):
@@ -54,3 +56,5 @@ class FreshPairsKeywords(TypedDict, total=False):
     encoding: Literal["fast", "compact", "plain"]
     shard_rows: int
     user_ids: Literal["none", "raw"]
+    item_info: str | Path | None
+    item_info_id: str | int | None

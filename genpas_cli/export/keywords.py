@@ -26,8 +26,15 @@ class ExportKeywords(TypedDict, total=False):
     limit: int | None
     columns: str | None
     vocab: str | Path | None
+    item_info: str | Path | None
+    item_info_id: str | int | None
+    title: str | int
+    missing_titles: Literal["error", "id"]
+    template: str | Path | None
     semantic_ids: str | Path | None
     missing_codes: Literal["error", "drop"]
     colliding_codes: Literal["error", "append", "keep"]
     separator: bool
     end_token: bool
+    user_tokens: int
+    sid_format: str

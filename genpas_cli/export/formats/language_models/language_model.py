@@ -107,8 +107,10 @@ class LanguageModel(Format):
 
     def encode(self, pairs: pa.RecordBatch) -> memoryview | pa.RecordBatch:
         """Return the lines of a batch, as UTF-8; for Parquet, its rows."""
+        rows = pairs.num_rows
         if self.file_type == "jsonl":
-            return joined(*self._object(pairs), "\n")
+            parts = [*self._object(pairs), "\n"]
+            return joined(*parts) if any(isinstance(part, pa.Array) for part in parts) else joined(whole(parts, rows))
         columns = [self._column(value, pairs) for value in self.fields.values()]
         return pa.RecordBatch.from_arrays(columns, schema=self._schema())
 
