@@ -92,7 +92,7 @@ def record(to: str, parts: dict[str, str]) -> dict[str, Any]:
 def read(path: Path) -> list[Any]:
     """Return the records of a file."""
     if path.suffix == ".parquet":
-        return pq.read_table(path).to_pylist()
+        return list(pq.read_table(path).to_pylist())
     # Not splitlines, which also divides at line ends that JSON leaves as they are.
     return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
 
