@@ -165,9 +165,10 @@ def export_stream(
     started, machine = time.monotonic(), resolve(options)
     with _opened(pairs, options, machine, progress, name=None) as run:
         if not run.format.streams:
+            kind = f"--to {options.to}" + (f" --file-type {options.file_type}" if options.file_type else "")
             raise UsageError(
-                f"--to {options.to} cannot be written to stdout: the format consists of several files, or is not "
-                "written sequentially",
+                f"{kind} cannot be written to stdout: the format consists of several files, or is not written "
+                "sequentially",
                 tip="Write to a file or directory: -o OUT",
             )
         with closing(run.parts(run.splits[0], progress)) as parts:

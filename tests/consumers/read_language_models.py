@@ -66,11 +66,8 @@ def by_trl(directory: Path, file_type: str) -> Any:
     )  # fmt: skip
     loss = trainer.train().training_loss
     rows = list(trainer.train_dataset)
-    learnt = [
-        [token for token, is_learnt in zip(row["input_ids"], row["completion_mask"], strict=True) if is_learnt]
-        for row in rows
-        if "completion_mask" in row
-    ]
+    # A token of which nothing is learnt has the label -100.
+    learnt = [[label for label in row["labels"] if label >= 0] for row in rows]
     return {
         "loss": loss,
         "texts": [words.decode(row["input_ids"]) for row in rows],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -87,7 +88,7 @@ class Rendering:
     shown: Shown
     notation: Notation
     _texts: Texts = field(init=False)
-    _lengths: dict[int, tuple[pa.Array, NDArray[np.int64]]] = field(init=False, default_factory=dict)
+    _lengths: dict[int, tuple[pa.Array, NDArray[np.int32]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Prepare the texts of values."""
@@ -142,30 +143,30 @@ class Rendering:
         ends = [*begins[1:], pairs.num_rows]
         return [pairs.slice(begin, end - begin) for begin, end in zip(begins, ends, strict=True)]
 
-    def _sizes(self, column: pa.Array) -> NDArray[np.int64]:
+    def _sizes(self, column: pa.Array) -> NDArray[np.integer[Any]]:
         """Return about the bytes of the text of each row."""
         if not pa.types.is_list(column.type):
             return self._value_sizes(column)
         each = self._value_sizes(column.flatten()) + len(self.template.separator.encode())
-        until = np.concatenate(([0], np.cumsum(each)))
+        until = np.concatenate(([0], np.cumsum(each, dtype=np.int64)))
         bounds: NDArray[np.int64] = until[_from_0(column).to_numpy()]
         return np.diff(bounds)
 
-    def _value_sizes(self, values: pa.Array) -> NDArray[np.int64]:
+    def _value_sizes(self, values: pa.Array) -> NDArray[np.int32]:
         if pa.types.is_dictionary(values.type):
             key = values.dictionary.buffers()[-1].address
             if key not in self._lengths:  # any thread may compute them: all batches have the same dictionary
                 texts = self._texts.values(values.dictionary)
                 self._lengths[key] = values.dictionary, _text_sizes(texts)
-            found: NDArray[np.int64] = self._lengths[key][1][values.indices.to_numpy()]
+            found: NDArray[np.int32] = self._lengths[key][1][values.indices.to_numpy()]
             return found
         if pa.types.is_string(values.type) or pa.types.is_binary(values.type):
             return _text_sizes(values)
-        return np.full(len(values), _BYTES_OF_A_NUMBER, np.int64)
+        return np.full(len(values), _BYTES_OF_A_NUMBER, np.int32)
 
 
-def _text_sizes(texts: pa.Array) -> NDArray[np.int64]:
-    found: NDArray[np.int64] = pc.binary_length(texts).fill_null(0).to_numpy().astype(np.int64)
+def _text_sizes(texts: pa.Array) -> NDArray[np.int32]:
+    found: NDArray[np.int32] = pc.binary_length(texts).fill_null(0).to_numpy()
     return found
 
 
