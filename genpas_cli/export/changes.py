@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from genpas_cli.export.formats.format import Format
-from genpas_cli.export.item_data import SID, ItemData, Wanted, item_data, with_titles
+from genpas_cli.export.item_data import SID, ItemData, Wanted, columns_beside, item_data, with_titles
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.source import DirectoryReader, PairReader
 from genpas_cli.pairs.changes.ids import Numbers, RawIds
@@ -73,7 +74,7 @@ def changes_for(
 def _ids(reader: PairReader, options: ExportOptions, kind: type[Format]) -> tuple[str, str]:
     """Return what the pairs contain, and what is written: numbers (`num`) or ids (`raw`)."""
     has = "num" if reader.layout.largest is not None else "raw"
-    return has, options.ids or (kind.ids if isinstance(reader, DirectoryReader) else None) or has
+    return has, options.ids or (kind.default_ids if isinstance(reader, DirectoryReader) else None) or has
 
 
 def _data(
@@ -81,11 +82,13 @@ def _data(
 ) -> tuple[ItemData, pa.Array | None]:
     """Return what is known about the items, and the ids of the users if they are needed and known."""
     has, ids = _ids(reader, options, kind)
+    writes_titles = kind.writes_titles(options, partial(columns_beside, reader, options))
+    of_items = [name for name in kind.item_columns(options) if name not in reader.layout.kept]
     wanted = Wanted(
-        columns=[*([options.title] if kind.writes_titles else []), *kind.item_columns(options)],
+        columns=list(dict.fromkeys([*([options.title] if writes_titles else []), *of_items])),
         named=[name for name in _named(options) if name not in reader.layout.kept],
         everything=kind.writes_information,
-        ids=ids != has or kind.needs_item_ids or kind.writes_titles,
+        ids=ids != has or kind.needs_item_ids or writes_titles or bool(of_items),
         sid_format=options.sid_format or kind.sid_format,
     )
     data, users = item_data(reader, options, wanted, machine, scratch)
@@ -94,7 +97,7 @@ def _data(
             f"--to {options.to} writes the codes of items, but --semantic-ids is missing",
             tip="Make codes with genpas semantic-ids, and name their file: --semantic-ids codes.parquet",
         )
-    return (with_titles(data, options) if kind.writes_titles else data), users
+    return (with_titles(data, options) if writes_titles else data), users
 
 
 class _Chain:

@@ -15,6 +15,7 @@ from genpas_cli.export.source import DirectoryReader, PairReader, read_vocabular
 from genpas_cli.pairs.codes.files import Codes, read_codes
 from genpas_cli.pairs.codes.item_codes import ItemCodes, item_codes
 from genpas_cli.pairs.codes.sid import SidPattern, sid_pattern
+from genpas_cli.pairs.manifest import NAME
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.text.nearest import nearest
@@ -96,7 +97,7 @@ def item_data(
     there = () if info is None else info.column_names
     names = list(dict.fromkeys([*wanted.columns, *(name for name in wanted.named if name in there)]))
     if names:
-        _check_names(info, names)
+        _check_names(info, names, reader.layout.kept)
     if info is not None and not wanted.everything:
         info = info.select(names)
     if info is not None and not info.column_names:
@@ -116,10 +117,19 @@ def _refuse_kept(names: Sequence[str], reader: PairReader) -> None:
         )
 
 
+def columns_beside(reader: PairReader, options: ExportOptions) -> list[str]:
+    """Return the columns of item information that the pairs directory, or that of `--vocab`, has."""
+    found = _beside(reader, options)
+    return [] if found is None else list(found.column_names)
+
+
 def _beside(reader: PairReader, options: ExportOptions) -> pa.Table | None:
     if isinstance(reader, DirectoryReader):
         return reader.item_columns()
-    return None if options.vocab is None else DirectoryReader(Path(options.vocab)).item_columns()
+    # A vocabulary may be a directory with items.parquet alone: such a file has no further columns.
+    if options.vocab is None or not (Path(options.vocab) / NAME).is_file():
+        return None
+    return DirectoryReader(Path(options.vocab)).item_columns()
 
 
 def information_of(ids: pa.Array, options: ExportOptions, machine: Machine, scratch: Path) -> pa.Table:
@@ -138,16 +148,18 @@ def _numbered(ids: pa.Array) -> Iterator[pa.RecordBatch]:
         yield pa.RecordBatch.from_arrays([numbers, some], names=["num", "id"])
 
 
-def _check_names(info: pa.Table | None, names: Sequence[str]) -> None:
+def _check_names(info: pa.Table | None, names: Sequence[str], kept: Sequence[str]) -> None:
     """Raise UsageError if there is no item information, or a column is not there."""
     if info is None or not info.column_names:
+        near = nearest(names[0], kept)
         raise UsageError(
             f"these pairs have no item information, so the column {names[0]!r} of the items is unknown",
-            tip="Give a file with one row per item: --item-info FILE",
-        )
+            tip=f"Did you mean the kept column {near!r}?" if near else "Give a file with one row per item: "
+            "--item-info FILE",
+        )  # fmt: skip
     for name in names:
         if name not in info.column_names:
-            near = nearest(name, info.column_names)
+            near = nearest(name, [*info.column_names, *kept])
             raise UsageError(
                 f"the item information has no column {name!r}; its columns are: {', '.join(info.column_names)}",
                 tip=f"Did you mean {near!r}?" if near else None,
@@ -199,7 +211,7 @@ def with_titles(data: ItemData, options: ExportOptions) -> ItemData:
     """
     assert data.info is not None
     assert data.ids is not None
-    _check_names(data.info, [options.title])
+    _check_names(data.info, [options.title], ())
     place = data.info.column_names.index(options.title)
     found = data.info.column(place).combine_chunks().cast(pa.string())
     found = pc.if_else(pc.match_substring_regex(found, r"\S"), found, pa.scalar(None, pa.string()))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import shlex
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, Unpack
+
+import pyarrow as pa
 
 from genpas_cli.export.changes import Changes, changes_for
 from genpas_cli.export.directory import foreign_in_export, write_about
@@ -20,7 +22,7 @@ from genpas_cli.export.formats.format import Format, Shown, is_time
 from genpas_cli.export.keywords import ExportKeywords
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.report import ExportReport, Run, TokenKeys
-from genpas_cli.export.source import DirectoryReader, PairReader, StreamReader, standard_input
+from genpas_cli.export.source import DirectoryReader, PairReader, Read, StreamReader, standard_input
 from genpas_cli.export.stores.sequence_run import opened_sequences
 from genpas_cli.export.stores.splits import opened_splits
 from genpas_cli.export.token_files import write_tokens
@@ -186,19 +188,24 @@ class _Run:
         total = self.reader.rows(split) if self.options.limit is None else self.options.limit
         used = [*self.format.columns, *(["user_num"] if self.options.user_tokens else [])]
         needed = _columns_to_read(self.reader.layout, used)
+        ahead = self.machine.threads + 1
         with pool(self.machine.threads, _THREADS) as workers:
             reads = self.reader.reads(split, needed, self.options.limit)
-            calls = (partial(self._encoded, read) for read in reads)
-            for rows_read, rows, part in in_order(workers, calls, ahead=self.machine.threads + 1):
-                self.read[split] += rows_read
-                self.written[split] += rows
+            batches = in_order(workers, (partial(self._changed, read) for read in reads), ahead=ahead)
+            calls = (partial(self.format.encode, piece) for piece in self._counted(split, batches))
+            for part in in_order(workers, calls, ahead=ahead):
                 progress(f"writing {split}", self.read[split], total)
                 yield part
 
-    def _encoded(self, read: Any) -> tuple[int, int, Any]:
+    def _changed(self, read: Read) -> tuple[int, Sequence[pa.RecordBatch]]:
         batch = read()
-        pairs = changed(batch, self.changes.all)
-        return batch.num_rows, pairs.num_rows, self.format.encode(pairs)
+        return batch.num_rows, self.format.pieces(changed(batch, self.changes.all))
+
+    def _counted(self, split: str, batches: Iterator[tuple[int, Sequence[pa.RecordBatch]]]) -> Iterator[pa.RecordBatch]:
+        for rows, pieces in batches:
+            self.read[split] += rows
+            self.written[split] += sum(piece.num_rows for piece in pieces)
+            yield from pieces
 
     def write_directory(self, directory: Path, progress: Progress) -> None:
         """Write all splits, with companion files, tokens and `export.json`."""
@@ -242,7 +249,7 @@ def _opened(
     """Open the pairs and resolve all options, before anything is written; `name` is None for a stream."""
     kind = format_named(options.to)
     check_file_type(options, kind.file_types)
-    _check(options)
+    _check(options, kind)
     reader = _reader(pairs, options)
     splits = _splits(reader, options, one_split=name is None)
     reader.check(splits, machine.threads, progress)
@@ -250,21 +257,21 @@ def _opened(
     with scratch_directory(machine.temp_dir) as scratch:
         changes = changes_for(reader, options, kind, machine, scratch)
         layout = changes.layout(reader.layout)
-        machine = replace(machine, threads=_workers(reader, machine))
+        machine = replace(machine, threads=_workers(reader, machine, kind))
         shown = Shown(
-            layout, name or "pairs", columns, reader.manifest, _time(layout), _rating(layout), scratch, changes.items,
-            options,
+            layout, name or "pairs", columns, reader.manifest, _time(reader.layout), _rating(reader.layout), scratch,
+            changes.items, options,
         )  # fmt: skip
         yield _Run(reader, splits, changes, kind(shown), options, machine)
 
 
-def _workers(reader: PairReader, machine: Machine) -> int:
+def _workers(reader: PairReader, machine: Machine, kind: type[Format]) -> int:
     """Return the number of threads that fit the memory limit.
 
     Raises:
         MachineError: not even one thread fits.
     """
-    a_batch = max(reader.batch_bytes() * _MEMORY_OF_A_BATCH, 1)
+    a_batch = max(reader.batch_bytes() * _MEMORY_OF_A_BATCH + kind.memory_of_a_piece, 1)
     # Besides one batch per thread, one batch is being written, and one waits.
     workers = (machine.memory - FIXED_MEMORY) // a_batch - 2
     if workers < 1:
@@ -276,7 +283,7 @@ def _workers(reader: PairReader, machine: Machine) -> int:
     return min(machine.threads, workers)
 
 
-def _check(options: ExportOptions) -> None:
+def _check(options: ExportOptions, kind: type[Format]) -> None:
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit is {options.limit}; it must be 1 or more")
     if options.max_input is not None and options.max_input < 1:
@@ -285,16 +292,30 @@ def _check(options: ExportOptions) -> None:
         raise UsageError(f"--user-tokens is {options.user_tokens}; it must be 1 or more")
     if options.item_info_id is not None and options.item_info is None:
         raise UsageError("--item-info-id can only be used with --item-info FILE")
+    if options.template is not None and not kind.uses_template:
+        raise UsageError(f"--template cannot be used with --to {options.to}, which writes columns instead of a text")
+    of_tokens: dict[str, object] = {
+        "--separator": options.separator,
+        "--end-token": options.end_token,
+        "--user-tokens": options.user_tokens,
+    }
+    if kind.codes_as == "text" and (flag := _first(of_tokens)):
+        raise UsageError(
+            f"{flag} cannot be used with --to {options.to}, which writes codes as text instead of token numbers",
+            tip=f"Remove {flag}.",
+        )
     if options.semantic_ids is None:
-        given = {
+        of_codes: dict[str, object] = {
             "--missing-codes": options.missing_codes != "error",
             "--colliding-codes": options.colliding_codes != "error",
-            "--separator": options.separator,
-            "--end-token": options.end_token,
-            "--user-tokens": options.user_tokens,
         }
-        if unused := next((flag for flag, is_given in given.items() if is_given), None):
-            raise UsageError(f"{unused} can only be used with --semantic-ids FILE")
+        if flag := _first(of_codes | of_tokens):
+            raise UsageError(f"{flag} can only be used with --semantic-ids FILE")
+
+
+def _first(given: Mapping[str, object]) -> str | None:
+    """Return the first flag that is given."""
+    return next((flag for flag, is_given in given.items() if is_given), None)
 
 
 def _reader(pairs: str | Path, options: ExportOptions) -> PairReader:

@@ -32,6 +32,7 @@ class ExportKeywords(TypedDict, total=False):
     item_info_id: str | int | None
     title: str | int
     missing_titles: Literal["error", "id"]
+    template: str | Path | None
     semantic_ids: str | Path | None
     missing_codes: Literal["error", "drop"]
     colliding_codes: Literal["error", "append", "keep"]

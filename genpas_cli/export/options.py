@@ -12,6 +12,7 @@ from genpas_cli.runtime.options import option
 OUTPUT = "Output"
 ITEMS = "Item information"
 SEMANTIC = "Semantic IDs"
+LANGUAGE_MODELS = "Language models"
 
 
 _MEANINGS = "".join(f"\n- {name}: {meaning}" for name, meaning in (FORMATS | OF_STORES).items())
@@ -72,6 +73,11 @@ class ExportOptions(MachineOptions):
     missing_titles: Literal["error", "id"] = option(
         "error", "Items without a title, for formats that write titles: stop (error), or write the id instead (id).",
         panel=ITEMS,
+    )  # fmt: skip
+    template: str | None = option(
+        None, "TOML file with the text of a record, for formats of language models: user = '...' and assistant = "
+        "'...', with placeholders such as {history} and {target}; by default a short question in English.",
+        metavar="FILE", panel=LANGUAGE_MODELS,
     )  # fmt: skip
     semantic_ids: str | None = option(
         None, "File with the codes of each item: Parquet with a column item_id and a column of code lists, an "

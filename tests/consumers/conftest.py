@@ -11,7 +11,7 @@ import pytest
 from genpas_cli import AugmentOptions, IngestOptions, augment, ingest
 from tests.consumers.environments import Environment, Environments
 
-NAMES = ("recbole", "datasets", "tensorflow", "readers-old", "readers-new")
+NAMES = ("recbole", "datasets", "tensorflow", "language_models", "readers-old", "readers-new")
 """Environments, of which those of trainers have a fixture of this name."""
 
 KEPT = ("rating", "timestamp")
@@ -72,3 +72,9 @@ def datasets(environments: Environments) -> Environment:
 def tensorflow(environments: Environments) -> Environment:
     """Python with TensorFlow."""
     return environments["tensorflow"]
+
+
+@pytest.fixture(scope="session")
+def language_models(environments: Environments) -> Environment:
+    """Python with TRL, Hugging Face datasets and LLaMA-Factory."""
+    return environments["language_models"]

@@ -18,6 +18,7 @@ PAGES = {
     "train-with-hstu": "datasets",
     "train-with-hugging-face-datasets": "datasets",
     "export-text-and-pipe-it": "datasets",
+    "fine-tune-a-language-model": "datasets",
     "load-pairs": "datasets",
 }
 """Page → the environment of its ```py blocks."""

@@ -24,6 +24,23 @@ bob,tea,5,1700000600
 bob,rye,2,1700000900
 """
 
+INFO = '''item_id,title,shelf
+tea,Black tea,3
+jam,"Jam ""plum""",5
+"salt, fine",Salt,12
+oil,Oil {1 l},3
+rye,Rye,7
+'''
+
+TEMPLATE = """
+system = "You know the pantry of {user}."
+instruction = "What comes next?"
+user = "{history_titles} (shelves {history_shelf}, rated {history_rating})"
+assistant = "{{{target}}} {target_title}"
+separator = " + "
+missing = "?"
+"""
+
 CASES: dict[str, dict[str, str | bool]] = {
     "plain.jsonl": {"to": "jsonl"},
     "ids.jsonl": {"to": "jsonl", "ids": "raw"},
@@ -31,6 +48,13 @@ CASES: dict[str, dict[str, str | bool]] = {
     "padded.csv": {"to": "csv", "pad": "left"},
     "ids.csv": {"to": "csv", "ids": "raw"},
     "sequences.txt": {"to": "sequences"},
+    "ids.messages.jsonl": {"to": "messages"},
+    "titles.messages.jsonl": {"to": "messages", "item_info": "info.csv"},
+    "semantic.messages.jsonl": {"to": "messages"},
+    "template.messages.jsonl": {"to": "messages", "item_info": "info.csv", "template": "template.toml"},
+    "template.alpaca.jsonl": {"to": "alpaca", "item_info": "info.csv", "template": "template.toml"},
+    "template.sharegpt.jsonl": {"to": "sharegpt", "item_info": "info.csv", "template": "template.toml"},
+    "template.prompt.jsonl": {"to": "prompt", "item_info": "info.csv", "template": "template.toml"},
 }
 
 
@@ -56,7 +80,10 @@ def test_splits(pairs: Path, tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_text_formats(pairs: Path, tmp_path: Path, name: str) -> None:
+def test_text_formats(pairs: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("info.csv").write_text(INFO, encoding="utf-8")
+    Path("template.toml").write_text(TEMPLATE, encoding="utf-8")
     codes = pa.table(
         {"item_id": ["tea", "jam", "salt, fine", "oil", "rye"], "codes": [[0, 1], [0, 0], [1, 2], [2, 0], [1, 1]]}
     )

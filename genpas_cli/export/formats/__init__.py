@@ -27,7 +27,12 @@ _TRAINERS = {
     "torcheasyrec": "Parquet for TorchEasyRec: behaviour and candidate sequences, see --rename",
     "hstu": "CSV for HSTU (generative-recommenders); needs kept timestamps and ratings",
 }
-_LANGUAGE_MODELS: dict[str, str] = {}
+_LANGUAGE_MODELS = {
+    "messages": "conversations with roles (OpenAI, TRL); the text of a record comes from --template",
+    "alpaca": "instruction, input and output (LLaMA-Factory), from --template",
+    "sharegpt": "conversations of human and gpt (LLaMA-Factory), from --template",
+    "prompt": "prompt and completion (TRL), from --template",
+}
 
 FORMATS = _GENERAL | _TRAINERS | _LANGUAGE_MODELS
 """Name of each format of pairs, also of its module (with `_` for `-`) → its help text."""

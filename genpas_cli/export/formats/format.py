@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Literal
@@ -15,6 +15,9 @@ from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.renaming import renamed
 from genpas_cli.pairs.changes.layout import PairLayout
 from genpas_cli.runtime.errors import DataError, UsageError
+
+KnownColumns = Callable[[], Sequence[str]]
+"""Returns names of columns of item information; it may read files, so it is called only if the answer matters."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,10 @@ class Format(ABC):
     """
 
     name: ClassVar[str]
-    suffix: ClassVar[str]
-    streams: ClassVar[bool] = True
-    """Whether a split can be written to stdout."""
+    suffix: str
+    """Ending of the files; of the instance if it depends on `--file-type`."""
+    streams: bool = True
+    """Whether a split can be written to stdout; of the instance if that depends on `--file-type`."""
     one_file: ClassVar[bool] = True
     """Whether a split is one file that is usable without others."""
     file_types: ClassVar[tuple[str, ...]] = ()
@@ -65,22 +69,37 @@ class Format(ABC):
     """Whether the format cannot be written without `--semantic-ids`."""
     sid_format: ClassVar[str] = "minionerec"
     """Default of `--sid-format`."""
-    ids: ClassVar[Literal["raw"] | None] = None
-    """Default of `--ids`; None for what the pairs contain."""
+    default_ids: ClassVar[Literal["raw"] | None] = None
+    """What items are written as if `--ids` is not given: ids of the log, or None for what the pairs contain."""
     max_input: ClassVar[int | None] = None
     """Default of `--max-input`."""
-    writes_titles: ClassVar[bool] = False
-    """Whether the format writes a title of every item: it gets the column of `--title`, without missing titles."""
     writes_information: ClassVar[bool] = False
     """Whether the format writes all columns of item information in files beside the pairs."""
+    uses_template: ClassVar[bool] = False
+    """Whether the format writes a text that `--template` can replace."""
+    memory_of_a_piece: ClassVar[int] = 0
+    """Bytes that encoding one of `pieces` takes at most besides the batch itself, where that is known."""
     can_rename: ClassVar[bool] = False
     """Whether `--rename` gives columns other names."""
     needs_item_ids: ClassVar[bool] = False
     """Whether the format uses the ids of the items, whatever the pairs contain."""
 
     @classmethod
+    def writes_titles(cls, options: ExportOptions, known: KnownColumns) -> bool:  # noqa: ARG003  # for subclasses
+        """Tell whether the format writes a title of every item; it then gets `--title` without missing titles.
+
+        Args:
+            options: all options of the export.
+            known: returns the columns of item information that the pairs directory has.
+        """
+        return False
+
+    @classmethod
     def item_columns(cls, options: ExportOptions) -> tuple[str, ...]:  # noqa: ARG003  # for subclasses
-        """Return the columns of item information that the format uses; `title` adds `input_title`, `target_title`."""
+        """Return the columns of item information that the format uses; `brand` adds `input_brand`, `target_brand`.
+
+        Names of kept columns may be among them: these are in the pairs already.
+        """
         return ()
 
     def __init__(self, shown: Shown) -> None:
@@ -138,9 +157,13 @@ class Format(ABC):
         """Tell by its content whether genpas wrote an existing file in this layoutat; False if that cannot be told."""
         return False
 
+    def pieces(self, pairs: pa.RecordBatch) -> Sequence[pa.RecordBatch]:
+        """Divide a batch into the batches that are encoded one by one; called on any thread."""
+        return (pairs,)
+
     @abstractmethod
     def encode(self, pairs: pa.RecordBatch) -> Any:
-        """Encode a batch for `write`; called on any thread."""
+        """Encode one of `pieces` for `write`; called on any thread."""
 
     @abstractmethod
     def write(self, out: BinaryIO, parts: Iterator[Any]) -> None:

@@ -67,7 +67,7 @@ class Texts:
         """Return the texts of any values."""
         if pa.types.is_dictionary(values.type):
             return self._dictionary(values.dictionary).take(values.indices)
-        return texts_of(values, self._notation, self._null)
+        return self._noted(values)
 
     def lists(self, name: str, column: pa.ListArray, separator: str) -> pa.Array:
         """Return one text per list: its values joined by the separator."""
@@ -82,8 +82,13 @@ class Texts:
         # Every batch has the same vocabulary, so its texts are computed once.
         key = (dictionary.buffers()[-1].address, len(dictionary))
         if key not in self._of_dictionary:
-            self._of_dictionary[key] = (dictionary, self._notation(dictionary))
+            self._of_dictionary[key] = (dictionary, self._noted(dictionary))
         return self._of_dictionary[key][1]
+
+    def _noted(self, values: pa.Array) -> pa.Array:
+        if values.null_count == 0:
+            return self._notation(values)
+        return self._notation(values.drop_null()).take(_ranks(values)).fill_null(self._null)
 
 
 def texts_of(values: pa.Array, notation: Notation, null: str) -> pa.Array:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genpas_cli.export.formats.format import Shown, TextFormat, refuse_texts
+from genpas_cli.export.formats.format import KnownColumns, Shown, TextFormat, refuse_texts
 from genpas_cli.export.formats.pandas_values import refuse_lost
 from genpas_cli.export.formats.texts import Texts, joined, plain_text
 from genpas_cli.export.item_data import SID
 from genpas_cli.export.items_json import on_one_line, write_items_json
+from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.token_files import write_index
 from genpas_cli.runtime.errors import UsageError
 
@@ -38,8 +39,12 @@ class MiniOneRec(TextFormat):
     one_file = False
     codes_as = "text"
     needs_codes = True
-    writes_titles = True
     writes_information = True
+
+    @classmethod
+    def writes_titles(cls, options: ExportOptions, known: KnownColumns) -> bool:  # noqa: ARG003  # always
+        """Return True: its trainer reads titles."""
+        return True
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)

@@ -32,7 +32,7 @@ class TorchEasyRec(Format):
     codes_as = "beside"
     can_rename = True
     needs_item_ids = True
-    ids = "raw"
+    default_ids = "raw"
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
