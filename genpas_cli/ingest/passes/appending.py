@@ -43,7 +43,7 @@ _NEED_ALL_ROWS: dict[str, dict[Any, str]] = {
 
 _A_CORE = "the users and items that were dropped may have enough interactions with the new log"
 
-_COLUMNS = ("user", "item", "time", "rating", "time_format")
+_COLUMNS = ("user", "item", "time", "rating", "time_format", "list_delimiter")
 """Options inherited from the store unless given for the new log."""
 
 _OF_THE_FILE = (

@@ -1,0 +1,179 @@
+"""Reads the lists in the rows of a file as one row per element: the relation of DuckDB, and the records of a text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from genpas_cli.ingest.columns.identity import json_id_defect
+from genpas_cli.ingest.columns.roles import Column
+from genpas_cli.ingest.formats.records import Record
+from genpas_cli.ingest.lists.forms import JsonLists
+from genpas_cli.runtime.sql.quoting import literal
+from genpas_cli.runtime.text.wording import counted
+
+_LIST, _ELEMENT = "genpas_list_", "genpas_element_"
+_UNEQUAL = "lists of different lengths"
+NOT_AN_OBJECT = "an element of the list is not an object"
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The lists of a file that are read as one row per element."""
+
+    columns: tuple[Column, ...]
+    """The columns with whole lists, then those in the path."""
+    names: tuple[str, ...]
+    """The columns of lists that are read, that of the items first."""
+    per_row: float
+    """Mean number of elements in the first rows."""
+    read: tuple[Column, ...] = ()
+    """The columns with one element per row."""
+    ids: frozenset[str] = frozenset()
+    """Names of the columns of ids."""
+    is_lenient: bool = False
+    """Whether rows without equally long lists are left out, instead of a DuckDB error."""
+
+    def with_columns(self, new: Mapping[Column, Column]) -> Self:
+        """Return the lists with some columns replaced."""
+        return replace(
+            self, columns=tuple(new.get(c, c) for c in self.columns), read=tuple(new.get(c, c) for c in self.read)
+        )
+
+    def checked(self, record: Record) -> Record:
+        """Return a good record of the text, with its defect if the lists cannot be read as rows."""
+        try:
+            found = self._parsed(record)
+        except ValueError as error:
+            return replace(record, fields=[], defect=str(error))
+        lengths = {name: len(values) for name, values in found.items()}
+        if len(set(lengths.values())) > 1:
+            return replace(record, fields=[], defect=unequal_lengths(lengths))
+        defects = (
+            f"an element of the list in column {column.of_list!r} is {defect}"
+            for column in self.read
+            if column.of_list and column.name in self.ids
+            for value in found[column.of_list]
+            if (defect := json_id_defect(_value(column, value))) is not None
+        )
+        defect = next(defects, None)
+        return record if defect is None else replace(record, fields=[], defect=defect)
+
+    def rows(self, record: Record) -> Iterator[Record]:
+        """Yield a record per element of the lists of a good record, with fields in the order of `read`."""
+        found = self._parsed(record)
+        at = {column.name: n for n, column in enumerate(self.columns)}
+        for n in range(len(found[self.names[0]])):
+            fields = []
+            for column in self.read:
+                if column.of_list is not None:
+                    fields.append(as_text(_value(column, found[column.of_list][n])))
+                else:
+                    place = at[column.name]
+                    fields.append(record.fields[place] if place < len(record.fields) else "")
+            yield replace(record, fields=fields)
+
+    def _parsed(self, record: Record) -> dict[str, list[Any]]:
+        """Return the elements of each list; raise ValueError with the defect of a text that is no list of its kind."""
+        found = dict[str, list[Any]]()
+        for place, column in enumerate(self.columns):
+            if column.name not in self.names or column.form is None:
+                continue
+            try:
+                found[column.name] = column.form.parsed(record.fields[place])
+            except ValueError:
+                raise ValueError(f"the value in column {column.name!r} is not a list") from None
+            has_keys = any(each.of_list == column.name and each.key is not None for each in self.read)
+            if has_keys and not all(value is None or isinstance(value, dict) for value in found[column.name]):
+                raise ValueError(f"{NOT_AN_OBJECT} (column {column.name!r})")
+        return found
+
+
+def unequal_lengths(lengths: Mapping[str, int]) -> str:
+    """Return the defect of a row whose lists have different lengths."""
+    shown = ", ".join(f"{counted(length, 'element')} in column {name!r}" for name, length in lengths.items())
+    return f"{_UNEQUAL}: {shown}"
+
+
+def as_text(value: Any) -> str:
+    """Return a parsed element as text; empty for a missing one."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _value(column: Column, element: Any) -> Any:
+    if column.key is None or not isinstance(element, dict):
+        return element
+    return element.get(column.key)
+
+
+def element_name(place: int) -> str:
+    """Return the name in `exploded` of the elements of the lists in the column at a 0-based place of the file."""
+    return f"{_ELEMENT}{place}"
+
+
+def exploded(rows: str, columns: Sequence[Column], names: Sequence[str], *, lenient: bool) -> str:
+    """Return the SQL after FROM with one row per element of lists, in their order, beside all columns of the file.
+
+    Args:
+        rows: the SQL after FROM of the rows of the file.
+        columns: the columns of the file.
+        names: the columns whose lists are read; all lists of a row must be equally long.
+        lenient: whether rows with other lists are left out, instead of a DuckDB error.
+    """
+    places = [n for n, column in enumerate(columns) if column.name in names]
+    lists = ", ".join(f"{_list(columns[n], lenient=lenient)} AS {_LIST}{n}" for n in places)
+    equal = equal_lengths(places)
+    first, *others = (f"{_LIST}{n}" for n in places)
+    # DuckDB itself would fill up the shorter lists with missing values.
+    guarded = first if lenient or not others else f"CASE WHEN {equal} THEN {first} ELSE error({literal(_UNEQUAL)}) END"
+    elements = ", ".join(
+        f"unnest({value}) AS {_ELEMENT}{n}" for n, value in zip(places, (guarded, *others), strict=True)
+    )
+    usable = " AND ".join([equal, *(_is_list(columns[n]) for n in places)])
+    where = f" WHERE {usable}" if lenient else ""
+    return f"(SELECT *, {elements} FROM (SELECT *, {lists} FROM {rows}){where})"
+
+
+def lengths(rows: str, columns: Sequence[Column], names: Sequence[str]) -> str:
+    """Return a query for the lists in each row of a file: columns `n<place>`, the length, and `l<place>`, if a list."""
+    places = [n for n, column in enumerate(columns) if column.name in names]
+    lists = ", ".join(
+        f"coalesce(len({_list(columns[n], lenient=True)}), 0) AS n{n}, {_is_list(columns[n])} AS l{n}" for n in places
+    )
+    return f"SELECT {lists} FROM {rows}"
+
+
+def equal_lengths(places: Sequence[int]) -> str:
+    """Return SQL that is true if the lists at these places are equally long; a missing list is empty."""
+    first, *others = (f"coalesce(len({_LIST}{n}), 0)" for n in places)
+    return " AND ".join(f"{first} = {other}" for other in others) or "true"
+
+
+def _list(column: Column, *, lenient: bool) -> str:
+    assert column.form is not None
+    return column.form.lists(column.sql, lenient=lenient)
+
+
+def _is_list(column: Column) -> str:
+    assert column.form is not None
+    return column.form.is_list(column.sql)
+
+
+def element_json(element: str, key: str | None, operator: str = "->>") -> str:
+    """Return SQL for an element in JSON, or for the value of one of its keys, as text, or as JSON with `->`."""
+    if key is None:
+        return f"({element} ->> '$')" if operator == "->>" else element
+    pointer = literal("/" + key.replace("~", "~0").replace("/", "~1"))
+    return (
+        f"CASE WHEN json_type({element}) = 'OBJECT' THEN {element} {operator} {pointer} "
+        f"WHEN json_type({element}) <> 'NULL' THEN error({literal(NOT_AN_OBJECT)}) END"
+    )
+
+
+def is_json(column: Column) -> bool:
+    """Tell whether the elements of a column of lists are JSON."""
+    return isinstance(column.form, JsonLists)
