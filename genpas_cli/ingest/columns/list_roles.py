@@ -32,8 +32,7 @@ def check_lists(log: LogFile, roles: Roles, options: ReadingOptions, values: Val
         if column is not None and column.form is not None:
             raise DataError(
                 f"{log.name}: column {column.name!r} ({role}) contains lists, but column {item.name!r} (item) does not",
-                tip="Lists are read as one interaction per element if --item names a column of lists. "
-                + example_of(log.named, {}, options, values, decided="item"),
+                tip=f"Name another column: --{role} COLUMN. If each row is a history, name its list of items: --item COLUMN",
             )
 
 
@@ -46,6 +45,4 @@ def _of_item(
         keys = [column.name for column in log.columns if column.of_list == item.of_list and column.key is not None]
         what = "contains lists of objects" if keys else "contains lists of lists or of objects"
         tip = tip if keys else "Convert the log to one row per interaction first."
-    return DataError(
-        f"{log.name}: column {item.name!r} {what}; an id must be a text or a number", tip=tip
-    )
+    return DataError(f"{log.name}: column {item.name!r} {what}; an id must be a text or a number", tip=tip)

@@ -17,8 +17,8 @@ from genpas_cli.ingest.columns.list_roles import check_lists
 from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
 from genpas_cli.ingest.columns.roles import Column, ReadColumns, Roles
 from genpas_cli.ingest.formats.log_file import SAMPLES, LogFile, first_values
-from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.lists.columns import settled
+from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.rejects import interactions_again
 from genpas_cli.ingest.staging.row_hash import other_values
 from genpas_cli.runtime.errors import DataError, UsageError
@@ -72,7 +72,7 @@ class LoadPlan:
             "user": first.user.name, "item": first.item.name, "time": None if first.time is None else first.time.name,
             "rating": None if first.rating is None or not self.has_rating else first.rating.name,
             "keep": [extra.name for extra in self.keep],
-            "lists": list(dict.fromkeys(column.name for column in self._of_roles(0) if column.of_list is not None)),
+            "lists": list(dict.fromkeys(column.of_list for column in self._of_roles(0) if column.of_list is not None)),
         }  # fmt: skip
 
     @property

@@ -71,7 +71,7 @@ class ReadColumns(TypedDict):
     """Null without `--min-rating`."""
     keep: list[str]
     lists: list[str]
-    """Those of the columns above that hold lists, which are read as one interaction per element."""
+    """The columns of lists that are read as one interaction per element."""
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,13 @@ class ParquetLog(BinaryLog):
 
     def estimated_rows(self) -> float:
         """Return the number of rows, or of elements in the lists; an empty list counts as one element."""
-        if self.lists is None:
-            return self.rows_in_file()
+        item = None if self.lists is None else self.lists.items
+        if item is None or item.form is None or item.form.is_text:
+            return super().estimated_rows()
         metadata = pq.read_metadata(self.path)
         groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
         leaves = [metadata.schema.column(n).path.split(".")[0] for n in range(metadata.num_columns)]
-        return float(sum(group.column(leaves.index(self.lists.names[0])).num_values for group in groups))
+        return float(sum(group.column(leaves.index(item.name)).num_values for group in groups))
 
 
 FORMAT = ParquetLog

@@ -17,11 +17,13 @@ from genpas_cli.ingest.lists.forms import DelimitedLists, ListForm, form_of
 from genpas_cli.ingest.lists.rows import Lists, as_text, element_json, element_name, is_json
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
-from genpas_cli.runtime.sql.quoting import identifier, literal
+from genpas_cli.runtime.sql.quoting import literal
 
 _ROWS = 100
 """Number of first rows whose lists are parsed to find their form and their elements."""
 _MOST = 0.5
+_SUGGESTED = (",", " ")
+"""Delimiters of lists that texts may suggest; between digits only for a blank."""
 _PART = re.compile(r"[\w.+:/@-]+")
 _NUMBER = re.compile(r"[+-]?\d+([.]\d+)?")
 
@@ -41,17 +43,18 @@ def with_lists(con: duckdb.DuckDBPyConnection, log: LogFile, options: ReadingOpt
         return log
     asked = _asked(log, options.item)
     columns = _with_forms(con, log, asked, options)
-    asked = None if asked is None else columns[log.columns.index(asked)]
-    if asked is None or asked.form is None:
-        suggested, guess = _suggested(con, log, columns, options)
-        if asked is not None and suggested[columns.index(asked)].form is not None and guess:
-            raise _ambiguous(log, asked, guess)
-        lists = any(column.form is not None for column in suggested)
-        needed = (("list-delimiter", guess),) if guess else ()
-        found = Elements(_element_columns(con, log, suggested), needed) if lists else None
-        return replace(log, columns=columns, elements=found)
-    lists = Lists(columns, (asked.name,), _per_row(con, log, asked))
-    return replace(log, columns=_element_columns(con, log, columns), lists=lists)
+    place = None if asked is None else log.columns.index(asked)
+    if place is not None and columns[place].form is not None:
+        lists = Lists(columns, (columns[place].name,), _per_row(con, log, columns[place]))
+        return replace(log, columns=_element_columns(con, log, columns), lists=lists)
+    suggested, delimiter = _suggested(con, log, columns, options)
+    if place is not None and suggested[place].form is not None:
+        raise _ambiguous(log, columns[place], delimiter)
+    log = replace(log, columns=columns)
+    if all(column.form is None for column in suggested):
+        return log
+    needed = (("list-delimiter", delimiter),) if delimiter else ()
+    return replace(log, elements=Elements(_element_columns(con, log, suggested), needed))
 
 
 def settled(log: LogFile, roles: Roles, others: Sequence[Column]) -> LogFile:
@@ -64,8 +67,10 @@ def settled(log: LogFile, roles: Roles, others: Sequence[Column]) -> LogFile:
     """
     if log.lists is None:
         return log
-    needed = (roles.item, roles.user, roles.time, roles.rating, *roles.keep, *others)
-    names = tuple(dict.fromkeys(c.of_list for c in needed if c is not None and c.of_list is not None))
+    roles_of = (roles.item, roles.user, roles.time, roles.rating, *roles.keep, *others)
+    needed = [column for column in roles_of if column is not None and column.of_list is not None]
+    names = tuple(dict.fromkeys(column.of_list for column in needed if column.of_list is not None))
+    of_objects = frozenset(c.of_list for c in needed if c.of_list is not None and c.key is not None)
     whole = {column.name: column for column in log.lists.columns}
     columns = tuple(
         whole[column.name] if column.of_list is not None and column.of_list not in names else column
@@ -73,7 +78,9 @@ def settled(log: LogFile, roles: Roles, others: Sequence[Column]) -> LogFile:
         if column.key is None or column.of_list in names
     )
     ids = frozenset({roles.user.name, roles.item.name})
-    return replace(log, columns=columns, lists=replace(log.lists, names=names, read=columns, ids=ids))
+    return replace(
+        log, columns=columns, lists=replace(log.lists, names=names, read=columns, ids=ids, of_objects=of_objects)
+    )
 
 
 def _asked(log: LogFile, item: str | None) -> Column | None:
@@ -92,21 +99,22 @@ def _with_forms(
     columns = []
     for column in log.columns:
         # JSON says itself what a list is; a text that looks like a list may be an id.
-        may_be_text = options.list_delimiter != ""
-        samples = column.samples if column.is_text else _samples(con, log, column, markers) if column is asked else ()
-        form = form_of(samples[:SAMPLES], markers) if (column.is_nested or may_be_text) and samples else None
-        found = column if form is None else replace(column, form=form, is_nested=True)
-        columns.append(found)
+        may_be_list = column.is_nested or options.list_delimiter != ""
+        samples = _samples(con, log, column, markers) if column.is_text or column is asked else []
+        columns.append(_of_form(column, form_of(samples, markers) if may_be_list else None))
     if asked is None:
         return tuple(columns)
     at = log.columns.index(asked)
-    if options.list_delimiter and columns[at].form is None and not columns[at].is_nested:
-        form = DelimitedLists(markers, options.list_delimiter)
-        columns[at] = replace(columns[at], form=form, is_nested=True)
+    if options.list_delimiter and not columns[at].is_nested:
+        columns[at] = _of_form(columns[at], DelimitedLists(markers, options.list_delimiter))
     if columns[at].form is None:
         return tuple(columns)
-    lengths = [len(form_list) for form_list in _parsed(columns[at], _samples(con, log, asked, markers))]
+    lengths = [len(elements) for elements in _parsed(columns[at], _samples(con, log, asked, markers))]
     return tuple(_parallel(con, log, column, lengths, options) for column in columns)
+
+
+def _of_form(column: Column, form: ListForm | None) -> Column:
+    return column if form is None else replace(column, form=form, is_nested=True)
 
 
 def _parallel(
@@ -126,7 +134,7 @@ def _parallel(
             same >= _MOST * len(found) or sum(n > 1 for n in found) >= _MOST * len(found)
         )
         form = delimited if is_list else None
-    return column if form is None else replace(column, form=form, is_nested=True)
+    return _of_form(column, form)
 
 
 def _samples(
@@ -165,7 +173,7 @@ def _per_row(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> fl
 def _element_columns(
     con: duckdb.DuckDBPyConnection, log: LogFile, columns: Sequence[Column]
 ) -> tuple[Column, ...]:  # fmt: skip
-    """Return the columns with each one of lists replaced by its elements, then the keys of elements that are objects."""
+    """Return the columns with lists replaced by their elements, then the keys of elements that are objects."""
     found, keys = list[Column](), list[Column]()
     for n, column in enumerate(columns):
         if column.form is None:
@@ -246,12 +254,10 @@ def _suggested(
         if (column.is_text or column is asked) and not column.is_nested and not column.in_path
         and (samples := _samples(con, log, column, markers))
     }  # fmt: skip
-    for delimiter in (",", ";", "|", " "):
+    for delimiter in _SUGGESTED:
         if found := [n for n, samples in texts.items() if _seem_lists(samples[:SAMPLES], delimiter)]:
             form = DelimitedLists(markers, delimiter)
-            return tuple(
-                replace(column, form=form, is_nested=True) if n in found else column for n, column in enumerate(columns)
-            ), delimiter
+            return tuple(_of_form(c, form) if n in found else c for n, c in enumerate(columns)), delimiter
     return columns, ""
 
 
@@ -259,21 +265,15 @@ def _seem_lists(samples: Sequence[str], delimiter: str) -> bool:
     """Tell whether most texts of a column contain a delimiter, with something like an id before and after each."""
     pattern = _NUMBER if delimiter == " " else _PART
     several = [text for text in samples if delimiter in text.strip()]
-    return len(several) > _MOST * len(samples) and all(
+    return len(several) >= _MOST * len(samples) and all(
         pattern.fullmatch(part.strip()) for text in samples for part in text.strip().split(delimiter)
     )
 
 
 def _ambiguous(log: LogFile, column: Column, delimiter: str) -> DataError:
     values = ", ".join(repr(value[:40]) for value in column.samples[:2])
-    where = identifier(column.name) if not log.named.has_names else repr(column.name)
     return DataError(
-        f"{log.name}: the values of column {where} (--item) can be lists separated by {delimiter!r} or single ids: "
-        f"{values}",
-        tip=f"If they are lists: --list-delimiter {shown_delimiter(delimiter)}; if each is one id: --list-delimiter ''",
+        f"{log.name}: the values of column {column.name!r} (--item) can be lists separated by {delimiter!r} or single "
+        f"ids: {values}",
+        tip=f"If they are lists: --list-delimiter '{delimiter}'; if each is one id: --list-delimiter ''",
     )
-
-
-def shown_delimiter(delimiter: str) -> str:
-    """Return a delimiter as it is written in a shell."""
-    return f"'{delimiter}'"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ NOT_A_LIST = "not a list"
 
 _WORD = r"""'[^'\\]*'|"[^"\\]*"|[^\s,'"\[\](){}]+"""
 _PRINTED = rf"\s*\[\s*(?:(?:{_WORD})(?:(?:\s*,\s*|\s+)(?:{_WORD}))*\s*,?\s*)?\]\s*"
+_ROWS, _MOST = 100, 0.5
+"""Maximum number of first texts that are examined to find the form of lists, and the share that must be lists."""
 _ABBREVIATED = " ... "
 """How NumPy writes the elements of a long list that it leaves out."""
 
@@ -140,16 +143,22 @@ class DelimitedLists(_TextLists):
         return [part.strip(BLANKS) for part in text.split(None if self.delimiter == " " else self.delimiter)]
 
 
-def form_of(samples: list[str], markers: tuple[str, ...]) -> ListForm | None:
-    """Return the form of a column whose first texts are all lists in brackets; else None."""
-    present = [text for text in samples if not is_missing(text, markers)]
-    if not present or not all(text.lstrip().startswith("[") for text in present):
+def form_of(samples: Sequence[str], markers: tuple[str, ...]) -> ListForm | None:
+    """Return the form of a column whose first texts are mostly lists in brackets; else None."""
+    present = [text for text in samples if not is_missing(text, markers)][:_ROWS]
+    in_brackets = [text for text in present if text.lstrip().startswith("[")]
+    if len(in_brackets) <= len(present) * _MOST:
         return None
-    for form in (JsonLists(markers), PrintedLists(markers)):
-        try:
-            for text in present:
-                form.parsed(text)
-        except ValueError:
-            continue
-        return form
-    return None
+    forms = (JsonLists(markers), PrintedLists(markers))
+    counts = [sum(_is_list(form, text) for text in in_brackets) for form in forms]
+    # JSON first: numbers in brackets are lists in both forms.
+    best = forms[counts.index(max(counts))]
+    return best if max(counts) > len(in_brackets) * _MOST else None
+
+
+def _is_list(form: ListForm, text: str) -> bool:
+    try:
+        form.parsed(text)
+    except ValueError:
+        return False
+    return True

@@ -16,6 +16,8 @@ from genpas_cli.runtime.text.wording import counted
 
 _LIST, _ELEMENT = "genpas_list_", "genpas_element_"
 _UNEQUAL = "lists of different lengths"
+_SHOWN = 300
+"""Maximum characters of a bad row that are kept."""
 NOT_AN_OBJECT = "an element of the list is not an object"
 
 
@@ -33,8 +35,15 @@ class Lists:
     """The columns with one element per row."""
     ids: frozenset[str] = frozenset()
     """Names of the columns of ids."""
+    of_objects: frozenset[str] = frozenset()
+    """The columns of lists whose elements must be objects, since a key of them is needed."""
     is_lenient: bool = False
     """Whether rows without equally long lists are left out, instead of a DuckDB error."""
+
+    @property
+    def items(self) -> Column:
+        """The column of lists of items."""
+        return next(column for column in self.columns if column.name == self.names[0])
 
     def with_columns(self, new: Mapping[Column, Column]) -> Self:
         """Return the lists with some columns replaced."""
@@ -85,8 +94,8 @@ class Lists:
                 found[column.name] = column.form.parsed(record.fields[place])
             except ValueError:
                 raise ValueError(f"the value in column {column.name!r} is not a list") from None
-            has_keys = any(each.of_list == column.name and each.key is not None for each in self.read)
-            if has_keys and not all(value is None or isinstance(value, dict) for value in found[column.name]):
+            are_objects = all(value is None or isinstance(value, dict) for value in found[column.name])
+            if column.name in self.of_objects and not are_objects:
                 raise ValueError(f"{NOT_AN_OBJECT} (column {column.name!r})")
         return found
 
@@ -139,12 +148,24 @@ def exploded(rows: str, columns: Sequence[Column], names: Sequence[str], *, leni
 
 
 def lengths(rows: str, columns: Sequence[Column], names: Sequence[str]) -> str:
-    """Return a query for the lists in each row of a file: columns `n<place>`, the length, and `l<place>`, if a list."""
-    places = [n for n, column in enumerate(columns) if column.name in names]
-    lists = ", ".join(
-        f"coalesce(len({_list(columns[n], lenient=True)}), 0) AS n{n}, {_is_list(columns[n])} AS l{n}" for n in places
+    """Return a query that tells for each row of a file whether its lists can be read as rows.
+
+    Its columns are `bad`, `text` (the beginning of a bad row, else NULL) and, for the n-th name, `length_<n>` and
+    `is_list_<n>`, which is false for a text that is no list.
+    """
+    by_name = {column.name: column for column in columns}
+    lists = [by_name[name] for name in names]
+    of_lists = ", ".join(
+        f"coalesce(len({_list(column, lenient=True)}), 0) AS length_{n}, {_is_list(column)} AS is_list_{n}"
+        for n, column in enumerate(lists)
     )
-    return f"SELECT {lists} FROM {rows}"
+    usable = [f"is_list_{n}" for n in range(len(lists))] + [f"length_0 = length_{n}" for n in range(1, len(lists))]
+    text = f"left(concat_ws(',', {', '.join(f'CAST({column.sql} AS VARCHAR)' for column in columns)}), {_SHOWN})"
+    bad = f"NOT ({' AND '.join(usable)})"
+    # Only the text of bad rows is made.
+    checked = f"SELECT *, {bad} AS bad FROM (SELECT *, {of_lists} FROM {rows})"
+    told = ", ".join(f"length_{n}, is_list_{n}" for n in range(len(lists)))
+    return f"SELECT bad, {told}, CASE WHEN bad THEN {text} END AS text FROM ({checked})"
 
 
 def equal_lengths(places: Sequence[int]) -> str:

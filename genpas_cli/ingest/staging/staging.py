@@ -32,6 +32,7 @@ from genpas_cli.ingest.formats.detection import is_binary, open_log
 from genpas_cli.ingest.formats.dialects import check_options
 from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
+from genpas_cli.ingest.staging.bad_lists import empty_lists_note
 from genpas_cli.ingest.staging.filters import drop_others, filter_of, text_types
 from genpas_cli.ingest.staging.like_ids import decimals_to_integers
 from genpas_cli.ingest.staging.loaded import Loaded
@@ -77,7 +78,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         loaded = load(con, plan, scratch, bad, progress)
         notes = [*loaded.plan.notes, *opened.notes()]
         for part in loaded.parts:
-            notes += part.log.notes_of_rows(con)
+            notes += [*part.log.notes_of_rows(con), *empty_lists_note(con, part.log)]
         funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier, notes, memory=memory)
         if options.decimal_ids == "integer":
             decimals_to_integers(con, loaded.plan.id_types)
@@ -226,9 +227,8 @@ def _clean(  # noqa: PLR0913, PLR0917  # the results of one step each; the last 
 ) -> tuple[tuple[FunnelStep, ...], dict[str, str]]:  # fmt: skip
     rows = sum(part.rows for part in loaded.parts)
     if rows == 0:
-        raise DataError(
-            f"{', '.join(part.log.name for part in loaded.parts)}: the file contains no rows, only a header"
-        )
+        without = "interactions: every list is empty" if loaded.parts[0].log.lists else "rows, only a header"
+        raise DataError(f"{', '.join(part.log.name for part in loaded.parts)}: the file contains no {without}")
     steps = [FunnelStep("read", 0, rows)]
 
     def dropped(step: str, count: int) -> None:
