@@ -32,7 +32,7 @@ def check_lists(log: LogFile, roles: Roles, options: ReadingOptions, values: Val
         if column is not None and column.form is not None:
             raise DataError(
                 f"{log.name}: column {column.name!r} ({role}) contains lists, but column {item.name!r} (item) does not",
-                tip=f"Name another column: --{role} COLUMN. If each row is a history, name its list of items: --item COLUMN",
+                tip=f"Name another column: --{role} COLUMN. If each row is a history, name its list: --item COLUMN",
             )
 
 

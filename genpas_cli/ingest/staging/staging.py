@@ -35,7 +35,7 @@ from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.bad_lists import empty_lists_note
 from genpas_cli.ingest.staging.filters import drop_others, filter_of, text_types
 from genpas_cli.ingest.staging.like_ids import decimals_to_integers
-from genpas_cli.ingest.staging.loaded import Loaded
+from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.loading import load, machine_lacks, reject_bad_values
 from genpas_cli.ingest.staging.rejects import Rejects
 from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
@@ -132,9 +132,15 @@ class _Opened(NamedTuple):
     def reports(self, loaded: Loaded, digests: Sequence[Digests]) -> tuple[FileReport, ...]:
         """Return the report of each file, given its rows and its digests."""
         return tuple(
-            FileReport(file.name, part.log.format, file.path.stat().st_size, digest.file, part.rows, digest.content)
+            _report(file, part, digest)
             for file, part, digest in zip(self.originals, loaded.parts, digests, strict=True)
         )
+
+
+def _report(file: SourceFile, part: LoadedFile, digest: Digests) -> FileReport:
+    kind, table, version = (part.log.format, None, None) if file.table is None else file.table
+    size = file.path.stat().st_size
+    return FileReport(file.name, kind, size, digest.file, part.rows, digest.content, table, version)
 
 
 @contextmanager
