@@ -143,8 +143,8 @@ class _own_errors:  # noqa: N801  # a context manager
             return
         said = str(error).strip().split("\n")[0] or type(error).__name__
         raise DataError(
-            f"{self._table.name}: the {TITLES[self._table.kind]} table cannot be read ({said})",
-            tip="Export the current rows to Parquet with the engine that wrote the table, and name these files.",
+            f"{self._table.name} is a table of {TITLES[self._table.kind]} that cannot be read ({said})",
+            tip="Export the current rows to Parquet, with the engine that wrote the table.",
         ) from error
 
 
