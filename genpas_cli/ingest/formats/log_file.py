@@ -21,7 +21,7 @@ from genpas_cli.ingest.files.source_files import Compression, SourceFile
 from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Record
 from genpas_cli.ingest.lists.forms import Typed
-from genpas_cli.ingest.lists.rows import Lists, exploded
+from genpas_cli.ingest.lists.rows import Lists, exploded, fed
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import identifier, literal
@@ -129,7 +129,15 @@ class LogFile(ABC):
         by_name = {column.name: column for column in self.file_columns}
         in_file = [column if column.of_list is None else by_name[column.of_list] for column in needed]
         is_lenient = self.lists is not None and self.lists.is_lenient
-        return exploded(self.rows(con, in_file), self.file_columns, wholes, lenient=is_lenient)
+        return exploded(self.rows_in_batches(con, in_file), self.file_columns, wholes, lenient=is_lenient)
+
+    def rows_in_batches(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
+        """Return the SQL after FROM that reads `rows` once, so few at a time that long lists take little memory."""
+        cursor = con.cursor()
+        own = [column for column in needed or self.file_columns if not column.in_path]
+        names = "json" if self.whole_json else ", ".join(dict.fromkeys(identifier(c.name) for c in own)) or "1"
+        at_once = Lists((), (), 1).rows_at_once if self.lists is None else self.lists.rows_at_once
+        return fed(con, cursor, f"SELECT {names} FROM {self.rows(cursor, needed)}", at_once)
 
     @abstractmethod
     def rows(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:

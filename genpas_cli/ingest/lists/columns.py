@@ -159,14 +159,11 @@ def _parsed(column: Column, samples: Sequence[str]) -> list[list[Any]]:
 
 def _per_row(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> float:
     """Return the mean number of elements in the first lists of a column."""
-    assert column.form is not None
-    first = f"SELECT {column.form.lists(column.sql, lenient=True)} AS l FROM {log.rows(con, [column])} LIMIT {SAMPLES}"
-    try:
-        mean = con.execute(f"SELECT avg(coalesce(len(l), 0)) FROM ({first})").fetchall()[0][0]
-    except duckdb.InterruptException:
-        raise
-    except duckdb.Error:
-        mean = None  # the load meets the malformed row again, and says where it is
+    if column.form is not None and column.form.is_text:
+        found = _parsed(column, _samples(con, log, column, ()))
+        return sum(map(len, found)) / len(found) if found else 1.0
+    first = f"SELECT coalesce(len({column.sql}), 0) AS length FROM {log.rows(con, [column])} LIMIT {SAMPLES}"
+    mean = con.execute(f"SELECT avg(length) FROM ({first})").fetchall()[0][0]
     return 1.0 if mean is None else float(mean)
 
 

@@ -41,6 +41,10 @@ class ListForm(ABC):
     def is_list(self, value: str) -> str:
         """Return SQL that is true for a value that is missing or a list."""
 
+    @abstractmethod
+    def is_empty(self, value: str) -> str:
+        """Return SQL that is true for a value that is missing or an empty list."""
+
     def parsed(self, text: str) -> list[Any]:
         """Return the elements of the list in a text, by the rules of `lists`; empty for a missing one.
 
@@ -64,6 +68,10 @@ class Typed(ListForm):
         """Return true."""
         return "true"
 
+    def is_empty(self, value: str) -> str:
+        """Return SQL that is true for an empty list or NULL."""
+        return f"coalesce(len({value}), 0) = 0"
+
 
 @dataclass(frozen=True)
 class _TextLists(ListForm):
@@ -74,12 +82,17 @@ class _TextLists(ListForm):
 
     def present(self, value: str) -> str:
         """Return SQL for a text, NULL if it means a missing value."""
-        missing = ", ".join(map(literal, ("", *self.markers)))
-        return f"CASE WHEN trim({value}, {literal(BLANKS)}) NOT IN ({missing}) THEN {value} END"
+        # Not IN: a join, as a filter, puts the rows of small batches together again (see `rows.fed`).
+        missing = f"[ \\t\\r\\n]*({'|'.join(map(re.escape, self.markers))})?[ \\t\\r\\n]*"
+        return f"CASE WHEN NOT regexp_full_match({value}, {literal(missing)}) THEN {value} END"
 
     def is_list(self, value: str) -> str:
         """Return SQL that is true for a text that is missing or a list."""
         return f"({self.present(value)} IS NULL OR {self.lists(value, lenient=True)} IS NOT NULL)"
+
+    def is_empty(self, value: str) -> str:
+        """Return SQL that is true for a text that is missing, or brackets around nothing."""
+        return f"({self.present(value)} IS NULL OR regexp_full_match({value}, '\\s*\\[\\s*\\]\\s*'))"
 
     def parsed(self, text: str) -> list[Any]:
         """Return the elements of the list in a text; see `ListForm.parsed`."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
 
 from genpas_cli.ingest.columns.identity import json_id_defect
 from genpas_cli.ingest.columns.roles import Column
@@ -14,6 +16,13 @@ from genpas_cli.ingest.lists.forms import JsonLists
 from genpas_cli.runtime.sql.quoting import literal
 from genpas_cli.runtime.text.wording import counted
 
+if TYPE_CHECKING:
+    import duckdb
+
+FEED = "genpas_lists"
+"""Name in DuckDB of the stream of rows with whole lists that is being read."""
+_ELEMENTS_AT_ONCE, _ROWS_AT_ONCE = 1 << 16, 1 << 14
+"""Maximum elements, about, and rows that are read as rows at once."""
 _LIST, _ELEMENT = "genpas_list_", "genpas_element_"
 _UNEQUAL = "lists of different lengths"
 _SHOWN = 300
@@ -39,6 +48,11 @@ class Lists:
     """The columns of lists whose elements must be objects, since a key of them is needed."""
     is_lenient: bool = False
     """Whether rows without equally long lists are left out, instead of a DuckDB error."""
+
+    @property
+    def rows_at_once(self) -> int:
+        """Number of rows whose lists are read at once."""
+        return max(1, min(int(_ELEMENTS_AT_ONCE / max(self.per_row, 1)), _ROWS_AT_ONCE))
 
     @property
     def items(self) -> Column:
@@ -136,15 +150,38 @@ def exploded(rows: str, columns: Sequence[Column], names: Sequence[str], *, leni
     places = [n for n, column in enumerate(columns) if column.name in names]
     lists = ", ".join(f"{_list(columns[n], lenient=lenient)} AS {_LIST}{n}" for n in places)
     equal = equal_lengths(places)
-    first, *others = (f"{_LIST}{n}" for n in places)
-    # DuckDB itself would fill up the shorter lists with missing values.
-    guarded = first if lenient or not others else f"CASE WHEN {equal} THEN {first} ELSE error({literal(_UNEQUAL)}) END"
-    elements = ", ".join(
-        f"unnest({value}) AS {_ELEMENT}{n}" for n, value in zip(places, (guarded, *others), strict=True)
-    )
     usable = " AND ".join([equal, *(_is_list(columns[n]) for n in places)])
-    where = f" WHERE {usable}" if lenient else ""
-    return f"(SELECT *, {elements} FROM (SELECT *, {lists} FROM {rows}){where})"
+    # DuckDB itself would fill up the shorter lists with missing values.
+    guard = f"WHEN {usable} THEN" if lenient else f"WHEN NOT ({equal}) THEN error({literal(_UNEQUAL)}) ELSE"
+    elements = ", ".join(f"unnest(CASE {guard} {_LIST}{n} END) AS {_ELEMENT}{n}" for n in places)
+    return f"(SELECT *, {elements} FROM (SELECT *, {lists} FROM {rows}))"
+
+
+def fed(con: duckdb.DuckDBPyConnection, cursor: duckdb.DuckDBPyConnection, query: str, at_once: int) -> str:
+    """Register the result of a query as a stream in batches of so few rows that their elements take little memory.
+
+    DuckDB reads 2,048 rows at once, whatever the length of their lists, and its filters and joins put small batches
+    together to as many rows.
+
+    Args:
+        con: the connection that will read the stream.
+        cursor: another connection to the same database, which runs the query and is then closed.
+        query: the query.
+        at_once: rows per batch.
+
+    Returns:
+        The name of the stream.
+    """
+    reader = cursor.sql(query).to_arrow_reader(at_once)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from reader
+        finally:
+            cursor.close()
+
+    con.register(FEED, pa.RecordBatchReader.from_batches(reader.schema, batches()))
+    return FEED
 
 
 def lengths(rows: str, columns: Sequence[Column], names: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ def reject_bad_lists(con: duckdb.DuckDBPyConnection, log: LogFile, rejects: Reje
 def _bad_rows(con: duckdb.DuckDBPyConnection, log: LogFile, lists: Lists) -> Iterator[BadRow]:
     names = sorted(lists.names, key=[column.name for column in lists.columns].index)
     first = 1
-    for batch in con.sql(lengths(log.rows(con), lists.columns, names)).to_arrow_reader(_BATCH_ROWS):
+    for batch in con.sql(lengths(log.rows_in_batches(con), lists.columns, names)).to_arrow_reader(_BATCH_ROWS):
         for at in np.flatnonzero(batch.column("bad").to_numpy(zero_copy_only=False)).tolist():
             row = {name: batch.column(name)[at].as_py() for name in batch.schema.names}
             no_list = next((name for n, name in enumerate(names) if not row[f"is_list_{n}"]), None)
@@ -55,8 +55,8 @@ def empty_lists_note(con: duckdb.DuckDBPyConnection, log: LogFile) -> list[str]:
         return []
     item = log.lists.items
     assert item.form is not None
-    query = f"SELECT {item.form.lists(item.sql, lenient=True)} AS items FROM {log.rows(con, [item])}"
-    rows = int(con.execute(f"SELECT count(*) FROM ({query}) WHERE coalesce(len(items), 0) = 0").fetchall()[0][0])
+    query = f"SELECT count(*) FROM {log.rows(con, [item])} WHERE {item.form.is_empty(item.sql)}"
+    rows = int(con.execute(query).fetchall()[0][0])
     if not rows:
         return []
     has = "has" if rows == 1 else "have"

@@ -105,7 +105,8 @@ def machine_lacks(error: duckdb.Error) -> MachineError | None:
             f"no space left on the disk for temporary files ({first_line(error)})",
             tip="Free some disk space, or choose another disk with --temp-dir.",
         )
-    if isinstance(error, duckdb.OutOfMemoryException):
+    # An error in a stream that feeds a statement has another class.
+    if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory Error" in str(error):
         return MachineError(f"not enough memory to read the logs ({first_line(error)})", tip="Increase --memory-limit.")
     return None
 

@@ -31,6 +31,7 @@ from genpas_cli.ingest.files.source_files import SourceFile, compression_of, fin
 from genpas_cli.ingest.formats.detection import is_binary, open_log
 from genpas_cli.ingest.formats.dialects import check_options
 from genpas_cli.ingest.formats.log_file import LogFile, first_line
+from genpas_cli.ingest.lists.rows import FEED
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.bad_lists import empty_lists_note
 from genpas_cli.ingest.staging.filters import drop_others, filter_of, text_types
@@ -192,7 +193,8 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise DataError(f"a file of the log is truncated or corrupt ({first_line(error)})") from error
     finally:
         # A registered Arrow stream keeps its file open, and would be visible in the caller's database.
-        con.unregister("genpas_arrow")
+        for stream in ("genpas_arrow", FEED):
+            con.unregister(stream)
 
 
 @contextmanager
