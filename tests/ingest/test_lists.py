@@ -476,3 +476,16 @@ def test_the_commands_say_which_lists_are_read(inside: InProcess) -> None:
     assert shown["rows"][1][:2] == ["u1", "7"]
     refused(inside("ingest", "log.jsonl", "-o", "other.store"), 1, "--item item_ids")
     refused(inside("augment", "log.jsonl", "--item", "country", "--time", "timestamps"), 1, "contains lists")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["parquet", "json"])
+def test_long_lists_take_no_more_memory_than_the_limit(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"log.{'parquet' if kind == 'parquet' else 'jsonl'}"
+    lists = (
+        "list_transform(range(4000), lambda x: (i * 7919 + x * 104729) % 50000) AS item_ids, range(4000) AS timestamps"
+    )
+    form = "FORMAT parquet, ROW_GROUP_SIZE 2048" if kind == "parquet" else "FORMAT json"
+    duckdb.execute(f"COPY (SELECT i AS user_id, {lists} FROM range(2500) t(i)) TO '{path}' ({form})")
+    report = ingest(path, tmp_path / "log.store", IngestOptions(item="item_ids", memory_limit="1GB"))
+    assert report.interactions == 10_000_000
