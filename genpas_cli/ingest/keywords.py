@@ -40,6 +40,7 @@ class IngestKeywords(TypedDict, total=False):
     header: bool | None
     quote: str | None
     text_encoding: str
+    list_delimiter: str | None
     time_format: str | None
     null_values: str
     decimal_ids: Literal["error", "integer", "text"]

@@ -58,6 +58,13 @@ class ReadingOptions(Options):
         "utf-8", "Encoding of text files, such as latin-1.", flags=("--text-encoding", "--encoding"), metavar="NAME",
         panel=READING,
     )  # fmt: skip
+    list_delimiter: str | None = option(
+        None,
+        "Delimiter of the elements in texts of lists, such as ',', if --item names a column of lists; '' if texts such "
+        "as '[1, 2]' are ids.",
+        metavar="TEXT",
+        panel=READING,
+    )
     time_format: str | None = option(
         None, "strptime format of the timestamps, such as '%d/%m/%Y %H:%M'.", metavar="FORMAT", panel=READING
     )

@@ -13,8 +13,15 @@ EXTRAS = {
     "report": (("altair", "vl_convert"), "Altair and vl-convert-python"),
     "spark": (("pyspark", "pandas"), "pyspark"),
     "grid": (("google_crc32c",), "google-crc32c"),
+    "delta": (("deltalake",), "deltalake"),
+    "iceberg": (("pyiceberg",), "pyiceberg"),
 }
 """Extra in pyproject.toml → its modules, and their name in messages."""
+
+
+def has_extra(extra: str) -> bool:
+    """Tell whether an extra is installed, without importing its modules."""
+    return all(find_spec(module) is not None for module in EXTRAS[extra][0])
 
 
 def check_extra(what: str, extra: str) -> None:
@@ -27,8 +34,8 @@ def check_extra(what: str, extra: str) -> None:
     Raises:
         MachineError: one of its modules is missing.
     """
-    modules, names = EXTRAS[extra]
-    if any(find_spec(module) is None for module in modules):
+    if not has_extra(extra):
+        names = EXTRAS[extra][1]
         more = "" if extra != "spark" or has_java() else ". Spark also needs Java 17 or newer."
         raise MachineError(
             f"{what} needs {names}, which {'are' if ' and ' in names else 'is'} not installed",

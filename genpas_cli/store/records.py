@@ -29,6 +29,10 @@ class SourceFile(TypedDict):
     """Rows in the file, bad ones included."""
     content_sha256: NotRequired[str]
     """Digest of the decompressed bytes."""
+    table_id: NotRequired[str]
+    """Id of a table of Delta Lake or Iceberg; absent for a file."""
+    version: NotRequired[str]
+    """Version of this table, or its snapshot; absent for a file."""
 
 
 class TieShares(TypedDict):

@@ -7,7 +7,7 @@ Tables (documented for users in docs/reference/formats.md):
     users         user_num INTEGER, user_id VARCHAR, length INTEGER, train_length INTEGER, validation_length INTEGER;
                   in the order of user_num; training interactions come first, then validation, then test
     items         item_num INTEGER, item_id VARCHAR; in the order of item_num
-    sources       name, format, bytes, sha256, rows, content_sha256: the files it was made from
+    sources       name, format, bytes, sha256, rows, content_sha256, table_id, version: the files it was made from
     funnel        step, dropped, kept: what cleaning did, in order
     meta          key, value (JSON): format version, versions, options, counts, digest of the content
 

@@ -85,9 +85,10 @@ class Store(SequenceSource):
             )
 
     def rows(self, table: Literal["sources", "funnel"]) -> list[dict[str, Any]]:
-        """Return a small table as dictionaries."""
+        """Return a small table as dictionaries; files have neither `table_id` nor `version`."""
         relation = self.database.con.sql(f"select * from {self.name}.{table}")
-        return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+        rows = [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+        return [{k: v for k, v in row.items() if v is not None or k not in ("table_id", "version")} for row in rows]
 
     def column_types(self) -> dict[str, pa.DataType]:
         """Return the Arrow types of the columns of `interactions`, by name."""

@@ -40,7 +40,7 @@ def attach_new(con: duckdb.DuckDBPyConnection, path: Path | None) -> None:
         con.execute("create type store.split_kind as enum " + str(SPLITS))
         con.execute(
             "create table store.sources (name varchar, format varchar, bytes bigint, sha256 varchar, rows bigint, "
-            "content_sha256 varchar)"
+            "content_sha256 varchar, table_id varchar, version varchar)"
         )
         con.execute("create table store.funnel (step varchar, dropped bigint, kept bigint)")
         con.execute("create table store.meta (key varchar primary key, value varchar)")
@@ -106,7 +106,9 @@ def write_counted_users(database: Database, schema: pa.Schema, batches: Iterable
 def write_provenance(con: duckdb.DuckDBPyConnection, sources: Sequence[Any], funnel: Sequence[Any]) -> None:
     """Fill `sources` and `funnel` from dataclasses with the fields of their columns."""
     with _transaction(con):
-        con.executemany("insert into store.sources values (?, ?, ?, ?, ?, ?)", [_texts(asdict(s)) for s in sources])
+        con.executemany(
+            "insert into store.sources values (?, ?, ?, ?, ?, ?, ?, ?)", [_texts(asdict(s)) for s in sources]
+        )
         con.executemany("insert into store.funnel values (?, ?, ?)", [list(asdict(step).values()) for step in funnel])
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from genpas_cli.augment.job import augment
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.source_store import log_names
+from genpas_cli.ingest.files.lake_tables import lake_table, version_of
 from genpas_cli.ingest.files.source_files import files_meant
 from genpas_cli.ingest.job import ingest
 from genpas_cli.ingest.options import IngestOptions
@@ -61,6 +62,8 @@ def _content(name: str, options: MachineOptions) -> list[str | None]:
 def _digest(path: Path, name: str) -> str | None:
     if is_remote(name):
         return file_digest(location_of(name))
+    if (table := lake_table(path, name)) is not None:
+        return "@".join(version_of(table))
     if not path.is_file():  # stdin or a pipe can be read only once
         return None
     try:

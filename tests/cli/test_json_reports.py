@@ -83,7 +83,14 @@ def test_a_dry_run_of_ingest_says_how_logs_would_be_read_and_writes_nothing(insi
         of_csv = inside.json("ingest", made / "log.csv", "--dry-run")
     assert set(plan) == {field.name for field in dataclasses.fields(genpas_cli.IngestPlan)}
     assert plan["files"] == [{"name": str(parquet), "format": "parquet", "rows": 25_000, "exact": True}]
-    assert plan["columns"] == {"user": "user_id", "item": "item_id", "time": "timestamp", "rating": None, "keep": []}
+    assert plan["columns"] == {
+        "user": "user_id",
+        "item": "item_id",
+        "time": "timestamp",
+        "rating": None,
+        "keep": [],
+        "lists": [],
+    }
     assert (plan["interactions"], plan["staged_in"], plan["sorts"], plan["temporary"]) == (25_000, "memory", 1, 0)
     rows = inside.json("ingest", made / "log.csv", "-o", "new.store", "--json")["interactions"]
     assert rows / 2 < of_csv["interactions"] < 2 * rows

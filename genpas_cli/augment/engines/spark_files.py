@@ -96,6 +96,12 @@ def _check_files(plan: LoadPlan, scratch: Path) -> None:
                 f"{log.name} is not a Parquet file ({log.format}), but --engine spark only reads Parquet",
                 tip=f"Use --engine local. Or: {_FRAME[0].lower()}{_FRAME[1:]}.",
             )
+        if log.lists is not None:
+            raise UsageError(
+                f"{log.name}: --engine spark does not read lists as one interaction per element (column "
+                f"{log.lists.names[0]})",
+                tip=f"Use --engine local. Or: {_FRAME[0].lower()}{_FRAME[1:]} with one row per interaction.",
+            )
         if log.source.path.is_relative_to(scratch):
             raise UsageError(
                 f"{log.name} would be read from a copy in the temporary directory of the driver, which the workers "

@@ -15,6 +15,7 @@ from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.text.wording import counted, time_range
 
 if TYPE_CHECKING:
+    from genpas_cli.ingest.columns.roles import ReadColumns
     from genpas_cli.ingest.job import IngestReport
 
 Sources = Annotated[
@@ -92,11 +93,17 @@ def _example(sources: list[str], *, append: bool) -> str:
     return f"Name the store, for example: -o {name}"
 
 
+def _columns(columns: ReadColumns) -> str:
+    """Return the columns that are read, by role, and which of them hold lists."""
+    read = ", ".join(f"{role} {name}" for role, name in columns.items() if role not in ("keep", "lists") and name)
+    lists = ", ".join(columns["lists"])
+    return f"{read}; one interaction per element of the lists in {lists}" if lists else read
+
+
 def say_report(report: IngestReport) -> None:
     """Print the funnel, the figures and the ties of a store."""
     if report.columns is not None:
-        read = {role: name for role, name in report.columns.items() if role != "keep" and name is not None}
-        console.say(console.escaped("columns: " + ", ".join(f"{role} {name}" for role, name in read.items())))
+        console.say(console.escaped(f"columns: {_columns(report.columns)}"))
     width = max(len(step["step"]) for step in report.funnel)
     console.say(f"  {'rows':<{width}} {'dropped':>14} {'left':>14}")
     for step in report.funnel:

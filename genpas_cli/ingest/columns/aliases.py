@@ -85,6 +85,12 @@ def is_known(name: str) -> bool:
     return plain(name) in _KNOWN
 
 
+def names_items(name: str) -> bool:
+    """Tell whether a text may be the name of a column of lists of items, such as `item_ids` or `sequence_item_ids`."""
+    compared = plain(name)
+    return "item" in compared or bool(matches([compared, compared.removesuffix("s")], ITEM))
+
+
 def matches(names: Sequence[str], tiers: Tiers) -> tuple[int, ...]:
     """Return the positions of the names that are in the first tier with any match."""
     compared = [plain(name) for name in names]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from genpas_cli.ingest.columns.aliases import ROLES, TIME, matches
+from genpas_cli.ingest.columns.element_view import element_view
 from genpas_cli.runtime.text.nearest import nearest
 from genpas_cli.runtime.times.formats import likely_formats, resolution
 
@@ -34,6 +35,8 @@ def corrected(named: Named, options: ReadingOptions, values: Values) -> str:
     """
     asked = [(role, getattr(options, role)) for role in ROLES] + [("keep", name) for name in options.keep]
     asked = [(role, name) for role, name in asked if name is not None]
+    if named.elements is not None and options.item is not None and named.find(options.item) is None:
+        return example_of(named, {}, options, values, decided="item")
     taken = [column for _, name in asked if (column := named.find(name))]
     told: list[Option] = []
     for role, name in asked:
@@ -73,10 +76,14 @@ def example_of(
         decided: the role whose column is unclear.
     """
     guess = {role: column for role, column in found.items() if column is not None}
+    if (view := element_view(named, guess, values)) is not None:
+        named, guess, more = view
+    else:
+        more = ()
     flat = [column for column in named.columns if not column.is_nested]
     for role in ("user", "item", "time"):
         if role not in guess and named.has_names:
-            known = matches([c.name for c in flat], ROLES[role])
+            known = matches([c.known_as for c in flat], ROLES[role])
             guess |= {role: flat[known[0]]} if known else {}
     wanted = [role for role in ("user", "item", *(("rating",) if decided == "rating" else ())) if role not in guess]
     left = [c for c in flat if c not in guess.values()]
@@ -89,7 +96,7 @@ def example_of(
     told = [option for role in ROLES if role in guess for option in _named(named, role, guess[role], options, values)]
     if decided == "rating" and "rating" not in guess:
         return _NO_RATINGS
-    return _example([*told, *(("keep", name) for name in options.keep)])
+    return _example([*told, *(("keep", name) for name in options.keep), *more])
 
 
 def _by_values(named: Named, free: Sequence[Column], role: str, values: Values) -> Column | None:
@@ -151,7 +158,7 @@ def time_note(named: Named, roles: Roles, values: Values) -> str | None:
     columns = [column for column in named.columns if column not in taken and not column.is_nested]
     if roles.time is not None:
         by_name = [column for column in columns if named.has_names or column.in_path]
-        others = [by_name[n].name for tier in TIME for n in matches([c.name for c in by_name], (tier,))]
+        others = [by_name[n].name for tier in TIME for n in matches([c.known_as for c in by_name], (tier,))]
         return (
             (
                 f"timestamps are read from column {roles.time.name}, not from {' or '.join(others)}; --time COLUMN "

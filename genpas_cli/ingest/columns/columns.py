@@ -64,7 +64,7 @@ def _by_name(
         free = [c for c in free if not c.in_path or _may_be_time(c)]
     if role == "time" and (finest := _finest(free, values)) is not None:
         return finest
-    positions = matches([c.name for c in free], ROLES[role])
+    positions = matches([c.known_as for c in free], ROLES[role])
     if len(positions) == 1:
         return free[positions[0]]
     if positions:
@@ -76,7 +76,7 @@ def _by_name(
     if role == "time":
         return None
     taken = {owner: column for owner, column in found.items() if column is not None}
-    if meant := matches([column.name for column in taken.values()], ROLES[role]):
+    if meant := matches([column.known_as for column in taken.values()], ROLES[role]):
         owner, column = list(taken.items())[meant[0]]
         others = {**found, owner: None}
         raise DataError(
@@ -100,7 +100,7 @@ def _finest(free: Sequence[Column], values: Values) -> Column | None:
     A timestamp wins over a date, milliseconds over seconds. Columns of instants are compared only within a tier:
     `timestamp` wins over `created_at`, whatever their resolutions.
     """
-    names = [column.name for column in free]
+    names = [column.known_as for column in free]
     tiers = [[free[n] for n in matches(names, (tier,))] for tier in TIME]
     first = next((tier for tier in tiers if tier), [])
     if sum(map(len, tiers)) <= 1 or (len(first) == 1 and resolution(values(first[0])) != DAY):

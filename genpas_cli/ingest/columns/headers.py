@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from genpas_cli.ingest.columns.roles import Roles
 from genpas_cli.ingest.formats.records import Record
 from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
-from genpas_cli.ingest.staging.rejects import BadRow, Rejects, read_again
+from genpas_cli.ingest.staging.rejects import BadRow, Rejects, interactions_again
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import literal
 
@@ -65,7 +65,7 @@ def _candidates(con: duckdb.DuckDBPyConnection, part: LoadedFile, roles: Roles) 
 
 def _records(part: LoadedFile, numbers: list[int]) -> Iterator[tuple[int, Record]]:
     """Yield (number, record) of staged rows, given their ascending 0-based numbers among the file's good rows."""
-    good = (record for record in read_again(part.log) if not record.defect)
+    good = (record for record in interactions_again(part.log) if not record.defect)
     at = -1
     for number in numbers:
         record = next(itertools.islice(good, number - at - 1, None), None)

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from genpas_cli.ingest.columns.roles import Column
-from genpas_cli.ingest.formats.log_file import LogFile
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import literal
 from genpas_cli.runtime.times.readers import INTEGERS
@@ -21,6 +20,7 @@ from genpas_cli.runtime.times.readers import INTEGERS
 if TYPE_CHECKING:
     import duckdb
 
+    from genpas_cli.ingest.formats.log_file import LogFile
 
 _EXACT_BELOW = {"DOUBLE": 2**53, "FLOAT": 2**24}
 _HALF_EXACT_BELOW = 2**11

@@ -13,11 +13,13 @@ from genpas_cli.ingest.columns.column_tips import time_note
 from genpas_cli.ingest.columns.columns import find_roles
 from genpas_cli.ingest.columns.extra_columns import Extra, condition_column, kept_column, with_own_type
 from genpas_cli.ingest.columns.identity import id_columns, id_sql, value_sql
+from genpas_cli.ingest.columns.list_roles import check_lists
 from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
 from genpas_cli.ingest.columns.roles import Column, ReadColumns, Roles
 from genpas_cli.ingest.formats.log_file import SAMPLES, LogFile, first_values
+from genpas_cli.ingest.lists.columns import settled
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
-from genpas_cli.ingest.staging.rejects import read_again
+from genpas_cli.ingest.staging.rejects import interactions_again
 from genpas_cli.ingest.staging.row_hash import other_values
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.times.formats import likely_formats
@@ -70,6 +72,7 @@ class LoadPlan:
             "user": first.user.name, "item": first.item.name, "time": None if first.time is None else first.time.name,
             "rating": None if first.rating is None or not self.has_rating else first.rating.name,
             "keep": [extra.name for extra in self.keep],
+            "lists": list(dict.fromkeys(column.of_list for column in self._of_roles(0) if column.of_list is not None)),
         }  # fmt: skip
 
     @property
@@ -87,8 +90,9 @@ class LoadPlan:
 
     def needed(self, n: int) -> list[Column]:
         """Return the columns of file `n` that `selection` names; empty if it may name any."""
-        if self.compared:
-            return []
+        return [] if self.compared else self._of_roles(n)
+
+    def _of_roles(self, n: int) -> list[Column]:
         roles = self.roles[n]
         extras = (extra.columns[n] for extra in (*self.keep, *self.where))
         return [column for column in (roles.user, roles.item, roles.time, roles.rating, *extras) if column is not None]
@@ -137,8 +141,15 @@ def plan_load(
     markers = parse_null_values(options.null_values)
     values = [partial(values_of, con, log, markers) for log in logs]
     found = [find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)]
+    for log, role, each in zip(logs, found, values, strict=True):
+        check_lists(log, role, options, each)
+    logs = [
+        settled(log, role, [column for name in conditions if (column := log.named.find(name)) is not None])
+        for log, role in zip(logs, found, strict=True)
+    ]
     logs = [log.with_exact_ids((role.user, role.item)) for log, role in zip(logs, found, strict=True)]
-    # Find the columns again, because `with_exact_ids` has replaced them.
+    values = [partial(values_of, con, log, markers) for log in logs]
+    # Find the columns again, because `settled` and `with_exact_ids` have replaced them.
     roles = tuple(
         find_roles(log.named, options, rating=rating, values=each) for log, each in zip(logs, values, strict=True)
     )
@@ -268,7 +279,7 @@ def _first_values(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, 
         return found or []
     # DuckDB stops at a malformed row; the other rows still tell what the column holds.
     at = log.columns.index(column)
-    fields = (record.fields[at] for record in read_again(log) if not record.defect and at < len(record.fields))
+    fields = (record.fields[at] for record in interactions_again(log) if not record.defect and at < len(record.fields))
     return list(itertools.islice((value for value in fields if not is_missing(value, markers)), SAMPLES))
 
 

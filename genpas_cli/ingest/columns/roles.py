@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from genpas_cli.ingest.lists.forms import ListForm
 
 Values = Callable[["Column"], Sequence[str]]
 """Returns the first values of a column as text."""
@@ -33,6 +36,17 @@ class Column:
     """Whether the column is a half-precision float in the file."""
     json: str | None = None
     """SQL expression that reads the values as JSON, for ids whose value types must stay distinct; else None."""
+    form: ListForm | None = None
+    """How the values hold lists; None if they are no lists."""
+    of_list: str | None = None
+    """Name of the column of lists of which this column holds one element per row; None for a column of the file."""
+    key: str | None = None
+    """Key of the column in the elements, if these are objects; its name is then LIST.KEY."""
+
+    @property
+    def known_as(self) -> str:
+        """The name that is compared with the known names of columns."""
+        return self.key or self.name
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,18 @@ class ReadColumns(TypedDict):
     rating: str | None
     """Null without `--min-rating`."""
     keep: list[str]
+    lists: list[str]
+    """The columns of lists that are read as one interaction per element."""
+
+
+@dataclass(frozen=True)
+class Elements:
+    """The columns of a file whose lists are read as one row per element."""
+
+    columns: tuple[Column, ...]
+    """Each column of lists replaced by its elements; then the keys of elements that are objects."""
+    options: tuple[tuple[str, str], ...] = ()
+    """Name and value of the options that are needed besides those that name the columns."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +94,8 @@ class Named:
     """False for text without a header."""
     delimiter: str | None = None
     """The detected delimiter of delimited text."""
+    elements: Elements | None = None
+    """The columns if the lists in them are read as one row per element; None without lists."""
 
     def find(self, wanted: str) -> Column | None:
         """Return the column of that name (ignoring case if that is unique), or at that position from 1; else None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,9 +25,34 @@ def written(source: TableSource, path: Path) -> Path:
     """
     try:
         reader = pa.RecordBatchReader.from_stream(source.table)
-        schema = pa.schema([pa.field(field.name, _stored(field.type), field.nullable) for field in reader.schema])
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        if "non-struct" in str(error):  # Arrow's word for a stream of single values
+            raise UsageError(
+                f"{source} is a single column; a log is a table with a column of users and a column of items",
+                tip="Give the whole table instead of one of its columns.",
+            ) from error
+        raise _unreadable(source, error) from error
+    write_batches(reader.schema, reader, path, source)
+    return path
+
+
+def write_batches(given: pa.Schema, batches: Iterable[pa.RecordBatch], path: Path, name: str) -> None:
+    """Write record batches as an uncompressed Arrow file.
+
+    Args:
+        given: the schema of the batches.
+        batches: the rows.
+        path: the file.
+        name: name of the rows in messages.
+
+    Raises:
+        DataError: there are columns that Arrow cannot hold.
+        MachineError: no disk space.
+    """
+    schema = pa.schema([pa.field(field.name, _stored(field.type), field.nullable) for field in given])
+    try:
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
-            for batch in reader:
+            for batch in batches:
                 for first in range(0, batch.num_rows, _ROWS):
                     part = batch.slice(first, _ROWS)
                     file.write_batch(part.cast(schema) if part.schema.types != schema.types else
@@ -34,13 +60,11 @@ def written(source: TableSource, path: Path) -> Path:
     except OSError as error:
         raise disk_error(error, path.parent, option="--temp-dir") from error
     except (pa.ArrowException, TypeError, ValueError) as error:
-        if "non-struct" in str(error):  # Arrow's word for a stream of single values
-            raise UsageError(
-                f"{source} is a single column; a log is a table with a column of users and a column of items",
-                tip="Give the whole table instead of one of its columns.",
-            ) from error
-        raise DataError(f"{source}: cannot be read as an Arrow table: {str(error).splitlines()[0]}") from error
-    return path
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> DataError:
+    return DataError(f"{name}: cannot be read as an Arrow table: {str(error).splitlines()[0]}")
 
 
 def _stored(kind: pa.DataType) -> pa.DataType:

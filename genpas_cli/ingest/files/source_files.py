@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from genpas_cli.ingest.files.lake_tables import Version, copied, is_readable, lake_table
 from genpas_cli.ingest.files.memory_tables import written
 from genpas_cli.ingest.files.tables import refuse_address, refuse_remote_tables, refuse_tables
 from genpas_cli.pairs.manifest import is_pairs_directory
@@ -65,6 +66,8 @@ class SourceFile:
     """(name, value) of each column in the path, as in `day=2024-01-01`, from the outermost directory inwards."""
     version: tuple[int, ...] = ()
     """The `file_version` before reading, to detect changes; empty for a copy in the scratch directory."""
+    table: Version | None = None
+    """The table of Delta Lake or Iceberg, and the version of it, whose live rows the copy holds; None for a file."""
 
 
 @contextmanager
@@ -105,7 +108,7 @@ def find_sources(
 
     In a directory, paths with a part that starts with `.` or `_` (`_SUCCESS`) are skipped, and documents, programs and
     the like, such as `README.md`, whose names are added to `skipped`. Sources that can be read only once (stdin, a
-    pipe) and remote files are copied into `scratch` first.
+    pipe), remote files, and tables of Delta Lake and Iceberg are copied into `scratch` first.
 
     Raises:
         DataError: an argument names no file, or a file cannot be read.
@@ -131,7 +134,7 @@ def find_sources(
 
 
 def files_meant(argument: str, skipped: list[str] | None = None) -> Iterator[tuple[Path, str]]:
-    """Yield (path, name) of each file named by an argument; for stdin and remote files the path is only the name.
+    """Yield (path, name) of each file or lake table named by an argument; stdin and remote files have no path.
 
     Args:
         argument: a file, a pattern, a directory, or `-`.
@@ -147,6 +150,8 @@ def files_meant(argument: str, skipped: list[str] | None = None) -> Iterator[tup
             files = _without_documents(files, lambda file: file.uri, skipped)
         refuse_remote_tables(file.uri for file in files)
         yield from ((Path(file.uri), file.uri) for file in files)
+    elif (table := lake_table(Path(argument), argument)) is not None and is_readable(table.kind):
+        yield table.path, argument
     else:
         refuse_tables([Path(argument)])  # a table without data files would otherwise go unnoticed
         meant = list(_paths(argument, skipped))
@@ -222,6 +227,8 @@ def _source(path: Path, name: str, spool: Path) -> SourceFile:
         # The copy keeps the end of the name, which tells the format, but no character with a meaning in a glob.
         copy = spool.with_name(f"{spool.name}-{_UNUSUAL.sub('_', name)[-_ENDING:]}")
         return SourceFile(fetched(name, copy, option="--temp-dir"), name, tuple(_partitions(Path(name))))
+    if (table := lake_table(path, name)) is not None:
+        return SourceFile(spool, name, tuple(_partitions(Path(name))), table=copied(table, spool))
     if not stat.S_ISREG(path.stat().st_mode):
         # A named pipe such as `<(zcat ...)` can be read once, but detection, digest and staging each read the file.
         with path.open("rb") as stream:

@@ -1,7 +1,7 @@
-"""Refuses sources that are not plain files: tables of Delta Lake, Iceberg and Hudi, and unsupported URL schemes.
+"""Refuses sources that are not plain files: files of Delta Lake, Iceberg and Hudi tables, unsupported URL schemes.
 
 The directory of such a table also holds data files of deleted or replaced rows. Reading them all would silently give
-a wrong log.
+a wrong log. The whole tables of Delta Lake and Iceberg are read by `lake_tables`, if their extras are installed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from genpas_cli.ingest.files.lake_tables import TITLES, Kind, is_readable
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.object_storage.remote import files_below
 
@@ -22,7 +23,8 @@ _FETCH = {
     "hdfs": "hdfs dfs -get {uri} {file}", "hf": "hf download --repo-type dataset {dataset}",
 }  # fmt: skip
 _READ_AS = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
-_DELTA, _ICEBERG, _HUDI = "Delta Lake", "Iceberg", "Hudi"
+_DELTA, _ICEBERG, _HUDI = TITLES["delta"], TITLES["iceberg"], "Hudi"
+_EXTRAS: dict[str, Kind] = {title: kind for kind, title in TITLES.items()}
 
 
 def refuse_address(argument: str) -> None:
@@ -116,6 +118,18 @@ def _refused(table: str, kind: str, given: str) -> DataError:
     return DataError(
         f"{of or f'{table} is '}a table of {kind}; its directory also contains data files that are no longer part of "
         "the table",
-        tip="Delta Lake, Iceberg and Hudi tables are not supported: export the current rows to Parquet first, with "
-        "the engine that wrote the table.",
+        tip=_table_tip(table, kind),
     )
+
+
+def _table_tip(table: str, kind: str) -> str:
+    if "://" in table or kind not in _EXTRAS:
+        where = " on object storage" if kind in _EXTRAS else ""
+        return (
+            f"{kind} tables{where} are not supported: export the current rows to Parquet first, with the engine that "
+            "wrote the table."
+        )
+    source = f"genpas ingest {shlex.quote(table)} -o STORE"
+    if is_readable(_EXTRAS[kind]):
+        return f"Name the table itself: {source}"
+    return f"To read the table itself, install an extra: pip install 'genpas[{_EXTRAS[kind]}]', then: {source}"

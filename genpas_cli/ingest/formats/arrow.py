@@ -53,14 +53,16 @@ class ArrowLog(BinaryLog):
             raise DataError(f"{log.name}: a column name cannot be used: {shown}")
         return replace(log, columns=columns)
 
-    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
+    def rows(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
         """Register a stream of the rows, which can be read once, and return its name."""
         con.register(STREAM, self._stream([column.name for column in needed if not column.in_path]))
         return STREAM
 
-    def estimated_rows(self) -> float:
+    def rows_in_file(self) -> float:
         """Estimate the number of rows from the size of the file."""
-        return self.path.stat().st_size / max(_VALUE * len(self.own_columns), 1)
+        per_row = 1 if self.lists is None else self.lists.per_row
+        values = sum(1 if column.form is None else per_row for column in self.own_columns)
+        return self.path.stat().st_size / max(_VALUE * values, 1)
 
     def batches(self, names: Sequence[str]) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:  # noqa: ARG002  # batches have all columns
         """Return the schema and the record batches of the file.

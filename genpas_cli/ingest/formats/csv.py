@@ -79,9 +79,9 @@ class DelimitedLog(TextLog):
     @property
     def named(self) -> Named:
         """The columns as error messages show them."""
-        return Named(self.name, self.columns, self.dialect.header, self.dialect.delimiter)
+        return Named(self.name, self.columns, self.dialect.header, self.dialect.delimiter, self.elements)
 
-    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
+    def rows(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
         """Return a call of DuckDB's CSV reader with the whole dialect given."""
         # A clean copy has neither header nor blank lines.
         dialect = replace(self.dialect, quote='"', header=False, skip=0) if self.copy else self.dialect

@@ -19,6 +19,7 @@ from genpas_cli.ingest.files.source_files import COMPRESSED_ENDINGS, Compression
 from genpas_cli.ingest.formats import all_formats
 from genpas_cli.ingest.formats.log_file import LogFile, Start
 from genpas_cli.ingest.formats.records import not_text
+from genpas_cli.ingest.lists.columns import with_lists
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import literal
@@ -31,7 +32,7 @@ _FEW_LINES = 10
 def open_log(
     con: duckdb.DuckDBPyConnection, source: SourceFile, options: ReadingOptions, scratch: Path, *, whole_rows: bool
 ) -> LogFile:
-    """Return a file opened in its detected format, with its columns and those in its path.
+    """Return a file opened in its detected format, with its columns, those in its path, and its lists.
 
     Args:
         con: a DuckDB connection.
@@ -49,8 +50,11 @@ def open_log(
         newline="\n" if b"\n" in head else "\r",
     )  # fmt: skip
     log = _binary_log(start, head) or _text_log(start, head, is_whole=is_whole)
-    if not options.hive:
-        return log
+    return with_lists(con, _with_partitions(log, source) if options.hive else log, options)
+
+
+def _with_partitions(log: LogFile, source: SourceFile) -> LogFile:
+    """Return the log with the columns in its path."""
     # A column of the file hides a partition of the same name (ignoring case, as in DuckDB): writers that keep the
     # partition's column in the file write the same value there.
     own = {column.name.lower() for column in log.columns}

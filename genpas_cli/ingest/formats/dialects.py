@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def check_options(options: _Options) -> _Options:
-    r"""Return the options with escapes in the delimiter replaced: a shell passes `'\t'` as two characters.
+    r"""Return the options with escapes in the delimiters replaced: a shell passes `'\t'` as two characters.
 
     Raises:
         UsageError: DuckDB's reader does not accept the delimiter or the quote character.
@@ -46,16 +46,22 @@ def check_options(options: _Options) -> _Options:
     tip = r"For example: --delimiter ',' or --delimiter '\t'."
     if options.quote is not None and (len(options.quote) > 1 or options.quote in ("\r", "\n")):
         raise UsageError(f"--quote is {options.quote!r}; it must be one character, or '' for no quoting")
+    if options.list_delimiter is not None:
+        options = replace(options, list_delimiter=_unescaped(options.list_delimiter))
     if options.delimiter is None:
         return options
-    meant = options.delimiter
-    for written, character in _ESCAPES.items():
-        meant = meant.replace(written, character)
+    meant = _unescaped(options.delimiter)
     if not meant:
         raise UsageError("--delimiter is empty", tip=tip)
     if len(meant.encode()) > _LONGEST_DELIMITER or "\n" in meant or "\r" in meant or meant == options.quote:
         raise UsageError(f"--delimiter {options.delimiter!r} cannot be used as a delimiter", tip=tip)
     return replace(options, delimiter=meant)
+
+
+def _unescaped(delimiter: str) -> str:
+    for written, character in _ESCAPES.items():
+        delimiter = delimiter.replace(written, character)
+    return delimiter
 
 
 def find_delimiter(source: SourceFile, lines: Sequence[str], options: ReadingOptions) -> str | None:

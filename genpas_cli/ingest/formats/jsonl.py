@@ -70,15 +70,17 @@ class JsonLinesLog(TextLog):
     def with_exact_ids(self, ids: Sequence[Column]) -> Self:
         """Return the log with these columns read as JSON, so that texts, numbers, lists and objects stay distinct."""
         raw = {c.name: json_field(c.name, "->") if self.whole_json else identifier(c.name) for c in ids}
-        columns = tuple(
-            replace(c, json=raw[c.name], sql=c.sql if self.whole_json else f"({raw[c.name]} ->> '$')")
-            if c in ids
-            else c
-            for c in self.columns
-        )
-        return replace(self, columns=columns)
+        exact = {
+            c: replace(c, json=raw[c.name], sql=c.sql if self.whole_json else f"({raw[c.name]} ->> '$')")
+            for c in ids
+            if c.of_list is None
+        }
+        columns = tuple(exact.get(c, c) for c in self.columns)
+        if self.lists is None:
+            return replace(self, columns=columns)
+        return replace(self, columns=columns, lists=self.lists.with_columns(exact))
 
-    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
+    def rows(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
         """Return a call of DuckDB's JSON reader, for whole objects or for their keys."""
         path, kind = literal(str(self.path)), f"compression = {self.sql_compression}"
         if self.whole_json:
@@ -115,10 +117,10 @@ class JsonLinesLog(TextLog):
         if len(value) < len(keys):
             twice = next(key for key in keys if keys.count(key) > 1)
             return Record(number, text, [], f"the key {twice!r} occurs twice in one object")
-        for column in self.columns:
+        for column in self.file_columns:
             if column.json is not None and (defect := json_id_defect(value.get(column.name))) is not None:
                 return Record(number, text, [], f"the value in column {column.name!r} is {defect}")
-        found = (value.get(column.name) for column in self.columns)
+        found = (value.get(column.name) for column in self.file_columns)
         return Record(number, text, ["" if v is None else v if isinstance(v, str) else json.dumps(v) for v in found])
 
 

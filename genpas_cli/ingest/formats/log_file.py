@@ -16,10 +16,12 @@ from typing import Any, ClassVar, Self
 
 import duckdb
 
-from genpas_cli.ingest.columns.roles import Column, Named
+from genpas_cli.ingest.columns.roles import Column, Elements, Named
 from genpas_cli.ingest.files.source_files import Compression, SourceFile
 from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Record
+from genpas_cli.ingest.lists.forms import Typed
+from genpas_cli.ingest.lists.rows import Lists, exploded, fed
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import identifier, literal
@@ -30,7 +32,7 @@ SAMPLES = 1000
 _UNPACKED = 4
 """Assumed compression ratio of text."""
 
-_NESTED = re.compile(r"\[\d*\]$|^(STRUCT|MAP|UNION|VARIANT|JSON)\b")
+NESTED = re.compile(r"\[\d*\]$|^(STRUCT|MAP|UNION|VARIANT|JSON)\b")
 """DuckDB types whose values are nested: lists, structs, maps, unions, variants and JSON."""
 
 
@@ -75,7 +77,7 @@ class LogFile(ABC):
     has_fixed_columns: ClassVar[bool] = False
     """Whether all files of the format have the same columns, so that there is none to choose."""
     knows_rows: ClassVar[bool] = False
-    """Whether a file says how many rows it has, so that `estimated_rows` is exact."""
+    """Whether a file says how many rows it has, so that `rows_in_file` is exact."""
     magic: ClassVar[tuple[bytes, ...]] = ()
     """Possible first bytes of a file of a binary format; empty for text."""
 
@@ -93,6 +95,10 @@ class LogFile(ABC):
     """Whether some rows are malformed although DuckDB reads them without an error."""
     copy: Path | None = None
     """Copy of a text without its bad rows, read by DuckDB instead; it has no header, and its quote character is `"`."""
+    elements: Elements | None = None
+    """The columns if the lists in them are read as one row per element; None without lists."""
+    lists: Lists | None = None
+    """The lists that are read as one row per element, as `columns` says; None if each row of the file is a row."""
 
     @classmethod
     def begins(cls, head: bytes) -> bool:
@@ -108,7 +114,6 @@ class LogFile(ABC):
             DataError: the file is of this format, but damaged or with two possible readings.
         """
 
-    @abstractmethod
     def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
         """Return the SQL after FROM that reads the rows in order; an Arrow stream can be read only once.
 
@@ -116,13 +121,46 @@ class LogFile(ABC):
             con: the connection that will run the query.
             needed: the columns that the query names, so that others need not be decoded; empty for all.
         """
+        wholes = list(dict.fromkeys(column.of_list for column in needed if column.of_list is not None))
+        if not needed and self.lists is not None:
+            wholes = list(self.lists.names)
+        if not wholes:
+            return self.rows(con, needed)
+        by_name = {column.name: column for column in self.file_columns}
+        in_file = [column if column.of_list is None else by_name[column.of_list] for column in needed]
+        is_lenient = self.lists is not None and self.lists.is_lenient
+        return exploded(self.rows_in_batches(con, in_file), self.file_columns, wholes, lenient=is_lenient)
+
+    def rows_in_batches(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
+        """Return the SQL after FROM that reads `rows` once, so few at a time that long lists take little memory."""
+        cursor = con.cursor()
+        own = [column for column in needed or self.file_columns if not column.in_path]
+        names = "json" if self.whole_json else ", ".join(dict.fromkeys(identifier(c.name) for c in own)) or "1"
+        at_once = Lists((), (), 1).rows_at_once if self.lists is None else self.lists.rows_at_once
+        return fed(con, cursor, f"SELECT {names} FROM {self.rows(cursor, needed)}", at_once)
 
     @abstractmethod
+    def rows(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:
+        """Return the SQL after FROM that reads the rows of the file, whose lists are whole; see `relation`."""
+
+    @abstractmethod
+    def rows_in_file(self) -> float:
+        """Return the exact or estimated number of rows of the file without reading them."""
+
     def estimated_rows(self) -> float:
-        """Return the exact or estimated number of rows without reading them."""
+        """Return the exact or estimated number of rows of `relation` without reading them."""
+        return self.rows_in_file() * (1 if self.lists is None else self.lists.per_row)
+
+    @property
+    def rows_are_exact(self) -> bool:
+        """Whether `estimated_rows` is exact."""
+        return self.knows_rows and self.lists is None
 
     def records(self) -> Iterator[Record]:
-        """Yield the rows of a text file, bad ones included, with fields in column order; none for a binary format."""
+        """Yield the rows of a text file, bad ones included, with fields in the order of `file_columns`.
+
+        A binary format has none.
+        """
         return iter(())
 
     def clean_line(self, record: Record) -> str:
@@ -146,7 +184,7 @@ class LogFile(ABC):
     @property
     def named(self) -> Named:
         """The columns as error messages show them."""
-        return Named(self.name, self.columns, has_names=True)
+        return Named(self.name, self.columns, has_names=True, elements=self.elements)
 
     @property
     def path(self) -> Path:
@@ -156,7 +194,12 @@ class LogFile(ABC):
     @property
     def own_columns(self) -> tuple[Column, ...]:
         """The columns of the file itself, without those in its path."""
-        return tuple(column for column in self.columns if not column.in_path)
+        return tuple(column for column in self.file_columns if not column.in_path)
+
+    @property
+    def file_columns(self) -> tuple[Column, ...]:
+        """The columns with whole lists."""
+        return self.columns if self.lists is None else self.lists.columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +227,7 @@ class TextLog(LogFile):
             f"escape = {literal(quote)}, header = {str(header).lower()}, skip = {skip})"
         )
 
-    def estimated_rows(self) -> float:
+    def rows_in_file(self) -> float:
         """Estimate the number of rows from the size of the file."""
         is_packed = self.compression != "none" and self.path == self.source.path
         return self.path.stat().st_size * (_UNPACKED if is_packed else 1) / max(self.row_bytes(), 1)
@@ -220,7 +263,8 @@ def typed_columns(source: SourceFile, described: list[Any], halves: frozenset[st
     return tuple(
         Column(
             name, identifier(name), "VARCHAR" if kind.startswith("ENUM") else kind, is_text=False,
-            is_nested=_NESTED.search(kind) is not None, is_half=name in halves,
+            is_nested=NESTED.search(kind) is not None, is_half=name in halves,
+            form=Typed() if kind.endswith("]") else None,
         )
         for name, kind, *_ in described
     )  # fmt: skip

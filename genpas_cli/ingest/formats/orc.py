@@ -34,7 +34,7 @@ class OrcLog(ArrowLog):
         """Tell whether a file begins with `ORC` and has control characters, which text such as `ORCID` has not."""
         return super().begins(head) and _CONTROL.search(head[:512]) is not None
 
-    def estimated_rows(self) -> float:
+    def rows_in_file(self) -> float:
         """Return the number of rows in the footer."""
         try:
             return int(self._fragment().count_rows())

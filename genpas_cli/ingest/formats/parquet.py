@@ -31,7 +31,7 @@ class ParquetLog(BinaryLog):
         """Return the log with the columns of its schema."""
         log = cls(source=start.source, compression=start.compression, columns=())
         try:
-            described = start.con.execute(f"DESCRIBE SELECT * FROM {log.relation(start.con)}").fetchall()
+            described = start.con.execute(f"DESCRIBE SELECT * FROM {log.rows(start.con)}").fetchall()
             # DuckDB silently renames the second of two equal names, so names are checked in PyArrow's schema.
             schema = pq.read_schema(log.path)
         except duckdb.InterruptException:
@@ -42,13 +42,23 @@ class ParquetLog(BinaryLog):
         halves = frozenset(field.name for field in schema if pa.types.is_float16(field.type))
         return replace(log, columns=typed_columns(start.source, described, halves))
 
-    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
+    def rows(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
         """Return a call of DuckDB's Parquet reader."""
         return f"read_parquet({literal(str(self.path))}, hive_partitioning = false)"
 
-    def estimated_rows(self) -> float:
+    def rows_in_file(self) -> float:
         """Return the number of rows in the footer."""
         return int(pq.read_metadata(self.path).num_rows)
+
+    def estimated_rows(self) -> float:
+        """Return the number of rows, or of elements in the lists; an empty list counts as one element."""
+        item = None if self.lists is None else self.lists.items
+        if item is None or item.form is None or item.form.is_text:
+            return super().estimated_rows()
+        metadata = pq.read_metadata(self.path)
+        groups = (metadata.row_group(n) for n in range(metadata.num_row_groups))
+        leaves = [metadata.schema.column(n).path.split(".")[0] for n in range(metadata.num_columns)]
+        return float(sum(group.column(leaves.index(item.name)).num_values for group in groups))
 
 
 FORMAT = ParquetLog

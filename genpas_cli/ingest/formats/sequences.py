@@ -52,7 +52,7 @@ class SequenceLog(TextLog):
             delimiter=None if delimiter == " " else delimiter, newline=start.newline,
         )  # fmt: skip
 
-    def relation(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
+    def rows(self, con: duckdb.DuckDBPyConnection, needed: Sequence[Column] = ()) -> str:  # noqa: ARG002  # DuckDB's reader needs neither
         """Return a subquery with one row per item."""
         # A user without items gives a row with a missing item, so that the funnel counts it.
         items = "unnest(CASE WHEN len(parts) > 1 THEN parts[2:] ELSE [NULL] END)"

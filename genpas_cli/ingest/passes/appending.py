@@ -25,6 +25,7 @@ from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.sql.database import Database
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.times.readers import INTEGERS
 from genpas_cli.store.access import attached_store
 from genpas_cli.store.store import Store
@@ -43,7 +44,7 @@ _NEED_ALL_ROWS: dict[str, dict[Any, str]] = {
 
 _A_CORE = "the users and items that were dropped may have enough interactions with the new log"
 
-_COLUMNS = ("user", "item", "time", "rating", "time_format")
+_COLUMNS = ("user", "item", "time", "rating", "time_format", "list_delimiter")
 """Options inherited from the store unless given for the new log."""
 
 _OF_THE_FILE = (
@@ -142,6 +143,15 @@ class Earlier:
                 f"{again.name} is already in {self.store.path}: it has the same content as "
                 f"{there[again.content_sha256]}",
                 tip="Append only new files, or, if this is intended, add --allow-duplicate-files",
+            )
+        versions = {source.table_id: source.version for source in self.sources if source.table_id is not None}
+        tables = (file for file in staged.files if file.table_id is not None and file.table_id in versions)
+        if not allow_duplicates and (table := next(tables, None)) is not None:
+            raise DataError(
+                f"{self.store.path} already contains the rows of version {versions[str(table.table_id)]} of the table "
+                f"{table.name}, so version {table.version} would add them again",
+                tip=f"Make a new store of the table: genpas ingest {shell_word(table.name)} -o STORE; if this is "
+                "intended, add --allow-duplicate-files",
             )
         wanted = {"time": self.store.meta["time_type"], **self.store.meta["kept"]}
         found = {"time": staged.time_type, **staged.kept}

@@ -11,6 +11,7 @@ import duckdb
 
 from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.formats.log_file import LogFile, first_line
+from genpas_cli.ingest.staging.bad_lists import reject_bad_lists
 from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.rejects import Reason, Reasons, Rejects, clean_copy, locate
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError
@@ -57,10 +58,15 @@ def _insert(
             return plan, _run_insert(con, plan, n)
     except duckdb.Error as error:
         failure = translated(log, error)
-        if not isinstance(failure, DataError) or not log.is_text or log.copy:
+        if not isinstance(failure, DataError) or not (log.is_text or log.lists) or log.copy:
             raise failure from error
-    # DuckDB has refused the text, or would accept bad rows: separate them here, and let DuckDB read the good ones.
-    log = clean_copy(log, scratch / f"clean-{n}", rejects)
+        if not log.is_text and not reject_bad_lists(con, log, rejects):
+            raise failure from error
+    # DuckDB has refused the file, or would accept bad rows: separate them here, and let DuckDB read the good ones.
+    if log.is_text:
+        log = clean_copy(log, scratch / f"clean-{n}", rejects)
+    elif log.lists is not None:
+        log = replace(log, lists=replace(log.lists, is_lenient=True))
     plan = replace(plan, logs=(*plan.logs[:n], log, *plan.logs[n + 1 :]))
     try:
         return plan, _run_insert(con, plan, n)
@@ -99,7 +105,8 @@ def machine_lacks(error: duckdb.Error) -> MachineError | None:
             f"no space left on the disk for temporary files ({first_line(error)})",
             tip="Free some disk space, or choose another disk with --temp-dir.",
         )
-    if isinstance(error, duckdb.OutOfMemoryException):
+    # An error in a stream that feeds a statement has another class.
+    if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory Error" in str(error):
         return MachineError(f"not enough memory to read the logs ({first_line(error)})", tip="Increase --memory-limit.")
     return None
 

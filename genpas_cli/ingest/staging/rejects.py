@@ -103,10 +103,22 @@ def foreign_in_rejects(path: Path) -> str | None:
 
 
 def read_again(log: LogFile) -> Iterator[Record]:
-    """Yield `LogFile.records`, with rows of NUL bytes or invalid UTF-8 marked as bad ones."""
+    """Yield `LogFile.records`, with rows of NUL bytes, invalid UTF-8 or unusable lists marked as bad ones."""
     for record in log.records():
         wrong = not_text(record.text)
-        yield record if wrong is None else Record(record.line, readable(record.text), [], wrong)
+        if wrong is not None:
+            yield Record(record.line, readable(record.text), [], wrong)
+        else:
+            yield record if log.lists is None or record.defect else log.lists.checked(record)
+
+
+def interactions_again(log: LogFile) -> Iterator[Record]:
+    """Yield `read_again`, but for a good row whose lists are read as rows, a record per element instead."""
+    for record in read_again(log):
+        if log.lists is None or record.defect:
+            yield record
+        else:
+            yield from log.lists.rows(record)
 
 
 def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
@@ -180,7 +192,7 @@ def locate(
 def _text_rows(log: LogFile, reasons: Reasons) -> Iterator[tuple[int, str, list[str]]]:
     positions = [log.columns.index(reason.column) for reason in reasons]
     in_path = ["".join(reason.column.samples[:1]) if reason.column.in_path else "" for reason in reasons]
-    for record in read_again(log):
+    for record in interactions_again(log):
         if not record.defect:
             in_file = len(record.fields)
             found = [record.fields[p] if p < in_file else "" for p in positions]

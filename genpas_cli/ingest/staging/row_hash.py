@@ -31,12 +31,12 @@ def other_values(logs: Sequence[LogFile], roles: Sequence[Roles]) -> tuple[str, 
         roles: the roles of each file's columns.
     """
     others = [
-        [column for column in log.columns if column not in (role.user, role.item, role.time)]
+        [c for c in log.columns if c not in (role.user, role.item, role.time) and c.key is None]
         for log, role in zip(logs, roles, strict=True)
     ]
     if any(log.whole_json for log in logs):
         return tuple(
-            _of_json(role) if log.whole_json else _named_values(columns)
+            _of_json(log, role) if log.whole_json else _named_values(columns)
             for log, role, columns in zip(logs, roles, others, strict=True)
         )
     names = sorted({column.name.lower() for columns in others for column in columns})
@@ -72,12 +72,21 @@ def _named_values(columns: Sequence[Column]) -> str:
     return f"list_sort(list_filter(CAST([{', '.join(values)}] AS VARCHAR[]), lambda x: x IS NOT NULL))"
 
 
-def _of_json(roles: Roles) -> str:
+def _of_json(log: LogFile, roles: Roles) -> str:
     named = [column.name for column in (roles.user, roles.item, roles.time) if column is not None]
+    elements = [column for column in log.columns if column.of_list is not None and column.key is None]
+    of_elements = [f"{literal(c.name + '=')} || {_element(c)}" for c in elements if c.name not in named]
+    named += [column.name for column in elements]
     keys = f"list_filter(json_keys(json), lambda k: k NOT IN ({', '.join(map(literal, named))}))"
     value = _canonical(_member("json", "k"), _DEPTH)
     values = f"list_transform({keys}, lambda k: k || '=' || {value})"
+    if of_elements:
+        values = f"list_concat({values}, [{', '.join(of_elements)}])"
     return f"list_sort(list_filter({values}, lambda x: x IS NOT NULL))"
+
+
+def _element(column: Column) -> str:
+    return _plain(column.sql) if column.json is None else _canonical(column.json, _DEPTH)
 
 
 def _member(value: str, key: str) -> str:

@@ -23,6 +23,10 @@ class FileReport:
     """Rows in the file, bad ones included."""
     content_sha256: str = ""
     """SHA-256 of the decompressed bytes; equal to `sha256` for an uncompressed file."""
+    table_id: str | None = None
+    """Id of a table of Delta Lake or Iceberg; the digests and `bytes` are then those of its live rows as Arrow."""
+    version: str | None = None
+    """The version or snapshot of this table."""
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,12 @@ from genpas_cli.ingest.files.source_files import SourceFile, compression_of, fin
 from genpas_cli.ingest.formats.detection import is_binary, open_log
 from genpas_cli.ingest.formats.dialects import check_options
 from genpas_cli.ingest.formats.log_file import LogFile, first_line
+from genpas_cli.ingest.lists.rows import FEED
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
+from genpas_cli.ingest.staging.bad_lists import empty_lists_note
 from genpas_cli.ingest.staging.filters import drop_others, filter_of, text_types
 from genpas_cli.ingest.staging.like_ids import decimals_to_integers
-from genpas_cli.ingest.staging.loaded import Loaded
+from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.loading import load, machine_lacks, reject_bad_values
 from genpas_cli.ingest.staging.rejects import Rejects
 from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
@@ -77,7 +79,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         loaded = load(con, plan, scratch, bad, progress)
         notes = [*loaded.plan.notes, *opened.notes()]
         for part in loaded.parts:
-            notes += part.log.notes_of_rows(con)
+            notes += [*part.log.notes_of_rows(con), *empty_lists_note(con, part.log)]
         funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier, notes, memory=memory)
         if options.decimal_ids == "integer":
             decimals_to_integers(con, loaded.plan.id_types)
@@ -131,9 +133,15 @@ class _Opened(NamedTuple):
     def reports(self, loaded: Loaded, digests: Sequence[Digests]) -> tuple[FileReport, ...]:
         """Return the report of each file, given its rows and its digests."""
         return tuple(
-            FileReport(file.name, part.log.format, file.path.stat().st_size, digest.file, part.rows, digest.content)
+            _report(file, part, digest)
             for file, part, digest in zip(self.originals, loaded.parts, digests, strict=True)
         )
+
+
+def _report(file: SourceFile, part: LoadedFile, digest: Digests) -> FileReport:
+    kind, table, version = (part.log.format, None, None) if file.table is None else file.table
+    size = file.path.stat().st_size
+    return FileReport(file.name, kind, size, digest.file, part.rows, digest.content, table, version)
 
 
 @contextmanager
@@ -185,7 +193,8 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise DataError(f"a file of the log is truncated or corrupt ({first_line(error)})") from error
     finally:
         # A registered Arrow stream keeps its file open, and would be visible in the caller's database.
-        con.unregister("genpas_arrow")
+        for stream in ("genpas_arrow", FEED):
+            con.unregister(stream)
 
 
 @contextmanager
@@ -226,9 +235,8 @@ def _clean(  # noqa: PLR0913, PLR0917  # the results of one step each; the last 
 ) -> tuple[tuple[FunnelStep, ...], dict[str, str]]:  # fmt: skip
     rows = sum(part.rows for part in loaded.parts)
     if rows == 0:
-        raise DataError(
-            f"{', '.join(part.log.name for part in loaded.parts)}: the file contains no rows, only a header"
-        )
+        without = "interactions: every list is empty" if loaded.parts[0].log.lists else "rows, only a header"
+        raise DataError(f"{', '.join(part.log.name for part in loaded.parts)}: the file contains no {without}")
     steps = [FunnelStep("read", 0, rows)]
 
     def dropped(step: str, count: int) -> None:
