@@ -86,6 +86,22 @@ def test_a_stream_of_numbers_is_translated_by_a_vocabulary(genpas: Genpas, strea
     assert [line.split(",")[-3] for line in done.stdout.splitlines()[1:]] == targets
 
 
+@pytest.mark.parametrize("to", ["messages", "alpaca", "sharegpt", "prompt"])
+def test_a_stream_becomes_records_of_ids(genpas: Genpas, store: Path, pairs: Path, streamed: bytes, to: str) -> None:
+    of_ids = through(genpas, stream(genpas, store, "--ids", "raw"), "--to", to, "-o", "-")
+    of_numbers = through(genpas, streamed, "--to", to, "-o", "-", "--vocab", pairs)
+    of_directory = genpas("export", pairs, "--to", to, "-o", "-")
+    assert (of_ids.stdout, of_ids.stderr) == (of_numbers.stdout, of_numbers.stderr) == (of_directory.stdout, "")
+    assert len(lines_of(of_ids.stdout)) == len(shards(pairs))
+    refused(through(genpas, streamed, "--to", to, "-o", "-"), USAGE, "a stream does not contain a vocabulary")
+
+
+@pytest.mark.parametrize("to", ["messages", "alpaca", "sharegpt", "prompt"])
+def test_parquet_is_not_written_to_stdout(genpas: Genpas, pairs: Path, to: str) -> None:
+    done = genpas("export", pairs, "--to", to, "--file-type", "parquet", "-o", "-")
+    refused(done, USAGE, f"--to {to} --file-type parquet cannot be written to stdout")
+
+
 def test_an_exported_stream_is_a_stream_again(genpas: Genpas, streamed: bytes, pairs: Path) -> None:
     """With its manifest, so that export reads it once more."""
     running = genpas.start("export", "-", "--to", "arrow", "-o", "-", stdin=subprocess.PIPE)

@@ -108,6 +108,19 @@ def test_duckdb_reads_both_texts_as_it_reads_the_shards(kept_pairs: Path, tmp_pa
         assert found == expected
 
 
+@pytest.mark.parametrize(("to", "missing"), [("jsonl", "null"), ("csv", "")])
+def test_missing_information_about_an_item_is_null(plain_pairs: Path, tmp_path: Path, to: str, missing: str) -> None:
+    items = ids_of(plain_pairs, "items")[1:]
+    brands = [None if n % 2 else f"b{n}" for n in range(len(items))]
+    pq.write_table(pa.table({"item_id": items, "brand": brands}), tmp_path / "info.parquet")
+    out = exported(plain_pairs, tmp_path / "out", to, columns="target_brand", split="train",
+                   item_info=str(tmp_path / "info.parquet"))  # fmt: skip
+    found = out.read_text("utf-8").split("\n")[to == "csv" : -1]
+    shown = [missing if brand is None else brand if to == "csv" else f'"{brand}"' for brand in brands]
+    expected = [shown[target - 1] for target in shards(plain_pairs)["target_item"].to_pylist()]
+    assert found == (expected if to == "csv" else [f'{{"target_brand":{text}}}' for text in expected])
+
+
 def test_an_empty_text_and_a_missing_one_differ_in_csv(kept_pairs: Path, tmp_path: Path) -> None:
     out = exported(kept_pairs, tmp_path / "out", "csv", columns="target_note", split="train")
     lines = out.read_text("utf-8").split("\n")
