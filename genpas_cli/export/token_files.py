@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.pairs.changes.semantic_ids import SemanticIds
 from genpas_cli.pairs.codes.files import NO_CODES
+from genpas_cli.pairs.codes.item_codes import ItemCodes
 from genpas_cli.pairs.codes.sid import SidPattern
 from genpas_cli.pairs.codes.torch_file import write_tensor
 
@@ -27,6 +29,16 @@ def write_tokens(directory: Path, semantic: SemanticIds, pattern: SidPattern) ->
     table = np.where(codes.known[:, None], codes.codes, np.int32(NO_CODES))
     np.save(directory / ARRAY, table[1:])
     write_tensor(directory / TENSOR, table.T)
+
+
+def write_code_table(path: Path, codes: ItemCodes, *, id_column: str, codes_column: str) -> None:
+    """Write the codes of the items with codes as Parquet: the id of each item, and its list of codes, int64."""
+    number = np.flatnonzero(codes.known)
+    table = codes.codes[number]
+    offsets = pa.array(np.arange(0, table.size + 1, table.shape[1], dtype=np.int32))
+    lists = pa.ListArray.from_arrays(offsets, pa.array(table.ravel().astype(np.int64)))
+    columns = {id_column: codes.items.take(pa.array(number - 1)), codes_column: lists}
+    pq.write_table(pa.table(columns), path, compression="zstd")
 
 
 def write_index(path: Path, items: Iterator[tuple[object, list[str]]]) -> None:

@@ -12,8 +12,8 @@ from genpas_cli.export.formats.format import Format
 from tests.support import ROOT, InProcess
 
 CANNOT_TELL = {
-    "recbole", "grid", "hstu", "sequences", "minionerec", "sid-gr", "torcheasyrec", "messages", "alpaca", "sharegpt",
-    "prompt",
+    "recbole", "grid", "hstu", "sequences", "minionerec", "openonerec", "sid-gr", "torcheasyrec", "messages", "alpaca",
+    "sharegpt", "prompt",
 }  # fmt: skip
 """Formats that leave nothing in a file by which it could be told from somebody else's."""
 

@@ -161,7 +161,7 @@ TEXTS = st.lists(
 def test_any_template_renders_what_a_plain_rendering_gives(
     kept_pairs: Path, tmp_path: Path, data: st.DataObject, to: str, file_type: str, with_codes: bool,  # noqa: FBT001
 ) -> None:  # fmt: skip
-    parts = {key: data.draw(TEXTS, key) for key in ("user", "assistant")}
+    parts = {key: data.draw(TEXTS.filter(bool), key) for key in ("user", "assistant")}
     for key in ("system", "instruction"):
         if (text := data.draw(st.none() | TEXTS.filter(bool), key)) is not None:
             parts[key] = text

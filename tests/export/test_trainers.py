@@ -8,6 +8,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genpas_cli import ExportOptions, export
+from genpas_cli.export.formats.trainers import openonerec
 from genpas_cli.pairs.codes.files import read_codes
 from genpas_cli.runtime.errors import DataError, UsageError
 from tests.export.conftest import Told
@@ -179,10 +181,54 @@ def test_names_that_cannot_be_replaced(told: Told, tmp_path: Path, rename: str, 
         exported(told, tmp_path / "shop", "sid-gr", rename="item_id=x")
 
 
+# ----------------------------------------------------------------------------------------------------------- OpenOneRec
+
+
+def test_openonerec_has_a_conversation_per_pair_in_files_of_one_row_group(told: Told, tmp_path: Path) -> None:
+    template = ["system = 's \"q\"'", 'user = "{history_titles} {history}"', 'assistant = "{target}"', 'separator = ""']
+    (tmp_path / "t.toml").write_text("\n".join(template), encoding="utf-8")
+    monkeypatched = pytest.MonkeyPatch()
+    monkeypatched.setattr(openonerec, "ROWS_A_FILE", 70)
+    out = exported(told, tmp_path / "shop", "openonerec", template=str(tmp_path / "t.toml"))
+    monkeypatched.undo()
+    seen = set()
+    for split in SPLITS:
+        files = json.loads((out / f"{split}.json").read_bytes())
+        expected = rows_of(told, split)
+        assert len(files) == -(-len(expected) // 70)
+        found = []
+        for name in files:
+            file = pq.ParquetFile(tmp_path / name)
+            assert file.num_row_groups == 1
+            found += file.read_row_group(0).to_pylist()
+        for line, row in zip(found, expected, strict=True):
+            seen.add(str(UUID(line["uuid"])))
+            assert line["source"] == "genpas_shop"
+            assert json.loads(line["metadata"]) == {"uid": row["user_num"]}
+            assert (line["images"], line["videos"]) == ("{}", "{}")
+            titles = "".join(told.titles[item] for item in row["input_items"])
+            history = "".join(one_sid(told.codes[item]) for item in row["input_items"])
+            target = one_sid(told.codes[row["target_item"]])
+            texts = {"system": 's "q"', "user": f"{titles} {history}", "assistant": target}
+            assert json.loads(line["messages"]) == [
+                {"role": role, "content": [{"type": "text", "text": text}]} for role, text in texts.items()
+            ]
+    assert len(seen) == sum(len(rows_of(told, split)) for split in SPLITS), "uuids are unique"
+    ids = pq.read_table(told.pairs / "items.parquet")["item_id"].to_pylist()
+    table = {row["pid"]: row["sid"] for row in pq.read_table(out / "pid2sid.parquet").to_pylist()}
+    assert table == {ids[number - 1]: codes for number, codes in told.codes.items()}
+    assert "<|sid_begin|>" in (out / "new_tokens.txt").read_text("utf-8").splitlines()
+
+
+def one_sid(codes: list[int]) -> str:
+    inside = "".join(f"<s_{'abcdef'[level]}_{code}>" for level, code in enumerate(codes))
+    return f"<|sid_begin|>{inside}<|sid_end|>"
+
+
 # ---------------------------------------------------------------------------------------------------- wishes, in common
 
 
-@pytest.mark.parametrize("to", ["minionerec", "sid-gr"])
+@pytest.mark.parametrize("to", ["minionerec", "openonerec", "sid-gr"])
 def test_codes_are_needed(told: Told, tmp_path: Path, to: str) -> None:
     with pytest.raises(UsageError, match=f"--to {to} writes the codes of items, but --semantic-ids is missing"):
         exported(told, tmp_path / "shop", to, semantic_ids=None, missing_codes="error")
@@ -197,7 +243,7 @@ def test_titles_are_needed(told: Told, plain_pairs: Path, tmp_path: Path) -> Non
     assert "'title'" in str(raised.value.tip)
 
 
-@pytest.mark.parametrize("to", ["minionerec", "sid-gr", "torcheasyrec"])
+@pytest.mark.parametrize("to", ["minionerec", "openonerec", "sid-gr", "torcheasyrec"])
 def test_padding_is_refused(told: Told, tmp_path: Path, to: str) -> None:
     with pytest.raises(UsageError, match=f"--to {to} cannot be combined with --pad"):
         exported(told, tmp_path / "shop", to, pad="left", ids="num")

@@ -23,6 +23,7 @@ _TRAINERS = {
     "recbole": "RecBole benchmark files NAME.train.inter, NAME.valid.inter and NAME.test.inter",
     "grid": "TFRecords for GRID, in training/, evaluation/ and testing/; texts of items in items/",
     "minionerec": "CSV, index.json and item.json for MiniOneRec; needs titles and codes",
+    "openonerec": "conversations in Parquet files of 1,000 rows for OpenOneRec, from --template; needs codes",
     "sid-gr": "Parquet and a tensor of codes for sid_gr of NVIDIA recsys-examples; needs codes",
     "torcheasyrec": "Parquet for TorchEasyRec: behaviour and candidate sequences, see --rename",
     "hstu": "CSV for HSTU (generative-recommenders); needs kept timestamps and ratings",

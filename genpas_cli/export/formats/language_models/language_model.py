@@ -24,7 +24,7 @@ from genpas_cli.export.formats.language_models.rendering import (
     whole,
 )
 from genpas_cli.export.formats.language_models.template import BY_ITEM, Template, Text, read_template, template_for
-from genpas_cli.export.formats.texts import joined, plain_text
+from genpas_cli.export.formats.texts import Notation, joined, plain_text
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.runtime.errors import UsageError
 
@@ -41,7 +41,7 @@ class LanguageModel(Format):
     The template writes items as codes with `--semantic-ids`, as titles, or as ids of the log.
     """
 
-    file_types = ("jsonl", "parquet")
+    file_types: ClassVar[tuple[str, ...]] = ("jsonl", "parquet")
     codes_as = "text"
     default_ids: ClassVar[Literal["raw"] | None] = "raw"
     uses_template = True
@@ -57,8 +57,7 @@ class LanguageModel(Format):
         self._columns = columns_of(self.template, shown)
         super().__init__(shown)
         self.fields = self.record(self.template)
-        notation = json_inside if self.file_type == "jsonl" else plain_text
-        self._rendering = Rendering(self.template, self._columns, shown, notation)
+        self.rendering = Rendering(self.template, self._columns, shown, self.notation())
         self._has_companions = False
 
     @staticmethod
@@ -70,6 +69,10 @@ class LanguageModel(Format):
     @abstractmethod
     def description(fields: Mapping[str, Any]) -> dict[str, Any]:
         """Return what LLaMA-Factory must know about the keys of a record: `formatting`, `columns`, `tags`."""
+
+    def notation(self) -> Notation:
+        """Return how values are written within a text."""
+        return json_inside if self.file_type == "jsonl" else plain_text
 
     @classmethod
     def writes_titles(cls, options: ExportOptions, known: KnownColumns) -> bool:
@@ -103,7 +106,7 @@ class LanguageModel(Format):
 
     def pieces(self, pairs: pa.RecordBatch) -> Sequence[pa.RecordBatch]:
         """Divide a batch so that the texts of each piece have a bounded size."""
-        return self._rendering.divided(self.template.texts.values(), pairs)
+        return self.rendering.divided(self.template.texts.values(), pairs)
 
     def encode(self, pairs: pa.RecordBatch) -> memoryview | pa.RecordBatch:
         """Return the lines of a batch, as UTF-8; for Parquet, its rows."""
@@ -124,14 +127,14 @@ class LanguageModel(Format):
                     parts += ["," if number else "[", *self._turn(turn, pairs)]
                 parts.append("]")
             else:
-                parts += ['"', *self._rendering.pieces(value, pairs), '"']
+                parts += ['"', *self.rendering.pieces(value, pairs), '"']
         return [*parts, "}"]
 
     def _turn(self, turn: Turn, pairs: pa.RecordBatch) -> Pieces:
         parts: Pieces = []
         for key, value in turn.items():
             parts.append(f'{"," if parts else "{"}"{key}":"')
-            parts += [escaped(value)] if isinstance(value, str) else self._rendering.pieces(value, pairs)
+            parts += [escaped(value)] if isinstance(value, str) else self.rendering.pieces(value, pairs)
             parts.append('"')
         return [*parts, "}"]
 
@@ -144,13 +147,13 @@ class LanguageModel(Format):
     def _column(self, value: Text | list[Turn], pairs: pa.RecordBatch) -> pa.Array:
         rows = pairs.num_rows
         if not isinstance(value, list):
-            return whole(self._rendering.pieces(value, pairs), rows)
+            return whole(self.rendering.pieces(value, pairs), rows)
         # Row after row of each message, taken in the order message after message of each row.
         order = pa.array(np.arange(len(value) * rows, dtype=np.int32).reshape(len(value), rows).T.ravel())
         columns = []
         for key in value[0]:
             texts = [
-                [each] if isinstance(each := turn[key], str) else self._rendering.pieces(each, pairs) for turn in value
+                [each] if isinstance(each := turn[key], str) else self.rendering.pieces(each, pairs) for turn in value
             ]
             columns.append(pa.concat_arrays([whole(pieces, rows) for pieces in texts]).take(order))
         turns = pa.StructArray.from_arrays(columns, names=list(value[0]))
@@ -175,6 +178,10 @@ class LanguageModel(Format):
         files = {split: self.path(split) for split in splits}
         text = dataset_info(files, self.description(self.fields))
         (directory / "dataset_info.json").write_text(text, encoding="utf-8")
+        self.write_new_tokens(directory)
+
+    def write_new_tokens(self, directory: Path) -> None:
+        """Write the tokens that codes add to a vocabulary, if there are codes."""
         if self.shown.items.codes is not None:
             write_new_tokens(directory, self.shown.items.codes, self.shown.items.pattern)
 
@@ -190,9 +197,13 @@ class LanguageModel(Format):
         if self._has_companions:
             held_out = ", eval_dataset: validation" if "validation" in splits else ""
             found.append(f"LLaMA-Factory: dataset_dir: {name}, dataset: {splits[0]}{held_out}")
-            if self.shown.items.codes is not None:
-                found.append(note_of_tokens(name, self.shown.items.codes, self.shown.items.pattern))
+            found += self.notes_of_tokens()
         return found
+
+    def notes_of_tokens(self) -> list[str]:
+        """Return how to add the tokens of codes to a model, if there are codes."""
+        items = self.shown.items
+        return [] if items.codes is None else [note_of_tokens(self.shown.name, items.codes, items.pattern)]
 
 
 def _conversation(turns: list[Turn]) -> pa.DataType:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.export.formats.format import Format, Shown
+from genpas_cli.export.token_files import write_code_table
 from genpas_cli.pairs.changes.ids import Plain
 from genpas_cli.pairs.changes.layout import list_of
 from genpas_cli.runtime.errors import UsageError
@@ -92,13 +93,8 @@ class TorchEasyRec(Format):
         """Write the codes of the items, with their ids, as TorchEasyRec's own quantisers write them."""
         super().write_beside(directory, splits)
         codes = self.shown.items.codes
-        if codes is None:
-            return
-        number = np.flatnonzero(codes.known)
-        offsets = pa.array(np.arange(0, codes.codes[number].size + 1, codes.codes.shape[1], dtype=np.int32))
-        lists = pa.ListArray.from_arrays(offsets, pa.array(codes.codes[number].ravel().astype(np.int64)))
-        table = pa.table({"item_id": codes.items.take(pa.array(number - 1)), "codes": lists})
-        pq.write_table(table, directory / "codes.parquet", compression="zstd")
+        if codes is not None:
+            write_code_table(directory / "codes.parquet", codes, id_column="item_id", codes_column="codes")
 
 
 FORMAT = TorchEasyRec
