@@ -100,7 +100,7 @@ def _planned(plan: LoadPlan, before: int, memory: int, threads: int) -> IngestPl
     for_sort = memory - held
     return IngestPlan(
         files=[
-            {"name": log.name, "format": log.format, "rows": count, "exact": log.rows_are_exact}
+            {"name": log.name, "format": log.kind, "rows": count, "exact": log.rows_are_exact}
             for log, count in zip(plan.logs, of_files, strict=True)
         ],
         columns=plan.read_columns,

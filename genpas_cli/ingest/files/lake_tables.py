@@ -72,8 +72,8 @@ def is_readable(kind: Kind) -> bool:
     return has_extra(kind)
 
 
-def copied(table: LakeTable, copy: Path) -> Version:
-    """Write the live rows of a table to an Arrow file, and return the version that was read.
+def copied(table: LakeTable, copy: Path) -> tuple[Version, int]:
+    """Write the live rows of a table to an Arrow file, and return the version that was read and the number of rows.
 
     Raises:
         DataError: the table is damaged, or has a feature that its library does not read.
@@ -82,8 +82,7 @@ def copied(table: LakeTable, copy: Path) -> Version:
     with _own_errors(table):
         snapshot = _opened(table)
     batches = _checked(table, snapshot.batches)
-    write_batches(snapshot.schema, batches, copy, table.name)
-    return snapshot.version
+    return snapshot.version, write_batches(snapshot.schema, batches, copy, table.name)
 
 
 def version_of(table: LakeTable) -> Version:

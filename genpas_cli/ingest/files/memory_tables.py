@@ -15,8 +15,8 @@ _ROWS = 1 << 20
 """Maximum number of rows that are converted at once: a data frame is often one batch, which would be copied whole."""
 
 
-def written(source: TableSource, path: Path) -> Path:
-    """Write a table as an uncompressed Arrow file, a batch at a time.
+def written(source: TableSource, path: Path) -> int:
+    """Write a table as an uncompressed Arrow file, a batch at a time, and return the number of its rows.
 
     Raises:
         UsageError: it is a single column.
@@ -32,12 +32,11 @@ def written(source: TableSource, path: Path) -> Path:
                 tip="Give the whole table instead of one of its columns.",
             ) from error
         raise _unreadable(source, error) from error
-    write_batches(reader.schema, reader, path, source)
-    return path
+    return write_batches(reader.schema, reader, path, source)
 
 
-def write_batches(given: pa.Schema, batches: Iterable[pa.RecordBatch], path: Path, name: str) -> None:
-    """Write record batches as an uncompressed Arrow file.
+def write_batches(given: pa.Schema, batches: Iterable[pa.RecordBatch], path: Path, name: str) -> int:
+    """Write record batches as an uncompressed Arrow file, and return the number of rows.
 
     Args:
         given: the schema of the batches.
@@ -50,9 +49,11 @@ def write_batches(given: pa.Schema, batches: Iterable[pa.RecordBatch], path: Pat
         MachineError: no disk space.
     """
     schema = pa.schema([pa.field(field.name, _stored(field.type), field.nullable) for field in given])
+    rows = 0
     try:
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as file:
             for batch in batches:
+                rows += batch.num_rows
                 for first in range(0, batch.num_rows, _ROWS):
                     part = batch.slice(first, _ROWS)
                     file.write_batch(part.cast(schema) if part.schema.types != schema.types else
@@ -61,6 +62,7 @@ def write_batches(given: pa.Schema, batches: Iterable[pa.RecordBatch], path: Pat
         raise disk_error(error, path.parent, option="--temp-dir") from error
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise _unreadable(name, error) from error
+    return rows
 
 
 def _unreadable(name: str, error: Exception) -> DataError:

@@ -68,6 +68,8 @@ class SourceFile:
     """The `file_version` before reading, to detect changes; empty for a copy in the scratch directory."""
     table: Version | None = None
     """The table of Delta Lake or Iceberg, and the version of it, whose live rows the copy holds; None for a file."""
+    rows: int | None = None
+    """Number of rows of a table that was copied; None for a file."""
 
 
 @contextmanager
@@ -121,7 +123,8 @@ def find_sources(
     seen: dict[Path, str] = {}
     for argument in arguments:
         if isinstance(argument, TableSource):
-            found.append(SourceFile(written(argument, scratch / f"source-{len(found)}"), argument))
+            copy = scratch / f"source-{len(found)}"
+            found.append(SourceFile(copy, argument, rows=written(argument, copy)))
             continue
         for path, name in files_meant(argument, skipped):
             key = path.resolve() if path.exists() else Path(name)
@@ -228,7 +231,8 @@ def _source(path: Path, name: str, spool: Path) -> SourceFile:
         copy = spool.with_name(f"{spool.name}-{_UNUSUAL.sub('_', name)[-_ENDING:]}")
         return SourceFile(fetched(name, copy, option="--temp-dir"), name, tuple(_partitions(Path(name))))
     if (table := lake_table(path, name)) is not None:
-        return SourceFile(spool, name, tuple(_partitions(Path(name))), table=copied(table, spool))
+        version, rows = copied(table, spool)
+        return SourceFile(spool, name, tuple(_partitions(Path(name))), table=version, rows=rows)
     if not stat.S_ISREG(path.stat().st_mode):
         # A named pipe such as `<(zcat ...)` can be read once, but detection, digest and staging each read the file.
         with path.open("rb") as stream:

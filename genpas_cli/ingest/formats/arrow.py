@@ -59,7 +59,9 @@ class ArrowLog(BinaryLog):
         return STREAM
 
     def rows_in_file(self) -> float:
-        """Estimate the number of rows from the size of the file."""
+        """Return the number of rows of a table that was copied; else estimate it from the size of the file."""
+        if self.source.rows is not None:
+            return self.source.rows
         per_row = 1 if self.lists is None else self.lists.per_row
         values = sum(1 if column.form is None else per_row for column in self.own_columns)
         return self.path.stat().st_size / max(_VALUE * values, 1)

@@ -154,7 +154,7 @@ class LogFile(ABC):
     @property
     def rows_are_exact(self) -> bool:
         """Whether `estimated_rows` is exact."""
-        return self.knows_rows and self.lists is None
+        return (self.knows_rows or self.source.rows is not None) and self.lists is None
 
     def records(self) -> Iterator[Record]:
         """Yield the rows of a text file, bad ones included, with fields in the order of `file_columns`.
@@ -180,6 +180,11 @@ class LogFile(ABC):
     def name(self) -> str:
         """Name of the file in messages."""
         return self.source.name
+
+    @property
+    def kind(self) -> str:
+        """The format; for a copied table of Delta Lake or Iceberg, the kind of the table."""
+        return self.format if self.source.table is None else self.source.table.kind
 
     @property
     def named(self) -> Named:

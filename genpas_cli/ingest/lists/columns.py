@@ -22,6 +22,7 @@ from genpas_cli.runtime.sql.quoting import literal
 _ROWS = 100
 """Number of first rows whose lists are parsed to find their form and their elements."""
 _MOST = 0.5
+"""Share of the first texts that must look like lists."""
 _SUGGESTED = (",", " ")
 """Delimiters of lists that texts may suggest; between digits only for a blank."""
 _PART = re.compile(r"[\w.+:/@-]+")
@@ -121,7 +122,8 @@ def _parallel(
     con: duckdb.DuckDBPyConnection, log: LogFile, column: Column, lengths: Sequence[int], options: ReadingOptions
 ) -> Column:
     """Return a column of texts with the form of its lists, if it holds lists as the column of items does."""
-    if column.form is not None or column.is_nested or column.in_path or column.type != "VARCHAR":
+    is_user = options.user is not None and column is log.named.find(options.user)
+    if column.form is not None or column.is_nested or column.in_path or column.type != "VARCHAR" or is_user:
         return column
     markers = parse_null_values(options.null_values)
     samples = _samples(con, log, column, markers)

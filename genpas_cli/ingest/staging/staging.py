@@ -139,9 +139,9 @@ class _Opened(NamedTuple):
 
 
 def _report(file: SourceFile, part: LoadedFile, digest: Digests) -> FileReport:
-    kind, table, version = (part.log.format, None, None) if file.table is None else file.table
+    _, table_id, version = (None, None, None) if file.table is None else file.table
     size = file.path.stat().st_size
-    return FileReport(file.name, kind, size, digest.file, part.rows, digest.content, table, version)
+    return FileReport(file.name, part.log.kind, size, digest.file, part.rows, digest.content, table_id, version)
 
 
 @contextmanager
