@@ -81,7 +81,8 @@ class ExportOptions(MachineOptions):
     )  # fmt: skip
     semantic_ids: str | None = option(
         None, "File with the codes of each item: Parquet with a column item_id and a column of code lists, an "
-        "index.json, or an .npy array with one row per item. Each item is replaced by its codes, one token per code.",
+        "index.json, or an .npy array with one row per item. Each item is replaced by its codes, one token per code; "
+        "formats of trainers that look up codes themselves keep the items.",
         metavar="FILE", panel=SEMANTIC,
     )  # fmt: skip
     missing_codes: Literal["error", "drop"] = option(

@@ -19,7 +19,7 @@ Pairs = Annotated[
     typer.Argument(
         metavar="PAIRS", show_default=False,
         help="A pairs directory, local or s3://...; - reads the Arrow stream of augment -o - from standard input. For "
-        "--to splits, a store.",
+        "splits, lc-rec, p5 and replay, a store.",
     ),
 ]  # fmt: skip
 
@@ -47,10 +47,10 @@ def export(
     json: Json = False,
     options: ExportOptions,
 ) -> None:  # fmt: skip
-    """Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.
+    """Write pairs for another trainer: RecBole, GRID, MiniOneRec, language models, NumPy and more.
 
-    The pairs and their order do not change. With --to splits, the interactions of a store are written instead, for
-    toolkits that read the rows of a split.
+    The pairs and their order do not change. Four formats are written from a store instead: splits writes its
+    interactions, and lc-rec, p5 and replay write whole sequences.
     """
     from genpas_cli.export import job as jobs
 
