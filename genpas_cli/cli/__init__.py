@@ -30,7 +30,7 @@ COMMANDS = {
     "head": "Show the first rows of pairs, of a store, or of a log as it would be read.",
     "stats": "Compute the exact distribution of the training pairs of each strategy, and check the data.",
     "tune": "Search for the α and β whose training pairs are most similar to the validation pairs, for each γ.",
-    "export": "Write pairs for another trainer: RecBole, NumPy, JSON Lines, TFRecords and more.",
+    "export": "Write pairs for another trainer: RecBole, GRID, MiniOneRec, language models, NumPy and more.",
     "semantic-ids": "Make semantic ids (codes) of items from embeddings or from a store, and measure their quality.",
     "decode": "Print the items of codes that a model has generated.",
     "train": "Train a small reference model on the pairs, and evaluate it by full ranking.",
