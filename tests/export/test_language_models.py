@@ -415,8 +415,9 @@ def test_a_template_that_cannot_be_read(plain_pairs: Path, tmp_path: Path, conte
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"pad": "left"}, "--pad"),
-        ({"ids": "num"}, "--ids num"),
+        ({"pad": "left"}, "--pad cannot be used with --to"),
+        ({"pad": "right", "ids": "num"}, "--pad cannot be used with --to"),
+        ({"ids": "num"}, "cannot be combined with --ids num"),
         ({"columns": "input_start"}, "--columns input_start"),
         ({"separator": True}, "--separator cannot be used with --to"),
         ({"end_token": True}, "--end-token cannot be used with --to"),
