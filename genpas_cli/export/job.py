@@ -294,6 +294,11 @@ def _check(options: ExportOptions, kind: type[Format]) -> None:
         raise UsageError("--item-info-id can only be used with --item-info FILE")
     if options.template is not None and not kind.uses_template:
         raise UsageError(f"--template cannot be used with --to {options.to}, which writes columns instead of a text")
+    if options.pad != "none" and kind.uses_template:
+        raise UsageError(
+            f"--pad cannot be used with --to {options.to}, which writes texts; their trainer pads the tokens itself",
+            tip=f"Remove --pad {options.pad}.",
+        )
     of_tokens: dict[str, object] = {
         "--separator": options.separator,
         "--end-token": options.end_token,

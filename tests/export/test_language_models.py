@@ -73,9 +73,9 @@ def rendered(text: str, values: dict[str, Any], separator: str) -> str:
 
 
 def record(to: str, parts: dict[str, str]) -> dict[str, Any]:
-    """Return the record of a format with these rendered parts."""
+    """Return the record of a format with these rendered parts; a part without a text is not among them."""
     system, instruction, user, answer = (parts.get(key) for key in ("system", "instruction", "user", "assistant"))
-    question = "\n".join(part for part in (instruction, user) if part is not None)
+    question, answer = "\n".join(part for part in (instruction, user) if part is not None), answer or ""
     if to == "messages":
         roles = [("system", system), ("user", question), ("assistant", answer)]
         return {"messages": [{"role": role, "content": text} for role, text in roles if text is not None]}
@@ -83,9 +83,9 @@ def record(to: str, parts: dict[str, str]) -> dict[str, Any]:
         turns = [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]
         return {"conversations": turns} | ({} if system is None else {"system": system})
     if to == "alpaca":
-        task, given = (user, "") if instruction is None else (instruction, user)
+        task, given = (user or "", "") if instruction is None else (instruction, user or "")
         return {"instruction": task, "input": given, "output": answer} | ({} if system is None else {"system": system})
-    prompt = question if system is None else f"{system}\n{question}"
+    prompt = "\n".join(part for part in (system, instruction, user) if part is not None)
     return {"prompt": prompt, "completion": answer}
 
 
@@ -101,14 +101,19 @@ def ids_of(pairs: Path, table: str) -> list[str]:
     return ["", *pq.read_table(pairs / f"{table}s.parquet")[f"{table}_id"].to_pylist()]
 
 
-def with_ids(pairs: Path, split: str = "train") -> list[Pair]:
-    """Return the pairs of a split with the log's ids."""
-    items, users = ids_of(pairs, "item"), ids_of(pairs, "user")
+def with_ids_of_items(pairs: Path, split: str = "train") -> list[Pair]:
+    """Return the pairs of a split with the log's ids of items."""
+    items = ids_of(pairs, "item")
     return [
-        row | {"user_id": users[row["user_num"]], "input_items": [items[n] for n in row["input_items"]],
-               "target_item": items[row["target_item"]]}
+        row | {"input_items": [items[n] for n in row["input_items"]], "target_item": items[row["target_item"]]}
         for row in shards(pairs, split).to_pylist()
-    ]  # fmt: skip
+    ]
+
+
+def with_ids(pairs: Path, split: str = "train") -> list[Pair]:
+    """Return the same with the ids of users."""
+    users = ids_of(pairs, "user")
+    return [row | {"user_id": users[row["user_num"]]} for row in with_ids_of_items(pairs, split)]
 
 
 def toml(template: dict[str, str]) -> str:
@@ -182,8 +187,9 @@ def test_any_template_renders_what_a_plain_rendering_gives(
     expected = []
     for pair in with_ids(kept_pairs)[:40]:
         values = texts_of(pair, about)
-        made = record(to, {key: rendered(text, values, separator) for key, text in parts.items()})
-        if to == "prompt" and not re.search(r"\s$", parts["user"]):
+        made = record(to, {key: rendered(text, values, separator) for key, text in parts.items() if text})
+        last = parts["user"] or parts.get("instruction") or parts.get("system") or ""
+        if to == "prompt" and not last[-1:].isspace():
             made["prompt"] += "\n"
         expected.append(made)
     assert read(out) == expected
@@ -409,8 +415,9 @@ def test_a_template_that_cannot_be_read(plain_pairs: Path, tmp_path: Path, conte
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"pad": "left"}, "--pad"),
-        ({"ids": "num"}, "--ids num"),
+        ({"pad": "left"}, "--pad cannot be used with --to"),
+        ({"pad": "right", "ids": "num"}, "--pad cannot be used with --to"),
+        ({"ids": "num"}, "cannot be combined with --ids num"),
         ({"columns": "input_start"}, "--columns input_start"),
         ({"separator": True}, "--separator cannot be used with --to"),
         ({"end_token": True}, "--end-token cannot be used with --to"),
@@ -478,3 +485,17 @@ def test_pairs_without_a_vocabulary_of_their_own(tmp_path: Path) -> None:
     report = export(tmp_path / "log.pairs", tmp_path / "out", to="alpaca")
     assert len(read(tmp_path / "out" / "train.jsonl")) == report.pairs["train"]
     assert read(tmp_path / "out" / "test.jsonl")[0]["output"] == "29"
+
+
+@pytest.mark.parametrize("file_type", TYPES)
+@pytest.mark.parametrize("to", TO)
+def test_a_batch_whose_pairs_are_all_dropped(plain_pairs: Path, tmp_path: Path, to: str, file_type: str) -> None:
+    first = with_ids_of_items(plain_pairs)[0]
+    other = next(item for item in ids_of(plain_pairs, "item")[1:] if item != first["target_item"])
+    pq.write_table(pa.table({"item_id": [other], "codes": [[0, 0]]}), tmp_path / "codes.parquet")
+    out = tmp_path / f"out.{file_type}"
+    report = export(
+        plain_pairs, out, to=to, split="train", limit=1, semantic_ids=str(tmp_path / "codes.parquet"),
+        missing_codes="drop", file_type=file_type,
+    )  # fmt: skip
+    assert (report.pairs, report.dropped, read(out)) == ({"train": 0}, 1, [])

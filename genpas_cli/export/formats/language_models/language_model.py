@@ -91,13 +91,7 @@ class LanguageModel(Format):
     needed = held
 
     def check(self) -> None:
-        """Raise UsageError for padding and numbers, which a language model would take for items."""
-        if self.layout.width is not None:
-            raise UsageError(
-                f"--to {self.name} cannot be combined with --pad: a text has no padding, and its trainer pads tokens "
-                "itself",
-                tip="Remove --pad.",
-            )
+        """Raise UsageError for item numbers, which say nothing to a language model."""
         if self.shown.options.ids == "num":
             raise UsageError(
                 f"--to {self.name} cannot be combined with --ids num: it writes codes, titles or ids of the log",

@@ -131,6 +131,8 @@ class Rendering:
 
     def divided(self, texts: Iterable[Text], pairs: pa.RecordBatch) -> list[pa.RecordBatch]:
         """Divide a batch into batches whose texts have about `PIECE_BYTES` at most."""
+        if not pairs.num_rows:
+            return []
         sizes = np.zeros(pairs.num_rows, np.int64)
         for text in texts:
             for token in text:
