@@ -11,7 +11,7 @@ import pyarrow as pa
 from genpas_cli.export.formats.format import Format
 from genpas_cli.export.item_data import SID, ItemData, Wanted, columns_beside, item_data, with_titles
 from genpas_cli.export.options import ExportOptions
-from genpas_cli.export.source import DirectoryReader, PairReader
+from genpas_cli.export.source import PairReader
 from genpas_cli.pairs.changes.ids import Numbers, RawIds
 from genpas_cli.pairs.changes.item_columns import ItemColumns
 from genpas_cli.pairs.changes.known_items import KnownItems
@@ -74,7 +74,7 @@ def changes_for(
 def _ids(reader: PairReader, options: ExportOptions, kind: type[Format]) -> tuple[str, str]:
     """Return what the pairs contain, and what is written: numbers (`num`) or ids (`raw`)."""
     has = "num" if reader.layout.largest is not None else "raw"
-    return has, options.ids or (kind.default_ids if isinstance(reader, DirectoryReader) else None) or has
+    return has, options.ids or kind.default_ids or has
 
 
 def _data(

@@ -21,9 +21,9 @@ def check_options(options: ExportOptions, kind: type[Format]) -> None:
         raise UsageError("--item-info-id can only be used with --item-info FILE")
     if options.template is not None and not kind.uses_template:
         raise UsageError(f"--template cannot be used with --to {options.to}, which writes columns instead of a text")
-    if options.pad != "none" and kind.uses_template:
+    if options.pad != "none" and not kind.can_pad:
         raise UsageError(
-            f"--pad cannot be used with --to {options.to}, which writes texts; their trainer pads the tokens itself",
+            f"--pad cannot be used with --to {options.to}, whose trainer pads inputs itself",
             tip=f"Remove --pad {options.pad}.",
         )
     of_tokens: dict[str, object] = {

@@ -115,8 +115,8 @@ def _opener(to: str) -> Callable[..., AbstractContextManager[Run]]:
 
 
 def _not_for_stdout(options: ExportOptions) -> UsageError:
+    kind = f"--to {options.to}" + (f" --file-type {options.file_type}" if options.file_type else "")
     return UsageError(
-        f"--to {options.to} cannot be written to stdout: the format consists of several files, or is not "
-        "written sequentially",
+        f"{kind} cannot be written to stdout: the format consists of several files, or is not written sequentially",
         tip="Write to a file or directory: -o OUT",
     )

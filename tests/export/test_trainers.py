@@ -245,7 +245,7 @@ def test_titles_are_needed(told: Told, plain_pairs: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("to", ["minionerec", "openonerec", "sid-gr", "torcheasyrec"])
 def test_padding_is_refused(told: Told, tmp_path: Path, to: str) -> None:
-    with pytest.raises(UsageError, match=f"--to {to} cannot be combined with --pad"):
+    with pytest.raises(UsageError, match=f"--pad cannot be used with --to {to}"):
         exported(told, tmp_path / "shop", to, pad="left", ids="num")
 
 

@@ -75,6 +75,8 @@ class Format(ABC):
     """Default of `--max-input`."""
     writes_information: ClassVar[bool] = False
     """Whether the format writes all columns of item information in files beside the pairs."""
+    can_pad: ClassVar[bool] = True
+    """Whether inputs can be padded; a trainer that pads inputs itself would take 0 for an item."""
     uses_template: ClassVar[bool] = False
     """Whether the format writes a text that `--template` can replace."""
     memory_of_a_piece: ClassVar[int] = 0

@@ -45,6 +45,7 @@ class LanguageModel(Format):
     codes_as = "text"
     default_ids: ClassVar[Literal["raw"] | None] = "raw"
     uses_template = True
+    can_pad = False
     memory_of_a_piece = 4 * PIECE_BYTES
     reads_as: ClassVar[str] = ""
     """What TRL makes of the files; empty if it does not read them."""
@@ -53,7 +54,7 @@ class LanguageModel(Format):
         info = shown.items.info
         self.template = template_for(shown.options, lambda: () if info is None else info.column_names)
         self.file_type = chosen_file_type(shown.options, self.file_types)
-        self.suffix, self.streams = f".{self.file_type}", self.file_type == "jsonl"
+        self.suffix, self.streams = f".{self.file_type}", self.streams and self.file_type == "jsonl"
         self._columns = columns_of(self.template, shown)
         super().__init__(shown)
         self.fields = self.record(self.template)

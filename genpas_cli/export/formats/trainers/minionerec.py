@@ -19,7 +19,6 @@ from genpas_cli.export.item_data import SID
 from genpas_cli.export.items_json import on_one_line, write_items_json
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.token_files import write_index
-from genpas_cli.runtime.errors import UsageError
 
 _SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 _COLUMNS = (
@@ -37,6 +36,7 @@ class MiniOneRec(TextFormat):
     suffix = ".csv"
     streams = False
     one_file = False
+    can_pad = False
     codes_as = "text"
     needs_codes = True
     writes_information = True
@@ -65,10 +65,8 @@ class MiniOneRec(TextFormat):
         return self.held()
 
     def check(self) -> None:
-        """Raise UsageError for ids instead of numbers, and for padding."""
+        """Raise UsageError for ids instead of numbers."""
         refuse_texts(self.layout, self.name)
-        if self.layout.width is not None:
-            raise UsageError("--to minionerec cannot be combined with --pad", tip="Remove --pad.")
 
     def path(self, split: str) -> str:
         """Return the path that MiniOneRec's scripts expect for a split."""

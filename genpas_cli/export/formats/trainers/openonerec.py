@@ -16,7 +16,6 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.export.formats.format import Shown
 from genpas_cli.export.formats.language_models.language_model import LanguageModel, Record
 from genpas_cli.export.formats.language_models.messages import Messages
 from genpas_cli.export.formats.language_models.rendering import Pieces, json_inside, whole
@@ -36,13 +35,10 @@ class OpenOneRec(LanguageModel):
 
     name = "openonerec"
     file_types = ("parquet",)
+    streams = False
     one_file = False
     needs_codes = True
     sid_format = "openonerec"
-
-    def __init__(self, shown: Shown) -> None:
-        super().__init__(shown)
-        self.streams = False
 
     @staticmethod
     def record(template: Template) -> Record:

@@ -36,6 +36,7 @@ class SidGr(Format):
     suffix = ".parquet"
     streams = False
     one_file = False
+    can_pad = False
     codes_as = "beside"
     needs_codes = True
     max_input = 30
@@ -49,13 +50,11 @@ class SidGr(Format):
         return self.held()
 
     def check(self) -> None:
-        """Raise UsageError for ids instead of numbers, and for padding."""
+        """Raise UsageError for ids instead of numbers."""
         refuse_texts(self.layout, self.name)
         if self.layout.user != "user_num":
             raise UsageError("--to sid-gr needs user numbers, but these pairs contain ids of users",
                              tip="Add --ids num.")  # fmt: skip
-        if self.layout.width is not None:
-            raise UsageError("--to sid-gr cannot be combined with --pad", tip="Remove --pad.")
 
     def path(self, split: str) -> str:
         """Return the path of a split."""

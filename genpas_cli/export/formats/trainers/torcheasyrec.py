@@ -18,7 +18,6 @@ from genpas_cli.export.formats.format import Format, Shown
 from genpas_cli.export.token_files import write_code_table
 from genpas_cli.pairs.changes.ids import Plain
 from genpas_cli.pairs.changes.layout import list_of
-from genpas_cli.runtime.errors import UsageError
 
 _HISTORY, _CANDIDATE = "uih_seq__", "cand_seq__"
 
@@ -30,6 +29,7 @@ class TorchEasyRec(Format):
     suffix = ".parquet"
     streams = False
     one_file = False
+    can_pad = False
     codes_as = "beside"
     can_rename = True
     needs_item_ids = True
@@ -60,11 +60,6 @@ class TorchEasyRec(Format):
     def renamable(self) -> tuple[str, ...]:
         """Return the names of the features, without the names of the sequences before them."""
         return ("user_id", "item_id", *self.layout.kept)
-
-    def check(self) -> None:
-        """Raise UsageError for padding."""
-        if self.layout.width is not None:
-            raise UsageError("--to torcheasyrec cannot be combined with --pad", tip="Remove --pad.")
 
     def path(self, split: str) -> str:
         """Return the path of a split."""
