@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict, Unpack
+
+import pyarrow as pa
 
 from genpas_cli.export.changes import Changes, changes_for
 from genpas_cli.export.file_types import check_file_type
@@ -40,7 +42,7 @@ from genpas_cli.runtime.object_storage.locations import files_below, location_of
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.results.reports import Report
-from genpas_cli.runtime.threads import in_order, pool
+from genpas_cli.runtime.threads import Pool, in_order, pool
 
 NAME = "export.json"
 """File that identifies an output directory and records how it was made."""
@@ -203,12 +205,23 @@ class _Run:
         needed = _columns_to_read(self.reader.layout, used)
         with pool(self.machine.threads, _THREADS) as workers:
             reads = self.reader.reads(split, needed, self.options.limit)
-            calls = (partial(self._encoded, read) for read in reads)
-            for rows_read, rows, part in in_order(workers, calls, ahead=self.machine.threads + 1):
+            for rows_read, rows, part in in_order(workers, self._calls(workers, reads), ahead=self.machine.threads + 1):
                 self.read[split] += rows_read
                 self.written[split] += rows
                 progress(f"writing {split}", self.read[split], total)
                 yield part
+
+    def _calls(self, workers: Pool, reads: Iterable[Callable[[], pa.RecordBatch]]) -> Iterator[Callable[[], Any]]:
+        """Yield calls that read and encode batches, of as many rows as the format wants."""
+        most = self.format.rows_at_once
+        if most is None:
+            yield from (partial(self._encoded, read) for read in reads)
+            return
+        for batch in in_order(workers, reads, ahead=2):
+            for begin in range(0, batch.num_rows, most):
+                # `take` copies the rows: the lists of a slice refer to the values of all rows.
+                rows = pa.array(range(begin, min(begin + most, batch.num_rows)))
+                yield partial(self._encoded, partial(batch.take, rows))
 
     def _encoded(self, read: Any) -> tuple[int, int, Any]:
         batch = read()

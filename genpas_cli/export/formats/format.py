@@ -10,10 +10,12 @@ from typing import Any, BinaryIO, ClassVar, Literal
 
 import pyarrow as pa
 
-from genpas_cli.export.item_data import ItemData
+from genpas_cli.export.item_data import SID, ItemData
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.pairs.changes.layout import PairLayout
 from genpas_cli.runtime.errors import DataError, UsageError
+
+_ROWS_OF_TEXTS = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,11 @@ class Format(ABC):
         """Tell by its content whether genpas wrote an existing file in this layoutat; False if that cannot be told."""
         return False
 
+    @property
+    def rows_at_once(self) -> int | None:
+        """Maximum number of rows of a batch for `encode`; None for those of a row group."""
+        return None
+
     @abstractmethod
     def encode(self, pairs: pa.RecordBatch) -> Any:
         """Encode a batch for `write`; called on any thread."""
@@ -185,6 +192,12 @@ class Format(ABC):
 
 class TextFormat(Format):
     """A format of a header followed by the bytes of each batch."""
+
+    @property
+    def rows_at_once(self) -> int | None:
+        """Fewer rows if they contain texts of items: a row group of titles is hundreds of megabytes of text."""
+        of_items = {f"{end}_{name}" for name in (*self.shown.items.of_pairs, SID) for end in ("input", "target")}
+        return _ROWS_OF_TEXTS if of_items & set(self.columns) else None
 
     def header(self) -> bytes:
         """Return the bytes before the first row."""
