@@ -99,7 +99,7 @@ def test_a_title_that_pandas_reads_as_missing_is_refused(told: Told, tmp_path: P
     ("begin", "is_changed"), [("00", True), ("1.", True), ("+", True), ("", False), ("-1", False), ("x", False)]
 )
 def test_titles_that_pandas_reads_as_other_numbers_are_refused(
-    told: Told, tmp_path: Path, begin: str, is_changed: bool
+    told: Told, tmp_path: Path, begin: str, *, is_changed: bool
 ) -> None:
     """One text among the titles keeps the column from becoming numbers."""
     ids = pq.read_table(told.info)["item_id"]
@@ -123,7 +123,7 @@ def test_a_name_with_a_point_is_refused(told: Told, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("colliding", "warns"), [("error", False), ("append", True)])
 def test_minionerec_needs_three_codes_for_its_tasks_with_titles(
-    told: Told, tmp_path: Path, colliding: Any, warns: bool
+    told: Told, tmp_path: Path, colliding: Any, *, warns: bool
 ) -> None:
     codes = pq.read_table(str(told.options["semantic_ids"]))
     if warns:
@@ -239,7 +239,7 @@ def test_torcheasyrec_gets_types_that_it_reads(tmp_path: Path) -> None:
         assert (row["uih_seq__tiny"], row["cand_seq__big"]) == (wanted["input_tiny"], [wanted["target_big"]])
 
 
-def test_torcheasyrec_refuses_values_that_it_does_not_read(told: Told, tmp_path: Path) -> None:
+def test_torcheasyrec_refuses_values_that_it_does_not_read(tmp_path: Path) -> None:
     log = awkward_log(tmp_path / "log.parquet")
     table = pq.read_table(log)
     pq.write_table(table.append_column("raw", pa.array([b"x"] * table.num_rows)), log)
