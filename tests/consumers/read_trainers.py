@@ -1,7 +1,7 @@
 """Print as JSON what trainers on semantic ids read with pandas: `read_trainers.py FILE...`.
 
-CSV is read as MiniOneRec reads it (its data sets in `data.py`): Python evaluates the cells of histories. Parquet is read
-as sid_gr reads it (`SIDSequenceDataset`): the last item of a row is the target.
+CSV is read as MiniOneRec reads it (its data sets in `data.py`): Python evaluates the cells of histories. Parquet is
+read as sid_gr reads it (`SIDSequenceDataset`): the last item of a row is the target.
 """
 
 from __future__ import annotations
