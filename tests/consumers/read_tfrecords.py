@@ -1,4 +1,4 @@
-"""Print as JSON what TensorFlow reads of an export for GRID: `read_tfrecords.py DIR`.
+"""Print as JSON what TensorFlow reads of an export for GRID: `read_tfrecords.py DIR [FOLDER...]`.
 
 Read as GRID reads it (snap-research/GRID, `TFRecordIterator`): gzip files of a folder, the features' types by the first
 record, every feature of variable length.
@@ -39,9 +39,9 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Read the three folders that GRID's configurations name."""
-    root = Path(sys.argv[1])
-    print(json.dumps({folder: rows_of(root / folder) for folder in ("training", "evaluation", "testing")}))
+    """Read folders, by default the three of pairs that GRID's configurations name."""
+    root, folders = Path(sys.argv[1]), sys.argv[2:] or ["training", "evaluation", "testing"]
+    print(json.dumps({folder: rows_of(root / folder) for folder in folders}))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ PAGES = {
     "train-with-recbole": "recbole",
     "train-with-grid": "tensorflow",
     "train-with-hstu": "datasets",
+    "train-minionerec": "datasets",
     "train-with-hugging-face-datasets": "datasets",
     "export-text-and-pipe-it": "datasets",
     "fine-tune-a-language-model": "datasets",

@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli import ExportOptions, export
-from genpas_cli.export.formats.trainers import openonerec
+from genpas_cli import AugmentOptions, ExportOptions, IngestOptions, augment, export
+from genpas_cli.export.formats import format as format_module
+from genpas_cli.export.formats.trainers import grid, openonerec
 from genpas_cli.pairs.codes.files import read_codes
 from genpas_cli.runtime.errors import DataError, UsageError
-from tests.export.conftest import Told
-from tests.export.test_formats import SPLITS
+from tests.export.conftest import Told, awkward_log
+from tests.export.test_formats import SPLITS, example, records
 from tests.support import shards
 
 csv.field_size_limit(1 << 30)
@@ -96,6 +97,59 @@ def test_a_title_that_pandas_reads_as_missing_is_refused(told: Told, tmp_path: P
     assert not (tmp_path / "shop").exists()
 
 
+@pytest.mark.parametrize(
+    ("begin", "is_changed"), [("00", True), ("1.", True), ("+", True), ("", False), ("-1", False), ("x", False)]
+)
+def test_titles_that_pandas_reads_as_other_numbers_are_refused(
+    told: Told, tmp_path: Path, begin: str, *, is_changed: bool
+) -> None:
+    """One text among the titles keeps the column from becoming numbers."""
+    ids = pq.read_table(told.info)["item_id"]
+    table = pa.table({"item_id": ids, "title": [f"{begin}{number}" for number in range(10, 10 + len(ids))]})
+    pq.write_table(table, tmp_path / "info.parquet")
+    info = {"item_info": str(tmp_path / "info.parquet")}
+    if is_changed:
+        with pytest.raises(DataError, match="all titles are numbers"):
+            exported(told, tmp_path / "shop", "minionerec", **info)
+        pq.write_table(
+            table.set_column(1, "title", pa.array(["a", *table["title"].to_pylist()[1:]])), info["item_info"]
+        )
+    exported(told, tmp_path / "shop", "minionerec", **info)
+
+
+def test_a_name_with_a_point_is_refused(told: Told, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name contains a point") as raised:
+        exported(told, tmp_path / "shop.v1", "minionerec")
+    assert raised.value.tip == "-o shop-v1"
+
+
+@pytest.mark.parametrize(("colliding", "warns"), [("error", False), ("append", True)])
+def test_minionerec_needs_three_codes_for_its_tasks_with_titles(
+    told: Told, tmp_path: Path, colliding: Any, *, warns: bool
+) -> None:
+    codes = pq.read_table(str(told.options["semantic_ids"]))
+    if warns:
+        equal = pa.array([row[:2] for row in codes["codes"].to_pylist()])
+        codes = codes.set_column(1, "codes", pa.array([[*row, 0, 0] for row in equal.to_pylist()]))
+    pq.write_table(codes, tmp_path / "codes.parquet")
+    options = told.options | {"semantic_ids": str(tmp_path / "codes.parquet"), "colliding_codes": colliding}
+    report = export(told.pairs, tmp_path / "shop", ExportOptions(to="minionerec", **options))
+    assert any("by exactly 3 codes, but these items have 5" in note for note in report.notes) == warns
+    assert any("add 'shop' to category_dict" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 129, 1000])
+def test_a_row_group_is_written_in_parts(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """A row group of titles takes hundreds of megabytes of text."""
+    expected = exported(told, tmp_path / "whole" / "shop", "minionerec")
+    monkeypatch.setattr(format_module, "ROWS_OF_TEXTS", rows)
+    found = exported(told, tmp_path / "parts" / "shop", "minionerec")
+    for name in ("train/shop_11.csv", "valid/shop_11.csv", "test/shop_11.csv"):
+        assert (found / name).read_bytes() == (expected / name).read_bytes()
+
+
 def test_missing_titles_are_counted_or_replaced_by_ids(told: Told, tmp_path: Path) -> None:
     info = pq.read_table(told.info)
     lines = [{"item_id": item, "title": title} for item, title in zip(*info.columns[:2], strict=True)]
@@ -132,7 +186,9 @@ def test_sid_gr_keeps_the_target_and_the_items_before_it(told: Told, tmp_path: P
         assert found["sequence_length"].to_pylist() == list(map(len, found["sequence_data"].to_pylist()))
     settings = (out / "shop.gin").read_text("utf-8")
     assert f"max_history_length = {most} " in settings
-    assert f"codebook_sizes = {[max(c) + 1 for c in zip(*told.codes.values(), strict=True)]}" in settings
+    # Its model has an assertion that all levels have the same size.
+    largest = max(max(codes) for codes in told.codes.values())
+    assert f"codebook_sizes = {[largest + 1] * 3} " in settings
 
 
 def test_the_tensor_of_codes_has_a_column_per_item_number(told: Told, tmp_path: Path) -> None:
@@ -163,6 +219,57 @@ def test_torcheasyrec_has_history_and_candidate_by_the_names_of_its_settings(tol
         assert list(map(len, found["uih_seq__action_weight"].to_pylist())) == lengths
     codes = {row["item_id"]: row["codes"] for row in pq.read_table(out / "codes.parquet").to_pylist()}
     assert codes == {ids[number - 1]: list(row) for number, row in told.codes.items()}
+
+
+def test_torcheasyrec_gets_types_that_it_reads(tmp_path: Path) -> None:
+    """TorchEasyRec refuses a data set with any other type."""
+    kept = ("rating", "stars", "clicked", "day", "at", "tiny", "big")
+    log = awkward_log(tmp_path / "log.parquet")
+    table = pq.read_table(log)
+    numbers = range(table.num_rows)
+    table = table.append_column("tiny", pa.array([n % 100 for n in numbers], pa.uint8()))
+    pq.write_table(table.append_column("big", pa.array(numbers, pa.uint32())), log)
+    augment(log, tmp_path / "a.pairs", AugmentOptions(max_input="6"), ingest_options=IngestOptions(keep=kept))
+    export(tmp_path / "a.pairs", tmp_path / "shop", ExportOptions(to="torcheasyrec"))
+    found = pq.read_table(tmp_path / "shop/test/shop.parquet")
+    read = {pa.int32(), pa.int64(), pa.float32(), pa.float64(), pa.string()}
+    assert {kind.value_type if pa.types.is_list(kind) else kind for kind in found.schema.types} <= read
+    for row, wanted in zip(found.to_pylist(), shards(tmp_path / "a.pairs", "test").to_pylist(), strict=True):
+        assert row["uih_seq__clicked"] == [int(each) for each in wanted["input_clicked"]]
+        assert row["uih_seq__at"] == [int(each.timestamp()) for each in wanted["input_at"]]
+        assert row["cand_seq__at"] == [int(wanted["target_at"].timestamp())]
+        assert (row["uih_seq__tiny"], row["cand_seq__big"]) == (wanted["input_tiny"], [wanted["target_big"]])
+
+
+def test_torcheasyrec_refuses_values_that_it_does_not_read(tmp_path: Path) -> None:
+    log = awkward_log(tmp_path / "log.parquet")
+    table = pq.read_table(log)
+    pq.write_table(table.append_column("raw", pa.array([b"x"] * table.num_rows)), log)
+    augment(log, tmp_path / "a.pairs", ingest_options=IngestOptions(keep=("raw",)))
+    with pytest.raises(DataError, match="the kept column 'raw' has the type binary"):
+        export(tmp_path / "a.pairs", tmp_path / "shop", ExportOptions(to="torcheasyrec"))
+
+
+# ----------------------------------------------------------------------------------------------------------------- GRID
+
+
+@pytest.mark.parametrize("in_a_file", [1, 2, 25, 26, 27, 1000])
+def test_grid_has_a_text_of_every_item_number_from_0(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_a_file: int
+) -> None:
+    """GRID makes a tensor with a row per record, and takes the id of the record for the row."""
+    monkeypatch.setattr(grid, "_ITEMS_A_FILE", in_a_file)
+    report = export(told.pairs, tmp_path / "shop", ExportOptions(to="grid", item_info=str(told.info)))
+    files = sorted((tmp_path / "shop/items").iterdir())
+    found = [example(record) for path in files for record in records(path)]
+    assert [row["id"] for row in found] == [[number] for number in range(len(told.titles) + 1)]
+    expected = [""]
+    for number, title in told.titles.items():
+        price = told.prices[number]
+        expected.append(f"title: {title}" + ("" if price is None else f"; price: {price}"))
+    assert [row["text"][0].decode() for row in found] == expected
+    foreign = sum(not title.isascii() for title in told.titles.values())
+    assert any(f"the texts of {foreign:,} items in items/ are not ASCII" in note for note in report.notes)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, ClassVar, Literal
 
 import pyarrow as pa
 
-from genpas_cli.export.item_data import ItemData
+from genpas_cli.export.item_data import SID, ItemData
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.renaming import renamed
 from genpas_cli.pairs.changes.layout import PairLayout
@@ -18,6 +18,9 @@ from genpas_cli.runtime.errors import DataError, UsageError
 
 KnownColumns = Callable[[], Sequence[str]]
 """Returns names of columns of item information; it may read files, so it is called only if the answer matters."""
+
+ROWS_OF_TEXTS = 1 << 12
+"""Rows that are encoded together if they contain texts of items."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,15 @@ class Format(ABC):
 
 class TextFormat(Format):
     """A format of a header followed by the bytes of each batch."""
+
+    def pieces(self, pairs: pa.RecordBatch) -> Sequence[pa.RecordBatch]:
+        """Divide a batch with texts of items: those of a row group of titles are hundreds of megabytes."""
+        of_items = {f"{end}_{name}" for name in (*self.shown.items.of_pairs, SID) for end in ("input", "target")}
+        if not of_items & set(self.columns):
+            return (pairs,)
+        begins = range(0, pairs.num_rows, ROWS_OF_TEXTS)
+        # `take` copies the rows: the lists of a slice refer to the values of all rows.
+        return [pairs.take(pa.array(range(begin, min(begin + ROWS_OF_TEXTS, pairs.num_rows)))) for begin in begins]
 
     def header(self) -> bytes:
         """Return the bytes before the first row."""

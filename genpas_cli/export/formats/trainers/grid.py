@@ -51,6 +51,7 @@ class Grid(Format):
         self._crc32c = value
         largest = self.layout.largest
         self._items = None if largest is None else _varints(np.arange(largest + 1))
+        self._not_ascii = 0
 
     def held(self) -> tuple[str, ...]:
         """Return all columns except positions."""
@@ -115,17 +116,27 @@ class Grid(Format):
             return
         folder = directory / "items"
         folder.mkdir()
-        for part, begin in enumerate(range(0, len(info), _ITEMS_A_FILE)):
-            texts = pa.array([_described(row) for row in info.slice(begin, _ITEMS_A_FILE).to_pylist()], pa.string())
-            numbers = np.arange(begin + 1, begin + 1 + len(texts))
+        for part, begin in enumerate(range(0, len(info) + 1, _ITEMS_A_FILE)):
+            texts = pa.array(self._texts_of_items(info, begin), pa.string())
+            self._not_ascii += pc.sum(pc.invert(pc.string_is_ascii(texts)), min_count=0).as_py()
+            numbers = np.arange(begin, begin + len(texts))
             features = [_feature("id", "int64", _varints(numbers)),
                         _feature("text", "bytes", _message(1, texts.cast(pa.binary())))]  # fmt: skip
             content = self._records(_message(1, _concatenated(*features)))
             (folder / f"part-{part:05d}{self.suffix}").write_bytes(gzip.compress(content, compresslevel=1, mtime=0))
 
+    @staticmethod
+    def _texts_of_items(info: pa.Table, begin: int) -> list[str]:
+        """Return the texts of a file of item numbers, of which the first is `begin`."""
+        # GRID makes a tensor with as many rows as there are records, and takes the id for the row: without a record
+        # for the unused number 0, the last item would have no row.
+        first = max(0, begin - 1)
+        texts = [_described(row) for row in info.slice(first, begin + _ITEMS_A_FILE - 1 - first).to_pylist()]
+        return texts if begin else ["", *texts]
+
     def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002
-        """Return how to keep GRID from cutting the pairs again."""
-        return [
+        """Return how to keep GRID from cutting the pairs again, and what it cannot read."""
+        notes = [
             (
                 "GRID: the collate function for training expands every sequence into all sub-sequences, but these "
                 "pairs are already expanded. Use the collate function for validation: in your own experiment based "
@@ -134,6 +145,12 @@ class Grid(Format):
             ),
             "GRID: item numbers start at 1, so the map of semantic ids needs an unused column 0",
         ]
+        if self._not_ascii:
+            notes.append(
+                f"GRID: the texts of {self._not_ascii:,} items in items/ are not ASCII, and GRID's "
+                "convert_bytes_to_string reads only ASCII texts"
+            )
+        return notes
 
     def _values(self, name: str, column: pa.Array) -> tuple[str, pa.Array]:
         """Return the kind of a column's feature (`int64`, `float` or `bytes`), and the encoded values of each row."""

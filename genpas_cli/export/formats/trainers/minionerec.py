@@ -19,8 +19,11 @@ from genpas_cli.export.item_data import SID
 from genpas_cli.export.items_json import on_one_line, write_items_json
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.token_files import write_index
+from genpas_cli.runtime.errors import UsageError
 
 _SPLITS = {"train": "train", "validation": "valid", "test": "test"}
+_LEVELS = 3
+"""Number of codes by which MiniOneRec's data sets with titles find an item (`data.py`)."""
 _COLUMNS = (
     "user_id", "history_item_title", "item_title", "history_item_id", "item_id", "history_item_sid", "item_sid",
 )  # fmt: skip
@@ -65,8 +68,14 @@ class MiniOneRec(TextFormat):
         return self.held()
 
     def check(self) -> None:
-        """Raise UsageError for ids instead of numbers."""
+        """Raise UsageError for ids instead of numbers, and for a name that MiniOneRec does not find."""
         refuse_texts(self.layout, self.name)
+        if "." in self.shown.name:
+            # sft.py takes the text before the first point of the index file for the name of the data set.
+            raise UsageError(
+                f"-o {self.shown.name}: MiniOneRec does not find files of a data set whose name contains a point",
+                tip=f"-o {self.shown.name.replace('.', '-')}",
+            )
 
     def path(self, split: str) -> str:
         """Return the path that MiniOneRec's scripts expect for a split."""
@@ -111,11 +120,23 @@ class MiniOneRec(TextFormat):
         write_items_json(directory / "index" / f"{name}.item.json", items.info, self._title)
 
     def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002  # see `Format`
-        """Return how to name the data set in MiniOneRec."""
-        name = self.shown.name
+        """Return how to name the data set in MiniOneRec, and whether its tasks with titles can use these codes."""
+        name, codes = self.shown.name, self.shown.items.codes
+        assert codes is not None
         files = ", ".join(f"{name}/{folder}" for folder in (*_SPLITS.values(), "info", "index"))
-        scripts = f"set category to {name} in its scripts, and give them the files in {files}"
-        return [f"MiniOneRec: item numbers start at 0; {scripts}"]
+        notes = [
+            (
+                f"MiniOneRec: item numbers start at 0; add {name!r} to category_dict in sft.py, rl.py and evaluate.py, "
+                f"set category to {name} in its scripts, and give them the files in {files}"
+            )
+        ]
+        if (levels := len(codes.sizes)) != _LEVELS:
+            notes.append(
+                f"MiniOneRec: its tasks with titles look items up by exactly {_LEVELS} codes, but these items have "
+                f"{levels}, so titles would be missing or wrong; to make {_LEVELS} codes: genpas semantic-ids ... "
+                f"--levels {_LEVELS} --collisions reassign"
+            )
+        return notes
 
 
 def _cell(values: pa.Array) -> pa.Array:

@@ -96,6 +96,8 @@ class SidGr(Format):
         name, codes = self.shown.name, self.shown.items.codes
         assert codes is not None
         held_out = next((split for split in ("validation", "test", "train") if split in splits), "train")
+        # The model of sid_gr refuses levels of different sizes.
+        sizes = [max(codes.sizes)] * len(codes.sizes)
         text = f"""# Settings of the data set for sid_gr; paths are relative to the parent directory of {name}.
 DatasetArgs.dataset_name = '{name}'
 DatasetArgs.dataset_type_str = "sid_sequence_dataset"
@@ -104,8 +106,8 @@ DatasetArgs.max_candidate_length = 1 # the loss counts the target of each pair
 DatasetArgs.sequence_features_training_data_path = "{name}/{self.path("train")}"
 DatasetArgs.sequence_features_testing_data_path = "{name}/{self.path(held_out)}"
 DatasetArgs.item_to_sid_mapping_path = "{name}/{MAPPING}"
-DatasetArgs.num_hierarchies = {len(codes.sizes)}
-DatasetArgs.codebook_sizes = {list(codes.sizes)}
+DatasetArgs.num_hierarchies = {len(sizes)}
+DatasetArgs.codebook_sizes = {sizes} # equal, as the model needs
 """
         return {f"{name}.gin": text}
 

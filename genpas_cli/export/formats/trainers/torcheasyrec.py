@@ -14,12 +14,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.export.formats.format import Format, Shown
+from genpas_cli.export.formats.arrays import numbers_of
+from genpas_cli.export.formats.format import Format, Shown, integers_of
 from genpas_cli.export.token_files import write_code_table
 from genpas_cli.pairs.changes.ids import Plain
 from genpas_cli.pairs.changes.layout import list_of
 
 _HISTORY, _CANDIDATE = "uih_seq__", "cand_seq__"
+_TYPES = (pa.int32(), pa.int64(), pa.float32(), pa.float64(), pa.string())
+"""Types of values that TorchEasyRec reads (`AVAILABLE_PA_TYPES` of its `dataset.py`)."""
+_BITS = 32
 
 
 class TorchEasyRec(Format):
@@ -43,10 +47,11 @@ class TorchEasyRec(Format):
         self._features = [("input_items", "target_item", "item_id")]
         self._features += [(f"input_{name}", f"target_{name}", name) for name in self.layout.kept
                            if f"input_{name}" in self.columns and f"target_{name}" in self.columns]  # fmt: skip
-        for inputs, target, name in self._features:
+        for inputs, _, name in self._features:
             value = schema.field(inputs).type.value_field
-            fields.append(pa.field(_HISTORY + self.names[name], list_of(value.type, nullable=value.nullable)))
-            fields.append(pa.field(_CANDIDATE + self.names[name], list_of(schema.field(target).type, nullable=True)))
+            kind = _read_type(inputs, value.type)
+            fields.append(pa.field(_HISTORY + self.names[name], list_of(kind, nullable=value.nullable)))
+            fields.append(pa.field(_CANDIDATE + self.names[name], list_of(kind, nullable=True)))
         self._schema = pa.schema(fields)
 
     def held(self) -> tuple[str, ...]:
@@ -72,8 +77,8 @@ class TorchEasyRec(Format):
         arrays = [plain.column(self.layout.user)]
         for inputs, target, _ in self._features:
             history = plain.column(inputs)
-            arrays.append(pa.ListArray.from_arrays(history.offsets, history.values))
-            arrays.append(pa.ListArray.from_arrays(one, plain.column(target)))
+            arrays.append(pa.ListArray.from_arrays(history.offsets, _read_values(inputs, history.values)))
+            arrays.append(pa.ListArray.from_arrays(one, _read_values(target, plain.column(target))))
         return pa.RecordBatch.from_arrays(
             [array.cast(field.type) for array, field in zip(arrays, self._schema, strict=True)], schema=self._schema
         )
@@ -90,6 +95,25 @@ class TorchEasyRec(Format):
         codes = self.shown.items.codes
         if codes is not None:
             write_code_table(directory / "codes.parquet", codes, id_column="item_id", codes_column="codes")
+
+
+def _read_type(name: str, kind: pa.DataType) -> pa.DataType:
+    """Return the type of a column's values: one of those that TorchEasyRec reads.
+
+    Raises:
+        DataError: the column has values of another kind.
+    """
+    if kind in _TYPES:
+        return kind
+    number = integers_of(name, kind)
+    if pa.types.is_floating(number):
+        return pa.float32() if number == pa.float16() else pa.float64()
+    return pa.int32() if number.bit_width < _BITS or number == pa.int32() else pa.int64()
+
+
+def _read_values(name: str, values: pa.Array) -> pa.Array:
+    """Return values of which those that are not text are numbers."""
+    return values if pa.types.is_string(values.type) else pa.array(numbers_of(name, values))
 
 
 FORMAT = TorchEasyRec
