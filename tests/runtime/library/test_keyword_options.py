@@ -31,7 +31,7 @@ WITH_OPTIONS = sorted(name for name, function in FUNCTIONS.items() if option_typ
 def test_every_function_with_options_takes_them_as_keywords() -> None:
     assert WITH_OPTIONS == [
         "augment", "augment_stream", "compare", "export", "export_stream", "fresh_pairs", "head", "ingest", "merge",
-        "plan", "plan_ingest", "semantic_ids", "stats", "train", "tune", "verify",
+        "plan", "plan_ingest", "semantic_ids", "split_stats", "stats", "train", "tune", "verify",
     ]  # fmt: skip
     assert [name for name in WITH_OPTIONS if not keywords_class(FUNCTIONS[name])] == []
 

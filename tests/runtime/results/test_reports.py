@@ -46,11 +46,12 @@ REPORTS: dict[str, tuple[Callable[[Path], Report], list[str]]] = {
                        *SMALL_FLAGS]),
     "ExportReport": (lambda out: library.export("log.pairs", out, to="jsonl"),
                      ["export", "log.pairs", "-o", "OUT", "--to", "jsonl"]),
-    "SemanticIdsReport": (lambda out: library.semantic_ids("log.store", out, codes=4),
-                          ["semantic-ids", "log.store", "-o", "OUT", "--codes", "4"]),
+    "SemanticIdsReport": (lambda out: library.semantic_ids("log.store", f"{out}.parquet", codes=4),
+                          ["semantic-ids", "log.store", "-o", "OUT.parquet", "--codes", "4"]),
+    "SplitReport": (lambda _: library.split_stats("split"), ["stats", "--split-of", "split"]),
     "Head": (lambda _: library.head("log.pairs", 3), ["head", "log.pairs", "-n", "3"]),
 }  # fmt: skip
-TABLES = ("StatsReport", "TuneReport", "TrainReport", "CompareReport", "Head")
+TABLES = ("StatsReport", "SplitReport", "TuneReport", "TrainReport", "CompareReport", "Head")
 
 _OF_THE_RUN = {"seconds", "run", "output", "store", "model", "digest", "sha256"}
 """Keys whose values differ from run to run."""
@@ -69,6 +70,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library.ingest(root / "log.csv", root / "log.store")
     library.augment(root / "log.store", root / "log.pairs")
     library.augment(root / "log.store", root / "log", part="1/1")
+    library.export(root / "log.store", root / "split", to="splits")
     return root
 
 
@@ -102,7 +104,7 @@ def test_the_dict_is_what_the_command_prints_as_json(
 ) -> None:
     expected = reports(name).to_dict()
     monkeypatch.chdir(place)
-    command, *words = [str(tmp_path / "out") if word == "OUT" else word for word in REPORTS[name][1]]
+    command, *words = [word.replace("OUT", str(tmp_path / "out")) for word in REPORTS[name][1]]
     json_flag = [] if "--dry-run" in words else ["--json"]
     done = InProcess(place, tmp_path)(command, *words, *json_flag)
     assert done.returncode == 0, done.stderr
