@@ -91,7 +91,7 @@ def item_data(
     ids, users = _vocabularies(reader, options, needs=needs_ids, codes=codes)
     info = None
     if options.item_info is not None:
-        info = information_of(ids, options, machine, scratch)
+        info = information_of(ids, options, machine, scratch, None if wanted.everything else wanted)
     elif wanted.columns or wanted.named or wanted.everything:
         info = _beside(reader, options)
     there = () if info is None else info.column_names
@@ -132,13 +132,27 @@ def _beside(reader: PairReader, options: ExportOptions) -> pa.Table | None:
     return DirectoryReader(Path(options.vocab)).item_columns()
 
 
-def information_of(ids: pa.Array, options: ExportOptions, machine: Machine, scratch: Path) -> pa.Table:
-    """Return what the file of `--item-info` says about items, one row per id."""
+def information_of(
+    ids: pa.Array, options: ExportOptions, machine: Machine, scratch: Path, wanted: Wanted | None = None
+) -> pa.Table:
+    """Return what the file of `--item-info` says about items, one row per id.
+
+    Args:
+        ids: id of each item number from 1.
+        options: `item_info` names the file, `item_info_id` its column of ids.
+        machine: the limits.
+        scratch: directory for temporary files.
+        wanted: the columns to read, so that others take no memory; None for all. All are read too if a column that the
+            format needs is not there, for the message that lists them.
+    """
     from genpas_cli.ingest.item_info import item_info  # imports DuckDB, which other exports do not need
 
     assert options.item_info is not None
     with item_info(options.item_info, _numbered(ids), machine, scratch, id_column=options.item_info_id) as found:
-        return found.table().drop_columns(["item_num", "item_id"])
+        names: Sequence[str] = found.columns
+        if wanted is not None and set(wanted.columns) <= set(names):
+            names = [name for name in names if name in (*wanted.columns, *wanted.named)]
+        return pa.Table.from_batches(list(found.batches(names))).drop_columns(["item_num", "item_id"])
 
 
 def _numbered(ids: pa.Array) -> Iterator[pa.RecordBatch]:

@@ -54,18 +54,18 @@ class ItemInfo:
         found = self._database.con.sql("SELECT * EXCLUDE (id) FROM info LIMIT 0").to_arrow_table().schema
         return tuple(pa.field(field.name, field.type) for field in found)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield `item_num`, `item_id` and the columns, by item number from 1; null where the file lacks an item."""
-        wanted = "".join(f", info.{identifier(name)}" for name in self.columns)
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield `item_num`, `item_id` and the columns, by item number from 1; null where the file lacks an item.
+
+        Args:
+            columns: names of the columns; None for all.
+        """
+        wanted = "".join(f", info.{identifier(name)}" for name in (self.columns if columns is None else columns))
         query = (
             f"SELECT v.num AS item_num, v.id AS item_id{wanted} FROM vocabulary v LEFT JOIN info ON v.id = info.id "
             "ORDER BY v.num"
         )
         return self._database.read(query, _BATCH_ROWS)
-
-    def table(self) -> pa.Table:
-        """Return all batches as a table."""
-        return pa.Table.from_batches(list(self.batches()))
 
 
 @contextmanager

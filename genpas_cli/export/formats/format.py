@@ -159,7 +159,7 @@ class Format(ABC):
 
     @classmethod
     def wrote(cls, path: Path) -> bool:  # noqa: ARG003  # for subclasses
-        """Tell by its content whether genpas wrote an existing file in this layoutat; False if that cannot be told."""
+        """Tell by its content whether genpas wrote an existing file in this format; False if that cannot be told."""
         return False
 
     def pieces(self, pairs: pa.RecordBatch) -> Sequence[pa.RecordBatch]:
