@@ -172,9 +172,14 @@ class _ParquetLists:
 
 
 class _Matrix:
-    """The rows of a matrix in a file that is mapped into memory."""
+    """The rows of a matrix in a file.
 
-    def __init__(self, path: Path, values: NDArray[Any]) -> None:
+    Args:
+        path: the file.
+        values: its matrix, mapped into memory.
+    """
+
+    def __init__(self, path: Path, values: np.memmap[Any, Any]) -> None:
         if values.ndim != 2 or values.dtype.kind not in "fiu" or 0 in values.shape:  # noqa: PLR2004  # a matrix
             raise DataError(
                 f"{path} holds an array of shape {values.shape} and type {values.dtype}, not a matrix of numbers with "
@@ -186,7 +191,15 @@ class _Matrix:
     def blocks(self) -> Iterator[Vectors]:
         """Yield the vectors in blocks."""
         for begin in range(0, self.rows, BLOCK_ROWS):
-            yield _finite(self._values[begin : begin + BLOCK_ROWS].astype(np.float32), begin, self._path)
+            yield _finite(self._read(begin, min(BLOCK_ROWS, self.rows - begin)).astype(np.float32), begin, self._path)
+
+    def _read(self, begin: int, rows: int) -> NDArray[Any]:
+        values = self._values
+        if not values.flags.c_contiguous:  # an .npy file may hold column after column
+            return values[begin : begin + rows]
+        # Pages of a mapped file count as memory of the process, up to the size of the file.
+        offset = values.offset + begin * self.width * values.dtype.itemsize
+        return np.fromfile(self._path, values.dtype, rows * self.width, offset=offset).reshape(rows, self.width)
 
 
 def _finite(block: Vectors, begin: int, path: Path) -> Vectors:
@@ -201,15 +214,15 @@ def _is_vector(kind: pa.DataType) -> bool:
     return bool(is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)))
 
 
-def _npy(path: Path) -> NDArray[Any]:
+def _npy(path: Path) -> np.memmap[Any, Any]:
     try:
-        values: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        values: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise DataError(f"{path} is not an .npy file, or damaged: {error}") from error
     return values
 
 
-def _tensor(path: Path) -> NDArray[Any]:
+def _tensor(path: Path) -> np.memmap[Any, Any]:
     """Return the only tensor of a safetensors file: 8 bytes of length, a JSON header, then the values."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")

@@ -48,16 +48,18 @@ def test_all_forms_give_the_same_codes(tmp_path: Path) -> None:
     fixed = pa.FixedSizeListArray.from_arrays(pa.array(VALUES.ravel()), 5)
     pq.write_table(pa.table({"pid": IDS, "vector": fixed}), tmp_path / "fixed.parquet", row_group_size=70)
     np.save(tmp_path / "a.npy", VALUES)
+    np.save(tmp_path / "columns.npy", np.asfortranarray(VALUES))
     forms: dict[Path, Path | None] = {
         parquet(tmp_path / "a.parquet"): None, tmp_path / "fixed.parquet": None,
-        tmp_path / "a.npy": ids_file(tmp_path), tensor(tmp_path / "a.safetensors"): ids_file(tmp_path),
+        tmp_path / "a.npy": ids_file(tmp_path), tmp_path / "columns.npy": ids_file(tmp_path),
+        tensor(tmp_path / "a.safetensors"): ids_file(tmp_path),
     }  # fmt: skip
     found = []
     for number, (path, ids) in enumerate(forms.items()):
         report = semantic_ids(path, tmp_path / f"{number}.parquet", OPTIONS, ids=ids)
         assert (report.items, report.dimensions, report.without_vector) == (300, 5, 0)
         found.append(codes(tmp_path / f"{number}.parquet"))
-    assert found[0] == found[1] == found[2] == found[3]
+    assert all(each == found[0] for each in found[1:])
     assert [row["item_id"] for row in found[0]] == IDS
     assert {len(row["codes"]) for row in found[0]} == {3}, "two levels, and the one that tells collisions apart"
 
