@@ -158,7 +158,8 @@ def _resolve_options(options: AugmentOptions, reading: IngestOptions) -> Resolve
                 raise UsageError(f"{flag} is not supported by --engine spark", tip=tip)
     if reading.format not in (None, "parquet"):
         raise UsageError(f"--format {reading.format}: --engine spark only reads Parquet", tip="Use --engine local.")
-    if parse_split(reading.split)[0] not in ("leave-one-out", "none", "time"):
+    split = parse_split(reading.split)
+    if split.last > 1 or (split.bounds is not None and len(split.bounds) == 1):
         raise UsageError(f"--split {reading.split} is not supported by --engine spark", tip="Use --engine local.")
     return resolved
 
@@ -189,7 +190,8 @@ class _Counted:
             self._ids = [self._ids[item] for item in left]
         if frame.funnel[-1].kept == 0:
             raise DataError(f"{source.name}: no interactions are left", tip=less_cleaning(reading))
-        self.rule = SplitRule(parse_split(reading.split)[0], self._bounds(frame, repeats_gone), reading.eval)
+        given = parse_split(reading.split)
+        self.rule = SplitRule(given.kind, self._bounds(frame, repeats_gone), reading.eval, given.last)
         progress("sorting with Spark")
         self.frame = engine.kept_in_order(frame, reading.ties, partitions)
         self.found = engine.count_users(self.frame.rows, output, self.rule)
@@ -201,7 +203,7 @@ class _Counted:
     def _check_order(self, frame: engine.Frame) -> None:
         if frame.time_type is not None:
             return
-        by_time = parse_split(self._reading.split)[0] == "time"
+        by_time = parse_split(self._reading.split).kind == "time"
         refuse_without_times({"--split time": by_time, "--ties error": self._reading.ties == "error"})
         if not frame.order:
             raise UsageError(
@@ -242,9 +244,9 @@ class _Counted:
         """Return the first and last time."""
         return min(part["low"] for part in self.found), max(part["high"] for part in self.found)
 
-    def _bounds(self, frame: engine.Frame, counted: engine.Frame) -> tuple[Any, Any] | None:
+    def _bounds(self, frame: engine.Frame, counted: engine.Frame) -> tuple[Any, ...] | None:
         """Return the first times of validation and test, or None; the times of `counted` determine the time unit."""
-        bounds = parse_split(self._reading.split)[1]
+        bounds = parse_split(self._reading.split).bounds
         if bounds is None:
             return None
         kind = str(frame.time_type)

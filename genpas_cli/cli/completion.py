@@ -16,6 +16,7 @@ Suggest = Callable[[Any, str], list[str]]
 
 _COLUMNS = ("user", "item", "time", "rating", "keep")
 """Options that take a column of the log."""
+_SPLITS = ("leave-one-out", "leave-n-out:2", "time:0.8,0.9", "time:0.9", "none")
 
 
 def suggestions(name: str, hint: Any) -> Suggest | None:
@@ -64,7 +65,7 @@ def _formats() -> list[str]:
 
 
 _KNOWN: dict[str, Callable[[], list[str]]] = {
-    "strategy": _strategies, "to": _formats, "split": lambda: ["leave-one-out", "none", "time:0.8,0.9"],
+    "strategy": _strategies, "to": _formats, "split": lambda: list(_SPLITS),
     "pairs": lambda: ["1x", "2x", "all"], "max_input": lambda: ["50", "none"],
 }  # fmt: skip
 """Options whose values are texts, of which some are usual."""

@@ -42,6 +42,20 @@ class History:
         return History(self.user[mask], self.item[mask], time, self.rows.filter(pa.array(mask)))
 
     @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """Number of rows of the user of each row, (rows,) int64."""
+        return np.repeat(self._counts, self._counts)
+
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """Index after the last row of the user of each row, (rows,) int64."""
+        return np.repeat(self.starts + self._counts, self._counts)
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        return np.diff(np.append(self.starts, len(self)))
+
+    @cached_property
     def starts(self) -> NDArray[np.int64]:
         """Index of the first row of each user, (users,) int64."""
         return np.flatnonzero(~same_as_previous(self.user))

@@ -70,14 +70,14 @@ def parse_instant(con: duckdb.DuckDBPyConnection, text: str, time_type: str, cou
 
 
 def time_bounds(
-    con: duckdb.DuckDBPyConnection, bounds: tuple[str, str], time_type: str, *,
+    con: duckdb.DuckDBPyConnection, bounds: tuple[str, ...], time_type: str, *,
     quantiles: Callable[[list[Fraction]], Sequence[Any]], counts: Callable[[], UnitCounts | None],
-) -> tuple[Any, Any]:  # fmt: skip
-    """Return the first times of validation and of test.
+) -> tuple[Any, ...]:  # fmt: skip
+    """Return the first times of validation and of test, or of test alone.
 
     Args:
         con: any connection whose time zone is UTC.
-        bounds: both as written by the user: instants, or quantiles.
+        bounds: one or two as written by the user: instants, or quantiles.
         time_type: SQL type of the time column.
         quantiles: computes the times of quantiles.
         counts: counts the units of the log's times, see `parse_instant`.
@@ -87,15 +87,15 @@ def time_bounds(
     """
     levels = [level for bound in bounds if (level := as_quantile(bound)) is not None]
     if len(levels) == len(bounds):
-        low, high = quantiles(levels)
+        found = tuple(quantiles(levels))
     else:
         units = counts()
-        low, high = (parse_instant(con, bound, time_type, units) for bound in bounds)
-    if low > high:
+        found = tuple(parse_instant(con, bound, time_type, units) for bound in bounds)
+    if found[0] > found[-1]:
         raise UsageError(
             f"--split time:{','.join(bounds)}: the second time (test) is before the first time (validation)"
         )
-    return low, high
+    return found
 
 
 def refuse_without_times(uses: Mapping[str, bool]) -> None:

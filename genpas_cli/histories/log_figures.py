@@ -117,7 +117,7 @@ def check_parts(
     Args:
         split: as given.
         counts: number of rows per split code.
-        ends: first times of validation and of test, then first and last time of the log.
+        ends: first times of validation and of test, or of test alone, then first and last time of the log.
         time_type: SQL type of the times.
         possible: returns a split that leaves no part empty; None if the log has too few different times.
     """
@@ -128,10 +128,15 @@ def check_parts(
     lacks = "no interactions would be held out" if not held_out else "no interactions would be left for training"
     if train and held_out:
         lacks = f"the {'test' if validation else 'validation'} split would be empty"
-    low, high, first, last = times([iso_time(end, time_type) for end in ends])
+    *bounds, first, last = times([iso_time(end, time_type) for end in ends])
+    where = (
+        f"{train:,} are before the first time and {held_out:,} are not ({validation:,} from {bounds[0]} on, {test:,} "
+    )
+    where += f"from {bounds[-1]} on)"
+    if len(bounds) == 1:
+        where = f"{train + validation:,} are before {bounds[0]} and {test:,} are not"
     raise DataError(
-        f"--split {split}: {lacks}: of {counts.sum():,} interactions, {train:,} are before the first time and "
-        f"{held_out:,} are not ({validation:,} from {low} on, {test:,} from {high} on); the timestamps of the log are "
+        f"--split {split}: {lacks}: of {counts.sum():,} interactions, {where}; the timestamps of the log are "
         f"{first} to {last}",
         tip="The log has fewer than three different timestamps. Hold out the last interactions of each user instead: "
         "--split leave-one-out"

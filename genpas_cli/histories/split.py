@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,19 @@ from genpas_cli.store.splits import Evaluated
 TRAIN, VALIDATION, TEST, UNUSED = range(4)
 """Codes of the split column."""
 
-_LEAVE_ONE_OUT_LENGTH = 3
-"""Minimum interactions of a user for one in each split."""
+_TIMES = "Examples: --split time:0.8,0.9 or --split time:2024-01-01,2024-02-01"
+
+
+class GivenSplit(NamedTuple):
+    """What the text of `--split` says."""
+
+    kind: str
+    """`leave-out`, `time` or `none`."""
+    bounds: tuple[str, ...] | None = None
+    """Of kind `time`: the first times of validation and of test, or of test alone, as written."""
+    last: int = 1
+    """Of kind `leave-out`: number of last interactions of each user that are for test, and of those before them that
+    are for validation."""
 
 
 @dataclass(frozen=True)
@@ -25,50 +37,72 @@ class SplitRule:
     """A parsed split."""
 
     kind: str
-    """`leave-one-out`, `time` or `none`."""
-    bounds: tuple[int | float, int | float] | None = None
-    """First times of validation and of test, in the unit of the time column (kind `time`)."""
+    """See `GivenSplit`."""
+    bounds: tuple[int | float, ...] | None = None
+    """First times of validation and of test, or of test alone, in the unit of the time column (kind `time`)."""
     evaluated: Evaluated = "all"
     """Which of a user's held-out interactions are targets."""
+    last: int = 1
+    """See `GivenSplit`."""
 
 
-def parse_split(text: str) -> tuple[str, tuple[str, str] | None]:
-    """Return the kind of a split, and the two bounds of `time:VALID,TEST` as written, else None.
+def parse_split(text: str) -> GivenSplit:
+    """Return what the text of `--split` says.
 
     Raises:
         UsageError: `text` is not a split.
     """
-    if text in ("leave-one-out", "none"):
-        return text, None
-    kind, _, bounds = text.partition(":")
-    parts = tuple(part.strip() for part in bounds.split(","))
-    if kind == "time" and len(parts) == 2 and all(parts):  # noqa: PLR2004  # validation and test
-        return "time", (parts[0], parts[1])
-    if kind == "time" and bounds:
+    if text == "none":
+        return GivenSplit("none")
+    if text == "leave-one-out":
+        return GivenSplit("leave-out")
+    kind, _, value = text.partition(":")
+    parts = tuple(part.strip() for part in value.split(","))
+    if kind == "leave-n-out" and value.strip().isdecimal() and int(value) > 0:
+        return GivenSplit("leave-out", last=int(value))
+    if kind == "time" and len(parts) in (1, 2) and all(parts):
+        return GivenSplit("time", parts)
+    if kind == "leave-n-out":
         raise UsageError(
-            f"--split is {text!r}; it needs two times, the first of validation and the first of test",
-            tip="Examples: --split time:0.8,0.9 or --split time:2024-01-01,2024-02-01",
+            f"--split is {text!r}; it needs a number of interactions per user, 1 or more",
+            tip="For example, the last 2 for test and the 2 before them for validation: --split leave-n-out:2",
+        )
+    if kind == "time" and value:
+        raise UsageError(
+            f"--split is {text!r}; it needs two times, the first of validation and the first of test, or the first of "
+            "test alone",
+            tip=_TIMES,
         )
     raise UsageError(
-        f"unknown split {text!r}; it must be leave-one-out, none or time:VALID,TEST",
-        tip="Examples: --split time:0.8,0.9 or --split time:2024-01-01,2024-02-01",
+        f"unknown split {text!r}; it must be leave-one-out, leave-n-out:N, time:VALID,TEST, time:TEST or none",
+        tip=_TIMES,
     )
 
 
 def split_codes(history: History, rule: SplitRule) -> NDArray[np.uint8]:
     """Return the split code of each row, uint8; within a user, codes never decrease."""
     codes = np.full(len(history), TRAIN, np.uint8)
-    if rule.kind == "leave-one-out":
-        starts = history.starts
-        ends = np.append(starts[1:], len(history))
-        long = ends[ends - starts >= _LEAVE_ONE_OUT_LENGTH]
-        codes[long - 1], codes[long - 2] = TEST, VALIDATION
+    if rule.kind == "leave-out":
+        from_end = history.ends - np.arange(len(history))
+        has_enough = history.lengths > 2 * rule.last
+        codes[has_enough & (from_end <= 2 * rule.last)] = VALIDATION
+        codes[has_enough & (from_end <= rule.last)] = TEST
     elif rule.kind == "time":
         assert rule.bounds is not None
         assert history.time is not None
-        codes[history.time >= rule.bounds[0]] = VALIDATION
-        codes[history.time >= rule.bounds[1]] = TEST
+        if len(rule.bounds) > 1:
+            codes[history.time >= rule.bounds[0]] = VALIDATION
+        codes[history.time >= rule.bounds[-1]] = TEST
+        if len(rule.bounds) == 1:
+            codes[_last_of_training(history, codes)] = VALIDATION
     return codes
+
+
+def _last_of_training(history: History, codes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the index of the last training row of each user who has two or more."""
+    counts = np.add.reduceat(codes == TRAIN, history.starts, dtype=np.int64)
+    has_two = counts > 1
+    return history.starts[has_two] + counts[has_two] - 1
 
 
 def drop_unevaluated(history: History, codes: NDArray[np.uint8], evaluated: Evaluated) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from genpas_cli.histories.log_figures import LogFigures
+from genpas_cli.histories.split import parse_split
 from genpas_cli.ingest.options import IngestOptions, Ties
 from genpas_cli.ingest.staging.staged import Staged
 from genpas_cli.runtime.text.wording import percent
@@ -22,12 +23,14 @@ def notes_of(staged: Staged, figures: LogFigures, options: IngestOptions) -> lis
     """Return the notes on a log: those of `staged`, and those on the order and the split of its rows."""
     notes = list(staged.notes)
     held_out = not figures.nothing_held_out()
-    if not held_out and options.split == "leave-one-out":
-        notes.append("no interactions are held out: --split leave-one-out needs users with three or more interactions")
-    if held_out and options.split.startswith("time:") and not figures.split_counts()["test"]:
+    split = parse_split(options.split)
+    if not held_out and split.kind == "leave-out":
+        least = "three" if split.last == 1 else f"{2 * split.last + 1:,}"
         notes.append(
-            f"the test split is empty: no interaction is at or after the second time of --split {options.split}"
+            f"no interactions are held out: --split {options.split} needs users with {least} or more interactions"
         )
+    if held_out and options.split.startswith("time:") and not figures.split_counts()["test"]:
+        notes.append(f"the test split is empty: no interaction is at or after the last time of --split {options.split}")
     if int(figures.by_user[0].max(initial=0)) == 1:
         notes.append(
             "every user has one interaction, so no pairs can be made: check whether --user names the right column"

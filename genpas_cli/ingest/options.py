@@ -165,8 +165,10 @@ class SplitOptions(Options):
     )
     split: str = option(
         "leave-one-out",
-        "Which interactions are held out: leave-one-out, none, or time:VALID,TEST (two times, or two quantiles such "
-        "as time:0.8,0.9).",
+        "Which interactions are held out: leave-one-out (of each user, the last one for test, the one before it for "
+        "validation), leave-n-out:N (N instead of one), time:VALID,TEST (the first times of validation and test, or "
+        "quantiles such as time:0.8,0.9), time:TEST (the first time of test; validation is the last training "
+        "interaction of each user), or none.",
         metavar="RULE",
         panel=SPLIT,
     )

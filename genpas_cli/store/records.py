@@ -69,7 +69,7 @@ class SplitRecord(SplitCounts):
     eval: str
     """Value of `--eval`."""
     bounds: list[Any] | None
-    """First time of validation and of test; null unless the split is by time."""
+    """First time of validation and of test, or of test alone; null unless the split is by time."""
 
 
 class Lengths(TypedDict):

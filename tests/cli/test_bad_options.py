@@ -81,7 +81,7 @@ def test_what_is_for_files_does_not_go_with_a_stream(inside: InProcess, store: P
 
 BAD_INGEST_OPTIONS = {
     "--split half": ("--split", "'half'", "leave-one-out", "time:"),
-    "--split time:0.8": ("--split", "time:0.8"),
+    "--split time:0.7,0.8,0.9": ("--split", "time:0.7,0.8,0.9"),
     "--split time:0.9,0.8": ("--split", "0.9,0.8"),
     "--session-gap soon": ("--session-gap", "soon", "30m"),
     "--session-gap 0m": ("--session-gap", "0m"),
@@ -194,8 +194,8 @@ def test_what_is_wrong_with_an_option_is_said_where_it_is(
         done = inside("augment", log, "--target-where", "rating > 3", "-o", "x.pairs")
         refused(done, USAGE, "there is no column 'rating'", "add --keep COLUMN")
         assert "genpas ingest" not in done.stderr
-        done = inside("augment", store, "--split", "time:0.9", "-o", "x.pairs")
-        refused(done, USAGE, "--split is 'time:0.9'; it needs two times", "time:0.8,0.9")
+        done = inside("augment", store, "--split", "time:0.7,0.8,0.9", "-o", "x.pairs")
+        refused(done, USAGE, "--split is 'time:0.7,0.8,0.9'; it needs two times", "time:0.8,0.9")
         done = inside("augment", log, "--items", pairs, "-o", "x.pairs")
         refused(done, DATA, "this is a directory", f"--items {pairs}/items.parquet")
         for unfinished in ("(timestamp > 0", "timestamp > 0 AND", "item_id == "):

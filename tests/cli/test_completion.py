@@ -36,7 +36,7 @@ VALUES = {
     "genpas aug": {"augment"}, "genpas augment --fo": {"--force", "--form", "--format"},
     "genpas augment --draw ": {"balanced", "independent"}, "genpas augment -s re": {"recency:keep=0.8"},
     "genpas augment --strategy multi": {"multi-target"}, "genpas export x.pairs --to se": {"sequences"},
-    "genpas ingest x --split leave": {"leave-one-out"}, "genpas augment --format j": {"json", "jsonl"},
+    "genpas ingest x --split leave-o": {"leave-one-out"}, "genpas augment --format j": {"json", "jsonl"},
     "genpas head x --of t": {"train", "test"},
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import math
 import random
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -249,6 +250,32 @@ def test_a_split_by_time_holds_out_what_comes_at_or_after_the_bounds(tmp_path: P
     assert {k: found.report.split[k] for k in ("train", "validation", "test")} == {
         k: counts[k] for k in ("train", "validation", "test")
     }
+
+
+@pytest.mark.parametrize("last", [1, 2, 5])
+def test_the_last_interactions_of_each_user_are_held_out(tmp_path: Path, last: int) -> None:
+    rows = random_log(11)
+    found = stored(write(tmp_path / "log.csv", rows), tmp_path / "store", split=f"leave-n-out:{last}")
+    for user, own in sequences(rows).items():
+        held = last if len(own) > 2 * last else 0
+        expected = ["train"] * (len(own) - 2 * held) + ["validation"] * held + ["test"] * held
+        assert [split for *_, split in found.sequences[user]] == expected
+    one = stored(write(tmp_path / "log.csv", rows), tmp_path / "one", split="leave-one-out")
+    assert (one.sequences == found.sequences) == (last == 1)
+
+
+@pytest.mark.parametrize("bound", ["1200", "0.8"])
+def test_a_split_by_one_time_holds_out_the_last_training_interaction_of_each_user(tmp_path: Path, bound: str) -> None:
+    rows = random_log(12)
+    found = stored(write(tmp_path / "log.csv", rows), tmp_path / "store", split=f"time:{bound}")
+    times = sorted(row.time for row in rows)
+    first = 1200 if bound == "1200" else next(t for t in times if t > times[math.ceil(0.8 * len(times)) - 1])
+    for user, own in sequences(rows).items():
+        before = sum(row.time < first for row in own)
+        splits = ["train"] * before + ["test"] * (len(own) - before)
+        if before > 1:
+            splits[before - 1] = "validation"
+        assert [split for *_, split in found.sequences[user]] == splits
 
 
 def test_a_split_by_quantiles_looks_the_bounds_up(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class LogPasses:
             rows: rows left so far, including those of a store that the log is appended to.
         """
         options, steps = self.options, list[FunnelStep]()
-        kind, bounds = parse_split(options.split)
+        kind, bounds, last_n = parse_split(options.split)
         if not self._has_time:
             refuse_without_times({
                 "--session-gap": bool(options.session_gap), "--split time": kind == "time",
@@ -118,7 +118,7 @@ class LogPasses:
         if options.session_gap:
             self.progress("splitting sessions")
             log, session_users = self._cut_sessions(log)
-        rule = SplitRule(kind, self._time_bounds(log, bounds) if bounds else None, options.eval)
+        rule = SplitRule(kind, self._time_bounds(log, bounds) if bounds else None, options.eval, last_n)
         return Cleaned(log, rule, tuple(steps), session_users)
 
     def _cut_sessions(self, log: SortedLog) -> tuple[SortedLog, int]:
@@ -155,8 +155,8 @@ class LogPasses:
             return None
         return count_units(self.database.con, "time", f"stage.{log.table}")
 
-    def _time_bounds(self, log: SortedLog, bounds: tuple[str, str]) -> tuple[Any, Any]:
-        """Return the first times of validation and test, parsed from instants or computed from quantiles."""
+    def _time_bounds(self, log: SortedLog, bounds: tuple[str, ...]) -> tuple[Any, ...]:
+        """Return the first times of the held-out parts, parsed from instants or computed from quantiles."""
         return time_bounds(
             self.database.con, bounds, str(self.staged.time_type), quantiles=partial(self._quantiles, log),
             counts=partial(self._unit_counts, log),
