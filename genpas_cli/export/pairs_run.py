@@ -125,7 +125,7 @@ class PairsRun:
         """Return the report, after all splits have been written."""
         dropped = sum(self.read.values()) - sum(self.written.values())
         notes = self.format.notes(self.splits)
-        if Path(output).suffix == self.format.suffix and Path(output).is_dir():
+        if self.format.one_file and Path(output).suffix == self.format.suffix and Path(output).is_dir():
             notes.append(f"{output} is a directory with one file per split; to write a single file: --split train")
         return ExportReport(output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), notes)
 

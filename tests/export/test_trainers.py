@@ -356,6 +356,25 @@ def test_padding_is_refused(told: Told, tmp_path: Path, to: str) -> None:
         exported(told, tmp_path / "shop", to, pad="left", ids="num")
 
 
+@pytest.mark.parametrize(
+    "to", ["openonerec", "sid-gr", "torcheasyrec", "messages", "alpaca", "sharegpt", "prompt", "jsonl", "csv"]
+)
+def test_all_pairs_may_be_dropped(tmp_path: Path, to: Any) -> None:
+    rows = [{"user_id": f"u{n // 4}", "item_id": f"i{n % 4}", "timestamp": n} for n in range(12)]
+    augment(pa.Table.from_pylist(rows), tmp_path / "log.pairs", AugmentOptions(strategy="multi-target"))
+    pq.write_table(pa.table({"item_id": ["i0"], "codes": [[1, 2]]}), tmp_path / "codes.parquet")
+    codes = tmp_path / "codes.parquet"
+    report = export(tmp_path / "log.pairs", tmp_path / "shop", to=to, semantic_ids=codes, missing_codes="drop")
+    assert report.pairs == {"train": 0, "validation": 0, "test": 0}
+    assert report.dropped == 9
+
+
+def test_a_directory_of_several_files_is_not_said_to_be_one_file(told: Told, tmp_path: Path) -> None:
+    out = tmp_path / "shop.parquet"
+    report = export(told.pairs, out, ExportOptions(to="openonerec", split="train", **told.options))
+    assert not any("single file" in note for note in report.notes)
+
+
 @pytest.mark.parametrize("to", ["minionerec", "sid-gr"])
 def test_ids_are_refused_where_numbers_are_needed(told: Told, tmp_path: Path, to: str) -> None:
     with pytest.raises(UsageError, match=f"--to {to} needs item numbers"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,36 @@ def test_lc_rec_leaves_out_items_without_codes(store: Path, tmp_path: Path) -> N
     assert found == {user: items for user, items in expected.items() if len(items) >= 3}
 
 
+def test_lc_rec_describes_the_items_of_the_index_and_no_others(store: Path, tmp_path: Path) -> None:
+    """LC-Rec looks up the codes of every item in item.json."""
+    items = ids_of(store, "items")
+    (tmp_path / "i.jsonl").write_text("".join(json.dumps({"item_id": item, "title": item}) + "\n" for item in items))
+    options = ExportOptions(
+        to="lc-rec", semantic_ids=str(coded(tmp_path, store, without=9)), missing_codes="drop",
+        item_info=str(tmp_path / "i.jsonl"),
+    )  # fmt: skip
+    report = export(store, tmp_path / "shop", options)
+    index = json.loads((tmp_path / "shop/shop.index.json").read_bytes())
+    titles = {number: about["title"] for number, about in
+              json.loads((tmp_path / "shop/shop.item.json").read_bytes()).items()}  # fmt: skip
+    assert titles == {number: " ".join(items[int(number)].split()) for number in index}
+    dropped = sum(n <= 9 for rows in sequences_of(store).values() for n in items_of(rows))
+    assert any(note.startswith(f"{dropped} interactions dropped because") for note in report.notes)
+    assert any("fewer than 3 interactions with codes" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("to", "without", "words"), [("lc-rec", 1, " with codes"), ("lc-rec", 0, ""), ("p5", 0, "")])
+def test_nothing_is_written_if_no_user_is_left(tmp_path: Path, to: Any, without: int, words: str) -> None:
+    rows = [{"user_id": f"u{n // 2}", "item_id": f"i{n % 2}", "timestamp": n} for n in range(8)]
+    rows += [{"user_id": "u0", "item_id": "i0", "timestamp": 9}] * without
+    ingest(pa.Table.from_pylist(rows), tmp_path / "log.store", IngestOptions(split="none"))
+    codes: dict[str, Any] = {"semantic_ids": coded(tmp_path, tmp_path / "log.store", without=without)}
+    codes |= {"missing_codes": "drop"}
+    with pytest.raises(DataError, match=f"no user has 3 or more interactions{words}, so no sequence"):
+        export(tmp_path / "log.store", tmp_path / "shop", to=to, **(codes if to == "lc-rec" else {}))
+    assert not (tmp_path / "shop").exists()
+
+
 def test_lc_rec_has_what_is_known_about_items(store: Path, tmp_path: Path) -> None:
     items = ids_of(store, "items")
     rows = [{"item_id": item, "title": f"a\n title of {item}", "brand": "b"} for item in items]
@@ -141,6 +172,33 @@ def test_replay_has_the_inputs_and_targets_of_the_split(tmp_path: Path, split: s
             assert found == expected
     assert report.sequences is not None
     assert (report.sequences.get("test", 0) > 0) == (split != "none")
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "uint32", "uint64", "int8", "float32", "decimal"])
+def test_replay_has_numbers_that_pytorch_can_index(tmp_path: Path, kind: str) -> None:
+    """PyTorch cannot index tensors of unsigned integers of more than 8 bits."""
+    whole = [5, 773, 57, 21, 9]
+    log: dict[str, Any] = {"user_id": ["u"] * 5, "item_id": list("abcde"), "timestamp": [1, 2, 3, 4, 5]}
+    if kind == "decimal":
+        values = pa.array([Decimal(n) / 100 for n in whole], pa.decimal128(9, 2))
+    else:
+        values = pa.array([min(n, 100) for n in whole], getattr(pa, kind)())
+    ingest(pa.table({**log, "value": values}), tmp_path / "log.store", IngestOptions(keep=("value",)))
+    export(tmp_path / "log.store", tmp_path / "shop", to="replay")
+    found = pq.read_table(tmp_path / "shop/test.parquet")["value"]
+    large = kind.startswith("uint") and kind != "uint8"
+    expected = {"float32": pa.float32(), "decimal": pa.float64(), "uint8": pa.uint8(), "int8": pa.int8()}
+    assert found.type.value_type == (pa.int64() if large else expected[kind])
+    assert found.to_pylist() == [[float(value) for value in values.to_pylist()[:4]]]
+
+
+def test_replay_refuses_numbers_that_pytorch_cannot_hold(tmp_path: Path) -> None:
+    log: dict[str, Any] = {"user_id": ["u"] * 3, "item_id": list("abc"), "timestamp": [1, 2, 3]}
+    values = pa.array([1, 2**63, 3], pa.uint64())
+    ingest(pa.table({**log, "value": values}), tmp_path / "log.store", IngestOptions(keep=("value",)))
+    with pytest.raises(DataError, match="'value' has the value 9223372036854775808, which is too large"):
+        export(tmp_path / "log.store", tmp_path / "shop", to="replay")
+    export(tmp_path / "log.store", tmp_path / "shop", to="replay", columns="item_id")
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,8 @@ def numbers_of(name: str, values: pa.Array, padding: int = 0) -> NDArray[Any]:
         microseconds = values.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).cast(pa.int64())
         values = pc.floor(pc.divide(microseconds.cast(pa.float64()), 1e6)).cast(pa.int64())
     elif pa.types.is_decimal(kind):
-        values = values.cast(pa.float64())
+        # Arrow's own cast is not correctly rounded: 57.73 becomes 57.730000000000004.
+        values = values.cast(pa.string()).cast(pa.float64())
     elif pa.types.is_boolean(kind):
         values = values.cast(pa.int8())
     if padding and values.null_count == padding and not pa.types.is_floating(values.type):

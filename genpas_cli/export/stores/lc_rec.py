@@ -17,13 +17,18 @@ from genpas_cli.export.stores.sequence_run import (
     SHORTEST,
     Histories,
     SequenceFiles,
+    check_not_empty,
     left_out_note,
 )
 from genpas_cli.export.token_files import write_index
+from genpas_cli.runtime.text.wording import counted
 
 
 class LcRec(SequenceFiles):
     """`NAME.inter.json`, `NAME.index.json`, and with item information `NAME.item.json`."""
+
+    without_codes = 0
+    """Interactions with items that have no codes, after `write`."""
 
     format = "lc-rec"
     used = frozenset({
@@ -40,13 +45,15 @@ class LcRec(SequenceFiles):
                 has_codes = known[run.sequences.items]
                 ends = np.concatenate(([0], np.cumsum(has_codes)))[run.sequences.offsets]
                 numbers = (run.sequences.items[has_codes] - 1).tolist()
+                self.without_codes += len(has_codes) - len(numbers)
                 for user, (low, high) in enumerate(pairwise(ends.tolist()), run.first):
                     if high - low < SHORTEST:
                         self.left_out += 1
                         continue
                     out.write(f'{begin}\n"{user}": {json.dumps(numbers[low:high])}')
                     begin, users = ",", users + 1
-            out.write("\n}\n" if users else "{}\n")
+            out.write("\n}\n")
+        check_not_empty(users, self._needed)
         self.written = {"inter": users}
 
     def write_items(self, directory: Path) -> None:
@@ -58,7 +65,7 @@ class LcRec(SequenceFiles):
             ((number - 1, codes) for number, codes in items.pattern.lists(items.codes)),
         )
         if items.info is not None:
-            write_items_json(directory / f"{self.name}.item.json", items.info, self.options.title)
+            write_items_json(directory / f"{self.name}.item.json", items.info, self.options.title, items.codes.known)
 
     def notes(self) -> list[str]:
         """Return how LC-Rec divides the sequences."""
@@ -66,7 +73,15 @@ class LcRec(SequenceFiles):
         notes = [f"LC-Rec: {run}; it holds out the last two items of each sequence, whatever the split of the store"]
         if self.items.info is None:
             notes.append("there are no titles, and so no item.json; to add them: --item-info FILE")
-        return [*notes, *left_out_note(self.left_out)]
+        if self.without_codes:
+            dropped = counted(self.without_codes, "interaction")
+            notes.append(f"{dropped} dropped because the item has no semantic id; LC-Rec may hold out an earlier item")
+        return [*notes, *left_out_note(self.left_out, self._needed)]
+
+    @property
+    def _needed(self) -> str:
+        """What a user needs to be written, after `write`."""
+        return "interactions with codes" if self.without_codes else "interactions"
 
 
 FILES = LcRec

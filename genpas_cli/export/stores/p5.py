@@ -8,7 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from genpas_cli.export.stores.sequence_run import SHORTEST, Histories, SequenceFiles, left_out_note
+from genpas_cli.export.stores.sequence_run import (
+    SHORTEST,
+    Histories,
+    SequenceFiles,
+    check_not_empty,
+    left_out_note,
+)
 
 _TABLES: tuple[Literal["users", "items"], ...] = ("users", "items")
 
@@ -30,6 +36,7 @@ class P5(SequenceFiles):
                         continue
                     out.write(" ".join(map(str, (user, *items[low:high]))) + "\n")
                     users += 1
+        check_not_empty(users)
         self.written = {"sequential_data": users}
 
     def write_items(self, directory: Path) -> None:

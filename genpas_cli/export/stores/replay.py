@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from genpas_cli.export.formats.arrays import numbers_of
 from genpas_cli.export.formats.format import integers_of
@@ -95,7 +96,7 @@ class RePlay(SequenceFiles):
                     f"the kept column {name!r} has missing values, which RePlay cannot read",
                     tip=f"To leave the column out: --columns {others}",
                 )
-            columns[names[_label(name)]] = lists_of(numbers_of(name, values), offsets)
+            columns[names[_label(name)]] = lists_of(_signed(name, numbers_of(name, values)), offsets)
         return pa.table(columns)
 
     def notes(self) -> list[str]:
@@ -107,6 +108,18 @@ class RePlay(SequenceFiles):
 
 def _label(column: str) -> str:
     return "timestamp" if column == _TIME else column
+
+
+def _signed(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Return unsigned integers of more than 8 bits as int64: PyTorch cannot index a tensor of their types."""
+    if values.dtype.kind != "u" or values.itemsize == 1:
+        return values
+    if len(values) and values.max() > np.iinfo(np.int64).max:
+        raise DataError(
+            f"the kept column {name!r} has the value {values.max()}, which is too large for int64",
+            tip="Name the other columns to write: --columns item_id",
+        )
+    return values.astype(np.int64)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -23,7 +23,7 @@ from genpas_cli.pairs.codes.files import read_codes
 from genpas_cli.pairs.codes.item_codes import item_codes
 from genpas_cli.pairs.codes.sid import sid_pattern
 from genpas_cli.runtime.atomic_output import Foreign
-from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine, scratch_directory
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.text.wording import counted
@@ -173,9 +173,22 @@ class SequenceRun:
         )  # fmt: skip
 
 
-def left_out_note(users: int) -> list[str]:
-    """Return the note of users that were left out."""
-    why = f"fewer than {SHORTEST} interactions, of which the trainer would hold out two"
+def check_not_empty(sequences: int, what: str = "interactions") -> None:
+    """Raise DataError if all users were left out.
+
+    Args:
+        sequences: number of sequences written.
+        what: what a user needs `SHORTEST` of.
+    """
+    if not sequences:
+        raise DataError(
+            f"no user has {SHORTEST} or more {what}, so no sequence can be written: the trainer holds out the last two"
+        )
+
+
+def left_out_note(users: int, what: str = "interactions") -> list[str]:
+    """Return the note of users that were left out, because they have fewer than `SHORTEST` of something."""
+    why = f"fewer than {SHORTEST} {what}, of which the trainer would hold out two"
     return [f"{counted(users, 'user')} left out: {why}"] if users else []
 
 

@@ -142,7 +142,8 @@ class Rendering:
                     sizes += self._sizes(pairs.column(self.columns[token]))
         piece = np.cumsum(sizes) // PIECE_BYTES
         begins = np.flatnonzero(np.diff(piece, prepend=-1)).tolist()
-        ends = [*begins[1:], pairs.num_rows]
+        # A batch is empty if --missing-codes drop has left out all its pairs.
+        ends = [*begins[1:], pairs.num_rows] if begins else []
         return [pairs.slice(begin, end - begin) for begin, end in zip(begins, ends, strict=True)]
 
     def _sizes(self, column: pa.Array) -> NDArray[np.integer[Any]]:
