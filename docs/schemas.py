@@ -13,8 +13,8 @@ import msgspec
 from docs.field_docs import field_docs
 from genpas_cli.augment.head import Head
 from genpas_cli.augment.job import AugmentReport
-from genpas_cli.augment.job_plan import AugmentPlan
 from genpas_cli.augment.merge import MergeReport
+from genpas_cli.augment.planning.job_plan import AugmentPlan
 from genpas_cli.augment.verify import VerifyReport
 from genpas_cli.cli.console import JSON_SCHEMA
 from genpas_cli.export.job import ExportKeys

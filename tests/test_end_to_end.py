@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from genpas_cli import AugmentOptions, IngestOptions, augment, ingest
-from genpas_cli.augment import job_plan
 from genpas_cli.augment.engines import work
+from genpas_cli.augment.planning import job_plan
 from tests import oracle
 
 HELD_OUT = 2

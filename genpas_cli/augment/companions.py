@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.augment.job_plan import Job
 from genpas_cli.augment.options import AugmentOptions
+from genpas_cli.augment.planning.job_plan import Job
 from genpas_cli.pairs.data_card import write_card
 from genpas_cli.pairs.manifest import Manifest
 from genpas_cli.pairs.manifest_keys import ItemInfoRecord

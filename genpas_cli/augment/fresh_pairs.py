@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from genpas_cli.augment.engines.work import ShardForm, SplitPlan, shard_batches
 from genpas_cli.augment.job import manifest_of
-from genpas_cli.augment.job_plan import check_room, plan_job, resolve_options
 from genpas_cli.augment.keywords import FreshPairsKeywords
 from genpas_cli.augment.options import AugmentOptions
+from genpas_cli.augment.planning.job_plan import check_room, plan_job, resolve_options
 from genpas_cli.augment.source_store import OpenedSource, opened_store
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.loaders.pair_shards import Block, Segment

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from genpas_cli.augment.companions import info_record, information, write_companions
 from genpas_cli.augment.engines.local import write_shards
 from genpas_cli.augment.engines.work import Part
-from genpas_cli.augment.job_plan import AugmentPlan, Job, plan_as_json, plan_job, resolve_options
 from genpas_cli.augment.keywords import AugmentKeywords
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.outputs import destination
+from genpas_cli.augment.planning.job_plan import AugmentPlan, Job, plan_as_json, plan_job, resolve_options
 from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.ingest.options import IngestOptions

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, Unpack
 
 from genpas_cli.augment.engines.work import Part
-from genpas_cli.augment.job_plan import parse_part
+from genpas_cli.augment.planning.job_plan import parse_part
 from genpas_cli.pairs.checked_files import CheckedFiles
 from genpas_cli.pairs.data_card import write_card
 from genpas_cli.pairs.manifest import (

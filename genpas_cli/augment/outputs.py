@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from genpas_cli.augment.job_plan import Job, check_room
+from genpas_cli.augment.planning.job_plan import Job, check_room
 from genpas_cli.augment.resumable import resumable
 from genpas_cli.pairs.manifest import (
     NAME,

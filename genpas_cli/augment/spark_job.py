@@ -26,8 +26,8 @@ from genpas_cli.augment.engines.spark_files import find_files, read_alike, read_
 from genpas_cli.augment.engines.spark_session import session, spark_errors
 from genpas_cli.augment.engines.spark_tasks import TASKS, USERS
 from genpas_cli.augment.job import AugmentReport, held_out_of, manifest_of
-from genpas_cli.augment.job_plan import ResolvedOptions, check_room, plan_job, resolve_options
 from genpas_cli.augment.options import AugmentOptions
+from genpas_cli.augment.planning.job_plan import ResolvedOptions, check_room, plan_job, resolve_options
 from genpas_cli.augment.source_store import log_names
 from genpas_cli.histories.instants import refuse_without_times, time_bounds
 from genpas_cli.histories.log_figures import check_parts, iso_time, split_at

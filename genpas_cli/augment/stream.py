@@ -14,9 +14,9 @@ import pyarrow as pa
 from genpas_cli.augment.engines.local import stream_shards
 from genpas_cli.augment.engines.work import SplitPlan
 from genpas_cli.augment.job import manifest_of, rejects_beside
-from genpas_cli.augment.job_plan import Job, check_room, plan_job, resolve_options
 from genpas_cli.augment.keywords import AugmentKeywords
 from genpas_cli.augment.options import AugmentOptions
+from genpas_cli.augment.planning.job_plan import Job, check_room, plan_job, resolve_options
 from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.changes.layout import Change, PairLayout, changed

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from genpas_cli.augment.job_plan import PairCount, parse_max_input, parse_pair_count
+from genpas_cli.augment.planning.job_plan import PairCount, parse_max_input, parse_pair_count
 from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
 from genpas_cli.figures.options import FigureOptions, StatsOptions
 from genpas_cli.runtime.errors import UsageError

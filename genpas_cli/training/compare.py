@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from genpas_cli.augment.job_plan import parse_max_input
+from genpas_cli.augment.planning.job_plan import parse_max_input
 from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import default_output
 from genpas_cli.figures.options import FigureOptions, StatsOptions

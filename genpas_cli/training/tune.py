@@ -14,7 +14,7 @@ from typing import Unpack
 
 import numpy as np
 
-from genpas_cli.augment.job_plan import usable_histogram
+from genpas_cli.augment.planning.job_plan import usable_histogram
 from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.figures.distribution.divergence import kl_divergence

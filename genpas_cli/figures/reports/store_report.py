@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genpas_cli.augment.job_plan import PairCount, usable_histogram
+from genpas_cli.augment.planning.job_plan import PairCount, usable_histogram
 from genpas_cli.augment.target_where import refuse_windows
 from genpas_cli.figures.distribution.alignment import Alignment
 from genpas_cli.figures.distribution.divergence import References

@@ -13,8 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genpas_cli.augment.engines.work import Part, Shard, ShardForm, SplitPlan, pair_form, shards_of
-from genpas_cli.augment.estimates import WORKER_MEMORY, disk_bytes, mean_input_length, row_bytes_of, shard_memory
 from genpas_cli.augment.options import AugmentOptions
+from genpas_cli.augment.planning.estimates import (
+    WORKER_MEMORY,
+    disk_bytes,
+    mean_input_length,
+    row_bytes_of,
+    shard_memory,
+)
 from genpas_cli.augment.target_where import refuse_windows
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError

@@ -1,0 +1,1 @@
+"""The plan of `augment`: what would be written, and the resources it would take."""
