@@ -174,9 +174,10 @@ def _check_names(info: pa.Table | None, names: Sequence[str], kept: Sequence[str
     for name in names:
         if name not in info.column_names:
             near = nearest(name, [*info.column_names, *kept])
+            other = "Name the column of titles: --title COLUMN" if name == "title" else None
             raise UsageError(
                 f"the item information has no column {name!r}; its columns are: {', '.join(info.column_names)}",
-                tip=f"Did you mean {near!r}?" if near else None,
+                tip=f"Did you mean {near!r}?" if near else other,
             )
 
 

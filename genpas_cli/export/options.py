@@ -24,8 +24,8 @@ class ExportOptions(MachineOptions):
 
     to: str = option("jsonl", f"Format:{_MEANINGS}", metavar="FORMAT", panel=OUTPUT)
     file_type: str | None = option(
-        None, "Type of the files, for formats that have several types; by default the first one that the format names.",
-        metavar="TYPE", panel=OUTPUT,
+        None, "Type of the files: csv, parquet or inter for splits; jsonl or parquet for messages, alpaca, sharegpt "
+        "and prompt. By default, the first of these.", metavar="TYPE", panel=OUTPUT,
     )  # fmt: skip
     split: Literal["train", "validation", "test"] | None = option(
         None, "Write only this split, to the file OUT if the format has one file per split. By default, all splits "
@@ -52,7 +52,10 @@ class ExportOptions(MachineOptions):
         None, "Keep at most the L most recent input items of each pair; by default all that the pairs have (sid-gr: "
         "30).", metavar="L", panel=OUTPUT,
     )  # fmt: skip
-    rename: str | None = option(None, "Write columns under other names.", metavar="OLD=NEW,...", panel=OUTPUT)
+    rename: str | None = option(
+        None, "Write columns under other names, in the formats jsonl, csv, arrow, torcheasyrec and replay.",
+        metavar="OLD=NEW,...", panel=OUTPUT,
+    )  # fmt: skip
     vocab: str | None = option(
         None, "Pairs directory of the same log; its items.parquet translates the item numbers of a stream into ids.",
         metavar="DIR", panel=OUTPUT,

@@ -22,7 +22,9 @@ def renamed(options: ExportOptions, names: Sequence[str]) -> dict[str, str]:
     for each in options.rename.split(",") if options.rename is not None else []:
         old, equals, new = (part.strip() for part in each.partition("="))
         if not equals or not new:
-            raise UsageError(f"--rename {each.strip()!r}: it must be OLD=NEW", tip="--rename target_item=item_id")
+            raise UsageError(
+                f"--rename {each.strip()!r}: it must be OLD=NEW", tip="For example: --rename target_item=item_id"
+            )
         if old not in found:
             raise UsageError(
                 f"--rename {old}: no such column in format {options.to}; the columns are {', '.join(found)}"

@@ -47,6 +47,8 @@ def read_embeddings(path: Path, ids: Path | None) -> Embeddings:
         DataError: a file is missing or damaged; ids are missing, occur twice, or do not fit the rows.
         UsageError: `ids` is missing, or not needed.
     """
+    if path.is_dir():
+        raise DataError(f"{path} is a directory, not a file of embeddings", tip=_SOURCES)
     if not path.is_file():
         raise DataError(f"no such file: {path}")
     if path.suffix in (".npy", ".safetensors"):

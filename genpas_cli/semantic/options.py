@@ -21,8 +21,8 @@ class SemanticIdsOptions(MachineOptions):
     levels: int = option(3, "Number of codes of an item.", metavar="N", panel=CODES)
     codes: int = option(256, "Number of different codes of each level.", metavar="N", panel=CODES)
     collisions: Literal["append", "reassign", "keep"] = option(
-        "append", "Items with equal codes: append one more code that tells them apart (0, 1, ...), reassign their last "
-        "code to the nearest free one, or keep them equal.", panel=CODES,
+        "append", "Items with equal codes: append one more code that distinguishes them (0, 1, ...), reassign their "
+        "last code to the nearest free one, or keep them equal.", panel=CODES,
     )  # fmt: skip
     normalize: bool = option(False, "Divide each vector by its length first.", flags=("--normalize",), panel=VECTORS)
     dimensions: int | None = option(
@@ -30,7 +30,8 @@ class SemanticIdsOptions(MachineOptions):
         "store are made with it. (default: all those of embeddings; 64 for a store)", metavar="N", panel=VECTORS,
     )  # fmt: skip
     unmatched: Literal["error", "drop"] = option(
-        "error", "With --vocab: embeddings of items that it lacks are an error, or left out (drop).", panel=VECTORS,
+        "error", "With --vocab: an embedding of an item that is not among its items is an error, or left out (drop).",
+        panel=VECTORS,
     )  # fmt: skip
     window: int = option(
         5, "Of a store: two items occur together if they are at most N positions apart in a training sequence.",

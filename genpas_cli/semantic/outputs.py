@@ -54,7 +54,7 @@ def check_ending(path: Path) -> None:
     """Raise UsageError if the name of the output does not say its format."""
     if path.suffix not in ENDINGS:
         raise UsageError(
-            f"-o {path}: the name must end with {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}, which says the format",
+            f"-o {path}: the name must end with {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}, which selects the format",
             tip=f"For example: -o {path.with_suffix('.parquet')}",
         )
 

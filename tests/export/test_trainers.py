@@ -117,10 +117,10 @@ def test_titles_that_pandas_reads_as_other_numbers_are_refused(
     exported(told, tmp_path / "shop", "minionerec", **info)
 
 
-def test_a_name_with_a_point_is_refused(told: Told, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="name contains a point") as raised:
+def test_a_name_with_a_dot_is_refused(told: Told, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name contains a dot") as raised:
         exported(told, tmp_path / "shop.v1", "minionerec")
-    assert raised.value.tip == "-o shop-v1"
+    assert raised.value.tip == "For example: -o shop-v1"
 
 
 @pytest.mark.parametrize(("colliding", "warns"), [("error", False), ("append", True)])

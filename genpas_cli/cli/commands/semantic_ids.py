@@ -46,8 +46,8 @@ def semantic_ids(  # noqa: PLR0913  # its parameters are the command's
     ] = None,
     vocab: Annotated[
         Path | None,
-        typer.Option("--vocab", metavar="DIR|STORE", help="For embeddings: the pairs directory or store whose items "
-                     "they belong to; it gives the item numbers for .npy and .pt."),
+        typer.Option("--vocab", metavar="DIR|STORE", help="For embeddings: the pairs directory or store that has "
+                     "their items, and the item numbers for .npy and .pt."),
     ] = None,
     html: outputs.Html = None,
     charts: outputs.Charts = None,

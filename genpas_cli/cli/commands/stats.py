@@ -89,7 +89,7 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
         _audit(split_of, replace(reading, **machine_options(options)), gate, printed)
         return
     if not sources:
-        raise UsageError("SOURCE is missing", tip="Write it like: genpas stats logs.parquet")
+        raise UsageError("SOURCE is missing", tip="For example: genpas stats logs.parquet")
     drawings.check()
     with console.progress() as progress:
         report = jobs.stats(

@@ -51,7 +51,7 @@ class SplitsKeys(TypedDict):
     interactions: dict[str, int]
     """Number of rows, by part."""
     left_out: int
-    """Held-out interactions that are no targets, because of `--eval` or because no interaction precedes them."""
+    """Held-out interactions that are not targets, because of `--eval` or because no interaction precedes them."""
     of: StoreKeys
     files: dict[str, int]
     """Size in bytes of each other file, by name."""
@@ -212,7 +212,8 @@ class SplitsRun:
             notes.append(f"no files of {' and '.join(lacking)}: the store has no targets there (--split {rule})")
         if self._left_out:
             notes.append(
-                f"{counted(self._left_out, 'held-out interaction')} are no targets, because of --eval or because "
+                f"{counted(self._left_out, 'held-out interaction')} "
+                f"{'is not a target' if self._left_out == 1 else 'are not targets'}, because of --eval or because "
                 "nothing precedes them; they are in no target file"
             )
         return notes

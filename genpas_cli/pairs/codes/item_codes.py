@@ -59,10 +59,13 @@ def item_codes(items: pa.Array, codes: Codes, *, missing: Missing, colliding: Co
     codes = _by_rows(codes, len(items))
     row = _rows(items, codes)
     known = row >= 0
+    if not known.any():
+        raise DataError(
+            f"{codes.path} has codes of none of the {len(items):,} items",
+            tip="Make codes from a store of the same log: genpas semantic-ids STORE -o codes.parquet",
+        )
     if missing == "error":
         _refuse(items, ~known, "have no semantic id", "To drop them: --missing-codes drop")
-    if not known.any():
-        raise DataError(f"{codes.path} has codes of none of the {len(items):,} items")
     table = codes.codes[np.maximum(row, 0)]
     table[~known] = 0
     if colliding != "keep":

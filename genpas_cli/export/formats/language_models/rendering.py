@@ -61,8 +61,9 @@ def columns_of(template: Template, shown: Shown) -> dict[Placeholder, str]:
     }
     if shown.time is None and any(each.name == names.TIME for each in template.placeholders):
         raise UsageError(
-            "the template contains {time}, but these pairs have no column of times, or several",
-            tip="Keep one when the pairs are made: genpas augment LOGS --keep timestamp",
+            "the template contains {time}, but the pairs do not have exactly one kept column of times",
+            tip="Keep one when you make the pairs: genpas augment LOGS --keep timestamp. Or write the values of a kept "
+            "column COLUMN as they are: {target_COLUMN}",
         )
     return {each: found.get(each.name) or _other(each.name) for each in template.placeholders}
 

@@ -108,7 +108,7 @@ def read_template(path: Path) -> Template:
         UsageError: the file cannot be read, or is not a template.
     """
     if not path.is_file():
-        raise UsageError(f"--template {path}: {'it is not a file' if path.exists() else 'there is no such file'}")
+        raise UsageError(f"--template {path}: {'it is not a file' if path.exists() else 'no such file'}")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -73,8 +73,8 @@ class MiniOneRec(TextFormat):
         if "." in self.shown.name:
             # sft.py takes the text before the first point of the index file for the name of the data set.
             raise UsageError(
-                f"-o {self.shown.name}: MiniOneRec does not find files of a data set whose name contains a point",
-                tip=f"-o {self.shown.name.replace('.', '-')}",
+                f"-o {self.shown.name}: MiniOneRec does not find the files of a data set whose name contains a dot",
+                tip=f"For example: -o {self.shown.name.replace('.', '-')}",
             )
 
     def path(self, split: str) -> str:
