@@ -26,6 +26,15 @@ def check_options(options: ExportOptions, kind: type[Format]) -> None:
             f"--pad cannot be used with --to {options.to}, whose trainer pads inputs itself",
             tip=f"Remove --pad {options.pad}.",
         )
+    _check_codes(options, kind)
+
+
+def _check_codes(options: ExportOptions, kind: type[Format]) -> None:
+    if options.semantic_ids is not None and kind.no_codes is not None:
+        why, what_else = kind.no_codes
+        raise UsageError(
+            f"--to {options.to} cannot be combined with --semantic-ids: {why}", tip=f"Remove --semantic-ids.{what_else}"
+        )
     of_tokens: dict[str, object] = {
         "--separator": options.separator,
         "--end-token": options.end_token,

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from genpas_cli.pairs.exported import NAME
 from genpas_cli.runtime.atomic_output import foreign_or_changed, no_real_directory
 from genpas_cli.runtime.json.sealed import is_intact, sealed
 from genpas_cli.runtime.object_storage.locations import files_below
-
-NAME = "export.json"
-"""File that identifies an output directory and records how it was made."""
 
 
 def write_about(directory: Path, about: Mapping[str, Any]) -> None:

@@ -21,7 +21,9 @@ from genpas_cli.semantic.quantization.vectors import BLOCK_ROWS, Vectors, Vector
 ID_COLUMNS = ("item_id", "pid")
 """Names of the id column, as trainers write it."""
 
-_SOURCES = "Give embeddings, or the store of a log: genpas ingest LOGS -o STORE"
+_SOURCES = (
+    "Give embeddings as .parquet, .npy or .safetensors, or the store of a log, which genpas ingest LOGS -o STORE makes"
+)
 _SHOWN = 3
 _TENSOR_TYPES = {"F32": "<f4", "F64": "<f8", "F16": "<f2"}
 _HEADER_BYTES = 100 << 20

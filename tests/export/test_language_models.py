@@ -278,6 +278,18 @@ def test_the_time_is_that_of_the_target(tmp_path: Path) -> None:
     assert read(tmp_path / "out.jsonl") == [{"prompt": "2023-11-14T22:13:24Z ", "completion": "1700000004"}] * 3
 
 
+def test_a_template_names_the_column_of_times(tmp_path: Path) -> None:
+    rows = [f"u{user},i{n % 4},{n},{1_700_000_000 + n},x\n" for user in range(3) for n in range(5)]
+    (tmp_path / "log.csv").write_text("user_id,item_id,timestamp,when,note\n" + "".join(rows))
+    augment(tmp_path / "log.csv", tmp_path / "log.pairs", ingest_options=IngestOptions(keep=("when", "note")))
+    template = template_file(tmp_path, user="{time} ", assistant="a", time="when")
+    export(tmp_path / "log.pairs", tmp_path / "out.jsonl", to="prompt", split="test", template=template)
+    assert read(tmp_path / "out.jsonl") == [{"prompt": "2023-11-14T22:13:24Z ", "completion": "a"}] * 3
+    template = template_file(tmp_path, user="{time} ", assistant="a", time="then")
+    with pytest.raises(UsageError, match="the kept columns of the pairs are: when, note"):
+        export(tmp_path / "log.pairs", tmp_path / "wrong", to="prompt", template=template)
+
+
 # -------------------------------------------------------------------------------------------------------- large records
 
 

@@ -415,9 +415,19 @@ def test_a_path_that_is_no_directory(inside: InProcess, tmp_path: Path, name: st
 def test_pairs_are_no_rows(inside: InProcess, pairs: Path) -> None:
     refused(inside("stats", "--split-of", pairs), USAGE, "has pairs, not the rows of a split", f"genpas stats {pairs}")
     assert inside("export", pairs, "--to", "recbole", "-o", "shop").returncode == 0
+    refused(inside("stats", "--split-of", "shop"), USAGE, "is an export in the format recbole", "--to splits")
+    (inside.cwd / "shop/export.json").unlink()
     refused(inside("stats", "--split-of", "shop"), DATA, "shop.test.inter", "not one interaction per row")
     assert inside("export", pairs, "--to", "csv", "-o", "out").returncode == 0
+    refused(inside("stats", "--split-of", "out"), USAGE, "is an export in the format csv", "--to splits")
+    (inside.cwd / "out/export.json").unlink()
     refused(inside("stats", "--split-of", "out"), DATA, "the item column was not detected")
+
+
+def test_a_split_is_no_log(inside: InProcess, store: Path) -> None:
+    assert inside("export", store, "--to", "splits", "-o", "rows").returncode == 0
+    for command in (("stats",), ("ingest", "-o", "x.store"), ("augment", "-o", "x.pairs")):
+        refused(inside(*command, "rows"), DATA, "rows is a split", "genpas stats --split-of rows")
 
 
 OTHERS = {

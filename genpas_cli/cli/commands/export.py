@@ -85,6 +85,6 @@ def export(
     counts = ", ".join(f"{counted(rows, thing)} for {split}" for split, rows in rows_by_split.items())
     console.say(f"{console.escaped(report.output)} ({report.format}): {counts}, in {report.seconds:.1f} s")
     if report.dropped:
-        console.say(f"{counted(report.dropped, 'pair')} dropped because their items have no semantic id")
+        console.say(f"{counted(report.dropped, 'pair')} dropped: the target or every input item has no semantic id")
     for note in report.notes:
         console.say(console.escaped(note))

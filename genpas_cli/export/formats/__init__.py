@@ -23,16 +23,16 @@ _TRAINERS = {
     "recbole": "RecBole benchmark files NAME.train.inter, NAME.valid.inter and NAME.test.inter",
     "grid": "TFRecords for GRID, in training/, evaluation/ and testing/; texts of items in items/",
     "minionerec": "CSV, index.json and item.json for MiniOneRec; needs titles and codes",
-    "openonerec": "conversations in Parquet files of 1,000 rows for OpenOneRec, from --template; needs codes",
+    "openonerec": "conversations of codes in Parquet files of 1,000 rows for OpenOneRec; needs codes",
     "sid-gr": "Parquet and a tensor of codes for sid_gr of NVIDIA recsys-examples; needs codes",
     "torcheasyrec": "Parquet for TorchEasyRec: behaviour and candidate sequences, see --rename",
     "hstu": "CSV for HSTU (generative-recommenders); needs kept timestamps and ratings",
 }
 _LANGUAGE_MODELS = {
-    "messages": "conversations with roles (OpenAI, TRL); the text of a record comes from --template",
-    "alpaca": "instruction, input and output (LLaMA-Factory), from --template",
-    "sharegpt": "conversations of human and gpt (LLaMA-Factory), from --template",
-    "prompt": "prompt and completion (TRL), from --template",
+    "messages": "conversations with roles (OpenAI, TRL); --template sets the text",
+    "alpaca": "instruction, input and output (LLaMA-Factory); --template sets the text",
+    "sharegpt": "conversations of human and gpt (LLaMA-Factory); --template sets the text",
+    "prompt": "prompt and completion (TRL); --template sets the text",
 }
 
 FORMATS = _GENERAL | _TRAINERS | _LANGUAGE_MODELS

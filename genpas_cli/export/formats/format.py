@@ -70,6 +70,8 @@ class Format(ABC):
     pairs keep their items, and codes are written in files beside them."""
     needs_codes: ClassVar[bool] = False
     """Whether the format cannot be written without `--semantic-ids`."""
+    no_codes: ClassVar[tuple[str, str] | None] = None
+    """Why `--semantic-ids` cannot be used, and what else to do; None if it can."""
     sid_format: ClassVar[str] = "minionerec"
     """Default of `--sid-format`."""
     default_ids: ClassVar[Literal["raw"] | None] = None

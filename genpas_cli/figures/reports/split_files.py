@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genpas_cli.figures.split_figures import PARTS
 from genpas_cli.ingest.formats import without_endings
+from genpas_cli.pairs.exported import exported_format
 from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.text.shell import shell_word
@@ -48,6 +49,11 @@ def split_files(directory: Path) -> dict[str, Path]:
         raise UsageError(
             f"--split-of {directory}: the directory has pairs, not the rows of a split",
             tip=f"To measure the pairs: genpas stats {shell_word(str(directory))}",
+        )
+    if (exported := exported_format(directory)) not in (None, "splits"):
+        raise UsageError(
+            f"--split-of {directory}: the directory is an export in the format {exported}, not the rows of a split",
+            tip="Export the rows of a store: genpas export STORE --to splits -o DIR",
         )
     found: dict[str, Path] = {}
     for path in sorted(directory.iterdir()):

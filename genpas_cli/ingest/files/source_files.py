@@ -6,6 +6,7 @@ import difflib
 import glob
 import io
 import re
+import shlex
 import shutil
 import stat
 import sys
@@ -21,6 +22,7 @@ import pyarrow as pa
 from genpas_cli.ingest.files.lake_tables import Version, copied, is_readable, lake_table
 from genpas_cli.ingest.files.memory_tables import written
 from genpas_cli.ingest.files.tables import refuse_address, refuse_remote_tables, refuse_tables
+from genpas_cli.pairs.exported import exported_format
 from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.runtime.errors import DataError, GenpasError, UsageError
 from genpas_cli.runtime.library.arguments import TableSource
@@ -179,6 +181,7 @@ def _paths(argument: str, skipped: list[str]) -> Iterator[tuple[Path, str]]:
     path = Path(argument)
     try:
         if path.is_dir():
+            _refuse_split(path, argument)
             files = _in_order(p for p in path.rglob("*") if p.is_file() and not _is_hidden(p.relative_to(path)))
             inside = _without_documents(files, str, skipped)
             if not inside:
@@ -196,6 +199,15 @@ def _paths(argument: str, skipped: list[str]) -> Iterator[tuple[Path, str]]:
             raise DataError(f"{argument}: no such file or directory", tip=_near(path))
     except PermissionError as error:
         raise DataError(f"{argument}: cannot be read: permission denied") from error
+
+
+def _refuse_split(path: Path, argument: str) -> None:
+    """Raise DataError for a split that `genpas export` wrote: its parts repeat rows, so together they are no log."""
+    if exported_format(path) == "splits":
+        raise DataError(
+            f"{argument} is a split that genpas export wrote, not a log",
+            tip=f"To audit it: genpas stats --split-of {shlex.quote(argument)}",
+        )
 
 
 def _in_order(paths: Iterable[Path]) -> list[Path]:

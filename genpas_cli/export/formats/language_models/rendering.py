@@ -57,15 +57,29 @@ def columns_of(template: Template, shown: Shown) -> dict[Placeholder, str]:
         names.HISTORY_TITLES: f"input_{title}",
         names.TARGET_TITLE: f"target_{title}",
         names.USER: shown.layout.user,
-        names.TIME: f"target_{shown.time}",
+        names.TIME: f"target_{template.time or shown.time}",
     }
-    if shown.time is None and any(each.name == names.TIME for each in template.placeholders):
-        raise UsageError(
-            "the template contains {time}, but the pairs do not have exactly one kept column of times",
-            tip="Keep one when you make the pairs: genpas augment LOGS --keep timestamp. Or write the values of a kept "
-            "column COLUMN as they are: {target_COLUMN}",
-        )
+    if any(each.name == names.TIME for each in template.placeholders):
+        _check_time(template, shown)
     return {each: found.get(each.name) or _other(each.name) for each in template.placeholders}
+
+
+def _check_time(template: Template, shown: Shown) -> None:
+    """Raise UsageError if the column of `{time}` is not known, or was not kept."""
+    kept = shown.layout.kept
+    if template.time is not None and template.time not in kept:
+        raise UsageError(
+            f"the template says time = {template.time!r}, but the kept columns of the pairs are: "
+            f"{', '.join(kept) or 'none'}",
+            tip="Keep the column when you make the pairs: genpas augment LOGS --keep COLUMN",
+        )
+    if template.time is None and shown.time is None:
+        raise UsageError(
+            "the template contains {time}, but the pairs do not have exactly one kept column with a name or type of "
+            "times",
+            tip="Keep one when you make the pairs (genpas augment LOGS --keep COLUMN), and name it in the template: "
+            'time = "COLUMN"',
+        )
 
 
 def _other(name: str) -> str:

@@ -22,7 +22,7 @@ NAMED = (HISTORY, TARGET, HISTORY_TITLES, TARGET_TITLE, USER, TIME)
 PARTS = ("system", "instruction", "user", "assistant")
 """Keys whose texts have placeholders."""
 
-KEYS = (*PARTS, "separator", "missing")
+KEYS = (*PARTS, "separator", "missing", "time")
 _NEEDED = ("user", "assistant")
 _TOKEN = re.compile(r"(?P<brace>\{\{|\}\})|\{(?P<name>[^{}]*)\}|(?P<single>[{}])")
 _EXAMPLE = """The smallest template: user = "{history}" and, in a line of its own, assistant = "{target}"."""
@@ -54,6 +54,8 @@ class Template:
     """Text between two items of the history."""
     missing: str | None = None
     """Text of a missing value; None if a missing value is an error."""
+    time: str | None = None
+    """The kept column of `{time}`; None for the only one with a name or type of times."""
 
     def text(self, part: str) -> Text:
         """Return the text of a part; empty if the template does not have it."""
@@ -129,7 +131,7 @@ def read_template(path: Path) -> Template:
     if lacking := [key for key in _NEEDED if key not in content]:
         raise UsageError(f"--template {path} has no key {lacking[0]!r}", tip=_EXAMPLE)
     texts = {part: _parsed(content[part], f"--template {path}: {part}") for part in PARTS if part in content}
-    return Template(texts, content.get("separator", Template.separator), content.get("missing"))
+    return Template(texts, content.get("separator", Template.separator), content.get("missing"), content.get("time"))
 
 
 def _parsed(text: str, where: str) -> Text:

@@ -42,6 +42,10 @@ class Grid(Format):
     streams = False
     one_file = False
     writes_information = True
+    no_codes = (
+        "GRID replaces items by codes itself",
+        " This writes the tensor of codes that GRID reads: genpas semantic-ids STORE -o codes.pt",
+    )
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
@@ -62,13 +66,7 @@ class Grid(Format):
         return (self.layout.user, "input_items", "target_item")
 
     def check(self) -> None:
-        """Raise UsageError for semantic ids and padding (GRID would take 0 for an item), DataError for other types."""
-        if self.layout.tokens is not None:
-            raise UsageError(
-                "--to grid cannot be combined with --semantic-ids: GRID replaces items by codes itself",
-                tip="Remove --semantic-ids. This writes the tensor of codes that GRID reads: genpas semantic-ids "
-                "STORE -o codes.pt",
-            )
+        """Raise UsageError for padding (GRID would take 0 for an item), DataError for values of other types."""
         if self.layout.width is not None:
             raise UsageError(
                 "--to grid cannot be combined with --pad: GRID pads inputs itself, and would read 0 as an item",

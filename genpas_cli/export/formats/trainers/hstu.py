@@ -17,6 +17,7 @@ class Hstu(TextFormat):
     """`user_id,sequence_item_ids,sequence_ratings,sequence_timestamps`; a list is a cell of comma-separated numbers."""
 
     name = "hstu"
+    no_codes = ("HSTU needs one item, rating and timestamp per interaction", "")
     suffix = ".csv"
 
     def needed(self) -> tuple[str, ...]:
@@ -41,12 +42,10 @@ class Hstu(TextFormat):
         return self.needed()
 
     def check(self) -> None:
-        """Raise UsageError for ids, semantic ids and padding, and DataError for ratings and times of other types."""
+        """Raise UsageError for ids and padding, and DataError for ratings and times of other types."""
         refuse_texts(self.layout, self.name)
-        if self.layout.tokens is not None or self.layout.width is not None:
-            raise UsageError("--to hstu cannot be combined with --semantic-ids or --pad: HSTU needs one item, rating "
-                             "and timestamp per interaction, and pads itself",
-                             tip="Remove --semantic-ids and --pad.")  # fmt: skip
+        if self.layout.width is not None:
+            raise UsageError("--to hstu cannot be combined with --pad: HSTU pads inputs itself", tip="Remove --pad.")
         if self.layout.user == "user_id":
             raise UsageError("--to hstu needs user numbers, but these pairs contain user ids", tip="Remove --ids raw.")
         for name in (self.shown.rating, self.shown.time):

@@ -133,8 +133,8 @@ class MiniOneRec(TextFormat):
         if (levels := len(codes.sizes)) != _LEVELS:
             notes.append(
                 f"MiniOneRec: its tasks with titles look items up by exactly {_LEVELS} codes, but these items have "
-                f"{levels}, so titles would be missing or wrong; to make {_LEVELS} codes: genpas semantic-ids ... "
-                f"--levels {_LEVELS} --collisions reassign"
+                f"{levels}, so titles would be missing or wrong; to make {_LEVELS} codes, add --levels {_LEVELS} "
+                "--collisions reassign to genpas semantic-ids"
             )
         return notes
 

@@ -80,6 +80,7 @@ class RecBole(TextFormat):
     name = "recbole"
     suffix = ".inter"
     one_file = False
+    no_codes = ("RecBole models predict one token, but a semantic id has several", "")
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
@@ -97,16 +98,12 @@ class RecBole(TextFormat):
         return (self.layout.user, "input_items", "target_item")
 
     def check(self) -> None:
-        """Raise UsageError for padding and semantic ids."""
+        """Raise UsageError for padding."""
         if self.layout.width is not None:
             raise UsageError(
                 "--to recbole cannot be combined with --pad: RecBole pads inputs itself, and would read 0 as an item",
                 tip="Remove --pad.",
             )
-        if self.layout.tokens is not None:
-            raise UsageError("--to recbole cannot be combined with --semantic-ids: RecBole models predict one token, "
-                             "but a semantic id has several",
-                             tip="Remove --semantic-ids.")  # fmt: skip
 
     def path(self, split: str) -> str:
         """Return the file name that RecBole expects for a data set and split."""
