@@ -100,6 +100,7 @@ printf '[%s]\\ndim = 16\\nbatch-size = 64\\n' train compare > genpas.toml
 cp sample_data/logs.parquet logs.parquet
 printf 'user_id,item_id,timestamp\\nu-68d10,B0-new,1736000000\\n' > tuesday.csv
 genpas ingest logs.parquet -o shop_days.store --quiet
+genpas export shop_days.store --to splits -o split --quiet
 mkdir events
 gzip -c sample_data/logs_messy.csv > events/2024.csv.gz
 python -c "for u in range(1, 9):
@@ -111,7 +112,8 @@ ids = pq.read_table('logs.parquet')['item_id'].unique()
 vectors = numpy.random.default_rng(0).random((len(ids), 8)).astype('f4')
 pq.write_table(pa.table({'item_id': ids, 'embedding': vectors.tolist()}), 'embeddings.parquet')
 numpy.save('embeddings.npy', vectors)
-open('ids.txt', 'w').write('\\n'.join(ids.to_pylist()))"
+open('ids.txt', 'w').write('\\n'.join(ids.to_pylist()))
+open('titles.csv', 'w').write('\\n'.join(['item_id,title', *(f'{item},Item {item}' for item in ids.to_pylist())]))"
 -->"""
 
 

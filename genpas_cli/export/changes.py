@@ -89,7 +89,7 @@ def _data(
         named=[name for name in _named(options) if name not in reader.layout.kept],
         everything=kind.writes_information,
         ids=ids != has or kind.needs_item_ids or writes_titles or bool(of_items),
-        sid_format=options.sid_format or kind.sid_format,
+        sid_format=kind.sid_format if options.sid_format is None else options.sid_format,
     )
     data, users = item_data(reader, options, wanted, machine, scratch)
     if kind.needs_codes and data.codes is None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from genpas_cli.export.formats.format import Format
 from genpas_cli.export.options import ExportOptions
+from genpas_cli.pairs.codes.item_codes import MOST_TOKENS
 from genpas_cli.runtime.errors import UsageError
 
 
@@ -15,8 +16,9 @@ def check_options(options: ExportOptions, kind: type[Format]) -> None:
         raise UsageError(f"--limit is {options.limit}; it must be 1 or more")
     if options.max_input is not None and options.max_input < 1:
         raise UsageError(f"--max-input is {options.max_input}; it must be 1 or more")
-    if options.user_tokens < 0:
-        raise UsageError(f"--user-tokens is {options.user_tokens}; it must be 1 or more")
+    if not 0 <= options.user_tokens <= MOST_TOKENS:
+        bound = "1 or more" if options.user_tokens < 0 else f"{MOST_TOKENS:,} or less"
+        raise UsageError(f"--user-tokens is {options.user_tokens}; it must be {bound}")
     if options.item_info_id is not None and options.item_info is None:
         raise UsageError("--item-info-id can only be used with --item-info FILE")
     if options.template is not None and not kind.uses_template:

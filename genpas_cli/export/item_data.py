@@ -228,7 +228,7 @@ def with_titles(data: ItemData, options: ExportOptions) -> ItemData:
     assert data.ids is not None
     _check_names(data.info, [options.title], ())
     place = data.info.column_names.index(options.title)
-    found = data.info.column(place).combine_chunks().cast(pa.string())
+    found = _as_titles(data.info.column(place).combine_chunks(), options.title)
     found = pc.if_else(pc.match_substring_regex(found, r"\S"), found, pa.scalar(None, pa.string()))
     if found.null_count and options.missing_titles == "error":
         first = data.ids[int(np.flatnonzero(found.is_null().to_numpy(zero_copy_only=False))[0])].as_py()
@@ -238,3 +238,14 @@ def with_titles(data: ItemData, options: ExportOptions) -> ItemData:
             tip="To write their ids instead: --missing-titles id",
         )
     return replace(data, info=data.info.set_column(place, options.title, found.fill_null(data.ids)))
+
+
+def _as_titles(values: pa.Array, name: str) -> pa.Array:
+    try:
+        return values.cast(pa.string())
+    except pa.ArrowException as error:
+        raise DataError(
+            f"the column {name!r} of the item information has the type {values.type}; a title must be a text, a number "
+            "or a date",
+            tip="Name another column: --title COLUMN",
+        ) from error

@@ -236,4 +236,4 @@ def _foreign_file(kind: Format, path: Path) -> str | None:
         return "it is not a file"
     if path.stat().st_size == 0 or kind.wrote(path):
         return None
-    return f"it was not written by genpas with --to {kind.name}"
+    return f"nothing in the file shows that genpas wrote it with --to {kind.name}"

@@ -21,9 +21,9 @@ def renamed(options: ExportOptions, names: Sequence[str]) -> dict[str, str]:
     found = {name: name for name in names}
     for each in options.rename.split(",") if options.rename is not None else []:
         old, equals, new = (part.strip() for part in each.partition("="))
-        if not equals or not new:
+        if not old or not equals or not new:
             raise UsageError(
-                f"--rename {each.strip()!r}: it must be OLD=NEW", tip="For example: --rename target_item=item_id"
+                f"--rename {each.strip()!r}: it must be OLD=NEW", tip=f"For example: --rename {names[-1]}=NEW"
             )
         if old not in found:
             raise UsageError(

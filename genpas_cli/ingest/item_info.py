@@ -32,6 +32,7 @@ RESERVED = ("item_num", "item_id")
 _BATCH_ROWS = 1 << 16
 _VOCABULARY = pa.schema([pa.field("num", pa.int32()), pa.field("id", pa.string())])
 _SHOWN = 3
+_FORM = "--item-info needs Parquet, JSON Lines, or CSV in UTF-8 whose first line has the names of the columns."
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,23 @@ def _one_file(path: str | Path, scratch: Path) -> Sequence[SourceFile]:
 
 
 def _opened(con: duckdb.DuckDBPyConnection, source: SourceFile, scratch: Path) -> LogFile:
-    if not is_binary(source):
-        source = as_utf8(source, "utf-8", scratch / "item-info.utf8")
     # A file of information has names of columns; without them its columns could not be used.
     options = ReadingOptions(header=True)
-    return open_log(con, source, options, scratch / "item-info.jsonl", whole_rows=True)
+    with _own_tips():
+        if not is_binary(source):
+            source = as_utf8(source, "utf-8", scratch / "item-info.utf8")
+        return open_log(con, source, options, scratch / "item-info.jsonl", whole_rows=True)
+
+
+@contextmanager
+def _own_tips() -> Iterator[None]:
+    """Replace the tips that name options of reading a log, which item information does not have."""
+    try:
+        yield
+    except DataError as error:
+        if error.tip is None or "--" not in error.tip:
+            raise
+        raise DataError(error.message, tip=_FORM) from error
 
 
 def _id_column(log: LogFile, wanted: str | None) -> Column:
@@ -184,6 +197,8 @@ def _checked(database: Database, name: str, column: str, columns: tuple[str, ...
         "(SELECT count(*) FROM vocabulary v SEMI JOIN info ON v.id = info.id)"
     )
     rows, items, known = database.con.sql(counts).fetchall()[0]
+    if not rows:
+        raise DataError(f"{name} has no row with an item id in its column {column!r}")
     if not known:
         example = database.con.sql(
             "SELECT (SELECT id FROM info LIMIT 1), (SELECT id FROM vocabulary LIMIT 1)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.pairs.codes.files import NO_CODES, read_codes
 from genpas_cli.pairs.codes.sid import SidPattern, sid_pattern
-from genpas_cli.pairs.codes.torch_file import write_tensor
+from genpas_cli.pairs.codes.torch_file import is_own_tensor, write_tensor
 from genpas_cli.runtime.atomic_output import building
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import disk_error
@@ -25,6 +26,8 @@ ENDINGS = (".parquet", ".json", ".npy", ".pt")
 
 _ABOUT = b"genpas.semantic_ids"
 """Key of the file's metadata with how the codes were made, as JSON."""
+_OWN_INDEX = re.compile(rb'\{\n"[^\n]*": \["<a_[0-9]+>"[],]')
+"""The beginning of an index that genpas writes: one item per line."""
 _ITEMS_AT_ONCE = 1 << 18
 
 
@@ -127,9 +130,13 @@ def _is_codes(path: Path) -> bool:
     try:
         if path.suffix == ".pt":
             with zipfile.ZipFile(path) as archive:
-                return archive.infolist()[0].date_time == (1980, 1, 1, 0, 0, 0)
-        if path.suffix in (".json", ".npy"):
-            return read_codes(path) is not None
+                return is_own_tensor(archive)
+        if path.suffix == ".json":
+            with path.open("rb") as file:
+                head = file.read(1 << 10)
+            return _OWN_INDEX.match(head) is not None and read_codes(path) is not None
+        if path.suffix == ".npy":
+            return np.load(path, mmap_mode="r", allow_pickle=False).dtype == np.int32 and read_codes(path) is not None
         return _ABOUT in (pq.read_schema(path).metadata or {})
-    except (pa.ArrowException, OSError, DataError, zipfile.BadZipFile, IndexError):
+    except (pa.ArrowException, OSError, ValueError, EOFError, AttributeError, DataError, zipfile.BadZipFile):
         return False

@@ -511,3 +511,30 @@ def test_a_batch_whose_pairs_are_all_dropped(plain_pairs: Path, tmp_path: Path, 
         missing_codes="drop", file_type=file_type,
     )  # fmt: skip
     assert (report.pairs, report.dropped, read(out)) == ({"train": 0}, 1, [])
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [pa.array([["a"]] * 60), pa.array([{"a": "b"}] * 60), pa.array([b"\xff"] * 60)],
+    ids=["lists", "objects", "bytes"],
+)
+def test_titles_that_are_no_texts(plain_pairs: Path, tmp_path: Path, titles: pa.Array) -> None:
+    ids = pq.read_table(plain_pairs / "items.parquet")["item_id"].to_pylist()
+    pq.write_table(pa.table({"item_id": ids, "title": titles[: len(ids)]}), tmp_path / "info.parquet")
+    with pytest.raises(DataError, match="a title must be a text, a number or a date"):
+        export(plain_pairs, tmp_path / "o", ExportOptions(to="messages", item_info=str(tmp_path / "info.parquet")))
+
+
+@pytest.mark.parametrize("to", TO)
+def test_force_does_not_claim_that_a_file_without_a_mark_is_foreign(plain_pairs: Path, tmp_path: Path, to: str) -> None:
+    options = ExportOptions(to=to, split="train")
+    export(plain_pairs, tmp_path / "o.jsonl", options)
+    before = (tmp_path / "o.jsonl").read_bytes()
+    with pytest.raises(UsageError, match="nothing in the file shows that genpas wrote it"):
+        export(plain_pairs, tmp_path / "o.jsonl", options, force=True)
+    assert (tmp_path / "o.jsonl").read_bytes() == before
+
+
+def test_a_number_of_user_tokens_that_no_memory_holds(plain_pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--user-tokens is 99999999999; it must be 67,108,864 or less"):
+        export(plain_pairs, tmp_path / "o", ExportOptions(user_tokens=99_999_999_999))

@@ -159,3 +159,29 @@ def test_files_that_are_no_information(inside: InProcess) -> None:
     (inside.cwd / "broken.parquet").write_bytes(b"PAR1 and no more PAR1")
     for name in ("none.csv", "empty.csv", "broken.parquet", "."):
         refused(inside("augment", "log.parquet", "--item-info", name), 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "item_id,title\n7,näive\n".encode("latin-1"),
+        "item_id,title\n7,näive\n".encode("utf-16"),
+        b"item_id,title\n7,a,b,c\n8\n9,x\n",
+        b"item_id,title,title\n7,a,b\n",
+    ],
+    ids=["latin-1", "utf-16", "ragged", "two titles"],
+)
+def test_a_text_that_cannot_be_read_names_no_option_of_logs(tmp_path: Path, content: bytes) -> None:
+    pq.write_table(LOG, tmp_path / "log.parquet")
+    (tmp_path / "info.csv").write_bytes(content)
+    with pytest.raises(DataError) as raised:
+        augment(tmp_path / "log.parquet", tmp_path / "o.pairs", AugmentOptions(item_info=str(tmp_path / "info.csv")))
+    assert raised.value.tip is not None
+    assert raised.value.tip.startswith("--item-info needs Parquet, JSON Lines, or CSV in UTF-8")
+
+
+def test_a_file_without_rows_says_so(tmp_path: Path) -> None:
+    pq.write_table(LOG, tmp_path / "log.parquet")
+    (tmp_path / "info.csv").write_text("item_id,title\n", encoding="utf-8")
+    with pytest.raises(DataError, match="has no row with an item id in its column 'item_id'"):
+        augment(tmp_path / "log.parquet", tmp_path / "o.pairs", AugmentOptions(item_info=str(tmp_path / "info.csv")))

@@ -235,3 +235,22 @@ def test_a_vocabulary_that_does_not_fit(tmp_path: Path, pairs: Path) -> None:
         semantic_ids(other, tmp_path / "c.parquet", codes=8, unmatched="drop", vocab=pairs)
     with pytest.raises(DataError, match="must be a pairs directory or a store"):
         semantic_ids(other, tmp_path / "c.parquet", codes=8, vocab=tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".json", ".npy", ".pt"])
+def test_own_codes_are_overwritten_and_similar_files_of_others_are_not(tmp_path: Path, ending: str) -> None:
+    source = parquet(tmp_path / "a.parquet")
+    own, other = tmp_path / f"own{ending}", tmp_path / f"other{ending}"
+    semantic_ids(source, own, OPTIONS)
+    semantic_ids(source, own, OPTIONS, force=True)
+    if ending == ".json":
+        other.write_text('{"a": ["1", "2"]}', encoding="utf-8")
+    elif ending == ".npy":
+        np.save(other, np.ones((5, 2), np.int64))
+    else:
+        with other.open("wb") as out:
+            np.savez(out, codes=np.ones((5, 2)))
+    before = other.read_bytes()
+    with pytest.raises(UsageError, match="it is no file of codes that genpas wrote"):
+        semantic_ids(source, other, OPTIONS, force=True)
+    assert other.read_bytes() == before

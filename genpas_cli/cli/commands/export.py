@@ -28,7 +28,7 @@ genpas export logs.pairs --to recbole -o shop
 genpas export logs.pairs --to jsonl --ids raw --split train -o train.jsonl
 genpas augment logs.parquet -o - | genpas export - --to jsonl -o - | head -n 2
 genpas export logs.pairs --to npz --pad left -o arrays
-genpas export logs.store --to splits -o split
+genpas export logs.store --to splits -o rows
 genpas export logs.pairs --to messages --item-info titles.csv -o chat
 """
 

@@ -26,7 +26,8 @@ NO_CODES = -1
 
 _ITEM_COLUMNS: dict[str, Keys] = {"item_id": "id", "pid": "id", "item_num": "number"}
 _LARGEST_CODE = 2**31 - 2
-_NUMBER = re.compile(r"\d+")
+_NUMBER, _SIGNED = re.compile(r"[0-9]+"), re.compile(r"-?[0-9]+")
+_ITEM_NUMBER = re.compile(r"[1-9][0-9]*")
 _FORMS = "Give Parquet with item_id and a list of codes, an index.json, or an .npy array with one row per item."
 
 
@@ -67,24 +68,36 @@ def read_codes(path: Path) -> Codes:
 
 def _of_array(path: Path) -> Codes:
     try:
-        table: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        with path.open("rb") as file:  # np.load would also open an archive of arrays
+            table: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    except (ValueError, OSError, EOFError, MemoryError) as error:
         raise DataError(f"{path} is not an .npy file, or damaged", tip=_FORMS) from error
     if table.ndim != 2 or table.dtype.kind not in "iu" or 0 in table.shape:  # noqa: PLR2004  # a matrix
         raise DataError(
             f"{path} holds an array of shape {table.shape} and type {table.dtype}, not a matrix of integers with one "
             "row per item"
         )
-    if table.dtype.kind == "u":
-        table = table.astype(np.int64)
-    _checked(np.where(table == NO_CODES, 0, table), path)
+    # An unsigned integer is never -1; as a signed one, the largest would be.
+    has_none = np.zeros(table.shape, bool) if table.dtype.kind == "u" else table == NO_CODES
+    _checked(np.where(has_none, 0, table), path)
+    if has_none.any() and not any(np.array_equal(has_none, _of_items(has_none, axis)) for axis in (0, 1)):
+        raise DataError(
+            f"{path}: some codes of an item are {NO_CODES}, which means that the item has no codes, and others are not"
+        )
     return Codes(None, table.astype(np.int32), "row", str(path))
+
+
+def _of_items(has_none: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+    """Return which codes are missing if an item, a row or a column of the array, has either all codes or none."""
+    return np.broadcast_to(has_none.all(axis=1 - axis, keepdims=True), has_none.shape)
 
 
 def _of_index(path: Path) -> Codes:
     try:
-        found = json.loads(path.read_bytes())
-        rows = [[_code(code) for code in codes] for codes in found.values()]
+        found = json.loads(path.read_bytes(), object_pairs_hook=_once)
+        rows = [[_code(code, level) for level, code in enumerate(_listed(codes))] for codes in found.values()]
+    except _RepeatedError as error:
+        raise DataError(f"{path}: items occur more than once, such as {error.args[0]!r}") from error
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise DataError(f'{path} is not an index of codes, such as {{"0": ["<a_3>", "<b_17>"]}}', tip=_FORMS) from error
     _check_lengths(map(len, rows), path)
@@ -94,11 +107,37 @@ def _of_index(path: Path) -> Codes:
     return Codes(pa.array(keys, pa.string()), _checked(np.array(rows), path), kind, str(path))
 
 
-def _code(code: object) -> int:
+class _RepeatedError(Exception):
+    """A key occurs twice in a JSON object."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _RepeatedError(key)
+        found[key] = value
+    return found
+
+
+def _listed(codes: object) -> list[Any]:
+    if not isinstance(codes, list):
+        raise TypeError(codes)
+    return codes
+
+
+def _code(code: object, level: int) -> int:
+    """Return a code: a number, or that of a text such as `<a_3>`, or `<0_3>` at level 0."""
     if isinstance(code, int) and not isinstance(code, bool):
         return code
-    (number,) = _NUMBER.findall(str(code))
-    return int(number)
+    if not isinstance(code, str):
+        raise TypeError(code)
+    if _SIGNED.fullmatch(code):
+        return int(code)
+    *before, number = map(int, _NUMBER.findall(code))
+    if before and (before != [level] or code.count("<") > 1):
+        raise ValueError(code)
+    return number
 
 
 def _of_parquet(path: Path) -> Codes:
@@ -132,6 +171,12 @@ def _of_parquet(path: Path) -> Codes:
     twice = pc.value_counts(ids).filter(pc.greater(pc.value_counts(ids).field("counts"), 1))
     if len(twice):
         raise DataError(f"{path}: {len(twice):,} items occur more than once, such as {twice[0]['values'].as_py()!r}")
+    if _ITEM_COLUMNS[column] == "number" and any(not _ITEM_NUMBER.fullmatch(each) for each in ids.to_pylist()):
+        raise DataError(
+            f"{path}: a value of {column} is not an item number, which is a whole number from 1; the smallest is "
+            f"{pc.min(table[column]).as_py()!r}",
+            tip="Item numbers are in items.parquet of the pairs directory; ids of the log belong in a column item_id.",
+        )
     table_of_codes = _checked(values.to_numpy().reshape(len(ids), -1), path)
     return Codes(ids, table_of_codes, _ITEM_COLUMNS[column], str(path))
 

@@ -19,6 +19,8 @@ Missing = Literal["error", "drop"]
 Colliding = Literal["error", "append", "keep"]
 
 _SHOWN = 5
+MOST_TOKENS = 1 << 26
+"""Maximum number of different codes of all levels: each becomes a token, whose text an export keeps in memory."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,14 @@ def item_codes(items: pa.Array, codes: Codes, *, missing: Missing, colliding: Co
         else:
             table = np.column_stack((table, twin))
     none = np.zeros((1, table.shape[1]), np.int32)
-    return ItemCodes(items, np.concatenate(([False], known)), np.concatenate((none, table)))
+    found = ItemCodes(items, np.concatenate(([False], known)), np.concatenate((none, table)))
+    if (tokens := sum(found.sizes)) > MOST_TOKENS:
+        raise DataError(
+            f"{codes.path}: the largest code is {max(found.sizes) - 1:,}, so the levels have {tokens:,} tokens; the "
+            f"maximum is {MOST_TOKENS:,}",
+            tip="Number the codes of each level from 0 without large gaps.",
+        )
+    return found
 
 
 def _rows(items: pa.Array, codes: Codes) -> NDArray[np.int64]:

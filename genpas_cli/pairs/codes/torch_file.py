@@ -39,6 +39,13 @@ def write_tensor(path: Path, matrix: NDArray[np.integer[Any]]) -> None:
         archive.writestr(zipfile.ZipInfo(f"{path.stem}/version", _EPOCH), "3\n")
 
 
+def is_own_tensor(archive: zipfile.ZipFile) -> bool:
+    """Tell whether an archive has the members that `write_tensor` writes, in their order and with their date."""
+    members = archive.infolist()
+    names = [member.filename.partition("/")[2] for member in members]
+    return names == ["data.pkl", "byteorder", "data/0", "version"] and all(m.date_time == _EPOCH for m in members)
+
+
 def _pickled(rows: int, columns: int) -> bytes:
     """Return the pickle of `torch._utils._rebuild_tensor_v2(storage, 0, size, stride, False, OrderedDict())`."""
     storage = (

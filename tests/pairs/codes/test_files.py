@@ -123,6 +123,13 @@ def test_keys_that_are_ids_and_numbers_from_0_are_refused(tmp_path: Path) -> Non
         ("{}", "from 0 to 0 codes"),
         ('{"a": [-1]}', "a code is not a whole number from 0"),
         ('{"a": [99999999999]}', "a code is not a whole number from 0"),
+        ('{"a": ["-3"]}', "a code is not a whole number from 0"),
+        ('{"a": [1.0]}', "is not an index of codes"),
+        ('{"a": "123"}', "is not an index of codes"),
+        ('{"a": {"1": 2}}', "is not an index of codes"),
+        ('{"a": ["<0_1><b_2>"]}', "is not an index of codes"),
+        ('{"a": ["<1_2>"]}', "is not an index of codes"),
+        ('{"a": [1], "b": [2], "a": [3]}', "items occur more than once, such as 'a'"),
     ],
 )
 def test_an_index_that_cannot_be_used(tmp_path: Path, content: str, words: str) -> None:
@@ -179,3 +186,45 @@ def test_codes_of_no_item_of_the_vocabulary(tmp_path: Path) -> None:
     pq.write_table(pa.table({"item_id": ["x"], "codes": pa.array([[1]], LISTS)}), tmp_path / "codes.parquet")
     with pytest.raises(DataError, match="has codes of none of the 2 items"):
         found_by(["a", "b"], read_codes(tmp_path / "codes.parquet"), "drop")
+
+
+def test_an_index_with_numbers_of_levels_in_its_texts(tmp_path: Path) -> None:
+    (tmp_path / "index.json").write_text('{"a": ["<0_3>", "<1_17>"], "b": ["<0_0>", "<1_5>"]}', encoding="utf-8")
+    assert read_codes(tmp_path / "index.json").codes.tolist() == [[3, 17], [0, 5]]
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.array([[1, -1], [2, 2]]), "some codes of an item are -1"),
+        (np.array([[-1, 1], [2, -1]]), "some codes of an item are -1"),
+        (np.array([[1, 2**64 - 1], [2, 2]], np.uint64), "a code is not a whole number from 0"),
+        (np.array([[2**64 - 1] * 2, [2, 2]], np.uint64), "a code is not a whole number from 0"),
+        (np.array([[1, 2**32 - 1], [2, 2]], np.uint32), "a code is not a whole number from 0"),
+    ],
+)
+def test_an_array_with_codes_that_are_none_and_are_not_marked_so(tmp_path: Path, array: Any, words: str) -> None:
+    np.save(tmp_path / "codes.npy", array)
+    with pytest.raises(DataError, match=words):
+        read_codes(tmp_path / "codes.npy")
+
+
+def test_an_archive_of_arrays_is_no_array(tmp_path: Path) -> None:
+    np.savez(tmp_path / "codes.npz", np.ones((2, 2), int))
+    (tmp_path / "codes.npz").rename(tmp_path / "codes.npy")
+    with pytest.raises(DataError, match=r"is not an \.npy file"):
+        read_codes(tmp_path / "codes.npy")
+
+
+@pytest.mark.parametrize("numbers", [[0, 1], [-1, 1], [1.5, 2.0]])
+def test_item_numbers_begin_with_1(tmp_path: Path, numbers: list[float]) -> None:
+    pq.write_table(pa.table({"item_num": numbers, "codes": pa.array([[1], [2]], LISTS)}), tmp_path / "codes.parquet")
+    with pytest.raises(DataError, match="is not an item number"):
+        read_codes(tmp_path / "codes.parquet")
+
+
+def test_codes_that_need_too_many_tokens_are_refused_at_once(tmp_path: Path) -> None:
+    table = pa.table({"item_id": ["a", "b"], "codes": pa.array([[1, 10**9], [2, 3]], LISTS)})
+    pq.write_table(table, tmp_path / "codes.parquet")
+    with pytest.raises(DataError, match=r"the largest code is 1,000,000,000, so the levels have 1,000,000,004 tokens"):
+        found_by(["a", "b"], read_codes(tmp_path / "codes.parquet"))
