@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -267,9 +268,7 @@ def make_read_only(disk: Path) -> None:
 def fill(disk: Path) -> None:
     """Write a file `filler` until the disk has no space left."""
     with (disk / "filler").open("wb", buffering=0) as file:
-        block = bytes(1 << 12)
-        try:
-            while True:
-                file.write(block)
-        except OSError:
-            return
+        for size in (1 << 20, 1 << 12):  # large blocks first, because the disk must be full before the command ends
+            with contextlib.suppress(OSError):
+                while file.write(bytes(size)) == size:
+                    pass

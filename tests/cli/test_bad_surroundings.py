@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -110,7 +111,9 @@ def test_the_disk_of_the_output_fills_up_while_it_is_written(genpas: Genpas, tmp
         new = disk / ".out.pairs.genpas-part" / "data"
         while running.poll() is None and not new.exists():
             time.sleep(0.005)
+        running.send_signal(signal.SIGSTOP)  # else a fast machine writes everything before the disk is full
         fill(disk)
+        running.send_signal(signal.SIGCONT)
         stdout, stderr = (stream.decode() for stream in running.communicate(timeout=60))
         refused(
             subprocess.CompletedProcess(running.args, running.returncode, stdout, stderr),
