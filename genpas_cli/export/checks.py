@@ -23,9 +23,9 @@ def check_options(options: ExportOptions, kind: type[Format]) -> None:
         raise UsageError("--item-info-id can only be used with --item-info FILE")
     if options.template is not None and not kind.uses_template:
         raise UsageError(f"--template cannot be used with --to {options.to}, which writes columns instead of a text")
-    if options.pad != "none" and not kind.can_pad:
+    if options.pad != "none" and kind.no_padding is not None:
         raise UsageError(
-            f"--pad cannot be used with --to {options.to}, whose trainer pads inputs itself",
+            f"--pad cannot be used with --to {options.to}: {kind.no_padding}",
             tip=f"Remove --pad {options.pad}.",
         )
     _check_codes(options, kind)

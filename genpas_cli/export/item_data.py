@@ -63,7 +63,7 @@ class Wanted:
     named: Sequence[str]
     """Names in `--columns`, which may be columns of item information."""
     everything: bool
-    """Whether the export writes all columns of item information beside the pairs."""
+    """Whether the export writes all columns of item information, in a separate file."""
     ids: bool
     """Whether the ids are needed for other reasons."""
     sid_format: str

@@ -19,6 +19,9 @@ from genpas_cli.runtime.errors import DataError, UsageError
 KnownColumns = Callable[[], Sequence[str]]
 """Returns names of columns of item information; it may read files, so it is called only if the answer matters."""
 
+PADS_ITSELF = "its trainer pads inputs itself, and would read 0 as an item"
+"""Why `--pad` cannot be used with the formats of most trainers."""
+
 ROWS_OF_TEXTS = 1 << 12
 """Rows that are encoded together if they contain texts of items."""
 
@@ -65,9 +68,9 @@ class Format(ABC):
     """Whether a split is one file that is usable without others."""
     file_types: ClassVar[tuple[str, ...]] = ()
     """Values of `--file-type`, the default first; none if the format has a single type of file."""
-    codes_as: ClassVar[Literal["tokens", "text", "beside"]] = "tokens"
+    codes_as: ClassVar[Literal["tokens", "text", "files"]] = "tokens"
     """What `--semantic-ids` does: it replaces items by tokens; it adds the columns `input_sid` and `target_sid`; or the
-    pairs keep their items, and codes are written in files beside them."""
+    pairs keep their items, and codes are written in separate files."""
     needs_codes: ClassVar[bool] = False
     """Whether the format cannot be written without `--semantic-ids`."""
     no_codes: ClassVar[tuple[str, str] | None] = None
@@ -79,9 +82,9 @@ class Format(ABC):
     max_input: ClassVar[int | None] = None
     """Default of `--max-input`."""
     writes_information: ClassVar[bool] = False
-    """Whether the format writes all columns of item information in files beside the pairs."""
-    can_pad: ClassVar[bool] = True
-    """Whether inputs can be padded; a trainer that pads inputs itself would take 0 for an item."""
+    """Whether the format writes all columns of item information, in a separate file."""
+    no_padding: ClassVar[str | None] = None
+    """Why `--pad` cannot be used; None if it can."""
     uses_template: ClassVar[bool] = False
     """Whether the format writes a text that `--template` can replace."""
     memory_of_a_piece: ClassVar[int] = 0

@@ -23,6 +23,7 @@ class SequenceText(Format):
     """
 
     name = "sequences"
+    no_padding = "its lines have different lengths"
     suffix = ".txt"
 
     def __init__(self, shown: Shown) -> None:
@@ -40,11 +41,7 @@ class SequenceText(Format):
         return (*self.held(), "input_start", "target_position")
 
     def check(self) -> None:
-        """Raise UsageError for padding, which would be within a line, and for pairs without user numbers."""
-        if self.layout.width is not None:
-            raise UsageError(
-                "--to sequences cannot be combined with --pad: lines have different lengths", tip="Remove --pad."
-            )
+        """Raise UsageError for pairs without user numbers."""
         if self.layout.user == "user_id" and not pa.types.is_dictionary(self.layout.schema.field("user_id").type):
             raise UsageError(
                 "--to sequences sorts users by number, but this stream contains user ids",

@@ -13,7 +13,7 @@ import duckdb
 from genpas_cli.ingest.columns.missing import is_missing, parse_null_values
 from genpas_cli.ingest.columns.roles import Column, Elements, Roles
 from genpas_cli.ingest.formats.log_file import NESTED, SAMPLES, LogFile, first_values
-from genpas_cli.ingest.lists.forms import DelimitedLists, ListForm, form_of
+from genpas_cli.ingest.lists.forms import DelimitedLists, ListForm, TextLists, form_of
 from genpas_cli.ingest.lists.rows import Lists, as_text, element_json, element_name, is_json
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
@@ -151,9 +151,11 @@ def _samples(
 def _parsed(column: Column, samples: Sequence[str]) -> list[list[Any]]:
     """Return the lists in the first texts of a column; empty for typed lists, and none for a text that is no list."""
     found = list[list[Any]]()
-    for text in samples[:_ROWS] if column.form is not None and column.form.is_text else ():
+    if not isinstance(column.form, TextLists):
+        return found
+    for text in samples[:_ROWS]:
         try:
-            found.append(column.form.parsed(text) if column.form is not None else [])
+            found.append(column.form.parsed(text))
         except ValueError:
             continue
     return found

@@ -45,14 +45,6 @@ class ListForm(ABC):
     def is_empty(self, value: str) -> str:
         """Return SQL that is true for a value that is missing or an empty list."""
 
-    def parsed(self, text: str) -> list[Any]:
-        """Return the elements of the list in a text, by the rules of `lists`; empty for a missing one.
-
-        Raises:
-            ValueError: the text is no list.
-        """
-        raise NotImplementedError
-
 
 @dataclass(frozen=True)
 class Typed(ListForm):
@@ -74,7 +66,7 @@ class Typed(ListForm):
 
 
 @dataclass(frozen=True)
-class _TextLists(ListForm):
+class TextLists(ListForm):
     """Lists in texts."""
 
     markers: tuple[str, ...]
@@ -95,7 +87,11 @@ class _TextLists(ListForm):
         return f"({self.present(value)} IS NULL OR regexp_full_match({value}, '\\s*\\[\\s*\\]\\s*'))"
 
     def parsed(self, text: str) -> list[Any]:
-        """Return the elements of the list in a text; see `ListForm.parsed`."""
+        """Return the elements of the list in a text, by the rules of `lists`; empty for a missing one.
+
+        Raises:
+            ValueError: the text is no list.
+        """
         return [] if is_missing(text, self.markers) else self.elements(text)
 
     @abstractmethod
@@ -103,7 +99,7 @@ class _TextLists(ListForm):
         """Return the elements of the list in a text that is not missing; ValueError for a text that is no list."""
 
 
-class JsonLists(_TextLists):
+class JsonLists(TextLists):
     """Lists written as JSON arrays; the elements stay JSON."""
 
     def lists(self, value: str, *, lenient: bool = False) -> str:
@@ -111,7 +107,7 @@ class JsonLists(_TextLists):
         return f"{'TRY_CAST' if lenient else 'CAST'}({self.present(value)} AS JSON[])"
 
     def elements(self, text: str) -> list[Any]:
-        """Return the elements; see `_TextLists.elements`."""
+        """Return the elements; see `TextLists.elements`."""
         try:
             found = json.loads(text)
         except RecursionError as error:
@@ -121,7 +117,7 @@ class JsonLists(_TextLists):
         return found
 
 
-class PrintedLists(_TextLists):
+class PrintedLists(TextLists):
     """Lists as Python or NumPy print them: `['a', 'b']` or `['a' 'b']`."""
 
     def lists(self, value: str, *, lenient: bool = False) -> str:
@@ -132,14 +128,14 @@ class PrintedLists(_TextLists):
         return f"CASE WHEN {is_list} THEN regexp_extract_all({text}, {literal(_WORD)}){other} END"
 
     def elements(self, text: str) -> list[Any]:
-        """Return the elements; see `_TextLists.elements`."""
+        """Return the elements; see `TextLists.elements`."""
         if re.fullmatch(_PRINTED, text) is None or _ABBREVIATED in text:
             raise ValueError(NOT_A_LIST)
         return [word[1:-1] if word[0] in "'\"" else word for word in re.findall(_WORD, text)]
 
 
 @dataclass(frozen=True)
-class DelimitedLists(_TextLists):
+class DelimitedLists(TextLists):
     """Lists written as elements with a delimiter between them; blanks around an element do not count."""
 
     delimiter: str
@@ -152,7 +148,7 @@ class DelimitedLists(_TextLists):
         return f"string_split({text}, {literal(self.delimiter)})"
 
     def elements(self, text: str) -> list[Any]:
-        """Return the elements; see `_TextLists.elements`."""
+        """Return the elements; see `TextLists.elements`."""
         return [part.strip(BLANKS) for part in text.split(None if self.delimiter == " " else self.delimiter)]
 
 
@@ -169,7 +165,7 @@ def form_of(samples: Sequence[str], markers: tuple[str, ...]) -> ListForm | None
     return best if max(counts) > len(in_brackets) * _MOST else None
 
 
-def _is_list(form: ListForm, text: str) -> bool:
+def _is_list(form: TextLists, text: str) -> bool:
     try:
         form.parsed(text)
     except ValueError:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from genpas_cli.ingest.columns.identity import json_id_defect
 from genpas_cli.ingest.columns.roles import Column
 from genpas_cli.ingest.formats.records import Record
-from genpas_cli.ingest.lists.forms import JsonLists
+from genpas_cli.ingest.lists.forms import JsonLists, TextLists
 from genpas_cli.runtime.sql.quoting import literal
 from genpas_cli.runtime.text.wording import counted
 
@@ -102,7 +102,7 @@ class Lists:
         """Return the elements of each list; raise ValueError with the defect of a text that is no list of its kind."""
         found = dict[str, list[Any]]()
         for place, column in enumerate(self.columns):
-            if column.name not in self.names or column.form is None:
+            if column.name not in self.names or not isinstance(column.form, TextLists):
                 continue
             try:
                 found[column.name] = column.form.parsed(record.fields[place])

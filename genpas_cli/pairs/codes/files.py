@@ -168,7 +168,8 @@ def _of_parquet(path: Path) -> Codes:
     values = pc.list_flatten(codes).combine_chunks()
     if values.null_count:
         raise DataError(f"{path}: a code is missing")
-    twice = pc.value_counts(ids).filter(pc.greater(pc.value_counts(ids).field("counts"), 1))
+    counts = pc.value_counts(ids)
+    twice = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(twice):
         raise DataError(f"{path}: {len(twice):,} items occur more than once, such as {twice[0]['values'].as_py()!r}")
     if _ITEM_COLUMNS[column] == "number" and any(not _ITEM_NUMBER.fullmatch(each) for each in ids.to_pylist()):

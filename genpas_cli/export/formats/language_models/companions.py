@@ -1,4 +1,4 @@
-"""The files beside the records: descriptions for LLaMA-Factory, and the tokens that codes add to a vocabulary."""
+"""Further files of the output: descriptions for LLaMA-Factory, and the tokens that codes add to a vocabulary."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.export.file_types import chosen_file_type
-from genpas_cli.export.formats.format import Format, KnownColumns, Shown
+from genpas_cli.export.formats.format import PADS_ITSELF, Format, KnownColumns, Shown
 from genpas_cli.export.formats.language_models.companions import dataset_info, note_of_tokens, write_new_tokens
 from genpas_cli.export.formats.language_models.rendering import (
     PIECE_BYTES,
@@ -45,7 +45,7 @@ class LanguageModel(Format):
     codes_as = "text"
     default_ids: ClassVar[Literal["raw"] | None] = "raw"
     uses_template = True
-    can_pad = False
+    no_padding = PADS_ITSELF
     memory_of_a_piece = 4 * PIECE_BYTES
     reads_as: ClassVar[str] = ""
     """What TRL makes of the files; empty if it does not read them."""

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from genpas_cli.export.formats.arrays import numbers_of
-from genpas_cli.export.formats.format import Format, Shown, integers_of, missing_values
-from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.export.formats.format import PADS_ITSELF, Format, Shown, integers_of, missing_values
+from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.extras import check_extra
 
 _FOLDERS = {"train": "training", "validation": "evaluation", "test": "testing"}
@@ -42,6 +42,7 @@ class Grid(Format):
     streams = False
     one_file = False
     writes_information = True
+    no_padding = PADS_ITSELF
     no_codes = (
         "GRID replaces items by codes itself",
         " This writes the tensor of codes that GRID reads: genpas semantic-ids STORE -o codes.pt",
@@ -66,12 +67,7 @@ class Grid(Format):
         return (self.layout.user, "input_items", "target_item")
 
     def check(self) -> None:
-        """Raise UsageError for padding (GRID would take 0 for an item), DataError for values of other types."""
-        if self.layout.width is not None:
-            raise UsageError(
-                "--to grid cannot be combined with --pad: GRID pads inputs itself, and would read 0 as an item",
-                tip="Remove --pad.",
-            )
+        """Raise DataError for values that are not numbers or texts."""
         for name in self.columns:
             kind = self.layout.schema.field(name).type
             value = kind.value_type if pa.types.is_list(kind) else kind

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genpas_cli.export.formats.arrays import numbers_of
-from genpas_cli.export.formats.format import TextFormat, integers_of, refuse_texts
+from genpas_cli.export.formats.format import PADS_ITSELF, TextFormat, integers_of, refuse_texts
 from genpas_cli.export.formats.texts import joined
 from genpas_cli.runtime.errors import DataError, UsageError
 
@@ -17,6 +17,7 @@ class Hstu(TextFormat):
     """`user_id,sequence_item_ids,sequence_ratings,sequence_timestamps`; a list is a cell of comma-separated numbers."""
 
     name = "hstu"
+    no_padding = PADS_ITSELF
     no_codes = ("HSTU needs one item, rating and timestamp per interaction", "")
     suffix = ".csv"
 
@@ -42,10 +43,8 @@ class Hstu(TextFormat):
         return self.needed()
 
     def check(self) -> None:
-        """Raise UsageError for ids and padding, and DataError for ratings and times of other types."""
+        """Raise UsageError for ids of the log, and DataError for ratings and times of other types."""
         refuse_texts(self.layout, self.name)
-        if self.layout.width is not None:
-            raise UsageError("--to hstu cannot be combined with --pad: HSTU pads inputs itself", tip="Remove --pad.")
         if self.layout.user == "user_id":
             raise UsageError("--to hstu needs user numbers, but these pairs contain user ids", tip="Remove --ids raw.")
         for name in (self.shown.rating, self.shown.time):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genpas_cli.export.formats.format import KnownColumns, Shown, TextFormat, refuse_texts
+from genpas_cli.export.formats.format import PADS_ITSELF, KnownColumns, Shown, TextFormat, refuse_texts
 from genpas_cli.export.formats.pandas_values import refuse_lost
 from genpas_cli.export.formats.texts import Texts, joined, plain_text
 from genpas_cli.export.item_data import SID
@@ -39,7 +39,7 @@ class MiniOneRec(TextFormat):
     suffix = ".csv"
     streams = False
     one_file = False
-    can_pad = False
+    no_padding = PADS_ITSELF
     codes_as = "text"
     needs_codes = True
     writes_information = True

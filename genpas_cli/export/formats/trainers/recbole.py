@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genpas_cli.export.formats.arrays import numbers_of
-from genpas_cli.export.formats.format import Shown, TextFormat, is_time
+from genpas_cli.export.formats.format import PADS_ITSELF, Shown, TextFormat, is_time
 from genpas_cli.export.formats.pandas_values import MISSING
 from genpas_cli.export.formats.texts import Texts, joined, plain_text
-from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.text.wording import listed
 
 _SPLITS = {"train": "train", "validation": "valid", "test": "test"}
@@ -80,6 +80,7 @@ class RecBole(TextFormat):
     name = "recbole"
     suffix = ".inter"
     one_file = False
+    no_padding = PADS_ITSELF
     no_codes = ("RecBole models predict one token, but a semantic id has several", "")
 
     def __init__(self, shown: Shown) -> None:
@@ -96,14 +97,6 @@ class RecBole(TextFormat):
     def needed(self) -> tuple[str, ...]:
         """Return the columns of user, input and target."""
         return (self.layout.user, "input_items", "target_item")
-
-    def check(self) -> None:
-        """Raise UsageError for padding."""
-        if self.layout.width is not None:
-            raise UsageError(
-                "--to recbole cannot be combined with --pad: RecBole pads inputs itself, and would read 0 as an item",
-                tip="Remove --pad.",
-            )
 
     def path(self, split: str) -> str:
         """Return the file name that RecBole expects for a data set and split."""

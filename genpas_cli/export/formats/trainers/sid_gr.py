@@ -1,7 +1,8 @@
 """sid_gr of NVIDIA's recsys-examples: Parquet with one sequence per pair, the codes as a tensor, and its settings.
 
 Its `SIDSequenceDataset` keeps the first `max_history_length` + 1 items of a row and takes the last of these for the
-target, so that a longer row would lose its target without a word. So inputs are cut to their last items here.
+target: of a longer row, it would take another item for the target, without an error. So inputs are shortened to their
+last items here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.export.formats.format import Format, refuse_texts
+from genpas_cli.export.formats.format import PADS_ITSELF, Format, refuse_texts
 from genpas_cli.pairs.changes.layout import list_of
 from genpas_cli.pairs.codes.files import NO_CODES
 from genpas_cli.pairs.codes.torch_file import write_tensor
@@ -36,8 +37,8 @@ class SidGr(Format):
     suffix = ".parquet"
     streams = False
     one_file = False
-    can_pad = False
-    codes_as = "beside"
+    no_padding = PADS_ITSELF
+    codes_as = "files"
     needs_codes = True
     max_input = 30
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.export.formats.arrays import numbers_of
-from genpas_cli.export.formats.format import Format, Shown, integers_of
+from genpas_cli.export.formats.format import PADS_ITSELF, Format, Shown, integers_of
 from genpas_cli.export.token_files import write_code_table
 from genpas_cli.pairs.changes.ids import Plain
 from genpas_cli.pairs.changes.layout import list_of
@@ -33,8 +33,8 @@ class TorchEasyRec(Format):
     suffix = ".parquet"
     streams = False
     one_file = False
-    can_pad = False
-    codes_as = "beside"
+    no_padding = PADS_ITSELF
+    codes_as = "files"
     can_rename = True
     needs_item_ids = True
     default_ids = "raw"
