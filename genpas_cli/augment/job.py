@@ -18,6 +18,7 @@ from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.outputs import destination
 from genpas_cli.augment.planning.job_plan import AugmentPlan, Job, plan_as_json, plan_job, resolve_options
 from genpas_cli.augment.source_store import default_output, opened_store
+from genpas_cli.augment.target_weights import target_settings
 from genpas_cli.ingest.job import IngestReport
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.manifest import (
@@ -53,7 +54,8 @@ class HeldOutCounts(TypedDict):
     users_in_train_only: int
     """Users without held-out interactions."""
     without_input: int
-    """Held-out interactions that are not targets, because nothing came before them or `target_where` excludes them."""
+    """Held-out interactions that are not targets, because nothing came before them, or a condition or a weight of 0
+    excludes them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,7 +82,8 @@ class AugmentReport(Report):
     """Size of all shards."""
     held_out: HeldOutCounts
     """`rule` of the split, `validation` and `test` interactions, `users_in_train_only`, and `without_input` (held-out
-    interactions that are not targets, because nothing came before them or `target_where` excludes them)."""
+    interactions that are not targets, because nothing came before them, or a condition or a weight
+    of 0 excludes them)."""
     log: IngestReport | None
     """How the log was read, cleaned and split; None if the source was a store."""
     seconds: float
@@ -226,12 +229,18 @@ def manifest_of(store: Store, job: Job, options: AugmentOptions, info: ItemInfo 
         "encoding": job.form.encoding,
         "shard_rows": options.shard_rows,
         "keep": list(job.form.kept),
-        "target_where": options.target_where,
+        **_targets_of(options),
         "schema": {field.name: str(field.type) for field in job.form.schema},
         "versions": library_versions(),
         **({} if info is None else {"item_info": info_record(info, options)}),
         **({} if job.part is None else {"part": str(job.part)}),
     }
+
+
+def _targets_of(options: AugmentOptions) -> Manifest:
+    """Return what restricts and weighs targets; `target_where` always, the others only if they are given."""
+    settings = target_settings(options)
+    return {name: value for name, value in settings.items() if value is not None or name == "target_where"}
 
 
 def held_out_of(store: Store, job: Job) -> HeldOutCounts:

@@ -23,13 +23,33 @@ STRATEGY = "NAME[:KEY=VALUE,...]|A,B,G"
 
 @dataclass(frozen=True, kw_only=True)
 class TargetOptions(MachineOptions):
-    """The option that restricts targets."""
+    """The options that restrict and weigh targets."""
 
     target_where: str | None = option(
         None, "SQL condition on the column time (a timestamp, or a number if the log has numbers) and the columns of "
         "--keep. Only interactions for which it is true are targets, in training, validation and test; the others stay "
         "in inputs. The probabilities are computed over the remaining targets.",
         metavar="SQL", panel=SAMPLING,
+    )  # fmt: skip
+    target_weight: str | None = option(
+        None, "SQL expression over the same columns: the weight of an interaction as a target, a number of 0 or more. "
+        "The probability of a target is multiplied by its weight, and that of a sequence by the mean weight of its "
+        "targets. An interaction of weight 0 is not a target, in any split.",
+        metavar="SQL", panel=SAMPLING,
+    )  # fmt: skip
+    half_life: str | None = option(
+        None, "Halve the weight of a target for each such duration between it and the last training interaction, for "
+        "example 365d (units: m, h, d, w).",
+        metavar="DURATION", panel=SAMPLING,
+    )  # fmt: skip
+    as_of: str | None = option(
+        None, "Count the age for --half-life from this date or time instead; interactions after it have age 0.",
+        metavar="TIME", panel=SAMPLING,
+    )  # fmt: skip
+    balance_items: float | None = option(
+        None, "Divide the weight of a target by P^C, where P is the number of training interactions with its item; 1: "
+        "popular and rare items are equally often targets.",
+        metavar="C", panel=SAMPLING,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from genpas_cli.augment.options import TargetOptions
-from genpas_cli.augment.target_where import restricted
+from genpas_cli.augment.target_weights import weighted
 from genpas_cli.ingest.formats import without_endings
 from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest, ingested
 from genpas_cli.ingest.options import IngestOptions, names_for_logs
@@ -104,7 +104,7 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
         else:
             store = opened.enter_context(open_store(path, machine, scratch, memory=store_memory(machine.memory)))
         # A log's store has exactly the requested columns, under their true names; an existing store may have more.
-        picked = restricted(store, options.target_where, of_log=log is not None)
+        picked = weighted(store, options, of_log=log is not None)
         yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)
 
 

@@ -24,6 +24,7 @@ FILE = "genpas.toml"
 _PLACES = "genpas.places"
 """Key of the context's `meta` for parameter → the file and the key that set it."""
 
+_OF_TARGETS = ("target_where", "target_weight", "half_life", "as_of", "balance_items")
 _NEVER = ("force",)
 """Options that a file must not set: nobody would see that an output is replaced."""
 
@@ -169,7 +170,8 @@ def _of_manifest(path: Path, context: Any) -> dict[str, Any]:
             "strategy": strategy["name"], "seed": manifest["seed"], "epochs": manifest["epochs"],
             "max_input": manifest["max_input"] or "none", "order": manifest["order"], "form": manifest["form"],
             "encoding": manifest.get("encoding", "plain"), "shard_rows": manifest["shard_rows"],
-            "keep": manifest["keep"], "target_where": manifest["target_where"],
+            "keep": manifest["keep"],
+            **{name: manifest.get(name) for name in _OF_TARGETS},
             "item_info": manifest.get("item_info", {}).get("file"),
             "item_info_id": manifest.get("item_info", {}).get("id"),
             "user_ids": "raw" if any(each["path"] == "users.parquet" for each in manifest["files"]) else "none",

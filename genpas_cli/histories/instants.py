@@ -37,7 +37,10 @@ def as_quantile(text: str) -> Fraction | None:
     return share if 0 < share < 1 else None
 
 
-def parse_instant(con: duckdb.DuckDBPyConnection, text: str, time_type: str, counts: UnitCounts | None) -> int | float:
+def parse_instant(
+    con: duckdb.DuckDBPyConnection, text: str, time_type: str, counts: UnitCounts | None, *,
+    option: str = "--split time:",
+) -> int | float:  # fmt: skip
     """Return the instant that a number, a date or an ISO 8601 time means, in the unit of the log's times.
 
     Args:
@@ -45,6 +48,7 @@ def parse_instant(con: duckdb.DuckDBPyConnection, text: str, time_type: str, cou
         text: the instant as written by the user.
         time_type: SQL type of the time column.
         counts: unit counts of the log's times if they are plain numbers, which tell their unit.
+        option: the option, for the message.
 
     Raises:
         UsageError: `text` is neither a number in the unit of the times nor a date.
@@ -63,7 +67,7 @@ def parse_instant(con: duckdb.DuckDBPyConnection, text: str, time_type: str, cou
     if micros is None:
         also = ", or a number in the unit of the log's timestamps" if is_plain else ""
         raise UsageError(
-            f"--split time: {text!r} is not a date or time", tip=f"Examples: 2024-01-31, 2024-01-31T12:00:00{also}."
+            f"{option} {text!r} is not a date or time", tip=f"Examples: 2024-01-31, 2024-01-31T12:00:00{also}."
         )
     units = units_a_second(time_type, counts)
     return int(micros) * units // 10**6

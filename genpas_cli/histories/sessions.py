@@ -13,8 +13,13 @@ from genpas_cli.runtime.errors import UsageError
 _SECONDS = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-def parse_gap(text: str) -> float:
+def parse_duration(text: str, option: str, *, examples: tuple[str, ...] = ()) -> float:
     """Parse a duration such as `30m`, `1.5h` or `45s` into seconds.
+
+    Args:
+        text: what the user wrote.
+        option: the option, for the message.
+        examples: durations that the message shows.
 
     Raises:
         UsageError: `text` is not a positive duration.
@@ -23,10 +28,15 @@ def parse_gap(text: str) -> float:
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
     if seconds <= 0:
         raise UsageError(
-            f"--session-gap {text!r} is not a duration",
-            tip="Examples: --session-gap 30m, --session-gap 1h, --session-gap 2d",
+            f"{option} {text!r} is not a duration",
+            tip=f"Examples: {', '.join(f'{option} {each}' for each in examples)}",
         )
     return seconds
+
+
+def parse_gap(text: str) -> float:
+    """Return the seconds of a `--session-gap`; raise UsageError if it is not a positive duration."""
+    return parse_duration(text, "--session-gap", examples=("30m", "1h", "2d"))
 
 
 def session_numbers(history: History, gap: float) -> NDArray[np.int64]:

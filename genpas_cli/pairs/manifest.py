@@ -60,6 +60,7 @@ _SHAPE: dict[str, Shape] = {
     "form?": is_text, "encoding?": is_text, "order?": is_text, "part?": is_text,
     "seed?": lambda value: type(value) is int and value >= 0,
     "shard_rows?": is_count, "target_where?": lambda value: value is None or is_text(value),
+    "target_weight?": is_text, "half_life?": is_text, "as_of?": is_text, "balance_items?": is_number,
     "source?": lambda value: isinstance(value, list) and all(map(_is_source, value)),
     "split": {"rule": is_text, "eval": is_text},
     "strategy": {"name": is_text, "alpha": _is_bias, "beta": _is_bias, "gamma": _is_bias, "draw": is_text,

@@ -95,6 +95,11 @@ class ManifestKeys(TypedDict):
     shard_rows: int
     keep: list[str]
     target_where: str | None
+    target_weight: NotRequired[str]
+    """SQL of the weights of targets (`--target-weight`)."""
+    half_life: NotRequired[str]
+    as_of: NotRequired[str]
+    balance_items: NotRequired[float]
     schema: dict[str, str]
     """Arrow type of each column of the shards."""
     versions: dict[str, str]

@@ -5,7 +5,7 @@ A cut is a user, a target position k and an input start j: a pair whose items ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genpas_cli.sampling.input_sampling import draw_starts
-from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
 from genpas_cli.sampling.power_law import accurate_cumsum, clip_level
 from genpas_cli.sampling.shard_plan import SamplingPlan, Slice
+from genpas_cli.sampling.user_targets import TargetPool
 
 # First element of every spawn key: the purpose of the stream.
 _OFFSET, _ROWS, _SHARD = 0, 1, 2
@@ -69,18 +70,9 @@ def shard_row_counts(plan: SamplingPlan, epoch: int) -> Ints:
     return stream.multinomial(plan.pairs, np.full(len(plan.slices), 1 / len(plan.slices)))
 
 
-Position = Callable[[Ints, Ints], Ints]
-"""(user from 0, number of the target i from 1) → its position k from 1."""
-
-
-def every_position(user: Ints, number: Ints) -> Ints:  # noqa: ARG001  # a `Position`
-    """Return the target positions when every interaction but the first can be a target."""
-    return number + 1
-
-
 def draw_shard(  # the last has a default
     plan: SamplingPlan, part: Slice, epoch: int, targets: Iterable[Ints], streams: ShardStreams,
-    position: Position = every_position,
+    pool: TargetPool | None = None,
 ) -> Cuts:  # fmt: skip
     """Draw the cuts of one shard, in the order of users.
 
@@ -90,13 +82,14 @@ def draw_shard(  # the last has a default
         epoch: 0-based epoch.
         targets: number of possible targets of each user from `part.first_user` to `part.last_user`, in chunks.
         streams: the shard's random streams.
-        position: maps target numbers to positions.
+        pool: the targets of these users; None: all positions but the first, with equal weights.
 
     Returns:
         The shard's cuts; a pure function of its arguments.
     """
     draw = {"balanced": _balanced, "independent": _independent, "enumerated": _enumerated}[plan.draw]
-    drawn = list(draw(plan, part, epoch, _chunks(plan, part, targets), streams, position))
+    chunks = _chunks(plan, part, targets, None if pool is None else pool.mean_weights)
+    drawn = list(draw(plan, part, epoch, chunks, streams, pool))
     return Cuts(*(np.concatenate([np.asarray(a, np.int32) for a in column]) for column in zip(*drawn, strict=True)))
 
 
@@ -117,10 +110,11 @@ class _Chunk(NamedTuple):
 Columns = tuple[Ints, Ints, Ints]
 
 
-def _chunks(plan: SamplingPlan, part: Slice, targets: Iterable[Ints]) -> Iterator[_Chunk]:
+def _chunks(plan: SamplingPlan, part: Slice, targets: Iterable[Ints], mean_weights: Floats | None) -> Iterator[_Chunk]:
     row, before = part.first_user, part.before
     for counts in targets:
-        mass = plan.weights[counts].astype(np.float64)
+        begin = row - part.first_user
+        mass = plan.mass(counts, None if mean_weights is None else mean_weights[begin : begin + len(counts)])
         edges = before + np.concatenate(([0.0], accurate_cumsum(mass)))
         yield _Chunk(row, counts, mass, edges, is_last=row + len(counts) > part.last_user)
         row, before = row + len(counts), float(edges[-1])
@@ -136,21 +130,23 @@ def _points(chunk: _Chunk, part: Slice, next_point: int, ends: Ints) -> tuple[In
     return np.repeat(np.arange(len(counts)), counts), np.arange(next_point, ends[-1]), int(ends[-1])
 
 
-def _balanced(
-    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams, position: Position
-) -> Iterator[Columns]:
+def _balanced(  # one signature for the three draws
+    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams,
+    pool: TargetPool | None,
+) -> Iterator[Columns]:  # fmt: skip
     """Systematic sampling: the points i + U, i = start..stop − 1, on the line scaled to one unit a pair."""
     offset, scale, point = balanced_offset(plan, epoch), plan.pairs / plan.total, part.start
     for chunk in chunks:
         edges = chunk.edges * scale - offset
         user, points, point = _points(chunk, part, point, np.ceil(edges[1:]).astype(np.int64))
         level = clip_level((points - edges[user]) / (chunk.mass * scale)[user])
-        k = position(chunk.row + user, plan.strategy.target.quantile(level, chunk.targets[user]))
+        k = _drawn(plan.strategy.target, chunk, user, level, pool)
         yield chunk.row + user, draw_starts(plan.strategy.input, streams.starts.random(len(k)), k), k
 
 
 def _enumerated(
-    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams, position: Position  # noqa: ARG001  # one signature for the three draws
+    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams,  # noqa: ARG001  # one signature for the three draws
+    pool: TargetPool | None,
 ) -> Iterator[Columns]:  # fmt: skip
     """Every pair once: a pair's rank within its user gives its target and start."""
     assert plan.strategy.enumeration is not None, "planned as enumerated"
@@ -159,13 +155,14 @@ def _enumerated(
         edges = chunk.edges.astype(np.int64)
         user, points, point = _points(chunk, part, point, edges[1:])
         number, index = plan.strategy.enumeration.unrank(points - edges[user], chunk.targets[user])
-        k = position(chunk.row + user, number)
+        k = _at(chunk, user, number, pool)
         yield chunk.row + user, plan.strategy.enumeration.start(index, k), k
 
 
-def _independent(
-    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams, position: Position
-) -> Iterator[Columns]:
+def _independent(  # one signature for the three draws
+    plan: SamplingPlan, part: Slice, epoch: int, chunks: Iterable[_Chunk], streams: ShardStreams,
+    pool: TargetPool | None,
+) -> Iterator[Columns]:  # fmt: skip
     """Draw user, target and start from separate uniforms; a user on the edge of the slice has only part of its mass."""
     rows, mass_left = int(shard_row_counts(plan, epoch)[part.index]), part.upper - part.lower
     for chunk in chunks:
@@ -182,5 +179,26 @@ def _independent(
         rows, mass_left = rows - count, mass_left - mass
         user = np.repeat(possible, counts)
         level = clip_level(low[user] + (high - low)[user] * streams.targets.random(len(user)))
-        k = position(chunk.row + user, plan.strategy.target.quantile(level, chunk.targets[user]))
+        k = _drawn(plan.strategy.target, chunk, user, level, pool)
         yield chunk.row + user, draw_starts(plan.strategy.input, streams.starts.random(len(k)), k), k
+
+
+def _drawn(kernel: PositionKernel, chunk: _Chunk, user: Ints, level: Floats, pool: TargetPool | None) -> Ints:
+    """Return the positions of the targets at these levels of the users, who are numbered within the chunk."""
+    if pool is None:
+        return kernel.quantile(level, chunk.targets[user]) + 1
+    positions = np.empty(len(user), np.int64)
+    for some, first, targets in pool.runs(chunk.row + user):
+        row = chunk.row + user[some] - first
+        positions[some] = targets.position(row, targets.quantile(kernel, row, level[some]))
+    return positions
+
+
+def _at(chunk: _Chunk, user: Ints, number: Ints, pool: TargetPool | None) -> Ints:
+    """Return the positions of the targets with these numbers."""
+    if pool is None:
+        return number + 1
+    positions = np.empty(len(user), np.int64)
+    for some, first, targets in pool.runs(chunk.row + user):
+        positions[some] = targets.position(chunk.row + user[some] - first, number[some])
+    return positions

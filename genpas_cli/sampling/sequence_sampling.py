@@ -45,6 +45,10 @@ def scaled(weights: Floats) -> Floats:
     return weights if top == 0 else np.ldexp(weights, 1 - int(np.frexp(top)[1]))
 
 
-def sequence_pmf(weights: Floats, histogram: Ints) -> Floats:
-    """Return p_α of one sequence by m, float64 like `weights`: Σ_m histogram[m] · result[m] = 1."""
+def sequence_pmf(weights: Floats, histogram: Ints | Floats) -> Floats:
+    """Return p_α of one sequence by m, float64 like `weights`: Σ_m histogram[m] · result[m] = 1.
+
+    With weights of targets, the histogram is Σ of the mean weights of the sequences, and a result is multiplied by the
+    mean weight of the sequence.
+    """
     return weights / float((weights * histogram).sum())

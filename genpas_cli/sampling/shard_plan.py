@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.power_law import accurate_cumsum
@@ -66,26 +67,38 @@ class SamplingPlan:
     seed: int
     histogram: Ints
     """int64 (M + 1,), number of sequences by their number of possible targets m."""
+    weight_histogram: Floats | Ints
+    """(M + 1,), Σ of the mean weights of the sequences with m possible targets; without weights the `histogram`."""
     slices: tuple[Slice, ...] = ()
 
     @cached_property
     def weights(self) -> Floats | Ints:
-        """Mass of one sequence by its m = 0..M; int64 pair counts where enumerated."""
+        """Mass of one sequence of mean weight 1, by its m = 0..M; int64 pair counts where enumerated."""
         if self.draw == "enumerated":
             assert self.strategy.enumeration is not None, "only rules that have an enumeration are enumerated"
             return self.strategy.enumeration.count(np.arange(len(self.histogram), dtype=np.int64))
         return self.strategy.sequence.weights(self.histogram)
 
     @cached_property
+    def mass_by_targets(self) -> Floats | Ints:
+        """(M + 1,), mass of all sequences with m possible targets."""
+        return self.weights * self.weight_histogram
+
+    @cached_property
     def total(self) -> float:
         """Mass of all sequences."""
         # Not a dot product: BLAS sums in an order that depends on its number of threads.
-        return float((self.weights * self.histogram).sum())
+        return float(self.mass_by_targets.sum())
+
+    def mass(self, targets: Ints, mean_weights: Floats | None) -> Floats:
+        """Return float64 (users,), the mass of users, by their number of targets and mean weights."""
+        mass: Floats = self.weights[targets].astype(np.float64)
+        return mass if mean_weights is None else mass * mean_weights
 
 
 def plan_shards(  # noqa: PLR0913  # all but two by keyword
     strategy: Strategy, draw: Draw, *, pairs: int, epochs: int, seed: int, shard_rows: int,
-    histogram: Ints, targets: TargetCounts,
+    histogram: Ints, targets: TargetCounts, mean_weights: Floats | None = None,
 ) -> SamplingPlan:  # fmt: skip
     """Cut the mass of all (s, k) into ceil(pairs / shard_rows) equal slices and find the users of each.
 
@@ -98,8 +111,11 @@ def plan_shards(  # noqa: PLR0913  # all but two by keyword
         shard_rows: maximum rows of a shard.
         histogram: int64 (M + 1,), number of sequences by their number of possible targets.
         targets: yields the number of targets of every user, in order.
+        mean_weights: float64 (users,), mean weight of the targets of every user; None: 1. Not for an enumeration.
     """
-    plan = SamplingPlan(strategy, draw, pairs, epochs, seed, histogram)
+    plan = SamplingPlan(strategy, draw, pairs, epochs, seed, histogram, histogram)
+    if mean_weights is not None:
+        plan = replace(plan, weight_histogram=_weight_histogram(targets(0, len(mean_weights) - 1), mean_weights))
     shards = -(-pairs // shard_rows)
     rows = -(-pairs // shards)
     points = np.minimum(np.arange(shards + 1) * rows, pairs)
@@ -107,7 +123,7 @@ def plan_shards(  # noqa: PLR0913  # all but two by keyword
     parts, count = (np.arange(shards + 1), shards) if draw == "independent" else (points, pairs)
     edges = parts.astype(np.float64) * (plan.total / count)
     users = int(histogram.sum())
-    first, last, before, items_before, items_through = _locate(edges, plan.weights, targets(0, users - 1))
+    first, last, before, items_before, items_through = _locate(edges, plan, targets(0, users - 1), mean_weights)
     slices = tuple(
         Slice(
             h, int(points[h]), int(points[h + 1]), float(edges[h]), float(edges[h + 1]),
@@ -118,7 +134,13 @@ def plan_shards(  # noqa: PLR0913  # all but two by keyword
     return replace(plan, slices=slices)
 
 
-def _locate(edges: Floats, weights: Floats | Ints, chunks: Iterable[Ints]) -> tuple[Ints, Ints, Floats, Ints, Ints]:
+def _weight_histogram(chunks: Iterable[Ints], mean_weights: Floats) -> Floats:
+    return np.bincount(np.concatenate(list(chunks)), weights=mean_weights).astype(np.float64)
+
+
+def _locate(
+    edges: Floats, plan: SamplingPlan, chunks: Iterable[Ints], mean_weights: Floats | None
+) -> tuple[Ints, Ints, Floats, Ints, Ints]:
     """Find, for each slice between two edges, its first and last user and the mass before the first.
 
     Also the interactions before its first user and through its last one.
@@ -126,29 +148,33 @@ def _locate(edges: Floats, weights: Floats | Ints, chunks: Iterable[Ints]) -> tu
     shards = len(edges) - 1
     first, last = np.full(shards, -1), np.full(shards, -1)
     before, items_before, items_through = np.zeros(shards), np.zeros(shards, np.int64), np.zeros(shards, np.int64)
-    for row, mass, items, targets in _running(weights, chunks):
+    for row, mass, items, has_mass in _running(plan, chunks, mean_weights):
         found = np.searchsorted(mass[1:], edges[:-1], side="right")
-        new = (first < 0) & (found < len(targets))
+        new = (first < 0) & (found < len(has_mass))
         first[new] = row + found[new]
         before[new] = mass[found[new]]
         items_before[new] = items[found[new]]
         ends = np.searchsorted(mass[1:], edges[1:], side="left")
         # By rounding, the running sum may end slightly below the total: slices still open then end at the last user
         # with mass.
-        massive = np.flatnonzero(weights[targets] > 0)
+        massive = np.flatnonzero(has_mass)
         if len(massive):
-            ends = np.where(ends == len(targets), massive[-1], ends)
+            ends = np.where(ends == len(has_mass), massive[-1], ends)
             open_ = (first >= 0) & ((last < 0) | (edges[1:] > mass[0]))
             last[open_] = row + ends[open_]
             items_through[open_] = items[ends[open_] + 1]
     return first, last, before, items_before, items_through
 
 
-def _running(weights: Floats | Ints, chunks: Iterable[Ints]) -> Iterator[tuple[int, Floats, Ints, Ints]]:
-    """Yield (first user, mass before and after each user, interactions likewise, targets) for chunks of users."""
+def _running(
+    plan: SamplingPlan, chunks: Iterable[Ints], mean_weights: Floats | None
+) -> Iterator[tuple[int, Floats, Ints, NDArray[np.bool_]]]:
+    """Yield (first user, mass before and after each user, interactions likewise, has mass) for chunks of users."""
     row, mass, items = 0, 0.0, 0
     for targets in chunks:
-        masses = np.concatenate(([mass], mass + accurate_cumsum(weights[targets].astype(np.float64))))
+        some = None if mean_weights is None else mean_weights[row : row + len(targets)]
+        of_users = plan.mass(targets, some)
+        masses = np.concatenate(([mass], mass + accurate_cumsum(of_users)))
         lengths = np.concatenate(([items], items + np.cumsum(np.where(targets > 0, targets + 1, 0))))
-        yield row, masses, lengths, targets
+        yield row, masses, lengths, of_users > 0
         row, mass, items = row + len(targets), float(masses[-1]), int(lengths[-1])

@@ -1,16 +1,20 @@
-"""The possible target positions of a run of users: a range, or a list where a condition restricts them.
+"""The possible target positions of a run of users: a range, or a list where a condition or weights restrict them.
 
-The formulas number a user's targets i = 1..m; where every position from 2 on can be a target, k = i + 1.
+The formulas number a user's targets i = 1..m; where every position from 2 on can be a target, k = i + 1. An interaction
+of weight 0 is not a target, so it has no number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.sampling.kernels import Ints
+from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
+from genpas_cli.sampling.power_law import accurate_cumsum
+from genpas_cli.sampling.target_weights import Reweighting, evenly_weighted, mean_weights
 
 
 class UserTargets(NamedTuple):
@@ -22,19 +26,82 @@ class UserTargets(NamedTuple):
     """Position of each user's first target, when its targets are consecutive positions."""
     listed: NDArray[np.int32] | None = None
     """Positions of all targets, user after user; None when each user's targets are consecutive."""
+    weights: Floats | None = None
+    """Weights of all targets, user after user, all above 0; None: they are equal."""
+
+    @property
+    def before(self) -> Ints:
+        """Number of targets of the users before each user."""
+        return np.cumsum(self.counts) - self.counts
+
+    def mean_weights(self) -> Floats | None:
+        """Return float64 (users,), the mean weight of each user's targets, 0 without targets; None if all are equal."""
+        return None if self.weights is None else mean_weights(self.weights, self.counts)
+
+    def pmf(self, kernel: PositionKernel) -> Floats:
+        """Return p(k | s) of all targets, user after user: the kernel's probabilities times the weights, normalized."""
+        row = np.repeat(np.arange(len(self.counts)), self.counts)
+        number = np.arange(1, len(row) + 1) - self.before[row]
+        p = kernel.pmf(number, self.counts[row])
+        return p if self.weights is None else Reweighting(self.weights, self.counts)(p)
+
+    def quantile(self, kernel: PositionKernel, row: Ints, level: Floats) -> Ints:
+        """Return the number i of the target at which the cdf of a user passes a level, int64 from 1.
+
+        Args:
+            kernel: the target kernel.
+            row: int64, the users by their index in `counts`.
+            level: float64 in [0, 1), one per row.
+        """
+        found = kernel.quantile(level, self.counts[row])
+        if self.weights is None:
+            return found
+        # Users whose targets have equal weights are drawn from the kernel's own table, so that weights of 1 change
+        # nothing, not even by rounding.
+        uneven = np.flatnonzero(~evenly_weighted(self.weights, self.counts)[row])
+        if len(uneven):
+            rows, level = row[uneven], level[uneven]
+            running = np.concatenate(([0.0], accurate_cumsum(self.pmf(kernel))))
+            first, end = self.before[rows], self.before[rows] + self.counts[rows]
+            low, high = running[first], running[end]
+            # Below the end of the user's mass, so that no target without probability is found there.
+            passed = np.minimum(low + level * (high - low), np.nextafter(high, 0.0))
+            found[uneven] = np.clip(np.searchsorted(running, passed, side="right"), first + 1, end) - first
+        return found
 
     def position(self, row: Ints, number: Ints) -> Ints:
         """Return the position k of the targets with these numbers i, from 1, of the users in these rows."""
         if self.listed is None:
             return self.low[row] + number - 1
-        before = np.cumsum(self.counts) - self.counts
-        position: Ints = self.listed[before[row] + number - 1].astype(np.int64)
+        position: Ints = self.listed[self.before[row] + number - 1].astype(np.int64)
         return position
 
 
 def training_targets_of(length: Ints) -> UserTargets:
     """Return the targets of training sequences of these lengths: k = 2..|s|."""
     return UserTargets(np.maximum(length - 1, 0), np.full(len(length), 2))
+
+
+class TargetRun(NamedTuple):
+    """The targets of a run of consecutive users, from which some are drawn."""
+
+    some: slice
+    """Which of the users that were asked for are in the run."""
+    first: int
+    """First user of the run, 0-based."""
+    targets: UserTargets
+
+
+TargetRuns = Callable[[Ints], Iterator[TargetRun]]
+"""Given users, int64 and ascending, yields the runs that contain them, in order; a run fits into memory."""
+
+
+class TargetPool(NamedTuple):
+    """The targets of some users, from which pairs are drawn."""
+
+    runs: TargetRuns
+    mean_weights: Floats | None = None
+    """float64 (users,), mean weight of each user's targets; None: 1."""
 
 
 class TargetNumbers:

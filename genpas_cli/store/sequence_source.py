@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.sampling.user_targets import UserTargets, training_targets_of
+from genpas_cli.sampling.user_targets import TargetPool, TargetRun, UserTargets, training_targets_of
 from genpas_cli.store.sequences import Sequences, Spans
 from genpas_cli.store.splits import Evaluated, HeldOut, Split
 
@@ -74,6 +74,21 @@ class SequenceSource(ABC):
     @abstractmethod
     def user_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:
         """Return the targets of a split that the users of a run have, given the first user and their lengths."""
+
+    def target_counts(self, split: Split, first: int, lengths: Lengths) -> NDArray[np.int64]:
+        """Return each user's number of targets in a split, given the first user of a run and their lengths."""
+        return self.user_targets(split, first, lengths).counts
+
+    def target_pool(self, split: Split, first: int, lengths: Lengths) -> TargetPool:
+        """Return the targets of the users of a run, to be read in parts that fit into memory.
+
+        Args:
+            split: of which split.
+            first: 0-based first user of the run.
+            lengths: of the users of the run.
+        """
+        targets = self.user_targets(split, first, lengths)
+        return TargetPool(lambda users: iter((TargetRun(slice(0, len(users)), first, targets),)))
 
     @abstractmethod
     def spans(

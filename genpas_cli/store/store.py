@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from genpas_cli.runtime.errors import IntegrityError
 from genpas_cli.runtime.sql.database import Database
 from genpas_cli.runtime.sql.quoting import identifier
-from genpas_cli.sampling.user_targets import UserTargets
+from genpas_cli.sampling.user_targets import TargetPool, UserTargets
 from genpas_cli.store.row_order import RowOrder, cut_spans
 from genpas_cli.store.schema import BATCH_ROWS, CONTENT, content_digest_of
 from genpas_cli.store.sequence_source import USERS_A_READ, Lengths, SequenceSource, possible_targets
 from genpas_cli.store.sequences import Sequences, Spans
 from genpas_cli.store.splits import Split
 from genpas_cli.store.table_digest import TableDigest
-from genpas_cli.store.target_rule import TargetRule, pick_targets
+from genpas_cli.store.target_rule import TargetRule, Weighing, pick_targets
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Store(SequenceSource):
     database: Database
     meta: dict[str, Any]
     rule: TargetRule | None = field(default=None, kw_only=True)
-    """Restricts which interactions can be targets; None: all but the first of a user."""
+    """Restricts or weighs the interactions that can be targets; None: all but the first of a user, equally."""
     name: str = field(default="store", kw_only=True)
     """The name under which it is attached."""
 
@@ -145,27 +145,37 @@ class Store(SequenceSource):
 
     def user_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:
         """Return the targets of a split that the users of a run have, given the first user and their lengths."""
-        if self.rule is not None:
-            return self.rule.targets(split, first, len(lengths.total))
-        return possible_targets(split, lengths, self.meta["split"]["eval"])
+        possible = possible_targets(split, lengths, self.meta["split"]["eval"])
+        return possible if self.rule is None else self.rule.targets(split, first, possible)
 
-    def restricted(self, condition: str) -> Store:
-        """Return the store restricted to targets that satisfy a condition.
+    def target_pool(self, split: Split, first: int, lengths: Lengths) -> TargetPool:
+        """Return the targets of the users of a run, see `SequenceSource.target_pool`."""
+        if self.rule is None:
+            return super().target_pool(split, first, lengths)
+        return self.rule.pool(split, first, possible_targets(split, lengths, self.meta["split"]["eval"]))
+
+    def weight_histogram(self) -> NDArray[np.float64] | NDArray[np.int64]:
+        """Return (M + 1,): Σ of the mean weights of the users with m training targets; like `target_histogram`."""
+        if self.rule is None or self.rule.mean is None:
+            return self.target_histogram()
+        return np.bincount(self.rule.count["train"], weights=self.rule.mean)
+
+    def weighted(self, weighing: Weighing) -> Store:
+        """Return the store with weights of its interactions, or restricted to targets that satisfy a condition.
 
         Args:
-            condition: an SQL expression, checked to be one and to compute from the columns of `interactions` alone.
+            weighing: how the weights are computed.
 
         Raises:
-            duckdb.Error: it fails on some value.
+            duckdb.Error: a column cannot be computed from some value.
+            UsageError, DataError: from `weighing`.
         """
         chunks = zip(*self.lengths(0, self.users - 1, USERS_A_READ), strict=True)
         lengths = Lengths(*(np.concatenate(column) for column in chunks))
         splits: tuple[Split, ...] = ("train", "validation", "test")
         possible = {split: possible_targets(split, lengths, self.meta["split"]["eval"]) for split in splits}
-        ranges: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {
-            split: (targets.low, targets.counts) for split, targets in possible.items()
-        }
-        return replace(self, rule=pick_targets(self.database, condition, lengths.total, ranges))
+        path = self.database.scratch / "target-weights"
+        return replace(self, rule=pick_targets(self.database, path, weighing, lengths.total, possible))
 
     def times(self, split: Split) -> Iterator[NDArray[np.float64]]:
         """Yield the times of a split's interactions, in the log's unit; timestamps in seconds."""

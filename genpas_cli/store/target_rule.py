@@ -1,81 +1,144 @@
-"""Restricts which interactions can be targets: a table of their positions, attached to an open store."""
+"""Which interactions can be targets, and their weights: a file beside an open store, with a number per interaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli.runtime.sql.database import Database
-from genpas_cli.sampling.kernels import Ints
-from genpas_cli.sampling.user_targets import UserTargets
+from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.user_targets import TargetPool, TargetRun, UserTargets
+from genpas_cli.store.sequences import longest_run, ranges
+from genpas_cli.store.splits import Split
 
 _BATCH_ROWS = 1 << 18
-_SCHEMA = pa.schema([("user_num", pa.int32()), ("split", pa.int8()), ("position", pa.int32())])
+_A_RUN = 1 << 18
+"""Interactions whose weights are read together."""
+
+RUN_BYTES = 64 * _A_RUN
+"""Bytes that a shard needs for the weights of a run."""
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """How the weights of interactions are computed from the columns of a store."""
+
+    columns: Sequence[str]
+    """SQL of the columns that it needs."""
+    weigh: Callable[[Any, Ints], NDArray[np.float64] | NDArray[np.bool_]]
+    """(Arrow batch of user_num and these columns, position of each row in its sequence) → weights, or whether a row can
+    be a target. A weight is finite and 0 or more."""
+    is_condition: bool
+    """Whether it tells only which interactions can be targets."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the weights."""
+        return np.dtype(np.bool_ if self.is_condition else np.float64)
 
 
 @dataclass(frozen=True)
 class TargetRule:
-    """The targets that satisfy a condition."""
+    """The weights of the interactions of a store; those of weight 0 are not targets."""
 
-    text: str
-    """The condition."""
-    database: Database
-    count: Mapping[str, NDArray[np.int32]]
+    path: Path
+    """The file: a number per interaction, in the order of the store."""
+    weighing: Weighing
+    begin: Ints
+    """int64 (users + 1,), row of each user's first interaction, and the number of rows."""
+    count: Mapping[Split, NDArray[np.int32]]
     """Each user's number of targets, by split."""
+    mean: Floats | None
+    """float64 (users,), mean weight of each user's training targets; None for a condition."""
+    excludes: bool
+    """Whether the weight of any possible training target is 0."""
 
-    def targets(self, split: str, first: int, users: int) -> UserTargets:
-        """Return the targets of a run of users.
+    def targets(self, split: Split, first: int, possible: UserTargets) -> UserTargets:
+        """Return the targets of a run of users; their weights only for training, the only split that is drawn.
 
         Args:
             split: of which split.
             first: 0-based first user.
-            users: how many.
+            possible: the consecutive positions that could be targets if all weights were above 0.
         """
-        count = self.count[split][first : first + users].astype(np.int64)
-        query = (
-            f"select position from picked.targets where user_num between {first + 1} and {first + users} "
-            f"and split = {list(self.count).index(split)}"
-        )
-        parts = [batch.column(0).to_numpy() for batch in self.database.read(query, _BATCH_ROWS)]
-        listed = np.concatenate([np.zeros(0, np.int32), *parts])
-        assert len(listed) == count.sum(), "the table holds what was counted"
-        return UserTargets(count, np.zeros(users, np.int64), listed)
+        users = len(possible.counts)
+        base, end = int(self.begin[first]), int(self.begin[first + users])
+        dtype = self.weighing.dtype
+        weights = np.fromfile(self.path, dtype, end - base, offset=base * dtype.itemsize)
+        some = np.flatnonzero(possible.counts > 0)
+        begin = self.begin[first : first + users] - base
+        counts = possible.counts[some]
+        of_targets = weights[ranges((begin + possible.low - 1)[some], counts)]
+        is_target = of_targets > 0
+        is_weighted = split == "train" and not self.weighing.is_condition
+        if is_target.all():
+            return possible._replace(weights=of_targets if is_weighted else None)
+        left = np.zeros(users, np.int64)
+        left[some] = np.add.reduceat(is_target, np.cumsum(counts) - counts, dtype=np.int64)
+        listed = ranges(possible.low[some], counts)[is_target].astype(np.int32)
+        return UserTargets(left, np.zeros(users, np.int64), listed, of_targets[is_target] if is_weighted else None)
+
+    def pool(self, split: Split, first: int, possible: UserTargets) -> TargetPool:
+        """Return the targets of a run of users, to be read in parts that fit into memory; see `targets`."""
+        mean = None if self.mean is None or split != "train" else self.mean[first : first + len(possible.counts)]
+        return TargetPool(partial(self._runs, split, first, possible), mean)
+
+    def _runs(self, split: Split, first: int, possible: UserTargets, users: Ints) -> Iterator[TargetRun]:
+        begin = 0
+        while begin < len(users):
+            user = int(users[begin])
+            last = longest_run(self.begin, user, _A_RUN)
+            end = int(np.searchsorted(users, last))
+            through = int(users[end - 1]) + 1
+            part = slice(user - first, through - first)
+            found = self.targets(split, user, UserTargets(possible.counts[part], possible.low[part]))
+            yield TargetRun(slice(begin, end), user, found)
+            begin = end
 
 
-def pick_targets(database: Database, text: str, length: Ints, possible: Mapping[str, tuple[Ints, Ints]]) -> TargetRule:
-    """Find the interactions that satisfy a condition and can be targets.
+def pick_targets(
+    database: Database, path: Path, weighing: Weighing, length: Ints, possible: Mapping[Split, UserTargets]
+) -> TargetRule:
+    """Compute the weights of all interactions, and count the targets.
 
     Args:
         database: of an open store.
-        text: the condition; it has been checked to be one expression over the columns of `interactions`.
+        path: the file to write.
+        weighing: how the weights are computed.
         length: int64, interactions of each user.
-        possible: by split, (first position, number of positions) of each user's possible targets.
+        possible: by split, the consecutive positions of each user that could be targets.
     """
-    begin = np.cumsum(length) - length
+    begin = np.concatenate(([0], np.cumsum(length)))
     count = {split: np.zeros(len(length), np.int32) for split in possible}
-
-    def picked() -> Iterator[pa.RecordBatch]:
-        row = 0
-        query = f"select user_num, coalesce(cast(({text}\n) as boolean), false) from store.interactions"
+    query = f"select {', '.join(('user_num', *weighing.columns))} from store.interactions"
+    row = 0
+    with path.open("wb") as file:
         for batch in database.read(query, _BATCH_ROWS):
             user = batch.column(0).to_numpy() - np.int32(1)
             position = np.arange(row + 1, row + 1 + len(user)) - begin[user]
             row += len(user)
-            yes = batch.column(1).to_numpy(zero_copy_only=False)
-            for number, (split, (low, possible_count)) in enumerate(possible.items()):
-                found = yes & (position >= low[user]) & (position < (low + possible_count)[user])
+            weights = np.ascontiguousarray(weighing.weigh(batch, position), weighing.dtype)
+            file.write(weights.data)
+            for split, (counts, low, *_) in possible.items():
+                found = (weights > 0) & (position >= low[user]) & (position < (low + counts)[user])
                 first = user[0]
                 more = np.bincount(user[found] - first)
                 count[split][first : first + len(more)] += more.astype(np.int32)
-                columns = (user[found] + np.int32(1), np.full(found.sum(), number, np.int8), position[found])
-                yield pa.RecordBatch.from_arrays(
-                    [pa.array(c, f.type) for c, f in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA
-                )
+    excludes = not np.array_equal(count["train"], possible["train"].counts)
+    rule = TargetRule(path, weighing, begin, count, None, excludes)
+    return rule if weighing.is_condition else _with_means(rule, possible["train"])
 
-    database.con.execute("attach ':memory:' as picked")
-    database.feed("create table picked.targets as select * from feed", _SCHEMA, picked())
-    return TargetRule(text, database, count)
+
+def _with_means(rule: TargetRule, possible: UserTargets) -> TargetRule:
+    means = np.zeros(len(possible.counts))
+    for _, first, targets in rule.pool("train", 0, possible).runs(np.arange(len(means))):
+        found = targets.mean_weights()
+        assert found is not None, "a condition has no weights"
+        means[first : first + len(found)] = found
+    return replace(rule, mean=means)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from genpas_cli.augment.planning.job_plan import parse_max_input
 from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import default_output
+from genpas_cli.augment.target_weights import target_settings
 from genpas_cli.figures.options import FigureOptions, StatsOptions
 from genpas_cli.figures.plan import parse_strategies
 from genpas_cli.figures.stats import stats
@@ -73,7 +74,7 @@ def compare(  # noqa: PLR0913  # all but three by keyword
     with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, options, ingest_options, progress)
         figures = _figures(store, strategies, options, progress)
-        runs = Runs(store, work, options, options.max_input, options.pairs, options.target_where, options.draw)
+        runs = Runs(store, work, options, options.max_input, options.pairs, target_settings(options), options.draw)
         done = runs.run(strategies, observe, progress)
         report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
         report = replace(report, made_with=made_with(options, reading=ingest_options))

@@ -20,6 +20,7 @@ from genpas_cli.augment.fresh_pairs import fresh_pairs
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import opened_store
+from genpas_cli.augment.target_weights import target_settings
 from genpas_cli.augment.verify import check_store
 from genpas_cli.pairs.manifest import Manifest, manifest_files, read_manifest, run_facts
 from genpas_cli.runtime.atomic_output import refuse_existing
@@ -188,7 +189,7 @@ def _drawn_as(manifest: Manifest, plan: RunPlan, options: TrainOptions) -> Augme
         strategy=strategy["name"], draw="balanced" if enumerated else strategy["draw"],
         pairs="all" if enumerated else str(manifest["pairs"]), epochs=1 if enumerated else epochs,
         max_input="none" if manifest["max_input"] is None else str(manifest["max_input"]), seed=manifest["seed"],
-        shard_rows=manifest["shard_rows"], target_where=manifest.get("target_where"), **machine_options(options),
+        shard_rows=manifest["shard_rows"], **target_settings(manifest), **machine_options(options),
     )  # fmt: skip
 
 

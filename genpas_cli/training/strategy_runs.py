@@ -94,7 +94,8 @@ class Runs:
     options: RunsOptions
     max_input: str
     pairs: str | None
-    target_where: str | None
+    targets: dict[str, Any]
+    """See `target_settings`."""
     draw: Literal["balanced", "independent"] = "balanced"
 
     def run(self, strategies: Sequence[Strategy], observe: Observe, progress: Progress) -> dict[str, list[SeedRun]]:
@@ -120,13 +121,14 @@ class Runs:
         if not pairs.exists():
             cut = AugmentOptions(
                 strategy=strategy.name, pairs=self.pairs, draw=self.draw if self._is_sampled(strategy) else "balanced",
-                max_input=self.max_input, target_where=self.target_where, **machine_options(self.options),
+                max_input=self.max_input, **self.targets, **machine_options(self.options),
             )  # fmt: skip
             augment(self.store, pairs, cut, progress=progress)
         return pairs
 
     def _is_sampled(self, strategy: Strategy) -> bool:
-        return strategy.enumeration is None or self.pairs not in (None, "all")
+        is_weighted = any(value is not None for name, value in self.targets.items() if name != "target_where")
+        return strategy.enumeration is None or is_weighted or self.pairs not in (None, "all")
 
     def _train_options(self, strategy: Strategy, seed: int) -> TrainOptions:
         fresh = str(self.store) if self._is_sampled(strategy) and self.options.draws == "fresh" else None

@@ -17,6 +17,7 @@ import numpy as np
 from genpas_cli.augment.planning.job_plan import usable_histogram
 from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import default_output, opened_store
+from genpas_cli.augment.target_weights import target_settings
 from genpas_cli.figures.distribution.divergence import kl_divergence
 from genpas_cli.figures.distribution.selection import canonical_order, front, published
 from genpas_cli.figures.distribution.similarity import Similarity
@@ -109,7 +110,7 @@ def tune(  # noqa: PLR0913  # all but two by keyword
             _searched(store, options, plan, None, progress), source=" ".join(source_names(sources)), output=str(path),
             made_with=made_with(options, training, reading=ingest_options),
         )  # fmt: skip
-        runs = Runs(store, work, training, options.max_input, options.pairs, options.target_where)
+        runs = Runs(store, work, training, options.max_input, options.pairs, target_settings(options))
         done = runs.run(
             [parse_strategy(each.name) for each in found.configurations[: options.train_top]], observe, progress
         )
@@ -151,9 +152,12 @@ def _command(source: str, winner: str, options: TuneOptions) -> str:
         rule = f"-s {shlex.quote(winner)}"
     else:
         rule = " ".join(f"--{name}={bias}" for name, bias in zip(_BIASES, winner.split(","), strict=True))
-    given = {"--pairs": options.pairs, "--max-input": options.max_input, "--target-where": options.target_where}
-    usual = {"--pairs": TuneOptions.pairs, "--max-input": TuneOptions.max_input, "--target-where": None}
-    others = "".join(f" {flag} {shlex.quote(str(given[flag]))}" for flag in given if given[flag] != usual[flag])
+    usual = TuneOptions()
+    given = {
+        flag_of(name): value for name in ("pairs", "max_input", *target_settings(options))
+        if (value := getattr(options, name)) != getattr(usual, name)
+    }  # fmt: skip
+    others = "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in given.items())
     return f"genpas augment {shlex.quote(source)} {rule}{others}"
 
 

@@ -202,12 +202,11 @@ def shard_batches(
     chunks = list(source.lengths(part.first_user, part.last_user, USERS_A_CHUNK))
     lengths = Lengths(*(np.concatenate(column) for column in zip(*chunks, strict=True)))
     streams = shard_streams(plan.sampling.seed, epoch, part.index)
-    targets = source.user_targets(plan.split, part.first_user, lengths)
-    counts = np.split(targets.counts, np.cumsum([len(chunk.total) for chunk in chunks])[:-1])
+    targets = source.target_counts(plan.split, part.first_user, lengths)
+    counts = np.split(targets, np.cumsum([len(chunk.total) for chunk in chunks])[:-1])
     # Held-out targets are enumerated by Multi-Target: the input is everything before the target.
     cuts = draw_shard(
-        plan.sampling, part, epoch, counts, streams,
-        lambda user, number: targets.position(user - part.first_user, number),
+        plan.sampling, part, epoch, counts, streams, source.target_pool(plan.split, part.first_user, lengths)
     )  # fmt: skip
     is_train = plan.split == "train"
     order = streams.order.permutation(len(cuts)) if is_train and form.order == "shuffled" else _ALL

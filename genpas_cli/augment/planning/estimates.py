@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genpas_cli.augment.engines.work import PairShard, Shard, ShardForm
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS
@@ -30,16 +29,14 @@ def row_bytes_of(input_length: float, form: ShardForm) -> float:
     return input_length * 4 * (1 + 2 * len(form.kept)) + 20 + 8 * len(form.kept)
 
 
-def mean_input_length(
-    sampling: SamplingPlan, histogram: NDArray[np.int64], max_input: int | None, spread: float
-) -> float:
+def mean_input_length(sampling: SamplingPlan, max_input: int | None, spread: float) -> float:
     """Estimate the mean length of an input, to about 1%, from cuts at quasi-random quantiles of the three steps.
 
     The quantiles are an even grid with the R2 sequence, which uses powers of the plastic number's inverse.
     """
     point = np.arange(0.5, _ESTIMATED_CUTS, dtype=np.float64)
     of_sequence, of_target, of_start = point / _ESTIMATED_CUTS, point * _R2[0] % 1, point * _R2[1] % 1
-    mass = np.cumsum(sampling.weights * histogram)
+    mass = np.cumsum(sampling.mass_by_targets)
     count = np.searchsorted(mass, of_sequence * mass[-1], side="right")
     number = sampling.strategy.target.quantile(of_target, count)
     target = np.ceil(number * spread).astype(np.int64) + 1

@@ -21,7 +21,7 @@ from genpas_cli.augment.planning.estimates import (
     row_bytes_of,
     shard_memory,
 )
-from genpas_cli.augment.target_where import refuse_windows
+from genpas_cli.augment.target_weights import check_target_options, check_weighted_draw, is_weighted, refuse_windows
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.machine import FIXED_MEMORY, Machine, check_disk, check_writable, show_size
@@ -32,6 +32,7 @@ from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.splits import HeldOut, Split
 from genpas_cli.store.store import Store
+from genpas_cli.store.target_rule import RUN_BYTES
 
 LARGEST_ENUMERATION = 20
 """An enumeration of more than this many times Multi-Target's pairs needs --pairs all."""
@@ -49,7 +50,7 @@ class Job:
     plans: tuple[SplitPlan, ...]
     multi_target_pairs: int
     without_input: int
-    """Held-out interactions that are not targets: nothing came before them, or `target_where` excludes them."""
+    """Held-out interactions that are not targets: nothing came before them, or their weight is 0."""
     workers: int
     """Number of worker threads; 0 if the memory limit is too small."""
     memory: int
@@ -116,6 +117,7 @@ def resolve_options(options: AugmentOptions, part: str | None = None) -> Resolve
     for name, low in (("epochs", 1), ("shard_rows", 1), ("seed", 0)):
         if getattr(options, name) < low:
             raise UsageError(f"{flag_of(name)} is {getattr(options, name)}; it must be {low} or more")
+    check_target_options(options)
     max_input, strategy = parse_max_input(options.max_input), _strategy(options)
     pairs = _wanted_pairs(options, strategy)
     return ResolvedOptions(options, strategy, pairs, max_input, None if part is None else parse_part(part))
@@ -151,7 +153,7 @@ def parse_max_input(text: str) -> int | None:
 def _wanted_pairs(options: AugmentOptions, strategy: Strategy) -> PairCount | None:
     """Return the number of pairs to draw, or None to enumerate; raise UsageError if options contradict it."""
     text = options.pairs
-    if text == "all" or (text is None and strategy.enumeration):
+    if text == "all" or (text is None and strategy.enumeration and not is_weighted(options)):
         if strategy.enumeration is None:
             raise UsageError(
                 f"--pairs all: the strategy {strategy.name} defines probabilities of pairs and has no list of pairs",
@@ -167,6 +169,7 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy) -> PairCount | No
                 f"--draw {options.draw}: the strategy {strategy.name} lists all its pairs, so no pairs are drawn",
                 tip="To draw pairs instead: --pairs 1x",
             )
+        check_weighted_draw(options, strategy)
         return None
     return parse_pair_count(text if text is not None else "1x", or_all=True)
 
@@ -205,7 +208,7 @@ def plan_job(store: Store, resolved: ResolvedOptions, kept: tuple[str, ...], mac
 
     Raises:
         DataError: no training sequence has two interactions, or a kept column is not in the store.
-        UsageError: the enumeration is too large without --pairs all, or the strategy excludes `target_where`.
+        UsageError: the enumeration is too large without --pairs all, or the strategy excludes weights of targets.
     """
     options, strategy, part = resolved.given, resolved.strategy, resolved.part
     refuse_windows(store, strategy)
@@ -223,19 +226,21 @@ def plan_job(store: Store, resolved: ResolvedOptions, kept: tuple[str, ...], mac
     sampling = plan_shards(
         strategy, draw, pairs=pairs, epochs=options.epochs, seed=options.seed, shard_rows=options.shard_rows,
         histogram=histogram, targets=lambda first, last: _targets(store, first, last, "train"),
+        mean_weights=None if store.rule is None else store.rule.mean,
     )  # fmt: skip
     held_out = [plan for split in ("validation", "test") if (plan := _held_out_plan(store, split, options)) is not None]
     plans = (SplitPlan("train", sampling), *held_out)
     without_input = (
         store.meta["split"]["validation"] + store.meta["split"]["test"] - sum(p.sampling.pairs for p in held_out)
     )
-    # With `target_where`, the mean distance between targets.
+    # With conditions or weights of 0, the mean distance between targets.
     spread = 1.0 if store.rule is None else max(store.meta["split"]["train"] / multi_target, 1.0)
-    row_bytes = row_bytes_of(mean_input_length(sampling, histogram, form.max_input, spread), form)
+    row_bytes = row_bytes_of(mean_input_length(sampling, form.max_input, spread), form)
     users_beside = store.users if as_cuts else 0
     shards = shards_of(plans, part, users_beside=users_beside)
     longest = len(store.train_length_histogram())
     worker = max(shard_memory(plan.sampling, form, row_bytes, longest, spread) for plan in plans)
+    worker += 0 if store.rule is None else RUN_BYTES
     workers = min(machine.threads, max(len(shards), 1), (machine.memory - FIXED_MEMORY) // worker)
     return Job(
         strategy, form, plans, multi_target, without_input, int(workers), int(FIXED_MEMORY + max(workers, 1) * worker),

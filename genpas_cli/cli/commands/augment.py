@@ -18,6 +18,7 @@ from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.object_storage.uris import is_remote
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.text.wording import counted, pairs_by_split
 
@@ -205,7 +206,8 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         console.say("")
     held = report.held_out
     whose = "session" if report.users_are_sessions else "user"
-    no_target = "no earlier interaction" + ("" if options.target_where is None else " or excluded by --target-where")
+    excluding = [flag_of(name) for name in ("target_where", "target_weight") if getattr(options, name) is not None]
+    no_target = " or ".join(["no earlier interaction", *(f"excluded by {flag}" for flag in excluding)])
     part, whole = ("", "") if report.part is None else (
         f"part {report.part.replace('/', ' of ')}: ", " in the whole job"
     )  # fmt: skip

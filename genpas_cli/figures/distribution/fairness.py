@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
 from genpas_cli.sampling.strategy import Strategy
+from genpas_cli.sampling.user_targets import TargetPool
 from genpas_cli.store.sequences import longest_run, ranges
 
 BINS = 100
@@ -121,20 +122,27 @@ class FairDraw:
         pairs: pairs per epoch.
         targets: int32, number of possible targets m of every user.
         memory: memory limit in bytes; if it does not hold all counts, the users are counted in several passes.
+        pool: the targets of all users with their weights; None: the weights are equal.
     """
 
-    def __init__(self, strategy: Strategy, draw: str, pairs: int, targets: NDArray[np.int32], memory: int) -> None:
+    def __init__(  # the last has a default
+        self, strategy: Strategy, draw: str, pairs: int, targets: NDArray[np.int32], memory: int,
+        pool: TargetPool | None = None,
+    ) -> None:  # fmt: skip
+        self._pool = pool
         self._strategy, self._draw, self._pairs, self._targets = strategy, draw, pairs, targets
         self._random = np.random.default_rng(0)
         histogram = np.bincount(targets)
-        self._p_sequence = sequence_pmf(strategy.sequence.weights(histogram), histogram)
-        self._length_mass = self._p_sequence * histogram
+        masses = histogram if pool is None else np.bincount(targets, weights=pool.mean_weights)
+        self._p_sequence = sequence_pmf(strategy.sequence.weights(histogram), masses)
+        self._length_mass = self._p_sequence * masses
         self._below_length = np.cumsum(self._length_mass) - self._length_mass
         self._levels = {step: LevelTest() for step in ("sequence length", "sequence", "target", "input")}
         self._wrong = 0
         self._parts = [range(len(targets))]
         if draw == "independent":
-            self._before_user = np.cumsum(self._p_sequence[targets]) - self._p_sequence[targets]
+            p = self._p_user(np.arange(len(targets)))
+            self._before_user = np.cumsum(p) - p
             return
         self._cell_edges = _edges(_cells(strategy, draw, targets))
         self._parts = list(_users_a_pass(self._cell_edges, (memory - _USER_BYTES * len(targets)) // _COUNT_BYTES))
@@ -186,11 +194,30 @@ class FairDraw:
         part = self._random.random((4, len(user)))
         if self._draw == "independent":
             self._levels["sequence length"].add(self._below_length[m], self._length_mass[m], part[0])
-            self._levels["sequence"].add(self._before_user[user], self._p_sequence[m], part[1])
-            kernel = self._strategy.target
-            self._levels["target"].add(kernel.cdf(number - 1, m), kernel.pmf(number, m), part[2])
+            self._levels["sequence"].add(self._before_user[user], self._p_user(user), part[1])
+            self._levels["target"].add(*self._of_targets(user, number, m), part[2])
         kernel = self._strategy.input
         self._levels["input"].add(kernel.cdf(start - 1, target - 1), kernel.pmf(start, target - 1), part[3])
+
+    def _p_user(self, user: Ints) -> Floats:
+        """Return p(s) of the sequences of these users."""
+        p = self._p_sequence[self._targets[user]]
+        mean = None if self._pool is None else self._pool.mean_weights
+        return p if mean is None else p * mean[user]
+
+    def _of_targets(self, user: Ints, number: Ints, m: Ints) -> tuple[Floats, Floats]:
+        """Return P(a target before this one | s) and p(k | s) of some targets."""
+        kernel = self._strategy.target
+        if self._pool is None:
+            return kernel.cdf(number - 1, m), kernel.pmf(number, m)
+        below, p, order = np.zeros(len(user)), np.zeros(len(user)), np.argsort(user, kind="stable")
+        for some, first, targets in self._pool.runs(user[order]):
+            which, of_all = order[some], targets.pmf(kernel)
+            begin = targets.before[user[which] - first]
+            running = np.concatenate(([0.0], np.cumsum(of_all)))
+            at = begin + number[which] - 1
+            below[which], p[which] = running[at] - running[begin], of_all[at]
+        return below, p
 
     def _count_enumerated(self, cuts: DrawnCuts, m: Ints, users: range, counts: NDArray[np.uint32]) -> None:
         user, start, target, number = cuts
@@ -205,15 +232,26 @@ class FairDraw:
 
     def _unbalanced(self, users: range, counts: NDArray[np.uint32]) -> int:
         """Return the number of (s, k) whose count is neither the floor nor the ceiling of N p(s, k)."""
-        wrong, kernel = 0, self._strategy.target
+        wrong = 0
+        for begin, p in self._p_targets(users):
+            first = int(self._cell_edges[begin] - self._cell_edges[users.start])
+            expected = self._pairs * p
+            apart = np.abs(counts[first : first + len(p)] - expected)
+            wrong += int((apart >= 1 - _ROUNDING * expected).sum())
+        return wrong
+
+    def _p_targets(self, users: range) -> Iterator[tuple[int, Floats]]:
+        """Yield (first user, p(s, k) of all targets) for runs of users."""
+        kernel = self._strategy.target
+        if self._pool is not None:
+            for some, first, targets in self._pool.runs(np.arange(users.start, users.stop)):
+                user = np.arange(users.start, users.stop)[some]
+                yield first, np.repeat(self._p_user(user), targets.counts) * targets.pmf(kernel)
+            return
         for begin in range(users.start, users.stop, _USERS_AT_ONCE):
             m = self._targets[begin : min(begin + _USERS_AT_ONCE, users.stop)].astype(np.int64)
             row, i = np.repeat(np.arange(len(m)), m), ranges(np.ones(int((m > 0).sum()), np.int64), m[m > 0])
-            first = int(self._cell_edges[begin] - self._cell_edges[users.start])
-            expected = self._pairs * self._p_sequence[m[row]] * kernel.pmf(i, m[row])
-            apart = np.abs(counts[first : first + len(i)] - expected)
-            wrong += int((apart >= 1 - _ROUNDING * expected).sum())
-        return wrong
+            yield begin, self._p_sequence[m[row]] * kernel.pmf(i, m[row])
 
     def result(self) -> list[StepTest]:
         """Return the tests for this kind of draw."""

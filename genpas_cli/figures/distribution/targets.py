@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel, SequenceKernel
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
 from genpas_cli.sampling.strategy import Strategy
+from genpas_cli.sampling.target_weights import Reweighting, mean_weights
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.sequences import ranges
 
@@ -35,10 +36,12 @@ class Targets(NamedTuple):
     """0-based index of its sequence."""
     at: NDArray[np.int64]
     """Index of each target in the values of the sequences."""
+    weight: Floats | None = None
+    """Weight of each target; None: all are equal."""
 
     def only(self, some: NDArray[np.bool_]) -> Targets:
         """Return the targets where the mask `some` is True."""
-        return self._replace(**{name: column[some] for name, column in self._asdict().items()})
+        return self._replace(**{name: column[some] for name, column in self._asdict().items() if column is not None})
 
 
 def targets_in(items: NDArray[np.int32], offsets: Ints, targets: UserTargets) -> Targets:
@@ -55,7 +58,7 @@ def targets_in(items: NDArray[np.int32], offsets: Ints, targets: UserTargets) ->
     row = np.repeat(some, count)
     position = targets.position(row, number)
     at = offsets[:-1][row] + position - 1
-    return Targets(items[at], position, number, targets.counts[row], row, at)
+    return Targets(items[at], position, number, targets.counts[row], row, at, targets.weights)
 
 
 def steps_of(strategy: Strategy) -> TargetSteps:
@@ -69,25 +72,59 @@ class TargetWeights:
     Args:
         steps: sequence and target kernels.
         histogram: int64 (M + 1,), number of training sequences by their number of possible targets m.
+        weight_histogram: (M + 1,), Σ of the mean weights of these sequences; None: the histogram.
     """
 
-    def __init__(self, steps: Iterable[TargetSteps], histogram: Ints) -> None:
+    def __init__(
+        self, steps: Iterable[TargetSteps], histogram: Ints, weight_histogram: Floats | Ints | None = None
+    ) -> None:
+        masses = histogram if weight_histogram is None else weight_histogram
         self.steps = list(dict.fromkeys(steps))
         self._sequence = {
-            sequence: sequence_pmf(sequence.weights(histogram), histogram)
+            sequence: sequence_pmf(sequence.weights(histogram), masses)
             for sequence in dict.fromkeys(sequence for sequence, _ in self.steps)
         }
 
-    def of(self, targets: Targets) -> Iterable[tuple[TargetSteps, Floats]]:
-        """Yield each of the steps with p(s, k) of each target, float64 (targets,)."""
+    def of(self, targets: Targets, some: NDArray[np.bool_] | None = None) -> Iterable[tuple[TargetSteps, Floats]]:
+        """Yield each of the steps with p(s, k) of each target.
+
+        Args:
+            targets: all targets of some sequences.
+            some: bool (targets,), the targets whose p(s, k) is wanted; None: all.
+
+        Yields:
+            The steps, and float64 (wanted targets,).
+        """
+        if targets.weight is None and some is not None:
+            targets, some = targets.only(some), None
+        weighting = _Weighting.of(targets)
         by_sequence: dict[SequenceKernel, Floats] = {}
         by_target: dict[PositionKernel, Floats] = {}
         for sequence, target in self.steps:
             if sequence not in by_sequence:
-                by_sequence[sequence] = self._sequence[sequence][targets.total]
+                mass = self._sequence[sequence][targets.total]
+                mass = mass if weighting is None else mass * weighting.mean
+                by_sequence[sequence] = mass if some is None else mass[some]
             if target not in by_target:
-                by_target[target] = target.pmf(targets.number, targets.total)
+                p = target.pmf(targets.number, targets.total)
+                p = p if weighting is None else weighting.reweighted(p)
+                by_target[target] = p if some is None else p[some]
             yield (sequence, target), by_sequence[sequence] * by_target[target]
+
+
+class _Weighting(NamedTuple):
+    """The weights of some sequences' targets."""
+
+    mean: Floats
+    """float64 (targets,), mean weight of the sequence of each target."""
+    reweighted: Reweighting
+
+    @staticmethod
+    def of(targets: Targets) -> _Weighting | None:
+        if targets.weight is None:
+            return None
+        counts = targets.total[targets.number == 1]
+        return _Weighting(np.repeat(mean_weights(targets.weight, counts), counts), Reweighting(targets.weight, counts))
 
 
 class TargetDistributions:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from genpas_cli.figures.distribution.divergence import References, kl_by_popularity, kl_divergence
 from genpas_cli.figures.distribution.groups import COHORTS, SharesByGroup, TimeBins, cohort_of
-from genpas_cli.figures.distribution.targets import TargetWeights, steps_of
+from genpas_cli.figures.distribution.targets import steps_of
 from genpas_cli.figures.illustrations.data import (
     Calendar,
     DivergenceParts,
@@ -30,6 +30,7 @@ from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.sequence_sampling import sequence_pmf
 from genpas_cli.sampling.strategies import triple
 from genpas_cli.sampling.strategy import Strategy
+from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.sequence_source import Lengths
 from genpas_cli.store.sequences import Spans
 from genpas_cli.store.splits import HeldOut, Split
@@ -70,7 +71,7 @@ def illustrate(
         cohorts=cohorts,
         map=points,
         user_items=store.ids("items", items),
-        user_steps=[_steps(each.strategy, len(items), targets, counted.histogram) for each in candidates],
+        user_steps=[_steps(each.strategy, len(items), targets, passes) for each in candidates],
     )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def _groups(
     passes: StorePasses, candidates: Sequence[Candidate], against: HeldOut
 ) -> tuple[Calendar | None, list[GroupShares]]:
     """Count the targets of each strategy and of a held-out split, by time and by length of the training history."""
-    store, weights = passes.store, TargetWeights((steps_of(c.strategy) for c in candidates), passes.histogram)
+    store, weights = passes.store, passes.weights_of(steps_of(c.strategy) for c in candidates)
     bins, cohorts = _time_bins(store), SharesByGroup(weights, len(COHORTS))
     calendar = None if bins is None else SharesByGroup(weights, _BINS)
     splits: tuple[Split, Split] = ("train", against)
@@ -153,8 +154,8 @@ def _curve(name: str, p: Floats) -> PopularityCurve:
     return PopularityCurve(name, ranks.tolist(), np.cumsum(p)[ranks - 1].tolist())
 
 
-def _typical_sequence(store: Store, histogram: Ints) -> tuple[Ints, Ints]:
-    """Return items and target positions of the first user with the median number of targets, cut to fit the chart."""
+def _typical_sequence(store: Store, histogram: Ints) -> tuple[Ints, UserTargets]:
+    """Return items and targets of the first user with the median number of targets, cut to fit the chart."""
     median = int(np.searchsorted(np.cumsum(histogram[1:]), histogram[1:].sum() / 2)) + 1
     first = 0
     for chunk in store.lengths(0, store.users - 1, 1 << 17):
@@ -166,22 +167,27 @@ def _typical_sequence(store: Store, histogram: Ints) -> tuple[Ints, Ints]:
             positions = targets.position(np.zeros(median, np.int64), np.arange(1, median + 1))
             # At most the first _LONGEST_SHOWN positions, so that the chart fits, but always at least one target.
             positions = positions[positions <= max(_LONGEST_SHOWN, positions[0])]
+            shown = len(positions)
+            targets = UserTargets(
+                np.array([shown]), np.zeros(1, np.int64), positions.astype(np.int32),
+                None if targets.weights is None else targets.weights[:shown],
+            )  # fmt: skip
             length = int(positions[-1])
             spans = Spans(np.array([user], np.int32), np.ones(1, np.int32), np.array([length], np.int32))
             items = store.spans(user, of_user.train, spans, [], train_only=True).items.astype(np.int64)
-            return items, positions
+            return items, targets
         first += len(chunk.train)
     raise AssertionError("the median number occurs")
 
 
-def _steps(strategy: Strategy, length: int, positions: Ints, histogram: Ints) -> StepsOfUser:
-    p = sequence_pmf(strategy.sequence.weights(histogram), histogram)
-    users, shown = int(histogram[1:].sum()), len(positions)
+def _steps(strategy: Strategy, length: int, of_user: UserTargets, passes: StorePasses) -> StepsOfUser:
+    p = sequence_pmf(strategy.sequence.weights(passes.histogram), passes.weight_histogram)
+    users, (shown,), mean = int(passes.histogram[1:].sum()), of_user.counts, of_user.mean_weights()
     targets = np.zeros(length + 1)
-    targets[positions] = strategy.target.pmf(np.arange(1, shown + 1), np.full(shown, shown))
+    targets[of_user.listed] = of_user.pmf(strategy.target)
     return StepsOfUser(
         strategy.name,
-        float(p[shown] * users),
+        float(p[shown] * users * (1.0 if mean is None else mean[0])),
         targets[2:].tolist(),
         input_pmf(strategy.input, np.arange(1, length), np.full(length - 1, length)).tolist(),
     )

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli.augment.source_store import opened_store
+from genpas_cli.augment.target_weights import given_flag, target_settings
 from genpas_cli.augment.verify import check_store
 from genpas_cli.figures.distribution.alignment import TrainedTargets, TrainingPart, alignments
 from genpas_cli.figures.distribution.divergence import References
@@ -35,7 +36,7 @@ from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.threads import calling_in_order
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.sampling.strategies import parse_strategy
-from genpas_cli.sampling.user_targets import TargetNumbers
+from genpas_cli.sampling.user_targets import TargetNumbers, TargetPool, training_targets_of
 from genpas_cli.store.splits import HeldOut, Split
 from genpas_cli.store.store import Store
 
@@ -46,7 +47,7 @@ def pairs_report(
     """Return the figures of a pairs directory; with its store, also the expected figures.
 
     Raises:
-        UsageError: `target_where` is given; the manifest records it.
+        UsageError: an option that restricts or weighs targets is given; the manifest records it.
         DataError: `directory` is not a pairs directory.
         IntegrityError: a shard is missing or was changed, or the pairs were made from another store.
         MachineError: the test of a fair draw needs more memory than allowed.
@@ -55,13 +56,16 @@ def pairs_report(
     pairs = GenpasPairs(directory, threads=resolve(options).threads, progress=progress)
     manifest = pairs.manifest
     strategy = manifest["strategy"]
-    if options.target_where is not None:
+    if (flag := given_flag(options)) is not None:
         raise UsageError(
-            f"--target-where cannot be used with the pairs directory {directory}, which was made with its own "
-            "--target-where"
+            f"{flag} cannot be used with the pairs directory {directory}: the targets of its pairs were restricted and "
+            "weighted when the pairs were made",
+            tip="To compare other targets, name the store that the pairs were made from.",
         )
-    options = replace(options, target_where=manifest.get("target_where"))
-    plan = replace(plan, max_input=manifest["max_input"], strategies=[] if plan.are_usual else plan.strategies)
+    options = replace(options, **target_settings(manifest))
+    plan = replace(
+        plan, given=options, max_input=manifest["max_input"], strategies=[] if plan.are_usual else plan.strategies
+    )
     which = {key: strategy[key] for key in ("alpha", "beta", "gamma")} | {"name": f"{strategy['name']} (these shards)"}
     if store is None:
         note = (
@@ -239,6 +243,12 @@ def _possible_targets(store: Store) -> NDArray[np.int32]:
     return np.maximum(_train_lengths(store) - 1, 0) if store.rule is None else store.rule.count["train"]
 
 
+def _weighted_pool(store: Store) -> TargetPool | None:
+    if store.rule is None or store.rule.mean is None:
+        return None
+    return store.rule.pool("train", 0, training_targets_of(_train_lengths(store).astype(np.int64)))
+
+
 def _room_for_test(made: Candidate, targets: NDArray[np.int32], items: int, memory: int) -> int:
     """Return the bytes left for the test of a fair draw under the limit `memory`; raise MachineError if too few are."""
     room, needed = room_beside_figures(items, 1, memory).bytes, FairDraw.least_memory(made.strategy, made.draw, targets)
@@ -254,8 +264,11 @@ def _room_for_test(made: Candidate, targets: NDArray[np.int32], items: int, memo
 def _fair_draw(
     pairs: GenpasPairs, made: Candidate, targets: NDArray[np.int32], store: Store, room: int, progress: Progress
 ) -> FairDrawFigures:
-    draw = FairDraw(made.strategy, made.draw, made.pairs, targets, room)
-    numbers = None if store.rule is None else TargetNumbers(store.rule.targets("train", 0, store.users))
+    draw = FairDraw(made.strategy, made.draw, made.pairs, targets, room, _weighted_pool(store))
+    numbers = None
+    if store.rule is not None and store.rule.excludes:
+        possible = training_targets_of(_train_lengths(store).astype(np.int64))
+        numbers = TargetNumbers(store.rule.targets("train", 0, possible))
 
     def cuts(epoch: int) -> Iterator[DrawnCuts]:
         progress(f"testing the draw of epoch {epoch}" if pairs.epochs() > 1 else "testing the draw")

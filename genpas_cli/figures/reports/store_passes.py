@@ -8,7 +8,7 @@ limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -70,7 +70,7 @@ class StoreCounts:
     """p_train by its sequence and target kernels."""
     balanced: BalancedCounts | None
     positions: PositionSums | None
-    """Target positions, if `--target-where` restricts targets; else None, as they follow from the lengths."""
+    """Target positions, if targets are restricted or weighted; else None, as they follow from the lengths."""
     train: Ints
     """Training interactions."""
     occurs: NDArray[np.bool_]
@@ -136,7 +136,12 @@ class StorePasses:
         self, store: Store, histogram: Ints, *, against: HeldOut, machine: Machine, progress: Progress
     ) -> None:
         self.store, self.histogram, self.against = store, histogram, against
+        self.weight_histogram = store.weight_histogram()
         self._threads, self._memory, self._progress = machine.threads, machine.memory, progress
+
+    def weights_of(self, steps: Iterable[TargetSteps]) -> TargetWeights:
+        """Return p(s, k) of the targets of the store, for strategies with these steps."""
+        return TargetWeights(steps, self.histogram, self.weight_histogram)
 
     def batches(self, candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
         """Yield the candidates, grouped by `steps_of`, in batches whose figures fit into half of the memory limit."""
@@ -153,7 +158,7 @@ class StorePasses:
 
         Args:
             candidates: the strategies.
-            draws: also count balanced draws, and target positions if `--target-where` restricts targets.
+            draws: also count balanced draws, and target positions if targets are restricted or weighted.
 
         Raises:
             MachineError: the memory limit is too small for this many strategies and items.
@@ -168,7 +173,9 @@ class StorePasses:
         balanced = BalancedCounts(drawn, store.items) if draws else None
         data = _DataCounts(store, ("validation", "test") if self.against == "test" else ("validation",))
         with lanes(min(self._threads, most, len(steps) + 1), "genpas-count") as threads:
-            shares = [TargetWeights(some, self.histogram) for some in _shared(steps, len(threads))]
+            shares = [
+                TargetWeights(some, self.histogram, self.weight_histogram) for some in _shared(steps, len(threads))
+            ]
 
             def add(weights: TargetWeights, targets: Targets, lengths: Lengths) -> None:
                 for each, weight in weights.of(targets):
@@ -294,17 +301,19 @@ class _StoreInputs:
 
     def training(self, group: TargetGroup, order: Sequence[int], stage: str) -> Iterator[Callable[[], TrainingPart]]:
         """See `InputSource.training`."""
-        weights = TargetWeights((self._steps[number] for number in order), self._passes.histogram)
+        steps = (self._steps[number] for number in order)
+        weights = self._passes.weights_of(steps)
         numbers = {steps: [number for number in order if self._steps[number] == steps] for steps in weights.steps}
 
         def part(sequences: Sequences, lengths: Lengths) -> TrainingPart:
             targets = targets_of(self._store, "train", sequences, lengths)
-            targets = targets.only(group.has(targets.item))
+            some = group.has(targets.item)
+            compared = targets.only(some)
             return TrainingPart(
-                targets.item,
-                self._last_items(sequences, targets),
-                [table[targets.position] for table in self._length_pmf],
-                ((number, weight) for steps, weight in weights.of(targets) for number in numbers[steps]),
+                compared.item,
+                self._last_items(sequences, compared),
+                [table[compared.position] for table in self._length_pmf],
+                ((number, weight) for steps, weight in weights.of(targets, some) for number in numbers[steps]),
             )
 
         return (partial(part, *run) for run in self._runs(stage, "train"))

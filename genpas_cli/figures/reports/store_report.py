@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genpas_cli.augment.planning.job_plan import PairCount, usable_histogram
-from genpas_cli.augment.target_where import refuse_windows
+from genpas_cli.augment.target_weights import is_weighted, refuse_windows, weights_text
 from genpas_cli.figures.distribution.alignment import Alignment
 from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.finite import independent_figures, target_figures
@@ -62,7 +62,8 @@ def store_report(  # all but four by keyword
         strategies = [strategy for strategy in strategies if strategy.sequence.follows_targets]
     for strategy in strategies:
         refuse_windows(store, strategy)
-    candidates = [candidate(strategy, histogram, plan.pairs) for strategy in strategies]
+    drawn = is_weighted(options)
+    candidates = [candidate(strategy, histogram, plan.pairs, drawn=drawn) for strategy in strategies]
     candidates = candidates if first is None else [first, *candidates]
     passes = StorePasses(store, histogram, against="test", machine=resolve(options), progress=progress)
     counted = passes.count(candidates, draws=True)
@@ -75,17 +76,24 @@ def store_report(  # all but four by keyword
         )
         figures, data = list(run(calls)), data_figures(store, counted, passes.room(counted), run)
     report = StatsReport(
-        source, data, figures, notes=tuple(_notes(store, counted)),
+        source, data, figures, notes=tuple(_notes(store, counted, weights_text(options))),
         illustrations=illustrate(store, passes, counted, candidates, references) if illustrated else None,
     )  # fmt: skip
     return StoreReport(report, counted, references)
 
 
-def candidate(strategy: Strategy, histogram: Ints, pairs: PairCount | None) -> Candidate:
-    """Return a strategy with the draw and number of pairs that `augment` would use for it."""
+def candidate(strategy: Strategy, histogram: Ints, pairs: PairCount | None, *, drawn: bool = False) -> Candidate:
+    """Return a strategy with the draw and number of pairs that `augment` would use for it.
+
+    Args:
+        strategy: the strategy.
+        histogram: int64 (M + 1,), training sequences by their number of possible targets.
+        pairs: the number of pairs given; None: the default.
+        drawn: whether pairs are drawn even if the strategy has a list of them, because targets are weighted.
+    """
     targets = range(len(histogram))
     multi_target = int((histogram * targets).sum())
-    if pairs is None and strategy.enumeration is not None:
+    if pairs is None and strategy.enumeration is not None and not drawn:
         counts = strategy.enumeration.count(histogram * 0 + targets)
         return Candidate(strategy, int((counts * histogram).sum()), "enumerated")
     return Candidate(strategy, (pairs or PairCount(multiple=1.0)).of(multi_target), "balanced")
@@ -132,13 +140,15 @@ def _drawn(each: Candidate, counted: StoreCounts, references: References) -> lis
     ]
 
 
-def _notes(store: Store, counted: StoreCounts) -> Sequence[str]:
+def _notes(store: Store, counted: StoreCounts, weights: str | None) -> Sequence[str]:
     rule = store.meta["split"]["rule"]
     notes = [
         f"no {split} interactions are held out (--split {rule}), so the figures that compare with them are missing"
         for split, counts in counted.targets.items()
         if counts.sum() == 0
     ]
+    if weights is not None:
+        notes.append(f"training targets are weighted ({weights})")
     if "time" not in store.column_types():
         notes.append("the log has no timestamps, so leaked_test and future_training are missing")
     return notes

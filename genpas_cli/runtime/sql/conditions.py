@@ -62,17 +62,26 @@ def read_condition(
     con: duckdb.DuckDBPyConnection, text: str, columns: Mapping[str, str], examples: Examples, *,
     option: str = "--where",
 ) -> Condition:  # fmt: skip
-    """Check a condition and find the columns it needs.
+    """Check a condition and find the columns it needs, see `read_expression`."""
+    return read_expression(con, text, columns, examples, option=option, is_number=False)
+
+
+def read_expression(  # where the expression stands; the rest by keyword
+    con: duckdb.DuckDBPyConnection, text: str, columns: Mapping[str, str], examples: Examples, *, option: str,
+    is_number: bool,
+) -> Condition:  # fmt: skip
+    """Check an expression, a condition or a number, and find the columns it needs.
 
     Args:
         con: a DuckDB connection.
-        text: the condition, as given.
-        columns: name → DuckDB type of each column that the condition may use.
+        text: the expression, as given.
+        columns: name → DuckDB type of each column that the expression may use.
         examples: a few values of a column, for messages.
-        option: the option that the condition was given by.
+        option: the option that the expression was given by.
+        is_number: whether it must be a number; else, true or false.
 
     Raises:
-        UsageError: the text is not one allowed boolean expression over these columns.
+        UsageError: the text is not one allowed expression over these columns, or is of another type.
     """
     try:
         tree = parsed(con, text)
@@ -83,11 +92,12 @@ def read_condition(
         raise refused(con, text, error, columns, examples, option=option) from error
     nulls = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in columns.items())
     try:
-        con.sql(f"SELECT {nulls}").filter(_as_boolean(text))
+        if not is_number:
+            con.sql(f"SELECT {nulls}").filter(_as_boolean(text))
         kind = str(con.sql(f"SELECT {nulls}").select(duckdb.SQLExpression(f"({text}\n)")).types[0])
     except duckdb.Error as error:
         raise refused(con, text, error, columns, examples, option=option) from error
-    _check_truth(text, kind, option)
+    (_check_number if is_number else _check_truth)(text, kind, option)
     nodes = list(all_nodes(tree))
     names = {name.lower() for node in nodes for name in (*node.get("column_names", []), node.get("schema", ""))}
     used = tuple(name for name in columns if name.lower() in names)
@@ -113,6 +123,16 @@ def _check_truth(text: str, kind: str, option: str) -> None:
         raise UsageError(
             f"{option} is a number ({kind}), not true or false",
             tip=f"Write a comparison, such as: {option} {shell_word(f'{text.strip()} > 0')}",
+        )
+
+
+def _check_number(text: str, kind: str, option: str) -> None:
+    """Raise UsageError if the result of an expression is neither a number nor true or false, which count as 1 and 0."""
+    if kind.partition("(")[0] not in NUMBERS | {"BOOLEAN"}:
+        what = _KINDS_OF_VALUES.get(kind.partition("(")[0].partition(" ")[0], kind)
+        raise UsageError(
+            f"{option} {_shortened(text)!r} is {what}, not a number",
+            tip=f"Write an expression whose value is a number, such as: {option} {shell_word(_A_NUMBER)}",
         )
 
 
@@ -192,6 +212,15 @@ def refused(  # where the condition stands; the option by keyword
 
 _UNCONVERTED = re.compile(r"Could not convert (?:string )?'(.*)' to (\w+)")
 _KINDS = {"BOOL": "true or false", "DATE": "a date", "TIME": "a time", "TIMESTAMP": "a timestamp"}
+
+
+_KINDS_OF_VALUES = {
+    "VARCHAR": "a text", "DATE": "a date", "TIME": "a time", "TIMESTAMP": "a time", "TIMESTAMP_NS": "a time",
+    '"NULL"': "NULL",
+}  # fmt: skip
+
+
+_A_NUMBER = "case event when 'buy' then 1 else 0.1 end"
 
 
 _UNFINISHED = re.compile(r'syntax error at or near "(.*)"')

@@ -45,10 +45,11 @@ class Database:
     Attributes:
         con: the main connection.
         memory: memory limit of the connection in bytes.
+        scratch: directory for spills and other temporary files.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, memory: int) -> None:
-        self.con, self.memory = con, memory
+    def __init__(self, con: duckdb.DuckDBPyConnection, memory: int, scratch: Path) -> None:
+        self.con, self.memory, self.scratch = con, memory, scratch
         self._reserved = 0
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._lock = threading.Lock()
@@ -157,7 +158,7 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
     }
     with duckdb.connect(config=config) as con:
         con.execute("set global timezone = 'UTC'")  # global, so that it holds for cursors too
-        database = Database(con, memory)
+        database = Database(con, memory, scratch)
         with _interruptible(database):
             yield database
 

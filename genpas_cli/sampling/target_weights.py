@@ -1,0 +1,75 @@
+"""Weights of targets: p(k | s) ∝ p_β(k | s) · w_k, and the mass of a sequence times the mean of its weights.
+
+With the mean, and not the sum, α keeps its meaning: α = 1 weighs a sequence by the sum of its weights, α = 0 by their
+mean. Weights of 1 change nothing, and neither does a common factor of all weights. An interaction of weight 0 is not a
+target, so weights of 0 and 1 are a condition on targets.
+
+All functions take the weights of some sequences' targets, sequence after sequence, and the number of targets of each
+sequence; a sequence may have none.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genpas_cli.runtime.errors import DataError
+from genpas_cli.sampling.kernels import Floats, Ints
+
+
+def mean_weights(weights: Floats, counts: Ints) -> Floats:
+    """Return float64 (sequences,), the mean weight of the targets of each sequence; 0 for a sequence without any."""
+    return _by_sequence(np.add, weights, counts) / np.maximum(counts, 1)
+
+
+def evenly_weighted(weights: Floats, counts: Ints) -> NDArray[np.bool_]:
+    """Return bool (sequences,): whether all targets of a sequence have the same weight."""
+    even: NDArray[np.bool_] = _by_sequence(np.minimum, weights, counts) == _by_sequence(np.maximum, weights, counts)
+    return even
+
+
+class Reweighting:
+    """Multiplies probabilities of targets by their weights, and normalizes them within each sequence.
+
+    Args:
+        weights: float64 (targets,), above 0.
+        counts: int64 (sequences,).
+    """
+
+    def __init__(self, weights: Floats, counts: Ints) -> None:
+        some = counts[counts > 0]
+        self._weights, self._begin = weights, np.cumsum(some) - some
+        self._row = np.repeat(np.arange(len(some)), some)
+        even = evenly_weighted(weights, some)
+        self._even = even[self._row] if even.any() else None
+
+    def __call__(self, p: Floats) -> Floats:
+        """Return the reweighted probabilities.
+
+        Args:
+            p: float64 (targets,), the probabilities of the target kernel; they sum to 1 in each sequence.
+
+        Raises:
+            DataError: a float64 cannot hold the products of a sequence.
+        """
+        if len(p) == 0:
+            return p
+        products = p * self._weights
+        totals = np.add.reduceat(products, self._begin)
+        if not 0 < totals.min() <= totals.max() < np.inf:
+            raise DataError(
+                "the weights of the targets differ by so much that their products with the target bias overflow",
+                tip="Use weights of a smaller range, or a bias nearer to 0.",
+            )
+        found = products / totals[self._row]
+        # The kernel's own probabilities where the weights are equal: a product and a quotient would change the last
+        # digit.
+        return found if self._even is None else np.where(self._even, p, found)
+
+
+def _by_sequence(function: np.ufunc, values: Floats, counts: Ints) -> Floats:
+    result, some = np.zeros(len(counts)), counts > 0
+    if some.any():
+        begin = (np.cumsum(counts) - counts)[some]
+        result[some] = function.reduceat(values, begin)
+    return result
