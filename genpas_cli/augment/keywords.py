@@ -17,6 +17,10 @@ class AugmentKeywords(IngestKeywords, total=False):
     """The fields of `AugmentOptions` and `IngestOptions`."""
 
     target_where: str | None
+    target_weight: str | None
+    half_life: str | None
+    as_of: str | None
+    balance_items: float | None
     strategy: str | None
     alpha: float | None
     beta: float | None
@@ -42,6 +46,10 @@ class FreshPairsKeywords(TypedDict, total=False):
     memory_limit: str | None
     temp_dir: str | Path | None
     target_where: str | None
+    target_weight: str | None
+    half_life: str | None
+    as_of: str | None
+    balance_items: float | None
     strategy: str | None
     alpha: float | None
     beta: float | None

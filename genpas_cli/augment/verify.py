@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genpas_cli.augment.options import TargetOptions
+from genpas_cli.augment.target_weights import target_settings, weighted
 from genpas_cli.pairs.gathering import COLUMNS, LocatedCuts, differing_rows, gather, needed_spans
 from genpas_cli.pairs.manifest import CARD, NAME, Manifest
 from genpas_cli.pairs.reader import PairFiles
@@ -26,8 +29,10 @@ from genpas_cli.runtime.results.reports import Report
 from genpas_cli.runtime.threads import calling_in_order
 from genpas_cli.sampling.cuts import Cuts
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
+from genpas_cli.sampling.user_targets import TargetPool
 from genpas_cli.store.access import open_store, store_memory
 from genpas_cli.store.sequence_source import Lengths
+from genpas_cli.store.splits import Split
 from genpas_cli.store.store import Store
 
 _CUT_COLUMNS = ("user_num", "input_start", "target_position")
@@ -68,7 +73,8 @@ def verify(
     Without a store: the manifest is unchanged; all files exist, with no others in `data/`; their bytes, SHA-256, rows
     and schema match; there are no nulls; numbers are within the vocabulary; positions and input lengths are consistent.
     With a store: it has the content from which the pairs were made, and every pair matches the slice of its user's
-    training sequence (held-out pairs: whole sequence) at its positions.
+    training sequence (held-out pairs: whole sequence) at its positions. No target has weight 0 by the options
+    with which the pairs were made.
 
     Args:
         pairs: the pairs directory, local or on object storage.
@@ -91,15 +97,16 @@ def verify(
     with _opened(store, limits) as opened:
         if opened is not None:
             check_store(opened, directory, manifest)
+        source = None if opened is None else weighted(opened, TargetOptions(**target_settings(manifest)), of_log=False)
         rows, total = 0, sum(file.rows for file in shards)
         threads = _threads(opened_pairs, limits)
-        checks = (partial(_Shard(opened_pairs, file).check, opened) for file in shards)
+        checks = (partial(_Shard(opened_pairs, file).check, source) for file in shards)
         with calling_in_order(threads, "genpas-verify") as run:
             for file, _checked in zip(shards, run(checks), strict=True):
                 rows += file.rows
                 progress("checking pairs", rows, total)
     others = [file.path for file in files if file not in shards]
-    return VerifyReport(str(directory), len(files), rows, opened is not None, len(shards), others, unknown)
+    return VerifyReport(str(directory), len(files), rows, source is not None, len(shards), others, unknown)
 
 
 _ROW_BYTES = 200
@@ -114,7 +121,7 @@ def _threads(pairs: PairFiles, limits: Machine) -> int:
 
 
 @contextlib.contextmanager
-def _opened(path: str | Path | None, limits: Machine) -> Any:
+def _opened(path: str | Path | None, limits: Machine) -> Iterator[Store | None]:
     if path is None:
         yield None
         return
@@ -275,3 +282,16 @@ class _Shard:
                 (k < low[row]) | (k >= (low + count)[row]), f"the target is not a {self._file.split} target of its user"
             )
             self._refuse(cuts.start != 1, "a held-out pair's input does not start at the first interaction")
+        if store.rule is not None:
+            split = cast("Split", self._file.split)
+            self._refuse(~_can_be_targets(cuts, store.target_pool(split, first, lengths)),
+                         "the target is excluded by the condition or the weights in the manifest")  # fmt: skip
+
+
+def _can_be_targets(cuts: Cuts, pool: TargetPool) -> NDArray[np.bool_]:
+    """Return bool (cuts,): whether each target is one of the pool."""
+    order = np.argsort(cuts.user, kind="stable")
+    user, found = cuts.user[order].astype(np.int64), np.zeros(len(cuts), np.bool_)
+    for some, first, targets in pool.runs(user):
+        found[order[some]] = targets.has(user[some] - first, cuts.target[order[some]])
+    return found

@@ -16,6 +16,10 @@ class StatsKeywords(IngestKeywords, total=False):
     """The fields of `StatsOptions` and `IngestOptions`."""
 
     target_where: str | None
+    target_weight: str | None
+    half_life: str | None
+    as_of: str | None
+    balance_items: float | None
     max_input: str | int
     similarity: str
     epsilon: float

@@ -69,6 +69,17 @@ class UserTargets(NamedTuple):
             found[uneven] = np.clip(np.searchsorted(running, passed, side="right"), first + 1, end) - first
         return found
 
+    def has(self, row: Ints, position: Ints | NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Tell whether the users in these rows have targets at these positions k."""
+        if self.listed is None:
+            low = self.low[row]
+            return (position >= low) & (position < low + self.counts[row])
+        # One ascending key per target: its user, then its position.
+        keys = (np.repeat(np.arange(len(self.counts)), self.counts) << 32) + self.listed
+        wanted = (row << 32) + position
+        found = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+        return keys[found] == wanted if len(keys) else np.zeros(len(row), np.bool_)
+
     def position(self, row: Ints, number: Ints) -> Ints:
         """Return the position k of the targets with these numbers i, from 1, of the users in these rows."""
         if self.listed is None:

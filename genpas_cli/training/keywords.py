@@ -18,6 +18,10 @@ class CompareKeywords(IngestKeywords, total=False):
     """The fields of `CompareOptions` and `IngestOptions`."""
 
     target_where: str | None
+    target_weight: str | None
+    half_life: str | None
+    as_of: str | None
+    balance_items: float | None
     max_input: str | int
     similarity: str
     epsilon: float
@@ -72,6 +76,10 @@ class TuneKeywords(IngestKeywords, total=False):
     """The fields of `TuneOptions` and `IngestOptions` and `RunsOptions`."""
 
     target_where: str | None
+    target_weight: str | None
+    half_life: str | None
+    as_of: str | None
+    balance_items: float | None
     max_input: str | int
     similarity: str
     epsilon: float
