@@ -18,8 +18,18 @@ from genpas_cli.sampling.kernels import Floats, Ints
 
 
 def mean_weights(weights: Floats, counts: Ints) -> Floats:
-    """Return float64 (sequences,), the mean weight of the targets of each sequence; 0 for a sequence without any."""
-    return _by_sequence(np.add, weights, counts) / np.maximum(counts, 1)
+    """Return float64 (sequences,), the mean weight of the targets of each sequence; 0 for a sequence without any.
+
+    Raises:
+        DataError: a float64 cannot hold a sum.
+    """
+    with np.errstate(over="ignore"):
+        sums = _by_sequence(np.add, weights, counts)
+    if not np.isfinite(sums).all():
+        raise DataError(
+            "the weights of the targets are too large: their sum overflows", tip="Divide the weights by a constant."
+        )
+    return sums / np.maximum(counts, 1)
 
 
 def evenly_weighted(weights: Floats, counts: Ints) -> NDArray[np.bool_]:
@@ -50,16 +60,17 @@ class Reweighting:
             p: float64 (targets,), the probabilities of the target kernel; they sum to 1 in each sequence.
 
         Raises:
-            DataError: a float64 cannot hold the products of a sequence.
+                DataError: all products of a sequence are too small for a float64.
         """
         if len(p) == 0:
             return p
         products = p * self._weights
         totals = np.add.reduceat(products, self._begin)
-        if not 0 < totals.min() <= totals.max() < np.inf:
+        if totals.min() == 0:
             raise DataError(
-                "the weights of the targets differ by so much that their products with the target bias overflow",
-                tip="Use weights of a smaller range, or a bias nearer to 0.",
+                "the weights of the targets are too small: their products with the probabilities of the target bias "
+                "are 0",
+                tip="Multiply the weights by a constant.",
             )
         found = products / totals[self._row]
         # The kernel's own probabilities where the weights are equal: a product and a quotient would change the last
