@@ -254,7 +254,10 @@ def _half_life(store: Store, options: TargetOptions) -> _Factor:
     half_life = parse_duration(str(options.half_life), "--half-life")
 
     def of(values: NDArray[Any]) -> Floats:
-        return np.exp2(-np.maximum(float(latest or 0.0) - values.astype(np.float64), 0.0) / half_life)
+        age: Floats = float(latest or 0.0) - values
+        np.maximum(age, 0.0, out=age)
+        np.divide(age, -half_life, out=age)
+        return np.exp2(age, out=age)
 
     return _Factor(seconds, of)
 

@@ -67,7 +67,8 @@ class Reweighting:
         found = products / np.repeat(totals, self._counts[self._counts > 0])
         # The kernel's own probabilities where the weights are equal: a product and a quotient would change the last
         # digit.
-        return np.where(np.repeat(self.even, self._counts), p, found) if self.even.any() else found
+        even = self.even & (self._counts > 1)  # of a single target, both are 1
+        return np.where(np.repeat(even, self._counts), p, found) if even.any() else found
 
 
 def _by_sequence(function: np.ufunc, values: Floats, counts: Ints) -> Floats:
