@@ -29,6 +29,7 @@ from genpas_cli.sampling.shard_plan import USERS_A_CHUNK
 from genpas_cli.store.access import open_store, store_memory
 from genpas_cli.store.sequence_source import Lengths
 from genpas_cli.store.store import Store
+from genpas_cli.store.target_positions import TargetFinder
 
 _CUT_COLUMNS = ("user_num", "input_start", "target_position")
 _INPUTS, _TARGET = "input_items", "target_item"
@@ -270,8 +271,8 @@ class _Shard:
         if self._file.split == "train":
             self._refuse(k > lengths.train[row], "the target is held out: its position is beyond the training sequence")
         else:
-            low, count = lengths.held_out(self._file.split, store.meta["split"]["eval"])  # type: ignore[arg-type]
+            targets = store.user_targets(self._file.split, first, lengths)  # type: ignore[arg-type]
             self._refuse(
-                (k < low[row]) | (k >= (low + count)[row]), f"the target is not a {self._file.split} target of its user"
+                ~TargetFinder(targets).has(row, k), f"the target is not a {self._file.split} target of its user"
             )
             self._refuse(cuts.start != 1, "a held-out pair's input does not start at the first interaction")

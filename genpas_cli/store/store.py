@@ -17,10 +17,10 @@ from genpas_cli.runtime.sql.database import Database
 from genpas_cli.runtime.sql.quoting import identifier
 from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.row_order import RowOrder, cut_spans
-from genpas_cli.store.schema import BATCH_ROWS, CONTENT, content_digest_of
+from genpas_cli.store.schema import BATCH_ROWS, CONTENT, SPLITS, content_digest_of
 from genpas_cli.store.sequence_source import USERS_A_READ, Lengths, SequenceSource, possible_targets
 from genpas_cli.store.sequences import Sequences, Spans
-from genpas_cli.store.splits import Split
+from genpas_cli.store.splits import InOrder, Split, told_by_lengths
 from genpas_cli.store.table_digest import TableDigest
 from genpas_cli.store.target_rule import TargetRule, pick_targets
 
@@ -141,13 +141,34 @@ class Store(SequenceSource):
         """Return each user's number of targets in a split, given the first user of a run and their lengths."""
         if self.rule is not None:
             return self.rule.count[split][first : first + len(lengths.total)].astype(np.int64)
-        return possible_targets(split, lengths, self.meta["split"]["eval"]).counts
+        if split == "train" or self._evaluated is not None:
+            return possible_targets(split, lengths, self._evaluated or "all").counts
+        users = len(lengths.total)
+        query = f"select {split}_targets from {self.name}.users where user_num between {first + 1} and {first + users}"
+        parts = [batch.column(0).to_numpy() for batch in self._without_nulls(self.database.read(query, BATCH_ROWS))]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def user_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:
         """Return the targets of a split that the users of a run have, given the first user and their lengths."""
         if self.rule is not None:
             return self.rule.targets(split, first, len(lengths.total))
-        return possible_targets(split, lengths, self.meta["split"]["eval"])
+        if split == "train" or self._evaluated is not None:
+            return possible_targets(split, lengths, self._evaluated or "all")
+        return self._marked_targets(split, first, lengths)
+
+    @property
+    def _evaluated(self) -> InOrder | None:
+        return told_by_lengths(self.meta["split"])
+
+    def _marked_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:
+        """Return the targets of the users of a run that the rows of a held-out split are marked as."""
+        counts, positions = np.zeros(len(lengths.total), np.int64), list[NDArray[np.int32]]()
+        for batch, position in self.interactions(first, lengths, ("enum_code(split)::utinyint",)):
+            # The first interaction of a user keeps the mark of its split, but has no input.
+            found = (batch.column(2).to_numpy() == SPLITS.index(split)) & (position > 1)
+            counts += np.bincount(batch.column(0).to_numpy()[found] - first - 1, minlength=len(counts))
+            positions.append(position[found].astype(np.int32))
+        return UserTargets(counts, np.zeros_like(counts), np.concatenate([np.zeros(0, np.int32), *positions]))
 
     def restricted(self, condition: str) -> Store:
         """Return the store restricted to targets that satisfy a condition.
@@ -161,11 +182,14 @@ class Store(SequenceSource):
         chunks = zip(*self.lengths(0, self.users - 1, USERS_A_READ), strict=True)
         lengths = Lengths(*(np.concatenate(column) for column in chunks))
         splits: tuple[Split, ...] = ("train", "validation", "test")
-        possible = {split: possible_targets(split, lengths, self.meta["split"]["eval"]) for split in splits}
+        evaluated = self._evaluated
+        possible = {split: possible_targets(split, lengths, evaluated or "all") for split in splits}
         ranges: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {
             split: (targets.low, targets.counts) for split, targets in possible.items()
         }
-        return replace(self, rule=pick_targets(self.database, condition, lengths.total, ranges))
+        marked = condition if evaluated is not None else f"({condition}\n) and split <> 'unused'"
+        rule = pick_targets(self.database, marked, lengths.total, ranges)
+        return replace(self, rule=replace(rule, text=condition))
 
     def times(self, split: Split) -> Iterator[NDArray[np.float64]]:
         """Yield the times of a split's interactions, in the log's unit; timestamps in seconds."""
