@@ -391,6 +391,16 @@ def test_an_append_keeps_the_choice_of_the_store(tmp_path: Path) -> None:
     assert report.split["test"]
 
 
+def test_an_append_may_repeat_the_split(tmp_path: Path) -> None:
+    file, more = write(tmp_path / "log.csv", events(1)), write(tmp_path / "more.csv", events(2))
+    for number, evaluated in enumerate(("all", "last", None)):
+        store = tmp_path / f"{number}.store"
+        ingest(file, store, IngestOptions(split="users:0.2", eval=evaluated))  # type: ignore[arg-type]  # literals
+        ingest(more, store, IngestOptions(split="users:0.2"), append=True)
+        with pytest.raises(UsageError, match=r"^--eval is first, but .* was made with --eval "):
+            ingest(more, store, IngestOptions(split="users:0.2", eval="first"), append=True)
+
+
 def test_a_seed_without_effect_is_noted(tmp_path: Path) -> None:
     report = ingest(write(tmp_path / "log.csv", events(1)), tmp_path / "log.store", IngestOptions(split_seed=5))
     assert "--split-seed has no effect without --eval random or --split users:SHARE" in report.notes

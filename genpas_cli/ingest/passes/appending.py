@@ -104,7 +104,9 @@ class Earlier:
             value, wanted = tuple(made) if isinstance(made, list) else made, getattr(given, name)
             if name in _COLUMNS and wanted != getattr(default, name):
                 continue
-            self._check_option(name, value, None if wanted == getattr(default, name) else wanted)
+            # The default of --eval follows from --split, which may be repeated for the new log.
+            unset = IngestOptions(split=given.split).eval if name == "eval" else getattr(default, name)
+            self._check_option(name, value, None if wanted == unset else wanted)
             inherited[name] = value
         return replace(given, **inherited)
 
