@@ -7,7 +7,7 @@ of weight 0 is not a target, so it has no number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,14 +73,15 @@ class UserTargets(NamedTuple):
         found[even] = kernel.quantile(level[even], self.counts[row[even]])
         return found
 
-    def has(self, row: Ints, position: Ints | NDArray[np.int32]) -> NDArray[np.bool_]:
+    def has(self, row: NDArray[Any], position: NDArray[Any]) -> NDArray[np.bool_]:
         """Tell whether the users in these rows have targets at these positions k."""
         if self.listed is None:
             low = self.low[row]
-            return (position >= low) & (position < low + self.counts[row])
+            within: NDArray[np.bool_] = (position >= low) & (position < low + self.counts[row])
+            return within
         # One ascending key per target: its user, then its position.
         keys = (np.repeat(np.arange(len(self.counts)), self.counts) << 32) + self.listed
-        wanted = (row << 32) + position
+        wanted = (row.astype(np.int64) << 32) + position
         found = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
         return keys[found] == wanted if len(keys) else np.zeros(len(row), np.bool_)
 

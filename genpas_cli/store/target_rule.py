@@ -43,6 +43,17 @@ class Weighing:
         return np.dtype(np.bool_ if self.is_condition else np.float64)
 
 
+def among_marked(weighing: Weighing) -> Weighing:
+    """Return weights that are 0 for the interactions that the store marks as held out, but not as targets."""
+
+    def weigh(columns: Sequence[Any], place: Callable[[int], tuple[int, int]]) -> NDArray[Any]:
+        marked = columns[-1].to_numpy(zero_copy_only=False)
+        product: NDArray[Any] = weighing.weigh(columns[:-1], place) * marked
+        return product
+
+    return replace(weighing, columns=[*weighing.columns, "split <> 'unused'"], weigh=weigh)
+
+
 @dataclass(frozen=True)
 class TargetRule:
     """The weights of the interactions of a store; those of weight 0 are not targets."""

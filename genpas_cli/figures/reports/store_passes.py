@@ -32,6 +32,7 @@ from genpas_cli.figures.distribution.targets import (
     targets_in,
 )
 from genpas_cli.figures.memory import LEAST_ROOM, THREAD_BYTES, figures_memory, limit_for_figures, strategies_at_once
+from genpas_cli.figures.reports.time_counts import TimeCounts, TimeFigures
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.runtime.machine import Machine, show_size
 from genpas_cli.runtime.progress import Progress
@@ -79,6 +80,8 @@ class StoreCounts:
     """Held-out targets, by split."""
     repeats: int
     """Interactions with an item that the same user has interacted with before."""
+    times: TimeFigures | None
+    """None unless they were asked for."""
 
 
 def targets_of(store: Store, split: Split, sequences: Sequences, lengths: Lengths) -> Targets:
@@ -153,12 +156,13 @@ class StorePasses:
         for begin in range(0, len(together), at_once):
             yield [each for some in together[begin : begin + at_once] for each in some]
 
-    def count(self, candidates: Sequence[Candidate], *, draws: bool) -> StoreCounts:
+    def count(self, candidates: Sequence[Candidate], *, draws: bool, times: bool = False) -> StoreCounts:
         """Make the first pass.
 
         Args:
             candidates: the strategies.
             draws: also count balanced draws, and target positions if targets are restricted or weighted.
+            times: also count durations; the store has times, and all splits are read.
 
         Raises:
             MachineError: the memory limit is too small for this many strategies and items.
@@ -171,11 +175,10 @@ class StorePasses:
         distributions = TargetDistributions(steps, store.items)
         positions = None if store.rule is None or not draws else PositionSums(steps, longest)
         balanced = BalancedCounts(drawn, store.items) if draws else None
-        data = _DataCounts(store, ("validation", "test") if self.against == "test" else ("validation",))
+        timed = TimeCounts(store.meta) if times else None
+        data = _DataCounts(store, ("validation", "test") if self.against == "test" else ("validation",), timed)
         with lanes(min(self._threads, most, len(steps) + 1), "genpas-count") as threads:
-            shares = [
-                TargetWeights(some, self.histogram, self.weight_histogram) for some in _shared(steps, len(threads))
-            ]
+            shares = [self.weights_of(some) for some in _shared(steps, len(threads))]
 
             def add(weights: TargetWeights, targets: Targets, lengths: Lengths) -> None:
                 for each, weight in weights.of(targets):
@@ -189,14 +192,16 @@ class StorePasses:
                 data.add(sequences, lengths)
                 add(weights, targets, lengths)
 
-            for sequences, lengths in self.runs("reading targets", self.against, INTERACTIONS_A_RUN):
+            kept = ("time",) if times else ()
+            for sequences, lengths in self.runs("reading targets", self.against, INTERACTIONS_A_RUN, kept):
                 targets = targets_of(store, "train", sequences, lengths)
                 threads.put([
                     *(partial(add, weights, targets, lengths) for weights in shares[:-1]),
                     partial(add_last, shares[-1], targets, lengths, sequences),
                 ])  # fmt: skip
         return StoreCounts(
-            self.histogram, distributions.p, balanced, positions, data.train, data.all > 0, data.targets, data.repeats
+            self.histogram, distributions.p, balanced, positions, data.train, data.all > 0, data.targets, data.repeats,
+            None if timed is None else timed.figures(),
         )  # fmt: skip
 
     def alignments(
@@ -252,10 +257,11 @@ class _DataCounts:
     Args:
         store: the store.
         splits: held-out splits whose targets are counted.
+        times: counts durations; None if they are not asked for.
     """
 
-    def __init__(self, store: Store, splits: Sequence[HeldOut]) -> None:
-        self._store = store
+    def __init__(self, store: Store, splits: Sequence[HeldOut], times: TimeCounts | None) -> None:
+        self._store, self._times = store, times
         self.train, self.all = (np.zeros(store.items + 1, np.int64) for _ in range(2))
         """int64 (items + 1,): training interactions, and all interactions, of each item."""
         self.targets: dict[HeldOut, Ints] = {split: np.zeros(store.items + 1, np.int64) for split in splits}
@@ -267,8 +273,11 @@ class _DataCounts:
         self.all += np.bincount(sequences.items, minlength=items + 1)
         self.train += _training_counts(sequences, lengths, items)
         self.repeats += _repeats(sequences, items)
-        for split in self.targets:
-            self.targets[split] += item_counts(targets_of(self._store, split, sequences, lengths), items)
+        held_out = {split: targets_of(self._store, split, sequences, lengths) for split in self.targets}
+        for split, found in held_out.items():
+            self.targets[split] += item_counts(found, items)
+        if self._times is not None:
+            self._times.add(sequences, held_out)
 
 
 class _StoreInputs:

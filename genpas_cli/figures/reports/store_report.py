@@ -21,6 +21,7 @@ from genpas_cli.figures.gathered import GatheredData, GatheredPairs
 from genpas_cli.figures.illustrations.computing import illustrate
 from genpas_cli.figures.plan import FigurePlan
 from genpas_cli.figures.reports.store_passes import Candidate, StoreCounts, StorePasses
+from genpas_cli.figures.reports.time_counts import TimeFigures
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import DataFigures, DrawnFigures, StrategyFigures
 from genpas_cli.runtime.json.numbers import number_as_json
@@ -66,7 +67,7 @@ def store_report(  # all but four by keyword
     candidates = [candidate(strategy, histogram, plan.pairs, drawn=drawn) for strategy in strategies]
     candidates = candidates if first is None else [first, *candidates]
     passes = StorePasses(store, histogram, against="test", machine=resolve(options), progress=progress)
-    counted = passes.count(candidates, draws=True)
+    counted = passes.count(candidates, draws=True, times="time" in store.column_types())
     alignments = passes.alignments(counted, candidates, plan.similarity.within(plan.max_input))
     references = references_of(counted, options.epsilon)
     with calling_in_order(passes.threads(counted), "genpas-figures") as run:
@@ -150,7 +151,7 @@ def _notes(store: Store, counted: StoreCounts, weights: str | None) -> Sequence[
     if weights is not None:
         notes.append(f"training targets are weighted ({weights})")
     if "time" not in store.column_types():
-        notes.append("the log has no timestamps, so leaked_test and future_training are missing")
+        notes.append("the log has no timestamps, so the figures that compare timestamps are missing")
     return notes
 
 
@@ -159,7 +160,7 @@ def data_figures(store: Store, counts: StoreCounts, memory: int, run: InOrder) -
     leaked, future = _leakage(store, memory, run)
     gathered = GatheredData(
         meta=store.meta, occurs=counts.occurs, train=counts.train, targets=counts.targets, repeats=counts.repeats,
-        leaked_test=leaked, future_training=future,
+        leaked_test=leaked, future_training=future, times=counts.times or TimeFigures(),
     )  # fmt: skip
     return computed(DataFigures, gathered)
 
