@@ -116,7 +116,7 @@ def _tensor(path: Path, made: MadeCodes, _about: dict[str, Any]) -> None:
     table = made.by_number()
     if made.vocabulary is not None:
         table = np.concatenate((np.full((1, table.shape[1]), NO_CODES, np.int32), table))
-    write_tensor(path, table.T)
+    write_tensor(path, (table.shape[1], len(table)), ([row] for row in table.T))
 
 
 def foreign_in_codes(path: Path) -> str | None:
