@@ -90,7 +90,8 @@ class IdsInFile:
             yield from self._checked(self._remote() if isinstance(self._path, StorageLocation) else self._local())
 
     def _local(self) -> Iterator[pa.RecordBatch]:
-        with pq.ParquetFile(self._path) as file:
+        # With pre_buffer, all bytes read would stay in memory.
+        with pq.ParquetFile(self._path, pre_buffer=False) as file:
             yield from file.iter_batches(_BLOCK_ROWS, columns=self._columns)
 
     def _remote(self) -> Iterator[pa.RecordBatch]:

@@ -28,6 +28,7 @@ from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine, scratch_directory
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.text.wording import counted
+from genpas_cli.store.item_ids import StoreIds
 from genpas_cli.store.sequence_source import Lengths
 from genpas_cli.store.sequences import Sequences
 from genpas_cli.store.store import Store
@@ -124,7 +125,7 @@ def _items(
 ) -> ItemData:
     if not kind.used & {"semantic_ids", "item_info"}:
         return ItemData()
-    ids = _Ids(store)
+    ids = StoreIds(store)
     found = ItemData(ids, pattern=sid_pattern(options.sid_format or "minionerec"))
     if options.item_info is not None:
         found = with_titles(replace(found, info=information_of(ids, options, machine, scratch)), options)
@@ -134,29 +135,6 @@ def _items(
             ids, codes, missing=options.missing_codes, colliding=options.colliding_codes, room=Room.of(machine, scratch)
         ))  # fmt: skip
     return found
-
-
-class _Ids:
-    """The items of a store.
-
-    Args:
-        store: the store, open.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __len__(self) -> int:
-        """Return the number of ids."""
-        return self._store.items
-
-    def blocks(self) -> Iterator[pa.Array]:
-        """Yield the ids in the order of their numbers."""
-        return (batch.column(1) for batch in self._store.vocabulary("items"))
-
-    def whole(self) -> pa.Array:
-        """Return all ids in memory."""
-        return pa.concat_arrays(self.blocks())
 
 
 @dataclass(frozen=True)

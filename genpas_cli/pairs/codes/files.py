@@ -247,7 +247,8 @@ class ParquetCodes:
         _check_range(self._values.low, self._values.high, self._path)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        with _damage(self._path), pq.ParquetFile(self._path) as file:
+        # With pre_buffer, all bytes read would stay in memory.
+        with _damage(self._path), pq.ParquetFile(self._path, pre_buffer=False) as file:
             for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[self._column, self._lists]):
                 batch.validate(full=True)
                 if batch.num_rows:

@@ -40,6 +40,10 @@ class NamedCodes(NamedTuple):
     codes: NDArray[np.int32]
     """(items, levels)."""
 
+    def cut(self, begin: int, end: int) -> NamedCodes:
+        """Return some of the items."""
+        return NamedCodes(self.numbers[begin:end], self.ids[begin:end], self.codes[begin:end])
+
 
 @dataclass(frozen=True)
 class ItemCodes:
@@ -77,12 +81,16 @@ class ItemCodes:
             at_once: number of items in each part but the last.
         """
         held, size = list[NamedCodes](), 0
-        for part in self._named_blocks():
-            held, size = [*held, part], size + len(part.numbers)
-            while size >= at_once:
-                numbers, ids, codes = _joined(held)
-                yield NamedCodes(numbers[:at_once], ids[:at_once], codes[:at_once])
-                held, size = [NamedCodes(numbers[at_once:], ids[at_once:], codes[at_once:])], size - at_once
+        for block in self._named_blocks():
+            rest = block
+            while size + len(rest.numbers) >= at_once:
+                room = at_once - size
+                whole = _joined([*held, rest.cut(0, room)])
+                held, size, rest = [], 0, rest.cut(room, len(rest.numbers))
+                yield whole
+                del whole  # before the next one is made
+            held.append(rest)
+            size += len(rest.numbers)
         if size:
             yield _joined(held)
 
@@ -119,9 +127,17 @@ def item_codes(
     Raises:
         DataError: items without codes, or that share theirs, where that is an error; or a file that cannot be used, or
             is of another vocabulary.
+        MachineError: files cannot be written to the directory.
     """
     vocabulary = HeldIds(items) if isinstance(items, pa.Array) else items
     room = Room(_UNLIMITED, Path()) if room is None else room
+    with room.used():
+        return _item_codes(vocabulary, codes, missing, colliding, room)
+
+
+def _item_codes(
+    vocabulary: Vocabulary, codes: Codes | ParquetCodes, missing: Missing, colliding: Colliding, room: Room
+) -> ItemCodes:
     known = np.zeros(len(vocabulary) + 1, np.bool_)
     blocks, largest = _blocks(vocabulary, codes, room), codes.largest
     table = _table(_noting(blocks, known), known, largest, room, "plain")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from genpas_cli.pairs.codes.collisions import equality_keys, twins
-from genpas_cli.pairs.codes.files import NO_CODES, Codes, ParquetCodes, check_unique
-from genpas_cli.pairs.codes.spreading import Room, Spread, row_hashes, text_hashes
+from genpas_cli.pairs.codes.files import NO_CODES, check_unique
+from genpas_cli.pairs.codes.spreading import BLOCK_ROWS, Room, Spread, row_hashes, text_hashes
 
 _BYTES_OF_A_ROW = 160
 """Memory of a row of a part, without the text of its id: the row, an entry of a hash table, and results."""
@@ -29,7 +30,108 @@ class _Blocks(NamedTuple):
     """None if there are no blocks."""
 
 
-def matched(names: Iterable[pa.Array], items: int, codes: Codes | ParquetCodes, room: Room) -> Iterator[Any]:
+class CodeSource(Protocol):
+    """Codes by name, read in blocks: a file of codes."""
+
+    @property
+    def path(self) -> str:
+        """The file, for messages."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """Number of names."""
+        ...
+
+    def blocks(self) -> Iterator[tuple[pa.Array, NDArray[np.int32]]]:
+        """Yield the names of some items as text, (rows,), and their codes, (rows, levels)."""
+        ...
+
+    def check_values(self) -> None:
+        """Raise DataError, after all blocks were read, if a name or a code is out of range."""
+        ...
+
+
+@dataclass(frozen=True)
+class NumberedRows:
+    """The rows of a file as codes: their numbers from 0, by name."""
+
+    names: pa.Array
+    """Texts, each once: (rows,)."""
+    path: str
+    """The file, for messages."""
+
+    @property
+    def rows(self) -> int:
+        """Number of names."""
+        return len(self.names)
+
+    def blocks(self) -> Iterator[tuple[pa.Array, NDArray[np.int32]]]:
+        """Yield the names of some rows, (rows,), and their numbers, (rows, 1)."""
+        for begin in range(0, self.rows, BLOCK_ROWS):
+            some = self.names[begin : begin + BLOCK_ROWS].cast(pa.string())
+            yield some, np.arange(begin, begin + len(some), dtype=np.int32)[:, None]
+
+    def check_values(self) -> None:
+        """Do nothing: the numbers are right."""
+
+
+class Repeated(NamedTuple):
+    """Names that occur more than once."""
+
+    number: int
+    """Number of these names."""
+    first: list[str]
+    """Some of them, in the order of their first rows."""
+
+
+def repeated(names: Iterable[pa.Array], rows: int, room: Room, most: int) -> Repeated:
+    """Return which names occur more than once.
+
+    Args:
+        names: texts in blocks.
+        rows: number of names.
+        room: what may be taken.
+        most: maximum number of names that are returned.
+    """
+    blocks = _looked_at(names)
+    spread = Spread("names", room.parts(rows * _row_bytes(blocks.first)), room.directory, has_results=False)
+    schema = pa.schema([("name", pa.string()), ("row", pa.int64())])
+    begin = 0
+    for texts in blocks.all:
+        plain = texts.cast(pa.string())
+        batch = pa.RecordBatch.from_arrays([plain, pa.array(np.arange(begin, begin + len(plain)))], schema=schema)
+        spread.add(batch, text_hashes(plain) if spread.parts > 1 else None)
+        begin += len(plain)
+    number, first = 0, list[tuple[int, str]]()
+    for part in range(spread.parts):
+        twice = _repeated_in(spread.part(part, schema))
+        number, first = number + len(twice), sorted([*first, *twice.first(most)])[:most]
+    return Repeated(number, [name for _, name in first])
+
+
+class _RepeatedInPart(NamedTuple):
+    """Names that occur more than once in a part."""
+
+    rows: pa.Table
+    at: NDArray[np.int64]
+    """Position of the first row of each."""
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def first(self, most: int) -> list[tuple[int, str]]:
+        """Return the row and the name of the first of these."""
+        return [(self.rows["row"][int(at)].as_py(), self.rows["name"][int(at)].as_py()) for at in self.at[:most]]
+
+
+def _repeated_in(rows: pa.Table) -> _RepeatedInPart:
+    names = rows["name"].combine_chunks()
+    first = pc.index_in(names, value_set=names).to_numpy()
+    return _RepeatedInPart(rows, np.unique(first[first != np.arange(len(first))]))
+
+
+def matched(names: Iterable[pa.Array], items: int, codes: CodeSource, room: Room) -> Iterator[Any]:
     """Yield the codes of each name in blocks, (rows, levels), of `NO_CODES` for a name that the file lacks.
 
     Args:
@@ -61,46 +163,26 @@ def matched(names: Iterable[pa.Array], items: int, codes: Codes | ParquetCodes, 
         # The vocabulary of a file of 32-bit numbers has other types than the texts of codes.
         plain = texts.cast(pa.string())
         left.add(pa.RecordBatch.from_arrays([plain], schema=_NAMES), text_hashes(plain) if parts > 1 else None)
-    repeated = 0
-    first: tuple[int, str | None] = (begin, None)
+    number, first = 0, list[tuple[int, str]]()
     for part in range(parts):
-        table = _Part.of(right.part(part, schema))
-        repeated += table.repeated
-        first = min(first, table.first_repeated, key=lambda each: each[0])
-        left.put(part, table.codes_of(left.part(part, _NAMES)["name"], levels))
+        rows = right.part(part, schema)
+        twice = _repeated_in(rows)
+        number, first = number + len(twice), sorted([*first, *twice.first(1)])[:1]
+        left.put(part, _codes_of(left.part(part, _NAMES)["name"], rows, levels))
         pa.default_memory_pool().release_unused()
-    check_unique(repeated, first[1], codes.path)
+    check_unique(number, first[0][1] if first else None, codes.path)
     codes.check_values()
     return left.merged(np.zeros((0, levels), np.int32))
 
 
-class _Part(NamedTuple):
-    """The rows of a file of codes in one part."""
-
-    names: pa.Array
-    codes: NDArray[np.int32]
-    repeated: int
-    """Number of names that occur more than once."""
-    first_repeated: tuple[int, str | None]
-    """The row and the name of the first of these."""
-
-    @classmethod
-    def of(cls, rows: pa.Table) -> _Part:
-        names = rows["name"].combine_chunks()
-        lists = rows["codes"].combine_chunks()
-        codes = lists.flatten().to_numpy().reshape(len(rows), -1) if len(rows) else np.zeros((0, 1), np.int32)
-        first = pc.index_in(names, value_set=names).to_numpy()
-        firsts = np.unique(first[first != np.arange(len(first))])
-        if not len(firsts):
-            return cls(names, codes, 0, (1 << 62, None))
-        return cls(names, codes, len(firsts), (rows["row"][int(firsts[0])].as_py(), names[int(firsts[0])].as_py()))
-
-    def codes_of(self, names: pa.ChunkedArray, levels: int) -> NDArray[np.int32]:
-        at = pc.fill_null(pc.index_in(names, value_set=self.names), -1).to_numpy()
-        found = np.full((len(at), levels), NO_CODES, np.int32)
-        known = at >= 0
-        found[known] = self.codes[at[known]]
-        return found
+def _codes_of(names: pa.ChunkedArray, rows: pa.Table, levels: int) -> NDArray[np.int32]:
+    """Return the codes of names, (names, levels), by rows of a file of codes."""
+    at = pc.fill_null(pc.index_in(names, value_set=rows["name"].combine_chunks()), -1).to_numpy()
+    codes = rows["codes"].combine_chunks().flatten().to_numpy().reshape(len(rows), levels)
+    found = np.full((len(at), levels), NO_CODES, np.int32)
+    known = at >= 0
+    found[known] = codes[at[known]]
+    return found
 
 
 class Twins(NamedTuple):

@@ -7,6 +7,7 @@ of DuckDB could do the same, but it stops with 30 million ids and 600 MB.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.runtime.machine import FIXED_MEMORY, Machine
+from genpas_cli.runtime.machine import FIXED_MEMORY, Machine, disk_error
 
 BLOCK_ROWS = 1 << 17
 """Rows that are read and spread together."""
@@ -46,6 +47,14 @@ class Room:
     def of(cls, machine: Machine, scratch: Path) -> Room:
         """Return the room of a job: a part of its memory limit, and its scratch directory."""
         return cls(max((machine.memory - FIXED_MEMORY) // _SHARE, _LEAST_BYTES), scratch)
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Raise MachineError for an OSError in the block: the files of parts cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            raise disk_error(error, self.directory, option="--temp-dir") from error
 
     def parts(self, size: int) -> int:
         """Return the number of parts for rows of `size` bytes together: 1 if all rows fit in memory."""

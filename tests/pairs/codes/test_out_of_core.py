@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from genpas_cli.pairs.codes import files, item_codes, table
 from genpas_cli.pairs.codes.files import Codes, open_codes
+from genpas_cli.pairs.codes.matching import repeated
 from genpas_cli.pairs.codes.spreading import Room, row_hashes, text_hashes
 from genpas_cli.pairs.codes.table import CodeTable, table_in_file
-from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.errors import DataError, MachineError
 from genpas_cli.runtime.machine import Machine
 
 FEW_BYTES = 800
@@ -145,6 +146,23 @@ def test_numbers_are_matched_in_parts_as_in_memory(names: list[str], keys: Any, 
     with TemporaryDirectory() as directory:
         for room in (None, Room(FEW_BYTES, Path(directory))):
             assert by_genpas(ids, codes, "error", "keep", room) == [[n + first] for n in range(9)]
+
+
+def test_a_directory_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    ids = pa.array([f"i{number}" for number in range(9)])
+    codes = Codes(ids, np.arange(9, dtype=np.int32)[:, None])
+    with pytest.raises(MachineError, match=f"cannot write to {tmp_path}/none: ") as raised:
+        item_codes.item_codes(ids, codes, missing="error", colliding="error", room=Room(FEW_BYTES, tmp_path / "none"))
+    assert raised.value.tip == "Choose another path with --temp-dir."
+
+
+@given(st.lists(IDS, min_size=1, max_size=40))
+def test_repeated_names_are_found_in_parts(names: list[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    with TemporaryDirectory() as directory:
+        for memory in (FEW_BYTES, 1 << 30):
+            found = repeated(Vocabulary(names).blocks(), len(names), Room(memory, Path(directory)), 3)
+            assert found == (len(twice), twice[:3])
 
 
 def test_both_readings_of_keys_are_refused_in_parts_too(tmp_path: Path) -> None:
