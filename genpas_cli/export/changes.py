@@ -19,6 +19,7 @@ from genpas_cli.pairs.changes.layout import Change, PairLayout
 from genpas_cli.pairs.changes.padding import Padded
 from genpas_cli.pairs.changes.semantic_ids import SemanticIds
 from genpas_cli.pairs.changes.shortening import Shortened
+from genpas_cli.pairs.vocabulary import Vocabulary
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import Machine
 
@@ -51,7 +52,7 @@ def changes_for(
     data, users = _data(reader, options, kind, machine, scratch)
     chain = _Chain(reader.layout)
     if has == "raw" and (wanted == "num" or data.codes is not None or data.info is not None):
-        chain.add(Numbers(chain.layout, data.ids, users if wanted == "num" else None))
+        chain.add(Numbers(chain.layout, data.ids, _whole(users) if wanted == "num" else None))
     if data.codes is not None and not data.codes.are_complete:
         chain.add(KnownItems(chain.layout, data.codes.known))
     if (most := options.max_input or kind.max_input) is not None:
@@ -63,12 +64,16 @@ def changes_for(
         semantic = _tokens(chain.layout, data, options)
         chain.add(semantic)
     if wanted == "raw" and chain.layout.largest is not None:
-        raw_users = users if chain.layout.user == "user_num" else None
+        raw_users = _whole(users) if chain.layout.user == "user_num" else None
         if semantic is None or raw_users is not None:
             chain.add(RawIds(chain.layout, None if semantic else data.ids, raw_users))
     if options.pad != "none":
         chain.add(Padded(chain.layout, options.pad))
     return Changes(tuple(chain.changes), data, semantic)
+
+
+def _whole(ids: Vocabulary | None) -> pa.Array | None:
+    return None if ids is None else ids.whole()
 
 
 def _ids(reader: PairReader, options: ExportOptions, kind: type[Format]) -> tuple[str, str]:
@@ -79,7 +84,7 @@ def _ids(reader: PairReader, options: ExportOptions, kind: type[Format]) -> tupl
 
 def _data(
     reader: PairReader, options: ExportOptions, kind: type[Format], machine: Machine, scratch: Path
-) -> tuple[ItemData, pa.Array | None]:
+) -> tuple[ItemData, Vocabulary | None]:
     """Return what is known about the items, and the ids of the users if they are needed and known."""
     has, ids = _ids(reader, options, kind)
     writes_titles = kind.writes_titles(options, partial(columns_beside, reader, options))

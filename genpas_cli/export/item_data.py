@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,13 @@ import pyarrow.compute as pc
 
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.source import DirectoryReader, PairReader, read_vocabulary
-from genpas_cli.pairs.codes.files import Codes, read_codes
+from genpas_cli.pairs.changes.item_columns import TextsOf
+from genpas_cli.pairs.codes.files import Codes, ParquetCodes, open_codes, read_codes
 from genpas_cli.pairs.codes.item_codes import ItemCodes, item_codes
 from genpas_cli.pairs.codes.sid import SidPattern, sid_pattern
+from genpas_cli.pairs.codes.spreading import Room
 from genpas_cli.pairs.manifest import NAME
+from genpas_cli.pairs.vocabulary import HeldIds, Vocabulary
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.text.nearest import nearest
@@ -23,14 +27,12 @@ from genpas_cli.runtime.text.nearest import nearest
 SID = "sid"
 """Name of the column with the codes of an item as text."""
 
-_ITEMS_AT_ONCE = 1 << 16
-
 
 @dataclass(frozen=True)
 class ItemData:
     """The items of the exported pairs, by number from 1."""
 
-    ids: pa.Array | None = None
+    vocabulary: Vocabulary | None = None
     """Id of each item; None where it is not needed."""
     info: pa.Table | None = None
     """Columns of item information that the export uses."""
@@ -41,16 +43,22 @@ class ItemData:
     pattern: SidPattern = field(default_factory=lambda: sid_pattern("minionerec"))
     """How codes are written as text."""
 
+    @cached_property
+    def ids(self) -> pa.Array | None:
+        """Id of each item, in memory; None where it is not needed."""
+        return None if self.vocabulary is None else self.vocabulary.whole()
+
     def column(self, name: str) -> pa.Array:
         """Return the values of a column of item information, by item number from 1."""
         assert self.info is not None
         return self.info[name].combine_chunks()
 
-    def columns(self, *, with_sid: bool) -> dict[str, pa.Array]:
+    def columns(self, *, with_sid: bool) -> dict[str, pa.Array | TextsOf]:
         """Return name → value of each item number from 1, for columns of the pairs; with `sid`, the codes as text."""
-        found = {name: self.column(name) for name in self.of_pairs}
+        found: dict[str, pa.Array | TextsOf] = {name: self.column(name) for name in self.of_pairs}
         if with_sid and self.codes is not None:
-            found[SID] = self.pattern.texts(self.codes)
+            is_large = self.codes.table.is_in_file
+            found[SID] = partial(self.pattern.texts_of, self.codes) if is_large else self.pattern.texts(self.codes)
         return found
 
 
@@ -72,7 +80,7 @@ class Wanted:
 
 def item_data(
     reader: PairReader, options: ExportOptions, wanted: Wanted, machine: Machine, scratch: Path
-) -> tuple[ItemData, pa.Array | None]:
+) -> tuple[ItemData, Vocabulary | None]:
     """Return what is known about the items, and the ids of the users if they are needed and known.
 
     Args:
@@ -86,11 +94,12 @@ def item_data(
         UsageError: an option that needs the ids or information of items, which are unknown.
         DataError: a file of codes or item information cannot be used.
     """
-    codes = None if options.semantic_ids is None else read_codes(Path(options.semantic_ids))
+    codes = None if options.semantic_ids is None else open_codes(Path(options.semantic_ids))
     needs_ids = wanted.ids or codes is not None or options.item_info is not None
     ids, users = _vocabularies(reader, options, needs=needs_ids, codes=codes)
     info = None
     if options.item_info is not None:
+        assert ids is not None
         info = information_of(ids, options, machine, scratch, None if wanted.everything else wanted)
     elif wanted.columns or wanted.named or wanted.everything:
         info = _beside(reader, options)
@@ -105,7 +114,9 @@ def item_data(
     _refuse_kept(names, reader)
     found = None
     if codes is not None:
-        found = item_codes(ids, codes, missing=options.missing_codes, colliding=options.colliding_codes)
+        found = item_codes(
+            ids, codes, missing=options.missing_codes, colliding=options.colliding_codes, room=Room.of(machine, scratch)
+        )
     return ItemData(ids, info, tuple(names), found, sid_pattern(wanted.sid_format)), users
 
 
@@ -133,7 +144,7 @@ def _beside(reader: PairReader, options: ExportOptions) -> pa.Table | None:
 
 
 def information_of(
-    ids: pa.Array, options: ExportOptions, machine: Machine, scratch: Path, wanted: Wanted | None = None
+    ids: Vocabulary, options: ExportOptions, machine: Machine, scratch: Path, wanted: Wanted | None = None
 ) -> pa.Table:
     """Return what the file of `--item-info` says about items, one row per id.
 
@@ -155,11 +166,12 @@ def information_of(
         return pa.Table.from_batches(list(found.batches(names))).drop_columns(["item_num", "item_id"])
 
 
-def _numbered(ids: pa.Array) -> Iterator[pa.RecordBatch]:
-    for begin in range(0, len(ids), _ITEMS_AT_ONCE):
-        some = ids[begin : begin + _ITEMS_AT_ONCE]
+def _numbered(ids: Vocabulary) -> Iterator[pa.RecordBatch]:
+    begin = 0
+    for some in ids.blocks():
         numbers = pa.array(np.arange(begin + 1, begin + 1 + len(some), dtype=np.int32))
         yield pa.RecordBatch.from_arrays([numbers, some], names=["num", "id"])
+        begin += len(some)
 
 
 def _check_names(info: pa.Table | None, names: Sequence[str], kept: Sequence[str]) -> None:
@@ -182,8 +194,8 @@ def _check_names(info: pa.Table | None, names: Sequence[str], kept: Sequence[str
 
 
 def _vocabularies(
-    reader: PairReader, options: ExportOptions, *, needs: bool, codes: Codes | None
-) -> tuple[pa.Array | None, pa.Array | None]:
+    reader: PairReader, options: ExportOptions, *, needs: bool, codes: Codes | ParquetCodes | None
+) -> tuple[Vocabulary | None, Vocabulary | None]:
     """Return the ids of items and users by number, or None; raise UsageError if item ids are needed but not known."""
     if not needs:
         return None, None
@@ -194,7 +206,9 @@ def _vocabularies(
         return items, users
     if options.vocab is None:
         if codes is not None and codes.keys == "id" and reader.layout.largest is None:
-            return codes.ids, None
+            # The items of the stream are numbered in the order of the file of codes.
+            found = read_codes(Path(codes.path)).ids
+            return HeldIds(found), None
         raise UsageError(
             "a stream does not contain a vocabulary",
             tip="Name a pairs directory of the same log (--vocab DIR), or write ids to the stream: genpas augment "

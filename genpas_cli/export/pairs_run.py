@@ -154,7 +154,7 @@ def opened_pairs(
     with scratch_directory(machine.temp_dir) as scratch:
         changes = changes_for(reader, options, kind, machine, scratch)
         layout = changes.layout(reader.layout)
-        machine = replace(machine, threads=_workers(reader, machine, kind))
+        machine = replace(machine, threads=_workers(reader, machine, kind, _bytes_of(changes)))
         shown = Shown(
             layout, name or "pairs", columns, reader.manifest, _time(reader.layout), _rating(reader.layout), scratch,
             changes.items, options,
@@ -162,17 +162,23 @@ def opened_pairs(
         yield PairsRun(reader, splits, changes, kind(shown), options, machine)
 
 
-def _workers(reader: PairReader, machine: Machine, kind: type[Format]) -> int:
-    """Return the number of threads that fit the memory limit.
+def _bytes_of(changes: Changes) -> int:
+    """Return the memory that the codes of all items take."""
+    codes = changes.items.codes
+    return 0 if codes is None else codes.table.nbytes + codes.known.nbytes
+
+
+def _workers(reader: PairReader, machine: Machine, kind: type[Format], held: int) -> int:
+    """Return the number of threads that fit the memory limit, besides `held` bytes.
 
     Raises:
         MachineError: not even one thread fits.
     """
     a_batch = max(reader.batch_bytes() * _MEMORY_OF_A_BATCH + kind.memory_of_a_piece, 1)
     # Besides one batch per thread, one batch is being written, and one waits.
-    workers = (machine.memory - FIXED_MEMORY) // a_batch - 2
+    workers = (machine.memory - FIXED_MEMORY - held) // a_batch - 2
     if workers < 1:
-        needed = FIXED_MEMORY + 3 * a_batch
+        needed = FIXED_MEMORY + held + 3 * a_batch
         raise MachineError(
             f"the memory limit of {show_size(machine.memory)} is too small: about {show_size(needed)} are needed",
             tip=f"Increase the limit: --memory-limit {math.ceil(needed / 10**6)}MB.",

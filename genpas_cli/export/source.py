@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from genpas_cli.pairs.changes.layout import PairLayout
 from genpas_cli.pairs.manifest import NAME, Manifest
-from genpas_cli.pairs.reader import LONG_INPUT, PairFiles, read_ids
+from genpas_cli.pairs.reader import LONG_INPUT, PairFiles
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS, SPLITS, ShardFile
 from genpas_cli.pairs.validation import check_batch, check_numbers
+from genpas_cli.pairs.vocabulary import IdsInFile, Vocabulary
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError, IntegrityError, UsageError
 from genpas_cli.runtime.json.shapes import Shape, is_count, misshapen
@@ -125,9 +126,9 @@ class DirectoryReader:
         """Return the uncompressed bytes of the largest row group."""
         return self._pairs.batch_bytes()
 
-    def vocabulary(self, table: str) -> pa.Array | None:
+    def vocabulary(self, table: str) -> Vocabulary | None:
         """Return the ids of `items` or `users` by number from 1; None if the directory does not have them."""
-        return self._pairs.ids(table)
+        return self._pairs.vocabulary(table)
 
     def item_columns(self) -> pa.Table | None:
         """Return the further columns of `items.parquet`, by item number from 1; None if there is no such file."""
@@ -226,7 +227,7 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def read_vocabulary(directory: Location, table: str) -> pa.Array | None:
+def read_vocabulary(directory: Location, table: str) -> Vocabulary | None:
     """Return the ids of `items` or `users` of a directory, by number from 1; None if it has no such file.
 
     Raises:
@@ -234,9 +235,9 @@ def read_vocabulary(directory: Location, table: str) -> pa.Array | None:
         IntegrityError: the file differs from the directory's manifest.
     """
     if (directory / NAME).is_file():
-        return PairFiles(directory).ids(table)
+        return PairFiles(directory).vocabulary(table)
     path = directory / f"{table}.parquet"
-    return read_ids(path, table) if path.is_file() else None
+    return IdsInFile(path, table) if path.is_file() else None
 
 
 def _first_rows(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:

@@ -37,8 +37,9 @@ from genpas_cli.pairs.shards import (
     shard_schema,
 )
 from genpas_cli.pairs.validation import check_batch, check_numbers, check_pair_schema, check_schema
+from genpas_cli.pairs.vocabulary import IdsInFile
 from genpas_cli.runtime.arrow_errors import UNREADABLE
-from genpas_cli.runtime.errors import DataError, IntegrityError
+from genpas_cli.runtime.errors import IntegrityError
 from genpas_cli.runtime.object_storage.locations import Location, read_from
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.text.natural_order import path_order
@@ -130,11 +131,21 @@ class PairFiles:
             IntegrityError: the file is not the one that the manifest lists.
             DataError: it is no vocabulary.
         """
+        found = self.vocabulary(table)
+        return None if found is None else found.whole()
+
+    def vocabulary(self, table: str) -> IdsInFile | None:
+        """Return the vocabulary of `items` or `users`, which is read when it is used; None if there is none.
+
+        Raises:
+            IntegrityError: the file is not the one that the manifest lists.
+            DataError: it is no vocabulary.
+        """
         file = next((file for file in self.files if file.path == f"{table}.parquet"), None)
         if file is None:
             return None
         self._checked.check([file])
-        return read_ids(self.directory / file.path, table)
+        return IdsInFile(self.directory / file.path, table)
 
     def item_columns(self) -> pa.Table | None:
         """Return the further columns of `items.parquet` (`--item-info`), by item number from 1; None without the file.
@@ -247,24 +258,6 @@ class PairFiles:
             with readable(self.directory / file.path) as path:
                 largest = max(largest, largest_row_group(path))
         return largest
-
-
-def read_ids(path: Location, table: str) -> pa.Array:
-    """Return the ids in a file of `items` or `users`, by number from 1.
-
-    Raises:
-        DataError: it is no vocabulary.
-    """
-    name = table[:-1]
-    try:
-        columns = [f"{name}_num", f"{name}_id"]
-        ids = read_from(path, lambda file: pq.read_table(file, columns=columns)).combine_chunks()
-        ids.validate(full=True)
-    except UNREADABLE as error:
-        raise DataError(f"{path} is not a vocabulary written by genpas: {error}") from error
-    if not np.array_equal(ids[f"{name}_num"].to_numpy(), np.arange(1, len(ids) + 1)):
-        raise DataError(f"{path} is not a vocabulary written by genpas: its numbers are not 1, 2, 3, ...")
-    return ids[f"{name}_id"].combine_chunks()
 
 
 @contextmanager

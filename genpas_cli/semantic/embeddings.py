@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from genpas_cli.pairs.codes.matching import repeated
+from genpas_cli.pairs.codes.spreading import Room
+from genpas_cli.pairs.vocabulary import HeldIds
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.semantic.quantization.svd import principal
@@ -37,13 +40,14 @@ class Embeddings(NamedTuple):
     vectors: VectorSource
 
 
-def read_embeddings(path: Path, ids: Path | None) -> Embeddings:
+def read_embeddings(path: Path, ids: Path | None, room: Room) -> Embeddings:
     """Open a file of embeddings; the vectors are read block by block.
 
     Args:
         path: a Parquet file with an id column (`item_id` or `pid`) and one column of lists of numbers; or a matrix,
             `.npy` or `.safetensors`, with one row per item.
         ids: for a matrix, the ids of its rows: a text file with one id per line, or Parquet with an id column.
+        room: what the comparison of the ids may take.
 
     Raises:
         DataError: a file is missing or damaged; ids are missing, occur twice, or do not fit the rows.
@@ -65,7 +69,7 @@ def read_embeddings(path: Path, ids: Path | None) -> Embeddings:
             raise UsageError(f"--ids cannot be used with {path}, which has a column of ids")
         matrix = _ParquetLists(path)
         names = _ids_of(path)
-    _check_unique(names, ids or path)
+    _check_unique(names, ids or path, room)
     return Embeddings(names, matrix)
 
 
@@ -110,14 +114,14 @@ def _id_column(path: Path, schema: pa.Schema) -> str:
     return column
 
 
-def _check_unique(names: pa.Array, path: Path) -> None:
+def _check_unique(names: pa.Array, path: Path, room: Room) -> None:
     if not len(names):
         raise DataError(f"{path} has no items")
-    counted = pc.value_counts(names)
-    if len(counted) < len(names):
-        twice = counted.filter(pc.greater(counted.field("counts"), 1)).field("values")
-        shown = ", ".join(map(repr, twice[:_SHOWN].to_pylist()))
-        raise DataError(f"{path}: {len(twice):,} ids occur more than once, such as {shown}")
+    with room.used():
+        twice = repeated(HeldIds(names).blocks(), len(names), room, _SHOWN)
+    if twice.number:
+        shown = ", ".join(map(repr, twice.first))
+        raise DataError(f"{path}: {twice.number:,} ids occur more than once, such as {shown}")
 
 
 # -------------------------------------------------------------------------------------------------------------- vectors
@@ -140,7 +144,7 @@ class _ParquetLists:
                 + ", ".join(f"{field.name} ({field.type})" for field in schema)
             )
         self._column = lists[0]
-        first = next(iter(pq.ParquetFile(path).iter_batches(1, columns=[self._column])), None)
+        first = next(iter(pq.ParquetFile(path, pre_buffer=False).iter_batches(1, columns=[self._column])), None)
         self.rows = pq.read_metadata(path).num_rows
         self.width = 0 if first is None or not first.column(0)[0].is_valid else len(first.column(0)[0].as_py())
         if self.width == 0:
@@ -149,7 +153,8 @@ class _ParquetLists:
     def blocks(self) -> Iterator[Vectors]:
         """Yield the vectors in blocks."""
         begin, held = 0, np.zeros((0, self.width), np.float32)
-        for batch in pq.ParquetFile(self._path).iter_batches(BLOCK_ROWS, columns=[self._column]):
+        # With pre_buffer, all bytes read would stay in memory.
+        for batch in pq.ParquetFile(self._path, pre_buffer=False).iter_batches(BLOCK_ROWS, columns=[self._column]):
             held = np.concatenate((held, self._block(batch.column(0), begin)))
             begin += batch.num_rows
             while len(held) >= BLOCK_ROWS:

@@ -154,7 +154,7 @@ def semantic_ids(  # noqa: PLR0913  # all but three by keyword
         first = encode(VectorsInMemory(kept), books[:1], run).codes[:, 0]
         near, random = quality.neighbours_sharing(kept, first, streams[3])
         about = {"options": lasting_options(options), "source": path.name}
-        write_codes(target, MadeCodes(found.ids, codes, found.vocabulary), about, force=force)
+        write_codes(target, MadeCodes(found.ids, codes, found.row), about, force=force)
     return SemanticIdsReport(
         str(source), str(output), len(found.ids), found.vectors.width,
         [

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -38,19 +37,17 @@ class MadeCodes(NamedTuple):
     """Texts, (items,)."""
     codes: Codes
     """(items, levels)."""
-    vocabulary: pa.Array | None
-    """Id of each item number from 1; None where numbers are not known."""
+    row: NDArray[np.int32] | None
+    """Row of the codes of each item number from 1, -1 for none: (numbers,); None where numbers are not known."""
 
     def by_number(self) -> NDArray[np.int32]:
         """Return the codes of each item number from 1, (numbers, levels), -1 for an item without codes.
 
         Without a vocabulary, the codes are in the order of the source.
         """
-        if self.vocabulary is None:
+        if self.row is None:
             return self.codes
-        row = pc.index_in(self.vocabulary, value_set=self.ids.cast(self.vocabulary.type))
-        found = pc.fill_null(row, NO_CODES).to_numpy()
-        return np.where(found[:, None] >= 0, self.codes[found], NO_CODES).astype(np.int32)
+        return np.where(self.row[:, None] >= 0, self.codes[self.row], NO_CODES).astype(np.int32)
 
 
 def check_ending(path: Path) -> None:
@@ -114,9 +111,9 @@ def _array(path: Path, made: MadeCodes, _about: dict[str, Any]) -> None:
 
 def _tensor(path: Path, made: MadeCodes, _about: dict[str, Any]) -> None:
     table = made.by_number()
-    if made.vocabulary is not None:
+    if made.row is not None:
         table = np.concatenate((np.full((1, table.shape[1]), NO_CODES, np.int32), table))
-    write_tensor(path, table.T)
+    write_tensor(path, (table.shape[1], len(table)), ([row] for row in table.T))
 
 
 def foreign_in_codes(path: Path) -> str | None:

@@ -9,10 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from genpas_cli.pairs.codes.matching import NumberedRows, matched
+from genpas_cli.pairs.codes.spreading import Room
 from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.pairs.reader import PairFiles
+from genpas_cli.pairs.vocabulary import Vocabulary
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine, scratch_directory
 from genpas_cli.runtime.progress import Progress
@@ -22,6 +25,7 @@ from genpas_cli.semantic.embeddings import Embeddings, Normalized, Reduced, Sele
 from genpas_cli.semantic.options import SemanticIdsOptions
 from genpas_cli.semantic.quantization.vectors import VectorsInMemory, VectorSource
 from genpas_cli.store.access import open_store, store_memory
+from genpas_cli.store.item_ids import StoreIds
 from genpas_cli.store.schema import is_store
 
 _STORE_DIMENSIONS = 64
@@ -40,8 +44,8 @@ class Source(NamedTuple):
 
     ids: pa.Array
     vectors: VectorSource
-    vocabulary: pa.Array | None
-    """Id of each item number from 1; None without a vocabulary."""
+    row: NDArray[np.int32] | None
+    """Row of the vector of each item number from 1, -1 for none: (numbers,); None without a vocabulary."""
     without: pa.Array
     """Ids of the items of the vocabulary that have no vector."""
     unmatched: int = 0
@@ -60,7 +64,8 @@ def opened(  # all needed
         DataError: a file cannot be used, or embeddings and vocabulary do not fit.
     """
     if not is_store(given.source):
-        yield _of_embeddings(given, options, machine, progress)
+        with scratch_directory(machine.temp_dir) as scratch:
+            yield _of_embeddings(given, options, machine, scratch, progress)
         return
     for flag, value in (("--ids", given.ids), ("--vocab", given.vocab)):
         if value is not None:
@@ -75,18 +80,25 @@ def opened(  # all needed
             progress=progress,
         )  # fmt: skip
         vectors: VectorSource = VectorsInMemory(values)
-        vocabulary = pa.concat_arrays([batch.column(1) for batch in store.vocabulary("items")])
-        yield Source(items.ids, Normalized(vectors) if options.normalize else vectors, vocabulary, items.without)
+        row = np.full(store.items, -1, np.int32)
+        row[items.number - 1] = np.arange(len(items.ids), dtype=np.int32)
+        yield Source(items.ids, Normalized(vectors) if options.normalize else vectors, row, items.without)
 
 
-def _of_embeddings(given: Given, options: SemanticIdsOptions, machine: Machine, progress: Progress) -> Source:
-    found = read_embeddings(given.source, given.ids)
-    vocabulary = None if given.vocab is None else _vocabulary(given.vocab, machine)
-    without, unmatched = pa.array([], pa.string()), 0
-    if vocabulary is not None:
-        without = _missing(vocabulary, found.ids)
-        matched, unmatched = _matched(found, vocabulary, given, options)
-        found = matched
+def _of_embeddings(
+    given: Given, options: SemanticIdsOptions, machine: Machine, scratch: Path, progress: Progress
+) -> Source:  # fmt: skip
+    room = Room.of(machine, scratch)
+    found = read_embeddings(given.source, given.ids, room)
+    without, unmatched, row = pa.array([], pa.string()), 0, None
+    if given.vocab is not None:
+        with _vocabulary(given.vocab, machine, scratch) as vocabulary:
+            source = NumberedRows(found.ids, str(given.source))
+            with room.used():
+                blocks = list(matched(vocabulary.blocks(), len(vocabulary), source, room))
+            row = np.concatenate([np.zeros((0, 1), np.int32), *blocks]).reshape(-1)
+            without = _missing(vocabulary, row)
+            found, row, unmatched = _selected(found, vocabulary, row, given, options)
     vectors: VectorSource = Normalized(found.vectors) if options.normalize else found.vectors
     if options.dimensions is not None:
         if options.dimensions > vectors.width:
@@ -96,26 +108,27 @@ def _of_embeddings(given: Given, options: SemanticIdsOptions, machine: Machine, 
             )
         progress("reducing the vectors")
         vectors = Reduced(vectors, options.dimensions)
-    return Source(found.ids, vectors, vocabulary, without, unmatched)
+    return Source(found.ids, vectors, row, without, unmatched)
 
 
-def _matched(
-    found: Embeddings, vocabulary: pa.Array, given: Given, options: SemanticIdsOptions
-) -> tuple[Embeddings, int]:
-    """Return the embeddings of the items of the vocabulary, and how many others there are.
+def _selected(
+    found: Embeddings, vocabulary: Vocabulary, row: NDArray[np.int32], given: Given, options: SemanticIdsOptions
+) -> tuple[Embeddings, NDArray[np.int32], int]:
+    """Return the embeddings of the items of the vocabulary, the row of each number, and how many others there are.
 
     Raises:
         DataError: no embedding matches an item; or one does not, and `unmatched` is `error`.
     """
-    known = pc.is_in(found.ids, value_set=vocabulary.cast(found.ids.type)).to_numpy(zero_copy_only=False)
+    known = np.zeros(len(found.ids), np.bool_)
+    known[row[row >= 0]] = True
     others = int((~known).sum())
     if not others:
-        return found, 0
+        return found, row, 0
     example = found.ids[int(np.flatnonzero(~known)[0])].as_py()
     if others == len(known):
         raise DataError(
             f"no embedding of {given.source} belongs to an item of {given.vocab}: the first embedding is of "
-            f"{example!r}, the first item is {vocabulary[0].as_py()!r}"
+            f"{example!r}, the first item is {next(vocabulary.blocks())[0].as_py()!r}"
         )
     if options.unmatched == "error":
         raise DataError(
@@ -123,24 +136,32 @@ def _matched(
             f"{example!r}",
             tip="To leave them out: --unmatched drop",
         )
-    return Embeddings(found.ids.filter(pa.array(known)), Selected(found.vectors, known)), others
+    left = np.where(row >= 0, np.cumsum(known, dtype=np.int32)[row] - 1, -1).astype(np.int32)
+    return Embeddings(found.ids.filter(pa.array(known)), Selected(found.vectors, known)), left, others
 
 
-def _missing(vocabulary: pa.Array, ids: pa.Array) -> pa.Array:
-    return vocabulary.filter(pc.invert(pc.is_in(vocabulary, value_set=ids.cast(vocabulary.type))))
+def _missing(vocabulary: Vocabulary, row: NDArray[np.int32]) -> pa.Array:
+    """Return the ids of the items without a row."""
+    found, begin = [pa.array([], pa.string())], 0
+    for ids in vocabulary.blocks():
+        found.append(ids.filter(pa.array(row[begin : begin + len(ids)] < 0)).cast(pa.string()))
+        begin += len(ids)
+    return pa.concat_arrays(found)
 
 
-def _vocabulary(path: Path, machine: Machine) -> pa.Array:
-    """Return the id of each item number from 1 of a pairs directory or a store."""
+@contextmanager
+def _vocabulary(path: Path, machine: Machine, scratch: Path) -> Iterator[Vocabulary]:
+    """Yield the id of each item number from 1 of a pairs directory or a store."""
     if is_store(path):
-        with scratch_directory(machine.temp_dir) as scratch, open_store(path, machine, scratch) as store:
-            return pa.concat_arrays([batch.column(1) for batch in store.vocabulary("items")])
+        with open_store(path, machine, scratch, memory=store_memory(machine.memory)) as store:
+            yield StoreIds(store)
+        return
     if not is_pairs_directory(path):
         raise DataError(
             f"--vocab {path}: it must be a pairs directory or a store",
             tip="genpas augment writes a pairs directory, genpas ingest a store.",
         )
-    items = PairFiles(path).ids("items")
+    items = PairFiles(path).vocabulary("items")
     if items is None:
         raise DataError(f"--vocab {path}: the directory has no items.parquet")
-    return items
+    yield items

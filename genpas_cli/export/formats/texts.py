@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -44,6 +46,10 @@ def json_text(values: pa.Array) -> pa.Array:
     return quoted.take(encoded.indices)
 
 
+_DICTIONARIES = 16
+"""Maximum number of vocabularies whose texts are kept: those used last."""
+
+
 class Texts:
     """Converts values to text in one notation.
 
@@ -57,7 +63,8 @@ class Texts:
         self._notation, self._null = notation, null
         # Looking up the text of a number takes a third of the time of formatting it.
         self._numbers = None if layout.largest is None else notation(pa.array(range(layout.largest + 1), pa.int32()))
-        self._of_dictionary: dict[tuple[int, int], Any] = {}
+        self._of_dictionary: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._lock = threading.Lock()
 
     def items(self, values: pa.Array) -> pa.Array:
         """Return the texts of items or tokens."""
@@ -81,9 +88,17 @@ class Texts:
     def _dictionary(self, dictionary: pa.Array) -> pa.Array:
         # Every batch has the same vocabulary, so its texts are computed once.
         key = (dictionary.buffers()[-1].address, len(dictionary))
-        if key not in self._of_dictionary:
-            self._of_dictionary[key] = (dictionary, self._noted(dictionary))
-        return self._of_dictionary[key][1]
+        with self._lock:
+            if key in self._of_dictionary:
+                self._of_dictionary.move_to_end(key)
+                return self._of_dictionary[key][1]
+        found = self._noted(dictionary)
+        with self._lock:
+            self._of_dictionary[key] = (dictionary, found)
+            # Texts of very many items have another dictionary in each batch.
+            if len(self._of_dictionary) > _DICTIONARIES:
+                self._of_dictionary.popitem(last=False)
+        return found
 
     def _noted(self, values: pa.Array) -> pa.Array:
         if values.null_count == 0:

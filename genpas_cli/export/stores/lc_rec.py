@@ -60,10 +60,7 @@ class LcRec(SequenceFiles):
         """Write the codes of the items, and what is known about them."""
         items = self.items
         assert items.codes is not None
-        write_index(
-            directory / f"{self.name}.index.json",
-            ((number - 1, codes) for number, codes in items.pattern.lists(items.codes)),
-        )
+        write_index(directory / f"{self.name}.index.json", items.codes, items.pattern, by_id=False)
         if items.info is not None:
             write_items_json(directory / f"{self.name}.item.json", items.info, self.options.title, items.codes.known)
 

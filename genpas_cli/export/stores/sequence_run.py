@@ -19,14 +19,16 @@ from genpas_cli.export.item_data import ItemData, information_of, with_titles
 from genpas_cli.export.options import ExportOptions
 from genpas_cli.export.report import ExportReport
 from genpas_cli.export.stores.opening import StoreKeys, check_store_options, opened_store, store_keys
-from genpas_cli.pairs.codes.files import read_codes
+from genpas_cli.pairs.codes.files import open_codes
 from genpas_cli.pairs.codes.item_codes import item_codes
 from genpas_cli.pairs.codes.sid import sid_pattern
+from genpas_cli.pairs.codes.spreading import Room
 from genpas_cli.runtime.atomic_output import Foreign
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import Machine, scratch_directory
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.text.wording import counted
+from genpas_cli.store.item_ids import StoreIds
 from genpas_cli.store.sequence_source import Lengths
 from genpas_cli.store.sequences import Sequences
 from genpas_cli.store.store import Store
@@ -123,14 +125,14 @@ def _items(
 ) -> ItemData:
     if not kind.used & {"semantic_ids", "item_info"}:
         return ItemData()
-    ids = pa.concat_arrays([batch.column(1) for batch in store.vocabulary("items")])
+    ids = StoreIds(store)
     found = ItemData(ids, pattern=sid_pattern(options.sid_format or "minionerec"))
     if options.item_info is not None:
         found = with_titles(replace(found, info=information_of(ids, options, machine, scratch)), options)
     if options.semantic_ids is not None:
-        codes = read_codes(Path(options.semantic_ids))
+        codes = open_codes(Path(options.semantic_ids))
         found = replace(found, codes=item_codes(
-            ids, codes, missing=options.missing_codes, colliding=options.colliding_codes
+            ids, codes, missing=options.missing_codes, colliding=options.colliding_codes, room=Room.of(machine, scratch)
         ))  # fmt: skip
     return found
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from genpas_cli.pairs.changes.layout import PairLayout, list_of
+
+TextsOf = Callable[[NDArray[np.int32]], pa.Array]
+"""Returns the texts of item numbers."""
 
 
 class ItemColumns:
@@ -18,14 +22,16 @@ class ItemColumns:
 
     Args:
         layout: of the pairs, whose items are numbers.
-        columns: name → value of each item number from 1.
+        columns: name → value of each item number from 1; or a function that returns the texts of some item numbers,
+            (numbers,), for texts of all items that would not fit in memory.
     """
 
-    def __init__(self, layout: PairLayout, columns: Mapping[str, pa.Array]) -> None:
+    def __init__(self, layout: PairLayout, columns: Mapping[str, pa.Array | TextsOf]) -> None:
         self._columns = dict(columns)
         fields = []
         for name, values in self._columns.items():
-            kind = pa.dictionary(pa.int32(), values.type) if _is_text(values.type) else values.type
+            kind = pa.string() if callable(values) else values.type
+            kind = pa.dictionary(pa.int32(), kind) if _is_text(kind) else kind
             fields += [pa.field(f"input_{name}", list_of(kind, nullable=True), nullable=False),
                        pa.field(f"target_{name}", kind)]  # fmt: skip
         self.layout = replace(layout, schema=pa.schema([*layout.schema, *fields]))
@@ -42,7 +48,10 @@ class ItemColumns:
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(schema))
 
 
-def _of(values: pa.Array, numbers: pa.Array) -> pa.Array:
+def _of(values: pa.Array | TextsOf, numbers: pa.Array) -> pa.Array:
+    if callable(values):
+        some, index = np.unique(numbers.to_numpy(), return_inverse=True)
+        return pa.DictionaryArray.from_arrays(pa.array(index.reshape(-1).astype(np.int32)), values(some))
     index = pa.array(numbers.to_numpy() - np.int32(1))
     return pa.DictionaryArray.from_arrays(index, values) if _is_text(values.type) else values.take(index)
 

@@ -7,6 +7,7 @@ from 1 on, level 2 those after it, and so on; then come separator and end token,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -33,8 +34,7 @@ class SemanticIds:
     ) -> None:
         self.codes = codes
         self.tokens = _vocabulary(codes.sizes, separator=separator, end=end, users=users)
-        self._table = codes.codes + np.array(self.tokens.offsets, np.int32)
-        self._table[0] = 0
+        self._offsets = np.array(self.tokens.offsets, np.int32)
         fields = {
             "input_items": pa.field("input_items", list_of(pa.int32()), nullable=False),
             "target_item": pa.field("target_item", list_of(pa.int32()), nullable=False),
@@ -56,13 +56,21 @@ class SemanticIds:
         return pa.RecordBatch.from_arrays(list(changed.values()), schema=self.layout.schema_of(pairs))
 
     def table(self) -> pa.Table:
-        """Return `item_num`, `item_id` and `tokens` of every item with codes, to map tokens back to items."""
-        number = np.flatnonzero(self.codes.known)
-        levels = self._table.shape[1]
-        offsets = pa.array((np.arange(len(number) + 1) * levels).astype(np.int32))
-        tokens = pa.ListArray.from_arrays(offsets, pa.array(self._table[number].ravel()), type=list_of(pa.int32()))
-        columns = [pa.array(number.astype(np.int32)), self.codes.items.take(pa.array(number - 1)), tokens]
-        return pa.table(columns, names=["item_num", "item_id", "tokens"])
+        """Return all of `tables` in memory."""
+        return pa.concat_tables(self.tables())
+
+    def tables(self, rows: int = 1 << 20) -> Iterator[pa.Table]:
+        """Yield `item_num`, `item_id` and `tokens` of every item with codes, to map tokens back to items.
+
+        Args:
+            rows: number of rows of each table but the last.
+        """
+        for number, ids, codes in self.codes.named(rows):
+            tokens = codes + self._offsets
+            offsets = pa.array(np.arange(0, tokens.size + 1, tokens.shape[1], dtype=np.int32))
+            lists = pa.ListArray.from_arrays(offsets, pa.array(tokens.ravel()), type=list_of(pa.int32()))
+            columns = [pa.array(number.astype(np.int32)), ids, lists]
+            yield pa.table(columns, names=["item_num", "item_id", "tokens"])
 
     def _tokens(
         self, items: NDArray[np.int32], offsets: NDArray[np.int64], first: NDArray[np.int64] | None
@@ -75,8 +83,9 @@ class SemanticIds:
             levels + between
         )
         out = np.full(bounds[-1], tokens.separator or 0, np.int32)
-        for level in range(levels):
-            out[at + level] = self._table[items, level]
+        codes = self.codes.table.of(items)
+        for level, offset in enumerate(tokens.offsets):
+            out[at + level] = codes[:, level] + np.int32(offset)
         if first is not None:
             out[bounds[:-1]] = first
         if tokens.end is not None:

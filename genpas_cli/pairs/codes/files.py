@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +28,8 @@ NO_CODES = -1
 _ITEM_COLUMNS: dict[str, Keys] = {"item_id": "id", "pid": "id", "item_num": "number"}
 _LARGEST_CODE = 2**31 - 2
 _NUMBER, _SIGNED = re.compile(r"[0-9]+"), re.compile(r"-?[0-9]+")
-_ITEM_NUMBER = re.compile(r"[1-9][0-9]*")
+_ITEM_NUMBER = "[1-9][0-9]*"
+_ROWS_AT_ONCE = 1 << 17
 _FORMS = "Give Parquet with item_id and a list of codes, an index.json, or an .npy array with one row per item."
 
 
@@ -44,9 +46,34 @@ class Codes:
     path: str = "the codes"
     """The file, for messages."""
 
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.codes)
+
+    def blocks(self) -> Iterator[tuple[pa.Array, NDArray[np.int32]]]:
+        """Yield the names of some items, (rows,), and their codes, (rows, levels)."""
+        assert self.ids is not None
+        for begin in range(0, self.rows, _ROWS_AT_ONCE):
+            end = begin + _ROWS_AT_ONCE
+            yield self.ids[begin:end].cast(pa.string()), self.codes[begin:end]
+
+    @property
+    def largest(self) -> int:
+        """The largest code."""
+        return int(self.codes.max())
+
+    def check_values(self) -> None:
+        """Do nothing: the codes were checked as they were read."""
+
+
+def open_codes(path: Path) -> Codes | ParquetCodes:
+    """Open a file of codes, see `read_codes`; Parquet is read in blocks, when these are asked for."""
+    return ParquetCodes(_existing(path)) if path.suffix not in (".npy", ".json") else read_codes(path)
+
 
 def read_codes(path: Path) -> Codes:
-    """Read a file of codes.
+    """Read a file of codes into memory.
 
     - Parquet: a column of items, `item_id` or `pid` (ids of the log) or `item_num` (numbers of the pairs), and either
       one column of integer lists or the texts `sid`, such as `<a_3><b_17>`, whose numbers are the codes.
@@ -59,11 +86,16 @@ def read_codes(path: Path) -> Codes:
         DataError: no such file, another content, lists of unequal length, missing values, or codes that are not whole
             numbers from 0.
     """
-    if not path.is_file():
-        raise DataError(f"{path} is a directory" if path.is_dir() else f"no such file: {path}")
+    _existing(path)
     if path.suffix == ".npy":
         return _of_array(path)
     return _of_index(path) if path.suffix == ".json" else _of_parquet(path)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise DataError(f"{path} is a directory" if path.is_dir() else f"no such file: {path}")
+    return path
 
 
 def _of_array(path: Path) -> Codes:
@@ -140,51 +172,151 @@ def _code(code: object, level: int) -> int:
     return number
 
 
-def _of_parquet(path: Path) -> Codes:
+class ParquetCodes:
+    """The codes of a Parquet file, read in blocks.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DataError: the file is not Parquet, or has other columns.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self.path = path, str(path)
+        """The file, for messages."""
+        with _damage(path):
+            schema, self.rows = pq.read_schema(path), pq.read_metadata(path).num_rows
+            names = schema.names
+            there = ", ".join(f"{field.name} ({field.type})" for field in schema)
+            column = next((name for name in _ITEM_COLUMNS if name in names), None)
+            lists = [field.name for field in schema if _is_codes(field)]
+        if column is None or len(lists) != 1:
+            raise DataError(
+                f"{path}: the file must have a column item_id and one column of integer lists; the columns are: {there}"
+            )
+        self._column, self._lists = column, lists[0]
+        self.keys: Keys = _ITEM_COLUMNS[column]
+        """What the names of the items are."""
+        _ids(schema.empty_table()[column], column, path)
+        self._values = _Bounds()
+        self._numbers = _Bounds()
+        self._has_other_names = False
+
+    def blocks(self) -> Iterator[tuple[pa.Array, NDArray[np.int32]]]:
+        """Yield the names of some items as text, (rows,), and their codes, (rows, levels).
+
+        Codes are only correct if `check_values` finds them so; it comes after the items were compared.
+
+        Raises:
+            DataError: no rows, missing values, or lists of unequal length.
+        """
+        lengths, missing, codes_missing = _Bounds(), self.rows == 0, False
+        for batch in self._batches():
+            ids, lists = _ids(batch.column(0), self._column, self._path), self._codes(batch.column(1))
+            found = pc.min_max(pc.list_value_length(lists))
+            lengths.add(found["min"].as_py(), found["max"].as_py())
+            missing = missing or bool(ids.null_count or lists.null_count)
+            values = pc.list_flatten(lists)
+            codes_missing = codes_missing or bool(values.null_count)
+            if missing or codes_missing or lengths.low != lengths.high or not lengths.low:
+                continue  # an error, which is raised when all rows are known
+            self._notice(ids, values.to_numpy(), batch.column(0))
+            yield ids, values.to_numpy().astype(np.int32, copy=False).reshape(len(ids), -1)
+        if missing:
+            what = "the file has no rows" if self.rows == 0 else f"a row has no {self._column} or no codes"
+            raise DataError(f"{self._path}: {what}")
+        _check_lengths((lengths.low, lengths.high), self._path)
+        if codes_missing:
+            raise DataError(f"{self._path}: a code is missing")
+
+    @property
+    def largest(self) -> int:
+        """The largest code, after all blocks were read."""
+        return int(self._values.high)
+
+    def check_values(self) -> None:
+        """Raise DataError, after all blocks were read, if a code or an item number is out of range."""
+        if self._has_other_names:
+            raise DataError(
+                f"{self._path}: a value of {self._column} is not an item number, which is a whole number from 1; the "
+                f"smallest is {self._numbers.low!r}",
+                tip="Item numbers are in items.parquet of the pairs directory; ids of the log belong in a column "
+                "item_id.",
+            )
+        _check_range(self._values.low, self._values.high, self._path)
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        # With pre_buffer, all bytes read would stay in memory.
+        with _damage(self._path), pq.ParquetFile(self._path, pre_buffer=False) as file:
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[self._column, self._lists]):
+                batch.validate(full=True)
+                if batch.num_rows:
+                    yield batch.select([self._column, self._lists])
+
+    def _codes(self, column: pa.Array) -> pa.Array:
+        try:
+            return _lists_of(column)
+        except pa.ArrowException as error:
+            raise DataError(
+                f"{self._path}: a text of {self._lists} has no codes; they are written like <a_3><b_17>"
+            ) from error
+
+    def _notice(self, ids: pa.Array, values: NDArray[Any], column: pa.Array) -> None:
+        self._values.add(int(values.min()), int(values.max()))
+        if self.keys == "number":
+            self._numbers.add(pc.min(column).as_py(), pc.max(column).as_py())
+            is_number = pc.match_substring_regex(ids, f"^{_ITEM_NUMBER}$")
+            self._has_other_names = self._has_other_names or not pc.all(is_number).as_py()
+
+
+class _Bounds:
+    """The smallest and the largest of some values; None before any."""
+
+    low: Any = None
+    high: Any = None
+
+    def add(self, low: Any, high: Any) -> None:
+        """Add the smallest and the largest of further values; None if these are all missing."""
+        if low is not None:
+            self.low = low if self.low is None else min(self.low, low)
+            self.high = high if self.high is None else max(self.high, high)
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
     try:
-        table = pq.read_table(path).combine_chunks()
-        table.validate(full=True)
+        yield
     except UNREADABLE as error:
         raise DataError(f"{path} is not a Parquet file, or damaged", tip=_FORMS) from error
-    names = table.schema.names
-    there = ", ".join(f"{field.name} ({field.type})" for field in table.schema)
-    column = next((name for name in _ITEM_COLUMNS if name in names), None)
-    lists = [field.name for field in table.schema if _is_codes(field)]
-    if column is None or len(lists) != 1:
-        raise DataError(
-            f"{path}: the file must have a column item_id and one column of integer lists; the columns are: {there}"
-        )
-    ids = _ids(table[column], column, path)
-    try:
-        codes = _lists_of(table[lists[0]])
-    except pa.ArrowException as error:
-        raise DataError(f"{path}: a text of {lists[0]} has no codes; they are written like <a_3><b_17>") from error
-    if table.num_rows == 0 or ids.null_count or codes.null_count:
-        raise DataError(
-            f"{path}: " + ("the file has no rows" if table.num_rows == 0 else f"a row has no {column} or no codes")
-        )
-    lengths = pc.list_value_length(codes)
-    _check_lengths((pc.min(lengths).as_py(), pc.max(lengths).as_py()), path)
-    values = pc.list_flatten(codes).combine_chunks()
-    if values.null_count:
-        raise DataError(f"{path}: a code is missing")
+
+
+def _of_parquet(path: Path) -> Codes:
+    file = ParquetCodes(path)
+    blocks = list(file.blocks())
+    ids = pa.concat_arrays([names for names, _ in blocks])
     counts = pc.value_counts(ids)
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
-    if len(twice):
-        raise DataError(f"{path}: {len(twice):,} items occur more than once, such as {twice[0]['values'].as_py()!r}")
-    if _ITEM_COLUMNS[column] == "number" and any(not _ITEM_NUMBER.fullmatch(each) for each in ids.to_pylist()):
-        raise DataError(
-            f"{path}: a value of {column} is not an item number, which is a whole number from 1; the smallest is "
-            f"{pc.min(table[column]).as_py()!r}",
-            tip="Item numbers are in items.parquet of the pairs directory; ids of the log belong in a column item_id.",
-        )
-    table_of_codes = _checked(values.to_numpy().reshape(len(ids), -1), path)
-    return Codes(ids, table_of_codes, _ITEM_COLUMNS[column], str(path))
+    check_unique(len(twice), twice[0]["values"].as_py() if len(twice) else None, path)
+    file.check_values()
+    return Codes(ids, np.concatenate([codes for _, codes in blocks]), file.keys, str(path))
 
 
-def _ids(column: pa.ChunkedArray, name: str, path: Path) -> pa.Array:
+def check_unique(twice: int, example: object, path: str | Path) -> None:
+    """Raise DataError if items occur more than once in a file.
+
+    Args:
+        twice: number of these items.
+        example: the first of them.
+        path: the file.
+    """
+    if twice:
+        raise DataError(f"{path}: {twice:,} items occur more than once, such as {example!r}")
+
+
+def _ids(column: pa.Array, name: str, path: Path) -> pa.Array:
     try:
-        return column.cast(pa.string()).combine_chunks()
+        return column.cast(pa.string())
     except pa.ArrowException as error:
         raise DataError(f"{path}: {name} has the type {column.type}; an id must be a text or a number") from error
 
@@ -199,9 +331,13 @@ def _check_lengths(lengths: Iterable[int], path: Path) -> None:
 
 
 def _checked(table: NDArray[Any], path: Path) -> NDArray[np.int32]:
-    if table.min() < 0 or table.max() > _LARGEST_CODE:
-        raise DataError(f"{path}: a code is not a whole number from 0 to {_LARGEST_CODE:,}")
+    _check_range(table.min(), table.max(), path)
     return table.astype(np.int32, copy=False)
+
+
+def _check_range(low: int, high: int, path: Path) -> None:
+    if low < 0 or high > _LARGEST_CODE:
+        raise DataError(f"{path}: a code is not a whole number from 0 to {_LARGEST_CODE:,}")
 
 
 def _is_codes(field: pa.Field) -> bool:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from genpas_cli.pairs.codes.item_codes import ItemCodes
 from genpas_cli.runtime.errors import UsageError
@@ -41,12 +43,18 @@ class SidPattern:
 
     def texts(self, codes: ItemCodes) -> pa.Array:
         """Return the text of each item number from 1; null for an item without codes."""
-        levels = [
-            pa.array([self.code(level, code) for code in range(size)]) for level, size in enumerate(codes.sizes)
-        ]  # fmt: skip
-        parts = [texts.take(pa.array(codes.codes[1:, level])) for level, texts in enumerate(levels)]
+        return self.texts_of(codes, np.arange(1, len(codes.known)))
+
+    def texts_of(self, codes: ItemCodes, numbers: NDArray[np.integer[Any]]) -> pa.Array:
+        """Return the texts of some item numbers, (numbers,); null for an item without codes."""
+        found = codes.table.of(numbers)
+        parts = [texts.take(pa.array(found[:, level])) for level, texts in enumerate(self._levels(codes))]
         whole = pc.binary_join_element_wise(self.begin, *parts, self.end, "")
-        return pc.if_else(pa.array(codes.known[1:]), whole, pa.scalar(None, pa.string()))
+        return pc.if_else(pa.array(codes.known[numbers]), whole, pa.scalar(None, pa.string()))
+
+    def _levels(self, codes: ItemCodes) -> list[pa.Array]:
+        """Return the texts of the codes of each level."""
+        return [pa.array([self.code(level, code) for code in range(size)]) for level, size in enumerate(codes.sizes)]
 
     def lists(self, codes: ItemCodes) -> Iterator[tuple[int, list[str]]]:
         """Yield the number of each item with codes, and the texts of its codes."""
@@ -54,7 +62,7 @@ class SidPattern:
         numbers = np.flatnonzero(codes.known)
         for begin in range(0, len(numbers), _ITEMS_AT_ONCE):
             some = numbers[begin : begin + _ITEMS_AT_ONCE]
-            for number, row in zip(some.tolist(), codes.codes[some].tolist(), strict=True):
+            for number, row in zip(some.tolist(), codes.table.of(some).tolist(), strict=True):
                 yield number, [texts[level][code] for level, code in enumerate(row)]
 
     def tokens(self, sizes: Sequence[int]) -> list[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import struct
 import zipfile
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,21 +23,24 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _AT_ONCE = 1 << 20
 
 
-def write_tensor(path: Path, matrix: NDArray[np.integer[Any]]) -> None:
+def write_tensor(
+    path: Path, shape: tuple[int, int], matrix: Iterable[Iterable[NDArray[np.integer[Any]]]]
+) -> None:  # fmt: skip
     """Write a matrix as a tensor of int64.
 
     Args:
         path: the file.
-        matrix: (rows, columns); it is converted part by part.
+        shape: number of rows and columns.
+        matrix: the rows, each in parts of any length; they are converted part by part.
     """
-    rows, columns = matrix.shape
+    rows, columns = shape
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(f"{path.stem}/data.pkl", _EPOCH), _pickled(rows, columns))
         archive.writestr(zipfile.ZipInfo(f"{path.stem}/byteorder", _EPOCH), "little")
         with archive.open(zipfile.ZipInfo(f"{path.stem}/data/0", _EPOCH), "w", force_zip64=True) as out:
-            for row in matrix:
-                for begin in range(0, columns, _AT_ONCE):
-                    out.write(row[begin : begin + _AT_ONCE].astype("<i8").tobytes())
+            for part in chain.from_iterable(matrix):
+                for begin in range(0, len(part), _AT_ONCE):
+                    out.write(part[begin : begin + _AT_ONCE].astype("<i8").tobytes())
         archive.writestr(zipfile.ZipInfo(f"{path.stem}/version", _EPOCH), "3\n")
 
 

@@ -8,12 +8,14 @@ import pytest
 
 from genpas_cli.pairs.codes.item_codes import ItemCodes
 from genpas_cli.pairs.codes.sid import sid_pattern
+from genpas_cli.pairs.codes.table import CodeTable
+from genpas_cli.pairs.vocabulary import HeldIds
 from genpas_cli.runtime.errors import UsageError
 
 CODES = ItemCodes(
-    pa.array(["x", "y", "z"]),
+    HeldIds(pa.array(["x", "y", "z"])),
     np.array([False, True, False, True]),
-    np.array([[0, 0], [3, 1], [0, 0], [0, 2]], np.int32),
+    CodeTable(np.array([[0, 0], [3, 1], [0, 0], [0, 2]], np.int32)),
 )
 
 

@@ -31,8 +31,7 @@ def write_new_tokens(directory: Path, codes: ItemCodes, pattern: SidPattern) -> 
     (directory / NEW_TOKENS).write_text("".join(f"{token}\n" for token in tokens), encoding="utf-8")
     lines = (f"{_quoted(token)}: {_quoted(meaning)}\n" for token, meaning in _meanings(codes, pattern).items())
     (directory / NEW_SPECIAL_TOKENS).write_text("".join(lines), encoding="utf-8")
-    ids = codes.items
-    write_index(directory / INDEX, ((ids[number - 1].as_py(), texts) for number, texts in pattern.lists(codes)))
+    write_index(directory / INDEX, codes, pattern, by_id=True)
 
 
 def note_of_tokens(name: str, codes: ItemCodes, pattern: SidPattern) -> str:

@@ -108,10 +108,7 @@ class MiniOneRec(TextFormat):
         texts = on_one_line(items.column(self._title)).to_pylist()
         for folder in ("info", "index"):
             (directory / folder).mkdir()
-        write_index(
-            directory / "index" / f"{name}.index.json",
-            ((number - 1, codes) for number, codes in items.pattern.lists(items.codes)),
-        )
+        write_index(directory / "index" / f"{name}.index.json", items.codes, items.pattern, by_id=False)
         with (directory / "info" / f"{name}.txt").open("w", encoding="utf-8") as out:
             for number, codes in items.pattern.lists(items.codes):
                 sid = items.pattern.begin + "".join(codes) + items.pattern.end

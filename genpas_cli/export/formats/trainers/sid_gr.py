@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.export.formats.format import PADS_ITSELF, Format, refuse_texts
+from genpas_cli.export.token_files import write_code_tensor
 from genpas_cli.pairs.changes.layout import list_of
-from genpas_cli.pairs.codes.files import NO_CODES
-from genpas_cli.pairs.codes.torch_file import write_tensor
 from genpas_cli.runtime.errors import UsageError
 
 _FOLDERS = {"train": "training", "validation": "evaluation", "test": "testing"}
@@ -89,8 +88,7 @@ class SidGr(Format):
         super().write_beside(directory, splits)
         codes = self.shown.items.codes
         assert codes is not None
-        # Column 0 belongs to no item, because item numbers start at 1.
-        write_tensor(directory / MAPPING, np.where(codes.known[:, None], codes.codes, NO_CODES).T)
+        write_code_tensor(directory / MAPPING, codes)
 
     def companions(self, splits: Sequence[str]) -> dict[str, str]:
         """Return the settings for Gin."""
