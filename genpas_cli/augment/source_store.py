@@ -38,6 +38,11 @@ class OpenedSource:
     log: IngestReport | None
     """The ingest report; None if the source was a store already."""
 
+    @property
+    def unweighted(self) -> Store:
+        """The store without the condition and the weights of the options."""
+        return replace(self.store, rule=None)
+
 
 def log_names(sources: Sources) -> list[str]:
     """Return the sources as a list of texts; raise DataError if one is a pairs directory."""

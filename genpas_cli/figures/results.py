@@ -130,7 +130,7 @@ class Configuration:
     """One cutting rule of a search."""
 
     name: str
-    """The triple, or the value of `--strategy`."""
+    """The triple, or the value of `--strategy`; with a half-life, followed by `@` and the half-life."""
     alpha: float | str | None
     beta: float | str | None
     gamma: float | str | None
@@ -139,6 +139,8 @@ class Configuration:
     """KL(p_validation ‖ p_train) of the exact p_train."""
     kl_drawn: float
     """The same KL for the balanced pairs that `augment` would draw, in the mean."""
+    pair_entropy: float
+    """Entropy of the pairs in nats, with inputs cut to L: the logarithm of their effective number."""
     alignment: float | None
     discrimination: float | None
     alignment_ratio: float | None
@@ -147,6 +149,10 @@ class Configuration:
     """Rank in the published search, from 1; None if its filter or its cutoff drops the configuration."""
     front_rank: int | None
     """Rank among the configurations near the Pareto front of KL and A / D, from 1; None if it is not among them."""
+    entropy_rank: int
+    """Rank by `kl_drawn` − 0.1 · `pair_entropy`, from 1."""
+    half_life: str | None = None
+    """The half-life of the weights of targets, as given; None without."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,8 @@ class TrainedConfiguration:
     """NDCG@10 of each seed's run."""
     models: list[str]
     """Model directories, relative to the output."""
+    steps: int
+    """Steps that were trained; with `--search halving`, those of the last round in which it took part."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -169,7 +177,7 @@ class TuneReport(TableReport):
 
     source: str
     select: str
-    """`published` or `front`: the selection that chose the winner."""
+    """`front`, `entropy` or `published`: the selection that chose the winner."""
     winner: str
     """Name of the best configuration."""
     command: str
@@ -180,32 +188,41 @@ class TuneReport(TableReport):
     grid: dict[str, list[float | str]]
     """`alpha`, `beta`, `gamma`: the values of the grid."""
     configurations: list[Configuration]
-    """All configurations, in the order of the chosen selection; those it drops come last, by KL."""
+    """The configurations whose figures were computed, in the order of the chosen selection; those it drops come last,
+    by KL."""
     strategies: list[str] = field(default_factory=list)
-    """Names of the configurations that are not in the grid."""
+    """Names of the strategies that are not in the grid."""
+    half_lives: list[str | None] = field(default_factory=lambda: [None])
+    """The half-lives that were tried; None for no weights by age."""
     trained: list[TrainedConfiguration] | None = None
     """With `--train-top`: the first configurations, in the same order; the winner has the best validation accuracy."""
     output: str | None = None
     """With `--train-top`: the directory with pairs and models."""
     undecided: list[str] = field(default_factory=list)
-    """The first configuration of each γ, the γ nearest to 0 first, if the figures cannot rank them: with `front` and
-    several γ (or other input kernels), because A / D is comparable only within one. The winner is the first of them.
-    Empty with `--train-top`, which decides by training."""
+    """Configurations that the figures cannot rank; the winner is the first of them. With `front` and several γ (or
+    other input kernels): the first configuration of each γ, the γ nearest to 0 first, because A / D is comparable only
+    within one. With `entropy`: those whose figure differs by less than 0.005 from the best. Empty with `--train-top`,
+    which decides by training."""
     made_with: MadeWith | None = None
     """Version and options; None for a report that is not complete yet."""
 
     def shown(self) -> list[ShownTable]:
         """Return the first configurations, the winner first, and the accuracy of those that were trained."""
-        headings = ["strategy", "KL", "KL drawn", "A", "D", "A / D", "rank (front)", "rank (published)"]
+        headings = [
+            "strategy", "KL", "KL drawn", "entropy", "A", "D", "A / D", "rank (front)", "rank (entropy)",
+            "rank (published)",
+        ]  # fmt: skip
         ranks = (
             "rank (front): by KL drawn and A / D, within each γ; the best of each γ comes first, then the second best "
-            "of each γ, so ranks of different γ cannot be compared. rank (published): by KL and A / D over all γ. –: "
+            "of each γ, so ranks of different γ cannot be compared. rank (entropy): by KL drawn − 0.1 × entropy, over "
+            "all γ. rank (published): by KL and A / D over all γ. –: "
             "no rank, because another configuration of the same γ is more than 2% better in both (front), or because "
             f"of --keep-share or --top (published). Sorted by --select {self.select}."
         )
         columns = (
             "KL: KL(validation ‖ train) of the targets, exact. KL drawn: the same after a balanced draw of "
-            f"{self.pairs:,} pairs. Alignment A and discrimination D compare training inputs with validation inputs by "
+            f"{self.pairs:,} pairs. Entropy: of the pairs, in nats; each unit more means e times as many different "
+            f"pairs. Alignment A and discrimination D compare training inputs with validation inputs by "
             f"{self.similarity}"
         )
         found = ShownTable(
@@ -215,9 +232,9 @@ class TuneReport(TableReport):
             return [found]
         accuracy = [each.validation for each in self.trained]
         marked = with_marks([f"{value:.4f}" for value in accuracy], accuracy, "higher")
-        rows = [[each.name, text, " ".join(f"{value:.4f}" for value in each.by_seed)]
+        rows = [[each.name, text, " ".join(f"{value:.4f}" for value in each.by_seed), f"{each.steps:,}"]
                 for each, text in zip(self.trained, marked, strict=True)]  # fmt: skip
-        return [found, ShownTable(["strategy", "validation NDCG@10", "for each seed"], rows)]
+        return [found, ShownTable(["strategy", "validation NDCG@10", "for each seed", "steps"], rows)]
 
     def by_column(self) -> dict[str, list[Any]]:
         """Return the fields of `Configuration`, and `validation`: NDCG@10 on the validation pairs, if trained."""
@@ -232,6 +249,6 @@ ROWS_SHOWN = 15
 
 
 def _configuration_row(row: Configuration) -> list[str]:
-    values = (row.kl, row.kl_drawn, row.alignment, row.discrimination, row.alignment_ratio)
-    ranks = ("–" if rank is None else str(rank) for rank in (row.front_rank, row.published_rank))
+    values = (row.kl, row.kl_drawn, row.pair_entropy, row.alignment, row.discrimination, row.alignment_ratio)
+    ranks = ("–" if rank is None else str(rank) for rank in (row.front_rank, row.entropy_rank, row.published_rank))
     return [row.name, *map(number, values), *ranks]

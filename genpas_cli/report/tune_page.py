@@ -18,6 +18,7 @@ from genpas_cli.report.wording import STRATEGY, count, decimals, exponent, writt
 _SHOWN = 30
 _SELECTIONS = {
     "published": "the published method: the highest A / D among a fixed share of the configurations with the lowest KL",
+    "entropy": "KL after a draw, minus 0.1 times the entropy of the pairs",
     "front": "the distance to the best KL and A / D among the configurations near the Pareto front of each γ",
 }
 _FRONT = "near the front of KL and A / D"
@@ -40,6 +41,8 @@ def _header(report: TuneReport) -> Html:
         for sign, name in (("α", "alpha"), ("β", "beta"), ("γ", "gamma"))
     )
     others = f", and {'; '.join(report.strategies)}" if report.strategies else ""
+    lives = ["none" if each is None else each for each in report.half_lives]
+    others += "" if lives == ["none"] else f"; half-lives {', '.join(lives)}"
     winner = _winner(report)
     figures = (
         ""
@@ -73,6 +76,8 @@ def _chosen_by(report: TuneReport) -> str:
 def _undecided(report: TuneReport) -> str:
     if not report.undecided:
         return ""
+    if report.select == "entropy":
+        return f"This figure does not tell apart: {'; '.join(report.undecided)}. "
     return (
         "These figures do not decide γ, because A / D can only be compared for the same γ; the γ nearest to 0 was "
         f"chosen. Best for each γ: {'; '.join(report.undecided)}. "
@@ -197,7 +202,9 @@ _COLUMNS: dict[str, Callable[[Configuration], str]] = {
     "D": lambda each: written(STRATEGY["discrimination"], each.discrimination),
     "A / D": lambda each: written(STRATEGY["alignment_ratio"], each.alignment_ratio),
     "published": lambda each: "–" if each.published_rank is None else str(each.published_rank),
+    "entropy": lambda each: f"{each.pair_entropy:.2f}",
     "front": lambda each: "–" if each.front_rank is None else str(each.front_rank),
+    "by entropy": lambda each: str(each.entropy_rank),
 }
 
 

@@ -35,7 +35,7 @@ from genpas_cli.training.job import PLACES, check_model_options
 from genpas_cli.training.keywords import CompareKeywords
 from genpas_cli.training.model_directories import foreign_in_runs, read_metrics
 from genpas_cli.training.options import CompareOptions, ModelOptions
-from genpas_cli.training.strategy_runs import Observe, Runs, mean_of, runs_settings, store_of
+from genpas_cli.training.strategy_runs import Cutting, Observe, Runs, mean_of, runs_settings, store_of
 
 COMPARISON = "comparison.json"
 """The report's file, by which an output directory is recognized."""
@@ -74,8 +74,9 @@ def compare(  # noqa: PLR0913  # all but three by keyword
     with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, options, ingest_options, progress)
         figures = _figures(store, strategies, options, progress)
-        runs = Runs(store, work, options, options.max_input, options.pairs, target_settings(options), options.draw)
-        done = runs.run(strategies, observe, progress)
+        runs = Runs(store, work, options, options.max_input, options.pairs, options.draw)
+        cuttings = [Cutting(each.name, each, target_settings(options)) for each in strategies]
+        done = runs.run(cuttings, observe, progress)
         report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
         report = replace(report, made_with=made_with(options, reading=ingest_options))
         (work / COMPARISON).write_text(json.dumps(sealed(report.to_dict()), indent=2) + "\n", encoding="utf-8")

@@ -87,7 +87,9 @@ class TuneKeywords(IngestKeywords, total=False):
     beta: str | float
     gamma: str | float
     strategy: Sequence[str]
-    select: Literal["front", "published"]
+    search: Literal["all", "halving"]
+    minutes: float | None
+    select: Literal["front", "entropy", "published"]
     keep_share: float
     top: int
     pairs: str | int

@@ -116,13 +116,27 @@ class TuneOptions(FigureOptions):
         (), f"Strategy to try in addition to the grid: {STRATEGIES}; repeatable.", flags=("-s", "--strategy"),
         metavar=STRATEGY, panel=GRID,
     )  # fmt: skip
-    select: Literal["front", "published"] = option(
+    half_life: str | None = option(
+        None, "Half-lives of the weights of targets to try, separated by commas; none: without weights. For example "
+        "none,180d,365d; see augment --half-life.", metavar="VALUES", panel=GRID,
+    )  # fmt: skip
+    search: Literal["all", "halving"] = option(
+        "all", "all: compute all figures of every configuration. halving: begin with a coarse grid of alpha and beta, "
+        "keep the best third, add their neighbours in the grid, and compute A/D, for every gamma, for the best third "
+        "of these. With --train-top, halving also trains in rounds: each trains half as many configurations for "
+        "twice as many steps.", panel=GRID,
+    )  # fmt: skip
+    minutes: float | None = option(
+        None, "With --search halving and --train-top: shorten the training so that the search ends within about this "
+        "time.", metavar="N", panel=TRAINING,
+    )  # fmt: skip
+    select: Literal["front", "entropy", "published"] = option(
         "front", "How the winner is chosen. front: for each gamma, drop a configuration if another one is more than "
         "2% better in both KL and A/D, and sort the others by their distance to the best KL and the best A/D of that "
-        "gamma, where KL is that of the drawn pairs; the winner is the first one of the gamma nearest to 0. published: "
+        "gamma, where KL is that of the drawn pairs; the winner is the first one of the gamma nearest to 0. entropy: "
+        "sort by the KL of the drawn pairs minus 0.1 times the entropy of the pairs, over all gammas. published: "
         "as in the paper, keep the configurations with the lowest exact KL (--keep-share), and sort them by A/D over "
-        "all gammas. The ranks of both are "
-        "always printed.", panel=GRID,
+        "all gammas. All three ranks are always printed.", panel=GRID,
     )  # fmt: skip
     keep_share: float = option(
         0.2, "With --select published: keep this share of the configurations, those with the lowest KL.",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from genpas_cli.augment.job import augment
 from genpas_cli.augment.options import AugmentOptions
@@ -85,6 +85,22 @@ def store_of(
     return store
 
 
+class Cutting(NamedTuple):
+    """How the pairs of some runs are cut."""
+
+    name: str
+    """Unique among the runs of a directory."""
+    strategy: Strategy
+    targets: dict[str, Any]
+    """See `target_settings`."""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether pairs are drawn even if the strategy has a list of them, because its targets are weighted."""
+        weights = (value for name, value in self.targets.items() if name != "target_where")
+        return self.strategy.enumeration is None or any(value is not None for value in weights)
+
+
 @dataclass(frozen=True)
 class Runs:
     """Makes pairs and models of several strategies and seeds in one directory; existing ones are reused."""
@@ -94,44 +110,55 @@ class Runs:
     options: RunsOptions
     max_input: str
     pairs: str | None
-    targets: dict[str, Any]
-    """See `target_settings`."""
     draw: Literal["balanced", "independent"] = "balanced"
 
-    def run(self, strategies: Sequence[Strategy], observe: Observe, progress: Progress) -> dict[str, list[SeedRun]]:
-        """Return the runs of each strategy by name; the first seed of all strategies comes before any second seed."""
-        done: dict[str, list[SeedRun]] = {strategy.name: [] for strategy in strategies}
-        plan = [(seed, strategy) for seed in range(self.options.seeds) for strategy in strategies]
-        for number, (seed, strategy) in enumerate(plan, 1):
-            title = f"{strategy.name}, seed {seed} ({number} of {len(plan)})"
-            run = self._run(strategy, seed, _titled(progress, title))
-            done[strategy.name].append(run)
-            observe(strategy.name, run)
+    def run(
+        self, cuttings: Sequence[Cutting], observe: Observe, progress: Progress, *, steps: int | None = None
+    ) -> dict[str, list[SeedRun]]:
+        """Return the runs of each cutting by name; the first seed of all comes before any second seed.
+
+        Args:
+            cuttings: how pairs are cut.
+            observe: called after each run.
+            progress: called with the progress.
+            steps: maximum number of steps; None: that of the options.
+        """
+        done: dict[str, list[SeedRun]] = {each.name: [] for each in cuttings}
+        plan = [(seed, each) for seed in range(self.options.seeds) for each in cuttings]
+        for number, (seed, each) in enumerate(plan, 1):
+            title = f"{each.name}, seed {seed} ({number} of {len(plan)})"
+            run = self._run(each, seed, _titled(progress, title), steps)
+            done[each.name].append(run)
+            observe(each.name, run)
         return done
 
-    def _run(self, strategy: Strategy, seed: int, progress: Progress) -> SeedRun:
-        model = self.directory / MODELS / f"{strategy.name}-seed-{seed}"
+    def _run(self, cutting: Cutting, seed: int, progress: Progress, steps: int | None) -> SeedRun:
+        rung = "" if steps is None else f"-steps-{steps}"
+        model = self.directory / MODELS / f"{cutting.name}-seed-{seed}{rung}"
         if not os.path.lexists(model):
-            train(self._pairs(strategy, progress), model, self._train_options(strategy, seed), resume=True,
-                  progress=progress)  # fmt: skip
+            chosen = self._train_options(cutting, seed)
+            chosen = chosen if steps is None else replace(
+                chosen, steps=steps, round_steps=min(chosen.round_steps, steps)
+            )  # fmt: skip
+            train(self._pairs(cutting, progress), model, chosen, resume=True, progress=progress)
         return _seed_run(model, seed, read_metrics(model))
 
-    def _pairs(self, strategy: Strategy, progress: Progress) -> Path:
-        pairs = self.directory / PAIRS / f"{strategy.name}.pairs"
+    def _pairs(self, cutting: Cutting, progress: Progress) -> Path:
+        pairs = self.directory / PAIRS / f"{cutting.name}.pairs"
         if not pairs.exists():
             cut = AugmentOptions(
-                strategy=strategy.name, pairs=self.pairs, draw=self.draw if self._is_sampled(strategy) else "balanced",
-                max_input=self.max_input, **self.targets, **machine_options(self.options),
+                strategy=cutting.strategy.name, pairs=self.pairs,
+                draw=self.draw if self._is_sampled(cutting) else "balanced", max_input=self.max_input,
+                **cutting.targets, **machine_options(self.options),
             )  # fmt: skip
             augment(self.store, pairs, cut, progress=progress)
         return pairs
 
-    def _is_sampled(self, strategy: Strategy) -> bool:
-        is_weighted = any(value is not None for name, value in self.targets.items() if name != "target_where")
-        return strategy.enumeration is None or is_weighted or self.pairs not in (None, "all")
+    def _is_sampled(self, cutting: Cutting) -> bool:
+        return cutting.is_sampled or self.pairs not in (None, "all")
 
-    def _train_options(self, strategy: Strategy, seed: int) -> TrainOptions:
-        fresh = str(self.store) if self._is_sampled(strategy) and self.options.draws == "fresh" else None
+    def _train_options(self, cutting: Cutting, seed: int) -> TrainOptions:
+        fresh = str(self.store) if self._is_sampled(cutting) and self.options.draws == "fresh" else None
         model = {field.name: getattr(self.options, field.name) for field in fields(ModelOptions)}
         return TrainOptions(**model, seed=seed, fresh=fresh)
 

@@ -6,9 +6,10 @@ import itertools
 import json
 import math
 import shlex
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Unpack
 
@@ -16,14 +17,22 @@ import numpy as np
 
 from genpas_cli.augment.planning.job_plan import usable_histogram
 from genpas_cli.augment.resumable import resumable
-from genpas_cli.augment.source_store import default_output, opened_store
-from genpas_cli.augment.target_weights import target_settings
+from genpas_cli.augment.source_store import OpenedSource, default_output, opened_store
+from genpas_cli.augment.target_weights import check_target_options, refuse_windows, target_settings, weighted
 from genpas_cli.figures.distribution.divergence import kl_divergence
-from genpas_cli.figures.distribution.selection import canonical_order, front, published
+from genpas_cli.figures.distribution.positions import Spread, spread_of
+from genpas_cli.figures.distribution.selection import (
+    ALIKE,
+    ENTROPY_WEIGHT,
+    by_entropy,
+    canonical_order,
+    front,
+    published,
+)
 from genpas_cli.figures.distribution.similarity import Similarity
-from genpas_cli.figures.distribution.targets import steps_of
-from genpas_cli.figures.plan import FigurePlan, figure_plan, parse_strategies
-from genpas_cli.figures.reports.store_passes import Candidate, StorePasses
+from genpas_cli.figures.distribution.targets import TargetSteps, steps_of
+from genpas_cli.figures.plan import figure_plan, parse_strategies
+from genpas_cli.figures.reports.store_passes import Candidate, StoreCounts, StorePasses
 from genpas_cli.figures.reports.store_report import references_of
 from genpas_cli.figures.results import Configuration, TrainedConfiguration, TuneReport
 from genpas_cli.ingest.options import IngestOptions
@@ -39,31 +48,20 @@ from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.threads import calling_in_order
 from genpas_cli.sampling.power_law import check_exponent
 from genpas_cli.sampling.strategies import RULES, parse_strategy, triple
-from genpas_cli.sampling.strategy import Strategy
-from genpas_cli.store.store import Store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
+from genpas_cli.training.halving import survivors, trained_by_halving
 from genpas_cli.training.job import check_model_options
 from genpas_cli.training.keywords import TuneKeywords
 from genpas_cli.training.model_directories import foreign_in_runs
 from genpas_cli.training.options import RunsOptions, TuneOptions
-from genpas_cli.training.strategy_runs import Observe, Runs, mean_of, runs_settings, store_of
+from genpas_cli.training.search_plan import SearchPlan, Tried
+from genpas_cli.training.strategy_runs import Cutting, Observe, Runs, mean_of, runs_settings, store_of
 
 SEARCH = "search.json"
 """The report's file, by which an output directory is recognized."""
 
 _MOST_CONFIGURATIONS = 10_000
 _BIASES = ("alpha", "beta", "gamma")
-
-
-@dataclass(frozen=True)
-class SearchPlan:
-    """The parsed options of a search."""
-
-    grid: dict[str, list[float]]
-    others: list[str]
-    """Names of the strategies that the grid does not have."""
-    figures: FigurePlan
-    """Its strategies are the grid in canonical order, then the others."""
 
 
 @checked
@@ -94,7 +92,7 @@ def tune(  # noqa: PLR0913  # all but two by keyword
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
-    options = options or TuneOptions()
+    began, options = time.monotonic(), options or TuneOptions()
     plan = search_plan(options)
     if options.train_top is None:
         return _searched(sources, options, plan, ingest_options, progress)
@@ -110,13 +108,21 @@ def tune(  # noqa: PLR0913  # all but two by keyword
             _searched(store, options, plan, None, progress), source=" ".join(source_names(sources)), output=str(path),
             made_with=made_with(options, training, reading=ingest_options),
         )  # fmt: skip
-        runs = Runs(store, work, training, options.max_input, options.pairs, target_settings(options))
-        done = runs.run(
-            [parse_strategy(each.name) for each in found.configurations[: options.train_top]], observe, progress
-        )
+        runs = Runs(store, work, training, options.max_input, options.pairs)
+        cuttings = [_cutting(each, options) for each in found.configurations[: options.train_top]]
+        if options.search == "halving":
+            ends = None if options.minutes is None else began + 60 * options.minutes
+            done = trained_by_halving(runs, cuttings, observe, progress, ends)
+        else:
+            done = runs.run(cuttings, observe, progress)
         report = _trained(found, options, done)
         (work / SEARCH).write_text(json.dumps(sealed(report.to_dict()), indent=2) + "\n", encoding="utf-8")
     return report
+
+
+def _cutting(row: Configuration, options: TuneOptions) -> Cutting:
+    strategy = parse_strategy(row.name.partition("@")[0])
+    return Cutting(row.name, strategy, target_settings(options) | {"half_life": row.half_life})
 
 
 def _foreign(path: Path) -> str | None:
@@ -126,8 +132,10 @@ def _foreign(path: Path) -> str | None:
 def _searched(
     sources: Sources, options: TuneOptions, plan: SearchPlan, reading: IngestOptions | None, progress: Progress
 ) -> TuneReport:
-    with opened_store(sources, options, reading, progress=progress) as opened:
-        found = _search(opened.store, options, plan, " ".join(source_names(sources)), progress)
+    # The weights by age are not those of the whole search, so that they are computed in `_Figures`.
+    unweighted = replace(options, half_life=None, as_of=None)
+    with opened_store(sources, unweighted, reading, progress=progress) as opened:
+        found = _search(opened, options, plan, " ".join(source_names(sources)), progress)
     return replace(found, made_with=made_with(options, reading=reading))
 
 
@@ -136,26 +144,26 @@ def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[Seed
     trained = [
         TrainedConfiguration(
             name, mean_of([run.validation for run in runs])[ACCURACY], [run.validation[ACCURACY] for run in runs],
-            [run.model for run in runs],
+            [run.model for run in runs], max(run.steps for run in runs),
         )
         for name, runs in done.items()
     ]  # fmt: skip
-    best = max(trained, key=lambda each: each.validation).name
+    best = trained[0].name if options.search == "halving" else max(trained, key=lambda each: each.validation).name
     winner = next(each for each in report.configurations if each.name == best)
-    return replace(
-        report, winner=best, command=_command(report.source, winner.name, options), trained=trained, undecided=[]
-    )
+    return replace(report, winner=best, command=_command(report.source, winner, options), trained=trained, undecided=[])
 
 
-def _command(source: str, winner: str, options: TuneOptions) -> str:
-    if winner.partition(":")[0] in RULES:
-        rule = f"-s {shlex.quote(winner)}"
+def _command(source: str, winner: Configuration, options: TuneOptions) -> str:
+    strategy = winner.name.partition("@")[0]
+    if strategy.partition(":")[0] in RULES:
+        rule = f"-s {shlex.quote(strategy)}"
     else:
-        rule = " ".join(f"--{name}={bias}" for name, bias in zip(_BIASES, winner.split(","), strict=True))
-    usual = TuneOptions()
+        rule = " ".join(f"--{name}={bias}" for name, bias in zip(_BIASES, strategy.split(","), strict=True))
+    usual, chosen = TuneOptions(), replace(options, half_life=winner.half_life)
     given = {
         flag_of(name): value for name in ("pairs", "max_input", *target_settings(options))
-        if (value := getattr(options, name)) != getattr(usual, name)
+        if (value := getattr(chosen, name)) != getattr(usual, name)
+        and (name != "as_of" or winner.half_life is not None)
     }  # fmt: skip
     others = "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in given.items())
     return f"genpas augment {shlex.quote(source)} {rule}{others}"
@@ -164,7 +172,8 @@ def _command(source: str, winner: str, options: TuneOptions) -> str:
 def search_plan(options: TuneOptions) -> SearchPlan:
     """Parse and check the options of a search; raise UsageError if a value is invalid."""
     grid = {name: parse_values(str(getattr(options, name)), name) for name in _BIASES}
-    count = math.prod(map(len, grid.values())) + len(options.strategy)
+    half_lives = _half_lives(options)
+    count = (math.prod(map(len, grid.values())) + len(options.strategy)) * len(half_lives)
     if count > _MOST_CONFIGURATIONS:
         raise UsageError(f"the grid has {count:,} configurations; the maximum is {_MOST_CONFIGURATIONS:,}")
     if not 0 < options.keep_share <= 1:
@@ -178,7 +187,30 @@ def search_plan(options: TuneOptions) -> SearchPlan:
     in_grid = {each.name for each in strategies}
     others = [each for each in parse_strategies(options.strategy) if each.name not in in_grid]
     figures = figure_plan(options, [*strategies, *others], options.pairs)
-    return SearchPlan(grid, [each.name for each in others], figures)
+    if options.minutes is not None:
+        if options.search != "halving" or options.train_top is None:
+            raise UsageError(
+                "--minutes shortens the training of --search halving --train-top K",
+                tip="For example: --search halving --train-top 8 --minutes 15",
+            )
+        if not 0 < options.minutes < math.inf:
+            raise UsageError(f"--minutes is {options.minutes:g}; it must be a number above 0")
+    return SearchPlan(grid, half_lives, [each.name for each in others], figures)
+
+
+def _half_lives(options: TuneOptions) -> list[str | None]:
+    """Return the half-lives to try, None for no weights by age; raise UsageError if one is not a duration."""
+    if options.half_life is None:
+        return [None]
+    texts = [text.strip() for text in options.half_life.split(",")]
+    if twice := next((text for text in texts if texts.count(text) > 1), None):
+        raise UsageError(f"--half-life {options.half_life}: {twice} is given twice")
+    found = [None if text == "none" else text for text in texts]
+    for half_life in found:
+        check_target_options(replace(options, half_life=half_life, as_of=None))
+    if options.as_of is not None and found == [None]:
+        check_target_options(replace(options, half_life=None))
+    return found
 
 
 def parse_values(text: str, name: str) -> list[float]:
@@ -209,8 +241,9 @@ def _range(text: str) -> list[float]:
 
 
 def _search(
-    store: Store, options: TuneOptions, plan: SearchPlan, source: str, progress: Progress
-) -> TuneReport:  # fmt: skip
+    opened: OpenedSource, options: TuneOptions, plan: SearchPlan, source: str, progress: Progress
+) -> TuneReport:
+    store = opened.store
     if store.meta["split"]["validation"] == 0:
         rule = store.meta["split"]["rule"]
         raise DataError(
@@ -218,61 +251,154 @@ def _search(
             tip="Leave-one-out needs users with three or more interactions." if rule == "leave-one-out" else
             "Read the log with another split, for example: genpas ingest LOGS -o STORE --split leave-one-out",
         )  # fmt: skip
-    histogram = usable_histogram(store)
-    figures = plan.figures
-    assert figures.pairs is not None, "the option has a default"
-    pairs = figures.pairs.of(int((histogram * range(len(histogram))).sum()))
-    candidates = [Candidate(strategy, pairs, "balanced") for strategy in figures.strategies]
-    passes = StorePasses(store, histogram, against="validation", machine=resolve(options), progress=progress)
-    rows = {
-        row.name: row
-        for batch in passes.batches(candidates)
-        for row in _configurations(passes, batch, figures.similarity.within(figures.max_input), options.epsilon)
-    }
-    return _report(source, options, plan, pairs, [rows[each.name] for each in figures.strategies])
+    figures = _Figures(opened, options, plan, progress)
+    tried = plan.tried(plan.figures.strategies)
+    if options.search == "halving":
+        tried = survivors(plan, figures.scores)
+    rows = figures.rows(tried)
+    return _report(source, options, plan, figures.pairs, tried, rows)
 
 
-def _configurations(
-    passes: StorePasses, candidates: Sequence[Candidate], similarity: Similarity, epsilon: float
-) -> list[Configuration]:  # fmt: skip
-    counted = passes.count(candidates, draws=True)
-    references = references_of(counted, epsilon)
-    assert references.validation is not None, "checked before"
-    assert counted.balanced is not None, "asked for"
-    exact = {steps: kl_divergence(references.validation, p, epsilon) for steps, p in counted.p.items()}
-    with calling_in_order(passes.threads(counted), "genpas-figures") as run:
-        figures = run(partial(counted.balanced.figures, steps, references) for steps in counted.p)
-        drawn = {steps: of.kl_validation_train for steps, of in zip(counted.p, figures, strict=True)}
-    alignments = passes.alignments(counted, candidates, similarity)
-    return [
-        Configuration(
-            name=each.strategy.name, alpha=number_as_json(each.strategy.alpha), beta=number_as_json(each.strategy.beta),
-            gamma=number_as_json(each.strategy.gamma), kl=exact[steps_of(each.strategy)],
-            kl_drawn=drawn[steps_of(each.strategy)] or 0.0, alignment=alignment.alignment,
-            discrimination=alignment.discrimination, alignment_ratio=alignment.ratio,
-            published_rank=None, front_rank=None,
-        )
-        for each, alignment in zip(candidates, alignments, strict=True)
-    ]  # fmt: skip
+class _Figures:
+    """Computes the figures of cutting rules from a store.
+
+    Args:
+        opened: the store, without weights by age.
+        options: the options of the search.
+        plan: the parsed options.
+        progress: called with the progress.
+    """
+
+    def __init__(self, opened: OpenedSource, options: TuneOptions, plan: SearchPlan, progress: Progress) -> None:
+        self._options, self._plan, self._progress = options, plan, progress
+        self._stores = {
+            half_life: opened.store if half_life is None else weighted(
+                opened.unweighted, replace(options, half_life=half_life), of_log=opened.log is not None
+            )
+            for half_life in plan.half_lives
+        }  # fmt: skip
+        histogram = usable_histogram(opened.store)
+        assert plan.figures.pairs is not None, "the option has a default"
+        self.pairs = plan.figures.pairs.of(int((histogram * range(len(histogram))).sum()))
+
+    def scores(self, tried: Sequence[Tried]) -> list[float]:
+        """Return the figure, lower is better, by which the first rounds of halving rank each rule."""
+        select, found = self._options.select, dict[str, float]()
+        for half_life, (passes, candidates) in self._by_half_life(tried).items():
+            for batch in passes.batches(candidates):
+                measured = self._measured(passes, batch)
+                for each in batch:
+                    name = Tried(each.strategy, half_life).name
+                    if select == "published":
+                        found[name] = measured.kl(each)
+                    else:
+                        weight = ENTROPY_WEIGHT if select == "entropy" else 0.0
+                        found[name] = measured.kl_drawn(each) - weight * measured.entropy(each)
+        return [found[each.name] for each in tried]
+
+    def rows(self, tried: Sequence[Tried]) -> list[Configuration]:
+        """Return the figures of each rule, without ranks."""
+        found: dict[str, Configuration] = {}
+        similarity = self._plan.figures.similarity.within(self._plan.figures.max_input)
+        for half_life, (passes, candidates) in self._by_half_life(tried).items():
+            for batch in passes.batches(candidates):
+                for row in self._configurations(passes, batch, similarity, half_life):
+                    found[row.name] = row
+        return [found[each.name] for each in tried]
+
+    def _by_half_life(self, tried: Sequence[Tried]) -> dict[str | None, tuple[StorePasses, list[Candidate]]]:
+        machine, found = resolve(self._options), {}
+        for half_life in self._plan.half_lives:
+            some = [Candidate(each.strategy, self.pairs, "balanced") for each in tried if each.half_life == half_life]
+            if some:
+                store = self._stores[half_life]
+                for each in some:
+                    refuse_windows(store, each.strategy)
+                passes = StorePasses(
+                    store, usable_histogram(store), against="validation", machine=machine, progress=self._progress
+                )
+                found[half_life] = passes, some
+        return found
+
+    def _configurations(
+        self, passes: StorePasses, candidates: Sequence[Candidate], similarity: Similarity, half_life: str | None
+    ) -> list[Configuration]:
+        measured = self._measured(passes, candidates)
+        alignments = passes.alignments(measured.counted, candidates, similarity)
+        return [
+            Configuration(
+                name=Tried(each.strategy, half_life).name, alpha=number_as_json(each.strategy.alpha),
+                beta=number_as_json(each.strategy.beta), gamma=number_as_json(each.strategy.gamma),
+                kl=measured.kl(each), kl_drawn=measured.kl_drawn(each), pair_entropy=measured.entropy(each),
+                alignment=alignment.alignment, discrimination=alignment.discrimination,
+                alignment_ratio=alignment.ratio, published_rank=None, front_rank=None, entropy_rank=0,
+                half_life=half_life,
+            )
+            for each, alignment in zip(candidates, alignments, strict=True)
+        ]  # fmt: skip
+
+    def _measured(self, passes: StorePasses, candidates: Sequence[Candidate]) -> _Measured:
+        counted = passes.count(candidates, draws=True)
+        references = references_of(counted, self._options.epsilon)
+        assert references.validation is not None, "checked before"
+        assert counted.balanced is not None, "asked for"
+        exact = {
+            steps: kl_divergence(references.validation, p, self._options.epsilon) for steps, p in counted.p.items()
+        }
+        with calling_in_order(passes.threads(counted), "genpas-figures") as run:
+            figures = run(partial(counted.balanced.figures, steps, references) for steps in counted.p)
+            drawn = {steps: of.kl_validation_train or 0.0 for steps, of in zip(counted.p, figures, strict=True)}
+        return _Measured(counted, exact, drawn, self._plan.figures.max_input)
 
 
-def _first_of_each_input(strategies: Sequence[Strategy]) -> list[str]:
-    """Return the first strategy of each input kernel; nothing if there is only one kernel."""
+@dataclass(frozen=True)
+class _Measured:
+    """The figures of target distributions, and the entropy of pairs."""
+
+    counted: StoreCounts
+    exact: dict[TargetSteps, float]
+    drawn: dict[TargetSteps, float]
+    max_input: int | None
+
+    def kl(self, each: Candidate) -> float:
+        """Return the KL of the exact distribution."""
+        return self.exact[steps_of(each.strategy)]
+
+    def kl_drawn(self, each: Candidate) -> float:
+        """Return the KL of balanced pairs, in the mean."""
+        return self.drawn[steps_of(each.strategy)]
+
+    def entropy(self, each: Candidate) -> float:
+        """Return the entropy of pairs in nats."""
+        return self._spreads[steps_of(each.strategy)].figures(each.strategy.input, self.max_input).cell_entropy
+
+    @cached_property
+    def _spreads(self) -> dict[TargetSteps, Spread]:
+        counted = self.counted
+        if counted.positions is not None:
+            return counted.positions.spread
+        return {steps: spread_of(steps, counted.histogram) for steps in counted.p}
+
+
+def _first_of_each_input(tried: Sequence[Tried]) -> list[str]:
+    """Return the first rule of each input kernel; nothing if there is only one kernel."""
     first: dict[str, str] = {}
-    for each in strategies:
-        first.setdefault(repr(each.input), each.name)
+    for each in tried:
+        first.setdefault(repr(each.strategy.input), each.name)
     return list(first.values()) if len(first) > 1 else []
 
 
-def _report(
-    source: str, options: TuneOptions, plan: SearchPlan, pairs: int, rows: Sequence[Configuration]
+def _report(  # one row per rule tried
+    source: str, options: TuneOptions, plan: SearchPlan, pairs: int, tried: Sequence[Tried],
+    rows: Sequence[Configuration],
 ) -> TuneReport:  # fmt: skip
-    strategies = plan.figures.strategies
     exact, drawn = np.array([row.kl for row in rows]), np.array([row.kl_drawn for row in rows])
     ratio = np.array([math.nan if row.alignment_ratio is None else row.alignment_ratio for row in rows])
+    ranked_by_entropy, score = by_entropy(drawn, np.array([row.pair_entropy for row in rows]))
     orders = {
         "published": published(exact, ratio, share=options.keep_share, top=options.top),
-        "front": front(drawn, ratio, [repr(strategy.input) for strategy in strategies]),
+        "front": front(drawn, ratio, [repr(each.strategy.input) for each in tried]),
+        "entropy": ranked_by_entropy,
     }
     places = {select: {index: place for place, index in enumerate(order, 1)} for select, order in orders.items()}
     ranked = [
@@ -282,11 +408,17 @@ def _report(
     chosen = orders[options.select]
     by_kl = np.argsort(exact if options.select == "published" else drawn, kind="stable")
     rest = [int(index) for index in by_kl if index not in places[options.select]]
-    winner = rows[chosen[0]].name
+    undecided = {
+        "published": list[str](),
+        "front": _first_of_each_input([tried[index] for index in orders["front"]]),
+        "entropy": [rows[index].name for index in ranked_by_entropy if score[index] < score.min() + ALIKE],
+    }[options.select]
+    winner = rows[chosen[0]]
     return TuneReport(
-        source, options.select, winner, _command(source, winner, options), pairs, str(plan.figures.similarity),
+        source, options.select, winner.name, _command(source, winner, options), pairs, str(plan.figures.similarity),
         {name: [number_as_json(value) for value in values] for name, values in plan.grid.items()},
         [ranked[index] for index in (*chosen, *rest)],
         strategies=plan.others,
-        undecided=_first_of_each_input([strategies[index] for index in chosen if options.select == "front"]),
+        half_lives=plan.half_lives,
+        undecided=undecided if len(undecided) > 1 else [],
     )  # fmt: skip

@@ -163,7 +163,7 @@ def test_tune_shows_its_winner_and_every_configuration(tune_page: Page, tune_rep
 
 def test_a_search_shows_what_was_trained(tune_report: TuneReport, tmp_path: Path) -> None:
     names = [each.name for each in tune_report.configurations[:2]]
-    trained = [TrainedConfiguration(name, 0.1 + at / 10, [0.1, 0.1 + at / 5], []) for at, name in enumerate(names)]
+    trained = [TrainedConfiguration(name, 0.1 + at / 10, [0.1, 0.1 + at / 5], [], 500) for at, name in enumerate(names)]
     write_tune_page(replace(tune_report, winner=names[1], trained=trained), tmp_path / "report.html")
     page = Page(tmp_path / "report.html")
     assert [names[0], "0.1000", "0.1000 0.1000"] in page.rows

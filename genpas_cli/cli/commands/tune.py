@@ -81,7 +81,12 @@ def _say_report(report: TuneReport) -> None:
     from genpas_cli.cli import tables
 
     tables.print_search(report)
-    if report.undecided:
+    if report.undecided and report.select == "entropy":
+        console.say(
+            f"KL drawn − 0.1 × entropy does not tell apart: {'; '.join(report.undecided)}. To choose by training: "
+            f"--train-top {len(report.undecided)}"
+        )
+    elif report.undecided:
         console.say(
             "for each γ, α and β are chosen by KL and A / D together. These figures cannot choose γ, because A / D is "
             "comparable only for the same γ, so the configuration with the γ nearest to 0 is listed first. Best for "

@@ -118,15 +118,22 @@ def position_figures(strategy: Strategy, histogram: Ints, max_input: int | None)
         histogram: int64 (M + 1,), number of training sequences by their number of possible targets m.
         max_input: maximum number of items of an input; None: no limit.
     """
-    p_sequence = sequence_pmf(strategy.sequence.weights(histogram), histogram)
-    spread = Spread(np.zeros(len(histogram) + 1), np.zeros(TENTHS), 0.0, sequence_mass(strategy, histogram))
+    return spread_of((strategy.sequence, strategy.target), histogram).figures(strategy.input, max_input)
+
+
+def spread_of(steps: TargetSteps, histogram: Ints) -> Spread:
+    """Compute the mass of targets by position from the sequence lengths, see `position_figures`."""
+    sequence, target = steps
+    p_sequence = sequence_pmf(sequence.weights(histogram), histogram)
+    by_length = np.concatenate(([0.0], p_sequence * histogram))
+    spread = Spread(np.zeros(len(histogram) + 1), np.zeros(TENTHS), 0.0, by_length)
     for m, i in _cells(histogram):
-        weight = p_sequence[m] * strategy.target.pmf(i, m)
+        weight = p_sequence[m] * target.pmf(i, m)
         mass = weight * histogram[m]
         spread.by_position += np.bincount(i + 1, weights=mass, minlength=len(spread.by_position))
         spread.tenths += np.bincount((TENTHS * i - 1) // m, weights=mass, minlength=TENTHS)
         spread.entropy += float((entropy_terms(weight) * histogram[m]).sum())
-    return spread.figures(strategy.input, max_input)
+    return spread
 
 
 def _cells(histogram: Ints) -> Iterator[tuple[Ints, Ints]]:

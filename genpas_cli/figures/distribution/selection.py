@@ -1,4 +1,4 @@
-"""Selection of configurations by two figures: KL (lower is better) and A / D (higher is better).
+"""Selection of configurations by figures: KL (lower is better), A / D and the entropy of pairs (higher is better).
 
 `published` (arXiv 2509.13648): keep the share of configurations with the lowest KL, rank these by A / D, and keep the
 best few. Its fixed share may drop the configuration that trains best. `front`: among configurations of the same γ (A/D
@@ -6,7 +6,13 @@ is not comparable between different γ, because shorter inputs are more similar 
 one beats by more than a tolerance in both figures, and rank them by their distance from the best in each figure. These
 figures do not decide which γ is best, so the first configurations of all γ come before the second ones.
 
-Neither depends on the order in which configurations are tried: figures that are equal up to rounding are ranked by
+`entropy`: rank by KL − `ENTROPY_WEIGHT` · H, where H is the entropy of the pairs. KL alone cannot choose γ, and H tells
+how many different pairs a strategy gives. Against the published NDCG@10 of SASRec (arXiv 2509.13648) for 12
+configurations each on Beauty and Toys, its Spearman correlation is .986 and .954 for any weight from 0.02 to 0.3 (KL
+alone: .953 and .860), and it picks the same configuration as the paper, (1, 0, 0). The weight was chosen on these two
+data sets alone.
+
+None depends on the order in which configurations are tried: figures that are equal up to rounding are ranked by
 `canonical_order`.
 """
 
@@ -22,6 +28,12 @@ from genpas_cli.sampling.kernels import Floats
 TOLERANCE = 0.02
 """A configuration is dropped from the front if another is better by this share in both figures."""
 
+
+ENTROPY_WEIGHT = 0.1
+"""KL, in nats, that one nat of the entropy of pairs makes up for."""
+
+ALIKE = 0.005
+"""Configurations whose figures of `entropy` differ by less are not told apart."""
 
 _DIGITS = 10
 """Significant digits by which figures are compared, so that values that differ only by rounding are equal."""
@@ -77,3 +89,14 @@ def front(kl: Floats, ratio: Floats, group: Sequence[Hashable], *, tolerance: fl
         order = rows[kept][np.argsort(_compared(lacks[kept]), kind="stable")]
         places += [(place, number, int(index)) for place, index in enumerate(order)]
     return [index for _, _, index in sorted(places)]
+
+
+def by_entropy(kl: Floats, entropy: Floats) -> tuple[list[int], Floats]:
+    """Return the indices of the configurations by KL − `ENTROPY_WEIGHT` · H, the best first, and this figure of each.
+
+    Args:
+        kl: KL of each configuration, in canonical order.
+        entropy: H of each configuration, in nats.
+    """
+    score = _compared(kl - ENTROPY_WEIGHT * entropy)
+    return [int(index) for index in np.argsort(score, kind="stable")], score
