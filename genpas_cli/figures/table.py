@@ -258,13 +258,13 @@ class DataFigures:
         "`user_lifetime` and `item_lifetime`; null if timestamps are numbers of no known unit, which is then that of "
         "the durations too, or without timestamps.", SIZE, shown=_TOLD)
     user_lifetime: dict[str, float | None] = figure(
-        lambda of: of.times.users, "time from a user's first to last interaction", "Time between the first and the "
-        "last interaction of a user; 0 for a user with one interaction.", SIZE,
+        lambda of: of.times.users, "time from the first to the last interaction of a user", "Time between the "
+        "first and the last interaction of a user; 0 for a user with one interaction.", SIZE,
         fact="from a user's first interaction to the last (median); middle half of the users {user_lifetime[lower]} to "
         "{user_lifetime[upper]}, 99% at most {user_lifetime[p99]}.", **_DURATION)
     item_lifetime: dict[str, float | None] = figure(
-        lambda of: of.times.items, "time from an item's first to last interaction", "The same for the interactions "
-        "with an item.", SIZE,
+        lambda of: of.times.items, "time from the first to the last interaction of an item", "The same for the "
+        "interactions with an item.", SIZE,
         fact="from the first interaction with an item to the last (median); middle half of the items "
         "{item_lifetime[lower]} to {item_lifetime[upper]}, 99% at most {item_lifetime[p99]}.", **_DURATION)
     gap_validation: dict[str, float | None] = figure(

@@ -28,7 +28,7 @@ _LEAST_KEPT = 4
 """Target distributions that a round keeps at least."""
 
 _FEWEST_STEPS = 50
-"""Steps of the first round of training at least; with a limit of time, steps are this number times a power of 2."""
+"""With a limit of time, the steps of the first round are this number times a power of 2."""
 
 _CALIBRATION_STEPS = 200
 
@@ -97,7 +97,7 @@ def trained_by_halving(
         The runs of the last round in which each rule was trained, the winner first.
     """
     rounds = math.ceil(math.log2(len(cuttings))) if len(cuttings) > 1 else 0
-    steps = max(runs.options.steps >> rounds, min(_FEWEST_STEPS, runs.options.steps))
+    steps = max(runs.options.steps >> rounds, 1)
     if ends is not None:
         steps = min(steps, _affordable(runs, cuttings, rounds, progress, ends))
     left, done = list(cuttings), dict[str, list[SeedRun]]()

@@ -201,6 +201,7 @@ def search_plan(options: TuneOptions) -> SearchPlan:
 def _half_lives(options: TuneOptions) -> list[str | None]:
     """Return the half-lives to try, None for no weights by age; raise UsageError if one is not a duration."""
     if options.half_life is None:
+        check_target_options(options)
         return [None]
     texts = [text.strip() for text in options.half_life.split(",")]
     if twice := next((text for text in texts if texts.count(text) > 1), None):
