@@ -87,7 +87,7 @@ def check_target_options(options: TargetOptions) -> None:
     if balance is not None and not 0 <= balance <= _MOST_BALANCE:
         raise UsageError(
             f"--balance-items is {balance:g}; it must be from 0 (no balancing) to {_MOST_BALANCE:g}; 1 makes all items "
-            "equally likely as targets of Multi-Target"
+            "about equally likely as targets of Multi-Target"
         )
 
 
