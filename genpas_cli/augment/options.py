@@ -32,23 +32,25 @@ class TargetOptions(MachineOptions):
         metavar="SQL", panel=SAMPLING,
     )  # fmt: skip
     target_weight: str | None = option(
-        None, "SQL expression over the same columns: the weight of an interaction as a target, a number of 0 or more. "
-        "The probability of a target is multiplied by its weight, and that of a sequence by the mean weight of its "
-        "targets. An interaction of weight 0 is not a target, in any split.",
+        None, "SQL expression over the same columns as --target-where: the weight of an interaction as a target, a "
+        "number of 0 or more. In training, the probability of a target within its sequence is multiplied by its "
+        "weight, and the probability of a sequence by the mean weight of its targets; both are then normalized. An "
+        "interaction of weight 0 is not a target, in any split.",
         metavar="SQL", panel=SAMPLING,
     )  # fmt: skip
     half_life: str | None = option(
-        None, "Halve the weight of a target for each such duration between it and the last training interaction, for "
-        "example 365d (units: m, h, d, w).",
+        None, "Halve the weight of a target for each such duration between it and the last training interaction of "
+        "the whole log, for example 365d (units: m for minutes, h, d, w).",
         metavar="DURATION", panel=SAMPLING,
     )  # fmt: skip
     as_of: str | None = option(
-        None, "Count the age for --half-life from this date or time instead; interactions after it have age 0.",
+        None, "Compute the age for --half-life from this date or time instead of the last training interaction; later "
+        "interactions have age 0.",
         metavar="TIME", panel=SAMPLING,
     )  # fmt: skip
     balance_items: float | None = option(
-        None, "Divide the weight of a target by P^C, where P is the number of training interactions with its item; 1: "
-        "popular and rare items are equally often targets.",
+        None, "Divide the weight of a target by P^C, where P is the number of training interactions with its item, and "
+        "C is from 0 to 10. With C=1, alpha=1 and beta=0, popular and rare items are about equally often targets.",
         metavar="C", panel=SAMPLING,
     )  # fmt: skip
 
@@ -85,7 +87,8 @@ class AugmentOptions(TargetOptions):
     pairs: str | None = option(
         None, "Number of training pairs per epoch: a number; a multiple of Multi-Target's number of pairs (one per "
         "possible target) such as 2x; or all: every pair once, for last-target, multi-target, slide-window and "
-        "windows. (default: 1x; for these four: all, but an error if that is more than 20x)",
+        "windows. (default: 1x; for these four, unless targets are weighted: all, but an error if that is more than "
+        "20x)",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
         1,

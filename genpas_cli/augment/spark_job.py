@@ -95,7 +95,7 @@ def augment_by_spark(  # noqa: PLR0913  # all but three by keyword
     Args:
         source: a DataFrame, or paths of Parquet files, directories or patterns that Spark can read.
         output: the output directory, on a file system that the driver and all workers share.
-        options: as for `augment`, except `target_where`.
+        options: as for `augment`; the options that restrict or weigh targets are not supported.
         ingest_options: how the log is read; `where`, `session_gap`, `items` and `users` are not supported.
         spark: the session; by default the DataFrame's, or the active one, or a new one.
         order: columns of a DataFrame that order rows of equal user and time; files use the row's place in the file.

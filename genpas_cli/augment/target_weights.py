@@ -37,6 +37,7 @@ RECORDED = (*_FACTORS, "as_of")
 """Fields of `TargetOptions` that a manifest records."""
 
 _MOST_BALANCE = 10.0
+_LEAST_POWER = -1000.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def check_target_options(options: TargetOptions) -> None:
     if balance is not None and not 0 <= balance <= _MOST_BALANCE:
         raise UsageError(
             f"--balance-items is {balance:g}; it must be from 0 (no balancing) to {_MOST_BALANCE:g}; 1 makes all items "
-            "equally likely as targets of Multi-Target"
+            "about equally likely as targets of Multi-Target"
         )
 
 
@@ -257,6 +258,8 @@ def _half_life(store: Store, options: TargetOptions) -> _Factor:
         age: Floats = float(latest or 0.0) - values
         np.maximum(age, 0.0, out=age)
         np.divide(age, -half_life, out=age)
+        # Below 2^-1000, a weight could become 0, so that the interaction would not be a target in any split.
+        np.maximum(age, _LEAST_POWER, out=age)
         return np.exp2(age, out=age)
 
     return _Factor(seconds, of)

@@ -52,7 +52,7 @@ class Reweighting:
             p: float64 (targets,), the probabilities of the target kernel; they sum to 1 in each sequence.
 
         Raises:
-                DataError: all products of a sequence are too small for a float64.
+            DataError: all products of a sequence are too small for a float64.
         """
         if len(p) == 0:
             return p

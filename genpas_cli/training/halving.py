@@ -13,11 +13,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.power_law import show_exponent
 from genpas_cli.training.comparison import ACCURACY, SeedRun
+from genpas_cli.training.model_directories import read_metrics
 from genpas_cli.training.search_plan import SearchPlan, Tried
 from genpas_cli.training.strategy_runs import Cutting, Observe, Runs, mean_of
 
@@ -114,10 +116,12 @@ def trained_by_halving(
 def _affordable(runs: Runs, cuttings: Sequence[Cutting], rounds: int, progress: Progress, ends: float) -> int:
     """Return the steps of the first round that the time allows, measured by a short run."""
     began = time.monotonic()
-    runs.run(cuttings[:1], lambda *_: None, progress, steps=_CALIBRATION_STEPS)
-    a_step = (time.monotonic() - began) / _CALIBRATION_STEPS / runs.options.seeds
-    trained, left = 0.0, len(cuttings)
-    for number in range(rounds + 1):
-        trained, left = trained + left * 2.0**number, -(-left // 2)
-    affordable = (ends - time.monotonic()) / (a_step * trained * runs.options.seeds)
+    short = replace(runs, options=replace(runs.options, seeds=1))
+    found = short.run(cuttings[:1], lambda *_: None, progress, steps=_CALIBRATION_STEPS)[cuttings[0].name]
+    a_step = read_metrics(runs.directory / found[0].model)["run"]["step_milliseconds"] / 1000
+    # Making the pairs and evaluating the model take about the same time for any number of steps.
+    a_run = max(time.monotonic() - began - _CALIBRATION_STEPS * a_step, 0.0)
+    in_round = [-(-len(cuttings) // 2**number) * runs.options.seeds for number in range(rounds + 1)]
+    trained = sum(count * 2.0**number for number, count in enumerate(in_round))
+    affordable = (ends - time.monotonic() - a_run * sum(in_round)) / (a_step * trained)
     return _FEWEST_STEPS << max(int(math.log2(max(affordable / _FEWEST_STEPS, 1.0))), 0)

@@ -95,7 +95,7 @@ class CompareOptions(RunsOptions, FigureOptions):
     )  # fmt: skip
     pairs: str | None = option(
         None, "Number of training pairs per epoch, as in augment --pairs; by default 1x, and a named strategy lists "
-              "its pairs.",
+              "its pairs, unless targets are weighted.",
         metavar="N|2x|all", panel=SAMPLING,
     )  # fmt: skip
     draw: Literal["balanced", "independent"] = option(

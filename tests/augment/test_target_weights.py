@@ -294,6 +294,11 @@ def test_the_age_counts_from_a_given_day(log: list[History], store: Path, tmp_pa
     assert plan(store, AugmentOptions(half_life="20d", as_of=dated))["pairs"]["train"] > 0
 
 
+@pytest.mark.parametrize("half_life", ["1d", "1m", "1ms"])
+def test_a_short_half_life_excludes_no_target(store: Path, half_life: str) -> None:
+    assert plan(store, AugmentOptions(half_life=half_life))["pairs"] == plan(store, AugmentOptions())["pairs"]
+
+
 @pytest.mark.parametrize("unit", [1, 1000, 10**6])
 def test_half_lives_follow_the_unit_of_the_times(tmp_path: Path, unit: int) -> None:
     rows = [
