@@ -18,12 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genpas_cli import AugmentOptions, IngestOptions, StatsOptions, augment, ingest, stats
+from genpas_cli import AugmentOptions, IngestOptions, StatsOptions, UsageError, augment, ingest, stats
 from genpas_cli.augment.source_store import opened_store
 from genpas_cli.figures.distribution.supervision import Dense, DenseTargets, supervised
 from genpas_cli.figures.plan import stats_plan
 from genpas_cli.figures.reports.store_passes import Candidate, StorePasses
 from genpas_cli.figures.reports.store_report import store_report
+from genpas_cli.figures.rules import check, read_rules
 from genpas_cli.figures.table import DenseFigures, SupervisedFigures
 from genpas_cli.runtime.machine import Machine
 from genpas_cli.runtime.progress import silent
@@ -34,7 +35,8 @@ from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
 from tests import oracle, oracle_figures
 from tests.figures.distribution.logs import WHOLE, logs, memory_store, strategies
-from tests.support import EXACT, exactly
+from tests.properties.strategies import LAST_TARGET
+from tests.support import EXACT, InProcess, exactly, refused
 
 LIMITS = st.sampled_from([1, 2, 5, None])
 """Maximum input lengths."""
@@ -131,6 +133,18 @@ def test_the_other_figures_are_those_without(log: oracle.Log, strategy: Strategy
     assert replace(beside, dense=None) == without
 
 
+@given(logs(), st.sampled_from([1, 3]))
+def test_the_figures_do_not_depend_on_threads(log: oracle.Log, users_a_run: int) -> None:
+    several = [parse_strategy(name) for name in ("1,0,0", "1,0,-inf", "0.5,1,-1", "recency:keep=0.8", "last-target")]
+    one, many = (
+        dense_of(memory_store(log, users_a_run), several, 4, 5, threads=threads) for threads in (1, 3)
+    )  # fmt: skip
+    for first, second in zip(one, many, strict=True):
+        for sums, others in zip(first, second, strict=True):
+            np.testing.assert_array_equal(sums.by_item, others.by_item)
+            np.testing.assert_array_equal(sums.tenths, others.tenths)
+
+
 def test_a_trainer_with_inputs_of_one_item_learns_from_the_targets() -> None:
     log = oracle.Log([[1, 2, 3, 1, 2], [3, 1, 3], [2]], [5, 3, 1], [0, 0, 0])
     for name in ("1,0,0", "0.5,1,-1", "last-target"):
@@ -140,6 +154,15 @@ def test_a_trainer_with_inputs_of_one_item_learns_from_the_targets() -> None:
             assert {item: float(sums.p[item]) for item in np.flatnonzero(sums.p)} == exactly(
                 {item: float(mass) for item, mass in p.items()}
             )
+
+
+@given(logs())
+def test_last_target_without_a_limit_learns_from_the_targets_of_multi_target(log: oracle.Log) -> None:
+    (dense,) = dense_of(memory_store(log), [LAST_TARGET], None, 1000)
+    p = oracle.target_distribution(oracle.rule_of("multi-target"), log)
+    assert {item: float(dense.per_token.p[item]) for item in np.flatnonzero(dense.per_token.p)} == exactly(
+        {item: float(mass) for item, mass in p.items()}
+    )
 
 
 def test_whole_histories_are_last_target_without_a_limit() -> None:
@@ -307,3 +330,42 @@ def test_a_pair_of_another_tool_without_input_supervises_its_target(tmp_path: Pa
     # Per pair: a 1/3 + 1/9, b 1/3 + 1/9, c 1/9. Per token: a 2/5, b 2/5, c 1/5.
     assert per_pair.effective_targets == exactly(math.exp(oracle_figures.entropy([4 / 9, 4 / 9, 1 / 9])))
     assert per_token.effective_targets == exactly(math.exp(oracle_figures.entropy([2 / 5, 2 / 5, 1 / 5])))
+
+
+# --------------------------------------------------------------------------------------------------- the command
+
+
+def test_an_unknown_supervision_is_refused(inside: InProcess, store: Path, pairs: Path) -> None:
+    for source in (store, pairs):
+        refused(inside("stats", source, "--supervision", "every"), 2, "every", "last", "dense")
+    with pytest.raises(UsageError, match=r"supervision is 'every'; it must be .*last.*dense"):
+        stats(store, supervision="every")  # type: ignore[arg-type]  # this is the point
+
+
+def test_the_audit_of_a_split_has_no_supervision(inside: InProcess, tmp_path: Path) -> None:
+    done = inside("stats", "--split-of", tmp_path, "--supervision", "dense")
+    refused(done, 2, "--supervision", "--split-of")
+
+
+def test_csv_has_columns_for_dense_supervision_only_when_it_was_asked_for(store: Path) -> None:
+    without, beside = stats(store, strategy=["1,0,0"]), stats(store, strategy=["1,0,0"], supervision="dense")
+    more = {key: values for key, values in beside.by_column().items() if key.startswith("dense.")}
+    assert without.by_column() == {key: value for key, value in beside.by_column().items() if key not in more}
+    dense = beside.strategies[0].dense
+    assert dense is not None
+    assert more["dense.per_pair.kl_test_train"] == [dense.per_pair.kl_test_train]
+    assert more["dense.per_token.target_gini"] == [dense.per_token.target_gini]
+    assert len(more) == 16
+
+
+def test_rules_read_the_figures_of_dense_supervision(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text('[every-strategy]\nfail = ["dense.per_token.kl_test_train < 0"]\n')
+    rules = read_rules(str(tmp_path / "rules.toml"))
+    (beside,) = check(stats(store, strategy=["1,0,0"], supervision="dense"), rules)
+    (without,) = check(stats(store, strategy=["1,0,0"]), rules)
+    assert beside.value is not None
+    assert beside.value > 0
+    assert not beside.held
+    assert without.value is None
+    assert not without.held
+    assert "dense supervision, per_token.kl_test_train" in beside.found
