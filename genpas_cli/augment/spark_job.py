@@ -159,8 +159,10 @@ def _resolve_options(options: AugmentOptions, reading: IngestOptions) -> Resolve
     if reading.format not in (None, "parquet"):
         raise UsageError(f"--format {reading.format}: --engine spark only reads Parquet", tip="Use --engine local.")
     split = parse_split(reading.split)
-    if split.last > 1 or (split.bounds is not None and len(split.bounds) == 1):
+    if split.last > 1 or split.kind == "users" or (split.bounds is not None and len(split.bounds) == 1):
         raise UsageError(f"--split {reading.split} is not supported by --engine spark", tip="Use --engine local.")
+    if reading.eval == "random":
+        raise UsageError("--eval random is not supported by --engine spark", tip="Use --engine local.")
     return resolved
 
 
@@ -191,7 +193,7 @@ class _Counted:
         if frame.funnel[-1].kept == 0:
             raise DataError(f"{source.name}: no interactions are left", tip=less_cleaning(reading))
         given = parse_split(reading.split)
-        self.rule = SplitRule(given.kind, self._bounds(frame, repeats_gone), reading.eval, given.last)
+        self.rule = SplitRule(given.kind, self._bounds(frame, repeats_gone), reading.evaluated, given.last)
         progress("sorting with Spark")
         self.frame = engine.kept_in_order(frame, reading.ties, partitions)
         self.found = engine.count_users(self.frame.rows, output, self.rule)

@@ -7,7 +7,7 @@ training alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.sql.conditions import check_memory, examples_in, is_of_a_value, read_expression, refused
 from genpas_cli.runtime.text.wording import listed
 from genpas_cli.runtime.times.units import units_a_second
-from genpas_cli.sampling.kernels import Floats, Ints
+from genpas_cli.sampling.kernels import Floats
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
 from genpas_cli.store.target_rule import Weighing
@@ -190,19 +190,18 @@ def _evaluates(store: Store, expression: _Expression) -> bool:
 
 
 def _weigh(
-    store: Store, factors: list[_Factor], options: TargetOptions, batch: Any, position: Ints
-) -> Floats | NDArray[np.bool_]:
-    """Return the product of the factors of some rows: Arrow columns user_num, then one per factor."""
-    product: Floats | NDArray[np.bool_] = np.ones(len(position), np.bool_)
-    for factor, column in zip(factors, batch.columns[1:], strict=True):
-        values = column.to_numpy(zero_copy_only=False)
-        found = factor.of(values)
+    store: Store, factors: list[_Factor], options: TargetOptions, columns: Sequence[Any],
+    place: Callable[[int], tuple[int, int]],
+) -> Floats | NDArray[np.bool_]:  # fmt: skip
+    """Return the product of the factors of some rows, given one Arrow column per factor; see `Weighing.weigh`."""
+    product: Floats | NDArray[np.bool_] | None = None
+    for factor, column in zip(factors, columns, strict=True):
+        found = factor.of(column.to_numpy(zero_copy_only=False))
         if factor.of is _numbers and (wrong := np.flatnonzero(~((found >= 0) & (found < np.inf)))).size:
             row = int(wrong[0])
-            user = int(batch.column(0)[row].as_py())
-            missing = column[row].as_py() is None
-            raise _bad_weight(store, options, user, int(position[row]), None if missing else float(found[row]))
-        product = product * found
+            raise _bad_weight(store, options, *place(row), float(found[row]) if column[row].is_valid else None)
+        product = found if product is None else product * found
+    assert product is not None, "there is a factor"
     return product
 
 
@@ -255,7 +254,10 @@ def _half_life(store: Store, options: TargetOptions) -> _Factor:
     half_life = parse_duration(str(options.half_life), "--half-life")
 
     def of(values: NDArray[Any]) -> Floats:
-        return np.exp2(-np.maximum(float(latest or 0.0) - values.astype(np.float64), 0.0) / half_life)
+        age: Floats = float(latest or 0.0) - values
+        np.maximum(age, 0.0, out=age)
+        np.divide(age, -half_life, out=age)
+        return np.exp2(age, out=age)
 
     return _Factor(seconds, of)
 

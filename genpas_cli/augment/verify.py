@@ -274,18 +274,17 @@ class _Shard:
 
     def _check_positions(self, cuts: Cuts, lengths: Lengths, first: int, store: Store) -> None:
         row, k = cuts.user - first, cuts.target
-        if self._file.split == "train":
+        split = cast("Split", self._file.split)
+        if split == "train":
             self._refuse(k > lengths.train[row], "the target is held out: its position is beyond the training sequence")
         else:
-            low, count = lengths.held_out(self._file.split, store.meta["split"]["eval"])  # type: ignore[arg-type]
-            self._refuse(
-                (k < low[row]) | (k >= (low + count)[row]), f"the target is not a {self._file.split} target of its user"
-            )
             self._refuse(cuts.start != 1, "a held-out pair's input does not start at the first interaction")
-        if store.rule is not None:
-            split = cast("Split", self._file.split)
-            self._refuse(~_can_be_targets(cuts, store.target_pool(split, first, lengths)),
-                         "the target is excluded by the condition or the weights in the manifest")  # fmt: skip
+        if split != "train" or store.rule is not None:
+            self._refuse(
+                ~_can_be_targets(cuts, store.target_pool(split, first, lengths)),
+                f"the target is not a {split} target of its user"
+                + ("" if store.rule is None else ", or is excluded by the condition or the weights in the manifest"),
+            )
 
 
 def _can_be_targets(cuts: Cuts, pool: TargetPool) -> NDArray[np.bool_]:

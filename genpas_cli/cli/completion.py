@@ -16,7 +16,7 @@ Suggest = Callable[[Any, str], list[str]]
 
 _COLUMNS = ("user", "item", "time", "rating", "keep")
 """Options that take a column of the log."""
-_SPLITS = ("leave-one-out", "leave-n-out:2", "time:0.8,0.9", "time:0.9", "none")
+_SPLITS = ("leave-one-out", "leave-n-out:2", "time:0.8,0.9", "time:0.9", "users:0.1", "none")
 
 
 def suggestions(name: str, hint: Any) -> Suggest | None:

@@ -6,12 +6,12 @@ import csv
 import sys
 
 from genpas_cli.cli import console
-from genpas_cli.figures.figure import Shown, shown_in
+from genpas_cli.figures.figure import Shown, figures_in, shown_in
 from genpas_cli.figures.results import ROWS_SHOWN, SplitReport, StatsReport, TuneReport
 from genpas_cli.figures.table import DataFigures
 from genpas_cli.figures.text_tables import fair_draw_sentences, written
 from genpas_cli.runtime.results.reports import ShownTable, TableReport
-from genpas_cli.runtime.text.wording import counted, percent, time_range
+from genpas_cli.runtime.text.wording import counted, duration, percent, time_range
 from genpas_cli.training.comparison import CompareReport
 
 
@@ -59,6 +59,15 @@ def _data_lines(data: DataFigures) -> list[str]:
     ]
     if data.time_range is not None:
         lines.append(time_range(data.time_range))
+        lines += [
+            f"{figure.label}: "
+            + ", ".join(f"{part} {duration(value, data.time_unit)}" for part, value in found.items())
+            for key, figure in figures_in(DataFigures).items()
+            if figure.is_duration and None not in (found := getattr(data, key)).values()
+        ]
+    cold = data.dropped_cold
+    if any(cold.values()):
+        lines.append(f"cold targets left out: {cold['validation']:,} validation, {cold['test']:,} test")
     shares = [(figure, getattr(data, figure.key)) for figure in shown_in(DataFigures, Shown.TERMINAL)]
     return lines + [f"{each.label}: {written(each, value)}" for each, value in shares if value is not None]
 

@@ -67,6 +67,8 @@ class Figure:
     """Whether values can only be compared between strategies with the same input kernel (the same γ)."""
     is_share: bool = False
     """Whether the value is a share, shown as a percentage."""
+    is_duration: bool = False
+    """Whether the value is durations, in seconds if the figure `time_unit` says so."""
     digits: int = 4
     """Decimals on the HTML page, or of the percentage."""
     parts: tuple[str, ...] = ()

@@ -17,6 +17,8 @@ from genpas_cli.store.splits import HeldOut
 if TYPE_CHECKING:
     import numpy as np
 
+    from genpas_cli.figures.reports.time_counts import TimeFigures
+
 
 @dataclass(frozen=True, kw_only=True)
 class GatheredTargets:
@@ -71,6 +73,8 @@ class GatheredData:
     leaked_test: float | None
     future_training: float | None
     """See the figures of the same names."""
+    times: TimeFigures
+    """Durations; without values if the store has no times."""
 
     @property
     def items(self) -> int:
@@ -86,6 +90,10 @@ class GatheredData:
     def split(self) -> dict[str, int]:
         """Return the number of training interactions, and of targets per held-out split."""
         return {"train": self.meta["split"]["train"]} | {name: int(c.sum()) for name, c in self.targets.items()}
+
+    def dropped_cold(self) -> dict[str, int]:
+        """Return the numbers of validation and test targets that `--drop-cold` left out."""
+        return dict(self.meta["split"].get("cold", {"validation": 0, "test": 0}))
 
     def popularity_of_targets(self) -> list[float] | None:
         """Return the share of test targets on each tenth of the items by popularity; None without test targets."""

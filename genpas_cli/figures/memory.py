@@ -16,7 +16,7 @@ THREAD_BYTES = 116 * 2**20
 """Bytes that each further thread takes: one run of sequences, with weights for every input kernel. `tune` over 7 input
 kernels took 112 MiB."""
 
-_ITEM_BYTES, _TARGET_BYTES = 80, 50
+_ITEM_BYTES, _TARGET_BYTES = 96, 50
 """Bytes per item: once, and per strategy with its own target distribution."""
 
 

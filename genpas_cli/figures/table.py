@@ -23,6 +23,7 @@ from genpas_cli.figures.distribution.divergence import (
     tv_terms,
     without_noise,
 )
+from genpas_cli.figures.distribution.durations import QUANTILES
 from genpas_cli.figures.distribution.fairness import StepTest
 from genpas_cli.figures.distribution.positions import Bin, binned
 from genpas_cli.figures.figure import NUMBER, Shown, checked_keys, figure
@@ -51,6 +52,11 @@ _SIZE = Shown.TERMINAL_TEXT | Shown.PAGE | Shown.CHECK
 _TOLD = Shown.TERMINAL_TEXT | Shown.PAGE_TEXT
 
 _share = partial(figure, range="0 to 1", is_share=True, digits=1, shown=_DATA)
+_DURATION: dict[str, Any] = {
+    "range": "from 0; null without timestamps", "digits": 0, "parts": tuple(QUANTILES), "is_duration": True,
+    "shown": _SIZE,
+}  # fmt: skip
+"""The arguments of a figure that is the quantiles of durations."""
 
 
 # fmt: off
@@ -284,6 +290,34 @@ class DataFigures:
         "Probability that a randomly chosen training interaction is later than a randomly chosen test interaction.",
         HELD_OUT,
         fact="is the probability that a random training interaction is later than a random test interaction.")
+    time_unit: str | None = figure(
+        lambda of: of.times.unit, "unit of durations", "`seconds`, the unit of `gap_validation`, `gap_test`, "
+        "`user_lifetime` and `item_lifetime`; null if timestamps are numbers of no known unit, which is then that of "
+        "the durations too, or without timestamps.", SIZE, shown=_TOLD)
+    user_lifetime: dict[str, float | None] = figure(
+        lambda of: of.times.users, "time from a user's first to last interaction", "Time between the first and the "
+        "last interaction of a user; 0 for a user with one interaction.", SIZE,
+        fact="from a user's first interaction to the last (median); middle half of the users {user_lifetime[lower]} to "
+        "{user_lifetime[upper]}, 99% at most {user_lifetime[p99]}.", **_DURATION)
+    item_lifetime: dict[str, float | None] = figure(
+        lambda of: of.times.items, "time from an item's first to last interaction", "The same for the interactions "
+        "with an item.", SIZE,
+        fact="from the first interaction with an item to the last (median); middle half of the items "
+        "{item_lifetime[lower]} to {item_lifetime[upper]}, 99% at most {item_lifetime[p99]}.", **_DURATION)
+    gap_validation: dict[str, float | None] = figure(
+        lambda of: of.times.gaps["validation"], "time from the last input to the validation target", "Time between the "
+        "last interaction of the input of a validation target and the target.", HELD_OUT,
+        fact="from the last input to the validation target (median); middle half {gap_validation[lower]} to "
+        "{gap_validation[upper]}, 99% at most {gap_validation[p99]}.", **_DURATION)
+    gap_test: dict[str, float | None] = figure(
+        lambda of: of.times.gaps["test"], "time from the last input to the test target", "The same for the test "
+        "targets.", HELD_OUT,
+        fact="from the last input to the test target (median); middle half {gap_test[lower]} to {gap_test[upper]}, "
+        "99% at most {gap_test[p99]}. A model is asked to look this far ahead.", **_DURATION)
+    dropped_cold: dict[str, int] = figure(
+        GatheredData.dropped_cold, "cold targets left out", "Number of `validation` and `test` targets "
+        "that `--drop-cold` left out, because their items do not occur in training; 0 without `--drop-cold`.",
+        HELD_OUT, range="from 0", digits=0, parts=("validation", "test"), shown=_TOLD)
     split: dict[str, int] = figure(
         GatheredData.split, "split", "Number of interactions in `train`, and of targets in `validation` and `test`.",
         HELD_OUT, range="from 0", parts=("train", "validation", "test"), shown=_TOLD | Shown.CHECK)

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from genpas_cli.histories.history import History
+from genpas_cli.histories.history import History, same_as_previous
 from genpas_cli.histories.split import TEST, TRAIN, VALIDATION, TieCounts
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.text.wording import times
-from genpas_cli.store.records import SplitCounts
+from genpas_cli.store.records import ColdCounts, SplitCounts
+from genpas_cli.store.schema import USER_LENGTHS, USER_TARGETS
 
 _TIME_UNITS: dict[str, Literal["us", "ns"]] = {"TIMESTAMP": "us", "TIMESTAMP_NS": "ns"}
 
@@ -29,28 +30,42 @@ class RowFigures:
     """Number of rows per split code (4,)."""
     parts: NDArray[np.int64]
     """Number of rows per split code (4,), before any row was marked UNUSED."""
+    cold: NDArray[np.int64]
+    """Number of targets per split code (4,) that were left out because their item is cold."""
     ties: TieCounts
     times: tuple[Any, Any]
     """First and last time in the unit of the column; (inf, -inf) without times."""
 
     @classmethod
-    def of(cls, history: History, codes: NDArray[np.uint8], targets: NDArray[np.uint8]) -> RowFigures:
-        """Count rows, given their splits before (`codes`) and after (`targets`) some are marked UNUSED."""
+    def of(
+        cls, history: History, codes: NDArray[np.uint8], targets: NDArray[np.uint8], warm: NDArray[np.uint8]
+    ) -> RowFigures:  # fmt: skip
+        """Count rows.
+
+        Args:
+            history: rows of whole users.
+            codes: uint8, their splits before any is marked UNUSED.
+            targets: uint8, after interactions that are not evaluated are marked UNUSED.
+            warm: uint8, after cold targets are marked UNUSED too.
+        """
         times = (
             (math.inf, -math.inf) if history.time is None else (history.time.min().item(), history.time.max().item())
         )
         before = np.bincount(codes, minlength=4)
         after = before if targets is codes else np.bincount(targets, minlength=4)
-        return cls(len(history), after, before, TieCounts.of(history, codes), times)
+        left = after if warm is targets else np.bincount(warm, minlength=4)
+        return cls(len(history), left, before, np.maximum(after - left, 0), TieCounts.of(history, codes), times)
 
     @classmethod
     def total(cls, each: Sequence[RowFigures]) -> RowFigures:
         """Return the sum of the counts."""
         none = np.zeros(4, np.int64)
-        targets, parts = sum((one.targets for one in each), none), sum((one.parts for one in each), none)
+        targets, parts, cold = (
+            sum((getattr(one, name) for one in each), none) for name in ("targets", "parts", "cold")
+        )  # fmt: skip
         first, last = zip(*(one.times for one in each), strict=True) if each else ((math.inf,), (-math.inf,))
         ties = TieCounts.total([one.ties for one in each])
-        return cls(sum(one.rows for one in each), targets, parts, ties, (min(first), max(last)))
+        return cls(sum(one.rows for one in each), targets, parts, cold, ties, (min(first), max(last)))
 
 
 def user_lengths(history: History, codes: NDArray[np.uint8]) -> tuple[NDArray[np.int32], ...]:
@@ -60,6 +75,14 @@ def user_lengths(history: History, codes: NDArray[np.uint8]) -> tuple[NDArray[np
     return np.diff(np.append(starts, len(history))).astype(np.int32), train, validation
 
 
+def user_targets(history: History, targets: NDArray[np.uint8]) -> tuple[NDArray[np.int32], ...]:
+    """Return the numbers of validation and test targets per user, int32 (users,) each; none has no input."""
+    has_input = same_as_previous(history.user)
+    return tuple(
+        np.add.reduceat((targets == code) & has_input, history.starts, dtype=np.int32) for code in (VALIDATION, TEST)
+    )
+
+
 @dataclass(frozen=True)
 class LogFigures:
     """Figures of a whole log."""
@@ -67,12 +90,13 @@ class LogFigures:
     time_type: str | None
     """SQL type of the times; None without times."""
     by_user: NDArray[np.int32]
-    """Numbers of all, training and validation rows per user, (3, users), by final user number less 1."""
+    """Numbers of all, training and validation rows per user, by final user number less 1, (3, users); (5, users) with
+    the numbers of validation and test targets if the rows of the store say which they are."""
     rows: RowFigures
 
     def lengths(self) -> pa.Table:
-        """Return a table of num, length, train_length, validation_length (int32), one row per user."""
-        names = ("length", "train_length", "validation_length")
+        """Return a table of num and the columns of numbers of a store's users (int32), one row per user."""
+        names = (*USER_LENGTHS, *USER_TARGETS)[: len(self.by_user)]
         numbers = np.arange(1, self.by_user.shape[1] + 1, dtype=np.int32)
         return pa.table({"num": numbers, **dict(zip(names, self.by_user, strict=True))})
 
@@ -81,6 +105,10 @@ class LogFigures:
         train, validation, test = (int(self.rows.targets[code]) for code in (TRAIN, VALIDATION, TEST))
         alone = int(((self.by_user[0] == self.by_user[1]) & (self.by_user[0] > 0)).sum())
         return {"train": train, "validation": validation, "test": test, "users_in_train_only": alone}
+
+    def cold(self) -> ColdCounts:
+        """Return the numbers of validation and test targets that were left out because their item is cold."""
+        return {"validation": int(self.rows.cold[VALIDATION]), "test": int(self.rows.cold[TEST])}
 
     def check_split(self, split: str, bounds: Sequence[Any], possible: Callable[[], str | None]) -> None:
         """Raise DataError if a split by time leaves a part empty; `bounds`: first times of validation and of test."""

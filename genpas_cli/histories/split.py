@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genpas_cli.histories.history import History, same_as_previous
+from genpas_cli.histories.history import History, Mask, same_as_previous
+from genpas_cli.histories.instants import as_quantile
+from genpas_cli.histories.user_keys import Keys, chosen_number, hashed
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.store.records import TieShares
 from genpas_cli.store.splits import Evaluated
@@ -24,12 +27,14 @@ class GivenSplit(NamedTuple):
     """What the text of `--split` says."""
 
     kind: str
-    """`leave-out`, `time` or `none`."""
+    """`leave-out`, `time`, `users` or `none`."""
     bounds: tuple[str, ...] | None = None
     """Of kind `time`: the first times of validation and of test, or of test alone, as written."""
     last: int = 1
     """Of kind `leave-out`: number of last interactions of each user that are for test, and of those before them that
     are for validation."""
+    share: Fraction | None = None
+    """Of kind `users`: the share of the users held out for test, and that of those held out for validation."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,13 @@ class SplitRule:
     """Which of a user's held-out interactions are targets."""
     last: int = 1
     """See `GivenSplit`."""
+    share: Fraction | None = None
+    """See `GivenSplit`."""
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether users or targets are chosen at random, by the keys of users."""
+        return self.share is not None or self.evaluated == "random"
 
 
 def parse_split(text: str) -> GivenSplit:
@@ -62,6 +74,14 @@ def parse_split(text: str) -> GivenSplit:
         return GivenSplit("leave-out", last=int(value))
     if kind == "time" and len(parts) in (1, 2) and all(parts):
         return GivenSplit("time", parts)
+    if kind == "users" and (share := as_quantile(value.strip())) is not None and 2 * share < 1:
+        return GivenSplit("users", share=share)
+    if kind == "users":
+        raise UsageError(
+            f"--split is {text!r}; it needs the share of the users held out for test, above 0 and below 0.5: the same "
+            "share is held out for validation",
+            tip="For example, 10% of the users for test and 10% for validation: --split users:0.1",
+        )
     if kind == "leave-n-out":
         raise UsageError(
             f"--split is {text!r}; it needs a number of interactions per user, 1 or more",
@@ -74,13 +94,20 @@ def parse_split(text: str) -> GivenSplit:
             tip=_TIMES,
         )
     raise UsageError(
-        f"unknown split {text!r}; it must be leave-one-out, leave-n-out:N, time:VALID,TEST, time:TEST or none",
+        f"unknown split {text!r}; it must be leave-one-out, leave-n-out:N, time:VALID,TEST, time:TEST, users:SHARE "
+        "or none",
         tip=_TIMES,
     )
 
 
-def split_codes(history: History, rule: SplitRule) -> NDArray[np.uint8]:
-    """Return the split code of each row, uint8; within a user, codes never decrease."""
+def split_codes(history: History, rule: SplitRule, keys: Keys | None = None) -> NDArray[np.uint8]:
+    """Return the split code of each row, uint8; within a user, codes never decrease.
+
+    Args:
+        history: rows of whole users.
+        rule: the split.
+        keys: uint64, keys of all users by their number in the history; None unless the rule needs them.
+    """
     codes = np.full(len(history), TRAIN, np.uint8)
     if rule.kind == "leave-out":
         from_end = history.ends - np.arange(len(history))
@@ -95,6 +122,23 @@ def split_codes(history: History, rule: SplitRule) -> NDArray[np.uint8]:
         codes[history.time >= rule.bounds[-1]] = TEST
         if len(rule.bounds) == 1:
             codes[_last_of_training(history, codes)] = VALIDATION
+    elif rule.kind == "users":
+        assert rule.share is not None
+        assert keys is not None
+        codes = user_codes(keys[history.user], rule.share)
+    return codes
+
+
+def user_codes(keys: Keys, share: Fraction) -> NDArray[np.uint8]:
+    """Return the split code of all interactions of each user, uint8, given their keys and the share of `users:SHARE`.
+
+    Users that are held out for test with some share are so with every larger share too.
+    """
+    # A hash of its own, so that `--eval random` does not prefer early interactions of the users with small keys.
+    numbers, below = hashed(keys, TRAIN), np.uint64(share * 2**64)
+    codes = np.full(len(keys), TRAIN, np.uint8)
+    codes[numbers < below * np.uint64(2)] = VALIDATION
+    codes[numbers < below] = TEST
     return codes
 
 
@@ -105,11 +149,19 @@ def _last_of_training(history: History, codes: NDArray[np.uint8]) -> NDArray[np.
     return history.starts[has_two] + counts[has_two] - 1
 
 
-def drop_unevaluated(history: History, codes: NDArray[np.uint8], evaluated: Evaluated) -> NDArray[np.uint8]:
+def drop_unevaluated(
+    history: History, codes: NDArray[np.uint8], evaluated: Evaluated, keys: Keys | None = None
+) -> NDArray[np.uint8]:
     """Return the codes, with held-out interactions that are not targets marked UNUSED.
 
-    A user's very first interaction has no input: with `first`, the next one of its split is the target instead. It
+    A user's very first interaction has no input: with `first` and `random`, another one of its split is the target. It
     keeps its code if its split has no other interaction.
+
+    Args:
+        history: rows of whole users.
+        codes: uint8, see `split_codes`.
+        evaluated: which of a user's held-out interactions are targets.
+        keys: see `split_codes`.
     """
     if evaluated == "all":
         return codes
@@ -119,7 +171,35 @@ def drop_unevaluated(history: History, codes: NDArray[np.uint8], evaluated: Eval
     if evaluated == "first":
         begins = ~same_as_previous(history.user) & followed
         extra = begins | (repeat & ~np.append(np.zeros(min(len(codes), 1), bool), begins[:-1]))
+    elif evaluated == "random":
+        assert keys is not None
+        extra = ~_random_targets(history, codes, keys)
     return np.where(extra & (codes != TRAIN), UNUSED, codes).astype(np.uint8)
+
+
+def _random_targets(history: History, codes: NDArray[np.uint8], keys: Keys) -> Mask:
+    """Return the mask of one row of each user and split that has an input; of the only row if that has none."""
+    starts = np.flatnonzero(~same_as_previous(history.user, codes))
+    ends = np.append(starts[1:], len(codes))
+    user, is_first = history.user[starts], ~same_as_previous(history.user)[starts]
+    first = np.minimum(starts + is_first, ends - 1)
+    chosen = np.zeros(len(codes), bool)
+    chosen[first + chosen_number(keys[user], codes[starts].astype(np.int64), ends - first)] = True
+    return chosen
+
+
+def drop_cold(history: History, targets: NDArray[np.uint8], trained: Mask) -> NDArray[np.uint8]:
+    """Return the codes, with held-out targets whose item never occurs in training marked UNUSED.
+
+    A user's very first interaction is no target, so it keeps its code.
+
+    Args:
+        history: rows of whole users.
+        targets: uint8, codes after `drop_unevaluated`.
+        trained: bool by item number of the history: whether the item occurs in training.
+    """
+    cold = (targets != TRAIN) & ~trained[history.item] & same_as_previous(history.user)
+    return np.where(cold, UNUSED, targets).astype(np.uint8)
 
 
 @dataclass

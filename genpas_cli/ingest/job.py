@@ -18,6 +18,7 @@ from genpas_cli.histories.history import Mask
 from genpas_cli.histories.log_figures import LogFigures
 from genpas_cli.histories.sessions import parse_gap
 from genpas_cli.histories.split import SplitRule, parse_split
+from genpas_cli.histories.split_checks import check_not_all_cold, check_something_held_out, check_users
 from genpas_cli.ingest.columns.roles import ReadColumns
 from genpas_cli.ingest.estimates import spilled_bytes, store_bytes, store_bytes_in_memory
 from genpas_cli.ingest.keywords import IngestKeywords
@@ -25,7 +26,7 @@ from genpas_cli.ingest.notes import notes_of, tie_notes
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
-from genpas_cli.ingest.passes.log_passes import LogPasses, possible_split, repeats
+from genpas_cli.ingest.passes.log_passes import Cleaned, LogPasses, possible_split, repeats
 from genpas_cli.ingest.staging.like_ids import check_decimals, differing_in_blanks
 from genpas_cli.ingest.staging.rejects import foreign_in_rejects
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged, relative_names
@@ -49,8 +50,9 @@ from genpas_cli.store.store import Store
 _OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
 """Column names of a store, and of pairs without the prefix `input_` or `target_`, that --keep cannot use."""
 
-_ID_BYTES = 44
-"""Bytes per user or item in arrays outside the database: numbers and sequence lengths."""
+_ID_BYTES, _CHOICE_BYTES = 44, 16
+"""Bytes per user or item in arrays outside the database: numbers and sequence lengths; keys and numbers of targets if
+users or targets are chosen at random, or cold targets are left out."""
 
 _NOTHING_LEFT = {
     "bad rows": "No row could be read. Run without --bad-rows skip to see the first bad row and the reason.",
@@ -81,7 +83,8 @@ class IngestReport(Report):
     interactions has the same time as the one before it."""
     split: SplitCounts
     """Interactions in `train`, and held-out targets in `validation` and `test`; `users_in_train_only`: users with too
-    few or too early interactions to have any held out."""
+    few or too early interactions to have any held out; `cold`: with `drop_cold`, the numbers of `validation` and `test`
+    targets that were left out because their item never occurs in training."""
     time_range: list[Any] | None
     """First and last time: numbers as in the log, timestamps as ISO 8601 in UTC; None without times."""
     length: Lengths
@@ -217,7 +220,10 @@ def less_cleaning(options: IngestOptions) -> str | None:
 
 def check_ingest_options(options: IngestOptions) -> None:
     """Raise UsageError for option values that are invalid for any log."""
-    parse_split(options.split)
+    split = parse_split(options.split)
+    check_something_held_out(split.kind, {
+        "--eval random": options.eval == "random", "--drop-cold": options.drop_cold
+    })  # fmt: skip
     if options.session_gap is not None:
         parse_gap(options.session_gap)
     for name in ("min_user", "min_item"):
@@ -282,7 +288,8 @@ class _Ingest:
                 check_decimals(self.con, kind, known[kind], staged)
         in_blanks = [note for kind in numbering.KINDS if (note := differing_in_blanks(self.con, kind))]
         staged = replace(staged, notes=(*staged.notes, *in_blanks))
-        self.database.leave(ids * _ID_BYTES)
+        chooses = self.options.eval == "random" or self.options.drop_cold or self.options.split.startswith("users:")
+        self.database.leave(ids * (_ID_BYTES + (_CHOICE_BYTES if chooses else 0)))
         if new is None:
             new = self._temporary(scratch, self.funnel[-1].kept, len(staged.kept), ids)
         self._check_room(scratch, new, self.funnel[-1].kept - before, before, len(staged.kept))
@@ -306,8 +313,7 @@ class _Ingest:
             self.funnel += repeats(self.options, left, figures.rows.rows)
         if figures.rows.rows == 0:
             raise self._nothing_left()
-        if (bounds := cleaned.rule.bounds) is not None:
-            figures.check_split(self.options.split, bounds, lambda: possible_split(self.con, staged.time_type))
+        self._check_split(cleaned, figures, carried[0], staged.time_type)
         self.progress("writing the vocabularies")
         writing.write_items(self.con, numbering.vocabulary_query(self.con, "item", items, known["item"]))
         lengths = figures.lengths()
@@ -380,18 +386,38 @@ class _Ingest:
         return IngestReport(
             users=len(of_users), items=items, interactions=figures.rows.rows,
             funnel=[{"step": s.step, "dropped": s.dropped, "kept": s.kept} for s in self.funnel],
-            ties=figures.rows.ties.shares(), split=figures.split_counts(), time_range=figures.time_range(),
+            ties=figures.rows.ties.shares(), split=self._split_counts(figures), time_range=figures.time_range(),
             length=length, store="", notes=notes_of(staged, figures, self.options), columns=staged.columns,
         )  # fmt: skip
 
+    def _check_split(
+        self, cleaned: Cleaned, figures: LogFigures, users: numbering.Numbers, time_type: str | None
+    ) -> None:  # fmt: skip
+        """Raise DataError if the split leaves a part empty."""
+        rule = cleaned.rule
+        if rule.bounds is not None:
+            figures.check_split(self.options.split, rule.bounds, lambda: possible_split(self.con, time_type))
+        if rule.kind == "users":
+            assert cleaned.keys is not None
+            check_users(self.options.split, figures.by_user, cleaned.keys, users.by_provisional)
+        if self.options.drop_cold:
+            check_not_all_cold(figures.by_user, figures.cold())
+
+    def _split_counts(self, figures: LogFigures) -> SplitCounts:
+        counts = figures.split_counts()
+        return {**counts, "cold": figures.cold()} if self.options.drop_cold else counts
+
     def _meta(self, report: IngestReport, staged: Staged, rule: SplitRule) -> dict[str, Any]:
+        seed = {"seed": self.options.split_seed} if rule.needs_keys else {}
         return {
             "versions": library_versions(),
             "options": lasting_options(self.options) if self.earlier is None else self.earlier.made_with,
             "kept": staged.kept, "where": staged.where, "time_type": staged.time_type,
             "users": report.users, "session_users": report.session_users, "items": report.items,
             "interactions": report.interactions, "ties": report.ties,
-            "split": {"rule": self.options.split, "eval": self.options.eval, "bounds": rule.bounds, **report.split},
+            "split": {
+                "rule": self.options.split, "eval": self.options.eval, "bounds": rule.bounds, **seed, **report.split,
+            },
             "time_range": report.time_range, "length": report.length,
         }  # fmt: skip
 
@@ -403,6 +429,8 @@ def report_of(store: Store) -> IngestReport:
         "train": split["train"], "validation": split["validation"], "test": split["test"],
         "users_in_train_only": split["users_in_train_only"],
     }  # fmt: skip
+    if "cold" in split:
+        counts["cold"] = split["cold"]
     funnel: list[FunnelRow] = [{"step": row["step"], "dropped": row["dropped"], "kept": row["kept"]} for row in rows]
     return IngestReport(
         meta["users"], meta["items"], meta["interactions"], funnel, meta["ties"], counts,

@@ -23,7 +23,9 @@ class IngestKeywords(TypedDict, total=False):
     unknown_items: Literal["add", "drop", "error"]
     ties: Literal["file", "item", "hash", "error"]
     split: str
-    eval: Literal["first", "last", "all"]
+    eval: Literal["first", "last", "random", "all"] | None
+    split_seed: int
+    drop_cold: bool
     where: str | None
     min_rating: float | None
     dedup: Literal["none", "exact", "consecutive", "user-item"]

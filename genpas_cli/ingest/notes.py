@@ -6,7 +6,7 @@ from genpas_cli.histories.log_figures import LogFigures
 from genpas_cli.histories.split import parse_split
 from genpas_cli.ingest.options import IngestOptions, Ties
 from genpas_cli.ingest.staging.staged import Staged
-from genpas_cli.runtime.text.wording import percent
+from genpas_cli.runtime.text.wording import counted, percent
 from genpas_cli.store.records import TieShares
 
 _FILES_SHOWN = 5
@@ -31,6 +31,14 @@ def notes_of(staged: Staged, figures: LogFigures, options: IngestOptions) -> lis
         )
     if held_out and options.split.startswith("time:") and not figures.split_counts()["test"]:
         notes.append(f"the test split is empty: no interaction is at or after the last time of --split {options.split}")
+    if options.drop_cold:
+        cold = figures.cold()
+        notes.append(
+            f"--drop-cold left out {counted(cold['validation'], 'validation target')} and "
+            f"{counted(cold['test'], 'test target')}, because their items never occur in training"
+        )
+    if options.split_seed and options.eval != "random" and split.kind != "users":
+        notes.append("--split-seed has no effect without --eval random or --split users:SHARE")
     if int(figures.by_user[0].max(initial=0)) == 1:
         notes.append(
             "every user has one interaction, so no pairs can be made: check whether --user names the right column"

@@ -168,16 +168,40 @@ class SplitOptions(Options):
         "Which interactions are held out: leave-one-out (of each user, the last one for test, the one before it for "
         "validation), leave-n-out:N (N instead of one), time:VALID,TEST (the first times of validation and test, or "
         "quantiles such as time:0.8,0.9), time:TEST (the first time of test; validation is the last training "
-        "interaction of each user), or none.",
+        "interaction of each user), users:SHARE (this share of the users is held out for test, the same share for "
+        "validation, and none of their interactions are in training), or none.",
         metavar="RULE",
         panel=SPLIT,
     )
-    eval: Evaluated = option(
-        "all",
-        "The first, the last or all held-out interactions of each user are targets. The first interaction of a user "
-        "is never a target.",
+    eval: Evaluated | None = option(
+        None,
+        "The first, the last, one random or all held-out interactions of each user and split are targets; by default "
+        "the last for --split users:SHARE, else all. The first interaction of a user is never a target.",
         panel=SPLIT,
     )
+    split_seed: int = option(
+        0,
+        "Seed of --eval random and --split users:SHARE. The choice depends on the seed and the id of the user alone.",
+        metavar="INTEGER",
+        panel=SPLIT,
+    )
+    drop_cold: bool = option(
+        False,
+        "Leave out held-out targets whose item never occurs in training. They remain in the inputs of later targets.",
+        panel=SPLIT,
+    )
+
+    def __post_init__(self) -> None:
+        """Check every value, and replace `eval=None` by the default of the split."""
+        super().__post_init__()
+        if self.eval is None:
+            object.__setattr__(self, "eval", "last" if self.split.startswith("users:") else "all")
+
+    @property
+    def evaluated(self) -> Evaluated:
+        """Which held-out interactions are targets."""
+        assert self.eval is not None, "set on creation"
+        return self.eval
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import Any
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.table import HELD_OUT, DataFigures
 from genpas_cli.report.markup import Html, join, tag
-from genpas_cli.report.wording import count, written
-from genpas_cli.runtime.text.wording import percent, time_range
+from genpas_cli.report.wording import MISSING, count, written
+from genpas_cli.runtime.text.wording import duration, percent, time_range
 
 _MANY_TIED = 0.05
 _MANY_COLD = 0.05
@@ -38,21 +38,29 @@ def health_panel(data: DataFigures) -> Html:
 def _facts(data: DataFigures) -> Iterator[tuple[Figure, str, str]]:
     """Yield each figure of the panel with its value and its note; held-out figures only if something is held out."""
     values = {
-        key: _written(figure, getattr(data, key)) for key, figure in figures_in(DataFigures).items()
+        key: _written(figure, getattr(data, key), data.time_unit) for key, figure in figures_in(DataFigures).items()
         if figure.shown & (Shown.PAGE | Shown.CHECK)
     }  # fmt: skip
     is_date = _DATE.match(values["time_range"]) is not None
     values["time_scale"] = "in UTC" if is_date else "numbers, as in the log"
     held_out = data.split.get("validation") or data.split.get("test")
     for figure in shown_in(DataFigures, Shown.PAGE):
-        if getattr(data, figure.key) is not None and (held_out or figure.group != HELD_OUT):
-            value = values[figure.key]
+        value = values[figure.key]
+        if not _is_missing(getattr(data, figure.key)) and (held_out or figure.group != HELD_OUT):
             number = value["median"] if isinstance(value, dict) else value
             yield figure, number, figure.fact.format_map(values)
 
 
-def _written(figure: Figure, value: Any) -> Any:
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, dict) and None in value.values())
+
+
+def _written(figure: Figure, value: Any, time_unit: str | None) -> Any:
     """Return a figure as the panel writes it; the numbers of an object by their keys."""
+    if _is_missing(value):
+        return MISSING
+    if figure.is_duration:
+        return {part: duration(each, time_unit) for part, each in value.items()}
     if isinstance(value, dict):
         return {part: f"{number:.1f}" if part == "mean" else count(number) for part, number in value.items()}
     if isinstance(value, list):
@@ -94,4 +102,6 @@ def held_out_words(data: DataFigures) -> str:
     if not any(held_out.values()):
         return f"{sessions}No interactions are held out; {train}."
     targets = " and ".join(f"{count(number)} {name}" for name, number in held_out.items() if number)
-    return f"{sessions}Held out: {targets} targets; {train}."
+    cold = sum(data.dropped_cold.values())
+    left_out = f" (without {count(cold)} whose items do not occur in training)" if cold else ""
+    return f"{sessions}Held out: {targets} targets{left_out}; {train}."

@@ -107,6 +107,9 @@ class PowerLaw:
             return np.where((position == count) & (count >= 1), 1.0, 0.0)
         if self.exponent == -math.inf:
             return np.where((position == 1) & (count >= 1), 1.0, 0.0)
+        if self.exponent == 0:
+            # As below, where all terms are 1 and the sums are 1, 2, ..., but without their tables.
+            return np.where((position >= 1) & (position <= count), 1.0 / np.maximum(count, 1), 0.0)
         inside = np.where((position >= 1) & (position <= count), position, 0)
         terms: Floats = _terms(float(self.exponent), _table_size(count))[inside]
         return terms / self._sums(count)[np.maximum(count, 1)]

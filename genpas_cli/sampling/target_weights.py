@@ -11,7 +11,6 @@ sequence; a sequence may have none.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.sampling.kernels import Floats, Ints
@@ -32,12 +31,6 @@ def mean_weights(weights: Floats, counts: Ints) -> Floats:
     return sums / np.maximum(counts, 1)
 
 
-def evenly_weighted(weights: Floats, counts: Ints) -> NDArray[np.bool_]:
-    """Return bool (sequences,): whether all targets of a sequence have the same weight."""
-    even: NDArray[np.bool_] = _by_sequence(np.minimum, weights, counts) == _by_sequence(np.maximum, weights, counts)
-    return even
-
-
 class Reweighting:
     """Multiplies probabilities of targets by their weights, and normalizes them within each sequence.
 
@@ -47,11 +40,10 @@ class Reweighting:
     """
 
     def __init__(self, weights: Floats, counts: Ints) -> None:
-        some = counts[counts > 0]
-        self._weights, self._begin = weights, np.cumsum(some) - some
-        self._row = np.repeat(np.arange(len(some)), some)
-        even = evenly_weighted(weights, some)
-        self._even = even[self._row] if even.any() else None
+        self._weights, self._counts = weights, counts
+        self._begin = (np.cumsum(counts) - counts)[counts > 0]
+        self.even = _by_sequence(np.minimum, weights, counts) == _by_sequence(np.maximum, weights, counts)
+        """bool (sequences,): whether all targets of a sequence have the same weight."""
 
     def __call__(self, p: Floats) -> Floats:
         """Return the reweighted probabilities.
@@ -72,10 +64,11 @@ class Reweighting:
                 "are 0",
                 tip="Multiply the weights by a constant.",
             )
-        found = products / totals[self._row]
+        found = products / np.repeat(totals, self._counts[self._counts > 0])
         # The kernel's own probabilities where the weights are equal: a product and a quotient would change the last
         # digit.
-        return found if self._even is None else np.where(self._even, p, found)
+        even = self.even & (self._counts > 1)  # of a single target, both are 1
+        return np.where(np.repeat(even, self._counts), p, found) if even.any() else found
 
 
 def _by_sequence(function: np.ufunc, values: Floats, counts: Ints) -> Floats:

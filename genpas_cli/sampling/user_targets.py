@@ -7,14 +7,14 @@ of weight 0 is not a target, so it has no number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genpas_cli.sampling.kernels import Floats, Ints, PositionKernel
 from genpas_cli.sampling.power_law import accurate_cumsum
-from genpas_cli.sampling.target_weights import Reweighting, evenly_weighted, mean_weights
+from genpas_cli.sampling.target_weights import Reweighting, mean_weights
 
 
 class UserTargets(NamedTuple):
@@ -40,10 +40,12 @@ class UserTargets(NamedTuple):
 
     def pmf(self, kernel: PositionKernel) -> Floats:
         """Return p(k | s) of all targets, user after user: the kernel's probabilities times the weights, normalized."""
-        row = np.repeat(np.arange(len(self.counts)), self.counts)
-        number = np.arange(1, len(row) + 1) - self.before[row]
-        p = kernel.pmf(number, self.counts[row])
+        p = self._kernel_pmf(kernel)
         return p if self.weights is None else Reweighting(self.weights, self.counts)(p)
+
+    def _kernel_pmf(self, kernel: PositionKernel) -> Floats:
+        count = np.repeat(self.counts, self.counts)
+        return kernel.pmf(np.arange(1, len(count) + 1) - np.repeat(self.before, self.counts), count)
 
     def quantile(self, kernel: PositionKernel, row: Ints, level: Floats) -> Ints:
         """Return the number i of the target at which the cdf of a user passes a level, int64 from 1.
@@ -53,30 +55,33 @@ class UserTargets(NamedTuple):
             row: int64, the users by their index in `counts`.
             level: float64 in [0, 1), one per row.
         """
-        found = kernel.quantile(level, self.counts[row])
         if self.weights is None:
-            return found
+            return kernel.quantile(level, self.counts[row])
         # Users whose targets have equal weights are drawn from the kernel's own table, so that weights of 1 change
         # nothing, not even by rounding.
-        uneven = np.flatnonzero(~evenly_weighted(self.weights, self.counts)[row])
-        if len(uneven):
-            rows, level = row[uneven], level[uneven]
-            running = np.concatenate(([0.0], accurate_cumsum(self.pmf(kernel))))
-            first, end = self.before[rows], self.before[rows] + self.counts[rows]
-            low, high = running[first], running[end]
-            # Below the end of the user's mass, so that no target without probability is found there.
-            passed = np.minimum(low + level * (high - low), np.nextafter(high, 0.0))
-            found[uneven] = np.clip(np.searchsorted(running, passed, side="right"), first + 1, end) - first
+        reweighting = Reweighting(self.weights, self.counts)
+        even = reweighting.even[row]
+        if even.all():
+            return kernel.quantile(level, self.counts[row])
+        running = np.concatenate(([0.0], accurate_cumsum(reweighting(self._kernel_pmf(kernel)))))
+        edges = np.append(self.before, len(running) - 1)
+        low, high = running[edges][row], running[edges][row + 1]
+        # Below the end of the user's mass, so that no target without probability is found there.
+        passed = np.minimum(low + level * (high - low), np.nextafter(high, 0.0))
+        found: Ints = np.clip(np.searchsorted(running, passed, side="right"), edges[row] + 1, edges[row + 1])
+        found -= edges[row]
+        found[even] = kernel.quantile(level[even], self.counts[row[even]])
         return found
 
-    def has(self, row: Ints, position: Ints | NDArray[np.int32]) -> NDArray[np.bool_]:
+    def has(self, row: NDArray[Any], position: NDArray[Any]) -> NDArray[np.bool_]:
         """Tell whether the users in these rows have targets at these positions k."""
         if self.listed is None:
             low = self.low[row]
-            return (position >= low) & (position < low + self.counts[row])
+            within: NDArray[np.bool_] = (position >= low) & (position < low + self.counts[row])
+            return within
         # One ascending key per target: its user, then its position.
         keys = (np.repeat(np.arange(len(self.counts)), self.counts) << 32) + self.listed
-        wanted = (row << 32) + position
+        wanted = (row.astype(np.int64) << 32) + position
         found = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
         return keys[found] == wanted if len(keys) else np.zeros(len(row), np.bool_)
 

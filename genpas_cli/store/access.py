@@ -19,8 +19,8 @@ from genpas_cli.runtime.sql.database import Database, connect
 from genpas_cli.runtime.sql.quoting import literal
 from genpas_cli.runtime.text.nearest import nearest_path
 from genpas_cli.runtime.text.visible import is_unicode
-from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, is_store, seal
-from genpas_cli.store.splits import Evaluated
+from genpas_cli.store.schema import CONTENT, FORMAT_VERSION, USER_LENGTHS, USER_TARGETS, is_store, seal
+from genpas_cli.store.splits import Evaluated, told_by_lengths
 from genpas_cli.store.store import Store
 
 LEAST_STORE_MEMORY = 64 * 2**20
@@ -115,6 +115,7 @@ _META: dict[str, Shape] = {
     "split": {
         "rule": is_text, "eval": lambda value: value in get_args(Evaluated), "train": is_count,
         "validation": is_count, "test": is_count, "users_in_train_only": is_count,
+        "cold?": {"validation": is_count, "test": is_count},
     },
     "options": {}, "versions": {},
     "ties": dict.fromkeys(("tied_events", "tied_test", "tied_validation", "tied_either"), is_number),
@@ -126,9 +127,9 @@ _META: dict[str, Shape] = {
 
 _COLUMNS = {
     "interactions.user_num": "INTEGER", "interactions.item_num": "INTEGER", "interactions.split": "ENUM",
-    "users.user_num": "INTEGER", "users.user_id": "VARCHAR", "users.length": "INTEGER",
-    "users.train_length": "INTEGER", "users.validation_length": "INTEGER", "items.item_num": "INTEGER",
-    "items.item_id": "VARCHAR", "sources.name": "VARCHAR",
+    "users.user_num": "INTEGER", "users.user_id": "VARCHAR",
+    **{f"users.{name}": "INTEGER" for name in USER_LENGTHS},
+    "items.item_num": "INTEGER", "items.item_id": "VARCHAR", "sources.name": "VARCHAR",
     "sources.format": "VARCHAR", "sources.bytes": "BIGINT", "sources.sha256": "VARCHAR", "sources.rows": "BIGINT",
     "funnel.step": "VARCHAR", "funnel.dropped": "BIGINT", "funnel.kept": "BIGINT",
 }  # fmt: skip
@@ -165,4 +166,6 @@ def _wrong_column(con: duckdb.DuckDBPyConnection, name: str, meta: dict[str, Any
     found = {f"{table}.{column}": kind for table, column, kind in con.execute(query, [name]).fetchall()}
     interactions = [*(["time"] if meta["time_type"] else []), *meta["kept"]]
     needed = _COLUMNS | {f"interactions.{column}": "" for column in interactions}
+    if told_by_lengths(meta["split"]) is None:
+        needed |= {f"users.{name}": "INTEGER" for name in USER_TARGETS}
     return next((column for column, kind in needed.items() if not found.get(column, "-").startswith(kind)), None)

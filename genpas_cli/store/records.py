@@ -59,6 +59,15 @@ class SplitCounts(TypedDict):
     """Number of test targets."""
     users_in_train_only: int
     """Users without held-out interactions, because they have too few or too early ones."""
+    cold: NotRequired[ColdCounts]
+    """Targets that were left out; only with `--drop-cold`."""
+
+
+class ColdCounts(TypedDict):
+    """Numbers of targets left out by `--drop-cold`, because their item never occurs in training."""
+
+    validation: int
+    test: int
 
 
 class SplitRecord(SplitCounts):
@@ -70,6 +79,8 @@ class SplitRecord(SplitCounts):
     """Value of `--eval`."""
     bounds: list[Any] | None
     """First time of validation and of test, or of test alone; null unless the split is by time."""
+    seed: NotRequired[int]
+    """Value of `--split-seed`; only if users or targets were chosen at random."""
 
 
 class Lengths(TypedDict):

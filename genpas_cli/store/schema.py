@@ -30,14 +30,22 @@ FORMAT_VERSION = 1
 
 
 SPLITS = ("train", "validation", "test", "unused")
-"""Values of interactions.split, in the order of their codes. `unused`: held out, but no target (--eval first, last);
-it still stands in the inputs of later targets."""
+"""Values of interactions.split, in the order of their codes. `unused`: held out, but no target (--eval first, last,
+random; --drop-cold); it still stands in the inputs of later targets."""
 
 
 BATCH_ROWS = 1 << 18
 
 
 CONTENT = "content_sha256"
+
+
+USER_LENGTHS = ("length", "train_length", "validation_length")
+"""Columns of users: numbers of all, training and validation interactions."""
+
+
+USER_TARGETS = ("validation_targets", "test_targets")
+"""Further columns of users in a store whose held-out targets are told by its rows: numbers of targets with an input."""
 
 
 TABLES = frozenset({"interactions", "users", "items", "sources", "funnel", "meta"})

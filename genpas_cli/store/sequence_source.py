@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.sampling.user_targets import TargetPool, TargetRun, UserTargets, training_targets_of
 from genpas_cli.store.sequences import Sequences, Spans
-from genpas_cli.store.splits import Evaluated, HeldOut, Split
+from genpas_cli.store.splits import HeldOut, InOrder, Split
 
 USERS_A_READ = 1 << 17
 
@@ -29,7 +29,7 @@ class Lengths(NamedTuple):
     total: NDArray[np.int64]
     """All interactions; the rest belongs to the test split."""
 
-    def held_out(self, split: HeldOut, evaluated: Evaluated) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def held_out(self, split: HeldOut, evaluated: InOrder) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (position of the first target, number of targets) of each user: consecutive positions, from 2 on.
 
         Args:
@@ -50,8 +50,8 @@ class Lengths(NamedTuple):
         return low, np.maximum(high - low + 1, 0)
 
 
-def possible_targets(split: Split, lengths: Lengths, evaluated: Evaluated) -> UserTargets:
-    """Return the targets of users in a split, when no condition restricts them.
+def possible_targets(split: Split, lengths: Lengths, evaluated: InOrder) -> UserTargets:
+    """Return the targets of users in a split, when their lengths tell them and no condition restricts them.
 
     Args:
         split: which split.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,12 +18,12 @@ from genpas_cli.runtime.sql.database import Database
 from genpas_cli.runtime.sql.quoting import identifier
 from genpas_cli.sampling.user_targets import TargetPool, UserTargets
 from genpas_cli.store.row_order import RowOrder, cut_spans
-from genpas_cli.store.schema import BATCH_ROWS, CONTENT, content_digest_of
+from genpas_cli.store.schema import BATCH_ROWS, CONTENT, SPLITS, content_digest_of
 from genpas_cli.store.sequence_source import USERS_A_READ, Lengths, SequenceSource, possible_targets
 from genpas_cli.store.sequences import Sequences, Spans
-from genpas_cli.store.splits import Split
+from genpas_cli.store.splits import InOrder, Split, told_by_lengths
 from genpas_cli.store.table_digest import TableDigest
-from genpas_cli.store.target_rule import TargetRule, Weighing, pick_targets
+from genpas_cli.store.target_rule import TargetRule, Weighing, among_marked, pick_targets
 
 
 @dataclass(frozen=True)
@@ -141,18 +142,44 @@ class Store(SequenceSource):
         """Return each user's number of targets in a split, given the first user of a run and their lengths."""
         if self.rule is not None:
             return self.rule.count[split][first : first + len(lengths.total)].astype(np.int64)
-        return possible_targets(split, lengths, self.meta["split"]["eval"]).counts
+        if split == "train" or self._evaluated is not None:
+            return possible_targets(split, lengths, self._evaluated or "all").counts
+        users = len(lengths.total)
+        query = f"select {split}_targets from {self.name}.users where user_num between {first + 1} and {first + users}"
+        parts = [batch.column(0).to_numpy() for batch in self._without_nulls(self.database.read(query, BATCH_ROWS))]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
 
     def user_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:
         """Return the targets of a split that the users of a run have, given the first user and their lengths."""
-        possible = possible_targets(split, lengths, self.meta["split"]["eval"])
-        return possible if self.rule is None else self.rule.targets(split, first, possible)
+        if self.rule is not None:
+            return self.rule.targets(split, first, self._possible(split, lengths))
+        if split == "train" or self._evaluated is not None:
+            return self._possible(split, lengths)
+        return self._marked_targets(split, first, lengths)
+
+    @property
+    def _evaluated(self) -> InOrder | None:
+        return told_by_lengths(self.meta["split"])
+
+    def _possible(self, split: Split, lengths: Lengths) -> UserTargets:
+        """Return the targets, if neither marks of rows nor a rule excluded any."""
+        return possible_targets(split, lengths, self._evaluated or "all")
+
+    def _marked_targets(self, split: Split, first: int, lengths: Lengths) -> UserTargets:
+        """Return the targets of the users of a run that the rows of a held-out split are marked as."""
+        counts, positions = np.zeros(len(lengths.total), np.int64), list[NDArray[np.int32]]()
+        for batch, position in self.interactions(first, lengths, ("enum_code(split)::utinyint",)):
+            # The first interaction of a user keeps the mark of its split, but has no input.
+            found = (batch.column(2).to_numpy() == SPLITS.index(split)) & (position > 1)
+            counts += np.bincount(batch.column(0).to_numpy()[found] - first - 1, minlength=len(counts))
+            positions.append(position[found].astype(np.int32))
+        return UserTargets(counts, np.zeros_like(counts), np.concatenate([np.zeros(0, np.int32), *positions]))
 
     def target_pool(self, split: Split, first: int, lengths: Lengths) -> TargetPool:
         """Return the targets of the users of a run, see `SequenceSource.target_pool`."""
         if self.rule is None:
             return super().target_pool(split, first, lengths)
-        return self.rule.pool(split, first, possible_targets(split, lengths, self.meta["split"]["eval"]))
+        return self.rule.pool(split, first, self._possible(split, lengths))
 
     def weight_histogram(self) -> NDArray[np.float64] | NDArray[np.int64]:
         """Return (M + 1,): Σ of the mean weights of the users with m training targets; like `target_histogram`."""
@@ -173,8 +200,9 @@ class Store(SequenceSource):
         chunks = zip(*self.lengths(0, self.users - 1, USERS_A_READ), strict=True)
         lengths = Lengths(*(np.concatenate(column) for column in chunks))
         splits: tuple[Split, ...] = ("train", "validation", "test")
-        possible = {split: possible_targets(split, lengths, self.meta["split"]["eval"]) for split in splits}
-        path = self.database.scratch / "target-weights"
+        possible = {split: self._possible(split, lengths) for split in splits}
+        weighing = weighing if self._evaluated is not None else among_marked(weighing)
+        path = Path(tempfile.mkdtemp(prefix="weights-", dir=self.database.scratch)) / "weights"
         return replace(self, rule=pick_targets(self.database, path, weighing, lengths.total, possible))
 
     def times(self, split: Split) -> Iterator[NDArray[np.float64]]:

@@ -31,9 +31,9 @@ class Weighing:
 
     columns: Sequence[str]
     """SQL of the columns that it needs."""
-    weigh: Callable[[Any, Ints], NDArray[np.float64] | NDArray[np.bool_]]
-    """(Arrow batch of user_num and these columns, position of each row in its sequence) → weights, or whether a row can
-    be a target. A weight is finite and 0 or more."""
+    weigh: Callable[[Sequence[Any], Callable[[int], tuple[int, int]]], NDArray[np.float64] | NDArray[np.bool_]]
+    """(Arrow arrays of these columns, function that finds the user number and the position of a row) → weights, or
+    whether a row can be a target. A weight is finite and 0 or more."""
     is_condition: bool
     """Whether it tells only which interactions can be targets."""
 
@@ -41,6 +41,17 @@ class Weighing:
     def dtype(self) -> np.dtype[Any]:
         """Type of the weights."""
         return np.dtype(np.bool_ if self.is_condition else np.float64)
+
+
+def among_marked(weighing: Weighing) -> Weighing:
+    """Return weights that are 0 for the interactions that the store marks as held out, but not as targets."""
+
+    def weigh(columns: Sequence[Any], place: Callable[[int], tuple[int, int]]) -> NDArray[Any]:
+        marked = columns[-1].to_numpy(zero_copy_only=False)
+        product: NDArray[Any] = weighing.weigh(columns[:-1], place) * marked
+        return product
+
+    return replace(weighing, columns=[*weighing.columns, "split <> 'unused'"], weigh=weigh)
 
 
 @dataclass(frozen=True)
@@ -115,21 +126,25 @@ def pick_targets(
         possible: by split, the consecutive positions of each user that could be targets.
     """
     begin = np.concatenate(([0], np.cumsum(length)))
-    count = {split: np.zeros(len(length), np.int32) for split in possible}
-    query = f"select {', '.join(('user_num', *weighing.columns))} from store.interactions"
+    count = {split: targets.counts.astype(np.int32) for split, targets in possible.items()}
+    query = f"select {', '.join(weighing.columns)} from store.interactions"
     row = 0
+
+    def place(number: int) -> tuple[int, int]:
+        user = int(np.searchsorted(begin, row + number, side="right")) - 1
+        return user + 1, row + number - int(begin[user]) + 1
+
     with path.open("wb") as file:
         for batch in database.read(query, _BATCH_ROWS):
-            user = batch.column(0).to_numpy() - np.int32(1)
-            position = np.arange(row + 1, row + 1 + len(user)) - begin[user]
-            row += len(user)
-            weights = np.ascontiguousarray(weighing.weigh(batch, position), weighing.dtype)
+            weights = np.ascontiguousarray(weighing.weigh(batch.columns, place), weighing.dtype)
             file.write(weights.data)
+            excluded = np.flatnonzero(weights == 0) + row
+            user = np.searchsorted(begin, excluded, side="right") - 1
+            position = excluded - begin[user] + 1
             for split, (counts, low, *_) in possible.items():
-                found = (weights > 0) & (position >= low[user]) & (position < (low + counts)[user])
-                first = user[0]
-                more = np.bincount(user[found] - first)
-                count[split][first : first + len(more)] += more.astype(np.int32)
+                found = (position >= low[user]) & (position < (low + counts)[user])
+                np.subtract.at(count[split], user[found], 1)
+            row += len(weights)
     excludes = not np.array_equal(count["train"], possible["train"].counts)
     rule = TargetRule(path, weighing, begin, count, None, excludes)
     return rule if weighing.is_condition else _with_means(rule, possible["train"])

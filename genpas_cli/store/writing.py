@@ -89,11 +89,11 @@ def write_items(con: duckdb.DuckDBPyConnection, query: str) -> None:
 
 
 def write_users(con: duckdb.DuckDBPyConnection, query: str, lengths: pa.Table) -> None:
-    """Create `users` from a query of (num, id), and their lengths by num."""
+    """Create `users` from a query of (num, id), and their numbers of interactions by num."""
     con.register("lengths", lengths)
     con.execute(
-        "create table store.users as select ids.num::integer as user_num, ids.id as user_id, length, train_length, "
-        f"validation_length from ({query}) ids join lengths on lengths.num = ids.num order by ids.num"
+        "create table store.users as select ids.num::integer as user_num, ids.id as user_id, lengths.* exclude (num) "
+        f"from ({query}) ids join lengths on lengths.num = ids.num order by ids.num"
     )
     con.unregister("lengths")
 

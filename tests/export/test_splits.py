@@ -82,6 +82,9 @@ SPLITS = {
     "time": IngestOptions(split="time:0.7,0.85"),
     "time, first": IngestOptions(split="time:0.7,0.85", eval="first"),
     "time, last": IngestOptions(split="time:0.7,0.85", eval="last"),
+    "time, random": IngestOptions(split="time:0.7,0.85", eval="random"),
+    "users": IngestOptions(split="users:0.2"),
+    "users, all": IngestOptions(split="users:0.2", eval="all"),
 }
 
 

@@ -14,6 +14,7 @@ from genpas_cli.histories.split import (
     TRAIN,
     UNUSED,
     VALIDATION,
+    GivenSplit,
     SplitRule,
     drop_unevaluated,
     parse_split,
@@ -21,7 +22,7 @@ from genpas_cli.histories.split import (
 )
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.store.sequence_source import Lengths
-from genpas_cli.store.splits import Evaluated, HeldOut
+from genpas_cli.store.splits import Evaluated, HeldOut, InOrder
 
 CODES: dict[HeldOut, int] = {"validation": VALIDATION, "test": TEST}
 
@@ -42,7 +43,7 @@ def targets_of(lengths: tuple[int, ...], split: HeldOut, evaluated: Evaluated) -
 
 @pytest.mark.parametrize("evaluated", ["all", "first", "last"])
 @given(users=users)
-def test_the_lengths_give_the_targets(users: list[tuple[int, ...]], evaluated: Evaluated) -> None:
+def test_the_lengths_give_the_targets(users: list[tuple[int, ...]], evaluated: InOrder) -> None:
     train, validation, test = np.array(users, np.int64).reshape(-1, 3).T
     lengths = Lengths(train, validation, train + validation + test)
     for split in CODES:
@@ -119,7 +120,7 @@ def test_one_time_leaves_the_last_interaction_before_it_to_validation(times: lis
     ],
 )  # fmt: skip
 def test_what_a_split_says(text: str, kind: str, bounds: tuple[str, ...] | None, last: int) -> None:
-    assert parse_split(text) == (kind, bounds, last)
+    assert parse_split(text) == GivenSplit(kind, bounds, last)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ class Draw(Enum):
 REFUSED: list[tuple[type, str, Any, str]] = [
     (IngestOptions, "dedup", "exactly", "dedup is 'exactly'; it must be none, exact, consecutive or user-item"),
     (IngestOptions, "dedup", None, "dedup is None; it must be none, exact, consecutive or user-item"),
-    (IngestOptions, "eval", "frist", "eval is 'frist'; it must be first, last or all"),
+    (IngestOptions, "eval", "frist", "eval is 'frist'; it must be first, last, random, all or None"),
     (IngestOptions, "bad_rows", "drop", "bad_rows is 'drop'; it must be error or skip"),
     (IngestOptions, "unknown_items", "stop", "unknown_items is 'stop'; it must be add, drop or error"),
     (IngestOptions, "format", "tsv", f"format is 'tsv'; it must be {', '.join(get_args(LogFormat))} or None"),

@@ -320,6 +320,7 @@ def write_shards(
     columns += [f"{field.name} {field.dataType.simpleString()}" for field in kept]
     handed = rows.mapInArrow(HandOut(tuple(before), _series(pieces), rule), ", ".join(columns))
     together = handed.repartition(max(len(pieces), 1), "piece").sortWithinPartitions("piece", "user", "position")
+    assert rule.evaluated != "random", "refused by the job"
     task = WriteShards(directory, tuple(pieces), form, rule.evaluated)
     schema = "path string, split string, rows bigint, bytes bigint, sha256 string"
     files = {row["path"]: ShardFile(**row.asDict()) for row in together.mapInArrow(task, schema).collect()}

@@ -36,7 +36,7 @@ from genpas_cli.sampling.user_targets import UserTargets
 from genpas_cli.store.row_order import RowOrder, cut_spans
 from genpas_cli.store.sequence_source import Lengths, SequenceSource, possible_targets
 from genpas_cli.store.sequences import Sequences, Spans
-from genpas_cli.store.splits import Evaluated, Split
+from genpas_cli.store.splits import InOrder, Split
 
 Batches = Iterator[pa.RecordBatch]
 
@@ -125,7 +125,8 @@ class CountUsers:
         users, counted, lengths = _Users(), list[RowFigures](), list[tuple[NDArray[np.int32], ...]]()
         for history in users.histories(batches):
             codes = split_codes(history, self.rule)
-            counted.append(RowFigures.of(history, codes, drop_unevaluated(history, codes, self.rule.evaluated)))
+            targets = drop_unevaluated(history, codes, self.rule.evaluated)
+            counted.append(RowFigures.of(history, codes, targets, targets))
             lengths.append(user_lengths(history, codes))
         number, figures = _partition(), RowFigures.total(counted)
         self._write(number, users.ids, lengths)
@@ -215,7 +216,7 @@ class WriteShards:
     directory: Path
     pieces: tuple[tuple[Shard, ...], ...]
     form: ShardForm
-    evaluated: Evaluated
+    evaluated: InOrder
 
     def __call__(self, batches: Batches) -> Batches:
         """Run on a partition; yield one row per shard with the fields of `ShardFile`."""
@@ -272,7 +273,7 @@ class PieceOfSequences(SequenceSource):
         evaluated: which held-out interactions are targets.
     """
 
-    def __init__(self, rows: pa.RecordBatch, users: tuple[int, int], form: ShardForm, evaluated: Evaluated) -> None:
+    def __init__(self, rows: pa.RecordBatch, users: tuple[int, int], form: ShardForm, evaluated: InOrder) -> None:
         self._first, self._evaluated = users[0], evaluated
         user, self._code = rows.column("user").to_numpy(), rows.column("code").to_numpy()
         count = users[1] - users[0] + 1

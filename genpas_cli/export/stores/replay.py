@@ -23,6 +23,7 @@ from genpas_cli.export.stores.sequence_run import Histories, SequenceFiles, list
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.store.sequences import ranges
 from genpas_cli.store.splits import HeldOut
+from genpas_cli.store.target_positions import all_positions, first_positions
 
 _HELD_OUT: tuple[HeldOut, ...] = ("validation", "test")
 _ITEM, _USER, _TRUTH = "item_id", "user_id", "ground_truth"
@@ -70,10 +71,10 @@ class RePlay(SequenceFiles):
         found = {"train": self._rows(run, train, train > 0, names)}
         for split in _HELD_OUT:
             targets = self.store.user_targets(split, run.first, run.lengths)
-            low, has = targets.low, targets.counts > 0
-            table = self._rows(run, np.maximum(low - 1, 0), has, names)
-            begin = run.sequences.offsets[:-1][has] + low[has] - 1
-            index = ranges(begin, targets.counts[has]) if has.any() else np.zeros(0, np.int64)
+            has = targets.counts > 0
+            table = self._rows(run, first_positions(targets) - 1, has, names)
+            row, position = all_positions(targets)
+            index = run.sequences.offsets[row] + position - 1
             truth = lists_of(
                 run.sequences.items[index].astype(np.int64) - 1, np.concatenate(([0], np.cumsum(targets.counts[has])))
             )

@@ -28,6 +28,7 @@ from genpas_cli.runtime.text.wording import counted
 from genpas_cli.store.sequence_source import USERS_A_READ, Lengths
 from genpas_cli.store.splits import HeldOut
 from genpas_cli.store.store import Store
+from genpas_cli.store.target_positions import first_positions
 
 Mask = NDArray[np.bool_]
 
@@ -177,14 +178,16 @@ class SplitsRun:
             users = None if self.ids == "num" else self.store.user_ids(first, len(lengths.total))
             ids = {"user_id": users, "item_id": items}
             offsets = {"user_id": first + 1, "item_id": 1}
-            of_splits = {split: self.store.user_targets(split, first, lengths) for split in HELD_OUT}
+            of_splits = {}
+            for split in HELD_OUT:
+                targets = self.store.user_targets(split, first, lengths)
+                of_splits[split] = (first_positions(targets), targets)
             for batch, position in self.store.interactions(first, lengths, further_columns):
                 user = batch.column(0).to_numpy() - np.int32(first + 1)
                 masks = {"train": position <= lengths.train[user]}
-                for split, targets in of_splits.items():
-                    low, count = targets.low[user], targets.counts[user]
-                    masks[f"{split}_input"] = (count > 0) & (position < low)
-                    masks[f"{split}_target"] = (position >= low) & (position < low + count)
+                for split, (first_target, targets) in of_splits.items():
+                    masks[f"{split}_input"] = position < first_target[user]
+                    masks[f"{split}_target"] = targets.has(user, position)
                 numbers = {"user_id": batch.column(0), "item_id": batch.column(1)}
                 further = iter(batch.columns[2:])
                 columns = [

@@ -33,6 +33,7 @@ from genpas_cli.figures.distribution.targets import (
     targets_in,
 )
 from genpas_cli.figures.memory import LEAST_ROOM, THREAD_BYTES, figures_memory, limit_for_figures, strategies_at_once
+from genpas_cli.figures.reports.time_counts import TimeCounts, TimeFigures
 from genpas_cli.runtime.errors import MachineError
 from genpas_cli.runtime.machine import Machine, show_size
 from genpas_cli.runtime.progress import Progress
@@ -82,6 +83,8 @@ class StoreCounts:
     """Held-out targets, by split."""
     repeats: int
     """Interactions with an item that the same user has interacted with before."""
+    times: TimeFigures | None
+    """None unless they were asked for."""
 
 
 def targets_of(store: Store, split: Split, sequences: Sequences, lengths: Lengths) -> Targets:
@@ -157,13 +160,14 @@ class StorePasses:
             yield [each for some in together[begin : begin + at_once] for each in some]
 
     def count(
-        self, candidates: Sequence[Candidate], *, draws: bool, dense: DenseTargets | None = None
+        self, candidates: Sequence[Candidate], *, draws: bool, times: bool = False, dense: DenseTargets | None = None
     ) -> StoreCounts:  # fmt: skip
         """Make the first pass.
 
         Args:
             candidates: the strategies.
             draws: also count balanced draws, and target positions if targets are restricted or weighted.
+            times: also count durations; the store has times, and all splits are read.
             dense: to which the supervised positions of the same strategies are added; None: they are not counted.
 
         Raises:
@@ -177,11 +181,10 @@ class StorePasses:
         distributions = TargetDistributions(steps, store.items)
         positions = None if store.rule is None or not draws else PositionSums(steps, longest)
         balanced = BalancedCounts(drawn, store.items) if draws else None
-        data = _DataCounts(store, ("validation", "test") if self.against == "test" else ("validation",))
+        timed = TimeCounts(store.meta) if times else None
+        data = _DataCounts(store, ("validation", "test") if self.against == "test" else ("validation",), timed)
         with lanes(min(self._threads, most, len(steps) + 1), "genpas-count") as threads:
-            shares = [
-                TargetWeights(some, self.histogram, self.weight_histogram) for some in _shared(steps, len(threads))
-            ]
+            shares = [self.weights_of(some) for some in _shared(steps, len(threads))]
 
             def add(weights: TargetWeights, targets: Targets, lengths: Lengths, run: DenseRun | None) -> None:
                 for each, weight in weights.of(targets):
@@ -199,7 +202,8 @@ class StorePasses:
                 data.add(sequences, lengths)
                 add(weights, targets, lengths, run)
 
-            for sequences, lengths in self.runs("reading targets", self.against, INTERACTIONS_A_RUN):
+            kept = ("time",) if times else ()
+            for sequences, lengths in self.runs("reading targets", self.against, INTERACTIONS_A_RUN, kept):
                 targets = targets_of(store, "train", sequences, lengths)
                 run = None if dense is None else dense.run(sequences, lengths.train, targets)
                 threads.put([
@@ -208,7 +212,7 @@ class StorePasses:
                 ])  # fmt: skip
         return StoreCounts(
             self.histogram, distributions.p, balanced, positions, dense, data.train, data.all > 0, data.targets,
-            data.repeats,
+            data.repeats, None if timed is None else timed.figures(),
         )  # fmt: skip
 
     def alignments(
@@ -272,10 +276,11 @@ class _DataCounts:
     Args:
         store: the store.
         splits: held-out splits whose targets are counted.
+        times: counts durations; None if they are not asked for.
     """
 
-    def __init__(self, store: Store, splits: Sequence[HeldOut]) -> None:
-        self._store = store
+    def __init__(self, store: Store, splits: Sequence[HeldOut], times: TimeCounts | None) -> None:
+        self._store, self._times = store, times
         self.train, self.all = (np.zeros(store.items + 1, np.int64) for _ in range(2))
         """int64 (items + 1,): training interactions, and all interactions, of each item."""
         self.targets: dict[HeldOut, Ints] = {split: np.zeros(store.items + 1, np.int64) for split in splits}
@@ -287,8 +292,11 @@ class _DataCounts:
         self.all += np.bincount(sequences.items, minlength=items + 1)
         self.train += _training_counts(sequences, lengths, items)
         self.repeats += _repeats(sequences, items)
-        for split in self.targets:
-            self.targets[split] += item_counts(targets_of(self._store, split, sequences, lengths), items)
+        held_out = {split: targets_of(self._store, split, sequences, lengths) for split in self.targets}
+        for split, found in held_out.items():
+            self.targets[split] += item_counts(found, items)
+        if self._times is not None:
+            self._times.add(sequences, held_out)
 
 
 class _StoreInputs:

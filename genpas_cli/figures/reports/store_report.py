@@ -22,6 +22,7 @@ from genpas_cli.figures.gathered import GatheredData, GatheredPairs, GatheredTar
 from genpas_cli.figures.illustrations.computing import illustrate
 from genpas_cli.figures.plan import FigurePlan
 from genpas_cli.figures.reports.store_passes import Candidate, StoreCounts, StorePasses
+from genpas_cli.figures.reports.time_counts import TimeFigures
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import DataFigures, DenseFigures, DrawnFigures, StrategyFigures, SupervisedFigures
 from genpas_cli.runtime.json.numbers import number_as_json
@@ -71,7 +72,7 @@ def store_report(  # all but four by keyword
         (each.strategy for each in candidates), store.items, histogram=histogram, max_input=plan.max_input,
         listed=store.rule is not None,
     )  # fmt: skip
-    counted = passes.count(candidates, draws=True, dense=dense)
+    counted = passes.count(candidates, draws=True, times="time" in store.column_types(), dense=dense)
     alignments = passes.alignments(counted, candidates, plan.similarity.within(plan.max_input))
     references = references_of(counted, options.epsilon)
     with calling_in_order(passes.threads(counted), "genpas-figures") as run:
@@ -172,7 +173,7 @@ def _notes(store: Store, counted: StoreCounts, weights: str | None) -> Sequence[
     if weights is not None:
         notes.append(f"training targets are weighted ({weights})")
     if "time" not in store.column_types():
-        notes.append("the log has no timestamps, so leaked_test and future_training are missing")
+        notes.append("the log has no timestamps, so the figures that compare timestamps are missing")
     return notes
 
 
@@ -181,7 +182,7 @@ def data_figures(store: Store, counts: StoreCounts, memory: int, run: InOrder) -
     leaked, future = _leakage(store, memory, run)
     gathered = GatheredData(
         meta=store.meta, occurs=counts.occurs, train=counts.train, targets=counts.targets, repeats=counts.repeats,
-        leaked_test=leaked, future_training=future,
+        leaked_test=leaked, future_training=future, times=counts.times or TimeFigures(),
     )  # fmt: skip
     return computed(DataFigures, gathered)
 

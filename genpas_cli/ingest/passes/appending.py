@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from genpas_cli.histories.history import History, history_of, whole_users
 from genpas_cli.histories.merging import merged
 from genpas_cli.ingest.columns.mixed_units import count_units
 from genpas_cli.ingest.earlier import EarlierLog
-from genpas_cli.ingest.options import IngestOptions
+from genpas_cli.ingest.options import IngestOptions, SplitOptions
 from genpas_cli.ingest.passes.numbering import KINDS, Kind, Numbers, final_numbers, read_known
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError, UsageError
@@ -92,7 +92,9 @@ class Earlier:
         if given.items or given.users:
             raise UsageError("--items and --users cannot be used with --append, which keeps the numbers of the store")
         default, inherited = IngestOptions(), dict[str, Any]()
-        for name, made in self.made_with.items():
+        # Older versions do not record the options of a split that they did not have.
+        usual = {each.name: getattr(default, each.name) for each in fields(SplitOptions)}
+        for name, made in {**usual, **self.made_with}.items():
             if name in _OF_THE_FILE or name in ("items", "users"):
                 continue
             if name == "unknown_items" and (
@@ -102,7 +104,9 @@ class Earlier:
             value, wanted = tuple(made) if isinstance(made, list) else made, getattr(given, name)
             if name in _COLUMNS and wanted != getattr(default, name):
                 continue
-            self._check_option(name, value, None if wanted == getattr(default, name) else wanted)
+            # The default of --eval follows from --split, which may be repeated for the new log.
+            unset = IngestOptions(split=given.split).eval if name == "eval" else getattr(default, name)
+            self._check_option(name, value, None if wanted == unset else wanted)
             inherited[name] = value
         return replace(given, **inherited)
 

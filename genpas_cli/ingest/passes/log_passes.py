@@ -18,11 +18,12 @@ import numpy as np
 import pyarrow as pa
 
 from genpas_cli.histories.cleaning import core_step
-from genpas_cli.histories.history import History, same_as_previous
+from genpas_cli.histories.history import History, Mask, same_as_previous
 from genpas_cli.histories.instants import refuse_without_times, time_bounds
-from genpas_cli.histories.log_figures import LogFigures, RowFigures, split_at, user_lengths
+from genpas_cli.histories.log_figures import LogFigures, RowFigures, split_at, user_lengths, user_targets
 from genpas_cli.histories.sessions import parse_gap, session_numbers
-from genpas_cli.histories.split import SplitRule, drop_unevaluated, parse_split, split_codes
+from genpas_cli.histories.split import TRAIN, SplitRule, drop_cold, drop_unevaluated, parse_split, split_codes
+from genpas_cli.histories.user_keys import Keys, key_sql
 from genpas_cli.ingest.columns.mixed_units import count_units
 from genpas_cli.ingest.estimates import sorts
 from genpas_cli.ingest.options import PassOptions
@@ -48,6 +49,15 @@ class Cleaned:
     """Rows dropped so far; without repeats if the last pass will drop them."""
     session_users: int | None = None
     """Number of users whose histories were cut into sessions; None without `--session-gap`."""
+    keys: Keys | None = None
+    """uint64, keys of the users by their number in the rows; None unless the rule needs them."""
+    trained: Mask | None = None
+    """bool by item number in the rows, whether the item occurs in training; None without `--drop-cold`."""
+
+    @property
+    def rows_tell_targets(self) -> bool:
+        """Whether the lengths of users do not tell which held-out interactions are targets."""
+        return self.rule.evaluated == "random" or self.trained is not None
 
 
 @dataclass(frozen=True)
@@ -96,14 +106,14 @@ class LogPasses:
             rows: rows left so far, including those of a store that the log is appended to.
         """
         options, steps = self.options, list[FunnelStep]()
-        kind, bounds, last_n = parse_split(options.split)
+        kind, bounds, last_n, share = parse_split(options.split)
         if not self._has_time:
             refuse_without_times({
                 "--session-gap": bool(options.session_gap), "--split time": kind == "time",
                 "--ties error": options.ties == "error",
             })  # fmt: skip
         log, core = self._sorted(), options.min_user > 1 or options.min_item > 1
-        if core or options.session_gap or bounds:
+        if core or options.session_gap or bounds or options.drop_cold:
             self.progress("sorting")
             log, left = log.kept_sorted()
             steps += repeats(self.options, rows, left)
@@ -118,8 +128,30 @@ class LogPasses:
         if options.session_gap:
             self.progress("splitting sessions")
             log, session_users = self._cut_sessions(log)
-        rule = SplitRule(kind, self._time_bounds(log, bounds) if bounds else None, options.eval, last_n)
-        return Cleaned(log, rule, tuple(steps), session_users)
+        rule = SplitRule(kind, self._time_bounds(log, bounds) if bounds else None, options.evaluated, last_n, share)
+        keys = self._user_keys() if rule.needs_keys else None
+        trained = self._trained(log, rule, keys) if options.drop_cold else None
+        return Cleaned(log, rule, tuple(steps), session_users, keys, trained)
+
+    def _user_keys(self) -> Keys:
+        """Return the keys of the users of the rows, uint64, by their number in the rows."""
+        users = "(select rowid as num, id from stage.users)"
+        if self.joined is not None:  # the rows have final numbers, of the store's users too
+            query = numbering.vocabulary_query(self.database.con, "user", self.joined.numbers[0], self.known_users)
+            users = f"({query})"
+        key = key_sql(self.options.split_seed, "id")
+        table = self.database.con.sql(f"select {key} as key from {users} order by num").to_arrow_table()
+        keys: Keys = table.column("key").to_numpy()
+        return keys
+
+    def _trained(self, log: SortedLog, rule: SplitRule, keys: Keys | None) -> Mask:
+        """Return which items occur in training, bool by item number in the rows."""
+        self.progress("looking for items that never occur in training")
+        items = log.count("items") if self.joined is None else self.joined.numbers[1].count
+        trained = np.zeros(items, bool)
+        for history in log.histories():
+            trained[history.item[split_codes(history, rule, keys) == TRAIN]] = True
+        return trained
 
     def _cut_sessions(self, log: SortedLog) -> tuple[SortedLog, int]:
         """Make each session a user, with the ids `user/1`, `user/2`, ...; also return the number of users before."""
@@ -202,7 +234,8 @@ class LogPasses:
             total: number of rows, repeats included, for the progress.
         """
         time, kept = ["time"] if self._has_time else [], [f"keep_{i}" for i in range(len(self.staged.kept))]
-        staged, lengths, counted = cleaned.log.schema(), np.zeros((3, users.count), np.int32), list[RowFigures]()
+        staged, counted, numbers = cleaned.log.schema(), list[RowFigures](), 5 if cleaned.rows_tell_targets else 3
+        lengths = np.zeros((numbers, users.count), np.int32)
         schema = pa.schema([
             ("user_num", pa.int32()), ("item_num", pa.int32()), *map(staged.field, time), ("split", pa.uint8()),
             *(staged.field(own).with_name(name) for own, name in zip(kept, self.staged.kept, strict=True)),
@@ -210,11 +243,14 @@ class LogPasses:
 
         def numbered(part: Iterator[History]) -> Iterator[pa.RecordBatch]:
             for history in part:
-                codes = split_codes(history, cleaned.rule)
+                codes = split_codes(history, cleaned.rule, cleaned.keys)
                 self._check_ties(history)
-                targets = drop_unevaluated(history, codes, cleaned.rule.evaluated)
-                counted.append(RowFigures.of(history, codes, targets))
-                lengths[:, users.by_provisional[history.user[history.starts]] - 1] = user_lengths(history, codes)
+                evaluated = drop_unevaluated(history, codes, cleaned.rule.evaluated, cleaned.keys)
+                targets = evaluated if cleaned.trained is None else drop_cold(history, evaluated, cleaned.trained)
+                counted.append(RowFigures.of(history, codes, evaluated, targets))
+                of_users = user_lengths(history, codes)
+                of_users += user_targets(history, targets) if cleaned.rows_tell_targets else ()
+                lengths[:, users.by_provisional[history.user[history.starts]] - 1] = of_users
                 user, item = users.by_provisional[history.user], items.by_provisional[history.item]
                 own = [[history.rows.column(name) for name in names] for names in (time, kept)]
                 columns = [pa.array(user), pa.array(item), *own[0], pa.array(targets), *own[1]]

@@ -78,6 +78,19 @@ def time_range(ends: Sequence[Any]) -> str:
     return " to ".join(times(ends))
 
 
+_DURATIONS = (("days", 86400), ("hours", 3600), ("minutes", 60))
+_MOST_OF_A_UNIT = 2
+"""A duration is written in the largest unit of which it has at least as many."""
+
+
+def duration(value: float, unit: str | None = "seconds") -> str:
+    """Format a duration, such as `45 seconds` or `2.5 days`; a plain number if its unit is not known."""
+    if unit is None:
+        return _number(value)
+    name, size = next(((n, s) for n, s in _DURATIONS if value >= _MOST_OF_A_UNIT * s), (unit, 1))
+    return f"{value / size:,.0f} {name}" if size == 1 or value >= 10 * size else f"{value / size:.1f} {name}"
+
+
 def times(values: Sequence[Any]) -> list[str]:
     """Format several times of one log, see `time_range`."""
     try:
