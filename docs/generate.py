@@ -236,16 +236,18 @@ def figures_page(text: str) -> str:
         ValueError: the page has no place for a group of figures, or one for a group that does not exist.
     """
     from genpas_cli.figures.figure import figures_in
-    from genpas_cli.figures.table import REPORTS, DrawnFigures, TargetFigures
+    from genpas_cli.figures.table import REPORTS, DenseFigures, DrawnFigures, TargetFigures
 
+    below: dict[type, str] = {DrawnFigures: "drawn.", DenseFigures: "dense."}
     groups: dict[str, list[tuple[str, ...]]] = {}
     for kind in REPORTS:
         for key, figure in figures_in(kind).items():
             if kind is DrawnFigures and key in figures_in(TargetFigures):
                 continue  # the same figures, of what is drawn
-            name = f"`{'drawn.' if kind is DrawnFigures else ''}{key}`"
-            what = figure.meaning
-            what += f" Keys: {', '.join(f'`{key}.{part}`' for part in figure.parts)}." if figure.parts else ""
+            before = below.get(kind, "")
+            # Parts of parts are in the row of the part.
+            keys = [f"`{before}{key}.{part}`" for part in figure.parts if "." not in part]
+            name, what = f"`{before}{key}`", figure.meaning + (f" Keys: {', '.join(keys)}." if keys else "")
             span = ", ".join(filter(None, (figure.range, figure.unit)))
             places = [place for place, flag in _PLACES.items() if any(flag in str(each.name) for each in figure.shown)]
             row = (figure.label, name, what, figure.formula, span, figure.better or "", ", ".join(places))

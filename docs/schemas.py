@@ -170,7 +170,7 @@ def _with_parts(schema: Schema, kind: Any, name: str) -> Schema:
     if dataclasses.is_dataclass(kind):
         metadata = {f.name: f.metadata for f in dataclasses.fields(kind)}
     figure = metadata.get(name, {}).get("figure")
-    if figure is None or not figure.parts:
+    if figure is None or "additionalProperties" not in schema:
         return dict(schema)
     value = schema["additionalProperties"]
     return {

@@ -336,6 +336,25 @@ def target_distribution(rule: Rule, log: Log) -> dict[int, Fraction]:
     return {item: mass for item, mass in p.items() if mass > 0}
 
 
+def supervised_masses(
+    masses: Mapping[Cut, Fraction], max_input: int | None, *, per_token: bool
+) -> dict[tuple[int, int], Fraction]:
+    """Return the distribution of (user, position i) that a trainer learns from at every position of a pair's sequence.
+
+    Args:
+        masses: p(s, k, j) of every pair.
+        max_input: maximum number of items of an input.
+        per_token: whether every position has the same weight, and not every pair.
+    """
+    found: dict[tuple[int, int], Fraction] = defaultdict(Fraction)
+    for (user, k, j), mass in masses.items():
+        start = j if max_input is None else max(j, k - max_input)
+        for i in range(start + 1, k + 1):
+            found[user, i] += mass if per_token else mass / (k - start)
+    total = sum(found.values())
+    return {place: mass / total for place, mass in found.items() if mass}
+
+
 def truncated_masses(rule: Rule, lengths: Sequence[int], max_input: int | None) -> dict[Cut, Fraction]:
     """Return p(s, k, j) after inputs are cut to their last `max_input` items: the starts before those are one."""
     masses: dict[Cut, Fraction] = defaultdict(Fraction)

@@ -21,6 +21,8 @@ class Shown(Flag):
     """In the terminal's table of strategies; figures of the data in the line of shares."""
     TERMINAL_DRAWS = auto()
     """In the same table, in the rows for finite draws below the strategy's row."""
+    TERMINAL_DENSE = auto()
+    """In the same table, in the rows for dense supervision below the strategy's row."""
     TERMINAL_TEXT = auto()
     """Elsewhere in the terminal, in text written by `cli/tables.py`."""
     CSV = auto()
@@ -28,6 +30,8 @@ class Shown(Flag):
     """In the tables of the HTML page; figures of the data in the panel."""
     PAGE_DRAWS = auto()
     """In a chart of the HTML page that compares p with finite draws."""
+    PAGE_DENSE = auto()
+    """In the table of the HTML page that compares p with dense supervision."""
     PAGE_TEXT = auto()
     """Elsewhere on the HTML page, in a text or chart written by `report/`."""
     CHECK = auto()

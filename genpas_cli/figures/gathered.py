@@ -21,22 +21,32 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GatheredPairs:
-    """The training pairs of one strategy, or those of existing shards. Arrays "by item" have items + 1 entries."""
+class GatheredTargets:
+    """What a trainer predicts: a distribution of targets. Arrays "by item" have items + 1 entries."""
 
     p: Floats
-    """float64 by item: probability that a pair has this target."""
+    """float64 by item: probability that a pair has this target, or that a supervised position has this item."""
     references: References
     popularity: Ints | None
     """int64 by item: training interactions; None without a store."""
+    target_tenths: list[float] | None
+    """Share of the targets by (k − 1) / (|s| − 1), in tenths; None without a store."""
+
+    def deciles(self) -> list[float] | None:
+        """Return the share of targets on each tenth of the items by popularity."""
+        return None if self.popularity is None else _deciles(self.p, self.popularity, self.references.occurs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatheredPairs(GatheredTargets):
+    """The training pairs of one strategy, or those of existing shards."""
+
     alignment: Alignment
     mean_input_length: float
     input_lengths: Floats
     """float64 (L + 1,): share of the pairs whose input has ℓ = 0..L items."""
     cell_entropy: float | None
     """Entropy of (s, k, j) in nats, with inputs cut to L; None for existing pairs."""
-    target_tenths: list[float] | None
-    """Share of the targets by (k − 1) / (|s| − 1), in tenths; None without a store."""
     sequence_lengths: Floats | None
     """float64: share of the pairs by the length |s| of their sequence; None without a store."""
 
@@ -44,10 +54,6 @@ class GatheredPairs:
     def inputs_per_target(self) -> float | None:
         """Return exp(H(x, y) − H(y))."""
         return None if self.cell_entropy is None else math.exp(self.cell_entropy - entropy(self.p))
-
-    def deciles(self) -> list[float] | None:
-        """Return the share of targets on each tenth of the items by popularity."""
-        return None if self.popularity is None else _deciles(self.p, self.popularity, self.references.occurs)
 
 
 @dataclass(frozen=True, kw_only=True)

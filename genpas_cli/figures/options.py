@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from genpas_cli.augment.options import STRATEGIES, STRATEGY, TargetOptions
 from genpas_cli.runtime.options import option
@@ -41,6 +42,11 @@ class StatsOptions(FigureOptions):
         (), f"Strategy: {STRATEGIES}; repeatable. "
         "(default: last-target, multi-target, slide-window and 1,0,0)", flags=("-s", "--strategy"),
         metavar=STRATEGY, panel=FIGURES,
+    )  # fmt: skip
+    supervision: Literal["last", "dense"] = option(
+        "last", "last: a trainer learns from the target of each pair. dense: also compute the figures of a trainer "
+        "that learns from every position of a pair's sequence, as HSTU and SASRec do: from each input item after the "
+        "first, and the target.", panel=FIGURES,
     )  # fmt: skip
     pairs: str | None = option(
         None, f"Number of pairs for the rows '{AS_WRITTEN}' and '{INDEPENDENT}': a number, or a multiple of "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from genpas_cli.augment.planning.job_plan import PairCount, parse_max_input, parse_pair_count
 from genpas_cli.figures.distribution.similarity import Similarity, parse_similarity
@@ -26,6 +26,8 @@ class FigurePlan:
     """Number of drawn pairs; None: the number that the strategy enumerates, or else that of Multi-Target."""
     max_input: int | None
     similarity: Similarity
+    dense: bool = False
+    """Whether the figures of dense supervision are computed too."""
 
 
 def figure_plan(options: FigureOptions, strategies: Sequence[Strategy] | None, pairs: str | None) -> FigurePlan:
@@ -50,7 +52,8 @@ def figure_plan(options: FigureOptions, strategies: Sequence[Strategy] | None, p
 
 def stats_plan(options: StatsOptions) -> FigurePlan:
     """Parse and check the options of `stats`; raise UsageError if a value is invalid."""
-    return figure_plan(options, parse_strategies(options.strategy) if options.strategy else None, options.pairs)
+    plan = figure_plan(options, parse_strategies(options.strategy) if options.strategy else None, options.pairs)
+    return replace(plan, dense=options.supervision == "dense")
 
 
 def parse_strategies(texts: Iterable[str]) -> list[Strategy]:

@@ -55,8 +55,19 @@ class StatsReport(TableReport):
     def by_column(self) -> dict[str, list[Any]]:
         """Return the figures that are numbers or texts, as in `--csv`: one row per strategy, measured pairs first."""
         rows = ([] if self.measured is None else [self.measured]) + self.strategies
-        keys = [figure.key for figure in shown_in(StrategyFigures, Shown.CSV)]
-        return {key: [_number(key, getattr(each, key)) for each in rows] for key in keys}
+        keys = [
+            f"{figure.key}.{part}" if part else figure.key
+            for figure in shown_in(StrategyFigures, Shown.CSV) for part in figure.parts or ("",)
+            if not part or any(getattr(each, figure.key) for each in rows)
+        ]  # fmt: skip
+        return {key: [_number(key, _value(each, key)) for each in rows] for key in keys}
+
+
+def _value(figures: Any, key: str) -> Any:
+    """Return the value of `figure.part`, None if the figure has none."""
+    for part in key.split("."):
+        figures = None if figures is None else getattr(figures, part)
+    return figures
 
 
 def _number(key: str, value: Any) -> Any:

@@ -26,8 +26,8 @@ from genpas_cli.figures.distribution.divergence import (
 from genpas_cli.figures.distribution.durations import QUANTILES
 from genpas_cli.figures.distribution.fairness import StepTest
 from genpas_cli.figures.distribution.positions import Bin, binned
-from genpas_cli.figures.figure import NUMBER, Shown, figure
-from genpas_cli.figures.gathered import GatheredData, GatheredPairs
+from genpas_cli.figures.figure import NUMBER, Shown, checked_keys, figure
+from genpas_cli.figures.gathered import GatheredData, GatheredTargets
 from genpas_cli.figures.split_figures import SplitFigures
 
 PAIRS = "The pairs"
@@ -35,12 +35,16 @@ AGAINST = "Training targets compared with held-out targets"
 VARIETY = "Diversity of the targets"
 INPUTS = "Inputs"
 PLACES = "Where the pairs come from"
+DENSE = "Dense supervision"
 SIZE = "Data size"
 ORDER = "Repeated items and timestamp ties"
 HELD_OUT = "Held-out data"
 FAIR = "Fair draw test of the shards"
 
-_DRAWS = NUMBER | Shown.TERMINAL_DRAWS | Shown.PAGE_DRAWS
+_ON_PAGE = NUMBER | Shown.PAGE_DENSE
+_COMPARED = _ON_PAGE | Shown.PAGE_DRAWS
+_DRAWS = _COMPARED | Shown.TERMINAL_DENSE | Shown.TERMINAL_DRAWS
+_SUPERVISED = Shown.TERMINAL_DENSE | Shown.PAGE_DENSE | Shown.CSV | Shown.CHECK
 _TEXT = Shown.TERMINAL_TEXT | Shown.CSV | Shown.PAGE_TEXT
 _BIAS = Shown.CSV | Shown.PAGE_TEXT
 _DATA = Shown.TERMINAL | Shown.PAGE | Shown.CHECK
@@ -57,6 +61,14 @@ _DURATION: dict[str, Any] = {
 
 # fmt: off
 # The arguments of an entry: compute, label, meaning, group; then those that only some figures have.
+_TENTHS = {
+    "label": "position of the targets", "group": PLACES, "range": "sums to 1",
+    "meaning": "Share of the pairs by the position of the target in its sequence, in tenths, earliest first.",
+    "formula": "mass of (k − 1)/(|s| − 1) in tenths"}
+_DECILES = {
+    "label": "targets by item popularity", "group": PLACES, "range": "sums to 1",
+    "meaning": "Share of the targets in each tenth of the items, sorted by popularity in training, most popular first.",
+    "formula": "mass of p on each tenth"}
 
 
 @dataclass(frozen=True)
@@ -90,18 +102,19 @@ class TargetFigures:
     kl_validation_train: float | None = figure(
         kl_of_held_out("validation"), "KL(validation ‖ train)", "The same for the validation targets.", AGAINST,
         formula="as `kl_test_train`, with q of the validation targets", range="from 0", unit="nats", better="lower",
-        shown=NUMBER | Shown.PAGE_DRAWS)
+        shown=_COMPARED | Shown.TERMINAL_DENSE)
     kl_train_test: float | None = figure(
         kl_to_held_out("test"), "KL(train ‖ test)", "KL divergence in the other direction, in nats: large if training "
         "has many pairs whose target is never a test target.", AGAINST, formula="as `kl_test_train`, with p and q "
-        "exchanged", range="from 0", unit="nats", better="lower")
+        "exchanged", range="from 0", unit="nats", better="lower", shown=_ON_PAGE)
     js_test_train: float | None = figure(
         item_sum(js_terms, against="test"), "Jensen–Shannon, test", "Symmetric divergence between training targets "
         "and test targets, in nats: 0 to 0.693.", AGAINST, formula="½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q)/2, ε = 0",
-        range="0 to ln 2", unit="nats", better="lower")
+        range="0 to ln 2", unit="nats", better="lower", shown=_ON_PAGE)
     tv_test_train: float | None = figure(
         item_sum(tv_terms, against="test"), "total variation, test", "Share of the training targets that would have "
-        "to change to match the test targets: 0 to 1.", AGAINST, formula="½ Σ |p − q|", range="0 to 1", better="lower")
+        "to change to match the test targets: 0 to 1.", AGAINST, formula="½ Σ |p − q|", range="0 to 1", better="lower",
+        shown=_ON_PAGE)
     target_coverage: float = figure(
         COVERAGE, "target coverage", "Share of the items that are the target of at least one possible training "
         "pair.", VARIETY,
@@ -110,11 +123,11 @@ class TargetFigures:
     effective_targets: float = figure(
         item_sum(entropy_terms, finish=math.exp), "effective targets", "Number of equally likely targets with the "
         "same entropy: exp(entropy).", VARIETY, formula="exp(−Σ p ln p)", range="1 to K", better="higher", digits=1,
-        shown=NUMBER | Shown.PAGE_DRAWS)
+        shown=_COMPARED | Shown.TERMINAL_DENSE)
     target_gini: float = figure(
         GINI, "target Gini", "How unevenly the targets are distributed over the items: 0 if all items are equally "
         "frequent, close to 1 if one item is always the target.", VARIETY, formula="Σ_i Σ_j |p_i − p_j| / (2K) over "
-        "the K items", range="0 to 1", digits=3)
+        "the K items", range="0 to 1", digits=3, shown=_ON_PAGE | Shown.TERMINAL_DENSE)
 
     def __post_init__(self) -> None:
         """Set figures that differ from 0 only by rounding to 0."""
@@ -132,6 +145,30 @@ class DrawnFigures(TargetFigures):
         None, "draw", "`independent`: expected value; `balanced`: mean over four offsets of the draw; `enumerated`: "
         "all pairs, without drawing.", PAIRS, shown=Shown.PAGE_DRAWS)
     pairs: int = figure(None, "pairs drawn", "Number of pairs drawn.", PAIRS, shown=Shown.PAGE_DRAWS)
+
+
+@dataclass(frozen=True)
+class SupervisedFigures(TargetFigures):
+    """The target figures of a trainer with dense supervision, with every position that it learns from as a target."""
+
+    target_position_histogram: list[float] | None = figure(
+        lambda of: of.target_tenths, **_TENTHS, shown=Shown.PAGE_DENSE)
+    popularity_deciles: list[float] | None = figure(
+        GatheredTargets.deciles, **_DECILES, shown=Shown.PAGE_DENSE)
+
+
+@dataclass(frozen=True)
+class DenseFigures:
+    """The figures of a trainer that counts its loss at every position of a pair's sequence."""
+
+    per_pair: SupervisedFigures = figure(
+        None, "dense, per pair", "The target figures if a pair's loss is the mean over the positions of its sequence.",
+        DENSE, formula="p(y) = Σ p(s) p(k | s) p(j | k) Σ_{k−ℓ < i ≤ k} 1[s_i = y] / ℓ, with ℓ = min(k − j, L), L by "
+        "`--max-input`", range="as for the pairs", parts=tuple(checked_keys(SupervisedFigures)), shown=_SUPERVISED)
+    per_token: SupervisedFigures = figure(
+        None, "dense, per token", "The target figures if each position has the same weight, so that a pair with a long "
+        "input has more.", DENSE, formula="the same without 1/ℓ, divided by its sum",
+        range="as for the pairs", parts=tuple(checked_keys(SupervisedFigures)), shown=_SUPERVISED)
 
 
 @dataclass(frozen=True)
@@ -167,13 +204,9 @@ class StrategyFigures(TargetFigures, WhichPairs):
         lambda of: binned(of.input_lengths), "input length", "Share of the pairs by input length, after truncation to "
         "the maximum input length.", INPUTS, formula="P(min(k − j, L) = ℓ)", range="sums to 1", shown=Shown.PAGE_TEXT)
     target_position_histogram: list[float] | None = figure(
-        lambda of: of.target_tenths, "position of the targets", "Share of the pairs by the position of the target in "
-        "its sequence, in tenths, earliest first.", PLACES, formula="mass of (k − 1)/(|s| − 1) in tenths",
-        range="sums to 1", shown=Shown.PAGE_TEXT)
+        lambda of: of.target_tenths, **_TENTHS, shown=Shown.PAGE_TEXT | Shown.PAGE_DENSE)
     popularity_deciles: list[float] | None = figure(
-        GatheredPairs.deciles, "targets by item popularity", "Share of the targets in each tenth of the items, sorted "
-        "by popularity in training, most popular first.", PLACES, formula="mass of p on each tenth", range="sums to 1",
-        shown=Shown.PAGE_TEXT)
+        GatheredTargets.deciles, **_DECILES, shown=Shown.PAGE_TEXT | Shown.PAGE_DENSE)
     sequence_mass_by_length: list[Bin] | None = figure(
         lambda of: None if of.sequence_lengths is None else binned(of.sequence_lengths), "pairs by sequence length",
         "Share of the pairs by the length |s| of their training sequence.", PLACES, formula="mass of p_α by |s|",
@@ -181,6 +214,10 @@ class StrategyFigures(TargetFigures, WhichPairs):
     drawn: list[DrawnFigures] = figure(
         None, "finite draws", "The target figures after drawing N pairs, for each kind of draw.", PAIRS,
         shown=Shown.TERMINAL_DRAWS | Shown.PAGE_DRAWS)
+    dense: DenseFigures | None = figure(
+        None, "dense supervision", "The target figures of a trainer that counts its loss at every position of a pair's "
+        "sequence; null without `--supervision dense`.", DENSE, range="as for the pairs",
+        parts=tuple(checked_keys(DenseFigures)), shown=_SUPERVISED)
 
 
 @dataclass(frozen=True)
@@ -303,5 +340,7 @@ class FairDrawFigures:
         None, "tests", "For each test: `step`, `test`, `statistic`, `p_value`.", FAIR, shown=_TOLD)
 
 
-REPORTS: tuple[type, ...] = (StrategyFigures, DrawnFigures, DataFigures, FairDrawFigures, SplitFigures)
-"""Every dataclass of figures; `StrategyFigures` includes the figures of its base classes."""
+REPORTS: tuple[type, ...] = (
+    StrategyFigures, DrawnFigures, DenseFigures, DataFigures, FairDrawFigures, SplitFigures)
+"""Every dataclass of figures; `StrategyFigures` includes the figures of its base classes, and those of
+`SupervisedFigures`."""

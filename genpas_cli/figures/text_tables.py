@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.options import AS_WRITTEN, INDEPENDENT
-from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
+from genpas_cli.figures.table import DataFigures, DenseFigures, FairDrawFigures, StrategyFigures
 from genpas_cli.runtime.results.reports import ShownTable
 from genpas_cli.runtime.text.documentation import page
 from genpas_cli.runtime.text.wording import best_places, listed, percent
@@ -40,6 +40,11 @@ def _notes(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[st
     if any(ways.values()):
         told = "; ".join(f"{listed(names)} {way}" for way, names in ways.items() if names)
         yield f'"{AS_WRITTEN}": {told}.'
+    if any(each.dense for each in columns):
+        yield (
+            '"dense": for a trainer that learns from every position of a pair\'s sequence, where each pair or each '
+            "position (token) has the same weight."
+        )
     yield f"What each row means: {page('explanation/figures')}"
 
 
@@ -81,6 +86,11 @@ def _rows(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[lis
                 drawn = [getattr(each.drawn[index], figure.key) if each.drawn else None for each in columns]
                 if any(value is not None for value in drawn):
                     yield [f"  {label}", *_marked(figure, drawn, compared=is_compared)]
+        if Shown.TERMINAL_DENSE in figure.shown:
+            for way in figures_in(DenseFigures).values():
+                dense = [getattr(getattr(each.dense, way.key, None), figure.key, None) for each in columns]
+                if any(value is not None for value in dense):
+                    yield [f"  {way.label}", *_marked(figure, dense, compared=is_compared)]
 
 
 def comparable(figure: Figure, columns: Sequence[StrategyFigures]) -> bool:

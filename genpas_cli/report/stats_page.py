@@ -17,7 +17,15 @@ from genpas_cli.report.charts.user_steps import user_steps
 from genpas_cli.report.health import health_panel, held_out_words
 from genpas_cli.report.markup import Html, join, section, tag
 from genpas_cli.report.page import how_made, write_page
-from genpas_cli.report.strategy_tables import definitions, draws, fair_draw, meanings, measured_table, strategy_table
+from genpas_cli.report.strategy_tables import (
+    definitions,
+    dense,
+    draws,
+    fair_draw,
+    meanings,
+    measured_table,
+    strategy_table,
+)
 from genpas_cli.report.wording import STRATEGY, best_of, decimals, written
 
 
@@ -93,6 +101,14 @@ def _strategies(report: StatsReport, canvas: Canvas) -> Iterator[Html]:
     yield _shards(report)
     yield section("targets", "Which items are targets", _figures(_target_charts(report, series, canvas, look)))
     yield section("inputs", "Where the pairs come from", _figures(_pair_charts(report, series, canvas, look)))
+    if any(each.dense for each in series):
+        yield section(
+            "dense", "Dense supervision",
+            tag("p", "A trainer with dense supervision counts its loss at every position of a pair's sequence: at each "
+                "input item after the first, and at the target. Per pair: each pair has the same weight, divided among "
+                "its positions. Per token: each position has the same weight."),
+            dense(series), _figures(_dense_charts(series, canvas)),
+        )  # fmt: skip
     if any(each.drawn for each in report.strategies):
         yield section(
             "draws", "Figures after drawing a finite number of pairs",
@@ -177,11 +193,20 @@ def _pair_charts(
     if report.illustrations is not None:
         yield groups.cohorts(canvas, report.illustrations.cohorts, look)
     if any(each.target_position_histogram for each in series):
-        yield curves.target_positions(canvas, series)
+        yield curves.target_positions(canvas, curves.positions_of(series))
     if any(each.input_length_histogram for each in series):
         yield curves.input_lengths(canvas, series, look)
     if any(each.sequence_mass_by_length for each in series):
         yield curves.sequence_lengths(canvas, series, look)
+
+
+def _dense_charts(series: Sequence[StrategyFigures], canvas: Canvas) -> Iterator[Html]:
+    positions = curves.dense_tenths(series, "target_position_histogram")
+    if positions:
+        yield curves.target_positions(canvas, positions, dense=True)
+    popular = curves.dense_tenths(series, "popularity_deciles")
+    if popular:
+        yield curves.dense_popularity(canvas, popular)
 
 
 def _left_out(report: StatsReport) -> Html:

@@ -8,7 +8,7 @@ from typing import Any
 
 from genpas_cli.figures.distribution.similarity import parse_similarity
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
-from genpas_cli.figures.table import PAIRS, FairDrawFigures, StrategyFigures, TargetFigures
+from genpas_cli.figures.table import PAIRS, DenseFigures, FairDrawFigures, StrategyFigures, TargetFigures
 from genpas_cli.figures.text_tables import comparable, fair_draw_sentences, not_marked
 from genpas_cli.report.charts.curves import Looks, colours, looks_in
 from genpas_cli.report.charts.drawing import ROW, Canvas, Caption, chart, scale
@@ -137,6 +137,20 @@ def _draw_chart(
 
 def _better(figure: Figure) -> str:
     return "" if figure.direction is None else f"; {figure.direction}"
+
+
+def dense(strategies: Sequence[StrategyFigures]) -> Html:
+    """Return the target figures of the pairs and of dense supervision, one row each."""
+    figures = shown_in(TargetFigures, Shown.PAGE_DENSE)
+    body = []
+    for each in strategies:
+        of_ways: list[tuple[str, TargetFigures]] = [("targets of the pairs", each)]
+        if each.dense is not None:
+            of_ways += [(way.label, getattr(each.dense, way.key)) for way in figures_in(DenseFigures).values()]
+        body.append(tag("tr", tag("th", each.name, colspan=str(len(figures) + 1), scope="colgroup"), class_="group"))
+        body += [row(name, *(written(figure, getattr(of, figure.key)) for figure in figures)) for name, of in of_ways]
+    caption = "Figures of the targets that a trainer learns from"
+    return table(["a trainer learns from", *(titled(figure) for figure in figures)], body, caption)
 
 
 def measured_table(measured: StrategyFigures, should: StrategyFigures | None, draw: str | None) -> Html:

@@ -186,7 +186,7 @@ def test_without_a_held_out_split_its_figures_are_missing_and_it_says_why(tmp_pa
     }
     against = {"kl_test_train", "kl_validation_train", "kl_train_test", "js_test_train", "tv_test_train"}
     assert {name for name, value in asdict(figures).items() if value is None} == against | {
-        "alignment", "discrimination", "alignment_ratio",
+        "alignment", "discrimination", "alignment_ratio", "dense",
     }  # fmt: skip
     for drawn in figures.drawn:
         assert {name for name, value in asdict(drawn).items() if value is None} == against

@@ -8,6 +8,7 @@ import pytest
 
 from genpas_cli.augment.job import augment
 from genpas_cli.augment.options import AugmentOptions
+from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.results import StatsReport, TuneReport
 from genpas_cli.figures.stats import stats
 from genpas_cli.ingest.job import ingest
@@ -28,14 +29,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stats_report(store: Path) -> StatsReport:
-    return stats(str(store), illustrated=True)
+    return stats(str(store), StatsOptions(supervision="dense"), illustrated=True)
 
 
 @pytest.fixture(scope="session")
 def shards_report(store: Path) -> StatsReport:
     pairs = store.with_name("logs.pairs")
     augment(str(store), pairs, AugmentOptions(alpha=1.0))
-    return stats(str(pairs), store=store)
+    return stats(str(pairs), StatsOptions(supervision="dense"), store=store)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,15 @@ from genpas_cli.figures.figure import Figure, Shown, checked_keys, figures_in, s
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.rules import check, read_rules
 from genpas_cli.figures.split_figures import SplitFigures
-from genpas_cli.figures.table import DataFigures, DrawnFigures, FairDrawFigures, StrategyFigures, TargetFigures
+from genpas_cli.figures.table import (
+    DataFigures,
+    DenseFigures,
+    DrawnFigures,
+    FairDrawFigures,
+    StrategyFigures,
+    SupervisedFigures,
+    TargetFigures,
+)
 from genpas_cli.report.stats_page import write_stats_page
 from genpas_cli.runtime.errors import DataError
 
@@ -27,6 +35,7 @@ pytest.importorskip("altair", reason="the extra `report` is not installed")
 TERMINAL = Shown.TERMINAL | Shown.TERMINAL_TEXT
 PAGE = Shown.PAGE | Shown.PAGE_TEXT
 DRAWS = Shown.TERMINAL_DRAWS | Shown.PAGE_DRAWS
+DENSE = Shown.TERMINAL_DENSE | Shown.PAGE_DENSE
 
 
 def other(value: Any) -> Any:  # noqa: C901, PLR0911  # one case for each kind of value
@@ -75,6 +84,13 @@ def in_draw(report: StatsReport, key: str) -> StatsReport:
     return replace(report, strategies=[replace(first, drawn=drawn), *rest])
 
 
+def in_dense(report: StatsReport, key: str) -> StatsReport:
+    first, *rest = report.strategies
+    assert first.dense is not None
+    of = replace(first.dense.per_token, **{key: other(getattr(first.dense.per_token, key))})
+    return replace(report, strategies=[replace(first, dense=replace(first.dense, per_token=of)), *rest])
+
+
 def in_verdict(report: StatsReport, key: str) -> StatsReport:
     assert report.fair_draw is not None
     return replace(report, fair_draw=replace(report.fair_draw, **{key: other(getattr(report.fair_draw, key))}))
@@ -82,13 +98,14 @@ def in_verdict(report: StatsReport, key: str) -> StatsReport:
 
 Change = Callable[[StatsReport, str], StatsReport]
 CHANGES: list[tuple[type, Change]] = [
-    (DataFigures, in_data), (StrategyFigures, in_strategy), (DrawnFigures, in_draw), (FairDrawFigures, in_verdict),
+    (DataFigures, in_data), (StrategyFigures, in_strategy), (DrawnFigures, in_draw), (SupervisedFigures, in_dense),
+    (FairDrawFigures, in_verdict),
 ]  # fmt: skip
 EVERY = [
     pytest.param(figure, kind, change, id=f"{kind.__name__}-{figure.key}")
     for kind, change in CHANGES
     for figure in figures_in(kind).values()
-    if figure.key != "drawn"  # has figures of its own
+    if figure.key not in ("drawn", "dense")  # have figures of their own
 ]
 
 
@@ -116,8 +133,11 @@ def places_of(figure: Figure, kind: type) -> Shown:
     """Return where a change of the figure is to be seen; of the figures of a draw, where draws are shown."""
     if kind is DrawnFigures:
         return figure.shown & DRAWS
-    # The charts of draws show the figure of p too.
-    return figure.shown & ~DRAWS | (Shown.PAGE_TEXT if Shown.PAGE_DRAWS in figure.shown else Shown(0))
+    if kind is SupervisedFigures:
+        return figure.shown & (DENSE | Shown.CSV)
+    # The charts of draws and the table of dense supervision show the figure of p too.
+    both = figure.shown & (Shown.PAGE_DRAWS | Shown.PAGE_DENSE)
+    return figure.shown & ~(DRAWS | DENSE) | (Shown.PAGE_TEXT if both else Shown(0))
 
 
 @pytest.mark.parametrize(("figure", "kind", "change"), EVERY)
@@ -127,7 +147,8 @@ def test_a_figure_is_in_the_terminal_and_in_csv_where_it_says_so(
 ) -> None:  # fmt: skip
     before, places = report_of(kind), places_of(figure, kind)
     after = change(before, figure.key)
-    for write, place in ((tables.print_report, TERMINAL | Shown.TERMINAL_DRAWS), (tables.print_csv, Shown.CSV)):
+    in_terminal = TERMINAL | Shown.TERMINAL_DRAWS | Shown.TERMINAL_DENSE
+    for write, place in ((tables.print_report, in_terminal), (tables.print_csv, Shown.CSV)):
         texts = []
         for report in (before, after):
             write(report)
@@ -144,7 +165,7 @@ def test_a_figure_is_on_the_page_where_it_says_so(
 ) -> None:  # fmt: skip
     before, places = page_of(kind), places_of(figure, kind)
     after = page(change(report_of(kind), figure.key), tmp_path)
-    assert (before != after) == bool(places & (PAGE | Shown.PAGE_DRAWS))
+    assert (before != after) == bool(places & (PAGE | Shown.PAGE_DRAWS | Shown.PAGE_DENSE))
     if Shown.PAGE in places:
         assert figure.title in before
         assert figure.meaning in before or figure.fact or figure.group == table.PAIRS
@@ -158,6 +179,8 @@ def test_the_json_has_the_figures_of_the_table_and_no_others(
     for strategy in (*stats["strategies"], shards["measured"]):
         assert list(strategy) == list(figures_in(StrategyFigures))
         assert all(list(drawn) == list(figures_in(DrawnFigures)) for drawn in strategy["drawn"])
+        assert list(strategy["dense"]) == list(figures_in(DenseFigures))
+        assert all(list(dense) == list(figures_in(SupervisedFigures)) for dense in strategy["dense"].values())
     assert list(shards["fair_draw"]) == list(figures_in(FairDrawFigures))
 
 

@@ -20,12 +20,13 @@ from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.fairness import DrawnCuts, FairDraw, is_fair
 from genpas_cli.figures.distribution.held_out import InputItems, TargetGroup, items_of, last_items
 from genpas_cli.figures.distribution.positions import TENTHS
+from genpas_cli.figures.distribution.supervision import Dense, add_measured, add_measured_places
 from genpas_cli.figures.distribution.targets import share
 from genpas_cli.figures.figure import computed
 from genpas_cli.figures.gathered import GatheredPairs
 from genpas_cli.figures.plan import FigurePlan
 from genpas_cli.figures.reports.store_passes import Candidate, room_beside_figures
-from genpas_cli.figures.reports.store_report import StoreReport, store_report
+from genpas_cli.figures.reports.store_report import StoreReport, dense_figures, store_report
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import FairDrawFigures, StrategyFigures
 from genpas_cli.pairs.figure_source import GenpasPairs, OtherPairs, PairBatch, PairSource
@@ -116,9 +117,10 @@ def _train_lengths(store: Store) -> NDArray[np.int32]:
 
 
 class _Totals:
-    """Counts over the training pairs."""
+    """Counts over the training pairs; with `dense`, also of the positions that they supervise."""
 
-    def __init__(self, items: int, train_length: NDArray[np.int32] | None) -> None:
+    def __init__(self, items: int, train_length: NDArray[np.int32] | None, *, dense: bool) -> None:
+        self.dense = Dense.empty(items) if dense else None
         self.targets, self.seen = np.zeros(items + 1, np.int64), np.zeros(items + 1, bool)
         self.lengths = np.zeros(1, np.int64)
         self.tenths, self.sequences = np.zeros(TENTHS, np.int64), np.zeros(1, np.int64)
@@ -128,12 +130,16 @@ class _Totals:
         self.targets += np.bincount(batch.target, minlength=len(self.targets))
         self.seen[batch.target], self.seen[batch.values] = True, True
         self.lengths = _added(self.lengths, batch.length)
+        if self.dense is not None:
+            add_measured(self.dense, batch.target, batch.values, batch.end, batch.length)
         if batch.cuts is not None and self._train_length is not None:
             n = self._train_length[batch.cuts.user].astype(np.int64)
             position = batch.cuts.target.astype(np.int64) - 1
             inside = (position >= 1) & (position < n)
             self.tenths += np.bincount(((TENTHS * position - 1) // np.maximum(n - 1, 1))[inside], minlength=TENTHS)
             self.sequences = _added(self.sequences, n)
+            if self.dense is not None:
+                add_measured_places(self.dense, position[inside] + 1, batch.length[inside], n[inside])
 
 
 def _added(counts: Ints, values: Ints) -> Ints:
@@ -155,7 +161,7 @@ def _measure(
             tip="Files with test or validation in their names are read as held-out pairs; all other files as "
             "training pairs.",
         )
-    totals = _Totals(pairs.items, train_length)
+    totals = _Totals(pairs.items, train_length, dense=plan.dense)
     for batch in _watched(pairs, "train", "reading pairs", progress):
         totals.add(batch)
     p = totals.targets / rows
@@ -169,7 +175,7 @@ def _measure(
     else:
         references = store.references
     machine = resolve(options)
-    room = room_beside_figures(pairs.items, 1, machine.memory)
+    room = room_beside_figures(pairs.items, 1 if totals.dense is None else 1 + len(totals.dense), machine.memory)
     with calling_in_order(min(machine.threads, room.threads), "genpas-compare") as run:
         ((alignment,),) = alignments(
             _PairInputs(pairs, similarity.window, progress), [TrainedTargets(p, rows)], held_out=held["test"],
@@ -177,13 +183,15 @@ def _measure(
         )  # fmt: skip
     lengths = totals.lengths / rows
     placed = int(totals.tenths.sum())
+    popularity = None if store is None else store.counted.train
     gathered = GatheredPairs(
-        p=p, references=references, popularity=None if store is None else store.counted.train, alignment=alignment,
+        p=p, references=references, popularity=popularity, alignment=alignment,
         mean_input_length=float(lengths @ np.arange(len(lengths))), input_lengths=lengths, cell_entropy=None,
         target_tenths=(totals.tenths / placed).tolist() if placed else None,
         sequence_lengths=totals.sequences / rows if placed else None,
     )  # fmt: skip
-    return computed(StrategyFigures, gathered, **which, pairs=rows, similarity=str(similarity), drawn=[])
+    dense = None if totals.dense is None else dense_figures(totals.dense, references, popularity)
+    return computed(StrategyFigures, gathered, **which, pairs=rows, similarity=str(similarity), drawn=[], dense=dense)
 
 
 def _held_out_counts(pairs: PairSource, split: HeldOut) -> Ints:

@@ -8,7 +8,7 @@ limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -22,6 +22,7 @@ from genpas_cli.figures.distribution.finite import BalancedCounts
 from genpas_cli.figures.distribution.held_out import InputItems, LastItems, TargetGroup, items_of, last_items
 from genpas_cli.figures.distribution.positions import PositionSums, window_pmf
 from genpas_cli.figures.distribution.similarity import Similarity
+from genpas_cli.figures.distribution.supervision import DenseRun, DenseTargets
 from genpas_cli.figures.distribution.targets import (
     TargetDistributions,
     Targets,
@@ -72,6 +73,8 @@ class StoreCounts:
     balanced: BalancedCounts | None
     positions: PositionSums | None
     """Target positions, if targets are restricted or weighted; else None, as they follow from the lengths."""
+    dense: DenseTargets | None
+    """Supervised positions, if they were asked for."""
     train: Ints
     """Training interactions."""
     occurs: NDArray[np.bool_]
@@ -156,20 +159,23 @@ class StorePasses:
         for begin in range(0, len(together), at_once):
             yield [each for some in together[begin : begin + at_once] for each in some]
 
-    def count(self, candidates: Sequence[Candidate], *, draws: bool, times: bool = False) -> StoreCounts:
+    def count(
+        self, candidates: Sequence[Candidate], *, draws: bool, times: bool = False, dense: DenseTargets | None = None
+    ) -> StoreCounts:  # fmt: skip
         """Make the first pass.
 
         Args:
             candidates: the strategies.
             draws: also count balanced draws, and target positions if targets are restricted or weighted.
             times: also count durations; the store has times, and all splits are read.
+            dense: to which the supervised positions of the same strategies are added; None: they are not counted.
 
         Raises:
             MachineError: the memory limit is too small for this many strategies and items.
         """
         store = self.store
         steps = list(dict.fromkeys(steps_of(c.strategy) for c in candidates))
-        most = room_beside_figures(store.items, len(steps), self._memory).threads
+        most = room_beside_figures(store.items, _distributions(steps, dense), self._memory).threads
         drawn = {steps_of(c.strategy): c.pairs for c in candidates if c.draw != "enumerated"}
         longest = len(store.train_length_histogram())
         distributions = TargetDistributions(steps, store.items)
@@ -180,28 +186,33 @@ class StorePasses:
         with lanes(min(self._threads, most, len(steps) + 1), "genpas-count") as threads:
             shares = [self.weights_of(some) for some in _shared(steps, len(threads))]
 
-            def add(weights: TargetWeights, targets: Targets, lengths: Lengths) -> None:
+            def add(weights: TargetWeights, targets: Targets, lengths: Lengths, run: DenseRun | None) -> None:
                 for each, weight in weights.of(targets):
                     distributions.add(targets, each, weight)
                     if positions is not None:
                         positions.add(targets, lengths.train, each, weight)
                     if balanced is not None:
                         balanced.add(targets, each, weight)
+                    if dense is not None and run is not None:
+                        dense.add(run, each, weight)
 
-            def add_last(weights: TargetWeights, targets: Targets, lengths: Lengths, sequences: Sequences) -> None:
+            def add_last(
+                weights: TargetWeights, targets: Targets, lengths: Lengths, run: DenseRun | None, sequences: Sequences
+            ) -> None:
                 data.add(sequences, lengths)
-                add(weights, targets, lengths)
+                add(weights, targets, lengths, run)
 
             kept = ("time",) if times else ()
             for sequences, lengths in self.runs("reading targets", self.against, INTERACTIONS_A_RUN, kept):
                 targets = targets_of(store, "train", sequences, lengths)
+                run = None if dense is None else dense.run(sequences, lengths.train, targets)
                 threads.put([
-                    *(partial(add, weights, targets, lengths) for weights in shares[:-1]),
-                    partial(add_last, shares[-1], targets, lengths, sequences),
+                    *(partial(add, weights, targets, lengths, run) for weights in shares[:-1]),
+                    partial(add_last, shares[-1], targets, lengths, run, sequences),
                 ])  # fmt: skip
         return StoreCounts(
-            self.histogram, distributions.p, balanced, positions, data.train, data.all > 0, data.targets, data.repeats,
-            None if timed is None else timed.figures(),
+            self.histogram, distributions.p, balanced, positions, dense, data.train, data.all > 0, data.targets,
+            data.repeats, None if timed is None else timed.figures(),
         )  # fmt: skip
 
     def alignments(
@@ -223,11 +234,14 @@ class StorePasses:
 
     def room(self, counted: StoreCounts) -> int:
         """Return the bytes of the memory limit that remain after the results of a pass."""
-        return room_beside_figures(self.store.items, len(counted.p), self._memory).bytes
+        return self._room(counted).bytes
 
     def threads(self, counted: StoreCounts) -> int:
         """Return the number of threads for work on the results of a pass, within the memory limit."""
-        return min(self._threads, room_beside_figures(self.store.items, len(counted.p), self._memory).threads)
+        return min(self._threads, self._room(counted).threads)
+
+    def _room(self, counted: StoreCounts) -> Room:
+        return room_beside_figures(self.store.items, _distributions(counted.p, counted.dense), self._memory)
 
     def runs(
         self, stage: str, through: Split, interactions: int, kept: Sequence[str] = ()
@@ -238,6 +252,11 @@ class StorePasses:
             yield sequences, lengths
             done += len(lengths.total)
             self._progress(stage, done, self.store.users)
+
+
+def _distributions(steps: Collection[TargetSteps], dense: DenseTargets | None) -> int:
+    """Return the number of distributions over the items that the results of a pass hold."""
+    return len(steps) + (0 if dense is None else len(dense))
 
 
 def _shared(steps: Sequence[TargetSteps], lanes: int) -> list[list[TargetSteps]]:

@@ -15,15 +15,16 @@ from genpas_cli.figures.distribution.alignment import Alignment
 from genpas_cli.figures.distribution.divergence import References
 from genpas_cli.figures.distribution.finite import independent_figures, target_figures
 from genpas_cli.figures.distribution.positions import position_figures
+from genpas_cli.figures.distribution.supervision import Dense, DenseTargets
 from genpas_cli.figures.distribution.targets import share, steps_of
 from genpas_cli.figures.figure import computed
-from genpas_cli.figures.gathered import GatheredData, GatheredPairs
+from genpas_cli.figures.gathered import GatheredData, GatheredPairs, GatheredTargets
 from genpas_cli.figures.illustrations.computing import illustrate
 from genpas_cli.figures.plan import FigurePlan
 from genpas_cli.figures.reports.store_passes import Candidate, StoreCounts, StorePasses
 from genpas_cli.figures.reports.time_counts import TimeFigures
 from genpas_cli.figures.results import StatsReport
-from genpas_cli.figures.table import DataFigures, DrawnFigures, StrategyFigures
+from genpas_cli.figures.table import DataFigures, DenseFigures, DrawnFigures, StrategyFigures, SupervisedFigures
 from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress
@@ -67,7 +68,11 @@ def store_report(  # all but four by keyword
     candidates = [candidate(strategy, histogram, plan.pairs, drawn=drawn) for strategy in strategies]
     candidates = candidates if first is None else [first, *candidates]
     passes = StorePasses(store, histogram, against="test", machine=resolve(options), progress=progress)
-    counted = passes.count(candidates, draws=True, times="time" in store.column_types())
+    dense = None if not plan.dense else DenseTargets(
+        (each.strategy for each in candidates), store.items, histogram=histogram, max_input=plan.max_input,
+        listed=store.rule is not None,
+    )  # fmt: skip
+    counted = passes.count(candidates, draws=True, times="time" in store.column_types(), dense=dense)
     alignments = passes.alignments(counted, candidates, plan.similarity.within(plan.max_input))
     references = references_of(counted, options.epsilon)
     with calling_in_order(passes.threads(counted), "genpas-figures") as run:
@@ -125,7 +130,24 @@ def strategy_figures(
         StrategyFigures, gathered, name=strategy.name, alpha=number_as_json(strategy.alpha),
         beta=number_as_json(strategy.beta), gamma=number_as_json(strategy.gamma), pairs=each.pairs,
         similarity=str(plan.similarity), drawn=_drawn(each, counted, references),
+        dense=None if counted.dense is None else dense_figures(counted.dense.of(strategy), references, counted.train),
     )  # fmt: skip
+
+
+def dense_figures(dense: Dense, references: References, popularity: Ints | None) -> DenseFigures:
+    """Compute the figures of supervised positions.
+
+    Args:
+        dense: the positions.
+        references: the distributions with which their items are compared.
+        popularity: int64 (items + 1,), training interactions; None without a store.
+    """
+    per_pair, per_token = (
+        computed(SupervisedFigures, GatheredTargets(
+            p=each.p, references=references, popularity=popularity, target_tenths=each.shares))
+        for each in dense
+    )  # fmt: skip
+    return computed(DenseFigures, None, per_pair=per_pair, per_token=per_token)
 
 
 def _drawn(each: Candidate, counted: StoreCounts, references: References) -> list[DrawnFigures]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from genpas_cli.figures.distribution.positions import Bin
 from genpas_cli.figures.table import StrategyFigures
@@ -17,6 +17,11 @@ from genpas_cli.runtime.text.wording import percent
 
 Looks = Mapping[str, Look]
 
+NamedShares = Sequence[tuple[str, Sequence[float]]]
+"""Names with shares in tenths."""
+
+_NAMES, _LONG_NAMES = 110, 190
+"""Width in pixels of the names of strategies, and of those with a way of supervision."""
 _DECADES = 3.5
 """Number of ticks from which a logarithmic axis shows only powers of ten."""
 _WIDE = 60
@@ -141,33 +146,81 @@ def colours(looks: Looks, channel: str = "color", *, lines: bool = False) -> Any
     return by_name(channel, looks, [look.colour for look in looks.values()], lines=lines)
 
 
-def target_positions(canvas: Canvas, series: Sequence[StrategyFigures]) -> Html:
-    """Draw the position of targets in their sequence: one row per strategy, one cell per tenth."""
+def positions_of(series: Sequence[StrategyFigures]) -> NamedShares:
+    """Return the position of the targets of each strategy that has it, in tenths."""
+    return [(each.name, each.target_position_histogram) for each in series if each.target_position_histogram]
+
+
+def dense_tenths(series: Sequence[StrategyFigures], key: str) -> NamedShares:
+    """Return a figure in tenths of the pairs, and of dense supervision, of each strategy that has them."""
+    found = [
+        (f"{each.name}{way}", getattr(of, key))
+        for each in series if each.dense is not None
+        for way, of in (("", each), (", per pair", each.dense.per_pair), (", per token", each.dense.per_token))
+    ]  # fmt: skip
+    return [(name, shares) for name, shares in found if shares]
+
+
+class TenthsTexts(NamedTuple):
+    """The texts of a heat map of tenths."""
+
+    caption: Caption
+    axis: str
+    words: str
+    """Text about one cell, after the name and the share; `{}` is the tenth."""
+    summary: str
+    """Beginning of the description, followed by the shares of one tenth."""
+    summarized: int
+    """Index of that tenth."""
+    label_limit: int
+    """Width of the names in pixels."""
+
+
+def tenths_map(canvas: Canvas, key: str, shown: NamedShares, texts: TenthsTexts) -> Html:
+    """Draw shares by tenth: one row per name, one cell per tenth."""
     import altair as alt
 
-    shown = [(each.name, each.target_position_histogram) for each in series if each.target_position_histogram]
     largest = max(max(shares) for _, shares in shown)
     rows = [
         {"x": tenth, "name": name, "label": f"{100 * share:.0f}", "step": heat_step(share / largest),
-         "words": f"{name}: {percent(share)} of targets are in the {ORDINALS[tenth - 1]} tenth of their sequence"}
+         "words": f"{name}: {percent(share)} {texts.words.format(ORDINALS[tenth - 1])}"}
         for name, shares in shown for tenth, share in enumerate(shares, 1)
     ]  # fmt: skip
     names = [name for name, _ in shown]
     base = chart(rows).encode(
-        x=alt.X("x:O", title="tenth of the sequence, oldest first", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=110)), tooltip="words:N",
+        x=alt.X("x:O", title=texts.axis, axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("name:N", title=None, sort=names, axis=alt.Axis(labelLimit=texts.label_limit)), tooltip="words:N",
     )  # fmt: skip
     cells = base.mark_rect(stroke="var(--panel)", strokeWidth=2).encode(fill=heat_fill())
     ink = alt.when(f"datum.step >= {_STRONG}").then(alt.value("var(--on-strong)")).otherwise(alt.value("var(--ink)"))
     labels = base.mark_text(fontSize=11).encode(text="label:N", fill=ink)
-    told = "; ".join(f"{name} {percent(shares[-1])}" for name, shares in shown)
+    told = "; ".join(f"{name} {percent(shares[texts.summarized])}" for name, shares in shown)
     return canvas.figure(
-        "positions",
-        Caption("Position of the targets", "Percentage of the targets in each tenth of their user's sequence, oldest "
-                "on the left. Each row sums to 100."),
-        alt.layer(cells, labels).properties(height=ROW * len(names)),
-        f"Shares of targets by their position in the sequence. In the most recent tenth: {told}.",
-    )  # fmt: skip
+        key, texts.caption, alt.layer(cells, labels).properties(height=ROW * len(names)), f"{texts.summary}: {told}."
+    )
+
+
+def target_positions(canvas: Canvas, shown: NamedShares, *, dense: bool = False) -> Html:
+    """Draw the position of targets, or of supervised positions, in their sequence."""
+    what = "supervised positions" if dense else "targets"
+    return tenths_map(canvas, "dense-positions" if dense else "positions", shown, TenthsTexts(
+        Caption("Where in a sequence a trainer learns" if dense else "Position of the targets",
+                f"Percentage of the {what} in each tenth of their user's sequence, oldest on the left. Each row sums "
+                "to 100."),
+        "tenth of the sequence, oldest first", f"of {what} are in the {{}} tenth of their sequence",
+        f"Shares of {what} by their position in the sequence. In the most recent tenth", -1,
+        _LONG_NAMES if dense else _NAMES,
+    ))  # fmt: skip
+
+
+def dense_popularity(canvas: Canvas, shown: NamedShares) -> Html:
+    """Draw the popularity of the items at supervised positions."""
+    return tenths_map(canvas, "dense-popularity", shown, TenthsTexts(
+        Caption("Items of the supervised positions, by popularity", "Percentage of the positions in each tenth of the "
+                "items, most popular on the left. Each row sums to 100."),
+        "tenth of the items, most popular first", "of the positions have an item in the {} tenth of the items",
+        "Shares of the supervised positions by the popularity of their item. In the most popular tenth", 0, _LONG_NAMES,
+    ))  # fmt: skip
 
 
 def heat_step(strength: float) -> int:
