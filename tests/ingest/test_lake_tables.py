@@ -148,18 +148,25 @@ def test_rows_of_deletion_vectors_are_gone_from_every_batch(tmp_path: Path, monk
     assert sorted(events(path)) == of_table(pa.table(DeltaTable(path).scan()))
 
 
-def add_deletes(table: Table, content: DataFileContent, deletes: pa.Table, equality: list[int] | None = None) -> None:
-    """Commit a file of deletes, as Spark and Flink do; the library only writes whole data files again."""
-    data = next(iter(table.scan().plan_files())).file
+def add_deletes(
+    table: Table, content: DataFileContent, deletes: pa.Table, equality: list[int] | None = None,
+    like: DataFile | None = None,
+) -> None:  # fmt: skip
+    """Commit a file of deletes in the partition of a data file, by default the first.
+
+    Spark and Flink do this; the library only writes whole data files again.
+    """
+    data = like or next(iter(table.scan().plan_files())).file
     path = place(table) / "data" / f"deletes-{content}.parquet"
     pq.write_table(deletes, path)
     file = DataFile.from_args(
         content=content, file_path=f"file://{path}", file_format=FileFormat.PARQUET, partition=data.partition,
-        record_count=deletes.num_rows, file_size_in_bytes=path.stat().st_size, equality_ids=equality, spec_id=0,
+        record_count=deletes.num_rows, file_size_in_bytes=path.stat().st_size, equality_ids=equality,
+        spec_id=data.spec_id,
         column_sizes={}, value_counts={}, null_value_counts={}, nan_value_counts={}, lower_bounds={}, upper_bounds={},
         split_offsets=None, sort_order_id=None, key_metadata=None,
     )  # fmt: skip
-    file.spec_id = 0
+    file.spec_id = data.spec_id
     with table.transaction() as transaction, transaction.update_snapshot().fast_append() as snapshot:
         snapshot.append_data_file(file)
 
@@ -179,15 +186,75 @@ def test_rows_of_position_deletes_are_gone(tmp_path: Path) -> None:
     assert sorted(events(place(table))) == wanted
 
 
-def test_equality_deletes_are_refused_and_never_ignored(tmp_path: Path) -> None:
+def equality_deletes(values: dict[str, list[Any]]) -> tuple[pa.Table, list[int]]:
+    """Return rows of a file of equality deletes, and the ids of their columns."""
+    ids = {"user_id": 1, "item_id": 2, "timestamp": 3}
+    types = rows(0, 1).schema
+    fields = [pa.field(name, types.field(name).type, metadata={"PARQUET:field_id": str(ids[name])}) for name in values]
+    return pa.table(list(values.values()), schema=pa.schema(fields)), [ids[name] for name in values]
+
+
+@pytest.mark.parametrize(
+    ("values", "left"),
+    [
+        ({"item_id": ["i003", "i007", "none"]}, [0, 1, 2, 4, 5, 6, 8, 9]),
+        ({"item_id": ["i003", "i004"], "timestamp": [3, 3]}, [0, 1, 2, 4, 5, 6, 7, 8, 9]),
+        ({"item_id": [None]}, [*range(10)]),
+    ],
+)
+def test_rows_of_equality_deletes_are_gone(tmp_path: Path, values: dict[str, list[Any]], left: list[int]) -> None:
+    """A row goes if all the columns of the delete are equal; rows of later commits stay, whatever their values."""
     table = new_iceberg(tmp_path)
     table.append(rows(0, 10))
-    deletes = pa.table(
-        [["i003"]], schema=pa.schema([pa.field("item_id", pa.string(), metadata={"PARQUET:field_id": "2"})])
-    )
-    add_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, equality=[2])
-    with pytest.raises(DataError, match=r"a table of Iceberg that cannot be read \(.*equality deletes"):
-        read(place(table))
+    deletes, ids = equality_deletes(values)
+    add_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, equality=ids)
+    assert [item for _, item, _ in events(place(table))] == [f"i{n:03}" for n in left]
+    table.append(rows(0, 10))
+    assert [item for _, item, _ in events(place(table))] == [f"i{n:03}" for n in [*left, *range(10)]]
+
+
+def test_equality_deletes_of_a_partition_stay_in_it(tmp_path: Path) -> None:
+    catalog = SqlCatalog("c", uri=f"sqlite:///{tmp_path / 'catalogue.db'}", warehouse=f"file://{tmp_path / 'lake'}")
+    catalog.create_namespace("ns")
+    table = catalog.create_table("ns.log", schema=rows(0, 1).schema)
+    catalog.close()
+    with table.update_spec() as update:
+        update.add_identity("user_id")
+    both = pa.concat_tables([_of_user("u1", 4), _of_user("u2", 4)])
+    table.append(both)
+    deletes, ids = equality_deletes({"item_id": ["i002"]})
+    (of_first,) = [task.file for task in table.scan("user_id = 'u1'").plan_files()]
+    add_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, equality=ids, like=of_first)
+    found = sorted((user, item) for user, item, _ in events(place(table)))
+    assert found == [("u1", f"i{n:03}") for n in (0, 1, 3)] + [("u2", f"i{n:03}") for n in range(4)]
+
+
+def _of_user(user: str, count: int) -> pa.Table:
+    data = rows(0, count)
+    return data.set_column(data.schema.get_field_index("user_id"), data.schema.field("user_id"), [[user] * count])
+
+
+def test_missing_values_are_equal_in_equality_deletes(tmp_path: Path) -> None:
+    table = new_iceberg(tmp_path)
+    data = rows(0, 4)
+    some = pa.array(["i000", None, "i002", None])
+    table.append(data.set_column(data.schema.get_field_index("item_id"), "item_id", some))
+    deletes, ids = equality_deletes({"item_id": [None]})
+    add_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, equality=ids)
+    report = read(place(table))
+    assert [row[1] for row in report.rows] == ["i000", "i002"]
+
+
+def test_position_and_equality_deletes_together(tmp_path: Path) -> None:
+    table = new_iceberg(tmp_path)
+    table.append(rows(0, 6))
+    data = next(iter(table.scan().plan_files())).file
+    fields = [pa.field("file_path", pa.string(), nullable=False, metadata={"PARQUET:field_id": "2147483546"}),
+              pa.field("pos", pa.int64(), nullable=False, metadata={"PARQUET:field_id": "2147483545"})]  # fmt: skip
+    add_deletes(table, DataFileContent.POSITION_DELETES, pa.table([[data.file_path], [0]], schema=pa.schema(fields)))
+    deletes, ids = equality_deletes({"item_id": ["i004"]})
+    add_deletes(table, DataFileContent.EQUALITY_DELETES, deletes, equality=ids)
+    assert [item for _, item, _ in events(place(table))] == ["i001", "i002", "i003", "i005"]
 
 
 def test_columns_of_partitions_are_columns(tmp_path: Path) -> None:
