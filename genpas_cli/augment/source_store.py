@@ -115,7 +115,8 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
 
 def reading_option_given(reading: IngestOptions) -> str | None:
     """Return the field of an option that only the reading of a log can use; None if none was given."""
-    usual = IngestOptions()
+    # The default of --eval depends on the split.
+    usual = replace(IngestOptions(), eval=IngestOptions(split=reading.split).eval)
     return min((name for name in names_for_logs() if getattr(reading, name) != getattr(usual, name)), default=None)
 
 

@@ -59,10 +59,13 @@ class _Expression(NamedTuple):
 
 
 def target_settings(options: TargetOptions | Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that restrict and weigh targets, by field, from options or from a manifest."""
-    if isinstance(options, TargetOptions):
-        return {name: getattr(options, name) for name in RECORDED}
-    return {name: options.get(name) for name in RECORDED}
+    """Return the options that restrict and weigh targets, by field, from options or from a manifest.
+
+    A `balance_items` of 0 changes nothing, so it is as if it were not given.
+    """
+    get = partial(getattr, options) if isinstance(options, TargetOptions) else options.get
+    settings = {name: get(name) for name in RECORDED}
+    return settings | {"balance_items": settings["balance_items"] or None}
 
 
 def given_flag(options: TargetOptions) -> str | None:
@@ -72,7 +75,8 @@ def given_flag(options: TargetOptions) -> str | None:
 
 def is_weighted(options: TargetOptions) -> bool:
     """Tell whether an option gives targets different weights."""
-    return any(getattr(options, name) is not None for name in _WEIGHTS)
+    settings = target_settings(options)
+    return any(settings[name] is not None for name in _WEIGHTS)
 
 
 def check_target_options(options: TargetOptions) -> None:
@@ -292,5 +296,6 @@ def check_weighted_draw(options: TargetOptions, strategy: Strategy) -> None:
 
 def weights_text(options: TargetOptions) -> str | None:
     """Return the weights given, for a report, such as `--half-life 365d`; None without any."""
-    given = [name for name in RECORDED if getattr(options, name) is not None and name != "target_where"]
-    return " ".join(f"{flag_of(name)} {getattr(options, name)}" for name in given) or None
+    settings = target_settings(options)
+    given = {name: value for name, value in settings.items() if value is not None and name != "target_where"}
+    return " ".join(f"{flag_of(name)} {value}" for name, value in given.items()) or None

@@ -45,7 +45,8 @@ class StatsOptions(FigureOptions):
     )  # fmt: skip
     supervision: Literal["last", "dense"] = option(
         "last", "last: a trainer learns from the target of each pair. dense: also compute the figures of a trainer "
-        "that learns from every position of a pair's sequence, as HSTU and SASRec do: from each input item after the "
+        "that learns from every position of a pair's sequence, as the public "
+        "code of HSTU and SASRec does: from each input item after the "
         "first, and the target.", panel=FIGURES,
     )  # fmt: skip
     pairs: str | None = option(

@@ -203,6 +203,8 @@ class TuneReport(TableReport):
     by KL."""
     strategies: list[str] = field(default_factory=list)
     """Names of the strategies that are not in the grid."""
+    left_out: int = 0
+    """Number of configurations that `--search halving` left out after a comparison of their targets alone."""
     half_lives: list[str | None] = field(default_factory=lambda: [None])
     """The half-lives that were tried; None for no weights by age."""
     trained: list[TrainedConfiguration] | None = None

@@ -91,7 +91,11 @@ def check_compare_options(options: CompareOptions) -> list[Strategy]:
     """Check the options and return the strategies to compare; raise UsageError if a value is invalid."""
     check_model_options(options)
     parse_max_input(options.max_input)
-    return parse_strategies(options.strategy or COMPARED)
+    if options.strategy:
+        return parse_strategies(options.strategy)
+    is_restricted = any(value is not None for value in target_settings(options).values())
+    usual = parse_strategies(COMPARED)
+    return [each for each in usual if each.sequence.follows_targets or not is_restricted]
 
 
 def _figures(

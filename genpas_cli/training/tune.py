@@ -253,11 +253,10 @@ def _search(
             "Read the log with another split, for example: genpas ingest LOGS -o STORE --split leave-one-out",
         )  # fmt: skip
     figures = _Figures(opened, options, plan, progress)
-    tried = plan.tried(plan.figures.strategies)
-    if options.search == "halving":
-        tried = survivors(plan, figures.scores)
-    rows = figures.rows(tried)
-    return _report(source, options, plan, figures.pairs, tried, rows)
+    every = plan.tried(plan.figures.strategies)
+    tried = survivors(plan, figures.scores) if options.search == "halving" else every
+    report = _report(source, options, plan, figures.pairs, tried, figures.rows(tried))
+    return replace(report, left_out=len(every) - len(tried))
 
 
 class _Figures:

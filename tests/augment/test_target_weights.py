@@ -271,6 +271,13 @@ def test_the_test_of_a_fair_draw_follows(store: Path, tmp_path: Path, options: d
     assert not unfair.fair
 
 
+def test_no_balancing_is_no_weight(store: Path, tmp_path: Path) -> None:
+    augment(store, tmp_path / "plain", AugmentOptions(strategy="slide-window"))
+    augment(store, tmp_path / "zero", AugmentOptions(strategy="slide-window", balance_items=0))
+    assert snapshot(tmp_path / "plain" / "data") == snapshot(tmp_path / "zero" / "data")
+    assert "balance_items" not in json.loads((tmp_path / "zero" / "manifest.json").read_text("utf-8"))
+
+
 def test_balancing_by_the_popularity_makes_the_items_equally_likely(store: Path) -> None:
     """With C = 1 and Multi-Target, an item's probability is its share of its interactions that are targets."""
     (figures,) = stats(store, StatsOptions(strategy=("multi-target",), balance_items=1.0)).strategies

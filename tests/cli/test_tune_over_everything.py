@@ -124,6 +124,7 @@ def test_halving_finds_the_winner_of_the_whole_grid(store: Path) -> None:
         halved = tune(store, TuneOptions(**given, select=select, search="halving"))
         assert halved.winner == whole.winner
         assert len(halved.configurations) < len(whole.configurations) / 2
+        assert halved.left_out == len(whole.configurations) - len(halved.configurations)
         rows = {row.name: row for row in whole.configurations}
         for row in halved.configurations:
             assert (row.kl, row.kl_drawn, row.alignment) == (

@@ -200,6 +200,13 @@ def _send(stream: PairStream) -> None:
     stdout.close()
 
 
+def _weights(options: AugmentOptions) -> str:
+    from genpas_cli.augment.target_weights import weights_text
+
+    text = weights_text(options)
+    return "" if text is None else f", {console.escaped(text)}"
+
+
 def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
     if report.log is not None:
         say_report(report.log)
@@ -212,9 +219,9 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         f"part {report.part.replace('/', ' of ')}: ", " in the whole job"
     )  # fmt: skip
     console.say(
-        f"{part}{_pairs_made(report)}; [bold]{_rule(report.strategy)}[/bold], {_DRAWS[report.draw]}, "
-        f"seed {report.seed}; {counted(report.files, 'shard')}{_resumed(report)}, {show_size(report.bytes)}, "
-        f"{report.seconds:.1f} s"
+        f"{part}{_pairs_made(report)}; [bold]{_rule(report.strategy)}[/bold]{_weights(options)}, "
+        f"{_DRAWS[report.draw]}, seed {report.seed}; {counted(report.files, 'shard')}{_resumed(report)}, "
+        f"{show_size(report.bytes)}, {report.seconds:.1f} s"
     )
     if held["rule"] == "none":
         console.say("no interactions are held out (--split none)")

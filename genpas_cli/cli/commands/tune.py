@@ -81,6 +81,11 @@ def _say_report(report: TuneReport) -> None:
     from genpas_cli.cli import tables
 
     tables.print_search(report)
+    if report.left_out:
+        console.say(
+            f"--search halving left out {report.left_out:,} configurations, whose targets or those of their neighbours "
+            "are less similar to the validation targets. To see all: --search all"
+        )
     if report.undecided and report.select == "entropy":
         console.say(
             f"KL drawn − 0.1 × entropy does not tell apart: {'; '.join(report.undecided)}. To choose by training: "
