@@ -73,8 +73,8 @@ def given_flag(options: TargetOptions) -> str | None:
     return next((flag_of(name) for name in RECORDED if getattr(options, name) is not None), None)
 
 
-def is_weighted(options: TargetOptions) -> bool:
-    """Tell whether an option gives targets different weights."""
+def is_weighted(options: TargetOptions | Mapping[str, Any]) -> bool:
+    """Tell whether an option gives targets different weights; see `target_settings`."""
     settings = target_settings(options)
     return any(settings[name] is not None for name in _WEIGHTS)
 
@@ -221,13 +221,15 @@ def _truths(values: NDArray[Any]) -> NDArray[np.bool_]:
 def _bad_weight(store: Store, options: TargetOptions, user: int, position: int, value: float | None) -> DataError:
     (name,) = store.ids("users", np.array([user]))
     shown = "missing (NULL)" if value is None else f"{value:g}"
-    needed = f"coalesce({options.target_weight}, 1)" if value is None else f"greatest({options.target_weight}, 0)"
-    if value is not None and not value < 0:
-        needed = "case when isfinite(WEIGHT) then WEIGHT else 1 end"
+    given = options.target_weight
+    if value is None:
+        needed = f"coalesce({given}, 1)"
+    else:
+        needed = f"greatest({given}, 0)" if value < 0 else f"case when isfinite({given}) then {given} else 1 end"
     return DataError(
-        f"--target-weight {options.target_weight!r} is {shown} for interaction {position} of user {name!r}; a "
+        f"--target-weight {given!r} is {shown} for interaction {position} of user {name!r}; a "
         "weight must be a number of 0 or more",
-        tip=f"If that is meant, say what it counts as, such as: {needed}",
+        tip=f"Give such interactions another weight, for example: {needed}",
     )
 
 

@@ -24,7 +24,6 @@ FILE = "genpas.toml"
 _PLACES = "genpas.places"
 """Key of the context's `meta` for parameter → the file and the key that set it."""
 
-_OF_TARGETS = ("target_where", "target_weight", "half_life", "as_of", "balance_items")
 _NEVER = ("force",)
 """Options that a file must not set: nobody would see that an output is replaced."""
 
@@ -161,6 +160,8 @@ def _of_manifest(path: Path, context: Any) -> dict[str, Any]:
     """Return the options of `augment` by which the data set of a manifest was made."""
     if context.command.name != "augment":
         raise UsageError(f"--config {path}: a manifest has the options of genpas augment alone")
+    from genpas_cli.augment.target_weights import target_settings
+
     try:
         manifest = json.loads(_read(path))
         # Format version 1 calls the encoding of text files `encoding`.
@@ -171,7 +172,7 @@ def _of_manifest(path: Path, context: Any) -> dict[str, Any]:
             "max_input": manifest["max_input"] or "none", "order": manifest["order"], "form": manifest["form"],
             "encoding": manifest.get("encoding", "plain"), "shard_rows": manifest["shard_rows"],
             "keep": manifest["keep"],
-            **{name: manifest.get(name) for name in _OF_TARGETS},
+            **target_settings(manifest),
             "item_info": manifest.get("item_info", {}).get("file"),
             "item_info_id": manifest.get("item_info", {}).get("id"),
             "user_ids": "raw" if any(each["path"] == "users.parquet" for each in manifest["files"]) else "none",

@@ -79,11 +79,7 @@ class UserTargets(NamedTuple):
             low = self.low[row]
             within: NDArray[np.bool_] = (position >= low) & (position < low + self.counts[row])
             return within
-        # One ascending key per target: its user, then its position.
-        keys = (np.repeat(np.arange(len(self.counts)), self.counts) << 32) + self.listed
-        wanted = (row.astype(np.int64) << 32) + position
-        found = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-        return keys[found] == wanted if len(keys) else np.zeros(len(row), np.bool_)
+        return TargetNumbers(self).of(row, position) > 0
 
     def position(self, row: Ints, number: Ints) -> Ints:
         """Return the position k of the targets with these numbers i, from 1, of the users in these rows."""
@@ -129,15 +125,18 @@ class TargetNumbers:
 
     def __init__(self, targets: UserTargets) -> None:
         assert targets.listed is not None, "else the number is the position minus 1"
-        self._before = np.cumsum(targets.counts) - targets.counts
+        self._before = targets.before
         self._keys = self._key(np.repeat(np.arange(len(targets.counts)), targets.counts), targets.listed)
 
-    def of(self, user: Ints, position: Ints) -> Ints:
+    def of(self, user: NDArray[Any], position: NDArray[Any]) -> Ints:
         """Return the numbers i from 1 of the targets at these positions k; 0 where there is no target."""
+        if len(self._keys) == 0:
+            return np.zeros(len(user), np.int64)
         key = self._key(user, position)
-        found = np.minimum(np.searchsorted(self._keys, key), max(len(self._keys) - 1, 0))
+        found = np.minimum(np.searchsorted(self._keys, key), len(self._keys) - 1)
         return np.where(self._keys[found] == key, found - self._before[user] + 1, 0)
 
     @staticmethod
-    def _key(user: Ints, position: Ints | NDArray[np.int32]) -> Ints:
-        return (user.astype(np.int64) << 32) + position
+    def _key(user: NDArray[Any], position: NDArray[Any]) -> Ints:
+        key: Ints = (user.astype(np.int64) << 32) + position
+        return key

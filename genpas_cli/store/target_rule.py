@@ -1,4 +1,4 @@
-"""Which interactions can be targets, and their weights: a file beside an open store, with a number per interaction."""
+"""Keeps which interactions can be targets, and their weights, in a file next to an open store: a number for each."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -53,15 +53,17 @@ def survivors(plan: SearchPlan, scores: Callable[[Sequence[Tried]], list[float]]
     coarse = product(_every_other(len(alphas)), _every_other(len(betas)))
     scored: dict[Tried, float] = {}
 
-    def score(names: Sequence[str], half_lives: Sequence[str | None]) -> None:
-        new = [Tried(by_name[name], half_life) for name in names for half_life in half_lives]
-        new = [each for each in dict.fromkeys(new) if each not in scored]
+    def score(tried: Iterable[Tried]) -> None:
+        # All at once, because each call reads the store.
+        new = [each for each in dict.fromkeys(tried) if each not in scored]
         scored.update(zip(new, scores(new), strict=True) if new else ())
 
-    score([*map(of_cell, coarse), *plan.others], plan.half_lives)
-    for each in _best(scored):
-        if each.strategy.name in cells:
-            score([of_cell(cell) for cell in _neighbours(cells[each.strategy.name], alphas, betas)], [each.half_life])
+    score(plan.tried(by_name[name] for name in (*map(of_cell, coarse), *plan.others)))
+    score(
+        Tried(by_name[of_cell(cell)], each.half_life)
+        for each in _best(scored) if each.strategy.name in cells
+        for cell in _neighbours(cells[each.strategy.name], alphas, betas)
+    )  # fmt: skip
     kept = {(each.strategy.sequence, each.strategy.target, each.half_life) for each in _best(scored)}
     return [
         each for each in plan.tried(plan.figures.strategies)

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from genpas_cli.augment.job import augment
 from genpas_cli.augment.options import AugmentOptions
 from genpas_cli.augment.source_store import log_names
+from genpas_cli.augment.target_weights import is_weighted
 from genpas_cli.ingest.files.lake_tables import lake_table, version_of
 from genpas_cli.ingest.files.source_files import files_meant
 from genpas_cli.ingest.job import ingest
@@ -97,8 +98,7 @@ class Cutting(NamedTuple):
     @property
     def is_sampled(self) -> bool:
         """Whether pairs are drawn even if the strategy has a list of them, because its targets are weighted."""
-        weights = (value for name, value in self.targets.items() if name != "target_where")
-        return self.strategy.enumeration is None or any(value is not None for value in weights)
+        return self.strategy.enumeration is None or is_weighted(self.targets)
 
 
 @dataclass(frozen=True)

@@ -179,12 +179,6 @@ def window_pmf(kernel: PositionKernel, longest: int, window: int) -> Floats:
     return table
 
 
-def sequence_mass(strategy: Strategy, histogram: Ints) -> Floats:
-    """Return float64 (M + 2,): the total mass of the training sequences of each length |s| = 0..M + 1."""
-    mass = sequence_pmf(strategy.sequence.weights(histogram), histogram) * histogram
-    return np.concatenate(([0.0], mass))
-
-
 def binned(shares: Floats) -> list[Bin]:
     """Group shares by integer into bins: one per integer up to 50, above that each bin 20% of its lower bound wide.
 
