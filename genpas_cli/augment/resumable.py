@@ -20,7 +20,7 @@ _SETTINGS = "settings.json"
 
 _OF_OTHERS = {
     "vocabulary": "another vocabulary, so its item numbers refer to other items", "pairs": "other pairs",
-    "log": "another log, or the same log read with other options",
+    "log": "another log, or the same log read with other options", "codes": "other codes",
 }  # fmt: skip
 """Settings that are digests, with the words of the error message if they differ."""
 

@@ -31,8 +31,9 @@ from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, GroupAccuracy, SeedRun
-from genpas_cli.training.job import PLACES, check_model_options
+from genpas_cli.training.job import PLACES
 from genpas_cli.training.keywords import CompareKeywords
+from genpas_cli.training.model_choice import with_sizes
 from genpas_cli.training.model_directories import foreign_in_runs, read_metrics
 from genpas_cli.training.options import CompareOptions, ModelOptions
 from genpas_cli.training.strategy_runs import Cutting, Observe, Runs, mean_of, runs_settings, store_of
@@ -66,8 +67,8 @@ def compare(  # noqa: PLR0913  # all but three by keyword
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
     check_extra("genpas compare", "train")
-    options = options or CompareOptions()
-    strategies = check_compare_options(options)
+    options = with_sizes(options or CompareOptions())
+    strategies = _strategies(options)
     path = Path(output) if output is not None else default_output(sources, ".comparison")
     refuse_existing(path, force=force, foreign=_foreign)
     settings = runs_settings(sources, ingest_options, options)
@@ -87,9 +88,8 @@ def _foreign(path: Path) -> str | None:
     return foreign_in_runs(path, COMPARISON)
 
 
-def check_compare_options(options: CompareOptions) -> list[Strategy]:
-    """Check the options and return the strategies to compare; raise UsageError if a value is invalid."""
-    check_model_options(options)
+def _strategies(options: CompareOptions) -> list[Strategy]:
+    """Return the strategies to compare; raise UsageError if a value is invalid."""
     parse_max_input(options.max_input)
     if options.strategy:
         return parse_strategies(options.strategy)

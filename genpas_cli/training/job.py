@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -23,15 +22,16 @@ from genpas_cli.augment.source_store import opened_store
 from genpas_cli.augment.target_weights import target_settings
 from genpas_cli.augment.verify import check_store
 from genpas_cli.pairs.manifest import Manifest, manifest_files, read_manifest, run_facts
+from genpas_cli.pairs.reader import PairFiles
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.library.arguments import checked
 from genpas_cli.runtime.machine import check_writable, disk_error, lasting_options, machine_options, resolve
 from genpas_cli.runtime.object_storage.locations import Location, location_of
-from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.training.keywords import TrainKeywords
+from genpas_cli.training.model_choice import LONGEST_INPUT, builder, codes_digest, with_sizes
 from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
 from genpas_cli.training.options import TrainOptions
 from genpas_cli.training.train_report import TrainReport, history
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 PLACES = "test_places.parquet"
 CURVE = "learning_curve.csv"
-_LONGEST_INPUT = 50
-"""Maximum input length of the model if the pairs have no limit."""
 
 Observe = Callable[["Round"], None]
 
@@ -76,14 +74,14 @@ def train(  # noqa: PLR0913  # all but three by keyword
     from genpas_cli.training.runs.run import run
 
     started, options, directory = time.monotonic(), options or TrainOptions(), location_of(pairs)
-    check_model_options(options)
+    options = with_sizes(options)
     if options.max_input is not None and options.max_input < 1:
         raise UsageError(f"--max-input is {options.max_input}; it must be 1 or more")
     device, machine = find_device(options.device), resolve(options)
     path = Path(output) if output is not None else Path(f"{directory.absolute().name.removesuffix('.pairs')}.model")
     refuse_existing(path, force=force, foreign=foreign_in_model)
     manifest = _held_out_manifest(directory)
-    plan, settings = _plan(manifest, options, device.type), _settings(manifest, options)
+    plan, settings = _plan(directory, manifest, options, device.type), _settings(manifest, options)
     sources = _sources(directory, manifest, options, plan)
     check_writable(path.absolute().parent)
     with resumable(path, settings, foreign=foreign_in_model, resume=resume, force=force) as work:
@@ -105,26 +103,6 @@ def train(  # noqa: PLR0913  # all but three by keyword
     return TrainReport(str(path), metrics, resumed)
 
 
-def check_model_options(options: Any) -> None:
-    """Raise UsageError if a value is invalid; `options` are any `ModelOptions`."""
-    lowest = {
-        "dim": 1, "layers": 1, "heads": 1, "steps": 1, "round_steps": 1, "patience": 1, "batch_size": 1, "seed": 0,
-        "epochs_data": 1, "seeds": 1,
-    }  # fmt: skip
-    for name, low in lowest.items():
-        value = getattr(options, name, None)
-        if value is not None and value < low:
-            raise UsageError(f"{flag_of(name)} is {value}; it must be {low} or more")
-    if not 0 <= options.dropout < 1:
-        raise UsageError(f"--dropout is {options.dropout}; it must be a probability, 0 or more and below 1")
-    if not (math.isfinite(options.lr) and options.lr > 0):
-        raise UsageError(f"--lr is {options.lr}; it must be a number above 0, such as 0.001")
-    if not (math.isfinite(options.weight_decay) and options.weight_decay >= 0):
-        raise UsageError(f"--weight-decay is {options.weight_decay}; it must be a number, 0 or more")
-    if options.dim % options.heads:
-        raise UsageError(f"--dim {options.dim} is not a multiple of --heads {options.heads}")
-
-
 def _held_out_manifest(directory: Location) -> Manifest:
     """Return the manifest; raise DataError if there are no validation or no test pairs."""
     manifest = read_manifest(directory)
@@ -139,21 +117,24 @@ def _held_out_manifest(directory: Location) -> Manifest:
     return manifest
 
 
-def _plan(manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
-    from genpas_cli.training.models.sasrec import ModelShape
+def _plan(directory: Location, manifest: Manifest, options: TrainOptions, device: str) -> RunPlan:
     from genpas_cli.training.runs.loop import Schedule
     from genpas_cli.training.runs.run import RunPlan
 
-    limit = manifest["max_input"] or _LONGEST_INPUT
-    shape = ModelShape(
-        manifest["items"], min(options.max_input or limit, limit), options.dim, options.layers, options.heads,
-        options.dropout,
-    )  # fmt: skip
+    items = PairFiles(directory).vocabulary("items")
+    assert items is not None, "a pairs directory has one"
+    build = builder(options, items, _longest_input(manifest["max_input"], options))
     bf16 = options.precision == "bf16" or (options.precision == "auto" and device == "cuda")
     schedule = Schedule(
         options.steps, options.round_steps, options.patience, options.lr, options.weight_decay, bf16
     )  # fmt: skip
-    return RunPlan(shape, schedule, options.batch_size, options.seed, filter_seen=options.seen == "filter")
+    return RunPlan(build, schedule, options.batch_size, options.seed, filter_seen=options.seen == "filter")
+
+
+def _longest_input(of_pairs: int | None, options: TrainOptions) -> int:
+    usual = LONGEST_INPUT[options.model]
+    wanted = options.max_input or (usual if options.model == "tiger" else of_pairs or usual)
+    return min(wanted, of_pairs or wanted)
 
 
 def _sources(directory: Location, manifest: Manifest, options: TrainOptions, plan: RunPlan) -> Sources:
@@ -217,7 +198,7 @@ def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
     identity = json.dumps({key: value for key, value in manifest.items() if key != "run"}, sort_keys=True)
     return {
         "pairs": hashlib.sha256(identity.encode()).hexdigest(), "vocabulary": _vocabulary(manifest),
-        "options": lasting_options(options), "versions": {"torch": version("torch")},
+        "codes": codes_digest(options), "options": lasting_options(options), "versions": {"torch": version("torch")},
     }  # fmt: skip
 
 
@@ -229,14 +210,16 @@ def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], director
             "directory": str(directory), "digest": settings["pairs"], "vocabulary": settings["vocabulary"],
             "strategy": manifest["strategy"], "pairs": manifest["pairs"], "epochs": manifest["epochs"],
         },
-        "model": {"name": settings["options"]["model"], **asdict(plan.shape), "parameters": outcome.parameters},
+        "model": {"name": settings["options"]["model"], **outcome.size, "parameters": outcome.parameters},
         "options": settings["options"],
         "training": {
             "steps": last.step, "best_step": outcome.best.step, "epochs": last.epoch + 1,
             "stopped_by": "steps" if last.step >= plan.schedule.steps else "patience",
             "rounds": [asdict(each) for each in outcome.rounds],
         },
-        "evaluation": {"ranking": "full", "items": plan.shape.items, "seen": settings["options"]["seen"]},
+        "evaluation": {
+            "items": manifest["items"], "seen": settings["options"]["seen"], **outcome.ranking
+        },
         "validation": outcome.validation,
         "test": outcome.test,
         "versions": {"genpas": version("genpas"), **settings["versions"]},

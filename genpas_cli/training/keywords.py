@@ -25,11 +25,15 @@ class CompareKeywords(IngestKeywords, total=False):
     max_input: str | int
     similarity: str
     epsilon: float
-    model: Literal["sasrec"]
-    dim: int
-    layers: int
-    heads: int
-    dropout: float
+    model: Literal["sasrec", "tiger"]
+    preset: Literal["small", "paper"] | None
+    dim: int | None
+    layers: int | None
+    heads: int | None
+    dropout: float | None
+    semantic_ids: str | Path | None
+    missing_codes: Literal["error", "drop"]
+    user_tokens: int
     steps: int
     round_steps: int
     patience: int
@@ -39,6 +43,7 @@ class CompareKeywords(IngestKeywords, total=False):
     precision: Literal["auto", "fp32", "bf16"]
     device: str
     seen: Literal["keep", "filter"]
+    beam: int
     seeds: int
     draws: Literal["fresh", "fixed"]
     strategy: Sequence[str]
@@ -52,11 +57,15 @@ class TrainKeywords(TypedDict, total=False):
     threads: int | None
     memory_limit: str | None
     temp_dir: str | Path | None
-    model: Literal["sasrec"]
-    dim: int
-    layers: int
-    heads: int
-    dropout: float
+    model: Literal["sasrec", "tiger"]
+    preset: Literal["small", "paper"] | None
+    dim: int | None
+    layers: int | None
+    heads: int | None
+    dropout: float | None
+    semantic_ids: str | Path | None
+    missing_codes: Literal["error", "drop"]
+    user_tokens: int
     steps: int
     round_steps: int
     patience: int
@@ -66,6 +75,7 @@ class TrainKeywords(TypedDict, total=False):
     precision: Literal["auto", "fp32", "bf16"]
     device: str
     seen: Literal["keep", "filter"]
+    beam: int
     max_input: int | None
     seed: int
     epochs_data: int | None
@@ -94,11 +104,15 @@ class TuneKeywords(IngestKeywords, total=False):
     top: int
     pairs: str | int
     train_top: int | None
-    model: Literal["sasrec"]
-    dim: int
-    layers: int
-    heads: int
-    dropout: float
+    model: Literal["sasrec", "tiger"]
+    preset: Literal["small", "paper"] | None
+    dim: int | None
+    layers: int | None
+    heads: int | None
+    dropout: float | None
+    semantic_ids: str | Path | None
+    missing_codes: Literal["error", "drop"]
+    user_tokens: int
     steps: int
     round_steps: int
     patience: int
@@ -108,5 +122,6 @@ class TuneKeywords(IngestKeywords, total=False):
     precision: Literal["auto", "fp32", "bf16"]
     device: str
     seen: Literal["keep", "filter"]
+    beam: int
     seeds: int
     draws: Literal["fresh", "fixed"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from genpas_cli.pairs.manifest_keys import RunRecord, StrategyRecord
 from genpas_cli.training.evaluation.ranking import Interval
@@ -58,9 +58,9 @@ class TrainedOn(TypedDict):
 
 
 class ModelRecord(TypedDict):
-    """The model and its size, see `genpas_cli.training.models.sasrec.ModelShape`."""
+    """The model and its size, see `ModelShape` and `TigerShape` in `genpas_cli.training.models`."""
 
-    name: str
+    name: Literal["sasrec", "tiger"]
     items: int
     max_input: int
     """Longest input, in items."""
@@ -68,6 +68,14 @@ class ModelRecord(TypedDict):
     layers: int
     heads: int
     dropout: float
+    codes: NotRequired[list[int]]
+    """Number of codes of each level; this and the next four are of tiger."""
+    head_dim: NotRequired[int]
+    """Width of an attention head."""
+    feed_dim: NotRequired[int]
+    """Width of the hidden layer of a feed-forward network."""
+    user_tokens: NotRequired[int]
+    beam: NotRequired[int]
     parameters: int
     """Number of trained parameters."""
 
@@ -88,11 +96,20 @@ class TrainingRecord(TypedDict):
 class EvaluationRecord(TypedDict):
     """How held-out pairs are ranked."""
 
-    ranking: Literal["full"]
+    ranking: Literal["full", "beam"]
+    """`full`: every item has a score. `beam`: beam search finds items, and the others have the last place."""
     items: int
-    """Number of items that are ranked for each pair."""
+    """Number of items of the vocabulary."""
     seen: Literal["keep", "filter"]
     """Value of `--seen`."""
+    beam: NotRequired[int]
+    """Value of `--beam`; this and the next three are of tiger."""
+    missed: NotRequired[dict[str, int]]
+    """Number of validation and test pairs whose target beam search did not find."""
+    items_without_codes: NotRequired[int]
+    """Number of items that no codes mean, so that they are never found."""
+    items_sharing_codes: NotRequired[int]
+    """Number of items whose codes are also those of another item; they have equal scores."""
 
 
 class TrainRunRecord(RunRecord):

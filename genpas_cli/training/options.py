@@ -20,11 +20,40 @@ EVALUATION = "Evaluation"
 class ModelOptions(MachineOptions):
     """The options of the model, its training and its evaluation."""
 
-    model: Literal["sasrec"] = option("sasrec", "Model to train.", panel=MODEL)
-    dim: int = option(64, "Width of the hidden states and the embeddings.", metavar="N", panel=MODEL)
-    layers: int = option(2, "Number of attention blocks.", metavar="N", panel=MODEL)
-    heads: int = option(2, "Number of attention heads; must divide --dim.", metavar="N", panel=MODEL)
-    dropout: float = option(0.3, "Dropout probability during training.", metavar="P", panel=MODEL)
+    model: Literal["sasrec", "tiger"] = option(
+        "sasrec", "Model to train. sasrec: a decoder that scores every item. tiger: an encoder and decoder that "
+        "generate the codes of the next item; it needs --semantic-ids.", panel=MODEL,
+    )  # fmt: skip
+    preset: Literal["small", "paper"] | None = option(
+        None, "Sizes of --model tiger. small: for a CPU. paper: those of the TIGER paper. (default: small)",
+        panel=MODEL,
+    )  # fmt: skip
+    dim: int | None = option(
+        None, "Width of the hidden states and the embeddings. (default: 64; tiger: 128)", metavar="N", panel=MODEL
+    )
+    layers: int | None = option(
+        None, "Number of attention blocks; tiger: of the encoder and of the decoder. (default: 2; tiger paper: 4)",
+        metavar="N", panel=MODEL,
+    )  # fmt: skip
+    heads: int | None = option(
+        None, "Number of attention heads; sasrec: must divide --dim. (default: 2; tiger: 4; tiger paper: 6)",
+        metavar="N", panel=MODEL,
+    )  # fmt: skip
+    dropout: float | None = option(
+        None, "Dropout probability during training. (default: 0.3; tiger: 0.1)", metavar="P", panel=MODEL
+    )
+    semantic_ids: str | None = option(
+        None, "File with the codes of each item for --model tiger, as written by semantic-ids; see export "
+        "--semantic-ids for other formats.", metavar="FILE", panel=MODEL,
+    )  # fmt: skip
+    missing_codes: Literal["error", "drop"] = option(
+        "error", "Items without codes: stop (error), or leave them out of inputs, do not learn from pairs whose target "
+        "is such an item, and count held-out ones as missed (drop).", panel=MODEL,
+    )  # fmt: skip
+    user_tokens: int = option(
+        0, "Begin each input of tiger with one of N tokens of users: user number n has token n modulo N.", metavar="N",
+        panel=MODEL,
+    )  # fmt: skip
     steps: int = option(20_000, "Maximum number of steps.", metavar="N", panel=TRAINING)
     round_steps: int = option(
         500, "Number of steps between two evaluations on the validation pairs.", metavar="N", panel=TRAINING
@@ -49,6 +78,10 @@ class ModelOptions(MachineOptions):
         "keep", "keep: all items are ranked; filter: the items of a held-out pair's input are excluded from its "
                 "ranking, except the target.",
         panel=EVALUATION,
+    )  # fmt: skip
+    beam: int = option(
+        20, "Number of code sequences that tiger keeps at each level while it generates items; a target that it does "
+        "not find counts as missed.", metavar="N", panel=EVALUATION,
     )  # fmt: skip
 
 

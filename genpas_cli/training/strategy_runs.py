@@ -30,6 +30,7 @@ from genpas_cli.store.access import open_store
 from genpas_cli.store.schema import is_store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import train
+from genpas_cli.training.model_choice import codes_digest
 from genpas_cli.training.model_directories import MODELS, PAIRS, STORE, read_metrics
 from genpas_cli.training.options import ModelOptions, RunsOptions, TrainOptions
 
@@ -37,12 +38,17 @@ Observe = Callable[[str, SeedRun], None]
 """Called after each run with the strategy's name and the run."""
 
 
-def runs_settings(sources: Sources, reading: IngestOptions | None, *options: MachineOptions) -> dict[str, Any]:
+def runs_settings(
+    sources: Sources, reading: IngestOptions | None, model: ModelOptions, *others: MachineOptions
+) -> dict[str, Any]:  # fmt: skip
     """Return everything that determines the results of runs, see `genpas_cli.augment.resumable.resumable`."""
     names = log_names(sources)
-    log = [names, [_content(name, options[0]) for name in names], lasting_options(reading or IngestOptions())]
-    lasting = {name: value for each in options for name, value in lasting_options(each).items()}
-    return {"log": content_digest(log), "options": lasting, "versions": {"torch": version("torch")}}
+    log = [names, [_content(name, model) for name in names], lasting_options(reading or IngestOptions())]
+    lasting = {name: value for each in (model, *others) for name, value in lasting_options(each).items()}
+    return {
+        "log": content_digest(log), "codes": codes_digest(model), "options": lasting,
+        "versions": {"torch": version("torch")},
+    }  # fmt: skip
 
 
 def _content(name: str, options: MachineOptions) -> list[str | None]:

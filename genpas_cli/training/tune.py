@@ -40,8 +40,8 @@ from genpas_cli.sampling.power_law import check_exponent
 from genpas_cli.sampling.strategies import RULES, parse_strategy, triple
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.halving import survivors, trained_by_halving
-from genpas_cli.training.job import check_model_options
 from genpas_cli.training.keywords import TuneKeywords
+from genpas_cli.training.model_choice import with_sizes
 from genpas_cli.training.model_directories import foreign_in_runs
 from genpas_cli.training.options import RunsOptions, TuneOptions
 from genpas_cli.training.search_figures import SearchFigures
@@ -88,11 +88,10 @@ def tune(  # noqa: PLR0913  # all but two by keyword
     if options.train_top is None:
         return _searched(sources, options, plan, ingest_options, progress)
     check_extra("--train-top", "train")
-    training = training or RunsOptions()
-    check_model_options(training)
+    training = with_sizes(training or RunsOptions())
     path = Path(output) if output is not None else default_output(sources, ".search")
     refuse_existing(path, force=force, foreign=_foreign)
-    settings = runs_settings(sources, ingest_options, options, training)
+    settings = runs_settings(sources, ingest_options, training, options)
     with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, training, ingest_options, progress)
         found = replace(

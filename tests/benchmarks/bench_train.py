@@ -78,7 +78,7 @@ def floor(pairs: Path, steps: int, precision: str, threads: int) -> float:
     started = time.perf_counter()
     for batch in islice(cycle(held), steps):
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            loss = model.loss(batch["input_items"], batch["input_length"], batch["target_item"])
+            loss = model.loss(batch)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch
         optimizer.step()

@@ -100,7 +100,9 @@ def test_without_pytorch_nothing_begins(genpas: Genpas, pairs: Path, store: Path
         (("--epochs-data", "2"), USAGE, ["--epochs-data is 2", "has 1 epoch", "--epochs 2"]),
         (("--device", "tpu"), USAGE, ["--device is 'tpu'"]),
         (("--fresh", "no.store"), DATA, ["no such store: no.store", "genpas ingest"]),
-        (("--model", "tiger"), USAGE, ["tiger", "sasrec"]),
+        (("--model", "bert4rec"), USAGE, ["bert4rec", "sasrec", "tiger"]),
+        (("--model", "tiger"), USAGE, ["--model tiger needs the codes of the items", "genpas semantic-ids"]),
+        (("--beam", "50"), USAGE, ["--beam cannot be used with --model sasrec"]),
     ],
 )  # fmt: skip
 def test_values_that_cannot_be_used(

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -29,10 +28,10 @@ from genpas_cli import (
 from genpas_cli.loaders.pair_shards import PairsDirectory
 from genpas_cli.runtime.atomic_output import unfinished
 from genpas_cli.training.evaluation.accuracy import ranked
-from genpas_cli.training.evaluation.ranking import TargetRanks, metrics_by_pair
+from genpas_cli.training.models.sasrec import SASRec
 from genpas_cli.training.runs.checkpoint import load_model
 from tests.support import shards, small_log
-from tests.training.runs import SAMPLE, Stop, stopped_after
+from tests.training.runs import SAMPLE, Stop, lasting, popularity, same, stopped_after, weights
 
 QUICK = TrainOptions(dim=16, steps=60, round_steps=20, batch_size=64, device="cpu", threads=1)
 
@@ -44,19 +43,6 @@ class Whole(NamedTuple):
     report: TrainReport
 
 
-def lasting(report: TrainReport) -> dict[str, Any]:
-    """Return what does not depend on the machine's speed."""
-    return {key: value for key, value in report.metrics.items() if key != "run"}
-
-
-def weights(report: TrainReport) -> dict[str, torch.Tensor]:
-    return load_model(Path(report.output, "model.pt")).state_dict()
-
-
-def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
 # -------------------------------------------------------------------------------------------------------------- learns
 
 
@@ -64,19 +50,9 @@ def test_it_beats_popularity(pairs: Path, tmp_path: Path) -> None:
     options = replace(QUICK, dim=32, steps=600, round_steps=200, batch_size=128, lr=0.003)
     report = train(pairs, tmp_path / "a.model", options)
     test = report.metrics["test"]
-    popular = _popularity(pairs)
+    popular = popularity(pairs)
     assert test["ndcg@10"]["low"] > popular["ndcg@10"] * 1.2
     assert test["recall@20"]["low"] > popular["recall@20"] * 1.2
-
-
-def _popularity(pairs: Path) -> dict[str, float]:
-    """Return the accuracy of ranking items by how often they are a training target."""
-    items = json.loads((pairs / "manifest.json").read_text())["items"]
-    table, test = shards(pairs, "epoch-000/train"), shards(pairs, "test")
-    counts = np.bincount(table["target_item"].to_numpy(), minlength=items + 1)[1:]
-    own = counts[test["target_item"].to_numpy() - 1]
-    places = TargetRanks((counts > own[:, None]).sum(1), (counts == own[:, None]).sum(1))
-    return {name: float(values.mean()) for name, values in metrics_by_pair(places, items).items()}
 
 
 def test_what_it_writes(pairs: Path, tmp_path: Path) -> None:
@@ -119,6 +95,7 @@ def test_ranking_against_a_loop_over_users(root: Path, tmp_path: Path) -> None:
     pairs = root / "short.pairs"
     train(pairs, tmp_path / "a.model", QUICK)
     model, table = load_model(tmp_path / "a.model" / "model.pt"), shards(pairs, "test").slice(0, 200)
+    assert isinstance(model, SASRec)
     places = pq.read_table(tmp_path / "a.model" / "test_places.parquet").to_pylist()
     found = {(row["user_num"], row["target_item"]): row for row in places}
     for pair in table.to_pylist():

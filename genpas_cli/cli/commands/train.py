@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ EXAMPLES = """
 genpas train logs.pairs --steps 200
 genpas train logs.pairs --steps 200 --fresh logs.store -o fresh.model
 genpas train logs.pairs --steps 100 --dim 32 --seen filter -o small.model --json > metrics.json
+genpas train logs.pairs --model tiger --semantic-ids codes.parquet --steps 50 -o tiger.model
 """
 
 
@@ -43,10 +44,10 @@ def train(  # its parameters are the command's
     json: Json = False,
     options: TrainOptions,
 ) -> None:  # fmt: skip
-    """Train a small reference model on the pairs, and evaluate it by full ranking.
+    """Train a small reference model on the pairs, and evaluate it on the held-out pairs.
 
-    A SASRec decoder learns to predict each pair's target from its input. Training stops when validation NDCG@10 no
-    longer improves.
+    The model learns to predict each pair's target from its input: SASRec scores every item, and TIGER generates the
+    codes of items. Training stops when validation NDCG@10 no longer improves.
     """
     from genpas_cli.training.job import train as run
 
@@ -90,4 +91,16 @@ def _say_accuracy(report: TrainReport) -> None:
     }  # fmt: skip
     shown = (f"{name} {group['ndcg@10']:.4f}" for name, group in groups.items() if group["pairs"])
     out.print(f"test NDCG@10 for {', '.join(shown)}")
-    out.print(f"full ranking of {counted(metrics['evaluation']['items'], 'item')}; {seen}", style="dim")
+    out.print(f"{_ranking(metrics['evaluation'])}; {seen}", style="dim")
+
+
+def _ranking(evaluation: dict[str, Any]) -> str:
+    if evaluation["ranking"] == "full":
+        return f"full ranking of {counted(evaluation['items'], 'item')}"
+    words = [f"beam search with {evaluation['beam']} code sequences among {counted(evaluation['items'], 'item')}"]
+    words.append(f"{evaluation['missed']['test']:,} of the test targets not found")
+    if evaluation["items_without_codes"]:
+        words.append(f"{counted(evaluation['items_without_codes'], 'item')} without codes")
+    if evaluation["items_sharing_codes"]:
+        words.append(f"{counted(evaluation['items_sharing_codes'], 'item')} with the codes of another item")
+    return "; ".join(words)

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from genpas_cli.loaders.pair_shards import PairShards
-from genpas_cli.training.evaluation.ranking import METRICS, TargetRanks, bootstraps, metrics_by_pair, ranks_of
-from genpas_cli.training.models.sasrec import SASRec
+from genpas_cli.training.evaluation.ranking import METRICS, TargetRanks, bootstraps, metrics_by_pair
+from genpas_cli.training.models.interface import NextItemModel
 from genpas_cli.training.runs.data import held_out_batches
 
 HEAD_SHARE = 0.2
@@ -30,14 +30,16 @@ class HeldOutPairs:
     target: NDArray[np.int32]
     input_length: NDArray[np.int32]
     places: TargetRanks
+    missed: NDArray[np.bool_]
+    """Whether the model did not rank the target, which then has the last place."""
 
     def means(self, items: int) -> dict[str, float]:
         """Return the mean of every metric over the pairs."""
         return {name: float(values.mean()) for name, values in metrics_by_pair(self.places, items).items()}
 
 
-def ranked(model: SASRec, source: PairShards, split: str, *, filter_seen: bool) -> HeldOutPairs:
-    """Rank every item for each held-out pair.
+def ranked(model: NextItemModel, source: PairShards, split: str, *, filter_seen: bool) -> HeldOutPairs:
+    """Rank the items for each held-out pair.
 
     Args:
         model: the model; its training or evaluation mode is restored.
@@ -45,18 +47,18 @@ def ranked(model: SASRec, source: PairShards, split: str, *, filter_seen: bool) 
         split: the held-out split.
         filter_seen: whether items of a pair's input are excluded from its ranking, except the target.
     """
-    device, training = model.item.weight.device, model.training
+    device, training = model.device, model.training
     model.eval()
     parts: list[tuple[Any, ...]] = []
     with torch.inference_mode():
-        for batch in held_out_batches(source, split, model.shape.max_input):
-            inputs, targets = batch["input_items"].to(device), batch["target_item"].to(device)
-            scores = model.scores(model(inputs, batch["input_length"].to(device)))
-            above, equal = ranks_of(scores, targets, left_out=inputs if filter_seen else None)
-            parts.append((batch["user_num"], batch["target_item"], batch["input_length"], above.cpu(), equal.cpu()))
+        for batch in held_out_batches(source, split, model.max_input):
+            moved = {name: tensor.to(device) for name, tensor in batch.items()}
+            ranks = model.ranks(moved, filter_seen=filter_seen)
+            told = (batch["user_num"], batch["target_item"], batch["input_length"])
+            parts.append((*told, *(tensor.cpu() for tensor in ranks)))
     model.train(training)
-    user, target, length, above_all, equal_all = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
-    return HeldOutPairs(user, target, length, TargetRanks(above_all, equal_all))
+    user, target, length, above, equal, missed = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+    return HeldOutPairs(user, target, length, TargetRanks(above, equal), missed)
 
 
 def accuracy(held_out: HeldOutPairs, occurrences: NDArray[np.int64]) -> dict[str, Any]:

@@ -8,13 +8,17 @@ the newest item's state, which saves nearly half of the work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # PyTorch's convention
 
-_INIT_STD = 0.02
+from genpas_cli.training.evaluation.ranking import ranks_of
+from genpas_cli.training.models.attention import Attention, feed_forward, init_weights
+from genpas_cli.training.models.interface import Batch, NextItemModel, Ranks
 
 
 @dataclass(frozen=True)
@@ -33,21 +37,21 @@ class ModelShape:
     """Dropout probability, 0..1."""
 
 
-class SASRec(nn.Module):
+class SASRec(NextItemModel):
     """The decoder; `shape` is its size."""
+
+    name = "sasrec"
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.items, self.max_input = shape, shape.items, shape.max_input
         self.item = nn.Embedding(shape.items + 1, shape.dim, padding_idx=0)
         self.position = nn.Embedding(shape.max_input, shape.dim)
         self.blocks = nn.ModuleList(_Block(shape) for _ in range(shape.layers - 1))
         self.last_block = _Block(shape)
         self.norm = nn.LayerNorm(shape.dim)
         self.dropout = nn.Dropout(shape.dropout)
-        for module in self.modules():
-            if isinstance(module, nn.Linear | nn.Embedding):
-                nn.init.trunc_normal_(module.weight, std=_INIT_STD, a=-2 * _INIT_STD, b=2 * _INIT_STD)
+        init_weights(self)
         with torch.no_grad():
             self.item.weight[0] = 0
 
@@ -73,9 +77,39 @@ class SASRec(nn.Module):
         """Return the score of every item for each state, float (B, items); column i is item number i + 1."""
         return states @ self.item.weight[1:].T
 
-    def loss(self, inputs: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross-entropy of the targets, int (B,) item numbers, over all items, in nats."""
-        return F.cross_entropy(self.scores(self(inputs, lengths)).float(), targets.long() - 1)
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean cross-entropy of the targets over all items, in nats."""
+        scores = self.scores(self(batch["input_items"], batch["input_length"]))
+        return F.cross_entropy(scores.float(), batch["target_item"].long() - 1)
+
+    def ranks(self, batch: Batch, *, filter_seen: bool) -> Ranks:
+        """Return the places of the targets among the scores of all items; none is missed."""
+        inputs, targets = batch["input_items"], batch["target_item"]
+        scores = self.scores(self(inputs, batch["input_length"]))
+        above, equal = ranks_of(scores, targets, left_out=inputs if filter_seen else None)
+        return Ranks(above, equal, torch.zeros_like(above, dtype=torch.bool))
+
+    def top_items(self, batch: Batch, count: int) -> list[list[int]]:
+        """Return the numbers of the best items for each input, best first."""
+        scores = self.scores(self(batch["input_items"], batch["input_length"]))
+        best: list[list[int]] = (scores.topk(min(count, self.items)).indices + 1).tolist()
+        return best
+
+    def ranking(self, missed: dict[str, int]) -> dict[str, Any]:
+        """Return that all items are ranked."""
+        assert not any(missed.values()), "every item has a score"
+        return {"ranking": "full"}
+
+    def size(self) -> dict[str, Any]:
+        """Return the fields of the shape."""
+        return asdict(self.shape)
+
+    @classmethod
+    def restored(cls, size: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Self:
+        """Return a model of a size, with the state that `state_dict` returned."""
+        model = cls(ModelShape(**size))
+        model.load_state_dict(weights)
+        return model
 
 
 class _Block(nn.Module):
@@ -83,38 +117,22 @@ class _Block(nn.Module):
 
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
-        self.heads, self.drop = shape.heads, shape.dropout
         self.attention_norm, self.feed_norm = nn.LayerNorm(shape.dim), nn.LayerNorm(shape.dim)
-        self.query = nn.Linear(shape.dim, shape.dim)
-        self.key_value = nn.Linear(shape.dim, 2 * shape.dim)
-        self.out = nn.Linear(shape.dim, shape.dim)
-        self.feed = nn.Sequential(nn.Linear(shape.dim, 4 * shape.dim), nn.GELU(), nn.Linear(4 * shape.dim, shape.dim))
+        self.attention = Attention(shape.dim, shape.heads, shape.dim // shape.heads, shape.dropout)
+        self.feed = feed_forward(shape.dim, 4 * shape.dim)
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, states: Tensor) -> Tensor:
         """Return the states (B, L, dim) after this block."""
         normed = self.attention_norm(states)
-        attended = self._attend(normed, normed, mask=None)
-        return self._fed(states + attended)
+        return self._fed(states + self.attention(normed, normed, causal=True))
 
     def newest(self, states: Tensor, newest: Tensor) -> Tensor:
         """Return the newest item's state after this block, (B, dim), given its index in each row, (B,)."""
         normed, rows = self.attention_norm(states), torch.arange(len(states), device=states.device)
         past = torch.arange(states.shape[1], device=states.device) <= newest[:, None]
-        attended = self._attend(normed[rows, newest, None], normed, mask=past[:, None, None])
+        attended = self.attention(normed[rows, newest, None], normed, past[:, None, None])
         return self._fed(states[rows, newest] + attended[:, 0])
-
-    def _attend(self, asking: Tensor, states: Tensor, *, mask: Tensor | None) -> Tensor:
-        query = self._split(self.query(asking))
-        key, value = (self._split(part) for part in self.key_value(states).chunk(2, dim=-1))
-        drop = self.drop if self.training else 0.0
-        attended = F.scaled_dot_product_attention(query, key, value, mask, drop, is_causal=mask is None)
-        out: Tensor = self.dropout(self.out(attended.transpose(1, 2).flatten(2)))
-        return out
-
-    def _split(self, states: Tensor) -> Tensor:
-        """Split states into heads: (B, heads, L, dim / heads)."""
-        return states.view(*states.shape[:-1], self.heads, -1).transpose(1, 2)
 
     def _fed(self, states: Tensor) -> Tensor:
         fed: Tensor = states + self.dropout(self.feed(self.feed_norm(states)))

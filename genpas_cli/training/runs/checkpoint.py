@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,12 @@ import torch
 
 from genpas_cli.runtime.errors import IntegrityError
 from genpas_cli.runtime.machine import disk_error
-from genpas_cli.training.models.sasrec import ModelShape, SASRec
+from genpas_cli.training.models.interface import NextItemModel
+from genpas_cli.training.models.sasrec import SASRec
+from genpas_cli.training.models.tiger import Tiger
 
-_FORMAT_VERSION = 2
+_FORMAT_VERSION = 3
+_MODELS: tuple[type[NextItemModel], ...] = (SASRec, Tiger)
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -79,21 +81,20 @@ def _feed(digest: Any, value: Any) -> None:
         digest.update(f"{type(value).__name__} {value!r} ".encode())
 
 
-def save_model(path: Path, model: SASRec, vocabulary: str) -> None:
-    """Write a model: its shape and weights, and the digest of the item vocabulary that it was trained with."""
-    save(path, {"shape": asdict(model.shape), "weights": model.state_dict(), "vocabulary": vocabulary})
+def save_model(path: Path, model: NextItemModel, vocabulary: str) -> None:
+    """Write a model: its name, size and weights, and the digest of the item vocabulary that it was trained with."""
+    save(path, {"model": model.name, "size": model.size(), "weights": model.state_dict(), "vocabulary": vocabulary})
 
 
-def load_model(path: str | Path) -> SASRec:
-    """Return the model that `genpas train` wrote as `model.pt`, in evaluation mode.
+def load_model(path: str | Path) -> NextItemModel:
+    """Return the model that `genpas train` wrote as `model.pt`, in evaluation mode: a `SASRec` or a `Tiger`.
 
     Raises:
         IntegrityError: the file is damaged, or was not written by genpas.
     """
     content = load(Path(path))
     try:
-        model = SASRec(ModelShape(**content["shape"]))
-        model.load_state_dict(content["weights"])
+        kind = next(kind for kind in _MODELS if kind.name == content["model"])
+        return kind.restored(content["size"], content["weights"]).eval()
     except Exception as error:  # foreign content may fail in any way here
-        raise IntegrityError(f"{path} does not contain a model of this version of genpas: {error}") from error
-    return model.eval()
+        raise IntegrityError(f"{path} does not contain a model of this version of genpas: {error!r}") from error

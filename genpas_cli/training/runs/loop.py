@@ -17,7 +17,7 @@ import torch
 
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.training.comparison import ACCURACY
-from genpas_cli.training.models.sasrec import SASRec
+from genpas_cli.training.models.interface import NextItemModel
 from genpas_cli.training.runs.data import TrainingBatches
 
 _LOOKED_AT = 20
@@ -73,9 +73,9 @@ class Trainer:
         schedule: the schedule.
     """
 
-    def __init__(self, model: SASRec, batches: TrainingBatches, schedule: Schedule) -> None:
+    def __init__(self, model: NextItemModel, batches: TrainingBatches, schedule: Schedule) -> None:
         self.model, self.batches, self.schedule = model, batches, schedule
-        self._device = model.item.weight.device
+        self._device = model.device
         self._optimizer = torch.optim.AdamW(_parameter_groups(model, schedule.weight_decay), fused=True)
         self.rounds: list[Round] = []
         self.best_weights = _copied(model)
@@ -142,7 +142,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = self.schedule.rate_at(step)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.schedule.bf16):
-            loss = self.model.loss(batch["input_items"], batch["input_length"], batch["target_item"])
+            loss = self.model.loss(batch)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch
         self._optimizer.step()
@@ -170,14 +170,14 @@ class Trainer:
             torch.cuda.set_rng_state(state["random"]["cuda"], self._device)
 
 
-def _parameter_groups(model: SASRec, weight_decay: float) -> list[dict[str, Any]]:
+def _parameter_groups(model: NextItemModel, weight_decay: float) -> list[dict[str, Any]]:
     decaying = {module.weight for module in model.modules() if isinstance(module, torch.nn.Linear)}
     matrices = [parameter for parameter in model.parameters() if parameter in decaying]
     others = [parameter for parameter in model.parameters() if parameter not in decaying]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _copied(model: SASRec) -> dict[str, torch.Tensor]:
+def _copied(model: NextItemModel) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 

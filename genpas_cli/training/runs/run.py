@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.kernels import Ints
 from genpas_cli.training.comparison import ACCURACY
 from genpas_cli.training.evaluation.accuracy import HeldOutPairs, accuracy, popularity_ranks, ranked
-from genpas_cli.training.models.sasrec import ModelShape, SASRec
+from genpas_cli.training.models.interface import NextItemModel
 from genpas_cli.training.runs import checkpoint
 from genpas_cli.training.runs.data import TrainingBatches, item_occurrences
 from genpas_cli.training.runs.loop import Round, Schedule, Trainer
@@ -29,7 +29,8 @@ MODEL = "model.pt"
 class RunPlan:
     """Everything that determines the result of a run, except the pairs."""
 
-    shape: ModelShape
+    build: Callable[[], NextItemModel]
+    """Makes the model with new weights; it is called after the random seed is set."""
     schedule: Schedule
     batch_size: int
     seed: int
@@ -59,6 +60,10 @@ class Outcome:
     ranked_test: HeldOutPairs
     test_popularity_rank: Ints
     """Popularity rank of the target of each test pair, from 1."""
+    ranking: dict[str, Any]
+    """How the model ranks items, and how many targets it missed; see `genpas_cli.training.metrics_keys`."""
+    size: dict[str, Any]
+    """The sizes of the model."""
     parameters: int
     times: dict[str, float]
     """Seconds: `steps`, of all steps; `loader`, the part of them spent waiting for batches; `evaluation`, of ranking
@@ -85,8 +90,11 @@ def run(  # noqa: PLR0913  # all but two by keyword
         IntegrityError: the checkpoint is damaged.
         MachineError: disk space is missing.
     """
-    with _set_up(plan.seed, device, threads), closing(_batches(plan, sources)) as batches:
-        model = SASRec(plan.shape).to(device)
+    with ExitStack() as stack:
+        stack.enter_context(_set_up(plan.seed, device, threads))
+        model = plan.build().to(device)
+        batches = TrainingBatches(sources.train, plan.batch_size, model.max_input, plan.seed)
+        stack.enter_context(closing(batches))
         trainer = Trainer(model, batches, plan.schedule)
         kept = directory / CHECKPOINT
         if kept.is_file():
@@ -95,7 +103,7 @@ def run(  # noqa: PLR0913  # all but two by keyword
         def validate() -> dict[str, float]:
             # Reported within the stage "training": a new stage would restart the bar and lose the time estimate.
             progress("training", trainer.step, plan.schedule.steps, "ranking the validation pairs")
-            return ranked(model, sources.held_out, "validation", filter_seen=plan.filter_seen).means(plan.shape.items)
+            return ranked(model, sources.held_out, "validation", filter_seen=plan.filter_seen).means(model.items)
 
         def tell(step: int, loss: float) -> None:
             progress("training", step, plan.schedule.steps, _note(trainer, loss))
@@ -107,10 +115,6 @@ def run(  # noqa: PLR0913  # all but two by keyword
         return _outcome(trainer, sources, filter_seen=plan.filter_seen, progress=progress)
 
 
-def _batches(plan: RunPlan, sources: Sources) -> TrainingBatches:
-    return TrainingBatches(sources.train, plan.batch_size, plan.shape.max_input, plan.seed)
-
-
 def _note(trainer: Trainer, loss: float) -> str:
     if not trainer.rounds:
         return f"loss {loss:.3f}"
@@ -119,17 +123,18 @@ def _note(trainer: Trainer, loss: float) -> str:
 
 
 def _outcome(trainer: Trainer, sources: Sources, *, filter_seen: bool, progress: Progress) -> Outcome:
-    model, shape, started = trainer.model, trainer.model.shape, time.perf_counter()
+    model, started = trainer.model, time.perf_counter()
     found = {}
     for split in ("validation", "test"):
         progress(f"ranking {split}")
         found[split] = ranked(model, sources.held_out, split, filter_seen=filter_seen)
     seconds = time.perf_counter() - started
-    popular = item_occurrences(sources.held_out, "test", shape.max_input, shape.items)
+    popular = item_occurrences(sources.held_out, "test", model.max_input, model.items)
     return Outcome(
         rounds=trainer.rounds, best=trainer.best, ranked_test=found["test"],
         test_popularity_rank=popularity_ranks(popular)[found["test"].target - 1],
         validation=accuracy(found["validation"], popular), test=accuracy(found["test"], popular),
+        ranking=model.ranking({split: int(pairs.missed.sum()) for split, pairs in found.items()}), size=model.size(),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         times={"steps": trainer.seconds, "loader": trainer.batches.waited, "evaluation": seconds},
     )  # fmt: skip

@@ -138,6 +138,6 @@ def test_the_head_is_the_most_popular_fifth_of_the_items() -> None:
     occurrences = np.array([0, 5, 1, 9, 0, 0, 0, 0, 0, 0])
     user, target, length = (np.array(each, np.int32) for each in ([1, 2, 3], [2, 3, 1], [1, 6, 21]))
     places = TargetRanks(np.array([1, 0, 4]), np.array([1, 1, 1]))
-    found = accuracy(HeldOutPairs(user, target, length, places), occurrences)
+    found = accuracy(HeldOutPairs(user, target, length, places, np.zeros(3, np.bool_)), occurrences)
     assert (found["head"]["pairs"], found["head"]["mrr"]) == (1, pytest.approx(1 / 2))
     assert (found["tail"]["pairs"], found["tail"]["mrr"]) == (2, pytest.approx((1 + 1 / 5) / 2))

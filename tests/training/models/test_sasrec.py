@@ -58,16 +58,19 @@ def test_loss_is_the_cross_entropy_over_all_items() -> None:
     inputs, lengths, targets = torch.tensor([[3, 4], [5, 0]]), torch.tensor([2, 1]), torch.tensor([9, 30])
     scores = of.scores(of(inputs, lengths))
     expected = (torch.logsumexp(scores, 1) - scores[[0, 1], [8, 29]]).mean()
-    assert of.loss(inputs, lengths, targets).item() == pytest.approx(expected.item(), rel=1e-5)
-    assert of.loss(inputs, lengths, targets).item() == pytest.approx(F.cross_entropy(scores, targets - 1).item())
+    loss = of.loss({"input_items": inputs, "input_length": lengths, "target_item": targets}).item()
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+    assert loss == pytest.approx(F.cross_entropy(scores, targets - 1).item())
 
 
 def test_padding_is_never_learned() -> None:
     of = model().train()
+    batch = {"input_items": [[3, 4], [5, 0]], "input_length": [2, 1], "target_item": [9, 30]}
+    pairs = {name: torch.tensor(values) for name, values in batch.items()}
     optimizer = torch.optim.AdamW(of.parameters(), lr=0.1)
     for _ in range(5):
         optimizer.zero_grad()
-        of.loss(torch.tensor([[3, 4], [5, 0]]), torch.tensor([2, 1]), torch.tensor([9, 30])).backward()  # type: ignore[no-untyped-call]  # torch
+        of.loss(pairs).backward()  # type: ignore[no-untyped-call]  # torch
         optimizer.step()
     assert (of.item.weight[0] == 0).all()
 

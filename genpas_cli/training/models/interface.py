@@ -1,0 +1,80 @@
+"""What training and evaluation know of a model: a batch gives a loss, and the ranks of the targets."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+Batch = Mapping[str, Tensor]
+"""Pairs: `input_items`, int (B, L), item numbers, oldest first, padded with 0 on the right; `input_length`, int (B,),
+1..L; `target_item`, int (B,), item numbers; `user_num`, int (B,)."""
+
+
+class Ranks(NamedTuple):
+    """The places of targets among all items."""
+
+    above: Tensor
+    """int (B,), number of items with a higher score than the target."""
+    equal: Tensor
+    """int (B,), number of items with the target's score, including the target: 1 or more."""
+    missed: Tensor
+    """bool (B,), whether the model did not rank the target, which therefore has the last place."""
+
+
+class NextItemModel(nn.Module, ABC):
+    """A model that learns the target of a pair from its input, and ranks items for an input."""
+
+    name: ClassVar[str]
+    """Value of `--model`."""
+    items: int
+    """Size of the vocabulary; item numbers are 1..items, 0 is padding."""
+    max_input: int
+    """Longest input, in items."""
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the model's parameters."""
+        return next(self.parameters()).device
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean training loss of the pairs of a batch, in nats."""
+
+    @abstractmethod
+    def ranks(self, batch: Batch, *, filter_seen: bool) -> Ranks:
+        """Return the places of the targets of a batch.
+
+        Args:
+            batch: the pairs.
+            filter_seen: whether the items of a pair's input are excluded from its ranking, except the target.
+        """
+
+    @abstractmethod
+    def top_items(self, batch: Batch, count: int) -> list[list[int]]:
+        """Return the numbers of the best items for each input, best first; `target_item` is not needed.
+
+        Args:
+            batch: the pairs.
+            count: maximum number of items.
+        """
+
+    @abstractmethod
+    def ranking(self, missed: dict[str, int]) -> dict[str, Any]:
+        """Return how items are ranked, for the key `evaluation` of `metrics.json`.
+
+        Args:
+            missed: number of pairs of each held-out split whose target was missed.
+        """
+
+    @abstractmethod
+    def size(self) -> dict[str, Any]:
+        """Return the sizes of the model as numbers and lists, from which `restored` makes one of the same shape."""
+
+    @classmethod
+    @abstractmethod
+    def restored(cls, size: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Self:
+        """Return a model of a size, with the state that `state_dict` returned."""
