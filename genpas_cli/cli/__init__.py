@@ -33,7 +33,7 @@ COMMANDS = {
     "export": "Write pairs for another trainer: RecBole, GRID, MiniOneRec, language models, NumPy and more.",
     "semantic-ids": "Make semantic ids (codes) of items from embeddings or from a store, and measure their quality.",
     "decode": "Print the items of codes that a model has generated.",
-    "train": "Train a small reference model on the pairs, and evaluate it by full ranking.",
+    "train": "Train a small reference model on the pairs, and evaluate it on the held-out pairs.",
     "compare": "Train the same model on the pairs of several strategies, and compare its accuracy.",
     "verify": "Check a pairs directory against its manifest, and with --store every pair against the store.",
     "doctor": "Check this machine: libraries, extras, Java, GPU, disk, memory and object storage.",

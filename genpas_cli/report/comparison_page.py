@@ -59,9 +59,15 @@ def _header(report: CompareReport) -> Html:
         tag("p", "Best on the validation pairs: ", tag("strong", f"★ {report.winner}"),
             f", with a test NDCG@10 of {winner.test[ACCURACY]:.4f}."),
         tag("p", f"{model['model']}, width {model['dim']}, {model['layers']} layers, at most {count(model['steps'])} "
-            f"steps of {count(model['batch_size'])} pairs, {runs} seed{'s' * (runs != 1)}; full ranking of all items, "
+            f"steps of {count(model['batch_size'])} pairs, {runs} seed{'s' * (runs != 1)}; {_ranking(model)}, "
             + ("including" if model["seen"] == "keep" else "excluding") + " the items of the input.", class_="small"),
     )  # fmt: skip
+
+
+def _ranking(model: dict[str, Any]) -> str:
+    if model["model"] == "sasrec":
+        return "full ranking of all items"
+    return f"items found by beam search with {count(model['beam'])} code sequences"
 
 
 def _table(report: CompareReport, look: Looks) -> Html:

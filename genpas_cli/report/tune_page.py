@@ -92,7 +92,7 @@ def _trained(report: TuneReport) -> Html:
             " ".join(f"{value:.4f}" for value in each.by_seed), class_="best" if each.name == report.winner else None)
         for each in report.trained
     ]  # fmt: skip
-    caption = "NDCG@10 on the validation pairs, with full ranking: mean over the seeds, and the value for each seed"
+    caption = "NDCG@10 on the validation pairs: mean over the seeds, and the value for each seed"
     return section(
         "trained", "Accuracy of trained models", table(["strategy", "NDCG@10", "for each seed"], rows, caption)
     )

@@ -1,4 +1,4 @@
-"""The reference model: a small SASRec, its training on the pairs of a directory, its evaluation by full ranking.
+"""The reference models, SASRec and TIGER: their training on the pairs of a directory, and their evaluation.
 
 PyTorch is an extra (`pip install 'genpas[train]'`).
 """

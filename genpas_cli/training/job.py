@@ -1,4 +1,4 @@
-"""`train`: trains the reference model on a pairs directory, and evaluates it by full ranking."""
+"""`train`: trains a reference model on a pairs directory, and evaluates it on the held-out pairs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def train(  # noqa: PLR0913  # all but three by keyword
     resume: bool = False, force: bool = False, observe: Observe = lambda _: None, progress: Progress = silent,
     **_: Unpack[TrainKeywords],
 ) -> TrainReport:  # fmt: skip
-    """Train the reference model on pairs, and rank all items for every held-out pair.
+    """Train a reference model on pairs, and rank items for every held-out pair.
 
     Args:
         pairs: a pairs directory with validation and test pairs, local or on object storage.

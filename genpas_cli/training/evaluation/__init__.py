@@ -1,1 +1,1 @@
-"""The accuracy of models by full ranking."""
+"""The accuracy of models on held-out pairs."""

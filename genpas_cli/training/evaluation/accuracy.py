@@ -1,4 +1,4 @@
-"""The accuracy of a model on held-out pairs by full ranking: with intervals, by target popularity and input length."""
+"""The accuracy of a model on held-out pairs: with intervals, by target popularity and input length."""
 
 from __future__ import annotations
 
