@@ -54,6 +54,12 @@ def parse_strategy(text: str) -> Strategy:
         UsageError: neither a known name (the nearest is suggested) nor three numbers; or a parameter is unknown,
             missing or out of range.
     """
+    if "@" in text:
+        strategy, _, half_life = text.partition("@")
+        raise UsageError(
+            f"--strategy {text!r}: only compare reads a half-life after @",
+            tip=f"Give it as an option of its own: --strategy {strategy} --half-life {half_life}",
+        )
     name, _, parameters = text.partition(":")
     if rule := RULES.get(name):
         return _with_parameters(rule, parameters, text)

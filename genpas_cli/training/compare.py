@@ -16,21 +16,22 @@ from numpy.typing import NDArray
 from genpas_cli.augment.planning.job_plan import parse_max_input
 from genpas_cli.augment.resumable import resumable
 from genpas_cli.augment.source_store import default_output
-from genpas_cli.augment.target_weights import target_settings
+from genpas_cli.augment.target_weights import check_target_options, target_settings
 from genpas_cli.figures.options import FigureOptions, StatsOptions
 from genpas_cli.figures.plan import parse_strategies
 from genpas_cli.figures.stats import stats
 from genpas_cli.figures.table import StrategyFigures
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.atomic_output import refuse_existing
+from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.json.sealed import sealed
 from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.strategies import COMPARED, MULTI_TARGET
-from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.training.comparison import ACCURACY, Compared, CompareReport, Difference, GroupAccuracy, SeedRun
+from genpas_cli.training.cutting_rules import CuttingRule, parse_cutting_rule
 from genpas_cli.training.job import PLACES
 from genpas_cli.training.keywords import CompareKeywords
 from genpas_cli.training.model_choice import with_sizes
@@ -68,15 +69,15 @@ def compare(  # noqa: PLR0913  # all but three by keyword
     """
     check_extra("genpas compare", "train")
     options = with_sizes(options or CompareOptions())
-    strategies = _strategies(options)
+    rules = _rules(options)
     path = Path(output) if output is not None else default_output(sources, ".comparison")
     refuse_existing(path, force=force, foreign=_foreign)
     settings = runs_settings(sources, ingest_options, options)
     with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, options, ingest_options, progress)
-        figures = _figures(store, strategies, options, progress)
+        figures = _figures(store, rules, options, progress)
         runs = Runs(store, work, options, options.max_input, options.pairs, options.draw)
-        cuttings = [Cutting(each.name, each, target_settings(options)) for each in strategies]
+        cuttings = [Cutting(each.name, each.strategy, each.targets(options)) for each in rules]
         done = runs.run(cuttings, observe, progress)
         report = _report(" ".join(source_names(sources)), path, work, options, figures, done)
         report = replace(report, made_with=made_with(options, reading=ingest_options))
@@ -88,23 +89,37 @@ def _foreign(path: Path) -> str | None:
     return foreign_in_runs(path, COMPARISON)
 
 
-def _strategies(options: CompareOptions) -> list[Strategy]:
-    """Return the strategies to compare; raise UsageError if a value is invalid."""
+def _rules(options: CompareOptions) -> list[CuttingRule]:
+    """Return the cutting rules to compare; raise UsageError if a value is invalid."""
     parse_max_input(options.max_input)
-    if options.strategy:
-        return parse_strategies(options.strategy)
-    is_restricted = any(value is not None for value in target_settings(options).values())
-    usual = parse_strategies(COMPARED)
-    return [each for each in usual if each.sequence.follows_targets or not is_restricted]
+    if not options.strategy:
+        is_restricted = any(value is not None for value in target_settings(options).values())
+        usual = parse_strategies(COMPARED)
+        return [CuttingRule(each, None) for each in usual if each.sequence.follows_targets or not is_restricted]
+    rules = [parse_cutting_rule(text) for text in options.strategy]
+    names = [each.name for each in rules]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"--strategy {twice} is given twice")
+    aged = any(each.half_life is not None for each in rules)
+    check_target_options(replace(options, as_of=None) if aged else options)
+    return rules
 
 
 def _figures(
-    store: Path, strategies: Sequence[Strategy], options: CompareOptions, progress: Progress
+    store: Path, rules: Sequence[CuttingRule], options: CompareOptions, progress: Progress
 ) -> list[StrategyFigures]:
-    shared = {field.name: getattr(options, field.name) for field in fields(FigureOptions)}
-    names = tuple(strategy.name for strategy in strategies)
+    """Return the figures of each rule, from one set of passes over the store for each half-life."""
+    found: dict[str, StrategyFigures] = {}
     pairs = None if options.pairs == "all" else options.pairs
-    return stats(store, StatsOptions(**shared, strategy=names, pairs=pairs), progress=progress).strategies
+    shared = {field.name: getattr(options, field.name) for field in fields(FigureOptions)}
+    for half_life in dict.fromkeys(each.half_life for each in rules):
+        some = [each for each in rules if each.half_life == half_life]
+        chosen = StatsOptions(
+            **shared | some[0].targets(options), strategy=tuple(each.strategy.name for each in some), pairs=pairs
+        )
+        rows = stats(store, chosen, progress=progress).strategies
+        found |= {each.name: replace(row, name=each.name) for each, row in zip(some, rows, strict=True)}
+    return [found[each.name] for each in rules]
 
 
 def _report(

@@ -19,8 +19,9 @@ from itertools import product
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.power_law import show_exponent
 from genpas_cli.training.comparison import ACCURACY, SeedRun
+from genpas_cli.training.cutting_rules import CuttingRule
 from genpas_cli.training.model_directories import read_metrics
-from genpas_cli.training.search_plan import SearchPlan, Tried
+from genpas_cli.training.search_plan import SearchPlan
 from genpas_cli.training.strategy_runs import Cutting, Observe, Runs, mean_of
 
 KEPT = 3
@@ -35,7 +36,7 @@ _FEWEST_STEPS = 50
 _CALIBRATION_STEPS = 200
 
 
-def survivors(plan: SearchPlan, scores: Callable[[Sequence[Tried]], list[float]]) -> list[Tried]:
+def survivors(plan: SearchPlan, scores: Callable[[Sequence[CuttingRule]], list[float]]) -> list[CuttingRule]:
     """Return the rules whose other figures are worth computing, in the order of the plan.
 
     Args:
@@ -51,16 +52,16 @@ def survivors(plan: SearchPlan, scores: Callable[[Sequence[Tried]], list[float]]
 
     cells = {of_cell(cell): cell for cell in product(range(len(alphas)), range(len(betas)))}
     coarse = product(_every_other(len(alphas)), _every_other(len(betas)))
-    scored: dict[Tried, float] = {}
+    scored: dict[CuttingRule, float] = {}
 
-    def score(tried: Iterable[Tried]) -> None:
+    def score(tried: Iterable[CuttingRule]) -> None:
         # All at once, because each call reads the store.
         new = [each for each in dict.fromkeys(tried) if each not in scored]
         scored.update(zip(new, scores(new), strict=True) if new else ())
 
     score(plan.tried(by_name[name] for name in (*map(of_cell, coarse), *plan.others)))
     score(
-        Tried(by_name[of_cell(cell)], each.half_life)
+        CuttingRule(by_name[of_cell(cell)], each.half_life)
         for each in _best(scored) if each.strategy.name in cells
         for cell in _neighbours(cells[each.strategy.name], alphas, betas)
     )  # fmt: skip
@@ -80,7 +81,7 @@ def _neighbours(cell: tuple[int, int], alphas: Sequence[float], betas: Sequence[
     return [(a, b) for a, b in around if 0 <= a < len(alphas) and 0 <= b < len(betas)]
 
 
-def _best(scored: dict[Tried, float]) -> list[Tried]:
+def _best(scored: dict[CuttingRule, float]) -> list[CuttingRule]:
     count = max(-(-len(scored) // KEPT), _LEAST_KEPT)
     return sorted(scored, key=lambda each: scored[each])[:count]
 

@@ -122,9 +122,9 @@ class CompareOptions(RunsOptions, FigureOptions):
     """All options of `compare` except those for reading logs."""
 
     strategy: tuple[str, ...] = option(
-        (), f"Strategy: {STRATEGIES}; repeatable. "
-        "(default: last-target, multi-target, slide-window and 1,0,0)", flags=("-s", "--strategy"),
-        metavar=STRATEGY, panel=SAMPLING,
+        (), f"Strategy: {STRATEGIES}; repeatable. With @DURATION, such as 1,0,0@365d, its targets are weighted by this "
+        "--half-life. (default: last-target, multi-target, slide-window and 1,0,0)", flags=("-s", "--strategy"),
+        metavar=f"{STRATEGY}[@DURATION]", panel=SAMPLING,
     )  # fmt: skip
     pairs: str | None = option(
         None, "Number of training pairs per epoch, as in augment --pairs; by default 1x, and a named strategy lists "

@@ -21,8 +21,9 @@ from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.machine import resolve
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.threads import calling_in_order
+from genpas_cli.training.cutting_rules import CuttingRule
 from genpas_cli.training.options import TuneOptions
-from genpas_cli.training.search_plan import SearchPlan, Tried
+from genpas_cli.training.search_plan import SearchPlan
 
 
 class SearchFigures:
@@ -47,14 +48,14 @@ class SearchFigures:
         assert plan.figures.pairs is not None, "the option has a default"
         self.pairs = plan.figures.pairs.of(int((histogram * range(len(histogram))).sum()))
 
-    def scores(self, tried: Sequence[Tried]) -> list[float]:
+    def scores(self, tried: Sequence[CuttingRule]) -> list[float]:
         """Return the figure, lower is better, by which the first rounds of halving rank each rule."""
         select, found = self._options.select, dict[str, float]()
         for half_life, (passes, candidates) in self._by_half_life(tried).items():
             for batch in passes.batches(candidates):
                 measured = self._measured(passes, batch)
                 for each in batch:
-                    name = Tried(each.strategy, half_life).name
+                    name = CuttingRule(each.strategy, half_life).name
                     if select == "published":
                         found[name] = measured.kl(each)
                     else:
@@ -62,7 +63,7 @@ class SearchFigures:
                         found[name] = measured.kl_drawn(each) - weight * measured.entropy(each)
         return [found[each.name] for each in tried]
 
-    def rows(self, tried: Sequence[Tried]) -> list[Configuration]:
+    def rows(self, tried: Sequence[CuttingRule]) -> list[Configuration]:
         """Return the figures of each rule, without ranks."""
         found: dict[str, Configuration] = {}
         similarity = self._plan.figures.similarity.within(self._plan.figures.max_input)
@@ -72,7 +73,7 @@ class SearchFigures:
                     found[row.name] = row
         return [found[each.name] for each in tried]
 
-    def _by_half_life(self, tried: Sequence[Tried]) -> dict[str | None, tuple[StorePasses, list[Candidate]]]:
+    def _by_half_life(self, tried: Sequence[CuttingRule]) -> dict[str | None, tuple[StorePasses, list[Candidate]]]:
         machine, found = resolve(self._options), {}
         for half_life in self._plan.half_lives:
             some = [Candidate(each.strategy, self.pairs, "balanced") for each in tried if each.half_life == half_life]
@@ -93,7 +94,7 @@ class SearchFigures:
         alignments = passes.alignments(measured.counted, candidates, similarity)
         return [
             Configuration(
-                name=Tried(each.strategy, half_life).name, alpha=number_as_json(each.strategy.alpha),
+                name=CuttingRule(each.strategy, half_life).name, alpha=number_as_json(each.strategy.alpha),
                 beta=number_as_json(each.strategy.beta), gamma=number_as_json(each.strategy.gamma),
                 kl=measured.kl(each), kl_drawn=measured.kl_drawn(each), pair_entropy=measured.entropy(each),
                 alignment=alignment.alignment, discrimination=alignment.discrimination,

@@ -1,26 +1,13 @@
-"""What a search tries: cutting rules, each a strategy and the half-life of the weights of its targets."""
+"""What a search tries."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from genpas_cli.figures.plan import FigurePlan
 from genpas_cli.sampling.strategy import Strategy
-
-
-class Tried(NamedTuple):
-    """One cutting rule of a search."""
-
-    strategy: Strategy
-    half_life: str | None
-    """The half-life of the weights of targets, as given; None without."""
-
-    @property
-    def name(self) -> str:
-        """The strategy's name, followed by `@` and the half-life if there is one."""
-        return self.strategy.name if self.half_life is None else f"{self.strategy.name}@{self.half_life}"
+from genpas_cli.training.cutting_rules import CuttingRule
 
 
 @dataclass(frozen=True)
@@ -34,6 +21,10 @@ class SearchPlan:
     figures: FigurePlan
     """Its strategies are the grid in canonical order, then the others."""
 
-    def tried(self, strategies: Iterable[Strategy]) -> list[Tried]:
-        """Return strategies with every half-life."""
-        return [Tried(strategy, half_life) for strategy in strategies for half_life in self.half_lives]
+    def tried(self, strategies: Iterable[Strategy]) -> list[CuttingRule]:
+        """Return strategies with every half-life that they can have; a strategy that has none is left to the checks."""
+        return [
+            CuttingRule(strategy, half_life)
+            for strategy in strategies for half_life in self.half_lives
+            if half_life is None or strategy.sequence.follows_targets or None not in self.half_lives
+        ]  # fmt: skip

@@ -37,15 +37,16 @@ from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.sampling.power_law import check_exponent
-from genpas_cli.sampling.strategies import RULES, parse_strategy, triple
+from genpas_cli.sampling.strategies import RULES, triple
 from genpas_cli.training.comparison import ACCURACY, SeedRun
+from genpas_cli.training.cutting_rules import CuttingRule, parse_cutting_rule
 from genpas_cli.training.halving import survivors, trained_by_halving
 from genpas_cli.training.keywords import TuneKeywords
 from genpas_cli.training.model_choice import with_sizes
 from genpas_cli.training.model_directories import foreign_in_runs
 from genpas_cli.training.options import RunsOptions, TuneOptions
 from genpas_cli.training.search_figures import SearchFigures
-from genpas_cli.training.search_plan import SearchPlan, Tried
+from genpas_cli.training.search_plan import SearchPlan
 from genpas_cli.training.strategy_runs import Cutting, Observe, Runs, mean_of, runs_settings, store_of
 
 SEARCH = "search.json"
@@ -111,8 +112,8 @@ def tune(  # noqa: PLR0913  # all but two by keyword
 
 
 def _cutting(row: Configuration, options: TuneOptions) -> Cutting:
-    strategy = parse_strategy(row.name.partition("@")[0])
-    return Cutting(row.name, strategy, target_settings(options) | {"half_life": row.half_life})
+    rule = parse_cutting_rule(row.name)
+    return Cutting(rule.name, rule.strategy, rule.targets(replace(options, half_life=None)))
 
 
 def _foreign(path: Path) -> str | None:
@@ -249,7 +250,7 @@ def _search(
     return replace(report, left_out=len(every) - len(tried))
 
 
-def _first_of_each_input(tried: Sequence[Tried]) -> list[str]:
+def _first_of_each_input(tried: Sequence[CuttingRule]) -> list[str]:
     """Return the first rule of each input kernel; nothing if there is only one kernel."""
     first: dict[str, str] = {}
     for each in tried:
@@ -258,7 +259,7 @@ def _first_of_each_input(tried: Sequence[Tried]) -> list[str]:
 
 
 def _report(  # one row per rule tried
-    source: str, options: TuneOptions, plan: SearchPlan, pairs: int, tried: Sequence[Tried],
+    source: str, options: TuneOptions, plan: SearchPlan, pairs: int, tried: Sequence[CuttingRule],
     rows: Sequence[Configuration],
 ) -> TuneReport:  # fmt: skip
     exact, drawn = np.array([row.kl for row in rows]), np.array([row.kl_drawn for row in rows])

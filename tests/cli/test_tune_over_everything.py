@@ -13,8 +13,8 @@ import pytest
 
 from genpas_cli import RunsOptions, StatsOptions, TuneOptions, UsageError, ingest, stats, tune
 from genpas_cli.figures.distribution.selection import ALIKE, ENTROPY_WEIGHT, by_entropy
+from genpas_cli.training.cutting_rules import CuttingRule
 from genpas_cli.training.halving import survivors
-from genpas_cli.training.search_plan import Tried
 from genpas_cli.training.tune import search_plan
 from tests.support import InProcess
 
@@ -135,9 +135,9 @@ def test_halving_finds_the_winner_of_the_whole_grid(store: Path) -> None:
 def test_halving_scores_the_coarse_grid_then_neighbours_of_the_best() -> None:
     """With a figure whose only minimum is between the points of the coarse grid, the minimum is found."""
     plan = search_plan(TuneOptions(alpha="0:2:0.2", beta="0:2:0.2", gamma="-inf,0", half_life="none,90d"))
-    asked: list[Tried] = []
+    asked: list[CuttingRule] = []
 
-    def scores(tried: Sequence[Tried]) -> list[float]:
+    def scores(tried: Sequence[CuttingRule]) -> list[float]:
         asked.extend(tried)
         return [
             abs(each.strategy.alpha - 1.4) + abs(each.strategy.beta - 0.6) + (each.half_life is None)
@@ -180,3 +180,10 @@ def test_values_that_cannot_be_used(options: dict[str, object], words: str) -> N
     with pytest.raises(UsageError) as raised:
         search_plan(TuneOptions(**options))  # type: ignore[arg-type]
     assert words in raised.value.message
+
+
+def test_a_strategy_without_weights_is_tried_without_half_life_only() -> None:
+    plan = search_plan(
+        TuneOptions(alpha="1", beta="0", gamma="0", strategy=("slide-window",), half_life="none,90d")
+    )  # fmt: skip
+    assert [each.name for each in plan.tried(plan.figures.strategies)] == ["1,0,0", "1,0,0@90d", "slide-window"]

@@ -209,3 +209,43 @@ def test_a_finished_model_that_was_changed_is_not_taken(root: Path, tmp_path: Pa
     found.write_bytes(content)
     with pytest.raises(IntegrityError, match="multi-target-seed-0 is damaged"):
         compare(root / "sample.store", path, options, resume=True)
+
+
+# ----------------------------------------------------------------------------------------------- half-lives by strategy
+
+
+def test_strategies_with_half_lives_of_their_own(root: Path, tmp_path: Path) -> None:
+    names = ("multi-target", "0.5,0,0", "0.5,0,0@90d", "multi-target@30d")
+    options = replace(QUICK, strategy=names, seeds=1, steps=10, pairs="300", as_of="2024-01-01")
+    report = compare(root / "sample.store", tmp_path / "a.comparison", options)
+    assert [each.name for each in report.strategies] == list(names)
+    told = []
+    for each in report.strategies:
+        manifest = json.loads(
+            (tmp_path / "a.comparison" / "pairs" / f"{each.name}.pairs" / "manifest.json").read_text()
+        )
+        told.append((manifest.get("half_life"), manifest.get("as_of")))
+        figures = stats(
+            root / "sample.store", strategy=(each.name.partition("@")[0],), half_life=told[-1][0], as_of=told[-1][1],
+            max_input="10", pairs="300",
+        ).strategies[0]  # fmt: skip
+        assert each.kl_test_train == figures.kl_test_train
+    assert told == [(None, None), (None, None), ("90d", "2024-01-01"), ("30d", "2024-01-01")]
+    assert len({each.kl_test_train for each in report.strategies}) == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"strategy": ("1,0,0@90d", "1,0,0@90d")}, "--strategy 1,0,0@90d is given twice"),
+        ({"strategy": ("1,0,0@soon",)}, "--half-life"), ({"strategy": ("1,0,0@",)}, "--half-life"),
+        ({"strategy": ("1,0,0@90d",), "half_life": "30d"}, "-s 1,0,0@90d has a half-life, and --half-life 30d"),
+        ({"strategy": ("1,0,0",), "as_of": "2024-01-01"}, "there is no --half-life"),
+        ({"strategy": ("slide-window@90d",)}, "slide-window"),
+    ],
+)  # fmt: skip
+def test_half_lives_that_cannot_be_used(root: Path, tmp_path: Path, changed: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        compare(root / "sample.store", tmp_path / "a.comparison", replace(QUICK, **changed))
+    assert words in str(caught.value)
+    assert not (tmp_path / "a.comparison").exists()
