@@ -36,8 +36,7 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="With --train-top: output directory for pairs and models. "
-                     "Default: NAME.search in the current directory."),
+        typer.Option("-o", "--output", metavar="DIR", help="Output directory of --train-top. Default: NAME.search."),
     ] = None,
     *,
     html: outputs.Html = None,
