@@ -16,6 +16,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import shutil
 import stat
 import sys
@@ -28,6 +29,7 @@ from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.signals import uninterrupted
 
+_UNFINISHED = re.compile(r"(?<![^/])\.([^/]+)\.genpas-part(?![^/])")
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -151,6 +153,11 @@ def building(path: Path, *, force: bool, foreign: Foreign, option: str = "-o") -
 def unfinished(path: Path) -> Path:
     """Return the path where a resumable job keeps its unfinished parts of the output `path`."""
     return _beside(path.absolute(), "part")
+
+
+def finished(path: str) -> str:
+    """Return the path that a file has when the output that it is a part of is complete: the inverse of `unfinished`."""
+    return _UNFINISHED.sub(r"\1", path)
 
 
 @contextlib.contextmanager

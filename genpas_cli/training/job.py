@@ -23,7 +23,7 @@ from genpas_cli.augment.target_weights import target_settings
 from genpas_cli.augment.verify import check_store
 from genpas_cli.pairs.manifest import Manifest, manifest_files, read_manifest, run_facts
 from genpas_cli.pairs.reader import PairFiles
-from genpas_cli.runtime.atomic_output import refuse_existing
+from genpas_cli.runtime.atomic_output import finished, refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.extras import check_extra
 from genpas_cli.runtime.library.arguments import checked
@@ -207,11 +207,14 @@ def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], director
     return {
         "format_version": 1,
         "pairs": {
-            "directory": str(directory), "digest": settings["pairs"], "vocabulary": settings["vocabulary"],
+            "directory": finished(str(directory)), "digest": settings["pairs"], "vocabulary": settings["vocabulary"],
             "strategy": manifest["strategy"], "pairs": manifest["pairs"], "epochs": manifest["epochs"],
         },
         "model": {"name": settings["options"]["model"], **outcome.size, "parameters": outcome.parameters},
-        "options": settings["options"],
+        "options": {
+            name: finished(value) if name == "fresh" and value is not None else value
+            for name, value in settings["options"].items()
+        },
         "training": {
             "steps": last.step, "best_step": outcome.best.step, "epochs": last.epoch + 1,
             "stopped_by": "steps" if last.step >= plan.schedule.steps else "patience",

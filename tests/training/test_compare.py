@@ -42,6 +42,7 @@ def test_every_strategy_has_every_seed(compared: tuple[CompareReport, Path]) -> 
             assert metrics["pairs"]["strategy"]["name"] == each.name
             assert metrics["options"]["seed"] == run.seed
             assert run.test["ndcg@10"] == metrics["test"]["ndcg@10"]["value"]
+            assert Path(metrics["pairs"]["directory"]) == path / "pairs" / f"{each.name}.pairs"
             # What is enumerated is read from disk, what is sampled is drawn anew.
             assert (metrics["options"]["fresh"] is not None) == (each.name == "0.5,0,0")
     assert json.loads((path / "comparison.json").read_text())["winner"] == report.winner
