@@ -70,6 +70,35 @@ def feed_forward(dim: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
 
+class Block(nn.Module):
+    """A pre-norm transformer block: self-attention and a feed-forward network, each with a residual connection.
+
+    Args:
+        dim: width of a state.
+        heads: number of heads.
+        head_dim: width of a head.
+        feed_dim: width of the hidden layer of the feed-forward network.
+        dropout: dropout probability.
+    """
+
+    def __init__(self, dim: int, heads: int, head_dim: int, feed_dim: int, dropout: float) -> None:
+        super().__init__()
+        self.attention_norm, self.feed_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = Attention(dim, heads, head_dim, dropout)
+        self.feed = feed_forward(dim, feed_dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
+        """Return the states (B, L, dim) after this block; see `Attention.attend` for the rest."""
+        normed = self.attention_norm(states)
+        return self.fed(states + self.attention(normed, normed, mask, causal=causal))
+
+    def fed(self, states: Tensor) -> Tensor:
+        """Return states after the feed-forward network."""
+        fed: Tensor = states + self.dropout(self.feed(self.feed_norm(states)))
+        return fed
+
+
 def init_weights(model: nn.Module) -> None:
     """Draw the weights of all linear and embedding layers from a normal distribution, truncated at two deviations."""
     for module in model.modules():

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  # PyTorch's convention
 
 from genpas_cli.training.evaluation.ranking import ranks_of
-from genpas_cli.training.models.attention import Attention, feed_forward, init_weights
+from genpas_cli.training.models.attention import Block, init_weights
 from genpas_cli.training.models.interface import Batch, NextItemModel, Ranks
 
 
@@ -69,7 +69,7 @@ class SASRec(NextItemModel):
         age = (lengths[:, None] - 1 - torch.arange(inputs.shape[1], device=inputs.device)).clamp_min(0)
         states = self.dropout(self.item(inputs) + self.position(age))
         for block in self.blocks:
-            states = block(states)
+            states = block(states, causal=True)
         state: Tensor = self.norm(self.last_block.newest(states, lengths - 1))
         return state
 
@@ -112,28 +112,15 @@ class SASRec(NextItemModel):
         return model
 
 
-class _Block(nn.Module):
-    """A pre-norm transformer block: self-attention and a feed-forward network, each with a residual connection."""
+class _Block(Block):
+    """A block that can also compute the state of the newest item alone."""
 
     def __init__(self, shape: ModelShape) -> None:
-        super().__init__()
-        self.attention_norm, self.feed_norm = nn.LayerNorm(shape.dim), nn.LayerNorm(shape.dim)
-        self.attention = Attention(shape.dim, shape.heads, shape.dim // shape.heads, shape.dropout)
-        self.feed = feed_forward(shape.dim, 4 * shape.dim)
-        self.dropout = nn.Dropout(shape.dropout)
-
-    def forward(self, states: Tensor) -> Tensor:
-        """Return the states (B, L, dim) after this block."""
-        normed = self.attention_norm(states)
-        return self._fed(states + self.attention(normed, normed, causal=True))
+        super().__init__(shape.dim, shape.heads, shape.dim // shape.heads, 4 * shape.dim, shape.dropout)
 
     def newest(self, states: Tensor, newest: Tensor) -> Tensor:
         """Return the newest item's state after this block, (B, dim), given its index in each row, (B,)."""
         normed, rows = self.attention_norm(states), torch.arange(len(states), device=states.device)
         past = torch.arange(states.shape[1], device=states.device) <= newest[:, None]
         attended = self.attention(normed[rows, newest, None], normed, past[:, None, None])
-        return self._fed(states[rows, newest] + attended[:, 0])
-
-    def _fed(self, states: Tensor) -> Tensor:
-        fed: Tensor = states + self.dropout(self.feed(self.feed_norm(states)))
-        return fed
+        return self.fed(states[rows, newest] + attended[:, 0])

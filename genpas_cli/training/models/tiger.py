@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from genpas_cli.training.models.attention import Attention, KeysValues, feed_forward, init_weights
+from genpas_cli.training.models.attention import Attention, Block, KeysValues, feed_forward, init_weights
 from genpas_cli.training.models.beam import Beams, beam_search
 from genpas_cli.training.models.code_trie import NO_CODE, CodeTrie
 from genpas_cli.training.models.interface import Batch, NextItemModel, Ranks
@@ -78,7 +78,9 @@ class Tiger(NextItemModel):
         self.age = nn.Embedding(shape.max_input, shape.dim)
         self.user = nn.Embedding(max(shape.user_tokens, 1), shape.dim)
         self.start = nn.Embedding(1, shape.dim)
-        self.encoder = nn.ModuleList(_EncoderBlock(shape) for _ in range(shape.layers))
+        self.encoder = nn.ModuleList(
+            Block(shape.dim, shape.heads, shape.head_dim, shape.feed_dim, shape.dropout) for _ in range(shape.layers)
+        )
         self.decoder = nn.ModuleList(_DecoderBlock(shape) for _ in range(shape.layers))
         self.encoder_norm, self.decoder_norm = nn.LayerNorm(shape.dim), nn.LayerNorm(shape.dim)
         self.dropout = nn.Dropout(shape.dropout)
@@ -221,24 +223,6 @@ def _blocks(model: Tiger) -> Iterator[_DecoderBlock]:
     for block in model.decoder:
         assert isinstance(block, _DecoderBlock)
         yield block
-
-
-class _EncoderBlock(nn.Module):
-    """A pre-norm block: self-attention and a feed-forward network, each with a residual connection."""
-
-    def __init__(self, shape: TigerShape) -> None:
-        super().__init__()
-        self.attention_norm, self.feed_norm = nn.LayerNorm(shape.dim), nn.LayerNorm(shape.dim)
-        self.attention = Attention(shape.dim, shape.heads, shape.head_dim, shape.dropout)
-        self.feed = feed_forward(shape.dim, shape.feed_dim)
-        self.dropout = nn.Dropout(shape.dropout)
-
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Return the states (B, S, dim) after this block."""
-        normed = self.attention_norm(states)
-        states = states + self.attention(normed, normed, mask)
-        fed: Tensor = states + self.dropout(self.feed(self.feed_norm(states)))
-        return fed
 
 
 class _DecoderBlock(nn.Module):
