@@ -62,6 +62,8 @@ _FAULTS_OF_CODE = (AssertionError, AttributeError, ImportError, NameError, NotIm
 _SHOWN = 200
 _NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "max_temp_directory_size")
 _SYSTEM = tuple(map(os.strerror, (errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.EROFS, errno.EACCES)))
+_NO_MEMORY = ("OutOfMemoryException", "OutOfMemoryError", "std::bad_alloc", "DefaultCPUAllocator")
+"""Signs of DuckDB, PyTorch on a GPU, C++, and PyTorch on a CPU."""
 _NO_THREAD = ("start new thread", "Could not create thread", "Resource temporarily unavailable")
 
 
@@ -125,7 +127,7 @@ def _machine_lacks(error: Exception, kind: str, first: str) -> tuple[str, str | 
         return "no space left on the disk", (
             "Free some disk space, or choose another disk with -o (output) or --temp-dir (temporary files)."
         )
-    if isinstance(error, MemoryError) or kind == "OutOfMemoryException" or "std::bad_alloc" in text:
+    if isinstance(error, MemoryError) or any(sign in f"{kind} {text}" for sign in _NO_MEMORY):
         return f"not enough memory: {first}", "Raise --memory-limit, or use fewer --threads."
     if any(sign in text for sign in _NO_THREAD):
         tip = "Use fewer --threads, or raise the limit of processes and threads: ulimit -u."

@@ -31,7 +31,7 @@ from genpas_cli.runtime.machine import check_writable, disk_error, lasting_optio
 from genpas_cli.runtime.object_storage.locations import Location, location_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.training.keywords import TrainKeywords
-from genpas_cli.training.model_choice import LONGEST_INPUT, builder, codes_digest, with_sizes
+from genpas_cli.training.model_choice import LONGEST_INPUT, builder, codes_digest, with_sizes, without_codes_path
 from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
 from genpas_cli.training.options import TrainOptions
 from genpas_cli.training.train_report import TrainReport, history
@@ -95,7 +95,7 @@ def train(  # noqa: PLR0913  # all but three by keyword
             plan, sources, directory=work, device=device, threads=machine.threads, observe=noted, progress=progress
         )
         seconds = time.monotonic() - started
-        metrics = _metrics(outcome, plan, settings, directory) | {
+        metrics = _metrics(outcome, plan, settings, directory, options.semantic_ids) | {
             "run": {**run_facts(seconds), "device": str(device), "threads": machine.threads, **_pace(outcome)}
         }
         metrics = _write(work, outcome, metrics)
@@ -198,11 +198,14 @@ def _settings(manifest: Manifest, options: TrainOptions) -> dict[str, Any]:
     identity = json.dumps({key: value for key, value in manifest.items() if key != "run"}, sort_keys=True)
     return {
         "pairs": hashlib.sha256(identity.encode()).hexdigest(), "vocabulary": _vocabulary(manifest),
-        "codes": codes_digest(options), "options": lasting_options(options), "versions": {"torch": version("torch")},
+        "codes": codes_digest(options), "options": without_codes_path(lasting_options(options)),
+        "versions": {"torch": version("torch")},
     }  # fmt: skip
 
 
-def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], directory: Location) -> dict[str, Any]:
+def _metrics(
+    outcome: Outcome, plan: RunPlan, settings: dict[str, Any], directory: Location, codes: str | None
+) -> dict[str, Any]:
     manifest, last = read_manifest(directory), outcome.rounds[-1]
     return {
         "format_version": 1,
@@ -210,6 +213,7 @@ def _metrics(outcome: Outcome, plan: RunPlan, settings: dict[str, Any], director
             "directory": finished(str(directory)), "digest": settings["pairs"], "vocabulary": settings["vocabulary"],
             "strategy": manifest["strategy"], "pairs": manifest["pairs"], "epochs": manifest["epochs"],
         },
+        **({} if codes is None else {"codes": {"file": codes, "sha256": settings["codes"]}}),
         "model": {"name": settings["options"]["model"], **outcome.size, "parameters": outcome.parameters},
         "options": {
             name: finished(value) if name == "fresh" and value is not None else value

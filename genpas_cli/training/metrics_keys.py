@@ -57,6 +57,15 @@ class TrainedOn(TypedDict):
     epochs: int
 
 
+class CodesRecord(TypedDict):
+    """The codes of the items."""
+
+    file: str
+    """Value of `--semantic-ids`."""
+    sha256: str
+    """Digest of the file."""
+
+
 class ModelRecord(TypedDict):
     """The model and its size, see `ModelShape` and `TigerShape` in `genpas_cli.training.models`."""
 
@@ -69,7 +78,7 @@ class ModelRecord(TypedDict):
     heads: int
     dropout: float
     codes: NotRequired[list[int]]
-    """Number of codes of each level; this and the next four are of tiger."""
+    """Number of codes of each level; only for tiger, like the next four."""
     head_dim: NotRequired[int]
     """Width of an attention head."""
     feed_dim: NotRequired[int]
@@ -97,17 +106,19 @@ class EvaluationRecord(TypedDict):
     """How held-out pairs are ranked."""
 
     ranking: Literal["full", "beam"]
-    """`full`: every item has a score. `beam`: beam search finds items, and the others have the last place."""
+    """`full`: every item has a score. `beam`: beam search finds items, and other targets are missed."""
     items: int
     """Number of items of the vocabulary."""
     seen: Literal["keep", "filter"]
     """Value of `--seen`."""
     beam: NotRequired[int]
-    """Value of `--beam`; this and the next three are of tiger."""
+    """Value of `--beam`; only for tiger, like the next four."""
     missed: NotRequired[dict[str, int]]
     """Number of validation and test pairs whose target beam search did not find."""
+    targets_without_codes: NotRequired[dict[str, int]]
+    """Number of validation and test pairs whose target has no codes; they are among those of `missed`."""
     items_without_codes: NotRequired[int]
-    """Number of items that no codes mean, so that they are never found."""
+    """Number of items without codes; they are never found."""
     items_sharing_codes: NotRequired[int]
     """Number of items whose codes are also those of another item; they have equal scores."""
 
@@ -130,6 +141,8 @@ class MetricsKeys(TypedDict):
 
     format_version: int
     pairs: TrainedOn
+    codes: NotRequired[CodesRecord]
+    """Only for tiger."""
     model: ModelRecord
     options: dict[str, Any]
     """The options that affect the result, by field of `TrainOptions`."""

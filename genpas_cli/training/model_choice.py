@@ -1,4 +1,4 @@
-"""The model that the options mean: its sizes, and for a generative model the codes of the items."""
+"""The model that the options describe: its sizes, and for a generative model the codes of the items."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SMALLEST_BEAM = 10
 
 
 class _Sizes(NamedTuple):
-    """The sizes of a model, unless options say otherwise."""
+    """Default sizes of a model."""
 
     dim: int
     layers: int
@@ -74,13 +74,13 @@ def _check_model(options: ModelOptions) -> None:
         for name in ("preset", "semantic_ids", "missing_codes", "user_tokens", "beam"):
             if getattr(options, name) != getattr(usual, name):
                 raise UsageError(
-                    f"{flag_of(name)} cannot be used with --model sasrec", tip="Add --model tiger, or leave it out."
+                    f"{flag_of(name)} cannot be used with --model sasrec",
+                    tip=f"Add --model tiger, or remove {flag_of(name)}.",
                 )
     elif options.semantic_ids is None:
         raise UsageError(
             "--model tiger needs the codes of the items",
-            tip="Make codes from a store, and name them: genpas semantic-ids STORE -o codes.parquet; "
-            "genpas train PAIRS --model tiger --semantic-ids codes.parquet",
+            tip="Make codes: genpas semantic-ids STORE -o codes.parquet. Then add: --semantic-ids codes.parquet",
         )
     else:
         open_codes(Path(options.semantic_ids))
@@ -110,8 +110,13 @@ def codes_digest(options: ModelOptions) -> str | None:
     return None if options.semantic_ids is None else file_digest(Path(options.semantic_ids))
 
 
+def without_codes_path(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options without the path of the codes, which their digest stands for: the same file may be moved."""
+    return {name: value for name, value in options.items() if name != "semantic_ids"}
+
+
 def builder(options: ModelOptions, items: Vocabulary, max_input: int) -> Callable[[], NextItemModel]:
-    """Return what makes the model with new weights.
+    """Return a function that builds the model with new weights.
 
     Args:
         options: as `with_sizes` returns them.

@@ -32,7 +32,7 @@ class ModelOptions(MachineOptions):
         None, "Width of the hidden states and the embeddings. (default: 64; tiger: 128)", metavar="N", panel=MODEL
     )
     layers: int | None = option(
-        None, "Number of attention blocks; tiger: of the encoder and of the decoder. (default: 2; tiger paper: 4)",
+        None, "Number of attention blocks; tiger: in the encoder, and in the decoder. (default: 2; tiger paper: 4)",
         metavar="N", panel=MODEL,
     )  # fmt: skip
     heads: int | None = option(
@@ -43,16 +43,16 @@ class ModelOptions(MachineOptions):
         None, "Dropout probability during training. (default: 0.3; tiger: 0.1)", metavar="P", panel=MODEL
     )
     semantic_ids: str | None = option(
-        None, "File with the codes of each item for --model tiger, as written by semantic-ids; see export "
-        "--semantic-ids for other formats.", metavar="FILE", panel=MODEL,
+        None, "File with the codes of each item: Parquet as written by semantic-ids, an index.json or an .npy array; "
+        "required by --model tiger.", metavar="FILE", panel=MODEL,
     )  # fmt: skip
     missing_codes: Literal["error", "drop"] = option(
-        "error", "Items without codes: stop (error), or leave them out of inputs, do not learn from pairs whose target "
-        "is such an item, and count held-out ones as missed (drop).", panel=MODEL,
+        "error", "Items without codes: stop (error); or remove them from inputs, skip training pairs with such a "
+        "target, and count held-out pairs with such a target as missed (drop).", panel=MODEL,
     )  # fmt: skip
     user_tokens: int = option(
-        0, "Begin each input of tiger with one of N tokens of users: user number n has token n modulo N.", metavar="N",
-        panel=MODEL,
+        0, "Add one of N user tokens at the start of each input of tiger: that of user number n is n modulo N.",
+        metavar="N", panel=MODEL,
     )  # fmt: skip
     steps: int = option(20_000, "Maximum number of steps.", metavar="N", panel=TRAINING)
     round_steps: int = option(
@@ -80,8 +80,8 @@ class ModelOptions(MachineOptions):
         panel=EVALUATION,
     )  # fmt: skip
     beam: int = option(
-        20, "Number of code sequences that tiger keeps at each level while it generates items; a target that it does "
-        "not find counts as missed.", metavar="N", panel=EVALUATION,
+        20, "Number of code sequences that tiger keeps at each level while it generates items; a target outside the "
+        "beam counts as missed.", metavar="N", panel=EVALUATION,
     )  # fmt: skip
 
 
@@ -103,7 +103,7 @@ class TrainOptions(ModelOptions):
 
     max_input: int | None = option(
         None, "Keep at most the L most recent input items. (default: the --max-input of the pairs, or 50 if they "
-              "have none)",
+              "have none; tiger: at most 20)",
         metavar="L", panel=MODEL,
     )  # fmt: skip
     seed: int = option(0, "Random seed for weights, dropout and the order of the pairs.", panel=TRAINING)

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from genpas_cli.augment.job import augment
 from genpas_cli.augment.options import AugmentOptions
+from genpas_cli.augment.planning.job_plan import parse_max_input
 from genpas_cli.augment.source_store import log_names
 from genpas_cli.augment.target_weights import is_weighted
 from genpas_cli.ingest.files.lake_tables import lake_table, version_of
@@ -27,10 +28,11 @@ from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.access import open_store
+from genpas_cli.store.item_ids import StoreIds
 from genpas_cli.store.schema import is_store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import train
-from genpas_cli.training.model_choice import codes_digest
+from genpas_cli.training.model_choice import builder, codes_digest, without_codes_path
 from genpas_cli.training.model_directories import MODELS, PAIRS, STORE, read_metrics
 from genpas_cli.training.options import ModelOptions, RunsOptions, TrainOptions
 
@@ -46,7 +48,7 @@ def runs_settings(
     log = [names, [_content(name, model) for name in names], lasting_options(reading or IngestOptions())]
     lasting = {name: value for each in (model, *others) for name, value in lasting_options(each).items()}
     return {
-        "log": content_digest(log), "codes": codes_digest(model), "options": lasting,
+        "log": content_digest(log), "codes": codes_digest(model), "options": without_codes_path(lasting),
         "versions": {"torch": version("torch")},
     }  # fmt: skip
 
@@ -85,11 +87,26 @@ def store_of(
     """Return the store named by `sources`, or the store in `work` made from the logs, now or by a stopped run."""
     names = source_names(sources)
     if len(names) == 1 and is_store(Path(names[0])):
-        return Path(names[0]).absolute()
+        store = Path(names[0]).absolute()
+        _check_codes(store, options)
+        return store
     store = work / STORE
     if not store.exists():
         ingest(names, store, replace(reading or IngestOptions(), **machine_options(options)), progress=progress)
+        try:
+            _check_codes(store, options)
+        except DataError:
+            store.unlink()  # so that nothing is left that the next run, with other codes, would have to continue
+            raise
     return store
+
+
+def _check_codes(path: Path, options: ModelOptions) -> None:
+    """Check the codes of the items before any figure is computed or pair is cut; see `builder`."""
+    if options.semantic_ids is not None:
+        machine = resolve(options)
+        with scratch_directory(machine.temp_dir) as scratch, open_store(path, machine, scratch) as store:
+            builder(options, StoreIds(store), max_input=1)
 
 
 class Cutting(NamedTuple):
@@ -166,7 +183,7 @@ class Runs:
     def _train_options(self, cutting: Cutting, seed: int) -> TrainOptions:
         fresh = str(self.store) if self._is_sampled(cutting) and self.options.draws == "fresh" else None
         model = {field.name: getattr(self.options, field.name) for field in fields(ModelOptions)}
-        return TrainOptions(**model, seed=seed, fresh=fresh)
+        return TrainOptions(**model, seed=seed, fresh=fresh, max_input=parse_max_input(self.max_input))
 
 
 def _titled(progress: Progress, title: str) -> Progress:

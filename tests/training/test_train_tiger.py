@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 from genpas_cli import (
     AugmentOptions,
@@ -83,7 +86,7 @@ def test_it_beats_popularity(root: Path, tmp_path: Path, quick: TrainOptions) ->
     assert test["recall@20"]["low"] > popular["recall@20"] * 1.2
 
 
-def test_what_it_reports(pairs: Path, tmp_path: Path, quick: TrainOptions) -> None:
+def test_what_it_reports(pairs: Path, tmp_path: Path, quick: TrainOptions, codes: Path) -> None:
     metrics = train(pairs, tmp_path / "a.model", quick).metrics
     shape, evaluation = metrics["model"], metrics["evaluation"]
     assert (shape["name"], shape["dim"], shape["layers"], shape["head_dim"], shape["beam"]) == ("tiger", 16, 1, 32, 20)
@@ -92,10 +95,18 @@ def test_what_it_reports(pairs: Path, tmp_path: Path, quick: TrainOptions) -> No
     assert evaluation["items_without_codes"] == len(WITHOUT)
     assert evaluation["items_sharing_codes"] == 0
     places = pq.read_table(tmp_path / "a.model" / "test_places.parquet")
-    last = (places["above"].to_numpy() == ITEMS - 1) & (places["equal"].to_numpy() == 1)
-    assert evaluation["missed"]["test"] == last.sum() > 0
-    # What is not found is a miss of every metric, but for the last place in MRR.
-    assert metrics["test"]["recall@20"]["value"] == pytest.approx(1 - last.mean(), abs=0.01)
+    missed = places["above"].to_numpy() == ITEMS
+    assert evaluation["missed"]["test"] == missed.sum() > 0
+    without = np.isin(_ids(pairs)[places["target_item"].to_numpy() - 1], [f"i{item}" for item in WITHOUT])
+    assert evaluation["targets_without_codes"]["test"] == without.sum() > 0
+    assert missed[without].all()
+    assert metrics["test"]["recall@20"]["value"] == pytest.approx(1 - missed.mean())
+    assert metrics["codes"] == {"file": str(codes), "sha256": hashlib.sha256(codes.read_bytes()).hexdigest()}
+
+
+def _ids(pairs: Path) -> NDArray[np.object_]:
+    ids: NDArray[np.object_] = pq.read_table(pairs / "items.parquet")["item_id"].to_numpy()
+    return ids
 
 
 def test_the_model_on_the_disk_is_the_one_that_was_measured(pairs: Path, tmp_path: Path, quick: TrainOptions) -> None:
@@ -145,6 +156,32 @@ def test_a_comparison_of_two_rules(small: Path, tmp_path: Path, quick: TrainOpti
     assert (report.model["model"], report.model["dim"], report.model["dropout"]) == ("tiger", 16, 0.1)
     assert [len(each.runs) for each in report.strategies] == [1, 1]
     assert report.strategies[1].difference is not None
+
+
+def test_a_comparison_reads_inputs_of_the_length_that_it_is_told(
+    small: Path, tmp_path: Path, quick: TrainOptions
+) -> None:
+    options = CompareOptions(
+        model="tiger", semantic_ids=quick.semantic_ids, missing_codes="drop", dim=16, layers=1, heads=1, steps=1,
+        round_steps=1, batch_size=2, strategy=("1,0,0",), seeds=1, pairs="50", max_input="30", threads=1,
+    )  # fmt: skip
+    run = compare(small / "log.store", tmp_path / "a.comparison", options).strategies[0].runs[0]
+    assert json.loads((tmp_path / "a.comparison" / run.model / "metrics.json").read_text())["model"]["max_input"] == 30
+
+
+@pytest.mark.parametrize("source", ["log.store", "log.csv"])
+def test_a_comparison_refuses_codes_before_it_begins(
+    small: Path, tmp_path: Path, quick: TrainOptions, source: str
+) -> None:
+    options = CompareOptions(
+        model="tiger", semantic_ids=quick.semantic_ids, dim=16, layers=1, heads=1, steps=1, round_steps=1,
+        strategy=("1,0,0",), seeds=1, pairs="50", threads=1,
+    )  # fmt: skip
+    with pytest.raises(DataError, match="3 of 40 items have no semantic id"):
+        compare(small / source, tmp_path / "a.comparison", options)
+    assert not list(tmp_path.iterdir())
+    dropping = replace(options, missing_codes="drop", batch_size=2)
+    assert compare(small / source, tmp_path / "a.comparison", dropping).strategies
 
 
 # ------------------------------------------------------------------------------------------------------------ bad input
@@ -214,9 +251,13 @@ def test_a_run_is_not_resumed_with_other_codes(pairs: Path, tmp_path: Path, quic
     options = replace(quick, semantic_ids=str(own))
     with pytest.raises(Stop):
         train(pairs, tmp_path / "a.model", options, observe=stopped_after(10))
+    moved = tmp_path / "moved.npy"
+    own.rename(moved)
     np.save(own, np.random.default_rng(1).integers(0, 9, (ITEMS, 2)))
     with pytest.raises(IntegrityError, match="the interrupted run used other codes"):
         train(pairs, tmp_path / "a.model", options, resume=True)
+    # The same codes may have another path.
+    assert train(pairs, tmp_path / "a.model", replace(options, semantic_ids=str(moved)), resume=True).resumed == 10
 
 
 def test_presets_have_the_sizes_that_they_are_said_to_have(pairs: Path, tmp_path: Path, codes: Path) -> None:

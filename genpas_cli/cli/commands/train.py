@@ -91,16 +91,20 @@ def _say_accuracy(report: TrainReport) -> None:
     }  # fmt: skip
     shown = (f"{name} {group['ndcg@10']:.4f}" for name, group in groups.items() if group["pairs"])
     out.print(f"test NDCG@10 for {', '.join(shown)}")
-    out.print(f"{_ranking(metrics['evaluation'])}; {seen}", style="dim")
+    out.print(f"{_ranking(metrics['evaluation'], metrics['test']['pairs'])}; {seen}", style="dim")
 
 
-def _ranking(evaluation: dict[str, Any]) -> str:
+def _ranking(evaluation: dict[str, Any], pairs: int) -> str:
     if evaluation["ranking"] == "full":
         return f"full ranking of {counted(evaluation['items'], 'item')}"
-    words = [f"beam search with {evaluation['beam']} code sequences among {counted(evaluation['items'], 'item')}"]
-    words.append(f"{evaluation['missed']['test']:,} of the test targets not found")
+    without = evaluation["targets_without_codes"]["test"]
+    words = [
+        f"beam search with {counted(evaluation['beam'], 'code sequence')} among {counted(evaluation['items'], 'item')}",
+        f"{evaluation['missed']['test']:,} of {pairs:,} test targets not found"
+        + (f", {without:,} of them without codes" if without else ""),
+    ]
     if evaluation["items_without_codes"]:
         words.append(f"{counted(evaluation['items_without_codes'], 'item')} without codes")
     if evaluation["items_sharing_codes"]:
-        words.append(f"{counted(evaluation['items_sharing_codes'], 'item')} with the codes of another item")
+        words.append(f"{counted(evaluation['items_sharing_codes'], 'item')} share their codes with another item")
     return "; ".join(words)

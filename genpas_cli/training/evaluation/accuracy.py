@@ -31,7 +31,7 @@ class HeldOutPairs:
     input_length: NDArray[np.int32]
     places: TargetRanks
     missed: NDArray[np.bool_]
-    """Whether the model did not rank the target, which then has the last place."""
+    """Whether the model did not rank the target, which then adds nothing to any metric."""
 
     def means(self, items: int) -> dict[str, float]:
         """Return the mean of every metric over the pairs."""

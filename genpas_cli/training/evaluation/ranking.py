@@ -24,7 +24,7 @@ class TargetRanks:
     """The ranks of targets: int64, one entry per pair."""
 
     above: NDArray[np.int64]
-    """Number of items with a higher score than the target."""
+    """Number of items with a higher score than the target; that of all items if the model did not rank the target."""
     equal: NDArray[np.int64]
     """Number of items with the target's score, including the target: 1 or more."""
 
@@ -50,7 +50,8 @@ def metrics_by_pair(places: TargetRanks, items: int) -> dict[str, NDArray[np.flo
     """Return every metric of every pair: 0..1, higher is better.
 
     With rank r from 1: NDCG@k is 1 / log2(r + 1) if r ≤ k, Recall@k is 1 if r ≤ k, MRR is 1 / r. With e items of equal
-    score, the target has each of the ranks above + 1..above + e with probability 1 / e.
+    score, the target has each of the ranks above + 1..above + e with probability 1 / e. A target that the model did not
+    rank has 0 in every metric.
 
     Args:
         places: the ranks of the targets.
@@ -58,12 +59,13 @@ def metrics_by_pair(places: TargetRanks, items: int) -> dict[str, NDArray[np.flo
     """
     rank = np.arange(1, items + 1)
     gains = {"ndcg": 1 / np.log2(rank + 1), "recall": np.ones(items), "mrr": 1 / rank}
+    end = np.minimum(places.above + places.equal, items)
     found = {}
     for name in METRICS:
         kind, _, cutoff = name.partition("@")
         gain = np.where(rank <= int(cutoff or items), gains[kind], 0.0)
         summed = np.concatenate(([0.0], np.cumsum(gain)))
-        found[name] = (summed[places.above + places.equal] - summed[places.above]) / places.equal
+        found[name] = (summed[end] - summed[places.above]) / places.equal
     return found
 
 

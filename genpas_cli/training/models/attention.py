@@ -11,7 +11,7 @@ _INIT_STD = 0.02
 
 
 class KeysValues(NamedTuple):
-    """What is attended to: (B, heads, S, head_dim) each."""
+    """Keys and values of S states: (B, heads, S, head_dim) each."""
 
     keys: Tensor
     values: Tensor
@@ -35,9 +35,9 @@ class Attention(nn.Module):
         self.out = nn.Linear(heads * head_dim, dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, asking: Tensor, states: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
-        """Return what `asking` (B, Q, dim) finds in `states` (B, S, dim); see `attend` for the rest."""
-        return self.attend(asking, self.keys_values(states), mask, causal=causal)
+    def forward(self, queries: Tensor, states: Tensor, mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
+        """Return the output of queries (B, Q, dim) over states (B, S, dim); see `attend` for the rest."""
+        return self.attend(queries, self.keys_values(states), mask, causal=causal)
 
     def keys_values(self, states: Tensor) -> KeysValues:
         """Return the keys and values of states, (B, S, dim)."""
@@ -45,19 +45,19 @@ class Attention(nn.Module):
         return KeysValues(keys, values)
 
     def attend(
-        self, asking: Tensor, there: KeysValues, mask: Tensor | None = None, *, causal: bool = False
+        self, queries: Tensor, over: KeysValues, mask: Tensor | None = None, *, causal: bool = False
     ) -> Tensor:  # fmt: skip
-        """Return what `asking` finds, (B, Q, dim).
+        """Return the output of queries over keys and values, (B, Q, dim).
 
         Args:
-            asking: (B, Q, dim).
-            there: what is attended to.
+            queries: (B, Q, dim).
+            over: the keys and values.
             mask: bool, that can be broadcast to (B, heads, Q, S): True where attention is allowed; None: everywhere.
             causal: whether state q attends to states 0..q only; then `mask` is None.
         """
         drop = self.drop if self.training else 0.0
-        query = self._split(self.query(asking))
-        attended = F.scaled_dot_product_attention(query, *there, mask, drop, is_causal=causal)
+        query = self._split(self.query(queries))
+        attended = F.scaled_dot_product_attention(query, *over, mask, drop, is_causal=causal)
         out: Tensor = self.dropout(self.out(attended.transpose(1, 2).flatten(2)))
         return out
 

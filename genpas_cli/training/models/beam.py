@@ -27,7 +27,7 @@ class Decoding(Protocol):
 
         Args:
             codes: int (B, K), the code that was chosen last in each of K sequences; None at the first level, K = 1.
-            parents: int (B, K), the place of the sequence that it continues, among those of the call before.
+            parents: int (B, K), the index, in the call before, of the sequence that each one extends.
         """
         ...
 

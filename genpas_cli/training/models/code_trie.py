@@ -23,6 +23,8 @@ class CodeTrie(nn.Module):
         levels: number of codes of an item, and the depth of leaves.
         leaf: int (items + 1,), the leaf of each item number; `NO_CODE` for items without codes, and for number 0.
         items: int (leaves,), number of items of each leaf: more than one if items share their codes.
+        by_leaf: int (items with codes,), item numbers in the order of their leaves.
+        ends: int (leaves,), the end of each leaf's items in `by_leaf`.
 
     Args:
         codes: int (items + 1, levels), by item number; `NO_CODE` for items without codes, and for number 0.
@@ -30,6 +32,8 @@ class CodeTrie(nn.Module):
 
     leaf: Tensor
     items: Tensor
+    by_leaf: Tensor
+    ends: Tensor
 
     def __init__(self, codes: NDArray[np.int64]) -> None:
         super().__init__()
@@ -40,12 +44,14 @@ class CodeTrie(nn.Module):
         leaves[has_codes] = leaf.reshape(-1)
         self._keep("leaf", leaves)
         self._keep("items", np.bincount(leaf.reshape(-1), minlength=len(sequences)))
+        self._keep("by_leaf", np.flatnonzero(has_codes)[np.argsort(leaf.reshape(-1), kind="stable")])
+        self._keep("ends", np.cumsum(self.items.numpy()))
         parents = np.zeros(len(sequences), np.int64)
         for depth in range(1, self.levels + 1):
             is_first = np.ones(len(sequences), np.bool_)
             is_first[1:] = (sequences[1:, :depth] != sequences[:-1, :depth]).any(axis=1)
             first = np.flatnonzero(is_first)
-            # Children of a parent are consecutive, so the first child of each parent and the end tell all of them.
+            # Children of a parent are consecutive, so the first child of each parent, plus one end, is enough.
             self._keep(f"child{depth}", np.searchsorted(parents[first], np.arange(parents[-1] + 2)))
             self._keep(f"code{depth}", sequences[first, depth - 1])
             parents = np.cumsum(is_first) - 1
@@ -56,6 +62,12 @@ class CodeTrie(nn.Module):
     def nodes(self, depth: int) -> int:
         """Return the number of nodes of a depth, from 1."""
         return len(self.get_buffer(f"code{depth}"))
+
+    def items_of(self, leaf: Tensor) -> list[int]:
+        """Return the item numbers of a leaf, in ascending order."""
+        end = int(self.ends[leaf])
+        items: list[int] = self.by_leaf[end - int(self.items[leaf]) : end].tolist()
+        return items
 
     def below(self, depth: int, nodes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the children of nodes.
@@ -70,7 +82,7 @@ class CodeTrie(nn.Module):
         begins = self.get_buffer(f"child{depth}")
         begin, count = begins[nodes], begins[nodes + 1] - begins[nodes]
         parent = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), count)
-        # The children of all nodes are numbered on; minus the number where a node's begin, plus its first child.
+        # Children are numbered consecutively over all nodes: subtract the offset of their node, add its first child.
         shift = begin - (count.cumsum(0) - count)
         child = torch.arange(len(parent), device=nodes.device) + shift[parent]
         return parent, child, self.get_buffer(f"code{depth}")[child]

@@ -1,4 +1,4 @@
-"""What training and evaluation know of a model: a batch gives a loss, and the ranks of the targets."""
+"""The interface of models for training and evaluation: a batch gives a loss, and the ranks of the targets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+
+Items = NDArray[np.integer[Any]]
+"""Item numbers."""
 
 Batch = Mapping[str, Tensor]
 """Pairs: `input_items`, int (B, L), item numbers, oldest first, padded with 0 on the right; `input_length`, int (B,),
@@ -15,14 +20,14 @@ Batch = Mapping[str, Tensor]
 
 
 class Ranks(NamedTuple):
-    """The places of targets among all items."""
+    """The ranks of the targets of a batch among all items."""
 
     above: Tensor
-    """int (B,), number of items with a higher score than the target."""
+    """int (B,), number of items with a higher score than the target; that of all items if the target was missed."""
     equal: Tensor
     """int (B,), number of items with the target's score, including the target: 1 or more."""
     missed: Tensor
-    """bool (B,), whether the model did not rank the target, which therefore has the last place."""
+    """bool (B,), whether the model did not rank the target."""
 
 
 class NextItemModel(nn.Module, ABC):
@@ -40,13 +45,18 @@ class NextItemModel(nn.Module, ABC):
         """The device of the model's parameters."""
         return next(self.parameters()).device
 
+    def check_width(self, batch: Batch) -> None:
+        """Raise ValueError if inputs are longer than this model reads."""
+        if (width := batch["input_items"].shape[1]) > self.max_input:
+            raise ValueError(f"inputs have up to {width} items; this model reads at most {self.max_input}")
+
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
         """Return the mean training loss of the pairs of a batch, in nats."""
 
     @abstractmethod
     def ranks(self, batch: Batch, *, filter_seen: bool) -> Ranks:
-        """Return the places of the targets of a batch.
+        """Return the ranks of the targets of a batch.
 
         Args:
             batch: the pairs.
@@ -59,15 +69,15 @@ class NextItemModel(nn.Module, ABC):
 
         Args:
             batch: the pairs.
-            count: maximum number of items.
+            count: maximum number of items; a model with a beam finds no more than the items of its code sequences.
         """
 
     @abstractmethod
-    def ranking(self, missed: dict[str, int]) -> dict[str, Any]:
+    def ranking(self, missed: Mapping[str, Items]) -> dict[str, Any]:
         """Return how items are ranked, for the key `evaluation` of `metrics.json`.
 
         Args:
-            missed: number of pairs of each held-out split whose target was missed.
+            missed: the missed targets of each held-out split, item numbers, one per pair.
         """
 
     @abstractmethod

@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812  # PyTorch's convention
 
 from genpas_cli.training.evaluation.ranking import ranks_of
 from genpas_cli.training.models.attention import Block, init_weights
-from genpas_cli.training.models.interface import Batch, NextItemModel, Ranks
+from genpas_cli.training.models.interface import Batch, Items, NextItemModel, Ranks
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class SASRec(NextItemModel):
         return F.cross_entropy(scores.float(), batch["target_item"].long() - 1)
 
     def ranks(self, batch: Batch, *, filter_seen: bool) -> Ranks:
-        """Return the places of the targets among the scores of all items; none is missed."""
+        """Return the ranks of the targets by the scores of all items; none is missed."""
         inputs, targets = batch["input_items"], batch["target_item"]
         scores = self.scores(self(inputs, batch["input_length"]))
         above, equal = ranks_of(scores, targets, left_out=inputs if filter_seen else None)
@@ -91,13 +91,14 @@ class SASRec(NextItemModel):
 
     def top_items(self, batch: Batch, count: int) -> list[list[int]]:
         """Return the numbers of the best items for each input, best first."""
+        self.check_width(batch)
         scores = self.scores(self(batch["input_items"], batch["input_length"]))
         best: list[list[int]] = (scores.topk(min(count, self.items)).indices + 1).tolist()
         return best
 
-    def ranking(self, missed: dict[str, int]) -> dict[str, Any]:
+    def ranking(self, missed: Mapping[str, Items]) -> dict[str, Any]:
         """Return that all items are ranked."""
-        assert not any(missed.values()), "every item has a score"
+        assert not any(len(targets) for targets in missed.values()), "every item has a score"
         return {"ranking": "full"}
 
     def size(self) -> dict[str, Any]:

@@ -20,10 +20,14 @@ from torch import Tensor, nn
 from genpas_cli.training.models.attention import Attention, Block, KeysValues, feed_forward, init_weights
 from genpas_cli.training.models.beam import Beams, beam_search
 from genpas_cli.training.models.code_trie import NO_CODE, CodeTrie
-from genpas_cli.training.models.interface import Batch, NextItemModel, Ranks
+from genpas_cli.training.models.interface import Batch, Items, NextItemModel, Ranks
 
 _EMBEDDING_STD = 0.1
 """With 0.02, as in the linear layers, the loss on Amazon Beauty is 11.8 nats after 500 steps, instead of 11.1."""
+
+
+_CELLS = 1 << 23
+"""Maximum number of scores of a decoding step, inputs × sequences × codes; more inputs are decoded in parts."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +114,9 @@ class Tiger(NextItemModel):
         return torch.cat(likely, 1).sum(1)
 
     def ranks(self, batch: Batch, *, filter_seen: bool) -> Ranks:
-        """Return the places of the targets among the items that beam search finds.
+        """Return the ranks of the targets among the items that beam search finds.
 
-        Items with equal codes, or equal likelihood, have equal scores. A target that is not found has the last place.
+        Items with equal codes, or equal likelihood, have equal scores. Other targets are missed.
         """
         found = self.beams(batch)
         leaf = self.trie.leaf[batch["target_item"].long()]
@@ -122,34 +126,37 @@ class Tiger(NextItemModel):
         if filter_seen:
             items = items - self._seen(batch, found.leaves)
         missed = ~is_target.any(1)
-        above = torch.where(missed, self.items - 1, ((found.scores > own) * items).sum(1))
+        above = torch.where(missed, self.items, ((found.scores > own) * items).sum(1))
         equal = torch.where(missed, 1, ((found.scores == own) * items).sum(1))
         return Ranks(above, equal, missed)
 
     def beams(self, batch: Batch) -> Beams:
         """Return the most likely code sequences for each input, of those that exist."""
-        decoding = _Decoding(self, *self._encoded(batch))
-        return beam_search(decoding, self.trie, len(batch["input_items"]), self.shape.beam)
+        rows = max(1, _CELLS // (min(self.shape.beam, len(self.trie.items)) * max(self.shape.codes)))
+        parts = [self._beams(part) for part in _parts(batch, rows)]
+        return Beams(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+    def _beams(self, batch: Batch) -> Beams:
+        return beam_search(
+            _Decoding(self, *self._encoded(batch)), self.trie, len(batch["input_items"]), self.shape.beam
+        )
 
     def top_items(self, batch: Batch, count: int) -> list[list[int]]:
         """Return the best item numbers for each input; items with equal codes in the order of their numbers."""
-        by_leaf = torch.argsort(self.trie.leaf, stable=True)[-int(self.trie.items.sum()) :].tolist()
-        ends = self.trie.items.cumsum(0).tolist()
+        self.check_width(batch)
         found = self.beams(batch)
-        rows = zip(found.leaves.tolist(), found.scores.isfinite().tolist(), strict=True)
-        return [
-            [item for leaf, real in zip(*row, strict=True) if real
-             for item in by_leaf[ends[leaf] - int(self.trie.items[leaf]) : ends[leaf]]][:count]
-            for row in rows
-        ]  # fmt: skip
+        rows = zip(found.leaves, found.scores.isfinite(), strict=True)
+        return [[item for leaf in leaves[real] for item in self.trie.items_of(leaf)][:count] for leaves, real in rows]
 
-    def ranking(self, missed: dict[str, int]) -> dict[str, Any]:
+    def ranking(self, missed: Mapping[str, Items]) -> dict[str, Any]:
         """Return the beam, the numbers of items that it cannot find or tell apart, and of targets that it missed."""
-        without = int((self.trie.leaf[1:] == NO_CODE).sum())
+        has_none = (self.trie.leaf == NO_CODE).cpu().numpy()
         sharing = int(self.trie.items[self.trie.items > 1].sum())
         return {
-            "ranking": "beam", "beam": self.shape.beam, "missed": missed, "items_without_codes": without,
-            "items_sharing_codes": sharing,
+            "ranking": "beam", "beam": self.shape.beam,
+            "missed": {split: len(targets) for split, targets in missed.items()},
+            "targets_without_codes": {split: int(has_none[targets].sum()) for split, targets in missed.items()},
+            "items_without_codes": int(has_none[1:].sum()), "items_sharing_codes": sharing,
         }  # fmt: skip
 
     def size(self) -> dict[str, Any]:
@@ -170,7 +177,11 @@ class Tiger(NextItemModel):
         age = (lengths[:, None] - 1 - torch.arange(inputs.shape[1], device=inputs.device)).clamp_min(0)
         codes = self.codes[inputs]
         tokens = self.code(codes.clamp_min(0) + self.offset) + self.age(age)[:, :, None]
-        first = batch["user_num"].long() % len(self.user.weight)
+        first = (
+            batch["user_num"].long() % len(self.user.weight)
+            if self.shape.user_tokens
+            else inputs.new_zeros(len(inputs))
+        )
         states = self.dropout(torch.cat((self.user(first)[:, None], tokens.flatten(1, 2)), 1))
         there = (codes != NO_CODE).flatten(1)
         mask = torch.cat((torch.ones_like(there[:, :1]), there), 1)[:, None, None]
@@ -190,6 +201,11 @@ class Tiger(NextItemModel):
         again = (inputs[:, :, None] == inputs[:, None, :]).tril(-1).any(2)
         counts = ~again & (inputs != batch["target_item"].long()[:, None]) & (inputs > 0)
         return ((self.trie.leaf[inputs][:, None] == leaves[:, :, None]) & counts[:, None]).sum(2)
+
+
+def _parts(batch: Batch, rows: int) -> Iterator[dict[str, Tensor]]:
+    for begin in range(0, len(batch["input_items"]), rows):
+        yield {name: tensor[begin : begin + rows] for name, tensor in batch.items()}
 
 
 class _Decoding:
@@ -248,8 +264,8 @@ class _DecoderBlock(nn.Module):
 
         Args:
             states: (B, K, dim).
-            past: of the levels before, of all sequences: (B * K, heads, level, head_dim).
-            encoded: of the input.
+            past: keys and values of the previous levels of all sequences: (B * K, heads, level, head_dim).
+            encoded: keys and values of the input.
             mask: see `_encoded`.
         """
         normed = self.itself_norm(states).flatten(0, 1)[:, None]

@@ -134,7 +134,7 @@ def _outcome(trainer: Trainer, sources: Sources, *, filter_seen: bool, progress:
         rounds=trainer.rounds, best=trainer.best, ranked_test=found["test"],
         test_popularity_rank=popularity_ranks(popular)[found["test"].target - 1],
         validation=accuracy(found["validation"], popular), test=accuracy(found["test"], popular),
-        ranking=model.ranking({split: int(pairs.missed.sum()) for split, pairs in found.items()}), size=model.size(),
+        ranking=model.ranking({split: pairs.target[pairs.missed] for split, pairs in found.items()}), size=model.size(),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         times={"steps": trainer.seconds, "loader": trainer.batches.waited, "evaluation": seconds},
     )  # fmt: skip

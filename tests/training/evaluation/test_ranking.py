@@ -60,6 +60,12 @@ def test_metrics_are_means_over_every_order_of_equals(data: st.DataObject, items
         assert found[name][0] == pytest.approx(expected[name], abs=1e-12)
 
 
+def test_a_target_that_was_not_ranked_adds_nothing() -> None:
+    found = metrics_by_pair(TargetRanks(np.array([5, 0]), np.array([1, 5])), 5)
+    assert all(found[name][0] == 0 for name in METRICS)
+    assert found["recall@20"][1] == 1
+
+
 def test_random_scores_against_argsort() -> None:
     rng = np.random.default_rng(5)
     scores, targets = rng.standard_normal((500, 700)).astype(np.float32), rng.integers(1, 701, 500)

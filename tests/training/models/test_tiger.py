@@ -111,7 +111,7 @@ def test_a_beam_as_wide_as_the_catalogue_ranks_as_scoring_every_item(levels: int
             scores = likelihoods(of, each)
             own = scores[target - 1]
             if not own.isfinite():
-                assert [each[row].item() for each in ranks] == [39, 1, True]
+                assert [each[row].item() for each in ranks] == [40, 1, True]
                 continue
             same = (of.codes[1:] == of.codes[target]).all(1)
             assert ranks.above[row] == ((scores > own) & ~same).sum()
@@ -181,6 +181,22 @@ def test_the_top_items_are_the_best_by_likelihood() -> None:
         assert scores[torch.tensor(found) - 1].tolist() == pytest.approx(scores.topk(12).values.tolist(), rel=1e-9)
 
 
+def test_inputs_decoded_in_parts_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, batch = model(some_codes(40, 3, 4), beam=10), pairs([[3, 4, 5], [9], [1, 2]], [1, 2, 3])
+    with torch.inference_mode():
+        whole = of.beams(batch)
+        monkeypatch.setattr("genpas_cli.training.models.tiger._CELLS", 50)
+        parts = of.beams(batch)
+    assert torch.equal(whole.leaves, parts.leaves)
+    assert whole.scores.numpy() == pytest.approx(parts.scores.numpy(), rel=1e-9)
+
+
+def test_inputs_that_are_too_long_are_refused() -> None:
+    of = model(some_codes(10, 2, 4))
+    with pytest.raises(ValueError, match="inputs have up to 7 items; this model reads at most 6"):
+        of.top_items(pairs([[1, 2, 3, 4, 5, 6, 7]], [1]), 3)
+
+
 # ------------------------------------------------------------------------------------ equal codes, seen items, no codes
 
 
@@ -191,7 +207,7 @@ def test_items_that_share_codes_share_their_places() -> None:
     assert ranks.equal.tolist() == [3, 3, 3, 1]
     assert min(ranks.above.tolist()) == 0
     assert ranks.above[0] + ranks.above[3] in (1, 3)
-    assert of.ranking({"test": 0})["items_sharing_codes"] == 3
+    assert of.ranking({"test": np.array([], np.int32)})["items_sharing_codes"] == 3
 
 
 @settings(deadline=None)
@@ -213,11 +229,12 @@ def test_items_without_codes_are_missed_and_change_nothing_as_inputs() -> None:
     of = model(codes_of((0, 0), (NONE, NONE), (1, 1)), beam=10)
     with torch.inference_mode():
         ranks = of.ranks(pairs([[1, 3]], [2]), filter_seen=False)
-        assert (ranks.above.item(), ranks.equal.item(), ranks.missed.item()) == (2, 1, True)
+        assert (ranks.above.item(), ranks.equal.item(), ranks.missed.item()) == (3, 1, True)
         _, mask = of._encoded(pairs([[2]], [1]))
         assert mask.flatten().tolist() == [True, False, False]
         assert of.log_likelihood(pairs([[2]], [1])).isfinite().all()
-    assert of.ranking({"test": 1})["items_without_codes"] == 1
+    told = of.ranking({"test": np.array([2, 3, 2])})
+    assert (told["items_without_codes"], told["missed"], told["targets_without_codes"]) == (1, {"test": 3}, {"test": 2})
 
 
 def test_pairs_whose_target_has_no_codes_are_not_learned_from() -> None:
