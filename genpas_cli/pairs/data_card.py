@@ -11,6 +11,7 @@ from typing import Any
 from genpas_cli.pairs.manifest import CARD, Manifest
 from genpas_cli.pairs.shards import ShardFile, rows_by_split
 from genpas_cli.runtime.object_storage.locations import file_digest
+from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.text.natural_order import path_order
 from genpas_cli.runtime.text.visible import one_line
 
@@ -43,6 +44,7 @@ def data_card(manifest: Manifest, shards: Iterable[ShardFile]) -> str:
         "for each input item and for the target |\n"
         for name in manifest["keep"]
     )
+    targets = _targets(manifest)
     return f"""---
 configs:
 - config_name: default
@@ -58,7 +60,7 @@ Made from user sequences with [GenPAS](https://arxiv.org/abs/2509.13648) by genp
 |---|---|
 {lines}
 
-- strategy: {_code(strategy["name"])} ({settings}), drawn {strategy["draw"]}, seed {manifest["seed"]}
+- strategy: {_code(strategy["name"])} ({settings}), drawn {strategy["draw"]}, seed {manifest["seed"]}{targets}
 - inputs: the most recent {manifest["max_input"] or "(all)"} items, oldest first; rows {manifest["order"]}
 - held out: {manifest["split"]["rule"]}
 - made from: {", ".join(_source(source) for source in manifest["source"])}
@@ -74,6 +76,13 @@ Made from user sequences with [GenPAS](https://arxiv.org/abs/2509.13648) by genp
 `items.parquet` gives the id of each item number. `manifest.json` records how these pairs were made, and the digest of
 every file; to check the files: `genpas verify .`
 """
+
+
+def _targets(manifest: Manifest) -> str:
+    """Return a further line with the condition and the weights of targets; nothing if there are none."""
+    names = ("target_where", "target_weight", "half_life", "as_of", "balance_items")
+    given = [f"{flag_of(name)} {_code(str(value))}" for name in names if (value := manifest.get(name)) is not None]
+    return f"\n- targets: {', '.join(given)}" if given else ""
 
 
 def _digest(shards: Iterable[ShardFile]) -> str:

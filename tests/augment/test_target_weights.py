@@ -344,6 +344,14 @@ def test_parts_with_other_weights_are_not_merged(store: Path, tmp_path: Path) ->
         merge([tmp_path / "p.part-*"], tmp_path / "m")
 
 
+def test_the_data_card_names_condition_and_weights(store: Path, tmp_path: Path) -> None:
+    augment(store, tmp_path / "plain.pairs")
+    assert "- targets:" not in (tmp_path / "plain.pairs" / "README.md").read_text()
+    augment(store, tmp_path / "a.pairs", AugmentOptions(half_life="90d", balance_items=0.5, target_where="score > 0"))
+    card = (tmp_path / "a.pairs" / "README.md").read_text()
+    assert "- targets: --target-where `score > 0`, --half-life `90d`, --balance-items `0.5`\n" in card
+
+
 def test_the_manifest_makes_the_same_pairs_again(store: Path, tmp_path: Path) -> None:
     augment(store, tmp_path / "p", AugmentOptions(half_life="40d", as_of="2021-06-01", balance_items=0.5))
     manifest = json.loads((tmp_path / "p" / "manifest.json").read_text("utf-8"))
