@@ -352,6 +352,12 @@ def test_the_data_card_names_condition_and_weights(store: Path, tmp_path: Path) 
     assert "- targets: --target-where `score > 0`, --half-life `90d`, --balance-items `0.5`\n" in card
 
 
+def test_the_figures_of_pairs_name_the_weights(store: Path, tmp_path: Path) -> None:
+    augment(store, tmp_path / "a.pairs", AugmentOptions(half_life="90d"))
+    for source in (None, store):
+        assert "training targets are weighted (--half-life 90d)" in stats(tmp_path / "a.pairs", store=source).notes
+
+
 def test_the_manifest_makes_the_same_pairs_again(store: Path, tmp_path: Path) -> None:
     augment(store, tmp_path / "p", AugmentOptions(half_life="40d", as_of="2021-06-01", balance_items=0.5))
     manifest = json.loads((tmp_path / "p" / "manifest.json").read_text("utf-8"))

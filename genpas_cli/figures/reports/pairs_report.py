@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from genpas_cli.augment.source_store import opened_store
-from genpas_cli.augment.target_weights import given_flag, target_settings
+from genpas_cli.augment.target_weights import given_flag, target_settings, weights_text
 from genpas_cli.augment.verify import check_store
 from genpas_cli.figures.distribution.alignment import TrainedTargets, TrainingPart, alignments
 from genpas_cli.figures.distribution.divergence import References
@@ -26,7 +26,7 @@ from genpas_cli.figures.figure import computed
 from genpas_cli.figures.gathered import GatheredPairs
 from genpas_cli.figures.plan import FigurePlan
 from genpas_cli.figures.reports.store_passes import Candidate, room_beside_figures
-from genpas_cli.figures.reports.store_report import StoreReport, dense_figures, store_report
+from genpas_cli.figures.reports.store_report import StoreReport, dense_figures, store_report, weighted_note
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.figures.table import FairDrawFigures, StrategyFigures
 from genpas_cli.pairs.figure_source import GenpasPairs, OtherPairs, PairBatch, PairSource
@@ -73,7 +73,9 @@ def pairs_report(
             "With --store STORE, stats also shows the figures of the data and of the strategy, the positions and "
             "popularity of the targets, and tests whether the pairs were drawn with the probabilities of the strategy."
         )
-        return StatsReport(str(directory), None, [], _measure(pairs, None, plan, which, progress), notes=(note,))
+        weights = weights_text(options)
+        notes = (note,) if weights is None else (note, weighted_note(weights))
+        return StatsReport(str(directory), None, [], _measure(pairs, None, plan, which, progress), notes=notes)
     with opened_store(store, options, progress=progress) as opened:
         check_store(opened.store, directory, manifest)
         made = Candidate(parse_strategy(strategy["name"]), int(manifest["pairs"]), strategy["draw"])

@@ -171,10 +171,15 @@ def _notes(store: Store, counted: StoreCounts, weights: str | None) -> Sequence[
         if counts.sum() == 0
     ]
     if weights is not None:
-        notes.append(f"training targets are weighted ({weights})")
+        notes.append(weighted_note(weights))
     if "time" not in store.column_types():
         notes.append("the log has no timestamps, so the figures that compare timestamps are missing")
     return notes
+
+
+def weighted_note(weights: str) -> str:
+    """Return the note on the weights of targets; see `weights_text`."""
+    return f"training targets are weighted ({weights})"
 
 
 def data_figures(store: Store, counts: StoreCounts, memory: int, run: InOrder) -> DataFigures:
