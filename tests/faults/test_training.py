@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support import Genpas, snapshot
@@ -41,16 +43,22 @@ def stopped(running: subprocess.Popen[bytes], number: signal.Signals, rounds: in
     return said + more
 
 
-def test_killed_at_random_moments_and_resumed(genpas: Genpas, pairs: Path) -> None:
-    assert genpas("train", pairs, *OPTIONS, "-o", "whole.model").returncode == 0
+@pytest.mark.parametrize("model", ["sasrec", "tiger"])
+def test_killed_at_random_moments_and_resumed(genpas: Genpas, pairs: Path, tmp_path: Path, model: str) -> None:
+    options = OPTIONS
+    if model == "tiger":
+        items = pq.read_metadata(pairs / "items.parquet").num_rows
+        np.save(tmp_path / "codes.npy", np.random.default_rng(0).integers(0, 6, (items, 3)))
+        options = (*OPTIONS, "--model", "tiger", "--semantic-ids", str(tmp_path / "codes.npy"))
+    assert genpas("train", pairs, *options, "-o", "whole.model").returncode == 0
     expected, rng = result(genpas.cwd / "whole.model"), random.Random(3)
     kills = 0
     for rounds in (1, 2, 3, 4, 5, 6):
-        running = genpas.start("train", pairs, *OPTIONS, "-o", "a.model", "--force")
+        running = genpas.start("train", pairs, *options, "-o", "a.model", "--force")
         stopped(running, signal.SIGKILL, rounds, rng.random() * 0.1)
         kills += running.returncode == -signal.SIGKILL
         assert (genpas.cwd / "a.model").exists() == (running.returncode == 0)
-        done = genpas("train", pairs, *OPTIONS, "-o", "a.model", "--resume") if running.returncode else None
+        done = genpas("train", pairs, *options, "-o", "a.model", "--resume") if running.returncode else None
         assert done is None or done.returncode == 0, done.stderr
         # Files of PyTorch hold the name of the place they were written to; what is in them is compared by its digests.
         assert result(genpas.cwd / "a.model") == expected
