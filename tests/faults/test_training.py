@@ -45,7 +45,7 @@ def stopped(running: subprocess.Popen[bytes], number: signal.Signals, rounds: in
 
 @pytest.mark.parametrize("model", ["sasrec", "tiger"])
 def test_killed_at_random_moments_and_resumed(genpas: Genpas, pairs: Path, tmp_path: Path, model: str) -> None:
-    options = OPTIONS
+    options: tuple[str, ...] = OPTIONS
     if model == "tiger":
         items = pq.read_metadata(pairs / "items.parquet").num_rows
         np.save(tmp_path / "codes.npy", np.random.default_rng(0).integers(0, 6, (items, 3)))
