@@ -25,7 +25,6 @@ from genpas_cli.training.models.interface import Batch, Items, NextItemModel, Ra
 _EMBEDDING_STD = 0.1
 """With 0.02, as in the linear layers, the loss on Amazon Beauty is 11.8 nats after 500 steps, instead of 11.1."""
 
-
 _CELLS = 1 << 23
 """Maximum number of scores of a decoding step, inputs × sequences × codes; more inputs are decoded in parts."""
 
