@@ -20,7 +20,7 @@ EXAMPLES = """
 genpas train logs.pairs --steps 200
 genpas train logs.pairs --steps 200 --fresh logs.store -o fresh.model
 genpas train logs.pairs --steps 100 --dim 32 --seen filter -o small.model --json > metrics.json
-genpas train logs.pairs --model tiger --semantic-ids codes.parquet --steps 50 -o tiger.model
+genpas train logs.pairs --model tiger --semantic-ids codes.parquet --missing-codes drop --steps 20 -o tiger.model
 """
 
 
