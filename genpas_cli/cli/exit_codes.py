@@ -62,8 +62,6 @@ _FAULTS_OF_CODE = (AssertionError, AttributeError, ImportError, NameError, NotIm
 _SHOWN = 200
 _NO_SPACE = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "max_temp_directory_size")
 _SYSTEM = tuple(map(os.strerror, (errno.EIO, errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.EROFS, errno.EACCES)))
-_NO_MEMORY = ("OutOfMemoryException", "OutOfMemoryError", "std::bad_alloc", "DefaultCPUAllocator")
-"""Signs of DuckDB, PyTorch on a GPU, C++, and PyTorch on a CPU."""
 _NO_THREAD = ("start new thread", "Could not create thread", "Resource temporarily unavailable")
 
 
@@ -127,8 +125,8 @@ def _machine_lacks(error: Exception, kind: str, first: str) -> tuple[str, str | 
         return "no space left on the disk", (
             "Free some disk space, or choose another disk with -o (output) or --temp-dir (temporary files)."
         )
-    if isinstance(error, MemoryError) or any(sign in f"{kind} {text}" for sign in _NO_MEMORY):
-        return f"not enough memory: {first}", "Raise --memory-limit, or use fewer --threads."
+    if (tip := _memory_lacks(error, kind, text)) is not None:
+        return f"not enough memory: {first}", tip
     if any(sign in text for sign in _NO_THREAD):
         tip = "Use fewer --threads, or raise the limit of processes and threads: ulimit -u."
         return f"no more threads can be started: {first}", tip
@@ -136,6 +134,15 @@ def _machine_lacks(error: Exception, kind: str, first: str) -> tuple[str, str | 
         return "the current directory no longer exists", "Change to another directory: cd"
     if isinstance(error, OSError) or kind in ("IOException", "HTTPException") or any(sign in text for sign in _SYSTEM):
         return _of_system(error, first), None
+    return None
+
+
+def _memory_lacks(error: Exception, kind: str, text: str) -> str | None:
+    """Return what to do if an error says that memory is missing; None if it says something else."""
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryException" or "std::bad_alloc" in text:
+        return "Raise --memory-limit, or use fewer --threads."
+    if kind == "OutOfMemoryError" or "DefaultCPUAllocator" in text:  # PyTorch on a GPU, and on a CPU
+        return "Use a smaller model (--dim), or a smaller --batch-size."
     return None
 
 

@@ -31,7 +31,14 @@ from genpas_cli.runtime.machine import check_writable, disk_error, lasting_optio
 from genpas_cli.runtime.object_storage.locations import Location, location_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.training.keywords import TrainKeywords
-from genpas_cli.training.model_choice import LONGEST_INPUT, builder, codes_digest, with_sizes, without_codes_path
+from genpas_cli.training.model_choice import (
+    LONGEST_INPUT,
+    builder,
+    codes_digest,
+    model_codes,
+    with_sizes,
+    without_codes_path,
+)
 from genpas_cli.training.model_directories import METRICS, described, foreign_in_model
 from genpas_cli.training.options import TrainOptions
 from genpas_cli.training.train_report import TrainReport, history
@@ -121,9 +128,12 @@ def _plan(directory: Location, manifest: Manifest, options: TrainOptions, device
     from genpas_cli.training.runs.loop import Schedule
     from genpas_cli.training.runs.run import RunPlan
 
-    items = PairFiles(directory).vocabulary("items")
-    assert items is not None, "a pairs directory has one"
-    build = builder(options, items, _longest_input(manifest["max_input"], options))
+    codes = None
+    if options.semantic_ids is not None:
+        items = PairFiles(directory).vocabulary("items")
+        assert items is not None, "a pairs directory has one"
+        codes = model_codes(options, items)
+    build = builder(options, manifest["items"], _longest_input(manifest["max_input"], options), codes)
     bf16 = options.precision == "bf16" or (options.precision == "auto" and device == "cuda")
     schedule = Schedule(
         options.steps, options.round_steps, options.patience, options.lr, options.weight_decay, bf16
@@ -224,9 +234,7 @@ def _metrics(
             "stopped_by": "steps" if last.step >= plan.schedule.steps else "patience",
             "rounds": [asdict(each) for each in outcome.rounds],
         },
-        "evaluation": {
-            "items": manifest["items"], "seen": settings["options"]["seen"], **outcome.ranking
-        },
+        "evaluation": {"items": manifest["items"], "seen": settings["options"]["seen"], **outcome.ranking},
         "validation": outcome.validation,
         "test": outcome.test,
         "versions": {"genpas": version("genpas"), **settings["versions"]},

@@ -50,7 +50,10 @@ _TIGER = {"small": _Sizes(128, 2, 4, 0.1, 32, 512), "paper": _Sizes(128, 4, 6, 0
 
 
 def _sizes(options: ModelOptions) -> _Sizes:
-    return _SASREC if options.model == "sasrec" else _TIGER[options.preset or "small"]
+    """Return the default sizes of the model, replaced by those that the options give."""
+    usual = _SASREC if options.model == "sasrec" else _TIGER[options.preset or "small"]
+    named = ("dim", "layers", "heads", "dropout")
+    return usual._replace(**{name: value for name in named if (value := getattr(options, name)) is not None})
 
 
 def with_sizes(options: AnyModel) -> AnyModel:
@@ -61,9 +64,8 @@ def with_sizes(options: AnyModel) -> AnyModel:
         DataError: there is no file of codes.
     """
     _check_model(options)
-    given = {name: getattr(options, name) for name in ("dim", "layers", "heads", "dropout")}
-    usual = _sizes(options)._asdict()
-    sized = replace(options, **{name: usual[name] if value is None else value for name, value in given.items()})
+    sizes = _sizes(options)
+    sized = replace(options, dim=sizes.dim, layers=sizes.layers, heads=sizes.heads, dropout=sizes.dropout)
     _check_values(sized)
     return sized
 
@@ -115,39 +117,17 @@ def without_codes_path(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name != "semantic_ids"}
 
 
-def builder(options: ModelOptions, items: Vocabulary, max_input: int) -> Callable[[], NextItemModel]:
-    """Return a function that builds the model with new weights.
+def model_codes(options: ModelOptions, items: Vocabulary) -> NDArray[np.int64]:
+    """Return int64 (items + 1, levels): the codes by item number; -1 for items without codes, and for number 0.
 
     Args:
-        options: as `with_sizes` returns them.
+        options: the options of a model that generates codes.
         items: id of each item number from 1.
-        max_input: longest input, in items.
 
     Raises:
         DataError: the codes cannot be used, or are of other items.
     """
-    dim, layers, heads, dropout = options.dim, options.layers, options.heads, options.dropout
-    assert dim is not None
-    assert layers is not None
-    assert heads is not None
-    assert dropout is not None
-    if options.model == "sasrec":
-        from genpas_cli.training.models.sasrec import ModelShape, SASRec
-
-        return lambda: SASRec(ModelShape(len(items), max_input, dim, layers, heads, dropout))
-    from genpas_cli.training.models.tiger import Tiger, TigerShape
-
-    codes, usual = _codes(options, items), _sizes(options)
-    shape = TigerShape(
-        len(items), max_input, tuple((codes.max(axis=0) + 1).tolist()), dim, layers, heads, usual.head_dim,
-        usual.feed_dim, options.user_tokens, dropout, options.beam,
-    )  # fmt: skip
-    return lambda: Tiger(shape, codes)
-
-
-def _codes(options: ModelOptions, items: Vocabulary) -> NDArray[np.int64]:
-    """Return int64 (items + 1, levels): the codes by item number; -1 for items without codes, and for number 0."""
-    assert options.semantic_ids is not None
+    assert options.semantic_ids is not None, "checked by `with_sizes`"
     found = item_codes(items, open_codes(Path(options.semantic_ids)), missing=options.missing_codes, colliding="keep")
     if found.table.levels > MOST_LEVELS:
         raise DataError(
@@ -156,3 +136,29 @@ def _codes(options: ModelOptions, items: Vocabulary) -> NDArray[np.int64]:
             tip="Make codes of fewer levels: genpas semantic-ids STORE --levels 3 -o codes.parquet",
         )
     return np.where(found.known[:, None], found.codes, -1).astype(np.int64)
+
+
+def builder(
+    options: ModelOptions, items: int, max_input: int, codes: NDArray[np.int64] | None
+) -> Callable[[], NextItemModel]:
+    """Return a function that builds the model with new weights.
+
+    Args:
+        options: the model's options.
+        items: size of the vocabulary.
+        max_input: longest input, in items.
+        codes: see `model_codes`; None for a model that scores items.
+    """
+    sizes = _sizes(options)
+    if codes is None:
+        from genpas_cli.training.models.sasrec import ModelShape, SASRec
+
+        shape = ModelShape(items, max_input, sizes.dim, sizes.layers, sizes.heads, sizes.dropout)
+        return lambda: SASRec(shape)
+    from genpas_cli.training.models.tiger import Tiger, TigerShape
+
+    of_tiger = TigerShape(
+        items, max_input, tuple((codes.max(axis=0) + 1).tolist()), sizes.dim, sizes.layers, sizes.heads,
+        sizes.head_dim, sizes.feed_dim, options.user_tokens, sizes.dropout, options.beam,
+    )  # fmt: skip
+    return lambda: Tiger(of_tiger, codes)

@@ -32,7 +32,7 @@ from genpas_cli.store.item_ids import StoreIds
 from genpas_cli.store.schema import is_store
 from genpas_cli.training.comparison import ACCURACY, SeedRun
 from genpas_cli.training.job import train
-from genpas_cli.training.model_choice import builder, codes_digest, without_codes_path
+from genpas_cli.training.model_choice import codes_digest, model_codes, without_codes_path
 from genpas_cli.training.model_directories import MODELS, PAIRS, STORE, read_metrics
 from genpas_cli.training.options import ModelOptions, RunsOptions, TrainOptions
 
@@ -87,9 +87,9 @@ def store_of(
     """Return the store named by `sources`, or the store in `work` made from the logs, now or by a stopped run."""
     names = source_names(sources)
     if len(names) == 1 and is_store(Path(names[0])):
-        store = Path(names[0]).absolute()
-        _check_codes(store, options)
-        return store
+        given = Path(names[0]).absolute()
+        _check_codes(given, options)
+        return given
     store = work / STORE
     if not store.exists():
         ingest(names, store, replace(reading or IngestOptions(), **machine_options(options)), progress=progress)
@@ -102,11 +102,11 @@ def store_of(
 
 
 def _check_codes(path: Path, options: ModelOptions) -> None:
-    """Check the codes of the items before any figure is computed or pair is cut; see `builder`."""
+    """Check the codes of the items before any figure is computed or pair is cut; see `model_codes`."""
     if options.semantic_ids is not None:
         machine = resolve(options)
         with scratch_directory(machine.temp_dir) as scratch, open_store(path, machine, scratch) as store:
-            builder(options, StoreIds(store), max_input=1)
+            model_codes(options, StoreIds(store))
 
 
 class Cutting(NamedTuple):

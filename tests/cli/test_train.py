@@ -113,6 +113,11 @@ def test_values_that_cannot_be_used(
     assert not (inside.cwd / "log.model").exists()
 
 
+def test_a_model_that_does_not_fit_in_memory(genpas: Genpas, pairs: Path) -> None:
+    done = genpas("train", pairs, "--dim", "1000000000000", "--heads", "1", "--layers", "1", "-q")
+    refused(done, MACHINE, "not enough memory", "--dim", "--batch-size")
+
+
 def test_pairs_without_anything_held_out(inside: InProcess, log: Path) -> None:
     assert inside("augment", log, "--split", "none", "-o", "all.pairs").returncode == 0
     refused(inside("train", "all.pairs"), DATA, "no validation and no test pairs", "--split leave-one-out")
