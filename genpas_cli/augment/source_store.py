@@ -23,7 +23,7 @@ from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.store.access import open_store, store_memory
-from genpas_cli.store.schema import foreign_in_store, is_store
+from genpas_cli.store.schema import check_store_name, foreign_in_store, is_store
 from genpas_cli.store.store import Store
 
 
@@ -99,6 +99,7 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
             path = None if keep_store is None else Path(keep_store)
             reading = replace(reading, **machine_options(options))
             if path is not None:
+                check_store_name(path, option="--store")
                 refuse_existing(path, force=force, foreign=foreign_in_store, option="--store")
                 log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
         if path is None:

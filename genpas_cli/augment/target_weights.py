@@ -7,6 +7,7 @@ training alone.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,7 @@ from genpas_cli.ingest.columns.mixed_units import count_units
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.sql.conditions import check_memory, examples_in, is_of_a_value, read_expression, refused
-from genpas_cli.runtime.text.wording import listed
+from genpas_cli.runtime.text.wording import listed, times
 from genpas_cli.runtime.times.units import units_a_second
 from genpas_cli.sampling.kernels import Floats
 from genpas_cli.sampling.strategy import Strategy
@@ -254,10 +255,18 @@ def _half_life(store: Store, options: TargetOptions) -> _Factor:
     con, is_plain = store.database.con, kind in ("BIGINT", "DOUBLE")
     counts = count_units(con, "time", "store.interactions") if is_plain else None
     seconds = f"time::double / {units_a_second(kind, counts)}" if is_plain else "epoch(time)"
-    if options.as_of is None:
-        ((latest,),) = con.sql(f"select max({seconds}) from store.interactions where split = 'train'").fetchall()
-    else:
+    ((first, latest),) = con.sql(
+        f"select min({seconds}), max({seconds}) from store.interactions where split = 'train'"
+    ).fetchall()
+    if options.as_of is not None:
         latest = parse_instant(con, options.as_of, kind, counts, option="--as-of") / units_a_second(kind, counts)
+        if first is not None and latest <= first:
+            (shown,) = times([first])
+            raise UsageError(
+                f"--as-of {options.as_of} is not after the first training interaction ({shown}), so all weights would "
+                "be 1, and --half-life would have no effect",
+                tip="To count the age from the last training interaction, remove --as-of.",
+            )
     half_life = parse_duration(str(options.half_life), "--half-life")
 
     def of(values: NDArray[Any]) -> Floats:
@@ -300,4 +309,4 @@ def weights_text(options: TargetOptions) -> str | None:
     """Return the weights given, for a report, such as `--half-life 365d`; None without any."""
     settings = target_settings(options)
     given = {name: value for name, value in settings.items() if value is not None and name != "target_where"}
-    return " ".join(f"{flag_of(name)} {value}" for name, value in given.items()) or None
+    return " ".join(f"{flag_of(name)} {shlex.quote(str(value))}" for name, value in given.items()) or None

@@ -27,6 +27,7 @@ from genpas_cli.ingest.columns.aliases import RATING, TIME, matches
 from genpas_cli.pairs.changes.layout import PairLayout, changed
 from genpas_cli.runtime.atomic_output import Foreign
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
+from genpas_cli.runtime.file_names import check_file_name, promise_of
 from genpas_cli.runtime.machine import (
     FIXED_MEMORY,
     Machine,
@@ -62,6 +63,15 @@ class PairsRun:
         """Whether the output is one file: the format has one per split, and one split is exported."""
         has_one = self.options.split is not None or isinstance(self.reader, StreamReader)
         return has_one and self.format.one_file
+
+    def check_name(self, output: Path) -> None:
+        """Raise UsageError if the output is one file, and its name promises another format."""
+        if self.is_one_file:
+            kind = self.format
+            check_file_name(
+                output, (kind.suffix, *kind.other_endings), f"--to {kind.name} writes {promise_of(kind.suffix)}",
+                choices={f".{each}": f"--file-type {each}" for each in kind.file_types},
+            )  # fmt: skip
 
     @property
     def foreign(self) -> Foreign:

@@ -53,6 +53,10 @@ class ExportReport(Report):
 class Run(Protocol):
     """A running export whose source is open and whose options are checked."""
 
+    def check_name(self, output: Path) -> None:
+        """Raise UsageError if the output is one file, and its name promises another format."""
+        ...
+
     @property
     def foreign(self) -> Foreign:
         """What recognizes an existing output, see `atomic_output.Foreign`."""

@@ -44,7 +44,7 @@ from genpas_cli.runtime.text.wording import time_range
 from genpas_cli.store import writing
 from genpas_cli.store.access import attached, check_is_store, store_memory
 from genpas_cli.store.records import FunnelRow, Lengths, SplitCounts, TieShares
-from genpas_cli.store.schema import foreign_in_store
+from genpas_cli.store.schema import check_store_name, foreign_in_store
 from genpas_cli.store.store import Store
 
 _OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
@@ -150,6 +150,8 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
         )
     if append:
         check_is_store(path)
+    else:
+        check_store_name(path)
     replace_it = force or append
     refuse_existing(path, force=replace_it, foreign=foreign_in_store)
     rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")

@@ -15,6 +15,7 @@ from genpas_cli.report.charts.saved import foreign_charts, save_charts
 from genpas_cli.report.markup import Html, join, row, section, table, tag
 from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.extras import check_extra
+from genpas_cli.runtime.file_names import check_file_name
 from genpas_cli.runtime.machine import MadeWith, disk_error
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.text.visible import visible
@@ -59,6 +60,7 @@ def check_page(path: Path | None, charts: Path | None = None) -> None:
     """
     check_extra("an HTML report", "report")
     if path is not None:
+        check_file_name(path, (".html", ".htm"), "a report is an HTML page", option="--html")
         refuse_existing(path, force=True, foreign=_foreign_page, option="--html")
     if charts is not None:
         refuse_existing(charts, force=True, foreign=foreign_charts, option="--charts")

@@ -22,6 +22,7 @@ from typing import Any
 
 import duckdb
 
+from genpas_cli.runtime.file_names import check_file_name
 from genpas_cli.runtime.json.sealed import SEAL, content_digest
 from genpas_cli.runtime.sql.quoting import literal
 from genpas_cli.store.table_digest import TableDigest
@@ -58,6 +59,11 @@ def is_store(path: Path) -> bool:
             return file.read(12)[8:] == b"DUCK"
     except OSError:
         return False
+
+
+def check_store_name(path: Path, *, option: str = "-o") -> None:
+    """Raise UsageError if the name of a new store promises another format."""
+    check_file_name(path, (".store", ".duckdb", ".db", ".ddb"), "a store is a DuckDB file", option=option)
 
 
 def foreign_in_store(path: Path) -> str | None:

@@ -411,6 +411,7 @@ def test_a_weight_on_held_out_interactions_alone(tmp_path: Path) -> None:
         ({"half_life": "-3d"}, "--half-life '-3d' is not a duration"),
         ({"as_of": "2024-01-01"}, "there is no --half-life"),
         ({"half_life": "3d", "as_of": "soon"}, "--as-of 'soon' is not a date or time"),
+        ({"half_life": "3d", "as_of": "1990-01-01"}, "--as-of 1990-01-01 is not after the first training interaction"),
         ({"balance_items": -1.0}, "--balance-items is -1"),
         ({"balance_items": math.nan}, "--balance-items is nan"),
         ({"balance_items": 11.0}, "--balance-items is 11"),

@@ -18,6 +18,7 @@ class Arrow(Format):
 
     name = "arrow"
     suffix = ".arrow"
+    other_endings = (".ipc", ".feather")
     can_rename = True
 
     def __init__(self, shown: Shown) -> None:

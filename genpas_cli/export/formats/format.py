@@ -22,6 +22,9 @@ KnownColumns = Callable[[], Sequence[str]]
 PADS_ITSELF = "its trainer pads inputs itself, and would read 0 as an item"
 """Why `--pad` cannot be used with the formats of most trainers."""
 
+JSON_LINES = (".ndjson", ".json")
+"""Further endings of JSON Lines; `datasets` and LLaMA-Factory read them from `.json` too."""
+
 ROWS_OF_TEXTS = 1 << 12
 """Rows that are encoded together if they contain texts of items."""
 
@@ -62,6 +65,8 @@ class Format(ABC):
     name: ClassVar[str]
     suffix: str
     """Ending of the files; of the instance if it depends on `--file-type`."""
+    other_endings: tuple[str, ...] = ()
+    """Further endings by which the type of the files is known; of the instance if it depends on `--file-type`."""
     streams: bool = True
     """Whether a split can be written to stdout; of the instance if that depends on `--file-type`."""
     one_file: ClassVar[bool] = True

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from genpas_cli.export.formats.format import Shown, TextFormat, are_of_pairs, first_line
+from genpas_cli.export.formats.format import JSON_LINES, Shown, TextFormat, are_of_pairs, first_line
 from genpas_cli.export.formats.texts import Texts, joined, json_text
 
 
@@ -16,6 +16,7 @@ class JsonLines(TextFormat):
 
     name = "jsonl"
     suffix = ".jsonl"
+    other_endings = JSON_LINES
     can_rename = True
 
     def __init__(self, shown: Shown) -> None:

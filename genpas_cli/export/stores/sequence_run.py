@@ -144,6 +144,9 @@ class SequenceRun:
     store: Store
     files: SequenceFiles
 
+    def check_name(self, output: Path) -> None:
+        """Accept any name: the output is a directory."""
+
     @property
     def foreign(self) -> Foreign:
         """What recognizes an existing output."""

@@ -126,6 +126,9 @@ class SplitsRun:
     """Number of rows by part, after `write`."""
     notes: list[str] = field(default_factory=list)
 
+    def check_name(self, output: Path) -> None:
+        """Accept any name: the output is a directory."""
+
     @property
     def foreign(self) -> Foreign:
         """What recognizes an existing output."""

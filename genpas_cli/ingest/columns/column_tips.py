@@ -33,7 +33,8 @@ def corrected(named: Named, options: ReadingOptions, values: Values) -> str:
         options: the options as given.
         values: returns the first values of a column.
     """
-    asked = [(role, getattr(options, role)) for role in ROLES] + [("keep", name) for name in options.keep]
+    kept = [name for given in options.keep for name in _apart(named, given)]
+    asked = [(role, getattr(options, role)) for role in ROLES] + [("keep", name) for name in kept]
     asked = [(role, name) for role, name in asked if name is not None]
     if named.elements is not None and options.item is not None and named.find(options.item) is None:
         return example_of(named, {}, options, values, decided="item")
@@ -50,6 +51,12 @@ def corrected(named: Named, options: ReadingOptions, values: Values) -> str:
             taken.append(column)
             told += _named(named, role, column, options, values)
     return _example(told)
+
+
+def _apart(named: Named, given: str) -> list[str]:
+    """Return the columns that a value of --keep names: several if it is a list with commas, which is no column."""
+    names = [name.strip() for name in given.split(",")]
+    return names if named.find(given) is None and all(named.find(name) for name in names) else [given]
 
 
 def _nearest(named: Named, free: Sequence[Column], role: str, wrong: str, values: Values) -> Column | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.export.file_types import chosen_file_type
-from genpas_cli.export.formats.format import PADS_ITSELF, Format, KnownColumns, Shown
+from genpas_cli.export.formats.format import JSON_LINES, PADS_ITSELF, Format, KnownColumns, Shown
 from genpas_cli.export.formats.language_models.companions import dataset_info, note_of_tokens, write_new_tokens
 from genpas_cli.export.formats.language_models.rendering import (
     PIECE_BYTES,
@@ -54,7 +54,9 @@ class LanguageModel(Format):
         info = shown.items.info
         self.template = template_for(shown.options, lambda: () if info is None else info.column_names)
         self.file_type = chosen_file_type(shown.options, self.file_types)
-        self.suffix, self.streams = f".{self.file_type}", self.streams and self.file_type == "jsonl"
+        is_text = self.file_type == "jsonl"
+        self.suffix, self.streams = f".{self.file_type}", self.streams and is_text
+        self.other_endings = JSON_LINES if is_text else ()
         self._columns = columns_of(self.template, shown)
         super().__init__(shown)
         self.fields = self.record(self.template)
