@@ -79,9 +79,24 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
         console.print_json(report.to_dict())
         return
     say_report(report)
+    _say_split(report)
     store = console.escaped(report.store)
     following = f"; next: [bold]genpas augment {store}[/bold]" if report.length["max"] > 1 else ""
     console.say(f"\nwrote {store}{following}")
+
+
+def _say_split(report: IngestReport) -> None:
+    split = report.split
+    if not split["validation"] + split["test"]:
+        console.say("no interactions are held out")
+        return
+    only = split["users_in_train_only"]
+    whose = "user" if report.session_users is None else "session"
+    console.say(
+        f"interactions for training: {split['train']:,}; held out for validation: {split['validation']:,}; "
+        f"held out for test: {split['test']:,}"
+        + (f"; {counted(only, whose)} without held-out interactions" if only else "")
+    )
 
 
 def _example(sources: list[str], *, append: bool) -> str:
