@@ -87,8 +87,8 @@ class AugmentOptions(TargetOptions):
     pairs: str | None = option(
         None, "Number of training pairs per epoch: a number; a multiple of Multi-Target's number of pairs (one per "
         "possible target) such as 2x; or all: every pair once, for last-target, multi-target, slide-window and "
-        "windows. (default: 1x; for these four, unless targets are weighted: all, but an error if that is more than "
-        "20x)",
+        "windows. (default: all for these four strategies, which is an error if it is more than 20x; 1x for the "
+        "others, and if targets are weighted)",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
         1,

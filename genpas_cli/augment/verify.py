@@ -144,7 +144,7 @@ def check_store(store: Store, directory: Location, manifest: Manifest) -> None:
             f"{manifest['items']:,}"
         )
     elif made_from is not None and store.content_digest != made_from:
-        differs = "its interactions, their order, the split or the vocabularies differ"
+        differs = "its interactions, their order, the split, the ids or the kept columns (--keep) differ"
     else:
         store.check_content()
         return

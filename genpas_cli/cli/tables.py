@@ -6,6 +6,7 @@ import csv
 import sys
 
 from genpas_cli.cli import console
+from genpas_cli.figures.distribution.durations import QUANTILE_WORDS
 from genpas_cli.figures.figure import Shown, figures_in, shown_in
 from genpas_cli.figures.results import ROWS_SHOWN, SplitReport, StatsReport, TuneReport
 from genpas_cli.figures.table import DataFigures
@@ -61,7 +62,7 @@ def _data_lines(data: DataFigures) -> list[str]:
         lines.append(time_range(data.time_range))
         lines += [
             f"{figure.label}: "
-            + ", ".join(f"{part} {duration(value, data.time_unit)}" for part, value in found.items())
+            + ", ".join(f"{QUANTILE_WORDS[part]} {duration(value, data.time_unit)}" for part, value in found.items())
             for key, figure in figures_in(DataFigures).items()
             if figure.is_duration and None not in (found := getattr(data, key)).values()
         ]

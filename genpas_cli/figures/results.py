@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from genpas_cli.figures.distribution.durations import QUANTILE_WORDS
 from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.illustrations.data import Illustrations
 from genpas_cli.figures.split_figures import PARTS, SplitFigures
@@ -74,10 +75,6 @@ def _number(key: str, value: Any) -> Any:
     return as_number(value) if key in ("alpha", "beta", "gamma") else value
 
 
-_PLACES = {"lower": "lower quartile", "upper": "upper quartile"}
-"""Keys of a gap → words."""
-
-
 @dataclass(frozen=True, repr=False)
 class SplitReport(TableReport):
     """The audit of a split; `genpas stats --split-of DIR --json` prints this."""
@@ -123,7 +120,10 @@ class SplitReport(TableReport):
         for part, one in value.items():
             if one is not None:
                 first, _, second = part.partition("_")
-                yield f"{label}: {f'{first} and {second}' if second else _PLACES.get(part, part)}", written(each, one)
+                yield (
+                    f"{label}: {f'{first} and {second}' if second else QUANTILE_WORDS.get(part, part)}",
+                    written(each, one),
+                )
 
     def by_column(self) -> dict[str, list[Any]]:
         """Return the figures as two columns, `figure` and `value`, as in `--csv`."""
@@ -226,9 +226,9 @@ class TuneReport(TableReport):
             "rank (published)",
         ]  # fmt: skip
         ranks = (
-            "rank (front): by KL drawn and A / D, within each γ; the best of each γ comes first, then the second best "
-            "of each γ, so ranks of different γ cannot be compared. rank (entropy): by KL drawn − 0.1 × entropy, over "
-            "all γ. rank (published): by KL and A / D over all γ. –: "
+            "rank (front): near the Pareto front of KL drawn and A / D of each γ; the first of every γ come before the "
+            "second of every γ, so this rank does not say which γ is better. rank (entropy): by KL drawn − 0.1 × "
+            "entropy, over all γ. rank (published): by KL and A / D over all γ. –: "
             "no rank, because another configuration of the same γ is more than 2% better in both (front), or because "
             f"of --keep-share or --top (published). Sorted by --select {self.select}."
         )

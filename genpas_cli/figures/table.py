@@ -288,9 +288,11 @@ class DataFigures:
     future_training: float | None = _share(
         lambda of: of.future_training,
         "probability that a random training interaction is later than a random test interaction",
-        "Probability that a randomly chosen training interaction is later than a randomly chosen test interaction.",
+        "Probability that a randomly chosen training interaction is later than a randomly chosen test interaction: 0 "
+        "for a split by time, near 50% if both come from the same period.",
         HELD_OUT,
-        fact="is the probability that a random training interaction is later than a random test interaction.")
+        fact="is the probability that a random training interaction is later than a random test interaction: 0% for a "
+        "split by time, near 50% if both come from the same period.")
     time_unit: str | None = figure(
         lambda of: of.times.unit, "unit of durations", "`seconds`, the unit of `gap_validation`, `gap_test`, "
         "`user_lifetime` and `item_lifetime`; null if timestamps are numbers of no known unit, which is then that of "

@@ -38,7 +38,7 @@ def _notes(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[st
     yield f"{inputs}." if not compared or (reason := not_marked(columns)) is None else f"{inputs}; {reason}."
     ways = {way: [each.name for each in columns if _draw_of(each) == draw] for draw, way in _WRITTEN.items()}
     if any(ways.values()):
-        told = "; ".join(f"{listed(names)} {way}" for way, names in ways.items() if names)
+        told = "; ".join(f"for {listed(names)}, {way}" for way, names in ways.items() if names)
         yield f'"{AS_WRITTEN}": {told}.'
     if any(each.dense for each in columns):
         yield (
@@ -52,12 +52,15 @@ def not_marked(columns: Sequence[StrategyFigures]) -> str | None:
     """Return the reason why the better values of some figures are not marked; None if all are comparable."""
     if all(comparable(figure, columns) for figure in shown_in(StrategyFigures, Shown.TERMINAL)):
         return None
-    return "A, D and A / D are not marked, because they can only be compared for the same input bias γ"
+    return (
+        "higher A, lower D and higher A / D are better, but only among strategies with the same input bias γ, so no "
+        "best value is marked"
+    )
 
 
 _WRITTEN = {
-    "enumerated": "with each pair once, so exactly",
-    "balanced": "by a balanced draw, of which a single one differs slightly",
+    "enumerated": "each pair is written once, so the value is exact",
+    "balanced": "the pairs are a balanced draw, so a single draw differs slightly from this mean",
 }
 """Kind of draw → how `augment` writes the pairs by default."""
 

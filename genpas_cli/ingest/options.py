@@ -167,8 +167,8 @@ class SplitOptions(Options):
         "leave-one-out",
         "Which interactions are held out: leave-one-out (of each user, the last one for test, the one before it for "
         "validation), leave-n-out:N (N instead of one), time:VALID,TEST (the first times of validation and test, or "
-        "quantiles such as time:0.8,0.9), time:TEST (the first time of test; validation is the last training "
-        "interaction of each user), users:SHARE (this share of the users is held out for test, the same share for "
+        "quantiles such as time:0.8,0.9), time:TEST (the first time of test; of each user, the last interaction before "
+        "it is held out for validation), users:SHARE (this share of the users is held out for test, the same share for "
         "validation, and none of their interactions are in training), or none.",
         metavar="RULE",
         panel=SPLIT,

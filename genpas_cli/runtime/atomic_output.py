@@ -42,7 +42,7 @@ _LOCK_MARK = b"genpas\n"
 """Content of genpas's lock files: a file of that name with other content is not genpas's."""
 
 
-def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = "-o") -> None:
+def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = "-o", resume: bool = False) -> None:
     """Check that the output does not exist, or may be overwritten.
 
     Args:
@@ -50,6 +50,7 @@ def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = 
         force: whether an output that genpas made may be overwritten.
         foreign: finds content that genpas did not make.
         option: the option that names the output, for messages.
+        resume: whether a stopped run was to be continued, for messages.
 
     Raises:
         UsageError: the output exists and may not be overwritten; or `path` is a URI, but must be on a local disk.
@@ -59,6 +60,11 @@ def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = 
         return
     with _disk_errors(path, option):
         found = foreign(path)
+    if not force and found is None and resume:
+        raise UsageError(
+            f"{path} is complete, and --resume continues only a run that was stopped",
+            tip="To make it again: --force without --resume",
+        )
     if not force and found is None:
         raise UsageError(
             f"{path} already exists", tip=f"Overwrite it with --force, or choose another path with {option}."

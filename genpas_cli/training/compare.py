@@ -71,7 +71,7 @@ def compare(  # noqa: PLR0913  # all but three by keyword
     options = with_sizes(options or CompareOptions())
     rules = _rules(options)
     path = Path(output) if output is not None else default_output(sources, ".comparison")
-    refuse_existing(path, force=force, foreign=_foreign)
+    refuse_existing(path, force=force, foreign=_foreign, resume=resume)
     settings = runs_settings(sources, ingest_options, options)
     with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, options, ingest_options, progress)

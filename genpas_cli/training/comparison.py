@@ -122,9 +122,10 @@ class CompareReport(TableReport):
         marked = with_marks([f"{value:.4f}" for value in tests], tests, "higher")
         rows = [_row(each, test) for each, test in zip(self.strategies, marked, strict=True)]
         accuracy = (
-            f"{MARK} best in column; test accuracy, mean of {counted(len(self.strategies[0].runs), 'seed')}, ± "
-            f"standard deviation over seeds; difference in NDCG@10 to {self.baseline}, with its 95% interval "
-            "(bootstrap over users); validation NDCG@10; KL(validation ‖ train); A / D with test inputs"
+            f"{MARK} best in column. NDCG@10 and Recall@10: of the test pairs, mean of "
+            f"{counted(len(self.strategies[0].runs), 'seed')}; ±: standard deviation over seeds. difference: test "
+            f"NDCG@10 minus that of {self.baseline}, with a 95% interval (bootstrap over users). validation: NDCG@10 "
+            "of the validation pairs. KL: KL(validation ‖ train). A / D: with test inputs."
         )
         notes = [accuracy]
         differing = {each.name: each.difference for each in self.strategies if each.difference is not None}

@@ -86,7 +86,7 @@ def train(  # noqa: PLR0913  # all but three by keyword
         raise UsageError(f"--max-input is {options.max_input}; it must be 1 or more")
     device, machine = find_device(options.device), resolve(options)
     path = Path(output) if output is not None else Path(f"{directory.absolute().name.removesuffix('.pairs')}.model")
-    refuse_existing(path, force=force, foreign=foreign_in_model)
+    refuse_existing(path, force=force, foreign=foreign_in_model, resume=resume)
     manifest = _held_out_manifest(directory)
     plan, settings = _plan(directory, manifest, options, device.type), _settings(manifest, options)
     sources = _sources(directory, manifest, options, plan)

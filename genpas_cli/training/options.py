@@ -108,8 +108,8 @@ class TrainOptions(ModelOptions):
     )  # fmt: skip
     seed: int = option(0, "Random seed for weights, dropout and the order of the pairs.", panel=TRAINING)
     epochs_data: int | None = option(
-        None, "Use only the first K epochs of the pairs, one after the other; by default all.", metavar="K",
-        panel=TRAINING,
+        None, "Use only the first K of the epochs that augment --epochs wrote, one after the other; by default all.",
+        metavar="K", panel=TRAINING,
     )  # fmt: skip
     fresh: str | None = option(
         None, "Draw new training pairs from this store in every epoch, with the strategy of PAIRS.", metavar="STORE",
@@ -127,8 +127,8 @@ class CompareOptions(RunsOptions, FigureOptions):
         metavar=f"{STRATEGY}[@DURATION]", panel=SAMPLING,
     )  # fmt: skip
     pairs: str | None = option(
-        None, "Number of training pairs per epoch, as in augment --pairs; by default 1x, and a named strategy lists "
-              "its pairs, unless targets are weighted.",
+        None, "Number of training pairs per epoch, as in augment --pairs; by default 1x, but each pair once for "
+              "named strategies, unless targets are weighted.",
         metavar="N|2x|all", panel=SAMPLING,
     )  # fmt: skip
     draw: Literal["balanced", "independent"] = option(

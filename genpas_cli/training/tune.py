@@ -91,7 +91,7 @@ def tune(  # noqa: PLR0913  # all but two by keyword
     check_extra("--train-top", "train")
     training = with_sizes(training or RunsOptions())
     path = Path(output) if output is not None else default_output(sources, ".search")
-    refuse_existing(path, force=force, foreign=_foreign)
+    refuse_existing(path, force=force, foreign=_foreign, resume=resume)
     settings = runs_settings(sources, ingest_options, training, options)
     with resumable(path, settings, foreign=_foreign, resume=resume, force=force) as work:
         store = store_of(sources, work, training, ingest_options, progress)
@@ -181,7 +181,7 @@ def search_plan(options: TuneOptions) -> SearchPlan:
     if options.minutes is not None:
         if options.search != "halving" or options.train_top is None:
             raise UsageError(
-                "--minutes shortens the training of --search halving --train-top K",
+                "--minutes needs --search halving and --train-top K, whose training it shortens",
                 tip="For example: --search halving --train-top 8 --minutes 15",
             )
         if not 0 < options.minutes < math.inf:

@@ -69,7 +69,7 @@ def test_codes_lead_back_to_their_items(inside: InProcess, store: Path) -> None:
     (inside.cwd / "generated.txt").write_text("\n".join([*lines, "999 0 0 0"]) + "\n", encoding="utf-8")
     done = inside("decode", "codes.parquet", "generated.txt")
     assert done.stdout.splitlines() == [*(row["item_id"] for row in rows), ""]
-    assert done.stderr == f"1 of {len(rows) + 1} lines are the codes of no item\n"
+    assert done.stderr == f"no item has the codes of 1 of {len(rows) + 1} lines (the first: line {len(rows) + 1})\n"
     refused(inside("decode", "codes.parquet", "none.txt"), DATA, "no such file: none.txt")
     refused(inside("decode", "none.parquet"), DATA, "no such file: none.parquet")
 

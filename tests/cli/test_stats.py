@@ -86,18 +86,21 @@ def test_each_kind_of_draw_has_a_line_below_the_figure(inside: InProcess, store:
 def test_the_lines_below_the_table_say_what_the_figures_compare(inside: InProcess, store: Path) -> None:
     said = inside("stats", store, "-s", "multi-target", "-s", "0.5,0,0").stdout
     assert "Jensen–Shannon and total variation compare the distributions of target items; lower is better" in said
-    assert "can only be compared for the same input bias" in said
+    assert "only among strategies with the same input bias" in said
     assert (
-        '"expected, as written by augment": multi-target with each pair once, so exactly; 0.5,0,0 by a balanced draw'
-        in said
+        '"expected, as written by augment": for multi-target, each pair is written once, so the value is exact; '
+        "for 0.5,0,0, the pairs are a balanced draw" in said
     )
     assert "What each row means: https://" in said
     named = inside("stats", store, "-s", "multi-target", "-s", "last-target").stdout
-    assert '"expected, as written by augment": multi-target and last-target with each pair once, so exactly.' in named
+    assert (
+        '"expected, as written by augment": for multi-target and last-target, each pair is written once, so the value '
+        "is exact." in named
+    )
     biased = inside("stats", store, "-s", "0.5,0,0").stdout
     assert (
-        '"expected, as written by augment": 0.5,0,0 by a balanced draw, of which a single one differs slightly.'
-        in biased
+        '"expected, as written by augment": for 0.5,0,0, the pairs are a balanced draw, so a single draw differs '
+        "slightly from this mean." in biased
     )
 
 

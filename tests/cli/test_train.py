@@ -31,7 +31,9 @@ def test_it_says_how_it_goes_and_prints_a_table(inside: InProcess, pairs: Path) 
     rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.strip()}
     metrics = json.loads((inside.cwd / "log.model" / "metrics.json").read_text())
     assert rows["NDCG@10"][:2] == [f"{metrics[split]['ndcg@10']['value']:.4f}" for split in ("validation", "test")]
-    assert "full ranking of 30 items; including the items of the input" in done.stdout
+    assert "full ranking of 30 items; items of the input are ranked too (--seen keep)" in done.stdout
+    again = inside("train", pairs, *QUICK, "--resume")
+    refused(again, 2, "log.model is complete, and --resume continues only a run that was stopped", "--force")
 
 
 def test_on_a_terminal_lines_stand_above_the_bar(genpas: Genpas, pairs: Path) -> None:

@@ -171,8 +171,8 @@ def test_training_in_rounds(store: Path, tmp_path: Path) -> None:
         ({"half_life": ""}, "--half-life '' is not a duration"),
         ({"as_of": "2020-01-01"}, "there is no --half-life"),
         ({"half_life": "none", "as_of": "2020-01-01"}, "there is no --half-life"),
-        ({"minutes": 5.0}, "--minutes shortens the training of --search halving"),
-        ({"minutes": 5.0, "search": "halving"}, "--minutes shortens the training of --search halving"),
+        ({"minutes": 5.0}, "--minutes needs --search halving"),
+        ({"minutes": 5.0, "search": "halving"}, "--minutes needs --search halving"),
         ({"minutes": 0.0, "search": "halving", "train_top": 2}, "--minutes is 0"),
     ],
 )

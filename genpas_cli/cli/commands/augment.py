@@ -178,7 +178,8 @@ def _check_stream(given: dict[str, object]) -> None:
     if unfit is not None:
         raise UsageError(
             f"{unfit} cannot be used with -o -, which writes a stream and no files",
-            tip="Write the pairs to a directory (-o DIR). To write the ids of the log to the stream: --ids raw",
+            tip="Write the pairs to a directory: -o DIR"
+            + (". To write the ids of the log to the stream: --ids raw" if unfit == "--user-ids raw" else ""),
         )
     if sys.stdout.isatty():
         raise UsageError(

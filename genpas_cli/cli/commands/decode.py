@@ -12,6 +12,7 @@ from genpas_cli.cli import console
 from genpas_cli.cli.app import command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.text.wording import counted
 
 EXAMPLES = """
 genpas decode codes.parquet generated.txt > items.txt
@@ -39,11 +40,12 @@ def decode(
     """
     from genpas_cli.semantic.decode import Decoder
 
-    decoder, lines, unknown = Decoder(codes), 0, 0
+    decoder, lines, unknown, first = Decoder(codes), 0, 0, 0
     try:
         with sys.stdin if file is None else file.open(encoding="utf-8") as text:
             for item in decoder.lines(text):
                 lines, unknown = lines + 1, unknown + (item is None)
+                first = first or (lines if item is None else 0)
                 sys.stdout.write(f"{item or ''}\n")
     except FileNotFoundError as error:
         raise DataError(f"no such file: {file}") from error
@@ -52,4 +54,4 @@ def decode(
     except UnicodeDecodeError as error:
         raise DataError(f"{file or 'standard input'} is not UTF-8 text") from error
     if unknown:
-        console.say(f"{unknown:,} of {lines:,} lines are the codes of no item")
+        console.say(f"no item has the codes of {unknown:,} of {counted(lines, 'line')} (the first: line {first:,})")

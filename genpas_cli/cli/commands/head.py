@@ -28,7 +28,7 @@ def head(
     *,
     rows: Annotated[int, typer.Option("-n", "--rows", metavar="N", help="Number of rows.")] = 10,
     of: Annotated[
-        Literal["train", "validation", "test"], typer.Option("--of", help="Of pairs: the split to show.")
+        Literal["train", "validation", "test"], typer.Option("--of", help="For a pairs directory: the split to show.")
     ] = "train",
     json: Json = False,
     reading: IngestOptions,

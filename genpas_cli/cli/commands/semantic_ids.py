@@ -82,7 +82,8 @@ def _say_report(report: SemanticIdsReport) -> None:
     if report.without_vector:
         more = ", ..." if report.without_vector > len(report.without_vector_named) else ""
         console.say(
-            f"{counted(report.without_vector, 'item')} without a vector, so without codes: "
+            f"{counted(report.without_vector, 'item')} without a vector, so without codes (of a store, these are "
+            "items without a training interaction): "
             f"{console.escaped(', '.join(report.without_vector_named))}{more}"
         )
     if report.unmatched:

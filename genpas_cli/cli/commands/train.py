@@ -79,9 +79,9 @@ def say_round(each: Round) -> None:
 def _say_accuracy(report: TrainReport) -> None:
     out, metrics = console.stdout(), report.metrics
     seen = (
-        "including the items of the input"
+        "items of the input are ranked too (--seen keep)"
         if metrics["evaluation"]["seen"] == "keep"
-        else "excluding the items of the input"
+        else "items of the input are not ranked (--seen filter)"
     )
     table = report.shown()[0]
     console.print_table(table.headings, table.rows)

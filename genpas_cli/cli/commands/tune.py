@@ -82,8 +82,8 @@ def _say_report(report: TuneReport) -> None:
     tables.print_search(report)
     if report.left_out:
         console.say(
-            f"--search halving left out {report.left_out:,} configurations, whose targets or those of their neighbours "
-            "are less similar to the validation targets. To see all: --search all"
+            f"--search halving left out {report.left_out:,} configurations that were less promising, or far "
+            "from any promising one. To see all: --search all"
         )
     if report.undecided and report.select == "entropy":
         console.say(

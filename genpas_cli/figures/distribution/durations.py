@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from genpas_cli.sampling.kernels import Floats
 
 QUANTILES = {"lower": 0.25, "median": 0.5, "upper": 0.75, "p99": 0.99}
+QUANTILE_WORDS = {"lower": "lower quartile", "median": "median", "upper": "upper quartile", "p99": "99th percentile"}
 """Key of a figure → share of the durations that are not longer."""
 
 _MANTISSA_BITS, _STORED_BITS = 12, 52

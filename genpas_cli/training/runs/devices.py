@@ -36,5 +36,8 @@ def find_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise MachineError(f"--device {name} is not available on this machine: {str(error).splitlines()[0]}") from error
+        raise MachineError(
+            f"--device {name} is not available on this machine: {str(error).splitlines()[0]}",
+            tip="Use the best device that there is: --device auto",
+        ) from error
     return device
