@@ -28,7 +28,7 @@ from genpas_cli.runtime.times.units import units_a_second
 from genpas_cli.sampling.kernels import Floats
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
-from genpas_cli.store.target_rule import Weighing
+from genpas_cli.store.target_rule import LEAST_WEIGHT, Weighing
 
 _OF_THE_STORE = ("user_num", "item_num", "split")
 _FACTORS = ("target_where", "target_weight", "half_life", "balance_items")
@@ -37,7 +37,6 @@ RECORDED = (*_FACTORS, "as_of")
 """Fields of `TargetOptions` that a manifest records."""
 
 _MOST_BALANCE = 10.0
-_LEAST_POWER = -1000.0
 
 
 @dataclass(frozen=True)
@@ -200,13 +199,17 @@ def _weigh(
 ) -> Floats | NDArray[np.bool_]:  # fmt: skip
     """Return the product of the factors of some rows, given one Arrow column per factor; see `Weighing.weigh`."""
     product: Floats | NDArray[np.bool_] | None = None
+    is_target = np.ones(len(columns[0]), bool)
     for factor, column in zip(factors, columns, strict=True):
         found = factor.of(column.to_numpy(zero_copy_only=False))
         if factor.of is _numbers and (wrong := np.flatnonzero(~((found >= 0) & (found < np.inf)))).size:
             row = int(wrong[0])
             raise _bad_weight(store, options, *place(row), float(found[row]) if column[row].is_valid else None)
         product = found if product is None else product * found
+        is_target &= found > 0
     assert product is not None, "there is a factor"
+    if product.dtype == np.float64:
+        np.maximum(product, LEAST_WEIGHT, out=product, where=is_target)
     return product
 
 
@@ -254,18 +257,18 @@ def _half_life(store: Store, options: TargetOptions) -> _Factor:
     con, is_plain = store.database.con, kind in ("BIGINT", "DOUBLE")
     counts = count_units(con, "time", "store.interactions") if is_plain else None
     seconds = f"time::double / {units_a_second(kind, counts)}" if is_plain else "epoch(time)"
-    if options.as_of is None:
-        ((latest,),) = con.sql(f"select max({seconds}) from store.interactions where split = 'train'").fetchall()
-    else:
-        latest = parse_instant(con, options.as_of, kind, counts, option="--as-of") / units_a_second(kind, counts)
+    ((latest,),) = con.sql(f"select max({seconds}) from store.interactions where split = 'train'").fetchall()
+    if options.as_of is not None:
+        as_of = parse_instant(con, options.as_of, kind, counts, option="--as-of") / units_a_second(kind, counts)
+        # A later time would multiply all weights by the same factor, perhaps one that a float64 cannot hold.
+        latest = as_of if latest is None else min(as_of, latest)
     half_life = parse_duration(str(options.half_life), "--half-life")
 
     def of(values: NDArray[Any]) -> Floats:
         age: Floats = float(latest or 0.0) - values
         np.maximum(age, 0.0, out=age)
         np.divide(age, -half_life, out=age)
-        # Below 2^-1000, a weight could become 0, so that the interaction would not be a target in any split.
-        np.maximum(age, _LEAST_POWER, out=age)
+        np.maximum(age, np.log2(LEAST_WEIGHT), out=age)
         return np.exp2(age, out=age)
 
     return _Factor(seconds, of)
