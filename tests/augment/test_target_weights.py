@@ -421,7 +421,7 @@ def test_verify_finds_a_target_of_weight_0(store: Path, tmp_path: Path) -> None:
         ("random()", UsageError, "random()"),
         ("sum(score)", UsageError, "--target-weight"),
         ("score +", UsageError, "--target-weight"),
-        ("", UsageError, "--target-weight"),
+        (" ", UsageError, "--target-weight ' ' is empty"),
     ],
 )
 def test_weights_that_cannot_be_used(store: Path, weight: str, error: type[Exception], words: str) -> None:

@@ -83,6 +83,8 @@ BAD_INGEST_OPTIONS = {
     "--split half": ("--split", "'half'", "leave-one-out", "time:"),
     "--split time:0.7,0.8,0.9": ("--split", "time:0.7,0.8,0.9"),
     "--split time:0.9,0.8": ("--split", "0.9,0.8"),
+    "--split time:1970-01-01,0.9": ("time:1970-01-01,0.9: one bound is a quantile and the other one a time",),
+    "--split time:0.5,1970-01-01": ("time:0.5,1970-01-01: one bound is a quantile and the other one a time",),
     "--session-gap soon": ("--session-gap", "soon", "30m"),
     "--session-gap 0m": ("--session-gap", "0m"),
     "--min-user -1": ("--min-user", "-1"),
@@ -95,6 +97,7 @@ BAD_INGEST_OPTIONS = {
     "--time-format %Q": ("--time-format", "%Q"),
     "--delimiter ''": ("--delimiter",),
     "--where (": ("--where", "user_id, item_id, timestamp"),
+    "--where ''": ("--where '' is empty", "user_id, item_id, timestamp"),
     "--where nosuch>1": ("--where", "nosuch", "user_id, item_id, timestamp"),
     "--where item_id": ("--where", "item_id"),
 }
