@@ -29,6 +29,12 @@ BAD_OPTIONS = {
     "--epochs 2 -s slide-window": ("--epochs", "--pairs"),
     "--max-input 0": ("--max-input", "0", "none"),
     "--max-input many": ("--max-input", "many", "none"),
+    "--pairs 99999999999999999999": ("--pairs means", "9,007,199,254,740,992"),
+    "--pairs 99999999999999999999x": ("--pairs means", "9,007,199,254,740,992"),
+    "--max-input 99999999999999999999": ("--max-input", "at most 9,223,372,036,854,775,807"),
+    "--shard-rows 99999999999999999999": ("--shard-rows", "at most 9,223,372,036,854,775,807"),
+    "--epochs 99999999999999999999": ("--epochs", "at most 9,223,372,036,854,775,807"),
+    "-s windows:width=99999999999999999999": ("windows:width", "from 1 to 2,147,483,647"),
     "--threads 0": ("--threads", "0", "1 or more"),
     "--seed -1": ("--seed", "-1", "0 or more"),
     "--seed x": ("--seed", "a whole number"),
@@ -68,6 +74,13 @@ def test_an_option_of_augment_that_makes_no_sense(genpas: Genpas, inside: InProc
     with unchanged(genpas.cwd, genpas.temp_dir):
         done = run("augment", made / "log.store", "--force", "-o", "log.pairs", *options.split())
     refused(done, USAGE, *BAD_OPTIONS[options])
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [("stats", "--pairs"), ("tune", "--pairs"), ("stats", "--max-input"), ("head", "--rows")]
+)
+def test_numbers_that_no_computer_counts_to(inside: InProcess, store: Path, command: str, option: str) -> None:
+    refused(inside(command, store, option, "99999999999999999999"), USAGE, option)
 
 
 @pytest.mark.parametrize(
