@@ -19,6 +19,7 @@ from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import Machine, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import location_of
+from genpas_cli.runtime.options import MOST_WHOLE
 from genpas_cli.runtime.results.reports import ShownTable, TableReport
 from genpas_cli.runtime.sql.database import connect
 from genpas_cli.store.access import open_store
@@ -73,8 +74,9 @@ def head(
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
     """
-    if rows < 1:
-        raise UsageError(f"--rows is {rows}; it must be 1 or more")
+    if not 1 <= rows <= MOST_WHOLE:
+        limit = "1 or more" if rows < 1 else f"at most {MOST_WHOLE:,}"
+        raise UsageError(f"--rows is {rows}; it must be {limit}")
     options, names = options or IngestOptions(), source_names(sources)
     first, machine = location_of(names[0]), resolve(options)
     if first.is_dir() and (first / NAME).is_file():

@@ -7,7 +7,6 @@ training alone.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,12 +23,13 @@ from genpas_cli.ingest.columns.mixed_units import count_units
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.sql.conditions import check_memory, examples_in, is_of_a_value, read_expression, refused
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.text.wording import listed, times
 from genpas_cli.runtime.times.units import units_a_second
 from genpas_cli.sampling.kernels import Floats
 from genpas_cli.sampling.strategy import Strategy
 from genpas_cli.store.store import Store
-from genpas_cli.store.target_rule import Weighing
+from genpas_cli.store.target_rule import LEAST_WEIGHT, Weighing
 
 _OF_THE_STORE = ("user_num", "item_num", "split")
 _FACTORS = ("target_where", "target_weight", "half_life", "balance_items")
@@ -38,7 +38,6 @@ RECORDED = (*_FACTORS, "as_of")
 """Fields of `TargetOptions` that a manifest records."""
 
 _MOST_BALANCE = 10.0
-_LEAST_POWER = -1000.0
 
 
 @dataclass(frozen=True)
@@ -201,13 +200,17 @@ def _weigh(
 ) -> Floats | NDArray[np.bool_]:  # fmt: skip
     """Return the product of the factors of some rows, given one Arrow column per factor; see `Weighing.weigh`."""
     product: Floats | NDArray[np.bool_] | None = None
+    is_target = np.ones(len(columns[0]), bool)
     for factor, column in zip(factors, columns, strict=True):
         found = factor.of(column.to_numpy(zero_copy_only=False))
         if factor.of is _numbers and (wrong := np.flatnonzero(~((found >= 0) & (found < np.inf)))).size:
             row = int(wrong[0])
             raise _bad_weight(store, options, *place(row), float(found[row]) if column[row].is_valid else None)
         product = found if product is None else product * found
+        is_target &= found > 0
     assert product is not None, "there is a factor"
+    if product.dtype == np.float64:
+        np.maximum(product, LEAST_WEIGHT, out=product, where=is_target)
     return product
 
 
@@ -258,23 +261,24 @@ def _half_life(store: Store, options: TargetOptions) -> _Factor:
     ((first, latest),) = con.sql(
         f"select min({seconds}), max({seconds}) from store.interactions where split = 'train'"
     ).fetchall()
-    if options.as_of is not None:
-        latest = parse_instant(con, options.as_of, kind, counts, option="--as-of") / units_a_second(kind, counts)
-        if first is not None and latest <= first:
+    if options.as_of is not None and latest is not None:
+        as_of = parse_instant(con, options.as_of, kind, counts, option="--as-of") / units_a_second(kind, counts)
+        if as_of <= first:
             (shown,) = times([first])
             raise UsageError(
                 f"--as-of {options.as_of} is not after the first training interaction ({shown}), so all weights would "
                 "be 1, and --half-life would have no effect",
                 tip="To count the age from the last training interaction, remove --as-of.",
             )
+        # A later time would multiply all weights by the same factor, perhaps one that a float64 cannot hold.
+        latest = min(as_of, latest)
     half_life = parse_duration(str(options.half_life), "--half-life")
 
     def of(values: NDArray[Any]) -> Floats:
         age: Floats = float(latest or 0.0) - values
         np.maximum(age, 0.0, out=age)
         np.divide(age, -half_life, out=age)
-        # Below 2^-1000, a weight could become 0, so that the interaction would not be a target in any split.
-        np.maximum(age, _LEAST_POWER, out=age)
+        np.maximum(age, np.log2(LEAST_WEIGHT), out=age)
         return np.exp2(age, out=age)
 
     return _Factor(seconds, of)
@@ -309,4 +313,4 @@ def weights_text(options: TargetOptions) -> str | None:
     """Return the weights given, for a report, such as `--half-life 365d`; None without any."""
     settings = target_settings(options)
     given = {name: value for name, value in settings.items() if value is not None and name != "target_where"}
-    return " ".join(f"{flag_of(name)} {shlex.quote(str(value))}" for name, value in given.items()) or None
+    return " ".join(f"{flag_of(name)} {shell_word(str(value))}" for name, value in given.items()) or None

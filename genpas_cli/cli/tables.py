@@ -12,7 +12,7 @@ from genpas_cli.figures.results import ROWS_SHOWN, SplitReport, StatsReport, Tun
 from genpas_cli.figures.table import DataFigures
 from genpas_cli.figures.text_tables import fair_draw_sentences, written
 from genpas_cli.runtime.results.reports import ShownTable, TableReport
-from genpas_cli.runtime.text.wording import counted, duration, percent, time_range
+from genpas_cli.runtime.text.wording import counted, duration, halves, percent, time_range
 from genpas_cli.training.comparison import CompareReport
 
 
@@ -53,9 +53,10 @@ def _data_lines(data: DataFigures) -> list[str]:
         else f"{counted(data.users, 'session')} of {counted(data.session_users, 'user')}"
     )
     things = f"{counted(data.items, 'item')}, {counted(data.interactions, 'interaction')}"
+    median = halves(length["median"])
     lines = [
         f"{whose}, {things}, density {percent(data.density, 4)}",
-        f"length {length['min']:g} to {length['max']:g}, median {length['median']:g}, mean {length['mean']:.1f}",
+        f"length {length['min']:,.0f} to {length['max']:,.0f}, median {median}, mean {length['mean']:,.1f}",
         f"split: {split['train']:,} train, {split['validation']:,} validation, {split['test']:,} test",
     ]
     if data.time_range is not None:

@@ -86,7 +86,9 @@ def _check_options_for_pairs(
             f"{flag_of(name)} cannot be used with the pairs in {pairs}: it is an option for reading logs",
             tip=f"Remove the option {flag_of(name)}.",
         )
-    given = next((name for name in ("strategy", "pairs") if getattr(options, name)), None)
+    usual = StatsOptions()
+    needing = ("strategy", "pairs", *(("max_input",) if options.input_column else ()))
+    given = next((name for name in needing if getattr(options, name) != getattr(usual, name)), None)
     if store is None and given is not None:
         raise UsageError(
             f"{flag_of(given)} needs the store from which the pairs in {pairs} were made: without it, only these pairs "

@@ -87,9 +87,16 @@ def time_bounds(
         counts: counts the units of the log's times, see `parse_instant`.
 
     Raises:
-        UsageError: a bound is not an instant, or the second one is before the first one.
+        UsageError: a bound is not an instant, one is a date and the other one a quantile, or the second one is before
+            the first one.
     """
     levels = [level for bound in bounds if (level := as_quantile(bound)) is not None]
+    if levels and any(as_number(bound) is None for bound in bounds):
+        raise UsageError(
+            f"--split time:{','.join(bounds)}: one bound is a quantile and the other one a time",
+            tip="Give two times or two quantiles, for example: --split time:0.8,0.9 or "
+            "--split time:2024-01-01,2024-02-01",
+        )
     if len(levels) == len(bounds):
         found = tuple(quantiles(levels))
     else:

@@ -120,6 +120,9 @@ def _declared(kind: type) -> list[tuple[str, str, tuple[Any, ...], bool]]:
     return declared
 
 
+MOST_WHOLE = 2**63 - 1
+"""Largest number of an int64; every number of rows or items that an option takes must fit."""
+
 PATHS = ("DIR", "FILE", "PATH", "STORE")
 """Placeholders of options whose value is a local path."""
 

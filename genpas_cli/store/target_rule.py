@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.database import Database
 from genpas_cli.sampling.kernels import Floats, Ints
 from genpas_cli.sampling.user_targets import TargetPool, TargetRun, UserTargets
@@ -20,6 +21,11 @@ from genpas_cli.store.splits import Split
 _BATCH_ROWS = 1 << 18
 _A_RUN = 1 << 18
 """Interactions whose weights are read together."""
+LEAST_WEIGHT = 2.0**-1000
+"""Least weight above 0: neither a product of small factors nor a common factor makes a weight 0, so that the
+interaction remains a target in all splits."""
+_LEAST_MEAN = 2.0**-900
+"""Where a user's mean weight reaches it, weights near the limits of a float64 are negligible."""
 
 RUN_BYTES = 64 * _A_RUN
 """Bytes that a shard needs for the weights of a run."""
@@ -69,6 +75,9 @@ class TargetRule:
     """float64 (users,), mean weight of each user's training targets; None for a condition."""
     excludes: bool
     """Whether the weight of any possible training target is 0."""
+    exponent: int = 0
+    """The weights in the file are multiplied by 2^exponent, so that the greatest mean is in [1/2, 1): then the sum of
+    the means over all users is finite, and so is its inverse."""
 
     def targets(self, split: Split, first: int, possible: UserTargets) -> UserTargets:
         """Return the targets of a run of users; their weights only for training, the only split that is drawn.
@@ -87,6 +96,8 @@ class TargetRule:
         counts = possible.counts[some]
         of_targets = weights[ranges((begin + possible.low - 1)[some], counts)]
         is_target = of_targets > 0
+        if self.exponent:
+            of_targets = np.maximum(np.ldexp(of_targets, self.exponent), LEAST_WEIGHT)
         is_weighted = split == "train" and not self.weighing.is_condition
         if is_target.all():
             return possible._replace(weights=of_targets if is_weighted else None)
@@ -124,6 +135,9 @@ def pick_targets(
         weighing: how the weights are computed.
         length: int64, interactions of each user.
         possible: by split, the consecutive positions of each user that could be targets.
+
+    Raises:
+        DataError: the weights are too small or too large for a float64.
     """
     begin = np.concatenate(([0], np.cumsum(length)))
     count = {split: targets.counts.astype(np.int32) for split, targets in possible.items()}
@@ -156,4 +170,11 @@ def _with_means(rule: TargetRule, possible: UserTargets) -> TargetRule:
         found = targets.mean_weights()
         assert found is not None, "a condition has no weights"
         means[first : first + len(found)] = found
-    return replace(rule, mean=means)
+    greatest = float(means.max(initial=0.0))
+    if 0 < greatest < _LEAST_MEAN:
+        raise DataError(
+            "the weights of the targets are too small: their differences are lost in rounding",
+            tip="Multiply --target-weight by a constant, or use a longer --half-life.",
+        )
+    exponent = -int(np.frexp(greatest)[1])
+    return replace(rule, mean=np.ldexp(means, exponent), exponent=exponent)

@@ -49,5 +49,9 @@ def parse_cutting_rule(text: str) -> CuttingRule:
     """
     strategy, at, half_life = text.partition("@")
     if at:
-        check_target_options(TargetOptions(half_life=half_life))
+        try:
+            check_target_options(TargetOptions(half_life=half_life))
+        except UsageError as error:
+            tip = f"For example, with a half-life of 365 days: --strategy {strategy}@365d"
+            raise UsageError(f"--strategy {text}: {error.message}", tip=tip) from error
     return CuttingRule(parse_strategy(strategy), half_life if at else None)

@@ -6,6 +6,7 @@ import json
 import math
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -306,6 +307,39 @@ def test_a_short_half_life_excludes_no_target(store: Path, half_life: str) -> No
     assert plan(store, AugmentOptions(half_life=half_life))["pairs"] == plan(store, AugmentOptions())["pairs"]
 
 
+@pytest.mark.parametrize("as_of", ["2021-12-31", "2024-06-01", "9999-12-31"])
+def test_an_age_from_a_later_day_changes_no_byte(store: Path, tmp_path: Path, as_of: str) -> None:
+    """However many half-lives later: the factor would be the same for all weights."""
+    for name, day in (("latest", None), ("later", as_of)):
+        options = AugmentOptions(strategy="multi-target", half_life="12h", as_of=day, shard_rows=500)
+        augment(store, tmp_path / name, options)
+    assert snapshot(tmp_path / "latest" / "data") == snapshot(tmp_path / "later" / "data")
+
+
+def test_a_product_of_small_weights_excludes_no_target(store: Path) -> None:
+    few = plan(store, AugmentOptions(target_weight="score"))["pairs"]
+    small = AugmentOptions(target_weight="score * case when score < 2 then 1 else 1e-300 end")
+    assert plan(store, replace(small, half_life="8h", balance_items=10.0))["pairs"] == few
+
+
+@pytest.mark.parametrize("exponent", [-880, -500, 500, 1000])
+def test_a_common_factor_changes_no_byte(store: Path, tmp_path: Path, exponent: int) -> None:
+    """A power of two, which multiplies without rounding, however near the limits of a float64."""
+    for name, power in (("once", 0), ("times", exponent)):
+        augment(store, tmp_path / name, AugmentOptions(target_weight=f"score * pow(2.0, {power})", pairs="3000"))
+    assert snapshot(tmp_path / "once" / "data") == snapshot(tmp_path / "times" / "data")
+
+
+def test_weights_as_far_apart_as_a_float_allows(store: Path) -> None:
+    """Only the greatest are drawn, but all are targets."""
+    all_pairs = plan(store, AugmentOptions(target_weight="score"))["pairs"]
+    far = StatsOptions(strategy=("1,0,0",), target_weight="score * case when score < 2 then 1e-300 else 1e300 end")
+    one = StatsOptions(strategy=("1,0,0",), target_where="score >= 2", target_weight="score")
+    assert plan(store, AugmentOptions(target_weight=far.target_weight))["pairs"] == all_pairs
+    (of_far,), (of_one,) = stats(store, far).strategies, stats(store, one).strategies
+    assert of_far.effective_targets == pytest.approx(of_one.effective_targets, rel=1e-12)
+
+
 @pytest.mark.parametrize("unit", [1, 1000, 10**6])
 def test_half_lives_follow_the_unit_of_the_times(tmp_path: Path, unit: int) -> None:
     rows = [
@@ -387,7 +421,7 @@ def test_verify_finds_a_target_of_weight_0(store: Path, tmp_path: Path) -> None:
         ("random()", UsageError, "random()"),
         ("sum(score)", UsageError, "--target-weight"),
         ("score +", UsageError, "--target-weight"),
-        ("", UsageError, "--target-weight"),
+        (" ", UsageError, "--target-weight ' ' is empty"),
     ],
 )
 def test_weights_that_cannot_be_used(store: Path, weight: str, error: type[Exception], words: str) -> None:
@@ -436,6 +470,8 @@ def test_weights_that_a_float_cannot_hold(tmp_path: Path) -> None:
     store = write_store(tmp_path, log)
     with pytest.raises(DataError, match="too large"):
         plan(store, AugmentOptions(target_weight="score * 1.5e308"))
+    with pytest.raises(DataError, match="too small"):
+        plan(store, AugmentOptions(target_weight="score * 1e-320"))
 
 
 def test_pairs_of_the_log_say_their_weights_themselves(store: Path, tmp_path: Path) -> None:

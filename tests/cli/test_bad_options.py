@@ -29,6 +29,12 @@ BAD_OPTIONS = {
     "--epochs 2 -s slide-window": ("--epochs", "--pairs"),
     "--max-input 0": ("--max-input", "0", "none"),
     "--max-input many": ("--max-input", "many", "none"),
+    "--pairs 99999999999999999999": ("--pairs means", "9,007,199,254,740,992"),
+    "--pairs 99999999999999999999x": ("--pairs means", "9,007,199,254,740,992"),
+    "--max-input 99999999999999999999": ("--max-input", "at most 9,223,372,036,854,775,807"),
+    "--shard-rows 99999999999999999999": ("--shard-rows", "at most 9,223,372,036,854,775,807"),
+    "--epochs 99999999999999999999": ("--epochs", "at most 9,223,372,036,854,775,807"),
+    "-s windows:width=99999999999999999999": ("windows:width", "from 1 to 2,147,483,647"),
     "--threads 0": ("--threads", "0", "1 or more"),
     "--seed -1": ("--seed", "-1", "0 or more"),
     "--seed x": ("--seed", "a whole number"),
@@ -71,6 +77,13 @@ def test_an_option_of_augment_that_makes_no_sense(genpas: Genpas, inside: InProc
 
 
 @pytest.mark.parametrize(
+    ("command", "option"), [("stats", "--pairs"), ("tune", "--pairs"), ("stats", "--max-input"), ("head", "--rows")]
+)
+def test_numbers_that_no_computer_counts_to(inside: InProcess, store: Path, command: str, option: str) -> None:
+    refused(inside(command, store, option, "99999999999999999999"), USAGE, option)
+
+
+@pytest.mark.parametrize(
     "options", ["--force", "--user-ids raw", "--part 1/2", "--resume", "--form cuts", "--engine spark"]
 )
 def test_what_is_for_files_does_not_go_with_a_stream(inside: InProcess, store: Path, options: str) -> None:
@@ -83,6 +96,8 @@ BAD_INGEST_OPTIONS = {
     "--split half": ("--split", "'half'", "leave-one-out", "time:"),
     "--split time:0.7,0.8,0.9": ("--split", "time:0.7,0.8,0.9"),
     "--split time:0.9,0.8": ("--split", "0.9,0.8"),
+    "--split time:1970-01-01,0.9": ("time:1970-01-01,0.9: one bound is a quantile and the other one a time",),
+    "--split time:0.5,1970-01-01": ("time:0.5,1970-01-01: one bound is a quantile and the other one a time",),
     "--session-gap soon": ("--session-gap", "soon", "30m"),
     "--session-gap 0m": ("--session-gap", "0m"),
     "--min-user -1": ("--min-user", "-1"),
@@ -95,6 +110,7 @@ BAD_INGEST_OPTIONS = {
     "--time-format %Q": ("--time-format", "%Q"),
     "--delimiter ''": ("--delimiter",),
     "--where (": ("--where", "user_id, item_id, timestamp"),
+    "--where ''": ("--where '' is empty", "user_id, item_id, timestamp"),
     "--where nosuch>1": ("--where", "nosuch", "user_id, item_id, timestamp"),
     "--where item_id": ("--where", "item_id"),
 }

@@ -218,6 +218,13 @@ def test_sessions_are_not_called_users(inside: InProcess) -> None:
     assert "; 2 sessions without held-out interactions" in done.stderr
 
 
+def test_ingest_and_stats_print_the_same_median_length(inside: InProcess) -> None:
+    rows = [f"u{user},i{at},{at}" for user, length in enumerate((2, 3)) for at in range(length)]
+    (inside.cwd / "log.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
+    assert "sequence length 2 to 3, median 2.5\n" in inside("ingest", "log.csv", "-o", "a.store").stderr
+    assert "length 2 to 3, median 2.5, mean 2.5\n" in inside("stats", "a.store").stdout
+
+
 def test_a_part_without_shards_says_how_many_there_are(inside: InProcess, store: Path) -> None:
     done = inside("augment", store, "--part", "1/8", "-o", "a.pairs")
     assert done.stderr.startswith("part 1 of 8: no shards (3 shards in all; with more than 3 parts, some are empty); ")

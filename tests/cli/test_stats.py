@@ -157,6 +157,7 @@ def test_shards_are_measured_beside_what_they_should_be(inside: InProcess, store
         (("-s", "1,0,0"), "--strategy needs the store from which the pairs in"),
         (("--pairs", "2x"), "--pairs needs the store from which the pairs in"),
         (("--user", "1"), "--user cannot be used with the pairs in"),
+        (("--max-input", "3"), "--max-input 3 cannot be used with the pairs directory"),
     ],
 )
 def test_an_option_without_effect_on_pairs_is_refused(
@@ -165,7 +166,16 @@ def test_an_option_without_effect_on_pairs_is_refused(
     done = inside("stats", pairs, *given)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
-    assert inside("stats", pairs, *given, "--store", store).returncode == (2 if given[0] == "--user" else 0)
+    assert inside("stats", pairs, *given, "--store", store).returncode == (2 if "cannot" in told else 0)
+
+
+def test_the_limit_of_the_pairs_may_be_repeated(inside: InProcess, store: Path) -> None:
+    inside("augment", store, "--max-input", "3", "-o", "three.pairs")
+    assert inside("stats", "three.pairs", "--max-input", "3").returncode == 0
+    columns = ("--input-column", "input_items", "--target-column", "target_item")
+    done = inside("stats", "three.pairs/data/train-00000-of-00001.parquet", *columns, "--max-input", "2")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--max-input needs the store from which the pairs in" in done.stderr
 
 
 def test_options_of_a_file_for_reading_logs_do_not_concern_pairs(inside: InProcess, pairs: Path) -> None:

@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
@@ -18,6 +20,9 @@ from genpas_cli.runtime.sql.database import connect
 from tests.support import Genpas, identity, snapshot
 
 PROMPT_SECONDS = 2.0
+
+SLOW = "select count(*) from range(200000) a, range(200000) b where hash(a.range, b.range) = 1"
+"""Takes minutes."""
 
 INTERRUPTED = "error: interrupted; nothing was left behind\n"
 
@@ -110,6 +115,39 @@ def test_an_interrupt_that_duckdb_has_made_an_error_of(tmp_path: Path, said: str
     machine = resolve(MachineOptions(memory_limit="200MB"))
     with pytest.raises(KeyboardInterrupt), connect(machine, tmp_path):
         raise duckdb.InvalidInputException(said)
+
+
+def test_databases_are_closed_in_any_order(tmp_path: Path) -> None:
+    """Streams of pairs are closed when they are no longer used, and the one opened first may be closed first."""
+    machine = resolve(MachineOptions())
+    signal.signal(signal.SIGINT, lambda *_: None)
+    before = signal.set_wakeup_fd(-1)
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(connect(machine, tmp_path))
+    of_second = second.enter_context(connect(machine, tmp_path))
+    first.close()
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(duckdb.InterruptException):
+        of_second.con.execute(SLOW).fetchall()
+    assert time.monotonic() - began < PROMPT_SECONDS, "the database that is left is interruptible"
+    timer.join()
+    second.close()
+    assert signal.set_wakeup_fd(before) == -1
+
+
+def test_an_interrupt_reaches_the_database_opened_first(tmp_path: Path) -> None:
+    machine = resolve(MachineOptions())
+    signal.signal(signal.SIGINT, lambda *_: None)
+    with connect(machine, tmp_path) as first, connect(machine, tmp_path):
+        timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(duckdb.InterruptException):
+            first.con.execute(SLOW).fetchall()
+        assert time.monotonic() - began < PROMPT_SECONDS
+        timer.join()
 
 
 @every_signal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genpas_cli.runtime.text.wording import counted, percent, time_range
+from genpas_cli.runtime.text.wording import counted, halves, percent, time_range
 
 DAY = 86_400
 
@@ -18,6 +18,10 @@ DAY = 86_400
 )  # fmt: skip
 def test_a_share_is_none_or_all_where_it_is(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+def test_lengths_are_not_cut_to_six_digits() -> None:
+    assert [halves(number) for number in (9, 2.5, 1_234_567, 1_234_567.5)] == ["9", "2.5", "1,234,567", "1,234,567.5"]
 
 
 def test_one_is_counted_without_an_s() -> None:

@@ -239,7 +239,8 @@ def test_strategies_with_half_lives_of_their_own(root: Path, tmp_path: Path) -> 
     ("changed", "words"),
     [
         ({"strategy": ("1,0,0@90d", "1,0,0@90d")}, "--strategy 1,0,0@90d is given twice"),
-        ({"strategy": ("1,0,0@soon",)}, "--half-life"), ({"strategy": ("1,0,0@",)}, "--half-life"),
+        ({"strategy": ("1,0,0@soon",)}, "--strategy 1,0,0@soon: --half-life 'soon' is not a duration"),
+        ({"strategy": ("1,0,0@",)}, "--strategy 1,0,0@: --half-life '' is not a duration"),
         ({"strategy": ("1,0,0@90d",), "half_life": "30d"}, "-s 1,0,0@90d has a half-life, and --half-life 30d"),
         ({"strategy": ("1,0,0",), "as_of": "2024-01-01"}, "there is no --half-life"),
         ({"strategy": ("slide-window@90d",)}, "slide-window"),

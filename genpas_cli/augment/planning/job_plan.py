@@ -25,7 +25,7 @@ from genpas_cli.augment.target_weights import check_target_options, check_weight
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS
 from genpas_cli.runtime.errors import DataError, MachineError, UsageError
 from genpas_cli.runtime.machine import FIXED_MEMORY, Machine, check_disk, check_writable, show_size
-from genpas_cli.runtime.options import flag_of
+from genpas_cli.runtime.options import MOST_WHOLE, flag_of
 from genpas_cli.runtime.text.wording import listed
 from genpas_cli.sampling.shard_plan import USERS_A_CHUNK, Draw, plan_shards
 from genpas_cli.sampling.strategies import MULTI_TARGET, parse_strategy, triple
@@ -80,6 +80,10 @@ class Job:
         return len(shards_of(self.plans, None, users_beside=self.users_beside))
 
 
+_MOST_PAIRS = 2**53
+"""Every whole number up to it is a float64, so that each pair has a place of its own on the line of mass."""
+
+
 @dataclass(frozen=True)
 class PairCount:
     """A number of pairs, as `--pairs` takes it: a number, or a multiple of Multi-Target's."""
@@ -88,8 +92,15 @@ class PairCount:
     multiple: float = 0.0
 
     def of(self, multi_target: int) -> int:
-        """Return the number of pairs, at least 1, given Multi-Target's number."""
-        return max(self.number or round(self.multiple * multi_target), 1)
+        """Return the number of pairs, at least 1, given Multi-Target's number.
+
+        Raises:
+            UsageError: it is so large that pairs cannot be counted without rounding.
+        """
+        number = max(self.number or round(self.multiple * multi_target), 1)
+        if number > _MOST_PAIRS:
+            raise UsageError(f"--pairs means {number:,} pairs; the maximum is {_MOST_PAIRS:,}")
+        return number
 
 
 @dataclass(frozen=True)
@@ -115,8 +126,11 @@ def resolve_options(options: AugmentOptions, part: str | None = None) -> Resolve
         UsageError: a value is out of range, or options exclude each other.
     """
     for name, low in (("epochs", 1), ("shard_rows", 1), ("seed", 0)):
-        if getattr(options, name) < low:
-            raise UsageError(f"{flag_of(name)} is {getattr(options, name)}; it must be {low} or more")
+        value = getattr(options, name)
+        if value < low:
+            raise UsageError(f"{flag_of(name)} is {value}; it must be {low} or more")
+        if name != "seed" and value > MOST_WHOLE:
+            raise UsageError(f"{flag_of(name)} is {value}; it must be at most {MOST_WHOLE:,}")
     check_target_options(options)
     max_input, strategy = parse_max_input(options.max_input), _strategy(options)
     pairs = _wanted_pairs(options, strategy)
@@ -145,8 +159,9 @@ def parse_max_input(text: str) -> int | None:
     """Parse `--max-input`: None for `none`; raise UsageError for anything else but a number from 1."""
     if text == "none":
         return None
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--max-input is {text!r}; it must be a whole number, at least 1, or none")
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WHOLE:
+        most = f" and at most {MOST_WHOLE:,}" if text.isdecimal() and int(text) > 1 else ""
+        raise UsageError(f"--max-input is {text!r}; it must be a whole number, at least 1{most}, or none")
     return int(text)
 
 

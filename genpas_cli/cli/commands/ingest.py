@@ -12,7 +12,7 @@ from genpas_cli.cli.app import Force, Json, command
 from genpas_cli.cli.parameters import with_options
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.text.wording import counted, time_range
+from genpas_cli.runtime.text.wording import counted, halves, time_range
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.columns.roles import ReadColumns
@@ -128,7 +128,7 @@ def say_report(report: IngestReport) -> None:
     console.say(
         f"{counted(report.interactions, 'interaction')} of {_whose(report)} with "
         f"{counted(report.items, 'item')}; sequence length {length['min']:,} to {length['max']:,}, median "
-        f"{length['median']:,.0f}"
+        f"{halves(length['median'])}"
     )
     if report.rejects:
         console.say(f"bad rows are listed in {console.escaped(report.rejects)}")

@@ -24,6 +24,7 @@ from genpas_cli.figures.distribution.supervision import Dense, add_measured, add
 from genpas_cli.figures.distribution.targets import share
 from genpas_cli.figures.figure import computed
 from genpas_cli.figures.gathered import GatheredPairs
+from genpas_cli.figures.options import FigureOptions
 from genpas_cli.figures.plan import FigurePlan
 from genpas_cli.figures.reports.store_passes import Candidate, room_beside_figures
 from genpas_cli.figures.reports.store_report import StoreReport, dense_figures, store_report, weighted_note
@@ -48,7 +49,8 @@ def pairs_report(
     """Return the figures of a pairs directory; with its store, also the expected figures.
 
     Raises:
-        UsageError: an option that restricts or weighs targets is given; the manifest records it.
+        UsageError: an option that restricts or weighs targets, or another maximum length of inputs is given; the
+            manifest records them.
         DataError: `directory` is not a pairs directory.
         IntegrityError: a shard is missing or was changed, or the pairs were made from another store.
         MachineError: the test of a fair draw needs more memory than allowed.
@@ -62,6 +64,12 @@ def pairs_report(
             f"{flag} cannot be used with the pairs directory {directory}: the targets of its pairs were restricted and "
             "weighted when the pairs were made",
             tip="To compare other targets, name the store that the pairs were made from.",
+        )
+    if options.max_input != FigureOptions().max_input and plan.max_input != manifest["max_input"]:
+        raise UsageError(
+            f"--max-input {options.max_input} cannot be used with the pairs directory {directory}: its inputs were cut "
+            f"when the pairs were made (--max-input {manifest['max_input'] or 'none'})",
+            tip="For the figures of other inputs, name the store that the pairs were made from in place of the pairs.",
         )
     options = replace(options, **target_settings(manifest))
     plan = replace(

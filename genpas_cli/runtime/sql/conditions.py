@@ -83,6 +83,8 @@ def read_expression(  # where the expression stands; the rest by keyword
     Raises:
         UsageError: the text is not one allowed expression over these columns, or is of another type.
     """
+    if not text.strip():
+        raise UsageError(f"{option} {text!r} is empty; it must be an SQL expression", tip=_columns_tip(columns))
     try:
         tree = parsed(con, text)
         size = _size_of(tree, columns, option)

@@ -163,9 +163,49 @@ def connect(machine: Machine, scratch: Path, *, memory: int | None = None) -> It
             yield database
 
 
+_watched: dict[int, Database] = {}
+"""Open databases of the main thread by the descriptor of their wakeup socket, in the order of opening."""
+_before: list[int] = []
+"""The wakeup descriptor that was set before the first of them."""
+
+
+def _set_wakeup(descriptor: int) -> int:
+    return signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
+
+
+def _watch_with(descriptor: int, database: Database) -> None:
+    """Let signals be written to the descriptor of a database that was just opened."""
+    previous = _set_wakeup(descriptor)
+    if not _watched:
+        _before[:] = [previous]
+    _watched[descriptor] = database
+
+
+def _unwatch(wakeup: socket.socket) -> None:
+    """Let signals be written to the descriptor of the database opened last of those left: any may be closed first."""
+    descriptor = wakeup.fileno()
+    del _watched[descriptor]
+    if threading.current_thread() is threading.main_thread():
+        _set_wakeup(next(reversed(_watched), _before[0]))
+    with contextlib.suppress(OSError):
+        os.write(descriptor, b"\0")
+    if threading.current_thread() is threading.main_thread():
+        wakeup.close()
+    else:
+        wakeup.detach()  # Signals may still be written to it, as only the main thread can set another descriptor.
+
+
+def _interrupt_all() -> None:
+    for database in tuple(_watched.values()):
+        database.interrupt()
+
+
 @contextlib.contextmanager
 def _interruptible(database: Database) -> Iterator[None]:
-    """Turn an ending signal into KeyboardInterrupt at once, also inside a query; in the main thread only."""
+    """Turn an ending signal into KeyboardInterrupt at once, also inside a query; in the main thread only.
+
+    Several databases can be open, and be closed in any order: streams of pairs stay open as long as they are used.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -188,12 +228,12 @@ def _interruptible(database: Database) -> Iterator[None]:
                 seen.set()
                 # Interrupt repeatedly, because an interrupt between two queries of a job has no effect.
                 while threading.main_thread().is_alive() and not done.wait(_AGAIN_SECONDS):
-                    database.interrupt()
+                    _interrupt_all()
                 return
 
     watcher = threading.Thread(target=watch, name="genpas-interrupts")
     with uninterrupted():  # an interrupt within Thread.start may deadlock, see `threads`
-        previous = signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+        _watch_with(wakeup.fileno(), database)
         watcher.start()
     try:
         yield
@@ -207,9 +247,6 @@ def _interruptible(database: Database) -> Iterator[None]:
     finally:
         with uninterrupted():
             done.set()
-            signal.set_wakeup_fd(previous)
-            with contextlib.suppress(OSError):
-                os.write(wakeup.fileno(), b"\0")
-            wakeup.close()
+            _unwatch(wakeup)
             watcher.join()
             ours.close()

@@ -31,6 +31,11 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
+def halves(number: float) -> str:
+    """Format a number of whole things, or a median of such numbers: `9`, `2.5`, `1,234,567.5`."""
+    return f"{number:,.1f}".removesuffix(".0")
+
+
 def listed(words: Sequence[str]) -> str:
     """Join words as `a`, `a and b`, or `a, b and c`."""
     *others, last = words

@@ -6,7 +6,6 @@ Multi-Target.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,5 +59,5 @@ def _make(name: str, width: float) -> Strategy:
 
 RULE = NamedRule(
     "windows", "Each item except the first, with the WIDTH items before it as input.", _make,
-    {"width": Parameter("maximum number of input items", 1, math.inf, whole=True)},
+    {"width": Parameter("maximum number of input items", 1, 2**31 - 1, whole=True)},
 )  # fmt: skip
