@@ -58,6 +58,15 @@ class HeldOutCounts(TypedDict):
     excludes them."""
 
 
+class WeightFigures(TypedDict):
+    """How unequal the weights of the possible training targets are."""
+
+    targets: int
+    """Number of possible training targets, without those of weight 0."""
+    effective_targets: float
+    """Their effective sample size, (Σ w)² / Σ w²: about as many targets carry the weight."""
+
+
 @dataclass(frozen=True, repr=False)
 class AugmentReport(Report):
     """The report of `augment`; `genpas augment --json` prints its fields."""
@@ -95,6 +104,8 @@ class AugmentReport(Report):
     """Whether each sequence is a session (`--session-gap`), so that sessions are counted as users."""
     item_info: ItemInfoRecord | None = None
     """The file of item information, and the number of items that it lacks; None without `--item-info`."""
+    weights: WeightFigures | None = None
+    """How unequal the weights of the possible training targets are; None without weights."""
 
 
 @checked
@@ -153,6 +164,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
         part, len(written), len(resumed), sum(file.bytes for file in written), held_out_of(opened.store, job),
         opened.log, round(time.monotonic() - started, 3), was_complete, job.shards_of_all_parts,
         opened.store.meta["options"].get("session_gap") is not None, manifest.get("item_info"),
+        _weights_of(opened.store, job),
     )  # fmt: skip
 
 
@@ -241,6 +253,12 @@ def _targets_of(options: AugmentOptions) -> Manifest:
     """Return what restricts and weighs targets; `target_where` always, the others only if they are given."""
     settings = target_settings(options)
     return {name: value for name, value in settings.items() if value is not None or name == "target_where"}
+
+
+def _weights_of(store: Store, job: Job) -> WeightFigures | None:
+    if store.rule is None or store.rule.effective is None:
+        return None
+    return {"targets": job.multi_target_pairs, "effective_targets": store.rule.effective}
 
 
 def held_out_of(store: Store, job: Job) -> HeldOutCounts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from genpas_cli.runtime.machine import Machine, machine_options, resolve, scratc
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.store.access import open_store, store_memory
 from genpas_cli.store.schema import check_store_name, foreign_in_store, is_store
 from genpas_cli.store.store import Store
@@ -125,7 +125,7 @@ def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
     """Raise UsageError for ingest options, which have no effect on a store whose log was ingested before."""
     if (late := reading_option_given(reading)) is not None:
         flag, value = flag_of(late), getattr(reading, late)
-        given = flag if value is True else f"{flag} {shlex.quote(str(value))}"
+        given = flag if value is True else f"{flag} {shell_word(str(value))}"
         raise UsageError(
             f"{flag} cannot be used with the store {store}: its log was read, cleaned and split when the store was "
             "made",

@@ -12,6 +12,7 @@ from genpas_cli.cli.configuration import BIASES, all_commands
 from genpas_cli.cli.help import examples_of, is_argument
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.text.nearest import nearest
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.text.wording import listed
 
 
@@ -63,7 +64,7 @@ def _as_source(context: Any, name: str) -> str | None:
     words = [part for word in sys.argv[1:] for part in word.split("=", 1)]
     if not keeps or "--store" not in words[:-1]:
         return None
-    store = shlex.quote(words[words.index("--store") + 1])
+    store = shell_word(words[words.index("--store") + 1])
     return f"--store names where to keep the store that is made from logs. To read {store}: {name} {store}"
 
 

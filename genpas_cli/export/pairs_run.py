@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,6 +35,7 @@ from genpas_cli.runtime.machine import (
 )
 from genpas_cli.runtime.object_storage.locations import location_of
 from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.threads import in_order, pool
 from genpas_cli.store.schema import is_store
 
@@ -203,7 +203,7 @@ def _reader(pairs: str | Path, options: ExportOptions) -> PairReader:
         if is_store(Path(pairs)):
             raise DataError(
                 f"{pairs} is a store, not a pairs directory; --to {options.to} exports pairs",
-                tip=f"Make the pairs first: genpas augment {shlex.quote(str(pairs))}. For the interactions of the "
+                tip=f"Make the pairs first: genpas augment {shell_word(str(pairs))}. For the interactions of the "
                 "store: --to splits",
             )
         return DirectoryReader(location_of(pairs), options.epoch)

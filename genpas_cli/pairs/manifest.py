@@ -10,7 +10,6 @@ import datetime as dt
 import json
 import os
 import platform
-import shlex
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -24,6 +23,7 @@ from genpas_cli.runtime.json.shapes import Shape, is_count, is_number, is_text, 
 from genpas_cli.runtime.object_storage.locations import Location, file_digest
 from genpas_cli.runtime.text.natural_order import path_order
 from genpas_cli.runtime.text.nearest import nearest_path
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.store.schema import is_store
 
 NAME = "manifest.json"
@@ -214,13 +214,13 @@ def make_again(directory: Location) -> str:
     """
     if not isinstance(directory, Path):
         return "Remove it, and make the pairs again: genpas augment SOURCE -o URI"
-    manifest, output = (shlex.quote(str(path)) for path in (directory / NAME, directory))
+    manifest, output = (shell_word(str(path)) for path in (directory / NAME, directory))
     return f"Make the same pairs again: genpas augment SOURCE --config {manifest} -o {output} --force"
 
 
 def _without_manifest(directory: Location) -> str:
     """Return the same tip where the manifest is lost: `--force` would not overwrite the directory."""
-    output = shlex.quote(str(directory)) if isinstance(directory, Path) else "URI"
+    output = shell_word(str(directory)) if isinstance(directory, Path) else "URI"
     return f"Remove {directory}, and make the pairs again: genpas augment SOURCE -o {output}"
 
 

@@ -24,6 +24,8 @@ _A_RUN = 1 << 18
 LEAST_WEIGHT = 2.0**-1000
 """Least weight above 0: neither a product of small factors nor a common factor makes a weight 0, so that the
 interaction remains a target in all splits."""
+_SAFE_EXPONENT = 400
+"""Weights up to 2^400 and their sums over 2^62 users are far from the limits of a float64."""
 _LEAST_MEAN = 2.0**-900
 """Where a user's mean weight reaches it, weights near the limits of a float64 are negligible."""
 
@@ -76,8 +78,11 @@ class TargetRule:
     excludes: bool
     """Whether the weight of any possible training target is 0."""
     exponent: int = 0
-    """The weights in the file are multiplied by 2^exponent, so that the greatest mean is in [1/2, 1): then the sum of
-    the means over all users is finite, and so is its inverse."""
+    """The weights in the file are multiplied by 2^exponent. It is 0 unless the greatest mean is so large or small that
+    the sum of the means over all users, or its inverse, could overflow; then that mean becomes about 1."""
+    effective: float | None = None
+    """Effective sample size of the weights of the possible training targets, (Σ w)² / Σ w²: the number of targets of
+    equal weight whose mean has the same variance. None for a condition. Source: Kish, "Survey Sampling", 1965."""
 
     def targets(self, split: Split, first: int, possible: UserTargets) -> UserTargets:
         """Return the targets of a run of users; their weights only for training, the only split that is drawn.
@@ -166,10 +171,15 @@ def pick_targets(
 
 def _with_means(rule: TargetRule, possible: UserTargets) -> TargetRule:
     means = np.zeros(len(possible.counts))
+    sums = squares = 0.0
     for _, first, targets in rule.pool("train", 0, possible).runs(np.arange(len(means))):
         found = targets.mean_weights()
         assert found is not None, "a condition has no weights"
+        assert targets.weights is not None, "as above"
         means[first : first + len(found)] = found
+        with np.errstate(over="ignore", under="ignore"):
+            sums += float(targets.weights.sum())
+            squares += float(targets.weights @ targets.weights)
     greatest = float(means.max(initial=0.0))
     if 0 < greatest < _LEAST_MEAN:
         raise DataError(
@@ -177,4 +187,9 @@ def _with_means(rule: TargetRule, possible: UserTargets) -> TargetRule:
             tip="Multiply --target-weight by a constant, or use a longer --half-life.",
         )
     exponent = -int(np.frexp(greatest)[1])
-    return replace(rule, mean=np.ldexp(means, exponent), exponent=exponent)
+    if abs(exponent) < _SAFE_EXPONENT:
+        exponent = 0
+    is_exact = 0 < squares < np.inf
+    return replace(
+        rule, mean=np.ldexp(means, exponent), exponent=exponent, effective=sums**2 / squares if is_exact else None
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -36,6 +35,7 @@ from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.sampling.power_law import check_exponent
 from genpas_cli.sampling.strategies import RULES, triple
 from genpas_cli.training.comparison import ACCURACY, SeedRun
@@ -147,7 +147,7 @@ def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[Seed
 def _command(source: str, winner: Configuration, options: TuneOptions) -> str:
     strategy = winner.name.partition("@")[0]
     if strategy.partition(":")[0] in RULES:
-        rule = f"-s {shlex.quote(strategy)}"
+        rule = f"-s {shell_word(strategy)}"
     else:
         rule = " ".join(f"--{name}={bias}" for name, bias in zip(_BIASES, strategy.split(","), strict=True))
     usual, chosen = TuneOptions(), replace(options, half_life=winner.half_life)
@@ -156,8 +156,8 @@ def _command(source: str, winner: Configuration, options: TuneOptions) -> str:
         if (value := getattr(chosen, name)) != getattr(usual, name)
         and (name != "as_of" or winner.half_life is not None)
     }  # fmt: skip
-    others = "".join(f" {flag} {shlex.quote(str(value))}" for flag, value in given.items())
-    return f"genpas augment {shlex.quote(source)} {rule}{others}"
+    others = "".join(f" {flag} {shell_word(str(value))}" for flag, value in given.items())
+    return f"genpas augment {shell_word(source)} {rule}{others}"
 
 
 def search_plan(options: TuneOptions) -> SearchPlan:

@@ -286,6 +286,18 @@ def test_balancing_by_the_popularity_makes_the_items_equally_likely(store: Path)
     assert figures.target_gini < plain.target_gini / 2
 
 
+def test_the_report_says_how_many_targets_carry_the_weight(log: list[History], store: Path, tmp_path: Path) -> None:
+    scores = [score for history in log for _, _, score in training(history)[1:]]
+    weights = np.array([score + 1 for score in scores])
+    found = augment(store, tmp_path / "p", target_weight="score + 1").weights
+    assert found is not None
+    assert found["targets"] == len(weights)
+    assert math.isclose(found["effective_targets"], weights.sum() ** 2 / (weights @ weights), rel_tol=1e-12)
+    equal = augment(store, tmp_path / "equal", target_weight="1e200").weights
+    assert equal is None or math.isclose(equal["effective_targets"], equal["targets"], rel_tol=1e-12)
+    assert augment(store, tmp_path / "none").weights is None
+
+
 def test_the_age_counts_from_a_given_day(log: list[History], store: Path, tmp_path: Path) -> None:
     """After it, all interactions weigh the same; an earlier day is not the same as a later one."""
     days = np.array([day for history in log for _, day, _ in training(history)])

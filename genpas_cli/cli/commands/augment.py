@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -20,6 +19,7 @@ from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.object_storage.uris import is_remote
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.text.wording import counted, pairs_by_split
 
 if TYPE_CHECKING:
@@ -201,11 +201,16 @@ def _send(stream: PairStream) -> None:
     stdout.close()
 
 
-def _weights(options: AugmentOptions) -> str:
+def _weights(options: AugmentOptions, report: AugmentReport) -> str:
     from genpas_cli.augment.target_weights import weights_text
 
-    text = weights_text(options)
-    return "" if text is None else f", {console.escaped(text)}"
+    text, found = weights_text(options), report.weights
+    if text is None:
+        return ""
+    size = "" if found is None else (
+        f" (effective sample size {found['effective_targets']:,.0f} of {counted(found['targets'], 'target')})"
+    )  # fmt: skip
+    return f", {console.escaped(text)}{size}"
 
 
 def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
@@ -220,7 +225,7 @@ def _say_report(report: AugmentReport, options: AugmentOptions) -> None:
         f"part {report.part.replace('/', ' of ')}: ", " in the whole job"
     )  # fmt: skip
     console.say(
-        f"{part}{_pairs_made(report)}; [bold]{_rule(report.strategy)}[/bold]{_weights(options)}, "
+        f"{part}{_pairs_made(report)}; [bold]{_rule(report.strategy)}[/bold]{_weights(options, report)}, "
         f"{_DRAWS[report.draw]}, seed {report.seed}; {counted(report.files, 'shard')}{_resumed(report)}, "
         f"{show_size(report.bytes)}, {report.seconds:.1f} s"
     )
@@ -291,7 +296,7 @@ def _next_of_part(output: str) -> str:
         return f"when all parts are written: [bold]genpas merge {console.escaped(parts)}[/bold]"
     here = output.rstrip("/").rpartition("/")[2]
     copy = "aws s3 sync" if output.startswith("s3:") else "gcloud storage rsync --recursive"
-    copy = console.escaped(f"{copy} {shlex.quote(output)} {shlex.quote(here)}")
+    copy = console.escaped(f"{copy} {shell_word(output)} {shell_word(here)}")
     return (
         f"when all parts are written, copy each part to this machine, for example with [bold]{copy}[/bold], and merge "
         f"them: [bold]genpas merge {console.escaped(parts.rpartition('/')[2])}[/bold]"

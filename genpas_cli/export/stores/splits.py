@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import Machine, scratch_directory
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.sql.quoting import identifier
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.text.wording import counted
 from genpas_cli.store.sequence_source import USERS_A_READ, Lengths
 from genpas_cli.store.splits import HeldOut
@@ -106,7 +106,7 @@ def _columns(store: Store, wanted: str | None) -> dict[str, str]:
     if lacking := next((name for name in ("user_id", "item_id") if name not in names), None):
         raise UsageError(
             f"--columns {wanted}: {lacking} is missing, without which a row is no interaction",
-            tip=f"Add it: --columns {shlex.quote(','.join((lacking, *names)))}",
+            tip=f"Add it: --columns {shell_word(','.join((lacking, *names)))}",
         )
     return {name: there[name] for name in names}
 

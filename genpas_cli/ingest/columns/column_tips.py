@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from genpas_cli.ingest.columns.aliases import ROLES, TIME, matches
 from genpas_cli.ingest.columns.element_view import element_view
 from genpas_cli.runtime.text.nearest import nearest
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.times.formats import likely_formats, resolution
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _example(options: Sequence[Option]) -> str:
 
 
 def _flags(options: Sequence[Option]) -> str:
-    return " ".join(f"--{name} {shlex.quote(value)}" for name, value in options)
+    return " ".join(f"--{name} {shell_word(value)}" for name, value in options)
 
 
 def _looks_like_rating(values: Sequence[str], *, is_only: bool) -> bool:

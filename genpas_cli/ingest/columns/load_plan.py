@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +21,7 @@ from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.rejects import interactions_again
 from genpas_cli.ingest.staging.row_hash import other_values
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.times.formats import likely_formats
 from genpas_cli.runtime.times.readers import (
     BIGINT,
@@ -289,7 +289,7 @@ def _numbers(con: duckdb.DuckDBPyConnection, log: LogFile, column: Column) -> Se
 
 def _format_tip(values: Sequence[str]) -> str:
     fitting = likely_formats(values)
-    shown = [f"--time-format {shlex.quote(each)}" for each in fitting[:2] or ["%d/%m/%Y %H:%M"]]
+    shown = [f"--time-format {shell_word(each)}" for each in fitting[:2] or ["%d/%m/%Y %H:%M"]]
     such_as = "" if fitting else "for example "
     return f"Give their format, {such_as}{' or '.join(shown)}, or name another column: --time COLUMN"
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import shlex
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +18,7 @@ from genpas_cli.ingest.files.foreign import is_tar
 from genpas_cli.ingest.files.source_files import SourceFile, compression_of
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.machine import check_disk, disk_error
+from genpas_cli.runtime.text.shell import shell_word
 
 _CHUNK = 1 << 20
 _MOST_TIMES, _NO_LOG_BELOW = 1000, 1 << 30
@@ -146,7 +146,7 @@ def _one_member(source: SourceFile, archive: zipfile.ZipFile) -> zipfile.ZipInfo
         raise DataError(f"{source.name}: a PyTorch file (.pt), which is not a supported format", tip=_TEXT_TIP)
     if len(members) > 1:
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004  # shown
-        pipe = f"unzip -p {shlex.quote(source.name)} {shlex.quote(names[0])} | genpas ingest - -o STORE"
+        pipe = f"unzip -p {shell_word(source.name)} {shell_word(names[0])} | genpas ingest - -o STORE"
         raise DataError(
             f"{source.name}: a ZIP archive with {len(members)} files ({shown}); only ZIP archives with a single file "
             "are supported",
@@ -193,5 +193,5 @@ def _refuse_twice(source: SourceFile, kind: str, copy: Path) -> None:
 
 def _damaged(source: SourceFile, kind: str, detail: str) -> DataError:
     check = {"bzip2": "bzip2 -t", "xz": "xz -t", "ZIP": "unzip -t"}.get(kind)
-    tip = f"Check it: {check} {shlex.quote(source.name)}" if check else "Download or compress the file again."
+    tip = f"Check it: {check} {shell_word(source.name)}" if check else "Download or compress the file again."
     return DataError(f"{source.name}: the {kind} data is truncated or corrupt ({detail})", tip=tip)

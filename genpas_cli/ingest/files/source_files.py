@@ -6,7 +6,6 @@ import difflib
 import glob
 import io
 import re
-import shlex
 import shutil
 import stat
 import sys
@@ -31,6 +30,7 @@ from genpas_cli.runtime.object_storage.locations import file_version
 from genpas_cli.runtime.object_storage.remote import fetched, find
 from genpas_cli.runtime.object_storage.uris import is_remote
 from genpas_cli.runtime.text.natural_order import natural_key
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.text.visible import is_unicode
 
 Compression = Literal["none", "gzip", "zstd"]
@@ -206,7 +206,7 @@ def _refuse_split(path: Path, argument: str) -> None:
     if exported_format(path) == "splits":
         raise DataError(
             f"{argument} is a split that genpas export wrote, not a log",
-            tip=f"To audit it: genpas stats --split-of {shlex.quote(argument)}",
+            tip=f"To audit it: genpas stats --split-of {shell_word(argument)}",
         )
 
 

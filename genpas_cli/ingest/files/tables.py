@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shlex
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from genpas_cli.ingest.files.lake_tables import TITLES, Kind, is_readable
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.object_storage.remote import files_below
+from genpas_cli.runtime.text.shell import shell_word
 
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,3}(?P<path>[^/].*)?")
 _OBJECTS = ("s3", "gs")
@@ -38,7 +38,7 @@ def refuse_address(argument: str) -> None:
     if scheme == "file":
         raise UsageError(
             f"{argument}: file:// URIs are not supported",
-            tip=f"Use the path: genpas ingest {shlex.quote('/' + path.removeprefix('localhost/'))} -o STORE",
+            tip=f"Use the path: genpas ingest {shell_word('/' + path.removeprefix('localhost/'))} -o STORE",
         )
     raise UsageError(
         f"{argument}: {scheme}:// URIs are not supported; genpas reads local files, s3:// and gs://",
@@ -54,7 +54,7 @@ def _fetch_tip(scheme: str, path: str) -> str:
     file = PurePosixPath(path.split("?", maxsplit=1)[0]).name or "log"
     dataset = "/".join(path.removeprefix("datasets/").split("/")[:2])
     command = _FETCH[scheme].format(
-        uri=shlex.quote(f"{scheme}://{path}"), file=shlex.quote(file), dataset=shlex.quote(dataset)
+        uri=shell_word(f"{scheme}://{path}"), file=shell_word(file), dataset=shell_word(dataset)
     )
     return f"Copy it to a local disk first: {command}"
 
@@ -129,7 +129,7 @@ def _table_tip(table: str, kind: str) -> str:
             f"{kind} tables{where} are not supported: export the current rows to Parquet first, with the engine that "
             "wrote the table."
         )
-    source = f"genpas ingest {shlex.quote(table)} -o STORE"
+    source = f"genpas ingest {shell_word(table)} -o STORE"
     if is_readable(_EXTRAS[kind]):
         return f"Name the table itself: {source}"
     return f"To read the table itself, install an extra: pip install 'genpas[{_EXTRAS[kind]}]', then: {source}"

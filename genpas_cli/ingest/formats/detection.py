@@ -6,7 +6,6 @@ A file with two possible readings is an error, which names both readings and the
 from __future__ import annotations
 
 import codecs
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from genpas_cli.ingest.lists.columns import with_lists
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import literal
+from genpas_cli.runtime.text.shell import shell_word
 
 _SAMPLE_BYTES = 1 << 18
 _MOST_BYTES = 1 << 22
@@ -106,7 +106,7 @@ def _binary_log(start: Start, head: bytes) -> LogFile | None:
             raise DataError(f"{name}: --format {asked} was given, but the content is {found.title}")
         if compression != "none":
             unpack = "gunzip" if compression == "gzip" else "zstd -d"
-            tip = f"Decompress it first: {unpack} {shlex.quote(name)}"
+            tip = f"Decompress it first: {unpack} {shell_word(name)}"
             raise DataError(f"{name}: {found.title} inside {compression}", tip=tip)
         return found.opened(start)
     if compression != "none" and (inner := _compressed_again(head)) is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from genpas_cli.ingest.formats.records import (
 )
 from genpas_cli.ingest.options import ReadingOptions
 from genpas_cli.runtime.errors import DataError, UsageError
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.runtime.times.readers import is_iso
 
 DELIMITERS = ("\t", "::", ",", ";", "|")
@@ -207,11 +207,9 @@ def check_sequences(source: SourceFile, lines: Sequence[str]) -> None:
     delimiter = _basket_delimiter(lines)
     if delimiter is None:
         return
-    shown = shlex.quote({"\t": r"\t"}.get(delimiter, delimiter))
-    numbered = shlex.quote(f'{{print NR "{delimiter}" $0}}')
-    pipe = (
-        f"awk {numbered} {shlex.quote(source.name)} | genpas ingest - -o STORE --format sequences --delimiter {shown}"
-    )
+    shown = shell_word({"\t": r"\t"}.get(delimiter, delimiter))
+    numbered = shell_word(f'{{print NR "{delimiter}" $0}}')
+    pipe = f"awk {numbered} {shell_word(source.name)} | genpas ingest - -o STORE --format sequences --delimiter {shown}"
     raise DataError(
         f"{source.name}: the format is ambiguous: the lines have different numbers of {delimiter!r} and of blanks, "
         f"and either can separate the items of a sequence: {_cut(lines[0])!r}",

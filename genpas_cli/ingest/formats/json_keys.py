@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from genpas_cli.ingest.formats.records import read_lines
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import literal
+from genpas_cli.runtime.text.shell import shell_word
 
 
 class Keys(NamedTuple):
@@ -108,7 +108,7 @@ def _no_object(name: str, lines: Sequence[str]) -> DataError:
     first = next(line for line in lines if line.strip())
     tip = None
     if first.strip() == "{":
-        tip = f"If the records are in an array inside this object: jq -c '.NAME[]' {shlex.quote(name)} > log.jsonl"
+        tip = f"If the records are in an array inside this object: jq -c '.NAME[]' {shell_word(name)} > log.jsonl"
     return DataError(f"{name}, line 1: not a JSON object: {first[:80]!r}", tip=tip)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.ingest.formats.records import Record, read_lines
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import identifier, literal
+from genpas_cli.runtime.text.shell import shell_word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +130,8 @@ def _python_tip(name: str, kind: str) -> str:
     read = {".gz": "zcat", ".zst": "zstdcat", ".bz2": "bzcat", ".xz": "xzcat"}.get(Path(name).suffix, "cat")
     line_by_line = "[print(json.dumps(ast.literal_eval(line))) for line in sys.stdin]"
     convert = line_by_line if kind == "jsonl" else "json.dump(ast.literal_eval(sys.stdin.read()), sys.stdout)"
-    script = shlex.quote(f"import ast, json, sys; {convert}")
-    return f"Convert it: {read} {shlex.quote(name)} | python3 -c {script} > log.{kind}"
+    script = shell_word(f"import ast, json, sys; {convert}")
+    return f"Convert it: {read} {shell_word(name)} | python3 -c {script} > log.{kind}"
 
 
 FORMAT = JsonLinesLog

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from genpas_cli.ingest.formats.log_file import Start, TextLog
 from genpas_cli.ingest.formats.records import LONGEST_LINE, Record, read_lines
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import identifier, literal
+from genpas_cli.runtime.text.shell import shell_word
 
 _FEWEST = 3
 """Minimum number of lines for a pattern not to be chance."""
@@ -112,7 +112,7 @@ def _check_counts(source: SourceFile, lines: Sequence[str]) -> None:
     if all(first == str(len(fields) - 1) for first, fields in zip(counts, parts, strict=True)):
         number, _ = Counter(counts).most_common(1)[0]
         first, second = [n for n, line in enumerate(lines, 1) if line.split()[:1] == [number]][:2]
-        name = shlex.quote(source.name)
+        name = shell_word(source.name)
         raise DataError(
             f"{source.name}: every line starts with the number of items that follow, and lines {first} and {second} "
             f"both start with {number}: the first column seems to be a count, not a user",

@@ -7,7 +7,6 @@ rows carry provisional numbers (0-based, in the same order); the remaining ids a
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.text.shell import shell_word
 
 Kind = Literal["user", "item"]
 KINDS: tuple[Kind, ...] = ("user", "item")
@@ -76,7 +76,7 @@ def read_known(path: str, kind: Kind) -> pa.Table:
         inside = file / f"{kind}s.parquet"
         raise DataError(
             f"--{kind}s {path}: this is a directory",
-            tip=f"Use the file in it: --{kind}s {shlex.quote(str(inside))}" if inside.is_file() else tip,
+            tip=f"Use the file in it: --{kind}s {shell_word(str(inside))}" if inside.is_file() else tip,
         )
     if not file.is_file():
         raise DataError(f"--{kind}s {path}: no such file", tip=f"{tip} For the name of a column: --{kind} {path}")

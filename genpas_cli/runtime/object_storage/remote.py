@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -30,6 +29,7 @@ from genpas_cli.runtime.object_storage.requests import (
 )
 from genpas_cli.runtime.object_storage.uris import Uri, parse
 from genpas_cli.runtime.text.natural_order import path_order
+from genpas_cli.runtime.text.shell import shell_word
 
 T = TypeVar("T")
 
@@ -67,11 +67,11 @@ def needed_here(directory: Path) -> None:
     if not is_remote(directory):
         return
     uri = _prefix(directory)
-    here = shlex.quote(uri.key.rpartition("/")[2] or uri.bucket)
+    here = shell_word(uri.key.rpartition("/")[2] or uri.bucket)
     copy = {"s3": "aws s3 sync", "gs": "gcloud storage rsync --recursive"}[uri.scheme]
     raise DataError(
         f"{uri} is on object storage, but this command needs a local copy",
-        tip=f"Copy it to this machine first: {copy} {shlex.quote(str(uri))} {here}",
+        tip=f"Copy it to this machine first: {copy} {shell_word(str(uri))} {here}",
     )
 
 
