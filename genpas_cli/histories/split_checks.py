@@ -35,6 +35,28 @@ def check_something_held_out(kind: str, uses: Mapping[str, bool]) -> None:
         )
 
 
+def check_last(split: str, last: int, by_user: NDArray[np.int32]) -> None:
+    """Raise DataError if no user has enough interactions for `leave-n-out:N`.
+
+    `leave-one-out` is the default, so a log that is too short for it gets only a note.
+
+    Args:
+        split: as given.
+        last: N.
+        by_user: see `LogFigures.by_user`.
+    """
+    needed, longest = 2 * last + 1, int(by_user[0].max(initial=0))
+    if last == 1 or longest >= needed:
+        return
+    fitting = (longest - 1) // 2
+    possible = f"leave-n-out:{fitting}" if fitting > 0 else "none"
+    raise DataError(
+        f"--split {split}: no interactions would be held out: it needs a user with {needed:,} or more interactions, "
+        f"but the longest sequence has {longest:,}",
+        tip=f"For example: --split {possible}",
+    )
+
+
 def check_users(split: str, by_user: NDArray[np.int32], keys: Keys, numbers: NDArray[np.int32]) -> None:
     """Raise DataError if a split by users leaves one of the three parts empty.
 

@@ -18,7 +18,7 @@ from genpas_cli.histories.history import Mask
 from genpas_cli.histories.log_figures import LogFigures
 from genpas_cli.histories.sessions import parse_gap
 from genpas_cli.histories.split import SplitRule, parse_split
-from genpas_cli.histories.split_checks import check_not_all_cold, check_something_held_out, check_users
+from genpas_cli.histories.split_checks import check_last, check_not_all_cold, check_something_held_out, check_users
 from genpas_cli.ingest.columns.roles import ReadColumns
 from genpas_cli.ingest.estimates import spilled_bytes, store_bytes, store_bytes_in_memory
 from genpas_cli.ingest.keywords import IngestKeywords
@@ -399,6 +399,8 @@ class _Ingest:
         rule = cleaned.rule
         if rule.bounds is not None:
             figures.check_split(self.options.split, rule.bounds, lambda: possible_split(self.con, time_type))
+        if rule.kind == "leave-out":
+            check_last(self.options.split, rule.last, figures.by_user)
         if rule.kind == "users":
             assert cleaned.keys is not None
             check_users(self.options.split, figures.by_user, cleaned.keys, users.by_provisional)

@@ -25,10 +25,7 @@ def notes_of(staged: Staged, figures: LogFigures, options: IngestOptions) -> lis
     held_out = not figures.nothing_held_out()
     split = parse_split(options.split)
     if not held_out and split.kind == "leave-out":
-        least = "three" if split.last == 1 else f"{2 * split.last + 1:,}"
-        notes.append(
-            f"no interactions are held out: --split {options.split} needs users with {least} or more interactions"
-        )
+        notes.append("no interactions are held out: --split leave-one-out needs users with three or more interactions")
     if held_out and options.split.startswith("time:") and not figures.split_counts()["test"]:
         notes.append(f"the test split is empty: no interaction is at or after the last time of --split {options.split}")
     if options.drop_cold:

@@ -102,8 +102,9 @@ def _with_parameters(rule: NamedRule, text: str, whole: str) -> Strategy:
         key, equals, value = (word.strip() for word in part.partition("="))
         if key not in rule.parameters or not equals:
             takes = ", ".join(rule.parameters) or "no parameters"
+            lacks = f"{rule.name} has no parameter {key!r}; it takes {takes}"
             raise UsageError(
-                f"--strategy {whole}: {rule.name} has no parameter {part.strip()!r}; it takes {takes}",
+                f"--strategy {whole}: {f'{key} has no value' if key in rule.parameters else lacks}",
                 tip=tip,
             )
         if key in given:

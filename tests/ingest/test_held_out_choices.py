@@ -206,6 +206,17 @@ def test_a_condition_on_targets_selects_among_the_chosen_ones(tmp_path: Path) ->
         assert expected
 
 
+@pytest.mark.parametrize(("last", "possible"), [(3, "leave-n-out:2"), (1_000_000, "leave-n-out:2")])
+def test_a_log_too_short_for_leave_n_out_is_refused(tmp_path: Path, last: int, possible: str) -> None:
+    log = write(tmp_path / "log.csv", [Event("u", "abc"[time % 3], time) for time in range(5)])
+    with pytest.raises(DataError) as raised:
+        ingest(log, tmp_path / "s.store", split=f"leave-n-out:{last}")
+    assert "no interactions would be held out" in raised.value.message
+    assert raised.value.tip == f"For example: --split {possible}"
+    assert not (tmp_path / "s.store").exists()
+    ingest(log, tmp_path / "s.store", split=possible)
+
+
 LOGS = st.lists(
     st.tuples(st.sampled_from("uvwxyz"), st.sampled_from("abcd"), st.integers(0, 8)), min_size=2, max_size=30
 )

@@ -88,8 +88,7 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
 def _say_split(report: IngestReport) -> None:
     split = report.split
     if not split["validation"] + split["test"]:
-        console.say("no interactions are held out")
-        return
+        return  # as asked by --split none, or said by a note
     only = split["users_in_train_only"]
     whose = "user" if report.session_users is None else "session"
     console.say(
