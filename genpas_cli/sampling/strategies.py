@@ -99,14 +99,12 @@ def _with_parameters(rule: NamedRule, text: str, whole: str) -> Strategy:
     tip = f"Usage: --strategy {USAGES[rule.name]}"
     given: dict[str, float] = {}
     for part in text.split(",") if text else []:
-        key, equals, value = (word.strip() for word in part.partition("="))
-        if key not in rule.parameters or not equals:
+        key, _, value = (word.strip() for word in part.partition("="))
+        if key not in rule.parameters:
             takes = ", ".join(rule.parameters) or "no parameters"
-            lacks = f"{rule.name} has no parameter {key!r}; it takes {takes}"
-            raise UsageError(
-                f"--strategy {whole}: {f'{key} has no value' if key in rule.parameters else lacks}",
-                tip=tip,
-            )
+            raise UsageError(f"--strategy {whole}: {rule.name} has no parameter {key!r}; it takes {takes}", tip=tip)
+        if not value:
+            raise UsageError(f"--strategy {whole}: {key} has no value", tip=tip)
         if key in given:
             raise UsageError(f"--strategy {whole}: {key} is given twice", tip=tip)
         given[key] = rule.parameters[key].read(value, f"{rule.name}:{key}")

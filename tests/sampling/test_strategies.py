@@ -127,8 +127,9 @@ def test_one_setting_has_one_name(text: str, name: str) -> None:
         ("recency", "recency needs keep"),
         ("recency:", "recency needs keep"),
         ("recency:alpha=1", "recency needs keep"),
-        ("recency:keep", "no parameter 'keep'; it takes keep, alpha, gamma"),
-        ("recency:kep=0.8", "no parameter 'kep=0.8'"),
+        ("recency:keep", "keep has no value"),
+        ("recency:keep=", "keep has no value"),
+        ("recency:kep=0.8", "no parameter 'kep'"),
         ("recency:keep=0.8,keep=0.9", "keep is given twice"),
         ("recency:keep=0.8,", "no parameter ''"),
         ("recency:keep=x", "recency:keep is 'x'; it must be a number from 1e-06 to 1"),
@@ -139,7 +140,7 @@ def test_one_setting_has_one_name(text: str, name: str) -> None:
         ("windows:width=0", "windows:width is '0'; it must be a whole number from 1"),
         ("windows:width=2.5", "windows:width is '2.5'"),
         ("windows:width=inf", "windows:width is 'inf'"),
-        ("multi-target:keep=1", "multi-target has no parameter 'keep=1'; it takes no parameters"),
+        ("multi-target:keep=1", "multi-target has no parameter 'keep'; it takes no parameters"),
     ],
 )
 def test_a_parameter_that_makes_no_sense_is_named(text: str, message: str) -> None:
