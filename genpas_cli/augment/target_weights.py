@@ -7,6 +7,7 @@ training alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -199,18 +200,17 @@ def _weigh(
     place: Callable[[int], tuple[int, int]],
 ) -> Floats | NDArray[np.bool_]:  # fmt: skip
     """Return the product of the factors of some rows, given one Arrow column per factor; see `Weighing.weigh`."""
-    product: Floats | NDArray[np.bool_] | None = None
-    is_target = np.ones(len(columns[0]), bool)
+    found_all: list[Floats | NDArray[np.bool_]] = []
     for factor, column in zip(factors, columns, strict=True):
         found = factor.of(column.to_numpy(zero_copy_only=False))
         if factor.of is _numbers and (wrong := np.flatnonzero(~((found >= 0) & (found < np.inf)))).size:
             row = int(wrong[0])
             raise _bad_weight(store, options, *place(row), float(found[row]) if column[row].is_valid else None)
-        product = found if product is None else product * found
-        is_target &= found > 0
-    assert product is not None, "there is a factor"
-    if product.dtype == np.float64:
-        np.maximum(product, LEAST_WEIGHT, out=product, where=is_target)
+        found_all.append(found)
+    product = math.prod(found_all[1:], start=found_all[0])
+    if len(found_all) > 1:
+        # A product of small factors must not become 0, which would take the interaction out of validation and test.
+        np.maximum(product, LEAST_WEIGHT, out=product, where=np.logical_and.reduce([each > 0 for each in found_all]))
     return product
 
 

@@ -120,10 +120,8 @@ class SplitReport(TableReport):
         for part, one in value.items():
             if one is not None:
                 first, _, second = part.partition("_")
-                yield (
-                    f"{label}: {f'{first} and {second}' if second else QUANTILE_WORDS.get(part, part)}",
-                    written(each, one),
-                )
+                words = f"{first} and {second}" if second else QUANTILE_WORDS.get(part, part)
+                yield f"{label}: {words}", written(each, one)
 
     def by_column(self) -> dict[str, list[Any]]:
         """Return the figures as two columns, `figure` and `value`, as in `--csv`."""
