@@ -86,8 +86,8 @@ class WhichPairs:
     gamma: float | str | None = figure(None, "γ", "Input bias.", PAIRS, shown=_BIAS | Shown.TERMINAL_TEXT)
     pairs: int = figure(
         None, "pairs", "Number of training pairs N. Without `--pairs`: Multi-Target's number of pairs for biases, and "
-        "the number of all its pairs for a named strategy, unless targets are weighted.", PAIRS, range="from 1",
-        digits=0)
+        "the number of all pairs for a strategy that writes each pair once, unless targets are weighted.", PAIRS,
+        range="from 1", digits=0)
 
 
 @dataclass(frozen=True)

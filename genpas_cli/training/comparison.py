@@ -9,7 +9,7 @@ from genpas_cli.figures.text_tables import MARK, number, with_marks
 from genpas_cli.runtime.machine import MadeWith
 from genpas_cli.runtime.results.frames import as_number
 from genpas_cli.runtime.results.reports import ShownTable, TableReport
-from genpas_cli.runtime.text.wording import counted
+from genpas_cli.runtime.text.wording import counted, listed
 
 ACCURACY = "ndcg@10"
 """The metric by which runs are selected and compared."""
@@ -122,7 +122,7 @@ class CompareReport(TableReport):
         marked = with_marks([f"{value:.4f}" for value in tests], tests, "higher")
         rows = [_row(each, test) for each, test in zip(self.strategies, marked, strict=True)]
         accuracy = (
-            f"{MARK} best in column. NDCG@10 and Recall@10: of the test pairs, mean of "
+            f"{MARK} best NDCG@10. NDCG@10 and Recall@10: of the test pairs, mean of "
             f"{counted(len(self.strategies[0].runs), 'seed')}; ±: standard deviation over seeds. difference: test "
             f"NDCG@10 minus that of {self.baseline}, with a 95% interval (bootstrap over users). validation: NDCG@10 "
             "of the validation pairs. KL: KL(validation ‖ train). A / D: with test inputs."
@@ -131,7 +131,7 @@ class CompareReport(TableReport):
         differing = {each.name: each.difference for each in self.strategies if each.difference is not None}
         unclear = [name for name, found in differing.items() if not found.is_distinguishable]
         if unclear:
-            notes.append(f"not distinguishable from {self.baseline} (the interval includes 0): {' and '.join(unclear)}")
+            notes.append(f"not distinguishable from {self.baseline} (the interval includes 0): {listed(unclear)}")
         headings = ["", "NDCG@10", "±", "Recall@10", "difference", "validation", "KL", "A / D"]
         return [ShownTable(headings, rows, notes)]
 

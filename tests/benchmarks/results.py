@@ -140,17 +140,15 @@ _PREFACE = """<!-- Written by tests/benchmarks/suite.py --page. -->
 This page measures the time, memory and disk that it takes to get from a log to the pairs of Multi-Target. Inputs have
 at most 50 items. The logs have 22 interactions per user, 43 thousand items and text ids; they are Parquet files in the
 order of time. The columns of each table are the number of interactions. `python tests/benchmarks/suite.py` makes the
-measurements. Times are medians; each row of a size takes its turn before any row is measured again.
+measurements. Times are medians: all rows of a size are measured once, then all of them again, and so on.
 
 - Times of genpas and its peers are those of whole processes: the start counts. `genpas augment LOG` goes from the log
-  to pairs in
-  one command; `genpas ingest` (log to store) and `genpas augment` (store to pairs) are its two halves. No memory limit
-  is set.
+  to pairs in one command; `genpas ingest` (log to store) and `genpas augment` (store to pairs) are its two halves. No
+  memory limit is set.
 - **floor** is PyArrow writing the rows of the same shards from memory, with as many threads, once with zstd and once in
   the default encoding of genpas. Its start does not count. Its memory is mostly these rows.
 - **pandas, Polars and DuckDB SQL** go from the log to one Parquet file. They leave the rows in the order of users, so
   their files compress to a fraction of the size. genpas shuffles the rows.
-- **RecBole** starts with numbered interactions in memory, and ends with pairs in memory.
 
 An exponent of 1 means that time grows in proportion to the log. An empty cell or a missing row means that the tool was
 not measured, or would have needed too much time or memory, judging by its measurement at the size before.

@@ -176,7 +176,7 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy) -> PairCount | No
             )
         if options.epochs > 1:
             raise UsageError(
-                "--epochs draws new pairs in each epoch, but a named strategy has the same pairs every time",
+                "--epochs draws new pairs in each epoch, but this strategy has the same pairs every time",
                 tip="To draw pairs instead: --pairs 1x",
             )
         if options.draw != "balanced":

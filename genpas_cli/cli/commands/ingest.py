@@ -90,10 +90,12 @@ def _say_split(report: IngestReport) -> None:
     if not split["validation"] + split["test"]:
         return  # as asked by --split none, or said by a note
     only = split["users_in_train_only"]
+    unused = report.interactions - split["train"] - split["validation"] - split["test"]
     whose = "user" if report.session_users is None else "session"
     console.say(
         f"interactions for training: {split['train']:,}; held out for validation: {split['validation']:,}; "
         f"held out for test: {split['test']:,}"
+        + (f"; held out, but no targets: {unused:,}" if unused else "")
         + (f"; {counted(only, whose)} without held-out interactions" if only else "")
     )
 
