@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from genpas_cli.export.column_names import named_columns
 from genpas_cli.export.formats.format import Format
 from genpas_cli.export.item_data import SID, ItemData, Wanted, columns_beside, item_data, with_titles
 from genpas_cli.export.options import ExportOptions
@@ -130,5 +131,5 @@ def _tokens(layout: PairLayout, data: ItemData, options: ExportOptions) -> Seman
 
 def _named(options: ExportOptions) -> list[str]:
     """Return the names of columns of items or of the log in `--columns`, without `input_` and `target_`."""
-    given = [] if options.columns is None else [name.strip() for name in options.columns.split(",")]
+    given = named_columns(options) or ()
     return list(dict.fromkeys(name.removeprefix(end) for end in _ENDS for name in given if name.startswith(end)))

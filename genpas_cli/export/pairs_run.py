@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from genpas_cli.export.changes import Changes, changes_for
 from genpas_cli.export.checks import check_options
+from genpas_cli.export.column_names import named_columns
 from genpas_cli.export.directory import foreign_in_export, write_about
 from genpas_cli.export.file_types import check_file_type
 from genpas_cli.export.formats import format_named
@@ -160,7 +161,7 @@ def opened_pairs(
     reader = _reader(pairs, options)
     splits = _splits(reader, options, one_split=name is None)
     reader.check(splits, machine.threads, progress)
-    columns = None if options.columns is None else tuple(name.strip() for name in options.columns.split(","))
+    columns = named_columns(options)
     with scratch_directory(machine.temp_dir) as scratch:
         changes = changes_for(reader, options, kind, machine, scratch)
         layout = changes.layout(reader.layout)

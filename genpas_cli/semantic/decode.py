@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genpas_cli.pairs.codes.collisions import keys_of
+from genpas_cli.pairs.codes.collisions import CodeKeys
 from genpas_cli.pairs.codes.files import read_codes
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.library.arguments import checked
 
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"(?<![^\s,\[(])-\d+|\d+")  # a minus that begins a number; that of a_-3 or L0-3 separates
+_MOST_DIGITS = 18  # of an int64
 _LINES_AT_ONCE = 1 << 16
 
 
@@ -33,7 +35,7 @@ class Decoder:
 
     @checked
     def __init__(self, path: str | Path) -> None:
-        found = read_codes(Path(path))
+        found, self._path = read_codes(Path(path)), path
         if found.ids is None:
             raise DataError(
                 f"{path} has codes without the ids of their items",
@@ -41,38 +43,44 @@ class Decoder:
             )
         self.levels = found.codes.shape[1]
         """Number of codes of an item."""
-        self._sizes = tuple(int(size) + 1 for size in found.codes.max(axis=0))
-        try:
-            keys = keys_of(found.codes, self._sizes)
-        except OverflowError as error:
-            raise DataError(f"{path}: {error}") from error
-        order = np.argsort(keys, kind="stable")
-        self._keys, self._ids = keys[order], found.ids.take(pa.array(order))
+        self._of_codes = CodeKeys(found.codes)
+        order = np.argsort(self._of_codes.keys, kind="stable")
+        self._keys, self._ids = self._of_codes.keys[order], found.ids.take(pa.array(order))
         if (twins := int((self._keys[1:] == self._keys[:-1]).sum())) > 0:
             raise DataError(
                 f"{path}: {twins:,} items have the codes of another item, so codes do not lead back to one item",
                 tip="Make codes without collisions: genpas semantic-ids SOURCE --collisions append",
             )
 
+    def check_one_line_per_id(self) -> None:
+        """Raise DataError if an id contains a line break, so that it cannot be written on a line of its own."""
+        broken = self._ids.filter(pc.match_substring_regex(self._ids, "[\r\n]"))
+        if len(broken):
+            raise DataError(
+                f"{self._path} has ids with a line break, such as {broken[0].as_py()!r}, but decode prints one id "
+                "per line",
+                tip="Decode in Python, where ids are values: genpas_cli.Decoder(FILE).items(CODES)",
+            )
+
     def items(self, codes: NDArray[np.integer[Any]]) -> list[str | None]:
         """Return the id of the item of each row of codes, (rows, levels); None for codes that no item has."""
         table = np.asarray(codes, np.int64).reshape(-1, self.levels)
-        inside = np.logical_and(table >= 0, table < np.array(self._sizes)).all(axis=1).reshape(-1)
-        keys = keys_of(np.where(inside[:, None], table, 0), self._sizes)
+        keys = self._of_codes.of(table)
         at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        known = inside & (self._keys[at] == keys)
+        known = self._keys[at] == keys
         found: list[str | None] = self._ids.take(pa.array(at, mask=~known)).to_pylist()
         return found
 
     def lines(self, lines: Iterable[str]) -> Iterator[str | None]:
         """Yield the item of each line of text; None where its numbers are not the codes of an item.
 
-        Every number of a line counts: `3 17 255 0`, `[3, 17, 255, 0]` and `<a_3><b_17><c_255><d_0>` are the same.
+        Every number of a line counts: `3 17 255 0`, `[3, 17, 255, 0]` and `<a_3><b_17><c_255><d_0>` are the same. No
+        item has a negative code.
         """
         held: list[list[int]] = []
         for line in lines:
-            numbers = [int(number) for number in _NUMBER.findall(line)]
-            held.append(numbers if len(numbers) == self.levels and max(numbers) < 1 << 62 else [-1] * self.levels)
+            numbers = [int(number) if len(number) <= _MOST_DIGITS else -1 for number in _NUMBER.findall(line)]
+            held.append(numbers if len(numbers) == self.levels else [-1] * self.levels)
             if len(held) == _LINES_AT_ONCE:
                 yield from self.items(np.array(held))
                 held = []

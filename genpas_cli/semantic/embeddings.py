@@ -50,7 +50,7 @@ def read_embeddings(path: Path, ids: Path | None, room: Room) -> Embeddings:
         room: what the comparison of the ids may take.
 
     Raises:
-        DataError: a file is missing or damaged; ids are missing, occur twice, or do not fit the rows.
+        DataError: a file is missing or damaged; ids are missing or empty, occur twice, or do not fit the rows.
         UsageError: `ids` is missing, or not needed.
     """
     if path.is_dir():
@@ -69,7 +69,7 @@ def read_embeddings(path: Path, ids: Path | None, room: Room) -> Embeddings:
             raise UsageError(f"--ids cannot be used with {path}, which has a column of ids")
         matrix = _ParquetLists(path)
         names = _ids_of(path)
-    _check_unique(names, ids or path, room)
+    _check_ids(names, ids or path, room)
     return Embeddings(names, matrix)
 
 
@@ -80,7 +80,8 @@ def _read_ids(path: Path) -> pa.Array:
     if path.suffix == ".parquet":
         return _ids_of(path)
     try:
-        text = path.read_text(encoding="utf-8").removesuffix("\n")
+        # Editors on Windows begin a text with a byte order mark, which is no part of the first id.
+        text = path.read_text(encoding="utf-8-sig").removesuffix("\n")
     except FileNotFoundError as error:
         raise DataError(f"no such file: {path}") from error
     except UnicodeDecodeError as error:
@@ -114,9 +115,11 @@ def _id_column(path: Path, schema: pa.Schema) -> str:
     return column
 
 
-def _check_unique(names: pa.Array, path: Path, room: Room) -> None:
+def _check_ids(names: pa.Array, path: Path, room: Room) -> None:
     if not len(names):
         raise DataError(f"{path} has no items")
+    if (first := pc.index(names, "").as_py()) >= 0:
+        raise DataError(f"{path}, row {first + 1:,}: the id is empty")
     with room.used():
         twice = repeated(HeldIds(names).blocks(), len(names), room, _SHOWN)
     if twice.number:

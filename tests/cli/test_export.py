@@ -206,7 +206,7 @@ def test_ids_that_a_format_cannot_hold(inside: InProcess, shop: Path) -> None:
     for to in ("recbole", "sequences"):
         with unchanged(inside.cwd, inside.temp_dir):
             done = inside("export", shop / "log.pairs", "--to", to, "-o", "out", "--ids", "raw")
-            refused(done, DATA, "7 values", "blank", "'item 0'", "remove --ids raw")
+            refused(done, DATA, "7 values", "blank", "'item 0'", "--ids num")
     assert inside("export", shop / "log.pairs", "--to", "recbole", "-o", "out").returncode == 0
 
 

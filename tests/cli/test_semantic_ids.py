@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -72,6 +73,14 @@ def test_codes_lead_back_to_their_items(inside: InProcess, store: Path) -> None:
     assert done.stderr == f"no item has the codes of 1 of {len(rows) + 1} lines (the first: line {len(rows) + 1})\n"
     refused(inside("decode", "codes.parquet", "none.txt"), DATA, "no such file: none.txt")
     refused(inside("decode", "none.parquet"), DATA, "no such file: none.parquet")
+
+
+def test_an_id_of_two_lines_is_not_printed(inside: InProcess) -> None:
+    pq.write_table(pa.table({"item_id": ["two\nlines", "b"], "codes": [[0], [1]]}), inside.cwd / "codes.parquet")
+    (inside.cwd / "generated.txt").write_text("1\n0\n", encoding="utf-8")
+    done = inside("decode", "codes.parquet", "generated.txt")
+    refused(done, DATA, "codes.parquet has ids with a line break, such as 'two\\nlines'")
+    assert done.stdout == ""
 
 
 def test_a_directory_is_no_text_to_decode(inside: InProcess, store: Path) -> None:

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import load_file
 
-from genpas_cli import ExportOptions, IngestOptions, augment, export, ingest
+from genpas_cli import DataError, ExportOptions, IngestOptions, augment, export, ingest
 from genpas_cli.export.formats import FORMATS, format_named
 from genpas_cli.export.formats.arrays import numbers_of
 from tests.support import shards
@@ -127,6 +127,15 @@ def test_an_empty_text_and_a_missing_one_differ_in_csv(kept_pairs: Path, tmp_pat
     notes = shards(kept_pairs)["target_note"].to_pylist()
     assert lines.count('""') == notes.count("")
     assert lines.count("") - 1 == notes.count(None)
+
+
+@pytest.mark.parametrize("blank", [chr(code) for code in range(0x10000) if chr(code).isspace()])
+def test_an_id_with_any_blank_is_not_written_to_sequences(tmp_path: Path, blank: str) -> None:
+    rows = [{"user_id": "u", "item_id": f"a{blank}b" if n else "c", "timestamp": n} for n in range(4)]
+    augment(pa.Table.from_pylist(rows), tmp_path / "log.pairs")
+    with pytest.raises(DataError, match="contain a blank, tab or line break"):
+        export(tmp_path / "log.pairs", tmp_path / "out", ExportOptions(to="sequences", ids="raw"))
+    export(tmp_path / "log.pairs", tmp_path / "out", ExportOptions(to="sequences", ids="num"))
 
 
 def test_sequences_are_what_ingest_reads(plain_pairs: Path, tmp_path: Path) -> None:

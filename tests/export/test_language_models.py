@@ -489,6 +489,13 @@ def test_the_column_of_titles_has_another_name(plain_pairs: Path, tmp_path: Path
     assert read(tmp_path / "out.jsonl")[0]["completion"].startswith("the i")
 
 
+def test_a_column_of_titles_that_nothing_has(plain_pairs: Path, tmp_path: Path) -> None:
+    """A name that is misspelt must not give records of ids."""
+    with pytest.raises(UsageError, match="no item information, so the column 'titel' of the items is unknown"):
+        export(plain_pairs, tmp_path / "out", to="messages", title="titel")
+    assert not (tmp_path / "out").exists()
+
+
 def test_pairs_without_a_vocabulary_of_their_own(tmp_path: Path) -> None:
     """Long histories, several epochs, ids that are numbers in the log."""
     rows = [f"{user},{n},{n}\n" for user in range(4) for n in range(30)]

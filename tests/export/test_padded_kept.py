@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +51,25 @@ def test_integers_are_padded_with_0(tmp_path: Path, side: Any, semantic: bool) -
 def test_a_missing_value_is_no_padding(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the kept column 'stars' has missing values"):
         export(cut(tmp_path, first=None), tmp_path / "out", ExportOptions(to="npz", pad="left"))
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_titles_are_padded_with_null(tmp_path: Path, form: Any, side: Any) -> None:
+    pairs = cut(tmp_path)
+    titles = [{"item_id": f"i{n}", "title": None if n == 1 else f"T {n}"} for n in range(7)]
+    pq.write_table(pa.Table.from_pylist(titles), tmp_path / "titles.parquet")
+    out, info = tmp_path / f"out.{form}", str(tmp_path / "titles.parquet")
+    titled = ExportOptions(to=form, split="train", pad=side, columns="target_title,input_title", item_info=info)
+    export(pairs, out, titled)
+    names = pq.read_table(pairs / "items.parquet")["item_id"].to_pylist()
+    texts: list[str | None] = [None if name == "i1" else f"T {name[1:]}" for name in names]
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file)) if form == "csv" else [json.loads(line) for line in file]
+    found = [json.loads(row["input_title"]) if form == "csv" else row["input_title"] for row in rows]
+    expected = []
+    for row in shards(pairs)["input_items"].to_pylist():
+        known: list[str | None] = [texts[item - 1] for item in row]
+        padding: list[str | None] = [None] * (6 - len(row))
+        expected.append(padding + known if side == "left" else known + padding)
+    assert found == expected

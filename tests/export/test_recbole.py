@@ -23,8 +23,8 @@ def test_ids_that_it_would_take_for_something_else(tmp_path: Path, item: str) ->
     pairs = cut(tmp_path, item)
     with pytest.raises(DataError, match="RecBole would misread") as raised:
         export(pairs, tmp_path / "out", ExportOptions(to="recbole", ids="raw"))
-    assert "remove --ids raw" in str(raised.value.tip)
-    export(pairs, tmp_path / "out", ExportOptions(to="recbole"))
+    assert "Write numbers instead of ids: --ids num" in str(raised.value.tip)
+    export(pairs, tmp_path / "out", ExportOptions(to="recbole", ids="num"))
 
 
 def test_texts_that_are_missing(tmp_path: Path) -> None:

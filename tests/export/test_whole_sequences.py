@@ -205,6 +205,9 @@ def test_replay_refuses_numbers_that_pytorch_cannot_hold(tmp_path: Path) -> None
     ("options", "words"),
     [
         ({"to": "lc-rec"}, "--to lc-rec writes the codes of items, but --semantic-ids is missing"),
+        ({"to": "lc-rec", "semantic_ids": "c", "title": "name"}, "--title can only be used with --item-info FILE"),
+        ({"to": "lc-rec", "semantic_ids": "c", "missing_titles": "id"}, "--missing-titles can only be used with"),
+        ({"to": "lc-rec", "semantic_ids": "c", "item_info_id": "id"}, "--item-info-id can only be used with"),
         ({"to": "p5", "pad": "left"}, "--pad cannot be used with --to p5"),
         ({"to": "p5", "semantic_ids": "c"}, "--semantic-ids cannot be used with --to p5"),
         ({"to": "replay", "rename": "x=y"}, "--rename x: no such column in format replay"),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genpas_cli import DataError
+from genpas_cli.pairs.codes.collisions import CodeKeys
 from genpas_cli.semantic.decode import Decoder
 
 CODES = [[0, 3, 1], [0, 3, 2], [5, 0, 0], [2, 2, 2]]
@@ -42,3 +43,36 @@ def test_lines_in_any_writing(decoder: Decoder) -> None:
 def test_codes_that_two_items_share_do_not_lead_back(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="1 items have the codes of another item"):
         Decoder(codes_file(tmp_path / "codes.parquet", [[0, 1], [0, 1], [1, 0], [1, 1]]))
+
+
+def test_a_minus_belongs_to_a_number_or_separates(decoder: Decoder) -> None:
+    lines = ["0 -3 1", "[0,-3,1]", "0,3, -1", "-1 3 1", "0-3-1", "<a-0><b-3><c-1>", "a_0-b_3-c_1", "1" * 5000 + " 3 1"]
+    assert list(decoder.lines(lines)) == [None, None, None, None, "a", "a", "a", None]
+
+
+def test_codes_with_more_combinations_than_a_number_has_bits(tmp_path: Path) -> None:
+    codes = [[255] * 9, [0] * 9, [255] * 8 + [0], [1, *[255] * 8]]
+    found = Decoder(codes_file(tmp_path / "codes.parquet", codes))
+    others = [[0] * 8 + [255], [255, 0, *[255] * 7], [256] * 9, [-1] * 9]
+    assert found.items(np.array([*codes[::-1], *others])) == [*IDS[::-1], *[None] * 4]
+
+
+@given(st.integers(1, 5).flatmap(lambda levels: st.lists(
+    st.tuples(*[st.sampled_from([0, 1, 2, 2**31 - 3, 2**31 - 2])] * levels), min_size=1, max_size=30
+)), st.integers(0, 29))  # fmt: skip
+def test_codes_have_the_key_of_an_item_exactly_if_it_has_them(rows: list[tuple[int, ...]], known: int) -> None:
+    items, asked = np.array(rows[: known + 1]), np.array(rows)
+    numbering = CodeKeys(items)
+    found = np.searchsorted(np.sort(numbering.keys), numbering.of(asked))
+    at = np.minimum(found, len(items) - 1)
+    is_found = np.sort(numbering.keys)[at] == numbering.of(asked)
+    assert is_found.tolist() == [row in set(rows[: known + 1]) for row in rows]
+
+
+@pytest.mark.parametrize("broken", ["two\nlines", "two\rlines"])
+def test_an_id_with_a_line_break_has_no_line(tmp_path: Path, broken: str) -> None:
+    pq.write_table(pa.table({"item_id": [broken, "b"], "codes": [[0], [1]]}), tmp_path / "codes.parquet")
+    found = Decoder(tmp_path / "codes.parquet")
+    assert found.items(np.array([[0]])) == [broken]
+    with pytest.raises(DataError, match="has ids with a line break"):
+        found.check_one_line_per_id()

@@ -129,6 +129,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "NaN": (lambda path: parquet(path, values=with_value(7, float("nan"))), "row 8: the vector contains NaN"),
     "infinity": (lambda path: parquet(path, values=with_value(7, float("inf"))), "row 8: the vector contains NaN"),
     "twice": (lambda path: parquet(path, ids=["a", "b", *IDS[:297], "a"]), "1 ids occur more than once, such as 'a'"),
+    "an id is empty": (lambda path: parquet(path, ids=["", *IDS[1:]]), "row 1: the id is empty"),
     "an id is missing": (lambda path: parquet(path, ids=[None, *IDS[1:]]), "1 rows have no item_id"),
     "unequal": (lambda path: parquet(path, values=[[1.0, 2.0]] * 299 + [[1.0]]), "row 300: the vector has 1 numbers"),
     "a vector is missing": (lambda path: parquet(path, values=[[1.0, 2.0]] * 299 + [None]), "row 300"),
@@ -145,6 +146,13 @@ def test_what_cannot_be_used(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "c.parquet").exists()
 
 
+def test_a_byte_order_mark_is_no_part_of_an_id(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", VALUES)
+    (tmp_path / "ids.txt").write_text("\ufeff" + "\r\n".join(IDS), encoding="utf-8", newline="")
+    semantic_ids(tmp_path / "a.npy", tmp_path / "c.parquet", OPTIONS, ids=tmp_path / "ids.txt")
+    assert pq.read_table(tmp_path / "c.parquet")["item_id"].to_pylist() == IDS
+
+
 def test_a_matrix_needs_its_ids(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", VALUES)
     with pytest.raises(UsageError, match="--ids is missing"):
@@ -152,6 +160,9 @@ def test_a_matrix_needs_its_ids(tmp_path: Path) -> None:
     (tmp_path / "few.txt").write_text("a\nb\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"has 2 ids, but .* has 300 rows"):
         semantic_ids(tmp_path / "a.npy", tmp_path / "c.parquet", OPTIONS, ids=tmp_path / "few.txt")
+    (tmp_path / "gap.txt").write_text("\n".join([*IDS[:7], "", *IDS[8:]]) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"gap.txt, row 8: the id is empty"):
+        semantic_ids(tmp_path / "a.npy", tmp_path / "c.parquet", OPTIONS, ids=tmp_path / "gap.txt")
     with pytest.raises(UsageError, match="--ids cannot be used"):
         semantic_ids(parquet(tmp_path / "a.parquet"), tmp_path / "c.parquet", OPTIONS, ids=tmp_path / "few.txt")
     np.save(tmp_path / "cube.npy", VALUES.reshape(300, 5, 1))

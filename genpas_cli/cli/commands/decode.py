@@ -41,6 +41,7 @@ def decode(
     from genpas_cli.semantic.decode import Decoder
 
     decoder, lines, unknown, first = Decoder(codes), 0, 0, 0
+    decoder.check_one_line_per_id()
     try:
         with sys.stdin if file is None else file.open(encoding="utf-8") as text:
             for item in decoder.lines(text):

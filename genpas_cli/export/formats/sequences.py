@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -13,6 +14,9 @@ from genpas_cli.export.formats.format import Format, Shown
 from genpas_cli.export.formats.texts import Texts
 from genpas_cli.export.formats.trainers.recbole import token
 from genpas_cli.runtime.errors import UsageError
+
+_token = partial(token, blank=r"[\s\x0b\x1c-\x1f\x{85}\p{Z}]")
+"""Values as tokens; any blank of Unicode separates them, because Python's `line.split()` reads such files."""
 
 
 class SequenceText(Format):
@@ -28,7 +32,7 @@ class SequenceText(Format):
 
     def __init__(self, shown: Shown) -> None:
         super().__init__(shown)
-        self._texts = Texts(self.layout, token, "")
+        self._texts = Texts(self.layout, _token, "")
         self._user_ids: pa.Array | None = None
         self._lines = 0
 
@@ -85,14 +89,14 @@ class SequenceText(Format):
     def _named(self, user: pa.Array) -> pa.Array:
         if self._user_ids is None:
             return user.cast(pa.string())
-        return token(self._user_ids.take(pa.array(user.to_numpy() - 1)))
+        return _token(self._user_ids.take(pa.array(user.to_numpy() - 1)))
 
     def notes(self, splits: Sequence[str]) -> list[str]:  # noqa: ARG002
         """Return which pair each line is."""
         notes = [f"{self._lines:,} lines: each user has one line per split, with the items of the user's longest pair"]
         if self.layout.max_input is not None:
             items = f"{self.layout.max_input} item{'s' * (self.layout.max_input != 1)}"
-            notes.append(f"inputs were truncated to {items}; to keep complete inputs: genpas augment --max-input none")
+            notes.append(f"inputs have at most {items}; to keep complete inputs: genpas augment --max-input none")
         return notes
 
 

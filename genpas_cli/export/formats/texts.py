@@ -73,7 +73,8 @@ class Texts:
     def values(self, values: pa.Array) -> pa.Array:
         """Return the texts of any values."""
         if pa.types.is_dictionary(values.type):
-            return self._dictionary(values.dictionary).take(values.indices)
+            # The padding of a column of item information is a null index, not a null of the vocabulary.
+            return self._dictionary(values.dictionary).take(values.indices).fill_null(self._null)
         return self._noted(values)
 
     def lists(self, name: str, column: pa.ListArray, separator: str) -> pa.Array:
@@ -121,6 +122,12 @@ def _ranks(values: pa.Array) -> pa.Array:
 
 
 def joined(*parts: pa.Array | str) -> memoryview:
-    """Return the bytes of all rows, each the concatenation of its parts; a str part is the same in all rows."""
+    """Return the bytes of all rows, each the concatenation of its parts; a str part is the same in all rows.
+
+    Raises:
+        ValueError: a part of a row is null. Arrow would leave out the whole row.
+    """
     rows = pc.binary_join_element_wise(*parts, "")
+    if rows.null_count:
+        raise ValueError(f"{rows.null_count} rows of an export have a part without a text")
     return memoryview(rows.buffers()[2]) if len(rows) else memoryview(b"")

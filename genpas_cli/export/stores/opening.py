@@ -33,10 +33,12 @@ class StoreKeys(TypedDict):
 
 
 _ALWAYS = frozenset({"to", *(each.name for each in fields(MachineOptions))})
+_OF_ITEM_INFO = ("item_info_id", "title", "missing_titles")
+"""Options that say how the file of `--item-info` is used."""
 
 
 def check_store_options(source: str | Path, options: ExportOptions, used: frozenset[str]) -> None:
-    """Raise UsageError for a source that is no store, and for options that a format of stores does not use.
+    """Raise UsageError for a source that is no store, and for options that have no effect on a format of stores.
 
     Args:
         source: what is exported.
@@ -51,12 +53,15 @@ def check_store_options(source: str | Path, options: ExportOptions, used: frozen
             f"{options.to} -o DIR",
         )
     usual = ExportOptions()
-    given = (each.name for each in fields(options) if getattr(options, each.name) != getattr(usual, each.name))
+    given = [each.name for each in fields(options) if getattr(options, each.name) != getattr(usual, each.name)]
     if unused := next((each for each in given if each not in used | _ALWAYS), None):
         raise UsageError(
             f"{flag_of(unused)} cannot be used with --to {options.to}, which exports interactions and not pairs",
             tip=f"Remove {flag_of(unused)}.",
         )
+    # A store has no information about items, unlike pairs.
+    if options.item_info is None and (alone := next((each for each in given if each in _OF_ITEM_INFO), None)):
+        raise UsageError(f"{flag_of(alone)} can only be used with --item-info FILE")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from genpas_cli.export.column_names import named_columns
 from genpas_cli.export.formats.arrays import numbers_of
 from genpas_cli.export.formats.format import integers_of
 from genpas_cli.export.renaming import renamed
@@ -42,9 +43,8 @@ class RePlay(SequenceFiles):
         """The time and the kept columns whose values are numbers or times."""
         types = self.store.column_types()
         there = [name for name in (_TIME, *self.store.kept) if name in types and _is_number(types[name])]
-        if self.options.columns is None:
+        if (named := named_columns(self.options)) is None:
             return there
-        named = [name.strip() for name in self.options.columns.split(",")]
         if unknown := [name for name in named if name not in (_USER, _ITEM, *map(_label, there))]:
             known = ", ".join((_USER, _ITEM, *map(_label, there)))
             raise UsageError(f"--columns {unknown[0]}: no such column of numbers; the columns are {known}")

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from genpas_cli.export.column_names import named_columns
 from genpas_cli.export.directory import foreign_in_export, write_about
 from genpas_cli.export.file_types import chosen_file_type
 from genpas_cli.export.options import ExportOptions
@@ -82,11 +83,11 @@ def opened_splits(
         scratch_directory(machine.temp_dir) as scratch,
         opened_store(source, machine, scratch) as store,
     ):
-        columns = _columns(store, options.columns)
+        columns = _columns(store, named_columns(options))
         yield SplitsRun(store, columns, options.ids or "raw", file_type, name)
 
 
-def _columns(store: Store, wanted: str | None) -> dict[str, str]:
+def _columns(store: Store, wanted: tuple[str, ...] | None) -> dict[str, str]:
     """Return output column → SQL of its values in `interactions`, empty for the ids.
 
     A kept column with the name of one of the first three columns has the prefix `kept_`.
@@ -100,15 +101,14 @@ def _columns(store: Store, wanted: str | None) -> dict[str, str]:
     there = own | kept
     if wanted is None:
         return there
-    names = [name.strip() for name in wanted.split(",")]
-    if unknown := next((name for name in names if name not in there), None):
+    if unknown := next((name for name in wanted if name not in there), None):
         raise UsageError(f"--columns {unknown}: no such column; the columns are {', '.join(there)}")
-    if lacking := next((name for name in ("user_id", "item_id") if name not in names), None):
+    if lacking := next((name for name in ("user_id", "item_id") if name not in wanted), None):
         raise UsageError(
-            f"--columns {wanted}: {lacking} is missing, without which a row is no interaction",
-            tip=f"Add it: --columns {shell_word(','.join((lacking, *names)))}",
+            f"--columns {','.join(wanted)}: {lacking} is missing, without which a row is no interaction",
+            tip=f"Add it: --columns {shell_word(','.join((lacking, *wanted)))}",
         )
-    return {name: there[name] for name in names}
+    return {name: there[name] for name in wanted}
 
 
 @dataclass(frozen=True)

@@ -29,22 +29,47 @@ def keys_of(codes: NDArray[np.integer[Any]], sizes: tuple[int, ...]) -> NDArray[
     return keys
 
 
-def equality_keys(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Return one number per item, equal exactly for items with equal codes, for codes of any size.
+class CodeKeys:
+    """One number per item, equal exactly for items with equal codes, for codes of any size and number.
 
     Args:
         codes: (items, levels), 0 or more.
     """
-    keys, combinations = np.zeros(len(codes), np.int64), 1
-    for level in range(codes.shape[1]):
-        size = int(codes[:, level].max(initial=0)) + 1
-        if combinations * size >= 1 << 63:
-            _, keys = np.unique(keys, return_inverse=True)
-            keys, combinations = keys.reshape(-1).astype(np.int64), len(codes)
-        keys *= size
-        keys += codes[:, level]
-        combinations *= size
-    return keys
+
+    def __init__(self, codes: NDArray[np.integer[Any]]) -> None:
+        self._levels: list[tuple[int, NDArray[np.int64] | None]] = []
+        """Of each level: its size, and the prefixes that its keys count, or None if they are the keys of before."""
+        keys, combinations = np.zeros(len(codes), np.int64), 1
+        for level in range(codes.shape[1]):
+            size, prefixes = int(codes[:, level].max(initial=0)) + 1, None
+            if combinations * size >= 1 << 63:
+                prefixes, keys = np.unique(keys, return_inverse=True)
+                keys, combinations = keys.reshape(-1).astype(np.int64), len(prefixes)
+            keys *= size
+            keys += codes[:, level]
+            combinations *= size
+            self._levels.append((size, prefixes))
+        self.keys: NDArray[np.int64] = keys
+        """The numbers, 0 or more: int64 (items,)."""
+
+    def of(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """Return the numbers of any codes, (rows, levels); a negative one or one of no item if no item has them."""
+        keys, inside = np.zeros(len(codes), np.int64), np.ones(len(codes), bool)
+        for level, (size, prefixes) in enumerate(self._levels):
+            here = codes[:, level]
+            inside &= (here >= 0) & (here < size)
+            if prefixes is not None:
+                at = np.minimum(np.searchsorted(prefixes, keys), len(prefixes) - 1)
+                inside &= prefixes[at] == keys
+                keys = at.astype(np.int64)
+            keys *= size
+            keys += np.where(inside, here, 0)
+        return np.where(inside, keys, -1)
+
+
+def equality_keys(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Return one number per item, equal exactly for items with equal codes (see `CodeKeys`)."""
+    return CodeKeys(codes).keys
 
 
 def twins(keys: NDArray[np.int64], at_once: int = _ITEMS_AT_ONCE) -> NDArray[np.int64]:

@@ -354,5 +354,8 @@ def _lists_of(codes: pa.ChunkedArray) -> pa.ChunkedArray:
         return codes.cast(pa.list_(codes.type.value_type))
     if not pa.types.is_string(codes.type) and not pa.types.is_large_string(codes.type):
         return codes
-    numbers = pc.utf8_trim_whitespace(pc.replace_substring_regex(codes, "[^0-9]+", " "))
+    # A minus that begins a number stays, so that -1 is not read as 1: it is no code.
+    signed = pc.replace_substring_regex(codes, r"(^|[\s,\[(])-([0-9])", "\\1\0\\2")
+    apart = pc.replace_substring_regex(signed, "[^0-9\\x00]+", " ")
+    numbers = pc.utf8_trim_whitespace(pc.replace_substring(apart, "\0", "-"))
     return pc.split_pattern(numbers, " ").cast(pa.list_(pa.int64()))

@@ -20,6 +20,8 @@ PATTERNS = {"minionerec": "<{level}_{code}>", "openonerec": "<|sid_begin|>[<s_{l
 """Patterns of known trainers."""
 
 _FORM = re.compile(r"(?P<begin>[^\[\]]*)\[(?P<each>[^\[\]]*)\](?P<end>[^\[\]]*)")
+_LITERALS = re.compile("[^0-9]")
+_EXAMPLE = "a pattern is for example: --sid-format '<{level}_{code}>'"
 _ITEMS_AT_ONCE = 1 << 18
 
 
@@ -77,7 +79,7 @@ def sid_pattern(text: str) -> SidPattern:
     Text around brackets is written once, before and after all codes: `<begin>[<{level}_{code}>]<end>`.
 
     Raises:
-        UsageError: the pattern has no code, or equal codes of two levels would be written alike.
+        UsageError: the pattern has no code, or different codes would be written alike, or it has a line break.
     """
     pattern = PATTERNS.get(text, text)
     match = _FORM.fullmatch(pattern)
@@ -85,6 +87,15 @@ def sid_pattern(text: str) -> SidPattern:
     if "{code}" not in found.each or not ("{level}" in found.each or "{number}" in found.each):
         raise UsageError(
             f"--sid-format is {text!r}; it must contain {{code}}, and {{level}} or {{number}}",
-            tip=f"Known names are {', '.join(PATTERNS)}; a pattern is for example: --sid-format '<{{level}}_{{code}}>'",
+            tip=f"Known names are {', '.join(PATTERNS)}; {_EXAMPLE}",
+        )
+    if "{level}" not in found.each and not _LITERALS.search(found.each.replace("{code}", "").replace("{number}", "")):
+        raise UsageError(
+            f"--sid-format is {text!r}; it has digits only, so that codes of different items can give the same text",
+            tip=f"Put another character between the codes; {_EXAMPLE}",
+        )
+    if pattern.splitlines() != [pattern]:
+        raise UsageError(
+            f"--sid-format is {text!r}; it must not contain line breaks, because new_tokens.txt has one token per line"
         )
     return found

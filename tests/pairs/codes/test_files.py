@@ -71,6 +71,13 @@ def test_a_text_without_codes_is_none(tmp_path: Path) -> None:
         read_codes(tmp_path / "codes.parquet")
 
 
+@pytest.mark.parametrize("text", ["3,-1", "-1 -1", "[3, -1]", "(-3,1)"])
+def test_a_negative_number_in_a_text_is_no_code(tmp_path: Path, text: str) -> None:
+    pq.write_table(pa.table({"item_id": ["a", "b"], "sid": ["a-3 b-1", text]}), tmp_path / "codes.parquet")
+    with pytest.raises(DataError, match="a code is not a whole number from 0"):
+        read_codes(tmp_path / "codes.parquet")
+
+
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "codes.parquet").write_text("item_id,codes\n")
     with pytest.raises(DataError, match="is not a Parquet file"):

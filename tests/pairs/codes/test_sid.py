@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genpas_cli.pairs.codes.item_codes import ItemCodes
 from genpas_cli.pairs.codes.sid import sid_pattern
@@ -43,3 +45,38 @@ def test_patterns(pattern: str, text: str, tokens: list[str]) -> None:
 def test_a_pattern_that_cannot_tell_levels_or_codes_apart(pattern: str) -> None:
     with pytest.raises(UsageError, match=r"it must contain \{code\}, and \{level\} or \{number\}"):
         sid_pattern(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["{number}{code}", "{code}{number}", "0{number}00{code}", "<S>[{number}{code}]"])
+def test_digits_alone_do_not_tell_codes_apart(pattern: str) -> None:
+    with pytest.raises(UsageError, match="codes of different items can give the same text"):
+        sid_pattern(pattern)
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 30), min_size=3, max_size=3), min_size=2, max_size=40, unique_by=tuple),
+    st.text("01{}x", max_size=2), st.text("01x", max_size=2), st.text("01x", max_size=2),
+    st.sampled_from(["{level}", "{number}"]), st.booleans(),
+)  # fmt: skip
+def test_different_codes_have_different_texts(  # parts of a pattern
+    codes: list[list[int]],
+    before: str,
+    between: str,
+    after: str,
+    level: str,
+    code_first: bool,  # noqa: FBT001
+) -> None:
+    parts = ("{code}", between, level) if code_first else (level, between, "{code}")
+    try:
+        found = sid_pattern(before + "".join(parts) + after)
+    except UsageError:
+        return
+    texts = ["".join(found.code(level, code) for level, code in enumerate(row)) for row in codes]
+    assert len(set(texts)) == len(codes)
+
+
+@pytest.mark.parametrize("break_", ["\n", "\r", "\u2028", "\x0b", "\x85"])
+def test_a_token_has_one_line(break_: str) -> None:
+    for pattern in (f"{break_}<{{level}}_{{code}}>", f"<{{level}}_{{code}}>{break_}", f"B{break_}[{{level}}{{code}}]"):
+        with pytest.raises(UsageError, match="it must not contain line breaks"):
+            sid_pattern(pattern)

@@ -98,7 +98,8 @@ def template_for(options: ExportOptions, known: Callable[[], Sequence[str]]) -> 
     """
     if options.template is not None:
         return read_template(Path(options.template))
-    if options.semantic_ids is None and (options.item_info is not None or options.title in known()):
+    asks_for_titles = options.item_info is not None or options.title != ExportOptions.title
+    if options.semantic_ids is None and (asks_for_titles or options.title in known()):
         return _BY_TITLE
     return BY_ITEM
 

@@ -21,13 +21,19 @@ _SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 _NAN = "+nan"
 """NaN to Python's float(); pandas would read a cell that is just `nan` as an empty list."""
 
-_TIP = "Write numbers instead of ids (remove --ids raw), and name the columns to write with --columns."
+_TIP = "Write numbers instead of ids: --ids num. If a column of texts is the cause, name the others: --columns A,B,..."
+_BLANK = r"\s"
+"""What separates values for pandas, with which RecBole reads."""
 _LOST = pa.concat_arrays([MISSING, pa.array(["[PAD]"])])
 """Texts that pandas reads as a missing value, and RecBole's padding token."""
 
 
-def token(values: pa.Array) -> pa.Array:
+def token(values: pa.Array, blank: str = _BLANK) -> pa.Array:
     """Return values as tokens; times as seconds.
+
+    Args:
+        values: of one column.
+        blank: regular expression of a character that separates tokens.
 
     Raises:
         DataError: a value is empty or contains a blank, tab or line end, which separate tokens.
@@ -35,11 +41,11 @@ def token(values: pa.Array) -> pa.Array:
     if is_time(values.type):
         return pa.array(numbers_of("", values)).cast(pa.string())
     text = plain_text(values)
-    bad = text.filter(pc.match_substring_regex(text, r"\s|^$"))
+    bad = text.filter(pc.match_substring_regex(text, f"{blank}|^$"))
     if len(bad):
         raise DataError(
             f"{len(bad):,} values are empty or contain a blank, tab or line break, such as {bad[0].as_py()!r}, but "
-            "RecBole files use these to separate values",
+            "these separate the values in such files",
             tip=_TIP,
         )
     return text
