@@ -206,7 +206,8 @@ class TuneReport(TableReport):
     half_lives: list[str | None] = field(default_factory=lambda: [None])
     """The half-lives that were tried; None for no weights by age."""
     trained: list[TrainedConfiguration] | None = None
-    """With `--train-top`: the first configurations, in the same order; the winner has the best validation accuracy."""
+    """With `--train-top`: the first configurations and the strategies of `--strategy`; the winner has the best
+    validation accuracy."""
     output: str | None = None
     """With `--train-top`: the directory with pairs and models."""
     undecided: list[str] = field(default_factory=list)

@@ -68,7 +68,7 @@ def survivors(plan: SearchPlan, scores: Callable[[Sequence[CuttingRule]], list[f
     kept = {(each.strategy.sequence, each.strategy.target, each.half_life) for each in _best(scored)}
     return [
         each for each in plan.tried(plan.figures.strategies)
-        if (each.strategy.sequence, each.strategy.target, each.half_life) in kept
+        if (each.strategy.sequence, each.strategy.target, each.half_life) in kept or each.strategy.name in plan.named
     ]  # fmt: skip
 
 

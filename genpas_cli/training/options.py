@@ -146,7 +146,8 @@ class TuneOptions(FigureOptions):
     beta: str | float = option("0:2:0.2", "Target biases to try.", metavar="VALUES", panel=GRID)
     gamma: str | float = option("-inf,-1,0,1", "Input biases to try.", metavar="VALUES", panel=GRID)
     strategy: tuple[str, ...] = option(
-        (), f"Strategy to try in addition to the grid: {STRATEGIES}; repeatable.", flags=("-s", "--strategy"),
+        (), f"Strategy to try in addition to the grid: {STRATEGIES}; repeatable. --train-top trains it whatever its "
+        "figures are.", flags=("-s", "--strategy"),
         metavar=STRATEGY, panel=GRID,
     )  # fmt: skip
     half_life: str | None = option(
@@ -183,8 +184,8 @@ class TuneOptions(FigureOptions):
         "computed for such a draw.", metavar="N|2x", panel=GRID,
     )  # fmt: skip
     train_top: int | None = option(
-        None, "Train the reference model on the first K configurations; the one with the best validation NDCG@10 "
-        "wins.", metavar="K", panel=TRAINING,
+        None, "Train the reference model on the first K configurations and on the strategies of --strategy; the one "
+        "with the best validation NDCG@10 wins.", metavar="K", panel=TRAINING,
     )  # fmt: skip
 
     def __post_init__(self) -> None:

@@ -16,8 +16,11 @@ class SearchPlan:
 
     grid: dict[str, list[float]]
     half_lives: list[str | None]
+    named: list[str]
+    """Names of the strategies given one by one. Figures of other kernels are only roughly comparable, so each of these
+    keeps its figures, and is trained."""
     others: list[str]
-    """Names of the strategies that the grid does not have."""
+    """Those of them that the grid does not have."""
     figures: FigurePlan
     """Its strategies are the grid in canonical order, then the others."""
 

@@ -64,8 +64,8 @@ def tune(  # noqa: PLR0913  # all but two by keyword
 ) -> TuneReport:  # fmt: skip
     """Rank every (α, β, γ) of a grid, and other rules, by how closely their pairs match the validation pairs.
 
-    With `train_top`, a model is trained on the pairs of each of the first configurations, and the best by validation
-    accuracy wins. Test pairs affect neither.
+    With `train_top`, a model is trained on the pairs of each of the first configurations and of each strategy in
+    `strategy`, and the best by validation accuracy wins. Test pairs affect neither.
 
     Args:
         sources: one store; or logs (files, globs, directories, "-"), which are ingested first.
@@ -100,7 +100,7 @@ def tune(  # noqa: PLR0913  # all but two by keyword
             made_with=made_with(options, training, reading=ingest_options),
         )  # fmt: skip
         runs = Runs(store, work, training, options.max_input, options.pairs)
-        cuttings = [_cutting(each, options) for each in found.configurations[: options.train_top]]
+        cuttings = [_cutting(each, options) for each in _to_train(found.configurations, plan.named, options.train_top)]
         if options.search == "halving":
             ends = None if options.minutes is None else began + 60 * options.minutes
             done = trained_by_halving(runs, cuttings, observe, progress, ends)
@@ -109,6 +109,19 @@ def tune(  # noqa: PLR0913  # all but two by keyword
         report = _trained(found, options, done)
         (work / SEARCH).write_text(json.dumps(sealed(report.to_dict()), indent=2) + "\n", encoding="utf-8")
     return report
+
+
+def _to_train(ranked: Sequence[Configuration], named: Sequence[str], first: int) -> list[Configuration]:
+    """Return the first configurations, and the best one of each named strategy that is not among them."""
+    chosen = list(ranked[:first])
+    for name in named:
+        if all(_strategy_of(each) != name for each in chosen):
+            chosen.append(next(each for each in ranked if _strategy_of(each) == name))
+    return chosen
+
+
+def _strategy_of(row: Configuration) -> str:
+    return row.name.partition("@")[0]
 
 
 def _cutting(row: Configuration, options: TuneOptions) -> Cutting:
@@ -145,7 +158,7 @@ def _trained(report: TuneReport, options: TuneOptions, done: dict[str, list[Seed
 
 
 def _command(source: str, winner: Configuration, options: TuneOptions) -> str:
-    strategy = winner.name.partition("@")[0]
+    strategy = _strategy_of(winner)
     if strategy.partition(":")[0] in RULES:
         rule = f"-s {shell_word(strategy)}"
     else:
@@ -176,7 +189,8 @@ def search_plan(options: TuneOptions) -> SearchPlan:
     triples = sorted(itertools.product(grid["alpha"], grid["beta"], grid["gamma"]), key=canonical_order)
     strategies = [triple(*biases) for biases in triples]
     in_grid = {each.name for each in strategies}
-    others = [each for each in parse_strategies(options.strategy) if each.name not in in_grid]
+    named = parse_strategies(options.strategy)
+    others = [each for each in named if each.name not in in_grid]
     figures = figure_plan(options, [*strategies, *others], options.pairs)
     if options.minutes is not None:
         if options.search != "halving" or options.train_top is None:
@@ -186,7 +200,7 @@ def search_plan(options: TuneOptions) -> SearchPlan:
             )
         if not 0 < options.minutes < math.inf:
             raise UsageError(f"--minutes is {options.minutes:g}; it must be a number above 0")
-    return SearchPlan(grid, half_lives, [each.name for each in others], figures)
+    return SearchPlan(grid, half_lives, [each.name for each in named], [each.name for each in others], figures)
 
 
 def _half_lives(options: TuneOptions) -> list[str | None]:

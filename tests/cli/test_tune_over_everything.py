@@ -151,6 +151,23 @@ def test_halving_scores_the_coarse_grid_then_neighbours_of_the_best() -> None:
     assert len(asked) == len(set(asked)) < 121 * 2
 
 
+def test_halving_keeps_the_strategies_that_were_named() -> None:
+    """However bad their figures are, because figures of other kernels are only roughly comparable."""
+    plan = search_plan(TuneOptions(strategy=("recency:keep=0.5", "0,2,0"), half_life="none,90d"))
+    left = survivors(plan, lambda tried: [1.0 if each.strategy.name in plan.named else 0.0 for each in tried])
+    names = {each.name for each in left}
+    assert {"recency:keep=0.5", "recency:keep=0.5@90d", "0,2,0", "0,2,0@90d"} <= names
+
+
+def test_a_named_strategy_is_trained_whatever_its_figures_are(store: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    training = RunsOptions(steps=4, round_steps=4, dim=8, heads=1, layers=1, seeds=1)
+    options = TuneOptions(**SMALL, strategy=("last-target", "1,0,0"), search="halving", train_top=1)
+    report = tune(store, options, training=training, output=tmp_path / "t.search")
+    assert report.trained is not None
+    assert {each.name for each in report.trained} == {report.configurations[0].name, "last-target", "1,0,0"}
+
+
 @pytest.mark.slow
 def test_training_in_rounds(store: Path, tmp_path: Path) -> None:
     """Each round trains half as many rules for twice as many steps; the winner is of the last round."""
