@@ -99,8 +99,8 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
             path = None if keep_store is None else Path(keep_store)
             reading = replace(reading, **machine_options(options))
             if path is not None:
-                check_store_name(path, option="--store")
                 refuse_existing(path, force=force, foreign=foreign_in_store, option="--store")
+                check_store_name(path, option="--store")
                 log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
         if path is None:
             store, log = opened.enter_context(

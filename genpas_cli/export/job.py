@@ -70,8 +70,8 @@ def export(
     options = options or ExportOptions()
     started, path, machine = time.monotonic(), Path(output), resolve(options)
     with _opener(options.to)(pairs, options, machine, progress, name=path.name) as run:
-        run.check_name(path)
         refuse_existing(path, force=force, foreign=run.foreign)
+        run.check_name(path)
         check_writable(path.absolute().parent)
         with building(path, force=force, foreign=run.foreign) as new:
             try:

@@ -150,10 +150,10 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
         )
     if append:
         check_is_store(path)
-    else:
-        check_store_name(path)
     replace_it = force or append
     refuse_existing(path, force=replace_it, foreign=foreign_in_store)
+    if not append:
+        check_store_name(path)
     rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")
     if options.bad_rows == "skip":
         refuse_existing(rejected, force=force, foreign=foreign_in_rejects)

@@ -60,8 +60,8 @@ def check_page(path: Path | None, charts: Path | None = None) -> None:
     """
     check_extra("an HTML report", "report")
     if path is not None:
-        check_file_name(path, (".html", ".htm"), "a report is an HTML page", option="--html")
         refuse_existing(path, force=True, foreign=_foreign_page, option="--html")
+        check_file_name(path, (".html", ".htm"), "a report is an HTML page", option="--html")
     if charts is not None:
         refuse_existing(charts, force=True, foreign=foreign_charts, option="--charts")
 

@@ -89,7 +89,7 @@ def test_numbers_that_no_computer_counts_to(inside: InProcess, store: Path, comm
 def test_what_is_for_files_does_not_go_with_a_stream(inside: InProcess, store: Path, options: str) -> None:
     with unchanged(inside.cwd, inside.temp_dir):
         done = inside("augment", store, "-o", "-", *options.split())
-    refused(done, USAGE, "-o -", options, "--ids raw")
+    refused(done, USAGE, "-o -", options, "-o DIR", *(["--ids raw"] if options.startswith("--user-ids") else []))
 
 
 BAD_INGEST_OPTIONS = {
