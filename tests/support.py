@@ -9,6 +9,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -155,6 +156,17 @@ def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> N
 def words_of(text: str) -> list[str]:
     """Return the words of a message without the marks around them."""
     return [word.strip("(),.;:`") for word in text.split()]
+
+
+def interrupted_after(real: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls another one, and is interrupted before it returns."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        found = real(*arguments, **named)
+        signal.raise_signal(signal.SIGINT)
+        return found
+
+    return call
 
 
 def snapshot(root: Path) -> dict[str, str]:

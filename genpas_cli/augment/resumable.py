@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from genpas_cli.runtime.atomic_output import Foreign, building, is_real_directory, unfinished
+from genpas_cli.runtime.atomic_output import Foreign, building, is_real_directory, sync, unfinished
 from genpas_cli.runtime.errors import IntegrityError, UsageError
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.options import flag_of
@@ -56,18 +56,26 @@ def resumable(
         _refuse_foreign(work)
         if (force or not unasked) and not resume and work.is_dir():
             _discard(work, new)
-        _prepare(work, path, settings, resume=resume)
+        is_ours = False
         try:
+            with uninterrupted():
+                _prepare(work, path, settings, resume=resume)
+                is_ours = True
             yield work
         except BaseException:
+            if not is_ours:
+                raise
             if not (unasked or resume) or [file.name for file in work.iterdir()] == [_SETTINGS]:
                 _discard(work, new)
             else:
                 kept.append(path.parent / work.name)
             raise
-        # Rename first: a work directory without its settings would be refused as foreign.
-        work.rename(new)
-        (new / _SETTINGS).unlink()
+        # Under the new name an interrupt would remove the work, so what takes long comes first.
+        sync(work)
+        with uninterrupted():
+            # Rename first: a work directory without its settings would be refused as foreign.
+            work.rename(new)
+            (new / _SETTINGS).unlink()
 
 
 def _discard(work: Path, new: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from genpas_cli.runtime.signals import ENDING, came, kept
+from genpas_cli.runtime.signals import ENDING, came, complete, kept
 from genpas_cli.runtime.text.visible import one_line
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -27,6 +27,7 @@ def outermost() -> Iterator[None]:
     """
     came.clear()
     kept.clear()
+    complete.clear()
 
     def end(number: int, _: FrameType | None) -> None:
         came.append(number)
@@ -101,10 +102,13 @@ def _say_interrupted() -> None:
     give_up_stdout()
     from genpas_cli.cli import console
 
-    message = f"interrupted; finished work is kept in {kept[-1]}" if kept else "interrupted; nothing was left behind"
+    there = ", ".join(map(str, filter(os.path.lexists, complete)))
+    left = (
+        f"finished work is kept in {kept[-1]}" if kept else f"complete: {there}" if there else "nothing was left behind"
+    )
     tip = "To continue, run the same command with --resume" if kept else None
     with suppress(OSError):
-        console.error(message, tip)
+        console.error(f"interrupted; {left}", tip)
 
 
 def give_up_stdout() -> None:

@@ -27,7 +27,7 @@ from typing import Any
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.object_storage.uris import check_local
-from genpas_cli.runtime.signals import uninterrupted
+from genpas_cli.runtime.signals import complete, uninterrupted
 
 _UNFINISHED = re.compile(r"(?<![^/])\.([^/]+)\.genpas-part(?![^/])")
 _AT_FDCWD = -100
@@ -147,10 +147,11 @@ def building(path: Path, *, force: bool, foreign: Foreign, option: str = "-o") -
         try:
             yield new
             with _disk_errors(path, option):
-                _sync(new)
+                sync(new)
             refuse_existing(path, force=force, foreign=foreign, option=option)
             with _disk_errors(path, option), uninterrupted():
                 _publish(new, path)
+                complete.append(path)
         finally:
             with uninterrupted():
                 _remove_unfinished(new)
@@ -166,13 +167,26 @@ def finished(path: str) -> str:
     return _UNFINISHED.sub(r"\1", path)
 
 
+def sync(path: Path) -> None:
+    """Flush a file, or all files of a directory, to disk, so that a power cut cannot leave an empty output."""
+    if path.is_file():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+        return
+    for directory, _, names in os.walk(path):
+        for name in names:
+            with (Path(directory) / name).open("rb+") as file:
+                os.fsync(file.fileno())
+        _sync_directory(Path(directory))
+
+
 @contextlib.contextmanager
 def _parents(path: Path, option: str) -> Iterator[None]:
     """Create the directories above `path`, and remove those created if the block fails."""
     made = [parent for parent in path.parents if not parent.exists()]
-    with _disk_errors(path, option):
-        path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        with _disk_errors(path, option):
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException:
         for parent in made:
@@ -196,10 +210,23 @@ def _beside(path: Path, what: str) -> Path:
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[bool]:
     """Hold the lock of an output; yield whether the last run that held it was killed."""
-    lock = _beside(path, "lock")
+    holding = contextlib.ExitStack()
+    try:
+        # An interrupt between the creation of the file and its removal on the stack would leave it behind.
+        with uninterrupted():
+            was_killed = _acquire(_beside(path, "lock"), path, holding)
+        yield was_killed
+    finally:
+        with uninterrupted():
+            holding.close()
+
+
+def _acquire(lock: Path, path: Path, holding: contextlib.ExitStack) -> bool:
+    """Take the lock, and tell whether its last holder was killed; `holding` releases it."""
     while True:
-        handle = _opened_lock(lock, path)
-        try:
+        with contextlib.ExitStack() as attempt:
+            handle = _opened_lock(lock, path)
+            attempt.callback(os.close, handle)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -211,16 +238,16 @@ def _lock(path: Path) -> Iterator[bool]:
             # An empty or incomplete mark is from a run that was killed before it did anything else.
             if not _LOCK_MARK.startswith(held):
                 raise _not_ours(lock)
-            try:
-                with _disk_errors(path):
-                    os.pwrite(handle, _LOCK_MARK, 0)
-                yield held == _LOCK_MARK
-            finally:
-                if _is_open_file(lock, handle):
-                    lock.unlink(missing_ok=True)
-            return
-        finally:
-            os.close(handle)
+            attempt.callback(_remove_lock, lock, handle)
+            with _disk_errors(path):
+                os.pwrite(handle, _LOCK_MARK, 0)
+            holding.push(attempt.pop_all())
+            return held == _LOCK_MARK
+
+
+def _remove_lock(lock: Path, handle: int) -> None:
+    if _is_open_file(lock, handle):
+        lock.unlink(missing_ok=True)
 
 
 def _opened_lock(lock: Path, path: Path) -> int:
@@ -305,19 +332,6 @@ def _exchange(a: Path, b: Path) -> bool:
     if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
         return False
     raise OSError(code, os.strerror(code), str(a))
-
-
-def _sync(path: Path) -> None:
-    """Flush a file, or all files of a directory, to disk, so that a power cut cannot leave an empty output."""
-    if path.is_file():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
-        return
-    for directory, _, names in os.walk(path):
-        for name in names:
-            with (Path(directory) / name).open("rb+") as file:
-                os.fsync(file.fileno())
-        _sync_directory(Path(directory))
 
 
 def _sync_directory(path: Path) -> None:

@@ -111,7 +111,8 @@ def resolve(options: MachineOptions) -> Machine:
 
 def _system_temp_dir() -> str:
     try:
-        return tempfile.gettempdir()
+        with uninterrupted():  # it writes a file in each candidate to see whether that is possible
+            return tempfile.gettempdir()
     except OSError as error:
         raise MachineError(
             "no directory for temporary files: none of the usual directories is writable",
@@ -187,7 +188,7 @@ def check_writable(directory: Path) -> None:
     """Raise MachineError if no file can be created in `directory` or its nearest existing parent."""
     parent = existing_parent(directory)
     try:
-        with tempfile.TemporaryFile(dir=parent):
+        with uninterrupted(), tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
         raise disk_error(error, parent) from error

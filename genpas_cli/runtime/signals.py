@@ -21,6 +21,9 @@ came: list[int] = []
 kept: list[Path] = []
 """Unfinished work that a stopped job has kept, for the message of the command line."""
 
+complete: list[Path] = []
+"""Outputs that were complete before a signal came, for the same message; some are parts that no longer exist."""
+
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:

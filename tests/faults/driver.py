@@ -71,14 +71,14 @@ def count_steps(file: Path | None, kill_before: int | None) -> None:
     for name in ("fsync", "rename", "replace", "unlink", "rmdir"):
         setattr(os, name, wrapped(getattr(os, name), name))
     atomic_output._exchange = wrapped(atomic_output._exchange, "exchange")
-    sync = atomic_output._sync
+    sync = atomic_output.sync
 
     def begin(path: Path) -> None:
         nonlocal active
         active = True
         sync(path)
 
-    atomic_output._sync = begin
+    atomic_output.sync = begin
 
 
 def slow_hashes(seconds: float) -> None:

@@ -110,6 +110,28 @@ cli.main()
     assert (done.returncode, done.stderr) == (128 + number, INTERRUPTED)
 
 
+def test_an_interrupt_after_the_output_is_complete_says_so(genpas: Genpas, log: Path) -> None:
+    script = f"""
+import os, signal, sys
+from genpas_cli.cli import main
+from genpas_cli.runtime import atomic_output
+
+publish = atomic_output._publish
+
+def interrupted(*arguments):
+    publish(*arguments)
+    os.kill(os.getpid(), signal.SIGINT)
+
+atomic_output._publish = interrupted
+sys.argv = ["genpas", "augment", {str(log)!r}, "-o", "out.pairs"]
+main()
+"""
+    done = Genpas(genpas.cwd, genpas.temp_dir, (sys.executable, "-c", script))()
+    complete = f"error: interrupted; complete: {genpas.cwd / 'out.pairs'}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", complete)
+    assert genpas("verify", "out.pairs").returncode == 0
+
+
 @pytest.mark.parametrize("said", ["Interrupted!", "reading the schema of the object failed: KeyboardInterrupt: "])
 def test_an_interrupt_that_duckdb_has_made_an_error_of(tmp_path: Path, said: str) -> None:
     machine = resolve(MachineOptions(memory_limit="200MB"))
@@ -223,8 +245,9 @@ def test_ctrl_c_at_any_moment(genpas: Genpas, made: Path) -> None:
         if running.returncode == 0 or left:
             assert left == {"out.pairs"}, moment
             assert identity(genpas.cwd / "out.pairs") == whole
-        else:
-            assert (running.returncode, said) == (130, INTERRUPTED), moment
+        if running.returncode != 0:
+            ended = f"error: interrupted; complete: {genpas.cwd / 'out.pairs'}\n" if left else INTERRUPTED
+            assert (running.returncode, said) == (130, ended), moment
 
 
 @pytest.mark.slow

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from genpas_cli.runtime.errors import UsageError
-from genpas_cli.runtime.machine import parse_memory_limit, show_size
+from genpas_cli.runtime.machine import MachineOptions, parse_memory_limit, resolve, show_size
+from tests.support import interrupted_after
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,14 @@ def test_what_is_no_size(text: str) -> None:
 )  # fmt: skip
 def test_a_size_is_shown_with_the_digits_that_tell_something(size: float, text: str) -> None:
     assert show_size(size) == text
+
+
+def test_an_interrupt_while_the_system_s_temporary_directory_is_sought_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(os, "open", interrupted_after(os.open))
+    with pytest.raises(KeyboardInterrupt):
+        resolve(MachineOptions())
+    assert list(tmp_path.iterdir()) == []
