@@ -56,26 +56,27 @@ def resumable(
         _refuse_foreign(work)
         if (force or not unasked) and not resume and work.is_dir():
             _discard(work, new)
-        is_ours = False
+        has_work = False
         try:
             with uninterrupted():
                 _prepare(work, path, settings, resume=resume)
-                is_ours = True
+                has_work = True
             yield work
+            # Under the new name an interrupt would remove the work, so what takes long comes first.
+            sync(work)
+            with uninterrupted():
+                # Rename first: a work directory without its settings would be refused as foreign.
+                work.rename(new)
+                has_work = False
+                (new / _SETTINGS).unlink()
         except BaseException:
-            if not is_ours:
+            if not has_work:
                 raise
             if not (unasked or resume) or [file.name for file in work.iterdir()] == [_SETTINGS]:
                 _discard(work, new)
             else:
                 kept.append(path.parent / work.name)
             raise
-        # Under the new name an interrupt would remove the work, so what takes long comes first.
-        sync(work)
-        with uninterrupted():
-            # Rename first: a work directory without its settings would be refused as foreign.
-            work.rename(new)
-            (new / _SETTINGS).unlink()
 
 
 def _discard(work: Path, new: Path) -> None:

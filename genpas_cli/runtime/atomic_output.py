@@ -27,7 +27,7 @@ from typing import Any
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.machine import disk_error
 from genpas_cli.runtime.object_storage.uris import check_local
-from genpas_cli.runtime.signals import complete, uninterrupted
+from genpas_cli.runtime.signals import complete, ending_with, uninterrupted
 
 _UNFINISHED = re.compile(r"(?<![^/])\.([^/]+)\.genpas-part(?![^/])")
 _AT_FDCWD = -100
@@ -138,23 +138,20 @@ def building(path: Path, *, force: bool, foreign: Foreign, option: str = "-o") -
         UsageError: the output exists, another run is building it, or a temporary name is taken.
         MachineError: the output cannot be written.
     """
-    path = path.absolute()
+    given, path = path, path.absolute()
     with _parents(path, option), _lock(path) as killed:
         new = _beside(path, "new")
         with _disk_errors(path, option):
             _repair(path, killed=killed)
         refuse_existing(path, force=force, foreign=foreign, option=option)
-        try:
+        with ending_with(lambda: _remove_unfinished(new)):
             yield new
             with _disk_errors(path, option):
                 sync(new)
             refuse_existing(path, force=force, foreign=foreign, option=option)
             with _disk_errors(path, option), uninterrupted():
                 _publish(new, path)
-                complete.append(path)
-        finally:
-            with uninterrupted():
-                _remove_unfinished(new)
+                complete.append(given)
 
 
 def unfinished(path: Path) -> Path:
@@ -211,14 +208,11 @@ def _beside(path: Path, what: str) -> Path:
 def _lock(path: Path) -> Iterator[bool]:
     """Hold the lock of an output; yield whether the last run that held it was killed."""
     holding = contextlib.ExitStack()
-    try:
+    with ending_with(holding.close):
         # An interrupt between the creation of the file and its removal on the stack would leave it behind.
         with uninterrupted():
             was_killed = _acquire(_beside(path, "lock"), path, holding)
         yield was_killed
-    finally:
-        with uninterrupted():
-            holding.close()
 
 
 def _acquire(lock: Path, path: Path, holding: contextlib.ExitStack) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from genpas_cli.runtime.errors import MachineError, UsageError
 from genpas_cli.runtime.options import Options, as_json, option
-from genpas_cli.runtime.signals import uninterrupted
+from genpas_cli.runtime.signals import ending_with, uninterrupted
 from genpas_cli.runtime.text.visible import is_unicode
 
 SHARE_OF_FREE_MEMORY = 0.7
@@ -215,14 +215,12 @@ def scratch_directory(temp_dir: Path) -> Iterator[Path]:
     made it; other directories with such a name are left alone.
     """
     _remove_dead(temp_dir)
-    with contextlib.ExitStack() as stack:
+    holding = contextlib.ExitStack()
+    with ending_with(holding.close):
         with uninterrupted():
             try:
-                path = _new_scratch(temp_dir, stack)
-            except OSError as error:
-                raise disk_error(error, temp_dir, option="--temp-dir") from error
-            stack.callback(_remove_scratch, path)
-            try:
+                path = _new_scratch(temp_dir, holding)
+                holding.callback(_remove_scratch, path)
                 (path / _OURS).touch()
             except OSError as error:
                 raise disk_error(error, temp_dir, option="--temp-dir") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ENDING: set[int] = {signal.SIGINT}
@@ -33,12 +33,32 @@ def uninterrupted() -> Iterator[None]:
         return
     held: list[int] = []
     previous = {number: handler for number in ENDING if callable(handler := signal.getsignal(number))}
-    for number in previous:
-        signal.signal(number, lambda number, _: held.append(number))
     try:
+        for number in previous:
+            signal.signal(number, lambda number, _: held.append(number))
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
         if held:
             signal.raise_signal(held[0])
+
+
+@contextlib.contextmanager
+def ending_with(release: Callable[[], object]) -> Iterator[None]:
+    """Call `release` when the block has ended, also if an ending signal comes just then.
+
+    Args:
+        release: undoes something. It is called a second time if the signal comes before signals are deferred, or after
+            it has run, so that what it has done must not disturb it.
+    """
+    try:
+        yield
+    finally:
+        try:
+            with uninterrupted():
+                release()
+        except KeyboardInterrupt:
+            with uninterrupted():
+                release()
+            raise

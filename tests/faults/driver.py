@@ -1,17 +1,21 @@
 """Runs genpas as `python -m genpas_cli` does, with faults that a test asks for; a script, started by `tests/faults`.
 
-python tests/faults/driver.py [--tell FILE] [--steps FILE] [--kill-before N] [--no-exchange] [--slow-hash S] -- ARGS
+python tests/faults/driver.py [--tell FILE] [--steps FILE] [--kill-before N] [--no-exchange] [--slow-hash S]
+    [--interrupt-at N] [--count FILE] -- ARGS
 
 --tell FILE        append the name of each stage as it begins
 --steps FILE       append each system call of publishing: what is synced, renamed and removed
 --kill-before N    SIGKILL itself before the N-th of these calls (from 0)
 --no-exchange      behave as where two names cannot be exchanged in one step
+--interrupt-at N   send SIGINT to itself at the N-th call or return of a function that opens or leaves a block
+--count FILE       write how many of these calls and returns there were
 --slow-hash S      take S seconds for each block of a log that is hashed, as a slow disk would
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import contextlib
 import os
 import signal
@@ -19,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -94,6 +99,33 @@ def slow_hashes(seconds: float) -> None:
     integrity._HashingFile.read = slowly  # type: ignore[method-assign]  # that is the fault
 
 
+_LEAVES_BLOCKS = ("contextlib.py", "atomic_output.py", "machine.py", "resumable.py", "signals.py")
+
+
+def interrupt(at: int | None, file: Path | None) -> None:
+    """Count the calls and returns of functions by which blocks are opened and left, and interrupt one of them."""
+    count = 0
+
+    def seen(frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        if event in ("call", "return") and frame.f_code.co_filename.endswith(_LEAVES_BLOCKS):
+            count += 1
+            if count == at:
+                sys.setprofile(None)
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def begun() -> None:
+        sys.setprofile(seen)
+
+    def ended() -> None:
+        sys.setprofile(None)
+        if file is not None:
+            file.write_text(str(count), encoding="utf-8")
+
+    cli._spare_threads = begun
+    atexit.register(ended)
+
+
 def main() -> None:
     """Set the faults up, and run the command."""
     parser = argparse.ArgumentParser()
@@ -102,6 +134,8 @@ def main() -> None:
     parser.add_argument("--kill-before", type=int)
     parser.add_argument("--no-exchange", action="store_true")
     parser.add_argument("--slow-hash", type=float)
+    parser.add_argument("--interrupt-at", type=int)
+    parser.add_argument("--count", type=Path)
     parser.add_argument("arguments", nargs="+")
     asked = parser.parse_args()
     if asked.no_exchange:
@@ -112,6 +146,8 @@ def main() -> None:
         count_steps(asked.steps, asked.kill_before)
     if asked.slow_hash is not None:
         slow_hashes(asked.slow_hash)
+    if asked.interrupt_at is not None or asked.count is not None:
+        interrupt(asked.interrupt_at, asked.count)
     sys.argv = ["genpas", *asked.arguments]
     cli.main()
 

@@ -25,6 +25,7 @@ SLOW = "select count(*) from range(200000) a, range(200000) b where hash(a.range
 """Takes minutes."""
 
 INTERRUPTED = "error: interrupted; nothing was left behind\n"
+COMPLETE = "error: interrupted; complete: out.pairs\n"
 
 every_signal = pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name
@@ -127,8 +128,7 @@ sys.argv = ["genpas", "augment", {str(log)!r}, "-o", "out.pairs"]
 main()
 """
     done = Genpas(genpas.cwd, genpas.temp_dir, (sys.executable, "-c", script))()
-    complete = f"error: interrupted; complete: {genpas.cwd / 'out.pairs'}\n"
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", complete)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", COMPLETE)
     assert genpas("verify", "out.pairs").returncode == 0
 
 
@@ -246,8 +246,39 @@ def test_ctrl_c_at_any_moment(genpas: Genpas, made: Path) -> None:
             assert left == {"out.pairs"}, moment
             assert identity(genpas.cwd / "out.pairs") == whole
         if running.returncode != 0:
-            ended = f"error: interrupted; complete: {genpas.cwd / 'out.pairs'}\n" if left else INTERRUPTED
-            assert (running.returncode, said) == (130, ended), moment
+            assert (running.returncode, said) == (130, COMPLETE if left else INTERRUPTED), moment
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ingest", "{made}/log.csv", "-o", "out"),
+        ("augment", "{made}/log.csv", "-o", "out"),
+        ("export", "{made}/log.pairs", "--to", "recbole", "-o", "out"),
+        ("stats", "{made}/log.store", "--html", "out"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_ctrl_c_while_a_block_is_opened_or_left(
+    driven: Genpas, made: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Python may raise KeyboardInterrupt within `__enter__` and `__exit__`, before they have done their work."""
+    command = ("--", *(word.format(made=made) for word in arguments))
+    assert driven("--count", tmp_path / "count", *command).returncode == 0
+    (driven.cwd / "out").unlink() if (driven.cwd / "out").is_file() else shutil.rmtree(driven.cwd / "out")
+    count = int((tmp_path / "count").read_text("utf-8"))
+    for at in random.Random(1).sample(range(1, count), 12):
+        done = driven("--interrupt-at", str(at), *command)
+        left = {path.name for path in driven.cwd.iterdir()}
+        assert snapshot(driven.temp_dir) == {}, at
+        assert done.returncode == 130, at
+        # Before the interrupt, the command may have printed its report.
+        assert done.stderr.endswith("error: interrupted; complete: out\n" if left else INTERRUPTED), at
+        assert "Traceback" not in done.stderr, at
+        assert left <= {"out"}, at
+        for path in driven.cwd.iterdir():
+            path.unlink() if path.is_file() else shutil.rmtree(path)
 
 
 @pytest.mark.slow

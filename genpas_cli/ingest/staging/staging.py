@@ -8,7 +8,7 @@ of the files and of the rows in them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -193,8 +193,9 @@ def _own_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise DataError(f"a file of the log is truncated or corrupt ({first_line(error)})") from error
     finally:
         # A registered Arrow stream keeps its file open, and would be visible in the caller's database.
-        for stream in ("genpas_arrow", FEED):
-            con.unregister(stream)
+        with suppress(duckdb.ConnectionException):  # the database was closed before
+            for stream in ("genpas_arrow", FEED):
+                con.unregister(stream)
 
 
 @contextmanager
