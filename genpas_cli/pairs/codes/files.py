@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from genpas_cli.pairs.codes.texts import LevelNames, code_of, codes_of_texts
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError
 
@@ -27,7 +27,6 @@ NO_CODES = -1
 
 _ITEM_COLUMNS: dict[str, Keys] = {"item_id": "id", "pid": "id", "item_num": "number"}
 _LARGEST_CODE = 2**31 - 2
-_NUMBER, _SIGNED = re.compile(r"[0-9]+"), re.compile(r"-?[0-9]+")
 _ITEM_NUMBER = "[1-9][0-9]*"
 _ROWS_AT_ONCE = 1 << 17
 _FORMS = "Give Parquet with item_id and a list of codes, an index.json, or an .npy array with one row per item."
@@ -127,16 +126,22 @@ def _of_items(has_none: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
 def _of_index(path: Path) -> Codes:
     try:
         found = json.loads(path.read_bytes(), object_pairs_hook=_once)
-        rows = [[_code(code, level) for level, code in enumerate(_listed(codes))] for codes in found.values()]
+        rows = [[code_of(code, level) for level, code in enumerate(_listed(codes))] for codes in found.values()]
     except _RepeatedError as error:
         raise DataError(f"{path}: items occur more than once, such as {error.args[0]!r}") from error
     except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise DataError(f'{path} is not an index of codes, such as {{"0": ["<a_3>", "<b_17>"]}}', tip=_FORMS) from error
+    if not rows:
+        raise DataError(f"{path}: the file has no items")
     _check_lengths(map(len, rows), path)
+    names = LevelNames(path)
+    for row in rows:
+        names.add(tuple(name for _, name in row))
     keys = list(found)
     numbered = sorted(keys, key=lambda key: (len(key), key)) == [str(n) for n in range(len(keys))]
     kind: Keys = "position" if numbered else "id"
-    return Codes(pa.array(keys, pa.string()), _checked(np.array(rows), path), kind, str(path))
+    table = np.array([[code for code, _ in row] for row in rows])
+    return Codes(pa.array(keys, pa.string()), _checked(table, path), kind, str(path))
 
 
 class _RepeatedError(Exception):
@@ -156,20 +161,6 @@ def _listed(codes: object) -> list[Any]:
     if not isinstance(codes, list):
         raise TypeError(codes)
     return codes
-
-
-def _code(code: object, level: int) -> int:
-    """Return a code: a number, or that of a text such as `<a_3>`, or `<0_3>` at level 0."""
-    if isinstance(code, int) and not isinstance(code, bool):
-        return code
-    if not isinstance(code, str):
-        raise TypeError(code)
-    if _SIGNED.fullmatch(code):
-        return int(code)
-    *before, number = map(int, _NUMBER.findall(code))
-    if before and (before != [level] or code.count("<") > 1):
-        raise ValueError(code)
-    return number
 
 
 class ParquetCodes:
@@ -199,6 +190,7 @@ class ParquetCodes:
         self.keys: Keys = _ITEM_COLUMNS[column]
         """What the names of the items are."""
         _ids(schema.empty_table()[column], column, path)
+        self._levels = LevelNames(path)
         self._values = _Bounds()
         self._numbers = _Bounds()
         self._has_other_names = False
@@ -256,7 +248,7 @@ class ParquetCodes:
 
     def _codes(self, column: pa.Array) -> pa.Array:
         try:
-            return _lists_of(column)
+            return _lists_of(column, self._levels)
         except pa.ArrowException as error:
             raise DataError(
                 f"{self._path}: a text of {self._lists} has no codes; they are written like <a_3><b_17>"
@@ -348,14 +340,10 @@ def _is_codes(field: pa.Field) -> bool:
     return bool(field.name == "sid" and (pa.types.is_string(kind) or pa.types.is_large_string(kind)))
 
 
-def _lists_of(codes: pa.ChunkedArray) -> pa.ChunkedArray:
+def _lists_of(codes: pa.Array, names: LevelNames) -> pa.Array:
     """Return the codes as lists of integers; of texts, their numbers."""
     if pa.types.is_fixed_size_list(codes.type):
         return codes.cast(pa.list_(codes.type.value_type))
     if not pa.types.is_string(codes.type) and not pa.types.is_large_string(codes.type):
         return codes
-    # A minus that begins a number stays, so that -1 is not read as 1: it is no code.
-    signed = pc.replace_substring_regex(codes, r"(^|[\s,\[(])-([0-9])", "\\1\0\\2")
-    apart = pc.replace_substring_regex(signed, "[^0-9\\x00]+", " ")
-    numbers = pc.utf8_trim_whitespace(pc.replace_substring(apart, "\0", "-"))
-    return pc.split_pattern(numbers, " ").cast(pa.list_(pa.int64()))
+    return codes_of_texts(codes, names)

@@ -65,6 +65,23 @@ def test_the_columns_of_other_tools(tmp_path: Path, table: pa.Table) -> None:
     assert found_by(["i1", "i2"], codes) == [[3, 17], [0, 255]]
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["<0_3><1_17>", "<0_0><1_255>"],
+        ["<1_3><2_17>", "<1_0><2_255>"],
+        ["L1_3 L2_17", "L1_0 L2_255"],
+        ["<|sid_begin|><s_a_3><s_b_17><|sid_end|>", "<s_a_0> <s_b_255>"],
+        ["3_17", "0_255"],
+        ["<c_3><c_17>", "<c_0><c_255>"],
+        ["<colour_3><brand_17>", "<colour_0><brand_255>"],
+    ],
+)
+def test_texts_of_other_tools(tmp_path: Path, texts: list[str]) -> None:
+    pq.write_table(pa.table({"item_id": ["i1", "i2"], "sid": texts}), tmp_path / "codes.parquet")
+    assert found_by(["i1", "i2"], read_codes(tmp_path / "codes.parquet")) == [[3, 17], [0, 255]]
+
+
 def test_a_text_without_codes_is_none(tmp_path: Path) -> None:
     pq.write_table(pa.table({"item_id": ["a", "b"], "sid": ["<a_3>", "none"]}), tmp_path / "codes.parquet")
     with pytest.raises(DataError, match="a text of sid has no codes"):
@@ -75,6 +92,21 @@ def test_a_text_without_codes_is_none(tmp_path: Path) -> None:
 def test_a_negative_number_in_a_text_is_no_code(tmp_path: Path, text: str) -> None:
     pq.write_table(pa.table({"item_id": ["a", "b"], "sid": ["a-3 b-1", text]}), tmp_path / "codes.parquet")
     with pytest.raises(DataError, match="a code is not a whole number from 0"):
+        read_codes(tmp_path / "codes.parquet")
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (["<b_17><a_3>", "<b_2><a_1>"], "the levels of an item are named b, a, which is not their order"),
+        (["<a_3><b_17>", "<b_2><a_1>"], "the levels of one item are named a, b, those of another b, a"),
+        (["<1_3><0_17>", "<1_2><0_1>"], "the levels of an item are numbered 1, 0, which is not their order"),
+        (["<0_3><1_17>", "<1_2><0_1>"], "the levels of an item are numbered 1, 0, which is not their order"),
+    ],
+)
+def test_levels_that_are_written_in_another_order_are_refused(tmp_path: Path, texts: list[str], words: str) -> None:
+    pq.write_table(pa.table({"item_id": ["a", "b"], "sid": texts}), tmp_path / "codes.parquet")
+    with pytest.raises(DataError, match=words):
         read_codes(tmp_path / "codes.parquet")
 
 
@@ -127,7 +159,9 @@ def test_keys_that_are_ids_and_numbers_from_0_are_refused(tmp_path: Path) -> Non
         ('{"a": ["<a_1><b_2>"]}', "is not an index of codes"),
         ('{"a": [true]}', "is not an index of codes"),
         ('{"a": [1], "b": [1, 2]}', "from 1 to 2 codes"),
-        ("{}", "from 0 to 0 codes"),
+        ("{}", "the file has no items"),
+        ('{"a": ["<b_1>", "<a_2>"]}', "the levels of an item are named b, a, which is not their order"),
+        ('{"a": ["<a_1>", "<b_2>"], "b": ["<b_1>", "<a_2>"]}', "those of another b, a"),
         ('{"a": [-1]}', "a code is not a whole number from 0"),
         ('{"a": [99999999999]}', "a code is not a whole number from 0"),
         ('{"a": ["-3"]}', "a code is not a whole number from 0"),
