@@ -89,6 +89,8 @@ def _data(
     """Return what is known about the items, and the ids of the users if they are needed and known."""
     has, ids = _ids(reader, options, kind)
     writes_titles = kind.writes_titles(options, partial(columns_beside, reader, options))
+    if not writes_titles:
+        _refuse_titles(options)
     of_items = [name for name in kind.item_columns(options) if name not in reader.layout.kept]
     wanted = Wanted(
         columns=list(dict.fromkeys([*([options.title] if writes_titles else []), *of_items])),
@@ -104,6 +106,15 @@ def _data(
             tip="Make codes with genpas semantic-ids, and name their file: --semantic-ids codes.parquet",
         )
     return (with_titles(data, options) if writes_titles else data), users
+
+
+def _refuse_titles(options: ExportOptions) -> None:
+    """Raise UsageError for an option about titles, where none are written."""
+    given = {"--title": options.title != ExportOptions.title, "--missing-titles": options.missing_titles != "error"}
+    if flag := next((flag for flag, is_given in given.items() if is_given), None):
+        raise UsageError(
+            f"{flag} cannot be used here: with these options, --to {options.to} writes no titles", tip=f"Remove {flag}."
+        )
 
 
 class _Chain:

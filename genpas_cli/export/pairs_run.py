@@ -136,6 +136,11 @@ class PairsRun:
         """Return the report, after all splits have been written."""
         dropped = sum(self.read.values()) - sum(self.written.values())
         notes = self.format.notes(self.splits)
+        if self.options.item_info is not None and self.changes.items.info is None:
+            how = "{history_X} or {target_X} in --template"
+            if not self.format.uses_template:
+                how = "input_X or target_X in --columns"
+            notes.append(f"no column of --item-info is written; a column X is written as {how}")
         if self.format.one_file and Path(output).suffix == self.format.suffix and Path(output).is_dir():
             notes.append(f"{output} is a directory with one file per split; to write a single file: --split train")
         return ExportReport(output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), notes)

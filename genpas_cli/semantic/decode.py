@@ -74,15 +74,23 @@ class Decoder:
     def lines(self, lines: Iterable[str]) -> Iterator[str | None]:
         """Yield the item of each line of text; None where its numbers are not the codes of an item.
 
-        Every number of a line counts: `3 17 255 0`, `[3, 17, 255, 0]` and `<a_3><b_17><c_255><d_0>` are the same. No
-        item has a negative code.
+        Every number of a line counts: `3 17 255 0`, `[3, 17, 255, 0]` and `<a_3><b_17><c_255><d_0>` are the same, and
+        so is `<0_3><1_17><2_255><3_0>` with the number of each level before its code. No item has a negative code.
         """
         held: list[list[int]] = []
         for line in lines:
             numbers = [int(number) if len(number) <= _MOST_DIGITS else -1 for number in _NUMBER.findall(line)]
+            if self._has_levels(numbers):
+                numbers = numbers[1::2]
             held.append(numbers if len(numbers) == self.levels else [-1] * self.levels)
             if len(held) == _LINES_AT_ONCE:
                 yield from self.items(np.array(held))
                 held = []
         if held:
             yield from self.items(np.array(held))
+
+    def _has_levels(self, numbers: list[int]) -> bool:
+        """Tell whether the number of the level, from 0 or from 1, precedes each code."""
+        return len(numbers) == 2 * self.levels and numbers[::2] in (
+            list(range(self.levels)), list(range(1, self.levels + 1))
+        )  # fmt: skip

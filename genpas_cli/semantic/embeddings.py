@@ -217,7 +217,10 @@ class _Matrix:
 def _finite(block: Vectors, begin: int, path: Path) -> Vectors:
     wrong = np.flatnonzero(~np.isfinite(block).all(axis=1))
     if len(wrong):
-        raise DataError(f"{path}: row {begin + int(wrong[0]) + 1}: the vector contains NaN or infinity")
+        raise DataError(
+            f"{path}: row {begin + int(wrong[0]) + 1}: the vector contains NaN, infinity, or a number "
+            "too large for 32 bits (3.4e38)"
+        )
     return block
 
 

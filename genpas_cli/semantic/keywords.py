@@ -23,7 +23,7 @@ class SemanticIdsKeywords(TypedDict, total=False):
     normalize: bool
     dimensions: int | None
     unmatched: Literal["error", "drop"]
-    window: int
+    window: int | None
     sample: int
     iterations: int
     seed: int

@@ -33,9 +33,9 @@ class SemanticIdsOptions(MachineOptions):
         "error", "With --vocab: an embedding of an item that is not among its items is an error, or left out (drop).",
         panel=VECTORS,
     )  # fmt: skip
-    window: int = option(
-        5, "Of a store: two items occur together if they are at most N positions apart in a training sequence.",
-        metavar="N", panel=VECTORS,
+    window: int | None = option(
+        None, "For a store: two items occur together if they are at most N positions apart in a training sequence. "
+        "(default: 5)", metavar="N", panel=VECTORS,
     )  # fmt: skip
     sample: int = option(
         200_000, "Maximum number of vectors on which the codes are trained, chosen at random.", metavar="N",

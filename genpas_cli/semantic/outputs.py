@@ -19,6 +19,7 @@ from genpas_cli.pairs.codes.torch_file import is_own_tensor, write_tensor
 from genpas_cli.runtime.atomic_output import building
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.machine import disk_error
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.semantic.quantization.residual import Codes
 
 ENDINGS = (".parquet", ".json", ".npy", ".pt")
@@ -55,8 +56,12 @@ def check_ending(path: Path) -> None:
     if path.suffix not in ENDINGS:
         raise UsageError(
             f"-o {path}: the name must end with {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}, which selects the format",
-            tip=f"For example: -o {path.with_suffix('.parquet')}",
+            tip=f"For example: -o {shell_word(str(_with_ending(path)))}",
         )
+
+
+def _with_ending(path: Path) -> Path:
+    return Path("codes.parquet") if str(path) == "-" else path.with_suffix(".parquet")
 
 
 def write_codes(path: Path, made: MadeCodes, about: dict[str, Any], *, force: bool) -> None:

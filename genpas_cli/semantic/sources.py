@@ -29,6 +29,7 @@ from genpas_cli.store.item_ids import StoreIds
 from genpas_cli.store.schema import is_store
 
 _STORE_DIMENSIONS = 64
+_STORE_WINDOW = 5
 
 
 class Given(NamedTuple):
@@ -63,7 +64,16 @@ def opened(  # all needed
         UsageError: an option that does not fit the source.
         DataError: a file cannot be used, or embeddings and vocabulary do not fit.
     """
+    if options.unmatched == "drop" and given.vocab is None:
+        raise UsageError(
+            "--unmatched drop has no effect without --vocab",
+            tip="Remove --unmatched drop, or name the pairs directory or store that has the items: --vocab DIR",
+        )
     if not is_store(given.source):
+        if options.window is not None:
+            raise UsageError(
+                f"--window can only be used with a store; {given.source} has embeddings", tip="Remove --window."
+            )
         with scratch_directory(machine.temp_dir) as scratch:
             yield _of_embeddings(given, options, machine, scratch, progress)
         return
@@ -76,8 +86,8 @@ def opened(  # all needed
     ):
         items = training_items(store)
         values = item_vectors(
-            store, items, window=options.window, width=options.dimensions or _STORE_DIMENSIONS, stream=stream, run=run,
-            progress=progress,
+            store, items, window=options.window or _STORE_WINDOW, width=options.dimensions or _STORE_DIMENSIONS,
+            stream=stream, run=run, progress=progress,
         )  # fmt: skip
         vectors: VectorSource = VectorsInMemory(values)
         row = np.full(store.items, -1, np.int32)

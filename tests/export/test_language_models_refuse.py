@@ -55,6 +55,11 @@ def test_a_bad_template(plain_pairs: Path, tmp_path: Path, text: str, words: str
     assert not (tmp_path / "out").exists()
 
 
+def test_a_template_may_begin_with_a_byte_order_mark(plain_pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "template.toml").write_text("\ufeffuser = '{history}'\nassistant = '{target}'", encoding="utf-8")
+    assert export(plain_pairs, tmp_path / "out", to="messages", template=str(tmp_path / "template.toml")).pairs
+
+
 def test_a_misspelt_word_of_a_template_is_named_with_the_right_one(plain_pairs: Path, tmp_path: Path) -> None:
     for parts, near in (
         ({"user": "{histroy}", "assistant": "a"}, "{history}"),

@@ -350,6 +350,24 @@ def test_titles_are_needed(told: Told, plain_pairs: Path, tmp_path: Path) -> Non
     assert "'title'" in str(raised.value.tip)
 
 
+@pytest.mark.parametrize(("option", "flag"), [({"title": "name"}, "--title"), ({"missing_titles": "id"}, "--missing-")])
+def test_options_of_titles_are_refused_where_none_are_written(
+    plain_pairs: Path, tmp_path: Path, option: dict[str, Any], flag: str
+) -> None:
+    with pytest.raises(UsageError, match=f"{flag}.* --to csv writes no titles"):
+        export(plain_pairs, tmp_path / "out", ExportOptions(to="csv", **option))
+
+
+def test_item_information_that_is_not_written_is_noted(told: Told, tmp_path: Path) -> None:
+    info = str(told.options["item_info"])
+    unused = "no column of --item-info is written"
+    report = export(told.pairs, tmp_path / "a", to="csv", item_info=info)
+    assert [note for note in report.notes if note.startswith(unused)]
+    columns = "input_items,target_item,target_title"
+    report = export(told.pairs, tmp_path / "b", to="csv", item_info=info, columns=columns)
+    assert not [note for note in report.notes if note.startswith(unused)]
+
+
 @pytest.mark.parametrize("to", ["minionerec", "openonerec", "sid-gr", "torcheasyrec"])
 def test_padding_is_refused(told: Told, tmp_path: Path, to: str) -> None:
     with pytest.raises(UsageError, match=f"--pad cannot be used with --to {to}"):

@@ -40,6 +40,11 @@ def test_lines_in_any_writing(decoder: Decoder) -> None:
     assert list(decoder.lines(lines)) == ["a", "b", "c", "42", *[None] * 5]
 
 
+def test_numbers_of_levels_are_no_codes(decoder: Decoder) -> None:
+    lines = ["<0_0><1_3><2_1>", "<1_0><2_3><3_2>", "0_5 2_0 1_0", "<0_9><1_9><2_9>"]
+    assert list(decoder.lines(lines)) == ["a", "b", None, None]
+
+
 def test_codes_that_two_items_share_do_not_lead_back(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="1 items have the codes of another item"):
         Decoder(codes_file(tmp_path / "codes.parquet", [[0, 1], [0, 1], [1, 0], [1, 1]]))

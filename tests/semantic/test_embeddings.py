@@ -114,8 +114,8 @@ def test_reduced_vectors(tmp_path: Path) -> None:
         semantic_ids(path, tmp_path / "d.parquet", SemanticIdsOptions(codes=8, dimensions=6))
 
 
-def with_value(at: int, value: float) -> Any:
-    values = VALUES.copy()
+def with_value(at: int, value: float, kind: type = np.float32) -> Any:
+    values: Any = VALUES.astype(kind)
     values[at, 2] = value
     return values
 
@@ -127,6 +127,9 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "two vectors": (lambda path: parquet(path, more=[[1.0]] * 300), "and one column of lists of numbers"),
     "no vectors": (lambda path: parquet(path, values=["a"] * 300), "and one column of lists of numbers"),
     "NaN": (lambda path: parquet(path, values=with_value(7, float("nan"))), "row 8: the vector contains NaN"),
+    "too large for 32 bits": (
+        lambda path: parquet(path, values=with_value(7, 1e300, np.float64)), "or a number too large for 32 bits"
+    ),
     "infinity": (lambda path: parquet(path, values=with_value(7, float("inf"))), "row 8: the vector contains NaN"),
     "twice": (lambda path: parquet(path, ids=["a", "b", *IDS[:297], "a"]), "1 ids occur more than once, such as 'a'"),
     "an id is empty": (lambda path: parquet(path, ids=["", *IDS[1:]]), "row 1: the id is empty"),
@@ -195,6 +198,22 @@ def test_numbers_that_are_out_of_range(tmp_path: Path, options: dict[str, Any], 
         semantic_ids(parquet(tmp_path / "a.parquet"), tmp_path / "c.parquet", SemanticIdsOptions(**options))
 
 
+@pytest.mark.parametrize(("options", "message"), [
+    ({"window": 5}, "--window can only be used with a store"),
+    ({"unmatched": "drop"}, "--unmatched drop has no effect without --vocab"),
+])  # fmt: skip
+def test_options_without_an_effect_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        semantic_ids(parquet(tmp_path / "a.parquet"), tmp_path / "c.parquet", SemanticIdsOptions(**options))
+
+
+@pytest.mark.parametrize(("output", "tip"), [("-", "-o codes.parquet"), ("my codes", "-o 'my codes.parquet'")])
+def test_a_name_without_a_format_is_answered_with_one_that_works(tmp_path: Path, output: str, tip: str) -> None:
+    with pytest.raises(UsageError, match="which selects the format") as raised:
+        semantic_ids(parquet(tmp_path / "a.parquet"), output, OPTIONS)
+    assert str(raised.value.tip).endswith(tip)
+
+
 # ----------------------------------------------------------------------------------------------------------- vocabulary
 
 
@@ -222,9 +241,9 @@ def test_embeddings_of_items_that_the_vocabulary_lacks(tmp_path: Path, pairs: Pa
 
 def test_left_out_embeddings_have_no_part_in_the_codes(tmp_path: Path, pairs: Path) -> None:
     some = parquet(tmp_path / "some.parquet", IDS[100:200], VALUES[100:200])
-    options = SemanticIdsOptions(codes=8, levels=2, unmatched="drop")
-    semantic_ids(parquet(tmp_path / "all.parquet"), tmp_path / "c.parquet", options, vocab=pairs)
-    semantic_ids(some, tmp_path / "d.parquet", options)
+    dropped = SemanticIdsOptions(codes=8, levels=2, unmatched="drop")
+    semantic_ids(parquet(tmp_path / "all.parquet"), tmp_path / "c.parquet", dropped, vocab=pairs)
+    semantic_ids(some, tmp_path / "d.parquet", SemanticIdsOptions(codes=8, levels=2))
     assert codes(tmp_path / "c.parquet") == codes(tmp_path / "d.parquet")
 
 

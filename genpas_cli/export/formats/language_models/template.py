@@ -113,7 +113,7 @@ def read_template(path: Path) -> Template:
     if not path.is_file():
         raise UsageError(f"--template {path}: {'it is not a file' if path.exists() else 'no such file'}")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(f"--template {path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
