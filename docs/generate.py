@@ -254,7 +254,7 @@ def figures_page(text: str) -> str:
             groups.setdefault(figure.group, []).append(row)
     if set(groups) != {found[2] for found in _FIGURES.finditer(text)}:
         raise ValueError(f"explanation/figures.md needs `<!-- figures: GROUP -->` for each of: {', '.join(groups)}")
-    head = "| figure | key | what it is | formula | range | better | besides JSON in |"
+    head = "| figure | key | what it is | formula | range | better | also in |"
     return _FIGURES.sub(lambda found: found[1] + _table(head, groups[found[2]]) + found[3], text)
 
 

@@ -26,9 +26,9 @@ class TargetOptions(MachineOptions):
     """The options that restrict and weigh targets."""
 
     target_where: str | None = option(
-        None, "SQL condition on the column time (a timestamp, or a number if the log has numbers) and the columns of "
-        "--keep. Only interactions for which it is true are targets, in training, validation and test; the others stay "
-        "in inputs. The probabilities are computed over the remaining targets.",
+        None, "SQL condition on 'time' (the timestamps of the log, under this name) and the columns of --keep. Only "
+        "interactions for which it is true are targets, in training, validation and test; the others stay in inputs. "
+        "The probabilities are computed over the remaining targets.",
         metavar="SQL", panel=SAMPLING,
     )  # fmt: skip
     target_weight: str | None = option(
@@ -40,12 +40,12 @@ class TargetOptions(MachineOptions):
     )  # fmt: skip
     half_life: str | None = option(
         None, "Halve the weight of a target for each such duration between it and the last training interaction of "
-        "the whole log, for example 365d (units: m for minutes, h, d, w).",
+        "the whole log, for example 365d (units: ms, s, m for minutes, h, d, w).",
         metavar="DURATION", panel=SAMPLING,
     )  # fmt: skip
     as_of: str | None = option(
-        None, "Compute the age for --half-life from this date or time instead of the last training interaction; later "
-        "interactions have age 0.",
+        None, "Measure the age of a target, for --half-life, from this date or time instead of the last training "
+        "interaction; later interactions have age 0.",
         metavar="TIME", panel=SAMPLING,
     )  # fmt: skip
     balance_items: float | None = option(
@@ -87,8 +87,8 @@ class AugmentOptions(TargetOptions):
     pairs: str | None = option(
         None, "Number of training pairs per epoch: a number; a multiple of Multi-Target's number of pairs (one per "
         "possible target) such as 2x; or all: every pair once, for last-target, multi-target, slide-window and "
-        "windows. (default: all for these four strategies, which is an error if it is more than 20x; 1x for the "
-        "others, and if targets are weighted)",
+        "windows. (default: all for these four strategies, or an error if that is more than 20x; 1x for other "
+        "strategies, and whenever targets are weighted)",
         metavar="N|2x|all", panel=SAMPLING)  # fmt: skip
     epochs: int = option(
         1,

@@ -142,7 +142,7 @@ def weighted(store: Store, options: TargetOptions, *, of_log: bool) -> Store:
         raise
     assert found.rule is not None, "made just now"
     if not found.rule.count["train"].any():
-        raise _no_target(options)
+        raise _no_target(options, "LOG" if of_log else shell_word(str(store.path)))
     return found
 
 
@@ -237,7 +237,7 @@ def _bad_weight(store: Store, options: TargetOptions, user: int, position: int, 
     )
 
 
-def _no_target(options: TargetOptions) -> DataError:
+def _no_target(options: TargetOptions, source: str) -> DataError:
     given = [name for name in _FACTORS if getattr(options, name) is not None]
     if given == ["target_where"]:
         what = f"--target-where {options.target_where!r} is true for no training interaction that can be a target"
@@ -246,7 +246,7 @@ def _no_target(options: TargetOptions) -> DataError:
         what = f"{shown}: the weight of every training interaction that can be a target is 0"
     return DataError(
         f"{what} (the first interaction of a user cannot be one)",
-        tip="Look at the values in the store: genpas head STORE",
+        tip=f"Look at the values: genpas head {source}",
     )
 
 

@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "app", "load", "main", "run"]
 
 COMMANDS = {
-    "ingest": "Read, clean, order, number and split interaction logs, and write one DuckDB file (a store).",
+    "ingest": "Read, clean, sort and split interaction logs, and write them to one DuckDB file (a store).",
     "augment": "Create input–target pairs from a store or from logs, and write them as Parquet shards.",
     "merge": "Merge the parts written by augment --part into one pairs directory.",
     "head": "Show the first rows of pairs, of a store, or of a log as it would be read.",
     "stats": "Compute the exact distribution of the training pairs of each strategy, and check the data.",
-    "tune": "Search for the α and β whose training pairs are most similar to the validation pairs, for each γ.",
+    "tune": "Search for biases (α, β and γ) whose training pairs are most similar to the validation pairs.",
     "export": "Write pairs for another trainer: RecBole, GRID, MiniOneRec, language models, NumPy and more.",
     "semantic-ids": "Make semantic ids (codes) of items from embeddings or from a store, and measure their quality.",
-    "decode": "Print the items of codes that a model has generated.",
+    "decode": "Print the items whose codes a model has generated.",
     "train": "Train a small reference model on the pairs, and evaluate it on the held-out pairs.",
     "compare": "Train the same model on the pairs of several strategies, and compare its accuracy.",
     "verify": "Check a pairs directory against its manifest, and with --store every pair against the store.",

@@ -23,11 +23,11 @@ class FigureOptions(TargetOptions):
     )
     similarity: str = option(
         "containment@10",
-        "Similarity of a training input and a held-out input, each taken as the set of its last N items: containment "
+        "Similarity of a training input and a held-out input, each taken as the set of its last W items: containment "
         "(share of the training input's items that are in the held-out input), recall (share of the held-out input's "
         "items that are in the training input), cosine (number of common items divided by the geometric mean of the "
         "two numbers of items) or overlap (number of common items).",
-        metavar="NAME[@N]", panel=FIGURES,
+        metavar="NAME[@W]", panel=FIGURES,
     )  # fmt: skip
     epsilon: float = option(
         1e-10, "Constant added to every item's probability in KL divergences.", metavar="E", panel=FIGURES

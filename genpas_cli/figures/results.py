@@ -225,15 +225,15 @@ class TuneReport(TableReport):
             "rank (published)",
         ]  # fmt: skip
         ranks = (
-            "rank (front): near the Pareto front of KL drawn and A / D of each γ; the first of every γ come before the "
-            "second of every γ, so this rank does not say which γ is better. rank (entropy): by KL drawn − 0.1 × "
-            "entropy, over all γ. rank (published): by KL and A / D over all γ. –: "
+            "rank (front): near the Pareto front of KL drawn and A / D of each γ; the best of each γ come first, then "
+            "the second best of each γ, so this rank does not say which γ is better. rank (entropy): by KL drawn − "
+            "0.1 × entropy, over all γ. rank (published): by KL and A / D over all γ. –: "
             "no rank, because another configuration of the same γ is more than 2% better in both (front), or because "
             f"of --keep-share or --top (published). Sorted by --select {self.select}."
         )
         columns = (
             "KL: KL(validation ‖ train) of the targets, exact. KL drawn: the same after a balanced draw of "
-            f"{self.pairs:,} pairs. Entropy: of the pairs, in nats; each unit more means e times as many different "
+            f"{self.pairs:,} pairs. Entropy: of the pairs, in nats; 1 more means e times as many equally likely "
             f"pairs. Alignment A and discrimination D compare training inputs with validation inputs by "
             f"{self.similarity}"
         )

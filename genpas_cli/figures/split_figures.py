@@ -57,11 +57,12 @@ class SplitFigures:
         None, "probability that a random training row is later than a random test target", "Probability that a "
         "randomly chosen training row is later than a randomly chosen test target.", LEAKS)
     tied_validation: float | None = _share(
-        None, "timestamp ties at the validation split", "Share of the users with targets whose first validation target "
-        "has the same timestamp as their last training row. Null without validation targets.", LEAKS)
+        None, "timestamp ties at the validation split", "Among the users with targets: share of "
+        "those whose first validation target has the same timestamp as their last training row. Null without "
+        "validation targets.", LEAKS)
     tied_test: float | None = _share(
-        None, "timestamp ties at the test split", "Share of the users with targets whose first test target has the "
-        "same timestamp as their last row of training or validation.", LEAKS)
+        None, "timestamp ties at the test split", "Among the users with targets: share of those "
+        "whose first test target has the same timestamp as their last row of training or validation.", LEAKS)
     tied_either: float | None = _share(
         None, "users with a tie at the split", "Share of the users with targets that have either of the two ties: for "
         "them, the order of the rows, and not time, decided which rows are targets.", LEAKS)
@@ -70,11 +71,11 @@ class SplitFigures:
     cold_test: float | None = _share(
         None, "cold test targets", "Share of the test targets whose item does not occur in training.", COLD)
     cold_users_validation: float | None = _share(
-        None, "validation users without training rows", "Share of the users with validation targets that have no "
-        "training row.", COLD)
+        None, "validation users without training rows", "Among the users with validation targets: share "
+        "of those without a training row.", COLD)
     cold_users_test: float | None = _share(
-        None, "test users without training rows", "Share of the users with test targets that have no training row.",
-        COLD)
+        None, "test users without training rows", "Among the users with test targets: share of those without a "
+        "training row.", COLD)
     gap_validation: dict[str, float | None] = figure(
         None, "time from the last input to the validation target", "Time between a user's last input and first "
         "validation target: `lower` quartile, `median`, `upper` quartile. Inputs are the rows of the input part; "

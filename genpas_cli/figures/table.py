@@ -98,7 +98,7 @@ class TargetFigures:
         kl_of_held_out("test"), "KL(test ‖ train)", "How poorly the training targets cover the test targets, in "
         "nats: 0 if each item is a target equally often in training and test. Large if some test targets are rarely "
         "or never training targets.", AGAINST, formula="Σ (q + ε) ln((q + ε) / (p + ε)), ε = 1e-10 (`--epsilon`), not "
-        "renormalised", range="from 0", unit="nats", better="lower", shown=_DRAWS)
+        "renormalized", range="from 0", unit="nats", better="lower", shown=_DRAWS)
     kl_validation_train: float | None = figure(
         kl_of_held_out("validation"), "KL(validation ‖ train)", "The same for the validation targets.", AGAINST,
         formula="as `kl_test_train`, with q of the validation targets", range="from 0", unit="nats", better="lower",
@@ -142,8 +142,8 @@ class DrawnFigures(TargetFigures):
     """Expected figures of a finite draw; figures that are not linear in p differ from those of p."""
 
     draw: str = figure(
-        None, "draw", "`independent`: expected value; `balanced`: mean over four offsets of the draw; `enumerated`: "
-        "all pairs, without drawing.", PAIRS, shown=Shown.PAGE_DRAWS)
+        None, "draw", "`independent`: expected value; `balanced`: mean over four balanced draws with evenly spaced "
+        "random starts; `enumerated`: all pairs, without drawing.", PAIRS, shown=Shown.PAGE_DRAWS)
     pairs: int = figure(None, "pairs drawn", "Number of pairs drawn.", PAIRS, shown=Shown.PAGE_DRAWS)
 
 
@@ -159,15 +159,16 @@ class SupervisedFigures(TargetFigures):
 
 @dataclass(frozen=True)
 class DenseFigures:
-    """The figures of a trainer that counts its loss at every position of a pair's sequence."""
+    """The figures of a trainer that computes its loss at every position of a pair's sequence."""
 
     per_pair: SupervisedFigures = figure(
-        None, "dense, per pair", "The target figures if a pair's loss is the mean over the positions of its sequence.",
-        DENSE, formula="p(y) = Σ p(s) p(k | s) p(j | k) Σ_{k−ℓ < i ≤ k} 1[s_i = y] / ℓ, with ℓ = min(k − j, L), L by "
-        "`--max-input`", range="as for the pairs", parts=tuple(checked_keys(SupervisedFigures)), shown=_SUPERVISED)
+        None, "dense, per pair", "The figures of the targets if a pair's loss is the mean over the positions of its "
+        "sequence.", DENSE, formula="p(y) = Σ p(s) p(k | s) p(j | k) Σ_{k−ℓ < i ≤ k} 1[s_i = y] / ℓ, with ℓ = "
+        "min(k − j, L), L by `--max-input`", range="as for the pairs",
+        parts=tuple(checked_keys(SupervisedFigures)), shown=_SUPERVISED)
     per_token: SupervisedFigures = figure(
-        None, "dense, per token", "The target figures if each position has the same weight, so that a pair with a long "
-        "input has more.", DENSE, formula="the same without 1/ℓ, divided by its sum",
+        None, "dense, per token", "The figures of the targets if each position has the same weight, so that a pair "
+        "with a long input has more.", DENSE, formula="the same without 1/ℓ, divided by its sum",
         range="as for the pairs", parts=tuple(checked_keys(SupervisedFigures)), shown=_SUPERVISED)
 
 
@@ -189,7 +190,7 @@ class StrategyFigures(TargetFigures, WhichPairs):
         lambda of: of.alignment.ratio, "A / D", "Alignment divided by discrimination: how much an input tells about "
         "its target.", INPUTS, range="from 0", within_inputs=True, better="higher", digits=2)
     similarity: str = figure(
-        None, "similarity of inputs", "Similarity function and number of last items compared, as NAME@N.", INPUTS,
+        None, "similarity of inputs", "Similarity function and number of last items compared, as NAME@W.", INPUTS,
         shown=_TEXT)
     mean_input_length: float = figure(
         lambda of: of.mean_input_length, "mean input length", "Mean number of items in an input, after truncation to "
@@ -198,7 +199,7 @@ class StrategyFigures(TargetFigures, WhichPairs):
     inputs_per_target: float | None = figure(
         lambda of: of.inputs_per_target, "effective inputs per target item", "How many different inputs precede "
         "a target item, over all users: the number of equally likely inputs that have the same entropy.", INPUTS,
-        formula="exp(H(x, y) − H(y)), where an input is a cell (s, k, j), truncated to L items",
+        formula="exp(H(x, y) − H(y)), where an input is a triple (s, k, j), truncated to L items",
         range="from 1", digits=1)
     input_length_histogram: list[Bin] = figure(
         lambda of: binned(of.input_lengths), "input length", "Share of the pairs by input length, after truncation to "
@@ -212,11 +213,11 @@ class StrategyFigures(TargetFigures, WhichPairs):
         "Share of the pairs by the length |s| of their training sequence.", PLACES, formula="mass of p_α by |s|",
         range="sums to 1", shown=Shown.PAGE_TEXT)
     drawn: list[DrawnFigures] = figure(
-        None, "finite draws", "The target figures after drawing N pairs, for each kind of draw.", PAIRS,
+        None, "finite draws", "The figures of the targets after drawing N pairs, for each kind of draw.", PAIRS,
         shown=Shown.TERMINAL_DRAWS | Shown.PAGE_DRAWS)
     dense: DenseFigures | None = figure(
-        None, "dense supervision", "The target figures of a trainer that counts its loss at every position of a pair's "
-        "sequence; null without `--supervision dense`.", DENSE, range="as for the pairs",
+        None, "dense supervision", "The figures of the targets of a trainer that computes its loss at every position "
+        "of a pair's sequence; null without `--supervision dense`.", DENSE, range="as for the pairs",
         parts=tuple(checked_keys(DenseFigures)), shown=_SUPERVISED)
 
 
@@ -258,9 +259,9 @@ class DataFigures:
         "Share of the interactions with the same user and timestamp as another one; `--ties` decides their order.",
         ORDER, fact="of interactions have the same user and timestamp as another one; --ties decides their order.")
     tied_test: float = _share(
-        lambda of: of.meta["ties"]["tied_test"], "timestamp ties at the test split", "Share of the users with "
-        "held-out interactions whose first test interaction has the same timestamp as the interaction before it.",
-        HELD_OUT,
+        lambda of: of.meta["ties"]["tied_test"], "timestamp ties at the test split", "Among the users "
+        "with held-out interactions: share of those whose first test interaction has the same timestamp as the "
+        "interaction before it.", HELD_OUT,
         shown=Shown.PAGE_TEXT | Shown.CHECK)
     tied_validation: float = _share(
         lambda of: of.meta["ties"]["tied_validation"], "timestamp ties at the validation split",
@@ -295,8 +296,8 @@ class DataFigures:
         "split by time, near 50% if both come from the same period.")
     time_unit: str | None = figure(
         lambda of: of.times.unit, "unit of durations", "`seconds`, the unit of `gap_validation`, `gap_test`, "
-        "`user_lifetime` and `item_lifetime`; null if timestamps are numbers of no known unit, which is then that of "
-        "the durations too, or without timestamps.", SIZE, shown=_TOLD)
+        "`user_lifetime` and `item_lifetime`; null if the log has no timestamps, or if the unit of its numeric "
+        "timestamps is not known, which is then the unit of the durations.", SIZE, shown=_TOLD)
     user_lifetime: dict[str, float | None] = figure(
         lambda of: of.times.users, "time from the first to the last interaction of a user", "Time between the "
         "first and the last interaction of a user; 0 for a user with one interaction.", SIZE,

@@ -28,7 +28,7 @@ def parse_duration(text: str, option: str, *, examples: tuple[str, ...] = ()) ->
     seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
     if seconds <= 0:
         raise UsageError(
-            f"{option} {text!r} is not a duration: a number above 0 and a unit (ms, s, m, h, d or w)",
+            f"{option} {text!r} is not a duration, which is a number above 0 followed by a unit (ms, s, m, h, d or w)",
             tip=f"Examples: {', '.join(f'{option} {each}' for each in examples)}",
         )
     return seconds

@@ -60,8 +60,8 @@ class ReadingOptions(Options):
     )  # fmt: skip
     list_delimiter: str | None = option(
         None,
-        "Delimiter of the elements in texts of lists, such as ',', if --item names a column of lists; '' if texts such "
-        "as '[1, 2]' are ids.",
+        "If --item names a column whose lists are written as texts: delimiter of their elements, such as ','; '' if "
+        "texts such as '[1, 2]' are ids.",
         metavar="TEXT",
         panel=READING,
     )
@@ -122,9 +122,9 @@ class CleaningOptions(Options):
     min_item: int = option(0, "Keep items with at least N interactions.", metavar="N", panel=CLEANING)
     session_gap: str | None = option(
         None,
-        "Split a user's history into sessions at every pause longer than TIME, such as 30m; each session becomes one "
-        "sequence.",
-        metavar="TIME",
+        "Split a user's history into sessions at every pause longer than DURATION, such as 30m; each session becomes "
+        "one sequence.",
+        metavar="DURATION",
         panel=CLEANING,
     )
 
@@ -166,10 +166,10 @@ class SplitOptions(Options):
     split: str = option(
         "leave-one-out",
         "Which interactions are held out: leave-one-out (of each user, the last one for test, the one before it for "
-        "validation), leave-n-out:N (N instead of one), time:VALID,TEST (the first times of validation and test, or "
-        "quantiles such as time:0.8,0.9), time:TEST (the first time of test; of each user, the last interaction before "
-        "it is held out for validation), users:SHARE (this share of the users is held out for test, the same share for "
-        "validation, and none of their interactions are in training), or none.",
+        "validation), leave-n-out:N (N instead of one), time:VALID,TEST (the moments at which validation and test "
+        "begin, or quantiles such as time:0.8,0.9), time:TEST (the moment at which test begins; of each user, the last "
+        "interaction before it is held out for validation), users:SHARE (this share of the users is held out for test, "
+        "the same share for validation, and none of their interactions are in training), or none.",
         metavar="RULE",
         panel=SPLIT,
     )

@@ -28,7 +28,7 @@ def identity_digest(manifest: Manifest) -> str:
 class CheckedFiles:
     """The files of a pairs directory, each compared with its digest in the manifest once.
 
-    After that, a file is recognised by its size, times and inode, and is compared again only if these have changed. A
+    After that, a file is recognized by its size, times and inode, and is compared again only if these have changed. A
     pickled copy in another process does not compare files again.
 
     Args:

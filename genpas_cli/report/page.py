@@ -22,7 +22,7 @@ from genpas_cli.runtime.text.visible import visible
 
 _GENERATOR = "genpas"
 _MARK = f'<meta name="generator" content="{_GENERATOR}">'.encode()
-"""The mark by which an existing page of ours is recognised."""
+"""The mark by which an existing page of ours is recognized."""
 
 
 def write_page(path: Path | None, title: str, body: Callable[[Canvas], Html], charts: Path | None = None) -> None:

@@ -71,7 +71,8 @@ def parse_strategy(text: str) -> Strategy:
     if biases:
         number = f"{len(biases)} bias{'es' if len(biases) > 1 else ''}"
         raise UsageError(
-            f"--strategy {text!r} has {number}; a strategy by biases has three (alpha,beta,gamma), such as 0.5,0,0"
+            f"--strategy {text!r} has {number}; a strategy given as biases needs three (alpha,beta,gamma), such as "
+            "0.5,0,0"
         )
     near = nearest(name.lower(), RULES, alike=0.5)
     raise UsageError(

@@ -229,7 +229,7 @@ def parse_values(text: str, name: str) -> list[float]:
         values = [value for part in text.split(",") for value in _range(part)]
     except ValueError as error:
         raise UsageError(
-            f"--{name} is {text!r}; it must be numbers, such as 0,0.5,1, or FROM:TO:STEP, such as 0:2:0.2"
+            f"--{name} is {text!r}; it must be a list of numbers, such as 0,0.5,1, or FROM:TO:STEP, such as 0:2:0.2"
         ) from error
     # Sorted, and −0 becomes 0, so that no result depends on the order or spelling of the list.
     return sorted({check_exponent(value, name) + 0.0 for value in values})

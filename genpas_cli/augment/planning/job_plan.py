@@ -149,7 +149,7 @@ def _strategy(options: AugmentOptions) -> Strategy:
         )
     if given:
         raise UsageError(
-            f"--{given[0]} cannot be combined with --strategy {options.strategy}, which is a complete rule",
+            f"--{given[0]} cannot be combined with --strategy {options.strategy}, which sets all of them",
             tip=f"Remove --strategy, or remove {listed([f'--{name}' for name in given])}.",
         )
     return parse_strategy(options.strategy)
@@ -161,7 +161,7 @@ def parse_max_input(text: str) -> int | None:
         return None
     if not text.isdecimal() or not 1 <= int(text) <= MOST_WHOLE:
         most = f" and at most {MOST_WHOLE:,}" if text.isdecimal() and int(text) > 1 else ""
-        raise UsageError(f"--max-input is {text!r}; it must be a whole number, at least 1{most}, or none")
+        raise UsageError(f"--max-input is {text!r}; it must be a whole number of at least 1{most}, or none")
     return int(text)
 
 
@@ -171,7 +171,7 @@ def _wanted_pairs(options: AugmentOptions, strategy: Strategy) -> PairCount | No
     if text == "all" or (text is None and strategy.enumeration and not is_weighted(options)):
         if strategy.enumeration is None:
             raise UsageError(
-                f"--pairs all: the strategy {strategy.name} defines probabilities of pairs and has no list of pairs",
+                f"--pairs all: the strategy {strategy.name} draws pairs at random, so there is no fixed set to write",
                 tip="Use a number or a multiple, for example: --pairs 2x",
             )
         if options.epochs > 1:
@@ -214,7 +214,7 @@ def parse_pair_count(text: str, *, or_all: bool = False) -> PairCount:
         count = PairCount()
     if not 0 < count.number + count.multiple < math.inf:
         multiple = ", a multiple such as 2x, or all" if or_all else " or a multiple such as 2x"
-        raise UsageError(f"--pairs is {text!r}; it must be a whole number, at least 1{multiple}")
+        raise UsageError(f"--pairs is {text!r}; it must be a whole number of at least 1{multiple}")
     return count
 
 

@@ -34,7 +34,7 @@ def decode(
                        "[3,17,255,0] or <a_3><b_17><c_255><d_0>. Default: standard input.", show_default=False),
     ] = None,
 ) -> None:  # fmt: skip
-    """Print the items of codes that a model has generated.
+    """Print the items whose codes a model has generated.
 
     Each line of codes gives one line: the id of the item, or an empty line if no item has the codes.
     """

@@ -52,14 +52,14 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
                      "cleaning options and split rule; the split is recomputed."),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print as JSON how the logs would be read and the memory and disk space "
-                           "needed; write nothing.")
+        bool, typer.Option("--dry-run", help="Print as JSON how the logs would be read, and how much "
+                           "memory and disk space this needs; write nothing.")
     ] = False,
     force: Force = False,
     json: Json = False,
     options: IngestOptions,
 ) -> None:  # fmt: skip
-    """Read, clean, order, number and split interaction logs, and write one DuckDB file (a store).
+    """Read, clean, sort and split interaction logs, and write them to one DuckDB file (a store).
 
     The format and the columns are detected from the files; options override the detection.
     """
@@ -95,7 +95,7 @@ def _say_split(report: IngestReport) -> None:
     console.say(
         f"interactions for training: {split['train']:,}; held out for validation: {split['validation']:,}; "
         f"held out for test: {split['test']:,}"
-        + (f"; held out, but no targets: {unused:,}" if unused else "")
+        + (f"; held out, but not used as targets: {unused:,}" if unused else "")
         + (f"; {counted(only, whose)} without held-out interactions" if only else "")
     )
 
@@ -123,7 +123,7 @@ def say_report(report: IngestReport) -> None:
     width = max(len(step["step"]) for step in report.funnel)
     console.say(f"  {'rows':<{width}} {'dropped':>14} {'left':>14}")
     for step in report.funnel:
-        dropped = f"{-step['dropped']:>14,}" if step["dropped"] else " " * 14
+        dropped = " " * 14 if step["step"] == "read" else f"{-step['dropped']:>14,}"
         console.say(f"  {step['step']:<{width}} {dropped} {step['kept']:>14,}")
     length = report.length
     console.say(

@@ -61,7 +61,7 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
     check: Annotated[
         str | None,
         typer.Option("--check", metavar="RULES", help="Check the figures against the rules in a TOML file, or "
-                     "against the built-in rules (--check default). The exit code is 5 if a rule of level fail is "
+                     "against the built-in rules (--check default). The exit code is 5 if a rule under fail is "
                      "violated."),
     ] = None,
     csv: outputs.Csv = False,
@@ -73,8 +73,8 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
 ) -> None:  # fmt: skip
     """Compute the exact distribution of the training pairs of each strategy, and check the data.
 
-    SOURCE is a store or logs: the figures are computed from the formulas, without drawing pairs. If SOURCE is a pairs
-    directory, its shards are measured. With --split-of, the rows of a split are checked for leaks instead.
+    If SOURCE is a store or logs, the figures are computed from the formulas, without drawing pairs. If SOURCE is a
+    pairs directory, its shards are measured. With --split-of, the rows of a split are checked for leaks instead.
     """
     from genpas_cli.figures import rules
     from genpas_cli.figures import stats as jobs

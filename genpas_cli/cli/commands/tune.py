@@ -36,7 +36,8 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     sources: Sources,
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Output directory of --train-top. Default: NAME.search."),
+        typer.Option("-o", "--output", metavar="DIR", help="With --train-top: output directory of the trained models. "
+                     "Default: NAME.search."),
     ] = None,
     *,
     html: outputs.Html = None,
@@ -52,7 +53,7 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
     training: RunsOptions,
     reading: IngestOptions,
 ) -> None:  # fmt: skip
-    """Search for the α and β whose training pairs are most similar to the validation pairs, for each γ.
+    """Search for biases (α, β and γ) whose training pairs are most similar to the validation pairs.
 
     No model is trained unless --train-top is given. The test split is never used.
     """

@@ -50,8 +50,8 @@ def verify(
         console.print_json(report.to_dict())
         return
     console.say(
-        f"{counted(report.files, 'file')} ({_names(report)}), {counted(report.rows, 'pair')}: digests, counts, schema "
-        "and numbers match the manifest"
+        f"{counted(report.files, 'file')} ({_names(report)}), {counted(report.rows, 'pair')}: digests, row counts, "
+        "schema, and user and item numbers match the manifest"
     )
     if report.unknown:
         console.say(

@@ -34,7 +34,7 @@ def without_noise(figure: float) -> float:
 
 
 def kl_divergence(p: Floats, q: Floats, epsilon: float = EPSILON) -> float:
-    """Return KL(p ‖ q) = Σ (p + ε) ln((p + ε) / (q + ε)), in nats: 0 if equal; not renormalised.
+    """Return KL(p ‖ q) = Σ (p + ε) ln((p + ε) / (q + ε)), in nats: 0 if equal; not renormalized.
 
     With ε = 0 it is infinite if q is 0 for an item of p.
     """

@@ -28,8 +28,8 @@ _NAMES = {
 """Name of a file, in lower case and without endings → the part that it is."""
 
 _HOW = (
-    "Name the files train, validation and test, or train, validation_input, validation_target, test_input and "
-    "test_target, such as train.csv or NAME.train.inter"
+    "Its files must be called train, validation and test, or train, validation_input, validation_target, test_input "
+    "and test_target, such as train.csv or NAME.train.inter"
 )
 
 
@@ -44,7 +44,7 @@ def split_files(directory: Path) -> dict[str, Path]:
     """
     if not directory.is_dir():
         what = "is not a directory" if directory.exists() else "does not exist"
-        raise UsageError(f"--split-of {directory}: the path {what}", tip=f"Name the directory of a split. {_HOW}.")
+        raise UsageError(f"--split-of {directory}: the path {what}", tip=f"Give the directory of a split. {_HOW}.")
     if is_pairs_directory(directory):
         raise UsageError(
             f"--split-of {directory}: the directory has pairs, not the rows of a split",

@@ -58,7 +58,7 @@ def missing_sql(column: str, sql_type: str, markers: Sequence[str]) -> str:
 
 
 def most_bytes(markers: Sequence[str]) -> dict[str, int]:
-    """Return marker → maximum bytes of the marker with trailing blanks that `missing_sql` recognises."""
+    """Return marker → maximum bytes of the marker with trailing blanks that `missing_sql` recognizes."""
     return {text: _most(texts) for texts in _groups(markers) for text in texts}
 
 

@@ -18,7 +18,7 @@ WIDTH = 480
 _SCALE = 2
 _VARIABLE = re.compile(r"var\((--[\w-]+)\)")
 _MARK = {"generator": "genpas"}
-"""The mark by which a chart that genpas saved is recognised."""
+"""The mark by which a chart that genpas saved is recognized."""
 _ENDINGS = (".svg", ".png", ".vl.json")
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v{}.json"
 

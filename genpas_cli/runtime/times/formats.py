@@ -26,7 +26,7 @@ _LOOKED_AT = 200
 
 
 def resolution(values: Sequence[str]) -> int | None:
-    """Return the resolution of texts that are recognisable times, else None.
+    """Return the resolution of texts that are recognizable times, else None.
 
     Recognisable are ISO 8601, integers that are calendar dates, and numbers in one unit since 1970; small numbers and
     times in other formats are not.

@@ -14,8 +14,8 @@ USAGES = {
 MEANINGS = {
     "last-target": "the last item of each user is the only target",
     "multi-target": "each item except the first is a target, with all items before it as input",
-    "slide-window": "the same targets, each with every possible start of its input",
+    "slide-window": "the targets of multi-target, each with every possible start of its input",
     "recency": "a target is 0.8 times as likely as the next one",
-    "windows": "the same targets, each with the 20 items before it",
+    "windows": "the targets of multi-target, each with the 20 items before it",
 }
 """What help says about each usage."""
