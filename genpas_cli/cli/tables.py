@@ -45,6 +45,10 @@ def print_split(report: SplitReport) -> None:
         console.say(console.escaped(note))
 
 
+def _targets(split: dict[str, int]) -> str:
+    return f"{split['validation']:,} validation targets, {split['test']:,} test targets"
+
+
 def _data_lines(data: DataFigures) -> list[str]:
     length, split = data.length, data.split
     whose = (
@@ -56,8 +60,8 @@ def _data_lines(data: DataFigures) -> list[str]:
     median = halves(length["median"])
     lines = [
         f"{whose}, {things}, density {percent(data.density, 4)}",
-        f"length {length['min']:,.0f} to {length['max']:,.0f}, median {median}, mean {length['mean']:,.1f}",
-        f"split: {split['train']:,} train, {split['validation']:,} validation, {split['test']:,} test",
+        f"sequence length {length['min']:,.0f} to {length['max']:,.0f}, median {median}, mean {length['mean']:,.1f}",
+        f"{split['train']:,} training interactions, {_targets(split)}",
     ]
     if data.time_range is not None:
         lines.append(time_range(data.time_range))

@@ -14,7 +14,7 @@ from genpas_cli.figures.reports.pairs_report import other_pairs_report, pairs_re
 from genpas_cli.figures.reports.store_report import store_report
 from genpas_cli.figures.results import StatsReport
 from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.pairs.manifest import NAME
+from genpas_cli.pairs.manifest import NAME, is_pairs_directory
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import made_with
@@ -50,6 +50,11 @@ def stats(  # all but two by keyword
     options = options or StatsOptions()
     if store is not None:
         check_local(store, "--store")
+        if is_pairs_directory(Path(store)):
+            raise UsageError(
+                f"--store {store} is a pairs directory, not a store",
+                tip="Name the store that the pairs were made from, which genpas ingest or augment --store writes.",
+            )
     plan, paths = stats_plan(options), [Path(name) for name in source_names(sources)]
     first, of_store = location_of(source_names(sources)[0]), None if store is None else Path(store)
     columns = _columns(options)

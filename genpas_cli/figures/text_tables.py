@@ -32,7 +32,7 @@ def _notes(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[st
     marks = f"{MARK} best in row. " if compared else ""
     yield (
         f"{marks}KL, Jensen–Shannon and total variation compare the distributions of target items; lower is better. KL "
-        "is in nats."
+        "and Jensen–Shannon are in nats."
     )
     inputs = f"Alignment A and discrimination D compare training inputs with test inputs by {columns[0].similarity}"
     yield f"{inputs}." if not compared or (reason := not_marked(columns)) is None else f"{inputs}; {reason}."

@@ -393,5 +393,10 @@ def test_wrong_usage(inside: InProcess, store: Path, options: tuple[str, ...], w
         refused(inside("stats", store, *options), USAGE, *words)
 
 
+def test_pairs_given_as_their_store_are_named(inside: InProcess, made: Path) -> None:
+    pairs = made / "log.pairs"
+    refused(inside("stats", pairs, "--store", pairs), USAGE, "--store", "is a pairs directory, not a store")
+
+
 def test_no_such_source(inside: InProcess) -> None:
     refused(inside("stats", "nosuch.store"), DATA, "nosuch.store")
