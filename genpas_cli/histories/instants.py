@@ -104,7 +104,7 @@ def time_bounds(
         found = tuple(parse_instant(con, bound, time_type, units) for bound in bounds)
     if found[0] > found[-1]:
         raise UsageError(
-            f"--split time:{','.join(bounds)}: the second time (test) is before the first time (validation)"
+            f"--split time:{','.join(bounds)}: test would begin before validation; the first moment is that of validation"
         )
     return found
 

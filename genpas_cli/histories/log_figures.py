@@ -157,9 +157,7 @@ def check_parts(
     if train and held_out:
         lacks = f"the {'test' if validation else 'validation'} split would be empty"
     *bounds, first, last = times([iso_time(end, time_type) for end in ends])
-    where = (
-        f"{train:,} are before the first time and {held_out:,} are not ({validation:,} from {bounds[0]} on, {test:,} "
-    )
+    where = f"{train:,} are before {bounds[0]} and {held_out:,} are not ({validation:,} from {bounds[0]} on, {test:,} "
     where += f"from {bounds[-1]} on)"
     if len(bounds) == 1:
         where = f"{train + validation:,} are before {bounds[0]} and {test:,} are not"

@@ -278,8 +278,8 @@ def test_a_kept_column_with_a_name_of_ours_is_refused_however_it_is_named(inside
 @pytest.mark.parametrize(
     ("bounds", "what"),
     [
-        ("5000,6000", "no interactions would be held out: of 4 interactions, 4 are before the first time and 0"),
-        ("80,90", "no interactions would be left for training: of 4 interactions, 0 are before the first time and 4"),
+        ("5000,6000", "no interactions would be held out: of 4 interactions, 4 are before 5000 and 0"),
+        ("80,90", "no interactions would be left for training: of 4 interactions, 0 are before 80 and 4"),
         ("5000", "no interactions would be held out: of 4 interactions, 4 are before 5000 and 0 are not"),
         ("80", "no interactions would be left for training: of 4 interactions, 0 are before 80 and 4 are not"),
         ("1002", "the validation split would be empty: of 4 interactions, 2 are before 1002 and 2 are not"),
