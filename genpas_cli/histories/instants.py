@@ -103,9 +103,7 @@ def time_bounds(
         units = counts()
         found = tuple(parse_instant(con, bound, time_type, units) for bound in bounds)
     if found[0] > found[-1]:
-        raise UsageError(
-            f"--split time:{','.join(bounds)}: test would begin before validation; the first moment is that of validation"
-        )
+        raise UsageError(f"--split time:{','.join(bounds)}: test would begin before validation, which comes first")
     return found
 
 
