@@ -36,6 +36,7 @@ from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.results.reports import Report
 from genpas_cli.runtime.text.natural_order import path_order
+from genpas_cli.runtime.text.shell import shell_word
 
 _SHARD = re.compile(r"(?P<series>.*)-(?P<index>\d{5,})-of-(?P<count>\d{5,})\.parquet")
 
@@ -100,6 +101,11 @@ def merge(
         check_local(output, "-o")
     found = _checked([directory for part in parts for directory in _named(part)])
     path = Path(output) if output is not None else _whole_of(found[0])
+    if part := next((each for each in found if each.directory.resolve() == path.resolve()), None):
+        raise UsageError(
+            f"-o {path} is one of the parts, {part.directory}",
+            tip=f"Choose another directory, such as: -o {shell_word(str(_whole_of(found[0])))}",
+        )
     refuse_existing(path, force=force, foreign=foreign_in_pairs)
     files = [file for each in found for file in each.files]
     _check_complete(files)

@@ -51,6 +51,7 @@ def _check_codes(options: ExportOptions, kind: type[Format]) -> None:
         of_codes: dict[str, object] = {
             "--missing-codes": options.missing_codes != "error",
             "--colliding-codes": options.colliding_codes != "error",
+            "--sid-format": options.sid_format is not None,
         }
         if flag := _first(of_codes | of_tokens):
             raise UsageError(f"{flag} can only be used with --semantic-ids FILE")

@@ -77,6 +77,12 @@ class GatheredData:
     """Durations; without values if the store has no times."""
 
     @property
+    def users(self) -> int:
+        """Return the number of users with an interaction; the store also numbers those of `--users` without one."""
+        users: float = self.meta["interactions"] / self.meta["length"]["mean"]
+        return round(users)
+
+    @property
     def items(self) -> int:
         """Return the number of items that occur."""
         return int(self.occurs.sum())

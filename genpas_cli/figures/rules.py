@@ -18,10 +18,11 @@ from genpas_cli.figures.figure import checked_keys, figures_in
 from genpas_cli.figures.results import SplitReport, StatsReport
 from genpas_cli.figures.split_figures import SplitFigures
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
-from genpas_cli.runtime.errors import DataError
+from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.text.documentation import page
 from genpas_cli.runtime.text.nearest import nearest
+from genpas_cli.sampling.strategies import parse_strategy
 
 DEFAULT = "default"
 """Name of genpas's built-in rules."""
@@ -162,6 +163,8 @@ def _checks(report: StatsReport, rule: Rule) -> Iterator[Check]:
         values = {} if report.measured is None else asdict(report.measured)
         fair_draw = {} if report.fair_draw is None else asdict(report.fair_draw)
         yield _check(rule, "shards", fair_draw | values)
+    elif not report.strategies and rule.table == "every-strategy":
+        yield _check(rule, "every-strategy", {})
     else:
         for figures in _named(report, rule):
             yield _check(rule, figures.name, asdict(figures))
@@ -171,7 +174,7 @@ def _named(report: StatsReport, rule: Rule) -> list[StrategyFigures]:
     if rule.table == "every-strategy":
         return report.strategies
     name = rule.table.removeprefix("strategy.")
-    found = [figures for figures in report.strategies if figures.name == name]
+    found = [figures for figures in report.strategies if _same(figures.name) == _same(name)]
     if not found:
         there = ", ".join(figures.name for figures in report.strategies) or "none"
         raise DataError(
@@ -179,6 +182,14 @@ def _named(report: StatsReport, rule: Rule) -> list[StrategyFigures]:
             tip=f"Add the strategy to the report: -s {name}",
         )
     return found
+
+
+def _same(name: str) -> str:
+    """Return the name by which a strategy is known that can be written in several ways, such as `1.0,0,0`."""
+    try:
+        return parse_strategy(name).name
+    except UsageError:
+        return name
 
 
 def _check(rule: Rule, whose: str, values: dict[str, Any]) -> Check:

@@ -226,7 +226,7 @@ class DataFigures:
     """The data itself, independent of the strategy."""
 
     users: int = figure(
-        lambda of: of.meta["users"], "users", "Number of users in the data.", SIZE, range="from 1", digits=0,
+        lambda of: of.users, "users", "Number of users in the data.", SIZE, range="from 1", digits=0,
         shown=_SIZE, fact="with {interactions} interactions in total.")
     session_users: int | None = figure(
         lambda of: of.meta.get("session_users"), "users with sessions", "Number of users whose histories "
@@ -239,7 +239,7 @@ class DataFigures:
         lambda of: of.meta["interactions"], "interactions", "Number of interactions.", SIZE, range="from 1", digits=0,
         shown=_TOLD | Shown.CHECK)
     density: float = figure(
-        lambda of: of.meta["interactions"] / (of.meta["users"] * of.items), "density", "Number of interactions "
+        lambda of: of.meta["interactions"] / (of.users * of.items), "density", "Number of interactions "
         "divided by (users × items).", SIZE, formula="interactions / (users · items)",
         range="from 0; above 1 if items repeat", digits=4, is_share=True, shown=_TOLD | Shown.CHECK)
     length: dict[str, float] = figure(

@@ -224,7 +224,7 @@ def check_ingest_options(options: IngestOptions) -> None:
     """Raise UsageError for option values that are invalid for any log."""
     split = parse_split(options.split)
     check_something_held_out(split.kind, {
-        "--eval random": options.eval == "random", "--drop-cold": options.drop_cold
+        f"--eval {options.eval}": options.eval not in (None, "all"), "--drop-cold": options.drop_cold
     })  # fmt: skip
     if options.session_gap is not None:
         parse_gap(options.session_gap)
@@ -269,6 +269,11 @@ class _Ingest:
     def run(self, sources: list[str], scratch: Path, rejects: Path, new: Path | None) -> IngestReport:
         """Make the store, attached as `store`: the file `new`, or a temporary one."""
         known = {kind: self._known(kind) for kind in numbering.KINDS}
+        if known["item"] is None and (choice := self.options.unknown_items) != "add":
+            raise UsageError(
+                f"--unknown-items {choice} can only be used with --items, which says which items are known",
+                tip=f"Remove --unknown-items {choice}.",
+            )
         staged = stage(
             self.con, sources, self.options, scratch=scratch, rejects=rejects, memory=self.database.memory,
             progress=self.progress, earlier=None if self.earlier is None else self.earlier.log(),

@@ -120,6 +120,12 @@ def test_parts_that_make_no_data_set(store: Path, tmp_path: Path) -> None:
     assert snapshot(tmp_path) == before
 
 
+def test_the_merged_set_does_not_replace_a_part(store: Path, tmp_path: Path) -> None:
+    parts = parts_of(store, tmp_path / "out.pairs", AugmentOptions(shard_rows=90), 2)
+    with unchanged(tmp_path), pytest.raises(UsageError, match="is one of the parts"):
+        merge(parts, parts[0], force=True)
+
+
 def test_parts_of_two_data_sets(store: Path, tmp_path: Path) -> None:
     first, second = sorted(parts_of(store, tmp_path / "a.pairs", AugmentOptions(shard_rows=50), 2))
     options = {"seed": AugmentOptions(shard_rows=50, seed=1), "shard_rows": AugmentOptions(shard_rows=60)}

@@ -84,7 +84,17 @@ def test_numbers_that_no_computer_counts_to(inside: InProcess, store: Path, comm
 
 
 @pytest.mark.parametrize(
-    "options", ["--force", "--user-ids raw", "--part 1/2", "--resume", "--form cuts", "--engine spark"]
+    "options",
+    [
+        "--force",
+        "--user-ids raw",
+        "--part 1/2",
+        "--resume",
+        "--form cuts",
+        "--engine spark",
+        "--encoding compact",
+        "--item-info nosuch.csv",
+    ],
 )
 def test_what_is_for_files_does_not_go_with_a_stream(inside: InProcess, store: Path, options: str) -> None:
     with unchanged(inside.cwd, inside.temp_dir):

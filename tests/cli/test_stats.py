@@ -269,6 +269,13 @@ def test_the_name_of_a_file_says_its_split(inside: InProcess, name: str) -> None
     assert (measured["pairs"], held_out) == (2, {"test" if "test" in name else "validation"})
 
 
+def test_weights_have_no_effect_on_pairs_of_another_tool(inside: InProcess) -> None:
+    foreign(inside.cwd, "train.parquet", [(["a"], "b"), (["b"], "a")])
+    columns = ("--input-column", "history", "--target-column", "label")
+    for option in (("--target-weight", "2"), ("--half-life", "3d"), ("--target-where", "true")):
+        refused(inside("stats", "train.parquet", *columns, *option), USAGE, option[0], "without --store")
+
+
 def test_ids_that_the_store_does_not_have_are_an_error(inside: InProcess, store: Path) -> None:
     foreign(inside.cwd, "train.parquet", [(["i1", "i2"], "nosuch")])
     columns = ("--input-column", "history", "--target-column", "label")
@@ -344,6 +351,23 @@ def test_the_default_rules_are_read_and_hold_for_a_sound_log(inside: InProcess, 
     done = inside("stats", store, "--check", "default", "-s", "1,0,0")
     assert done.returncode == 0, done.stderr
     assert "0 failures" in done.stderr
+
+
+def test_a_rule_on_every_strategy_has_no_value_where_there_is_none(inside: InProcess, made: Path) -> None:
+    text = '[every-strategy]\nfail = ["kl_test_train < 1e9"]\n[shards]\nfail = ["pairs > 0"]\n'
+    done = inside("stats", made / "log.pairs", "--check", rules(inside, text))
+    assert done.returncode == CHECK
+    assert "every-strategy: KL(test ‖ train) (kl_test_train) has no value" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("named", "given"), [("1.0,0,0", "1,0,0"), ("1,0,0", "1.0,0,0"), ("recency:keep=.8", "recency:keep=0.80")]
+)
+def test_a_rule_finds_its_strategy_however_it_is_written(
+    inside: InProcess, store: Path, named: str, given: str
+) -> None:
+    path = rules(inside, f'[strategy."{named}"]\nfail = ["pairs > 1"]\n')
+    assert inside("stats", store, "-s", given, "--check", path).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -368,6 +368,19 @@ def test_item_information_that_is_not_written_is_noted(told: Told, tmp_path: Pat
     assert not [note for note in report.notes if note.startswith(unused)]
 
 
+def test_torcheasyrec_refuses_integers_that_it_cannot_hold(tmp_path: Path) -> None:
+    large = pa.array([2**63 + n for n in range(4)], pa.uint64())
+    log = pa.table({"user_id": ["u"] * 4, "item_id": list("abcd"), "timestamp": [1, 2, 3, 4], "value": large})
+    augment(log, tmp_path / "a.pairs", keep=("value",))
+    with pytest.raises(DataError, match=f"input_value has the value {2**63}, but TorchEasyRec's integers"):
+        export(tmp_path / "a.pairs", tmp_path / "out", to="torcheasyrec")
+
+
+def test_a_pattern_of_codes_needs_codes(plain_pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--sid-format can only be used with --semantic-ids"):
+        export(plain_pairs, tmp_path / "out", to="jsonl", sid_format="openonerec")
+
+
 @pytest.mark.parametrize("to", ["minionerec", "openonerec", "sid-gr", "torcheasyrec"])
 def test_padding_is_refused(told: Told, tmp_path: Path, to: str) -> None:
     with pytest.raises(UsageError, match=f"--pad cannot be used with --to {to}"):

@@ -31,6 +31,18 @@ class Row(NamedTuple):
 LEAVE_ONE_OUT, NONE, BY_TIME = "leave-one-out", "none", "time:300,600"
 
 
+def test_users_without_interactions_do_not_count(tmp_path: Path) -> None:
+    """`--users` numbers the users of another log too, of whom this one has only some."""
+    header = "user_id,item_id,timestamp\n"
+    (tmp_path / "a.csv").write_text(header + "".join(f"u{n % 6},i{n % 4},{n}\n" for n in range(36)), encoding="utf-8")
+    (tmp_path / "b.csv").write_text(header + "".join(f"u{n % 2},i{n % 3},{n}\n" for n in range(12)), encoding="utf-8")
+    ingest([str(tmp_path / "a.csv")], tmp_path / "a.store")
+    ingest([str(tmp_path / "b.csv")], tmp_path / "b.store", users=str(tmp_path / "a.store"))
+    data = stats([str(tmp_path / "b.store")]).data
+    assert data is not None
+    assert (data.users, data.items, data.density) == (2, 3, 2.0)
+
+
 def random_log(seed: int, rows: int = 400, users: int = 40, items: int = 90) -> list[Row]:
     """A log with repeats, rare items and short users; times from 0 to 999, in no order."""
     rng = random.Random(seed)

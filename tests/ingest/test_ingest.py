@@ -324,6 +324,20 @@ def test_unknown_items_can_be_dropped_or_refused(tmp_path: Path) -> None:
         ingest(log, tmp_path / "c.store", IngestOptions(items=str(tmp_path / "a.store"), unknown_items="error"))
 
 
+@pytest.mark.parametrize("choice", ["drop", "error"])
+def test_unknown_items_are_those_of_no_file(tmp_path: Path, choice: Any) -> None:
+    log = write(tmp_path / "a.csv", [Row("u", "x", 1), Row("u", "y", 2)])
+    with pytest.raises(UsageError, match=f"--unknown-items {choice} can only be used with --items"):
+        ingest(log, tmp_path / "a.store", unknown_items=choice)
+
+
+@pytest.mark.parametrize("choice", ["first", "last", "random"])
+def test_a_choice_of_held_out_targets_needs_some(tmp_path: Path, choice: Any) -> None:
+    log = write(tmp_path / "a.csv", [Row("u", "x", 1), Row("u", "y", 2)])
+    with pytest.raises(UsageError, match=f"--eval {choice} cannot be combined with --split none"):
+        ingest(log, tmp_path / "a.store", eval=choice, split="none")
+
+
 def test_without_times_the_order_of_the_file_counts(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("user_id,item_id\na,3\nb,1\na,1\na,2\nb,9\n")
     found = stored(tmp_path / "log.csv", tmp_path / "store", split="none")

@@ -112,7 +112,8 @@ def augment(  # noqa: PLR0913  # its parameters are the command's
         _check_stream({
             "--json": json, "--dry-run": dry_run, "--force": force, f"--part {part}": part, "--resume": resume,
             "--engine spark": engine == "spark", "--form cuts": options.form == "cuts",
-            "--user-ids raw": options.user_ids == "raw",
+            "--user-ids raw": options.user_ids == "raw", f"--item-info {options.item_info}": options.item_info,
+            f"--encoding {options.encoding}": options.encoding != "fast",
         })  # fmt: skip
         with console.progress() as progress, augment_stream(
             sources, options, ingest_options=reading, keep_store=store, split_out=split_out, ids=ids, progress=progress

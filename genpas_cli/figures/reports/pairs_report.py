@@ -107,6 +107,12 @@ def other_pairs_report(
     source = " ".join(map(str, paths))
     which = {"name": "these pairs", "alpha": None, "beta": None, "gamma": None}
     if store is None:
+        if (flag := given_flag(plan.given)) is not None:
+            raise UsageError(
+                f"{flag} cannot be used without --store STORE: the targets of these pairs were chosen when the pairs "
+                "were made",
+                tip="To compare other targets, name the store that the pairs were made from: --store STORE",
+            )
         note = (
             "without --store STORE, positions and popularity are missing, and only the items that occur in the pairs "
             "are counted"

@@ -19,11 +19,13 @@ from genpas_cli.export.formats.format import PADS_ITSELF, Format, Shown, integer
 from genpas_cli.export.token_files import write_code_table
 from genpas_cli.pairs.changes.ids import Plain
 from genpas_cli.pairs.changes.layout import list_of
+from genpas_cli.runtime.errors import DataError
 
 _HISTORY, _CANDIDATE = "uih_seq__", "cand_seq__"
 _TYPES = (pa.int32(), pa.int64(), pa.float32(), pa.float64(), pa.string())
 """Types of values that TorchEasyRec reads (`AVAILABLE_PA_TYPES` of its `dataset.py`)."""
 _BITS = 32
+_LARGEST = 2**63 - 1
 
 
 class TorchEasyRec(Format):
@@ -90,7 +92,7 @@ class TorchEasyRec(Format):
                 writer.write_batch(batch)
 
     def write_beside(self, directory: Path, splits: Sequence[str]) -> None:
-        """Write the codes of the items, with their ids, as TorchEasyRec's own quantisers write them."""
+        """Write the codes of the items, with their ids, as TorchEasyRec's own quantizers write them."""
         super().write_beside(directory, splits)
         codes = self.shown.items.codes
         if codes is not None:
@@ -112,8 +114,20 @@ def _read_type(name: str, kind: pa.DataType) -> pa.DataType:
 
 
 def _read_values(name: str, values: pa.Array) -> pa.Array:
-    """Return values of which those that are not text are numbers."""
-    return values if pa.types.is_string(values.type) else pa.array(numbers_of(name, values))
+    """Return values of which those that are not text are numbers.
+
+    Raises:
+        DataError: a number is too large for the largest integers that TorchEasyRec reads.
+    """
+    if pa.types.is_string(values.type):
+        return values
+    numbers = numbers_of(name, values)
+    if numbers.dtype == np.uint64 and (largest := int(numbers.max(initial=0))) > _LARGEST:
+        raise DataError(
+            f"{name} has the value {largest}, but TorchEasyRec's integers are at most {_LARGEST}",
+            tip="Leave the column out: name the others in --columns",
+        )
+    return pa.array(numbers)
 
 
 FORMAT = TorchEasyRec
