@@ -176,6 +176,21 @@ def test_a_condition_selects_rows_and_adds_no_column(inside: InProcess) -> None:
     assert inside.json("head", "log.csv", "--where", "stars > 9", "--json")["rows"] == []
 
 
+@pytest.mark.parametrize("name", ["lists.jsonl", "lists.parquet"])
+def test_lists_are_shown_as_rows(inside: InProcess, name: str) -> None:
+    """A row with empty lists has no interactions; one with lists of different lengths is bad."""
+    rows = [("a", [], []), ("b", ["x", "y"], [1, 2]), ("c", ["z"], [3, 4]), ("d", ["q", "r"], [5, 6])]
+    records = [{"user_id": user, "item_id": items, "timestamp": times} for user, items, times in rows]
+    if name.endswith(".jsonl"):
+        (inside.cwd / name).write_text("".join(f"{json.dumps(each)}\n" for each in records), encoding="utf-8")
+    else:
+        pq.write_table(pa.Table.from_pylist(records), inside.cwd / name)
+    given_options = (name, "--item", "item_id", "--time", "timestamp")
+    refused(inside("head", *given_options), DATA, f"{name}, ", " 3: lists of different lengths")
+    found = inside.json("head", *given_options, "--bad-rows", "skip", "-n", "3", "--json")["rows"]
+    assert found == [["b", "x", 1], ["b", "y", 2], ["d", "q", 5]]
+
+
 def test_decimal_ids_are_shown_as_they_are_read(inside: InProcess) -> None:
     (inside.cwd / "log.csv").write_text("user_id,item_id,timestamp\na,1.0,1\na,x,2\n", encoding="utf-8")
     assert inside.json("head", "log.csv", "--json")["rows"][0][1] == "1.0"
