@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
 import pyarrow as pa
 
+from genpas_cli.augment.source_store import (
+    log_names,
+    reading_option_given,
+    refuse_reading_options,
+    refuse_reading_options_for_pairs,
+)
 from genpas_cli.ingest.job import check_ingest_options
 from genpas_cli.ingest.keywords import IngestKeywords
-from genpas_cli.ingest.options import IngestOptions
-from genpas_cli.ingest.staging.staging import plan_of
-from genpas_cli.pairs.manifest import NAME
+from genpas_cli.ingest.options import IngestOptions, NumberingOptions, PassOptions
+from genpas_cli.ingest.staging.staging import first_rows
+from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.pairs.reader import PairFiles
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import Machine, resolve, scratch_directory
 from genpas_cli.runtime.object_storage.locations import location_of
-from genpas_cli.runtime.options import MOST_WHOLE
-from genpas_cli.runtime.results.reports import ShownTable, TableReport
+from genpas_cli.runtime.options import MOST_WHOLE, flag_of
+from genpas_cli.runtime.results.reports import ShownTable, TableReport, json_value
 from genpas_cli.runtime.sql.database import connect
 from genpas_cli.store.access import open_store
 from genpas_cli.store.schema import is_store
@@ -55,6 +61,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         left = f"… {len(value) - _SHOWN_ITEMS} more, " if len(value) > _SHOWN_ITEMS else ""
         return left + " ".join(_shown(each) for each in value[-_SHOWN_ITEMS:])
+    if isinstance(value, bytes):
+        value = json_value(value)
     return "–" if value is None else str(value)
 
 
@@ -69,7 +77,8 @@ def head(
         sources: a pairs directory, a store, or logs; of several logs, the first one is shown.
         rows: how many.
         of: of pairs, which split.
-        options: how logs are read.
+        options: how logs are read, and which rows of them are shown (`where`, `min_rating`). Options that have no
+            effect on what is shown are refused.
 
     Raises:
         UsageError, DataError, MachineError, IntegrityError: see `genpas_cli.runtime.errors`.
@@ -79,12 +88,45 @@ def head(
         raise UsageError(f"--rows is {rows}; it must be {limit}")
     options, names = options or IngestOptions(), source_names(sources)
     first, machine = location_of(names[0]), resolve(options)
-    if first.is_dir() and (first / NAME).is_file():
+    if is_pairs_directory(first):
+        _check_single(names, "pairs directory")
+        refuse_reading_options_for_pairs(options, first)
+        _refuse_given(options, ("keep",), f"the pairs in {first}: all their columns are shown")
         return _of_pairs(PairFiles(first), of, rows)
-    if is_store(Path(names[0])):
+    is_stored = is_store(Path(names[0]))
+    if of != "train":
+        raise UsageError(
+            f"--of {of} can only be used with a pairs directory, and {names[0]} is a {'store' if is_stored else 'log'}",
+            tip="Remove the option --of.",
+        )
+    if is_stored:
+        _check_single(names, "store")
+        refuse_reading_options(options, Path(names[0]))
+        _refuse_given(options, ("keep",), f"the store {names[0]}: all its columns are shown")
         return _of_store(Path(names[0]), rows, machine)
+    _refuse_given(options, _LATER, "head, which shows rows as they are read")
     check_ingest_options(options)
-    return _of_log(names, options, rows, machine)
+    return _of_log(log_names(sources), options, rows, machine)
+
+
+_LATER = frozenset(
+    {field.name for kind in (PassOptions, NumberingOptions) for field in fields(kind)} - {"where", "min_rating"}
+    | {"allow_duplicate_files"}
+)
+"""Options for what `ingest` does after the rows of a log are read and filtered one by one."""
+
+
+def _check_single(names: list[str], kind: str) -> None:
+    if len(names) > 1:
+        raise UsageError(
+            f"{names[0]} is a {kind}; only one {kind} can be given", tip=f"Remove {' and '.join(names[1:])}."
+        )
+
+
+def _refuse_given(options: IngestOptions, names: Collection[str], what: str) -> None:
+    """Raise UsageError if one of these options was given; `what` says what it cannot be used with, and why."""
+    if (name := reading_option_given(options, names)) is not None:
+        raise UsageError(f"{flag_of(name)} cannot be used with {what}", tip=f"Remove the option {flag_of(name)}.")
 
 
 def _of_pairs(files: PairFiles, split: Split, rows: int) -> Head:
@@ -130,10 +172,5 @@ def _of_store(path: Path, rows: int, machine: Machine) -> Head:
 
 def _of_log(names: list[str], options: IngestOptions, rows: int, machine: Machine) -> Head:
     with scratch_directory(machine.temp_dir) as scratch, connect(machine, scratch) as database:
-        plan = plan_of(database.con, names, options, scratch)
-        relation = plan.logs[0].relation(database.con, plan.needed(0))
-        query = f"select {plan.selection(0)} from {relation} limit {rows}"
-        columns = [name for name in plan.columns() if name != "row_hash"]
-        kept = {extra.alias: extra.name for extra in plan.keep}
-        found = database.con.sql(query).fetchall()
-        return Head("log", [kept.get(name, name) for name in columns], [list(row[: len(columns)]) for row in found])
+        found = first_rows(database.con, names, options, rows, scratch=scratch, memory=database.memory)
+        return Head("log", found.columns, [list(row) for row in found.rows])

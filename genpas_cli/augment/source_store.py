@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.library.arguments import Sources, TableSource, source_names
 from genpas_cli.runtime.machine import Machine, machine_options, resolve, scratch_directory
+from genpas_cli.runtime.object_storage.locations import Location
 from genpas_cli.runtime.object_storage.uris import check_local
 from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
@@ -94,7 +95,7 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
             if keep_store is not None:
                 raise UsageError(f"--store {keep_store} cannot be used with {arguments[0]}, which is already a store")
             path: Path | None = Path(arguments[0])
-            _refuse_reading_options(reading, Path(arguments[0]))
+            refuse_reading_options(reading, Path(arguments[0]))
         else:
             path = None if keep_store is None else Path(keep_store)
             reading = replace(reading, **machine_options(options))
@@ -114,14 +115,27 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
         yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)
 
 
-def reading_option_given(reading: IngestOptions) -> str | None:
-    """Return the field of an option that only the reading of a log can use; None if none was given."""
+def reading_option_given(reading: IngestOptions, among: Collection[str] | None = None) -> str | None:
+    """Return the field of an option among some that was given; by default, of those that only a log can use.
+
+    None if none was given.
+    """
     # The default of --eval depends on the split.
     usual = replace(IngestOptions(), eval=IngestOptions(split=reading.split).eval)
-    return min((name for name in names_for_logs() if getattr(reading, name) != getattr(usual, name)), default=None)
+    names = names_for_logs() if among is None else among
+    return min((name for name in names if getattr(reading, name) != getattr(usual, name)), default=None)
 
 
-def _refuse_reading_options(reading: IngestOptions, store: Path) -> None:
+def refuse_reading_options_for_pairs(reading: IngestOptions, pairs: Location) -> None:
+    """Raise UsageError for options of reading logs, which have no effect on pairs."""
+    if (name := reading_option_given(reading)) is not None:
+        raise UsageError(
+            f"{flag_of(name)} cannot be used with the pairs in {pairs}: it is an option for reading logs",
+            tip=f"Remove the option {flag_of(name)}.",
+        )
+
+
+def refuse_reading_options(reading: IngestOptions, store: Path) -> None:
     """Raise UsageError for ingest options, which have no effect on a store whose log was ingested before."""
     if (late := reading_option_given(reading)) is not None:
         flag, value = flag_of(late), getattr(reading, late)

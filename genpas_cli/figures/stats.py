@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from genpas_cli.augment.source_store import opened_store, reading_option_given
+from genpas_cli.augment.source_store import opened_store, refuse_reading_options_for_pairs
 from genpas_cli.figures.keywords import StatsKeywords
 from genpas_cli.figures.options import StatsOptions
 from genpas_cli.figures.plan import stats_plan
@@ -86,11 +86,7 @@ def _check_options_for_pairs(
     pairs: Path, options: StatsOptions, reading: IngestOptions, store: Path | None
 ) -> None:  # fmt: skip
     """Raise UsageError for an option that has no effect on pairs, or has one only together with their store."""
-    if (name := reading_option_given(reading)) is not None:
-        raise UsageError(
-            f"{flag_of(name)} cannot be used with the pairs in {pairs}: it is an option for reading logs",
-            tip=f"Remove the option {flag_of(name)}.",
-        )
+    refuse_reading_options_for_pairs(reading, pairs)
     usual = StatsOptions()
     needing = ("strategy", "pairs", *(("max_input",) if options.input_column else ()))
     given = next((name for name in needing if getattr(options, name) != getattr(usual, name)), None)
@@ -103,10 +99,10 @@ def _check_options_for_pairs(
 
 
 def _is_pairs(first: Location, sources: int) -> bool:
-    """Tell whether the source is a pairs directory; raise DataError if it has shards but no manifest."""
+    """Tell whether the source is a pairs directory, or a part; raise DataError if it has shards but no manifest."""
     if not first.is_dir():
         return False
-    if (first / NAME).is_file():
+    if is_pairs_directory(first):
         if sources > 1:
             raise UsageError(f"{first} is a pairs directory; only one pairs directory can be given")
         return True

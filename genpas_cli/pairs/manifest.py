@@ -105,7 +105,7 @@ def write_manifest(directory: Path, manifest: Manifest, files: list[ShardFile]) 
     (directory / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def is_pairs_directory(path: Path) -> bool:
+def is_pairs_directory(path: Location) -> bool:
     """Tell whether a directory has the manifest of a data set, or of a part of one."""
     return path.is_dir() and ((path / NAME).is_file() or (path / PART_NAME).is_file())
 

@@ -35,7 +35,8 @@ def head(
 ) -> None:
     """Show the first rows of pairs, of a store, or of a log as it would be read.
 
-    Ids of the log are shown in place of numbers where they are known.
+    Ids of the log are shown in place of numbers where they are known. Of a log, --where and --min-rating select rows;
+    options for what ingest does after that, such as --min-user and --split, are refused.
     """
     from genpas_cli.augment.head import head as run
     from genpas_cli.cli import tables

@@ -88,6 +88,10 @@ class LoadPlan:
         columns |= {"row_hash": "UBIGINT"} if self.compared else {}
         return columns | {extra.alias: extra.type for extra in (*self.keep, *self.where)}
 
+    def of_first_file(self) -> LoadPlan:
+        """Return the plan of the first file alone; its columns have the types that hold the values of all files."""
+        return replace(self, logs=self.logs[:1], roles=self.roles[:1], times=self.times[:1], compared=self.compared[:1])
+
     def needed(self, n: int) -> list[Column]:
         """Return the columns of file `n` that `selection` names; empty if it may name any."""
         return [] if self.compared else self._of_roles(n)

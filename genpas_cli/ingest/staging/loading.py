@@ -22,11 +22,22 @@ from genpas_cli.runtime.times.readers import common_type
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 
 
-def load(con: duckdb.DuckDBPyConnection, plan: LoadPlan, scratch: Path, rejects: Rejects, progress: Progress) -> Loaded:
+def load(  # all but one by position
+    con: duckdb.DuckDBPyConnection, plan: LoadPlan, scratch: Path, rejects: Rejects, progress: Progress, *,
+    first: int | None = None,
+) -> Loaded:  # fmt: skip
     """Create `stage.rows` and fill it file by file, which keeps the order of the files with any number of threads.
 
     Bad times are NULL. If the times of a file turn out to be of a wider kind than its first values (integers, then
     12.5), all files are read again with that kind.
+
+    Args:
+        con: a connection with the database `stage`.
+        plan: how the files are read.
+        scratch: directory for clean copies.
+        rejects: takes the malformed rows.
+        progress: called with the name of each file.
+        first: load only this number of good rows of the first file, and return only this file; None for all rows.
 
     Raises:
         DataError: a file cannot be read, or a row is malformed and bad rows are errors.
@@ -36,26 +47,26 @@ def load(con: duckdb.DuckDBPyConnection, plan: LoadPlan, scratch: Path, rejects:
         con.execute("DROP TABLE IF EXISTS stage.rows")
         con.execute(f"CREATE TABLE stage.rows ({plan.definition()})")
         parts: list[LoadedFile] = []
-        for n in range(len(plan.logs)):
+        for n in range(len(plan.logs) if first is None else 1):
             progress(f"reading {plan.logs[n].name}")
-            first = parts[-1].first + parts[-1].staged if parts else 0
+            place = parts[-1].first + parts[-1].staged if parts else 0
             before = rejects.count
-            plan, staged = _insert(con, plan, n, scratch, rejects)
+            plan, staged = _insert(con, plan, n, scratch, rejects, first)
             rejected[n] += rejects.count - before
-            parts.append(LoadedFile(plan.logs[n], first, staged, rejected[n]))
-        wider = _widened(con, plan, parts)
+            parts.append(LoadedFile(plan.logs[n], place, staged, rejected[n]))
+        wider = _widened(con, plan, parts, first)
         if wider is None:
-            return Loaded(plan, tuple(parts))
+            return Loaded(plan if first is None else plan.of_first_file(), tuple(parts))
         plan = wider
 
 
-def _insert(
-    con: duckdb.DuckDBPyConnection, plan: LoadPlan, n: int, scratch: Path, rejects: Rejects
+def _insert(  # what `load` was given
+    con: duckdb.DuckDBPyConnection, plan: LoadPlan, n: int, scratch: Path, rejects: Rejects, first: int | None
 ) -> tuple[LoadPlan, int]:
     log = plan.logs[n]
     try:
         if not log.is_suspect or log.copy:
-            return plan, _run_insert(con, plan, n)
+            return plan, _run_insert(con, plan, n, first)
     except duckdb.Error as error:
         failure = translated(log, error)
         if not isinstance(failure, DataError) or not (log.is_text or log.lists) or log.copy:
@@ -64,19 +75,25 @@ def _insert(
             raise failure from error
     # DuckDB has refused the file, or would accept bad rows: separate them here, and let DuckDB read the good ones.
     if log.is_text:
-        log = clean_copy(log, scratch / f"clean-{n}", rejects)
+        # An empty list is a good row of the file without rows in the table, so all rows of lists are copied.
+        log = clean_copy(log, scratch / f"clean-{n}", rejects, first if log.lists is None else None)
     elif log.lists is not None:
         log = replace(log, lists=replace(log.lists, is_lenient=True))
     plan = replace(plan, logs=(*plan.logs[:n], log, *plan.logs[n + 1 :]))
     try:
-        return plan, _run_insert(con, plan, n)
+        return plan, _run_insert(con, plan, n, first)
     except duckdb.Error as error:
         raise translated(log, error) from error
 
 
-def _run_insert(con: duckdb.DuckDBPyConnection, plan: LoadPlan, n: int) -> int:
-    sql = f"INSERT INTO stage.rows SELECT {plan.selection(n)} FROM {plan.logs[n].relation(con, plan.needed(n))}"
+def _run_insert(con: duckdb.DuckDBPyConnection, plan: LoadPlan, n: int, first: int | None) -> int:
+    relation = plan.logs[n].relation(con, plan.needed(n))
+    sql = f"INSERT INTO stage.rows SELECT {plan.selection(n)} FROM {relation}{_limit(first)}"
     return int(con.execute(sql).fetchall()[0][0])
+
+
+def _limit(first: int | None) -> str:
+    return "" if first is None else f" LIMIT {first}"
 
 
 def translated(log: LogFile, error: duckdb.Error) -> GenpasError:
@@ -111,14 +128,17 @@ def machine_lacks(error: duckdb.Error) -> MachineError | None:
     return None
 
 
-def _widened(con: duckdb.DuckDBPyConnection, plan: LoadPlan, parts: list[LoadedFile]) -> LoadPlan | None:
+def _widened(
+    con: duckdb.DuckDBPyConnection, plan: LoadPlan, parts: list[LoadedFile], first: int | None
+) -> LoadPlan | None:
     """Return the plan with wider kinds of times if more values fit them, else None."""
     times = list(plan.times)
-    for n, time in enumerate(plan.times):
-        if time.wider is None or not _has_missing(con, parts[n]):
+    for n, (time, part) in enumerate(zip(plan.times, parts, strict=False)):  # parts may be the first file alone
+        if time.wider is None or not _has_missing(con, part):
             continue
         fits = f"({time.sql}) IS NULL AND ({time.wider.sql}) IS NOT NULL"
-        query = f"SELECT count(*) FROM {parts[n].log.relation(con, plan.needed(n))} WHERE {fits}"
+        rows = f"SELECT {fits} AS fits FROM {part.log.relation(con, plan.needed(n))}{_limit(first)}"
+        query = f"SELECT count(*) FROM ({rows}) WHERE fits"
         if con.execute(query).fetchall()[0][0]:
             times[n] = time.wider
     if tuple(times) == plan.times:

@@ -121,8 +121,14 @@ def interactions_again(log: LogFile) -> Iterator[Record]:
             yield from log.lists.rows(record)
 
 
-def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
+def clean_copy(log: LogFile, copy: Path, rejects: Rejects, most: int | None = None) -> LogFile:
     """Write the good rows of a text file to a copy and its bad rows to the rejects; return the log with that copy.
+
+    Args:
+        log: the file.
+        copy: path of the copy.
+        rejects: takes the bad rows.
+        most: number of good rows after which the rest of the file is left out; None for the whole file.
 
     Raises:
         DataError: there is a bad row, and bad rows are errors.
@@ -130,11 +136,15 @@ def clean_copy(log: LogFile, copy: Path, rejects: Rejects) -> LogFile:
     """
     try:
         with copy.open("w", encoding="utf-8", newline="") as stream:
+            good = 0
             for record in read_again(log):
                 if record.defect:
                     rejects.add(BadRow(log.name, record.line, record.defect, record.text))
-                else:
-                    stream.write(log.clean_line(record) + "\n")
+                    continue
+                stream.write(log.clean_line(record) + "\n")
+                good += 1
+                if good == most:
+                    break
     except OSError as error:
         raise MachineError(
             f"{copy.parent}: the clean copy of {log.name} cannot be written: {error.strerror or error}"

@@ -7,12 +7,12 @@ of the files and of the rows in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -30,7 +30,7 @@ from genpas_cli.ingest.files.integrity import Digests, Subject, checking, is_cle
 from genpas_cli.ingest.files.source_files import SourceFile, compression_of, find_sources, unchanging
 from genpas_cli.ingest.formats.detection import is_binary, open_log
 from genpas_cli.ingest.formats.dialects import check_options
-from genpas_cli.ingest.formats.log_file import LogFile, first_line
+from genpas_cli.ingest.formats.log_file import SAMPLES, LogFile, first_line
 from genpas_cli.ingest.lists.rows import FEED
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.bad_lists import empty_lists_note
@@ -39,7 +39,7 @@ from genpas_cli.ingest.staging.like_ids import decimals_to_integers
 from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.loading import load, machine_lacks, reject_bad_values
 from genpas_cli.ingest.staging.rejects import Rejects
-from genpas_cli.ingest.staging.stage_place import attach_stage, stage_place
+from genpas_cli.ingest.staging.stage_place import StagePlace, attach_stage, stage_place
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.options import flag_of
@@ -98,6 +98,61 @@ def plan_of(con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: Rea
     """Return the plan by which `stage` would read logs, from their first values; arguments and errors are as there."""
     with _opened(con, sources, options, scratch) as opened, _own_errors(con):
         return _plan(con, opened)[0]
+
+
+class FirstRows(NamedTuple):
+    """The first rows of a log."""
+
+    columns: list[str]
+    """`user_id`, `item_id`, then `time` and `rating` if they are read, then the kept columns by their names."""
+    rows: list[tuple[Any, ...]]
+
+
+def first_rows(  # all but four by keyword
+    con: duckdb.DuckDBPyConnection, sources: Sequence[str], options: ReadingOptions, rows: int, *, scratch: Path,
+    memory: int,
+) -> FirstRows:  # fmt: skip
+    """Return the first rows of the first file as `stage` would read them, without reading the whole file.
+
+    Rows that are bad or fail a filter are left out as by `stage`; rows with a missing id are not. A time is of a wider
+    kind than the first values only if one of the rows read here is.
+
+    Args:
+        con: as for `stage`; the database `stage` is attached to it.
+        sources: as for `stage`.
+        options: as for `stage`.
+        rows: how many rows.
+        scratch: directory for copies.
+        memory: memory limit of the connection in bytes.
+
+    Raises:
+        DataError, UsageError, MachineError: see `stage`.
+    """
+    with _opened(con, sources, options, scratch) as opened, _own_errors(con):
+        plan, condition = _plan(con, opened)
+        attach_stage(con, StagePlace(in_file=False, bytes=0, rows=()), scratch)
+        # As many values as those by which `filter_of` has decided the types in the condition.
+        read = rows if condition is None else max(rows, SAMPLES)
+        while True:
+            with Rejects(scratch / "rejects.csv", skip=options.bad_rows == "skip") as bad:
+                loaded = load(con, plan, scratch, bad, silent, first=read)
+                reject_repeated_headers(con, loaded, bad)
+                reject_bad_values(con, loaded, bad)
+            _filter(con, loaded, opened.cleaning, condition, None, lambda _, __: None, memory=memory)
+            if options.decimal_ids == "integer":
+                decimals_to_integers(con, plan.id_types)
+            internal = {"row_hash", *(extra.alias for extra in plan.where)}
+            names = [name for name in plan.columns() if name not in internal]
+            query = f"SELECT {', '.join(names)} FROM stage.rows ORDER BY rowid LIMIT {rows}"
+            found = con.execute(query).fetchall()
+            if len(found) == rows or loaded.parts[0].staged < read:
+                kept = {extra.alias: extra.name for extra in plan.keep}
+                return FirstRows([kept.get(name, name) for name in names], found)
+            read *= _FURTHER
+
+
+_FURTHER = 8
+"""Factor by which more rows are read if too few of those read so far are left."""
 
 
 _OF_TEXT = ("delimiter", "header", "quote", "text_encoding")
@@ -248,6 +303,18 @@ def _clean(  # noqa: PLR0913, PLR0917  # the results of one step each; the last 
     if bad.count or bad.skip:
         dropped("bad rows", bad.count)
     dropped("missing user or item id", drop_missing(con, loaded.plan.id_types, loaded.plan.markers, notes))
+    where = _filter(con, loaded, options, condition, earlier, dropped, memory=memory)
+    return tuple(steps), where
+
+
+def _filter(  # noqa: PLR0913  # what `_clean` was given; the last by keyword
+    con: duckdb.DuckDBPyConnection, loaded: Loaded, options: CleaningOptions, condition: Condition | None,
+    earlier: EarlierLog | None, dropped: Callable[[str, int], None], *, memory: int,
+) -> dict[str, str]:  # fmt: skip
+    """Delete the rows that fail `--where` or `--min-rating`; return the types of the columns of `--where`.
+
+    `dropped` is called with each step and the number of its rows.
+    """
     where: dict[str, str] = {}
     if condition is not None:
         columns = loaded.parts[0].log.columns
@@ -262,7 +329,7 @@ def _clean(  # noqa: PLR0913, PLR0917  # the results of one step each; the last 
         dropped("where", drop_others(con, condition, selected, columns, memory=memory))
     if options.min_rating is not None:
         dropped("min rating", _delete(con, f"rating < {options.min_rating!r}"))
-    return tuple(steps), where
+    return where
 
 
 def _check_where(found: dict[str, str], earlier: EarlierLog) -> None:

@@ -7,6 +7,7 @@ these cannot differ.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import html
 from abc import ABC, abstractmethod
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from genpas_cli.runtime.json.numbers import number_as_json
+from genpas_cli.runtime.json.numbers import value_as_json
 from genpas_cli.runtime.results.frames import Frames, arrow_table
 from genpas_cli.runtime.text.visible import one_line
 
@@ -85,9 +86,7 @@ class TableReport(Report, Frames):
 
 
 def json_value(value: Any) -> Any:
-    """Return a value with the types of JSON: dates as ISO 8601, values that JSON has no type for as texts."""
-    if value is None or isinstance(value, str | int | float):
-        return number_as_json(value) if isinstance(value, float) else value
+    """Return a value with the types of JSON: dates as ISO 8601, bytes in base64, NaN as None, other types as texts."""
     if isinstance(value, Report):
         return value.to_dict()
     if dataclasses.is_dataclass(value):
@@ -96,6 +95,16 @@ def json_value(value: Any) -> Any:
         return {str(key): json_value(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [json_value(each) for each in value]
+    return _single_value(value)
+
+
+def _single_value(value: Any) -> Any:
+    if isinstance(value, float):
+        return value_as_json(value)
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return value.isoformat() if isinstance(value, date | datetime | time) else str(value)
 
 
