@@ -138,7 +138,7 @@ def _of_toml(path: Path, context: Any) -> list[dict[str, Any]]:
 
 
 def _is_meant_for_logs(command: Any, name: str, value: Any) -> bool:
-    """Tell whether a key for all commands says how logs are read, and not what a command calls by the same name."""
+    """Tell whether what is set for all commands says how logs are read, and not what one calls by the same name."""
     from genpas_cli.ingest.options import IngestOptions, names_for_logs
 
     if name not in names_for_logs() or command.name == "ingest" or _reads_logs(command):
@@ -176,16 +176,17 @@ def _options_of_all() -> list[str]:
 
 def _of_environment(context: Any) -> dict[str, Any]:
     """Return the values that variables set, by parameter; an empty variable counts as none."""
-    variables = _variables()
-    known = (
-        {each.name.rstrip("_"): each for each in context.command.params if not is_argument(each)} if variables else {}
-    )
     found: dict[str, Any] = {}
+    if not (variables := _variables()):
+        return found
+    known, repeatable = _options(context.command), _repeatable(context.command)
     for variable, name in variables.items():
-        if name in known and name not in _NEVER and (text := os.environ[variable]):
-            parameter = known[name]
-            found[parameter.name] = text.split() if parameter.multiple else text
-            _places(context)[parameter.name] = variable
+        if name not in known or name in _NEVER or not (text := os.environ[variable]):
+            continue
+        parameter = known[name]
+        if not _is_meant_for_logs(context.command, parameter, text):
+            found[parameter] = text.split() if parameter in repeatable else text
+            _places(context)[parameter] = variable
     return found
 
 

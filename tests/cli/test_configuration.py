@@ -76,11 +76,18 @@ def test_an_option_that_export_calls_as_ingest_calls_another_one(
     assert (inside.cwd / "found.jsonl").read_bytes() == (inside.cwd / "wanted.jsonl").read_bytes()
 
 
-def test_the_rule_of_the_split_for_all_commands_does_not_concern_export(inside: InProcess, pairs: Path) -> None:
+def test_the_rule_of_the_split_for_all_commands_does_not_concern_export(
+    inside: InProcess, pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written(inside, 'split = "users:0.1"\n')
     assert inside("export", pairs, "-o", "found").returncode == 0
     written(inside, 'split = "validaton"\n')
     refused(inside("export", pairs, "-o", "other"), USAGE, "genpas.toml: split is 'validaton'", "validation")
+    (inside.cwd / "genpas.toml").unlink()
+    monkeypatch.setenv("GENPAS_SPLIT", "time:0.8,0.9")
+    assert inside("export", pairs, "-o", "other").returncode == 0
+    monkeypatch.setenv("GENPAS_SPLIT", "test")
+    assert inside("export", pairs, "-o", "one.jsonl").returncode == 0
 
 
 @pytest.mark.parametrize(
