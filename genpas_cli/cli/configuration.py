@@ -251,24 +251,32 @@ def _text(value: Any, path: Path, key: str) -> Any:
     raise UsageError(f"{path}: {key} is {value!r}; it must be a text, a number, true, false or a list of these")
 
 
-def _store_with_columns(path: Path, manifest: Mapping[str, Any], context: Any, given: Mapping[str, Any]) -> str | None:
+def _store_with_columns(
+    path: Path, reading: Mapping[str, Any], kept: Sequence[str], context: Any, given: Mapping[str, Any]
+) -> str | None:
     """Return the tip for a log whose pairs cannot be made again from it alone; None if they can.
 
     A store may keep columns that its pairs do not have, and a condition or a weight may use them. Made from a log,
     pairs have every column that is kept.
+
+    Args:
+        path: of the manifest.
+        reading: options by which its log was read.
+        kept: columns that the pairs have.
+        context: of the command, from typer.
+        given: on the command line, by parameter.
     """
     from dataclasses import fields
 
     from genpas_cli.ingest.options import IngestOptions
 
-    kept, sources = manifest["ingest"]["options"]["keep"], _sources(context, given)
-    if set(kept) <= set(manifest["keep"]) or not sources or _is_made_from_logs(sources):
+    sources = _sources(context, given)
+    if set(reading["keep"]) <= set(kept) or not sources or _is_made_from_logs(sources):
         return None
-    recorded = manifest["ingest"]["options"]
-    usual = IngestOptions(split=recorded.get("split", "leave-one-out"))
+    usual = IngestOptions(split=reading.get("split", "leave-one-out"))
     words = ["genpas", "ingest", *sources, "-o", _STORE]
     for field in fields(IngestOptions):
-        value = recorded.get(field.name, getattr(usual, field.name))
+        value = reading.get(field.name, getattr(usual, field.name))
         default = IngestOptions.split if field.name == "split" else getattr(usual, field.name)
         if field.name == "keep":
             words += [word for column in value for word in ("--keep", column)]
@@ -316,7 +324,7 @@ def _of_manifest(path: Path, context: Any, given: Mapping[str, Any]) -> dict[str
         drawn = {"pairs": "all"} if strategy["draw"] == "enumerated" else {
             "pairs": manifest["pairs"], "draw": strategy["draw"],
         }  # fmt: skip
-        context.meta[_WITHOUT_COLUMN] = _store_with_columns(path, manifest, context, given)
+        context.meta[_WITHOUT_COLUMN] = _store_with_columns(path, reading, manifest["keep"], context, given)
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"--config {path}: not a manifest that genpas augment wrote") from error
     values = reading | own | drawn
