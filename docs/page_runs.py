@@ -211,8 +211,9 @@ class _Shell:
         self._directory = directory
         tools = _tools()
         python_path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GENPAS_")}  # else options
         self._environment = {
-            **os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": python_path,
+            **kept, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": python_path,
             "LC_ALL": "C.UTF-8", "TERM": "dumb", "COLUMNS": "100",
             # Pages run side by side: threads that wait for each other by spinning keep all of them from working.
             "OMP_WAIT_POLICY": "passive",

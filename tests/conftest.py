@@ -24,7 +24,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_collection_finish() -> None:
-    """Keep the garbage collector from searching what the imports have left, again and again."""
+    """Drop variables that set options, and keep the garbage collector from searching what the imports have left.
+
+    The modules have read those that are for the tests, such as GENPAS_DATA, which genpas would note as unknown.
+    """
+    for variable in [each for each in os.environ if each.startswith("GENPAS_")]:
+        del os.environ[variable]
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

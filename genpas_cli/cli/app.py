@@ -26,7 +26,7 @@ class _Helped:
     """A command whose help is genpas's own: `-h` gives one screen, `--help` everything."""
 
     def parse_args(self, context: Any, args: list[str]) -> Any:
-        """Parse the arguments over what files set, and note how much help is asked for."""
+        """Parse the arguments over what is set elsewhere, and note how much help is asked for."""
         context.meta[_SHORT] = "--help" not in args
         read_plainly(self.get_params(context))  # type: ignore[attr-defined]  # mixed into typer's commands
         if not {"-h", "--help"} & set(args):
@@ -34,7 +34,7 @@ class _Helped:
         return super().parse_args(context, args)  # type: ignore[misc]  # mixed into typer's commands
 
     def defaults(self, context: Any, args: list[str]) -> dict[str, Any] | None:  # noqa: ARG002  # a command has some
-        """Return what files set for the options."""
+        """Return what the environment and files set for the options."""
         return None
 
     def format_help(self, context: Any, formatter: Any) -> None:
@@ -49,8 +49,13 @@ class Command(_Helped, TyperCommand):
     """One command."""
 
     def defaults(self, context: Any, args: list[str]) -> dict[str, Any] | None:
-        """Return what files set for the options."""
+        """Return what the environment and files set for the options."""
         return configured(context, args)
+
+    def parse_args(self, context: Any, args: list[str]) -> Any:
+        """Parse the arguments over what files and the environment set; an error names which of them set a value."""
+        with named_by_place(context):
+            return super().parse_args(context, args)
 
     def invoke(self, context: Any) -> Any:
         """Run the command; its errors become messages and exit codes."""

@@ -15,7 +15,6 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 
 from genpas_cli.cli.completion import suggestions
-from genpas_cli.cli.configuration import envvar_of
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.options import choices, flag_of, value_of
 from genpas_cli.runtime.text.shell import shell_word
@@ -124,7 +123,7 @@ def _parameter(field: dataclasses.Field[Any], hint: Any, taken: Collection[str])
         kind, default = bool | None, flag_of(field.name) if field.default else None
     option = typer.Option(
         *flags, help=field.metadata["help"], metavar=metavar, rich_help_panel=field.metadata["panel"],
-        show_default=default or False, envvar=envvar_of(field.name), show_envvar=False,
+        show_default=default or False,
         autocompletion=suggestions(field.name, hint),
     )  # fmt: skip
     return inspect.Parameter(

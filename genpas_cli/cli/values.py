@@ -14,6 +14,11 @@ from genpas_cli.runtime.errors import UsageError
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
+def is_true(value: Any) -> bool:
+    """Tell whether the value of a flag, which may be a text, is true; a text that is neither counts as false."""
+    return _FLAGS.get(str(value).lower(), False)
+
+
 class _Reader:
     """Stands in for typer's own reader of a parameter."""
 

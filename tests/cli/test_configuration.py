@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from genpas_cli.cli import COMMANDS
+from genpas_cli.cli.configuration import all_commands
+from genpas_cli.cli.help import is_argument
 from tests.support import InProcess, identity, refused
 
 DATA, USAGE = 1, 2
@@ -52,6 +57,40 @@ def test_what_says_how_a_log_is_read_does_not_concern_a_store(inside: InProcess,
 
 
 @pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ('[export]\nsplit = "validation"\n', ()), ('split = "validation"\n', ()),
+        ('split = "none"\n[export]\nsplit = "validation"\n', ()),
+        ('split = "validation"\n', ("--config", "genpas.toml")),
+    ],
+)  # fmt: skip
+def test_an_option_that_export_calls_as_ingest_calls_another_one(
+    inside: InProcess, pairs: Path, text: str, options: tuple[str, ...]
+) -> None:
+    """The rule of the split and the split to write are both `split`."""
+    wanted = inside("export", pairs, "-o", "wanted.jsonl", "--split", "validation")
+    assert wanted.returncode == 0, wanted.stderr
+    written(inside, text)
+    done = inside("export", pairs, "-o", "found.jsonl", *options)
+    assert done.returncode == 0, done.stderr
+    assert (inside.cwd / "found.jsonl").read_bytes() == (inside.cwd / "wanted.jsonl").read_bytes()
+
+
+def test_the_rule_of_the_split_for_all_commands_does_not_concern_export(
+    inside: InProcess, pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(inside, 'split = "users:0.1"\n')
+    assert inside("export", pairs, "-o", "found").returncode == 0
+    written(inside, 'split = "validaton"\n')
+    refused(inside("export", pairs, "-o", "other"), USAGE, "genpas.toml: split is 'validaton'", "validation")
+    (inside.cwd / "genpas.toml").unlink()
+    monkeypatch.setenv("GENPAS_SPLIT", "time:0.8,0.9")
+    assert inside("export", pairs, "-o", "other").returncode == 0
+    monkeypatch.setenv("GENPAS_SPLIT", "test")
+    assert inside("export", pairs, "-o", "one.jsonl").returncode == 0
+
+
+@pytest.mark.parametrize(
     "options",
     [
         ("-o", "old.pairs", "--force"), ("-oold.pairs", "--force"), ("--output=old.pairs", "--force"),
@@ -74,8 +113,32 @@ def test_the_command_line_may_name_the_rule_in_the_other_way(inside: InProcess, 
     written(inside, "[augment]\nalpha = 0.5\n")
     assert settings(inside, store)["strategy"] == "0.5,0,0"
     assert settings(inside, store, "-s", "multi-target")["strategy"] == "multi-target"
+    assert settings(inside, store, "-smulti-target")["strategy"] == "multi-target"
     written(inside, "[augment]\nstrategy = 'multi-target'\n")
     assert settings(inside, store, "--alpha=0")["strategy"] == "0,0,0"
+
+
+def test_each_place_may_name_the_rule_in_another_way_than_those_that_count_less(
+    inside: InProcess, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(inside, "strategy = 'slide-window'\n[augment]\nalpha = 0.25\n")
+    assert settings(inside, store)["strategy"] == "0.25,0,0"
+    written(inside, "strategy = '1,1,1'\n", "other.toml")
+    assert settings(inside, store, "--config", "other.toml")["strategy"] == "1,1,1"
+    monkeypatch.setenv("GENPAS_ALPHA", "0.5")
+    assert settings(inside, store, "--config", "other.toml")["strategy"] == "0.5,0,0"
+    for words in (("-s", "multi-target"), ("-smulti-target",), ("--strategy=multi-target",)):
+        assert settings(inside, store, *words)["strategy"] == "multi-target"
+    monkeypatch.delenv("GENPAS_ALPHA")
+    monkeypatch.setenv("GENPAS_STRATEGY", "multi-target")
+    assert settings(inside, store, "--beta", "2")["strategy"] == "1,2,0"
+
+
+def test_strategies_beside_the_grid_of_tune_do_not_replace_it(inside: InProcess, store: Path) -> None:
+    written(inside, "[tune]\nalpha = 0\nbeta = 0\ngamma = 0\n")
+    done = inside("tune", store, "-s", "multi-target", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["grid"]["alpha"] == [0]
 
 
 def test_a_manifest_is_the_whole_run(inside: InProcess, store: Path) -> None:
@@ -83,6 +146,18 @@ def test_a_manifest_is_the_whole_run(inside: InProcess, store: Path) -> None:
     written(inside, "[augment]\nalpha = 0.5\nepochs = 3\n")
     found = settings(inside, store, "--config", "a.pairs/manifest.json")
     assert (found["strategy"], found["epochs"]) == ("1,0,0", 1)
+
+
+def test_an_option_that_can_be_repeated_may_be_given_once(
+    inside: InProcess, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = inside.json("ingest", log, "--dry-run", "--json", "--keep", "timestamp")
+    written(inside, "keep = 'timestamp'\n")
+    assert inside.json("ingest", log, "--dry-run", "--json") == wanted
+    monkeypatch.setenv("GENPAS_KEEP", "timestamp item_id")
+    both = ("--keep", "timestamp", "--keep", "item_id")
+    found = inside.json("ingest", log, "--dry-run", "--json")
+    assert found == inside.json("ingest", log, "--dry-run", "--json", *both) != wanted
 
 
 def test_flags_lists_and_numbers(inside: InProcess, log: Path) -> None:
@@ -112,6 +187,80 @@ def test_a_value_of_the_environment_names_its_variable(
 ) -> None:
     monkeypatch.setenv("GENPAS_PAIRS", "3k")
     refused(inside("augment", store, "--dry-run"), USAGE, "GENPAS_PAIRS is '3k'")
+    monkeypatch.delenv("GENPAS_PAIRS")
+    monkeypatch.setenv("GENPAS_DRY_RUN", "perhaps")
+    refused(inside("augment", store), USAGE, "GENPAS_DRY_RUN is 'perhaps'", "true or false")
+
+
+def test_a_value_of_a_file_that_is_no_flag_names_its_file(inside: InProcess, store: Path) -> None:
+    written(inside, 'json = "perhaps"\n')
+    refused(inside("augment", store), USAGE, "genpas.toml: json is 'perhaps'", "true or false")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_that_a_file_may_set_has_a_variable(
+    inside: InProcess, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Both give the command the same values, and from there."""
+    command = all_commands()[name]
+    options = [each for each in command.params if not is_argument(each) and each.name not in ("force", "config")]
+    values = {max(each.opts, key=len).removeprefix("--"): "true" if each.is_flag else "1" for each in options}
+
+    def parsed() -> Any:
+        context = command.make_context(name, [] if name == "doctor" else ["x"])
+        return context.params, {context.get_parameter_source(each.name).name for each in options}
+
+    monkeypatch.chdir(inside.cwd)
+    written(inside, f"[{name}]\n" + "".join(f"{key} = '{value}'\n" for key, value in values.items()))
+    of_file = parsed()
+    (inside.cwd / "genpas.toml").unlink()
+    for key, value in values.items():
+        monkeypatch.setenv(f"GENPAS_{key.upper().replace('-', '_')}", value)
+    assert of_file == parsed()
+    assert of_file[1] == {"DEFAULT_MAP"}
+
+
+def test_variables_of_options_that_commands_declare_themselves(
+    inside: InProcess, store: Path, pairs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GENPAS_ROWS", "2")
+    monkeypatch.setenv("GENPAS_OF", "validation")
+    monkeypatch.setenv("GENPAS_JSON", "1")
+    wanted = inside.json("head", pairs, "--rows", "2", "--of", "validation", "--json")
+    assert inside.json("head", pairs) == wanted
+    assert inside.json("head", pairs, "--rows", "3") != wanted
+    monkeypatch.setenv("GENPAS_OUTPUT", "named.pairs")
+    monkeypatch.setenv("GENPAS_QUIET", "true")
+    done = inside("augment", store)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (inside.cwd / "named.pairs").is_dir()
+
+
+def test_a_variable_names_a_file_of_options(inside: InProcess, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(inside, "epochs = 3\n", "other.toml")
+    written(inside, "epochs = 2\n", "third.toml")
+    monkeypatch.setenv("GENPAS_CONFIG", "other.toml")
+    assert settings(inside, store)["epochs"] == 3
+    assert settings(inside, store, "--config", "third.toml")["epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("GENPAS_SEEED", ("GENPAS_SEEED has no effect", "Did you mean GENPAS_SEED?")),
+        ("GENPAS_QXZ", ("GENPAS_QXZ has no effect",)), ("GENPAS_FORCE", ("--force belongs on the command line",)),
+        ("GENPAS_ROWS", ()), ("GENPAS_OPEN", ()), ("GENPAS_EPOCHS", ()), ("OTHER_SEEED", ()),
+    ],
+)  # fmt: skip
+def test_a_variable_that_sets_no_option_is_noted_once(
+    inside: InProcess, store: Path, monkeypatch: pytest.MonkeyPatch, variable: str, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    done = inside("augment", store, "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("note: GENPAS") == bool(words)
+    assert all(word in done.stderr for word in words)
+    assert "note: GENPAS" not in inside("augment", store, "--dry-run", "-q").stderr
 
 
 def test_a_file_that_is_not_there(inside: InProcess, store: Path) -> None:
@@ -146,6 +295,26 @@ def test_a_manifest_makes_the_same_bytes_again(
     assert made_first == identity(inside.cwd / "second.pairs")
     over = inside("augment", path, "--config", "first.pairs/manifest.json", "-o", "first.pairs", "--force")
     assert (over.returncode, identity(inside.cwd / "first.pairs")) == (0, made_first), over.stderr
+
+
+def test_a_manifest_whose_condition_uses_a_column_that_the_pairs_lack(inside: InProcess) -> None:
+    """The tip is two commands, which make the same pairs."""
+    lines = ["user_id,item_id,timestamp,event"]
+    lines += [f"{u},i{n * n % 7},{n},{('view', 'buy')[n % 2]}" for u in "abcdef" for n in range(6)]
+    (inside.cwd / "log.csv").write_text("\n".join(lines), encoding="utf-8")
+    of_log = ("--keep", "event", "--keep", "timestamp", "--split", "leave-n-out:2", "--eval", "first")
+    for words in (
+        ("ingest", "log.csv", "-o", "log.store", *of_log, "--time", "timestamp", "--null-values", ""),
+        ("augment", "log.store", "--target-where", "event = 'buy'", "--keep", "timestamp", "-o", "first.pairs"),
+    ):
+        done = inside(*words)
+        assert done.returncode == 0, done.stderr
+    again = ("augment", "log.csv", "--config", "first.pairs/manifest.json", "-o", "second.pairs")
+    done = inside(*again)
+    refused(done, USAGE, "there is no column 'event'", "--keep event")
+    for command in re.findall(r"genpas .*?(?=; then|\n)", done.stderr.partition("\n")[2]):
+        assert inside(*shlex.split(command)[1:]).returncode == 0, command
+    assert identity(inside.cwd / "first.pairs") == identity(inside.cwd / "second.pairs")
 
 
 def test_what_is_no_manifest(inside: InProcess, store: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+DATA = Path(os.environ.get("GENPAS_DATA") or Path(__file__).parents[3] / "shared" / "data")
+
 
 @pytest.fixture(scope="session")
 def logs_data() -> Path:
     """Directory of real logs, named by GENPAS_DATA or beside the checkout."""
-    root = Path(__file__).resolve().parents[2]
-    path = Path(os.environ.get("GENPAS_DATA", root.parent / "shared" / "data"))
-    if not path.is_dir():
-        pytest.skip(f"no real logs at {path}; set GENPAS_DATA")
-    return path
+    if not DATA.is_dir():
+        pytest.skip(f"no real logs at {DATA}; set GENPAS_DATA")
+    return DATA
