@@ -41,7 +41,7 @@ def test_it_is_drawn_verified_and_found_fair(store: Path, tmp_path: Path, name: 
     at = tmp_path / "out.pairs"
     if draw == "enumerated":
         if NAMED[name].enumeration is None:
-            with pytest.raises(UsageError, match="has no list of pairs"):
+            with pytest.raises(UsageError, match="there is no fixed set to write"):
                 augment(store, at, AugmentOptions(strategy=name, pairs="all"))
             return
         options = AugmentOptions(strategy=name, form=form)  # type: ignore[arg-type]  # one of two

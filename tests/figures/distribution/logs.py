@@ -79,8 +79,8 @@ def memory_store(log: oracle.Log, users_a_run: int = WHOLE) -> MemoryStore:
     interactions = sum(map(len, log.histories))
     shares = dict.fromkeys(("tied_events", "tied_test", "tied_validation", "tied_either"), 0.0)
     meta = {
-        "users": len(log.histories), "items": max(log.occurring) + 1, "interactions": interactions, "length": {},
-        "time_range": None, "ties": shares,
+        "users": len(log.histories), "items": max(log.occurring) + 1, "interactions": interactions,
+        "length": {"mean": interactions / sum(map(bool, log.histories))}, "time_range": None, "ties": shares,
         "split": {"rule": "by hand", "eval": log.evaluated, "train": sum(log.train)} | held_out_counts(log),
     }  # fmt: skip
     return MemoryStore(Path("memory"), cast("Database", None), meta, log, users_a_run)
