@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli import AugmentOptions, IngestOptions, augment
+from genpas_cli import AugmentOptions, ExportOptions, IngestOptions, augment, export
+from tests.support import shards
 
 KEPT = ("rating", "stars", "clicked", "day", "at", "note")
 AWKWARD = (
@@ -95,6 +96,25 @@ class Told:
     codes: dict[int, list[int]]
     options: dict[str, Any]
     """Options by which an export knows codes and titles."""
+
+
+def exported(told: Told, out: Path, to: str, **options: Any) -> Path:
+    export(told.pairs, out, ExportOptions(to=to, **(told.options | options)))
+    return out
+
+
+def rows_of(told: Told, split: str) -> list[dict[str, Any]]:
+    """Return the pairs whose items have codes, as `--missing-codes drop` keeps them."""
+    rows = []
+    for row in shards(told.pairs, split).to_pylist():
+        inputs = [item for item in row["input_items"] if item in told.codes]
+        if inputs and row["target_item"] in told.codes:
+            rows.append(row | {"input_items": inputs})
+    return rows
+
+
+def sid(codes: list[int]) -> str:
+    return "".join(f"<{'abcdef'[level]}_{code}>" for level, code in enumerate(codes))
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,6 @@ def find_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise MachineError(
             f"--device {name} is not available on this machine: {str(error).splitlines()[0]}",
-            tip="Let genpas choose a device that there is: --device auto",
+            tip="Let genpas choose an available device: --device auto",
         ) from error
     return device
