@@ -50,7 +50,7 @@ class TargetOptions(MachineOptions):
     )  # fmt: skip
     balance_items: float | None = option(
         None, "Divide the weight of a target by P^C, where P is the number of training interactions with its item, and "
-        "C is from 0 to 10. With C=1, alpha=1 and beta=0, popular and rare items are about equally often targets.",
+        "C is from 0 to 10. With C=1, alpha=1 and beta=0, popular and rare items are targets about equally often.",
         metavar="C", panel=SAMPLING,
     )  # fmt: skip
 
@@ -102,7 +102,7 @@ class AugmentOptions(TargetOptions):
     seed: int = option(0, "Random seed.", panel=SAMPLING)
     order: Literal["shuffled", "user"] = option(
         "shuffled",
-        "Order of the training pairs in a shard. user: keep the pairs of a user together; files are about four times "
+        "Order of the training pairs in a shard. user: keep the pairs of a user together; files are about a fifth "
         "smaller.",
         panel=OUTPUT,
     )

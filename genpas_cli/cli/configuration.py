@@ -106,7 +106,7 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not valid UTF-8"
-        raise UsageError(f"--config {path}: cannot be read: {reason}") from error
+        raise DataError(f"--config {path}: cannot be read: {reason}") from error
 
 
 def _of_toml(path: Path, context: Any) -> list[dict[str, Any]]:
@@ -248,7 +248,7 @@ def _text(value: Any, path: Path, key: str) -> Any:
         return [str(_text(each, path, key)) for each in value]
     if isinstance(value, str | int | float):
         return str(value)
-    raise UsageError(f"{path}: {key} is {value!r}; it must be a text, a number, true, false or a list of these")
+    raise UsageError(f"{path}: {key} is {value!r}; it must be a string, a number, true, false or a list of these")
 
 
 def _store_with_columns(

@@ -60,7 +60,7 @@ def _data_lines(data: DataFigures) -> list[str]:
     median = halves(length["median"])
     lines = [
         f"{whose}, {things}, density {percent(data.density, 4)}",
-        f"sequence length {length['min']:,.0f} to {length['max']:,.0f}, median {median}, mean {length['mean']:,.1f}",
+        f"history length {length['min']:,.0f} to {length['max']:,.0f}, median {median}, mean {length['mean']:,.1f}",
         f"{split['train']:,} training interactions, {_targets(split)}",
     ]
     if data.time_range is not None:

@@ -259,7 +259,7 @@ def _as_titles(values: pa.Array, name: str) -> pa.Array:
         return values.cast(pa.string())
     except pa.ArrowException as error:
         raise DataError(
-            f"the column {name!r} of the item information has the type {values.type}; a title must be a text, a number "
-            "or a date",
+            f"the column {name!r} of the item information has the type {values.type}; a title must be a "
+            "string, a number or a date",
             tip="Name another column: --title COLUMN",
         ) from error

@@ -106,8 +106,9 @@ class ExportOptions(MachineOptions):
     )  # fmt: skip
     sid_format: str | None = option(
         None, "How codes are written as text: minionerec (<a_3><b_17>), openonerec "
-        "(<|sid_begin|><s_a_3><s_b_17><|sid_end|>), or a pattern of one code with {code}, and {level} (a, b, ...) or "
-        "{number} (0, 1, ...); text around brackets is written once: 'BEGIN[<{level}_{code}>]END'. "
+        "(<|sid_begin|><s_a_3><s_b_17><|sid_end|>), or a pattern that is repeated for each code, with {code}, and "
+        "{level} (a, b, ...) or {number} (0, 1, ...). To write text once for each item, put the repeated part between "
+        "brackets: 'BEGIN[<{level}_{code}>]END'. "
         "(default: minionerec; for openonerec: openonerec)",
         metavar="PATTERN", panel=SEMANTIC,
     )  # fmt: skip

@@ -45,9 +45,8 @@ class StatsOptions(FigureOptions):
     )  # fmt: skip
     supervision: Literal["last", "dense"] = option(
         "last", "last: a trainer learns from the target of each pair. dense: also compute the figures of a trainer "
-        "that learns from every position of a pair's sequence, as the public "
-        "code of HSTU and SASRec does: from each input item after the "
-        "first, and the target.", panel=FIGURES,
+        "that learns to predict every item of a pair, as the public code of HSTU and SASRec does: the target, and each "
+        "input item except the first.", panel=FIGURES,
     )  # fmt: skip
     pairs: str | None = option(
         None, f"Number of pairs for the rows '{AS_WRITTEN}' and '{INDEPENDENT}': a number, or a multiple of "

@@ -95,7 +95,9 @@ def _rules(path: str, content: dict[str, Any]) -> Iterator[Rule]:
     known = ("data", "every-strategy", "strategy", "shards", _SPLIT)
     for name, table in content.items():
         if not isinstance(table, dict):
-            raise DataError(f"{path}: {name} is in no table, but rules are lists in the tables of a file", tip=_TIP)
+            raise DataError(
+                f"{path}: the key {name} is outside of any table; lists of rules must be in a table", tip=_TIP
+            )
         if name not in known:
             raise DataError(
                 f"{path}: unknown table [{name}]; the known tables are " + ", ".join(f"[{n}]" for n in known), tip=_TIP

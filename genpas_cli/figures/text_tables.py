@@ -30,12 +30,16 @@ def strategy_table(measured: StrategyFigures | None, strategies: Sequence[Strate
 def _notes(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[str]:
     """Yield the lines below the table of strategies."""
     marks = f"{MARK} best in row. " if compared else ""
-    yield (
-        f"{marks}KL, Jensen–Shannon and total variation compare the distributions of target items; lower is better. KL "
-        "and Jensen–Shannon are in nats."
-    )
-    inputs = f"Alignment A and discrimination D compare training inputs with test inputs by {columns[0].similarity}"
-    yield f"{inputs}." if not compared or (reason := not_marked(columns)) is None else f"{inputs}; {reason}."
+    if any(each.kl_test_train is not None for each in columns):
+        yield (
+            f"{marks}KL, Jensen–Shannon and total variation compare the distributions of target items; lower is "
+            "better. KL and Jensen–Shannon are in nats."
+        )
+    elif marks:
+        yield marks.rstrip()
+    if any(each.alignment is not None for each in columns):
+        inputs = f"Alignment A and discrimination D compare training inputs with test inputs by {columns[0].similarity}"
+        yield f"{inputs}." if not compared or (reason := not_marked(columns)) is None else f"{inputs}; {reason}."
     ways = {way: [each.name for each in columns if _draw_of(each) == draw] for draw, way in _WRITTEN.items()}
     if any(ways.values()):
         told = "; ".join(f"for {listed(names)}, {way}" for way, names in ways.items() if names)

@@ -103,7 +103,10 @@ def time_bounds(
         units = counts()
         found = tuple(parse_instant(con, bound, time_type, units) for bound in bounds)
     if found[0] > found[-1]:
-        raise UsageError(f"--split time:{','.join(bounds)}: test would begin before validation, which comes first")
+        raise UsageError(
+            f"--split time:{','.join(bounds)}: test would begin before validation",
+            tip=f"Give the beginning of validation first: --split time:{','.join(reversed(bounds))}",
+        )
     return found
 
 

@@ -60,8 +60,8 @@ class ReadingOptions(Options):
     )  # fmt: skip
     list_delimiter: str | None = option(
         None,
-        "If --item names a column whose lists are written as texts: delimiter of their elements, such as ','; '' if "
-        "texts such as '[1, 2]' are ids.",
+        "If the column of --item has lists that are written as strings: delimiter between their elements, such as ','. "
+        "'' if a string such as '[1, 2]' is one id.",
         metavar="TEXT",
         panel=READING,
     )

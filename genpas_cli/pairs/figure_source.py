@@ -187,7 +187,7 @@ class OtherPairs:
             unknown = text.filter(pc.is_null(found))[0].as_py()
             what = "the store does not contain the item" if self._in_store else "unknown item"
             raise DataError(
-                f"{file}: {what} {unknown!r}", tip="Ids are compared as texts, in the form that they have in the log."
+                f"{file}: {what} {unknown!r}", tip="Ids are compared as strings, in the form that they have in the log."
             )
         return np.asarray(found.to_numpy(zero_copy_only=False), np.int32) + np.int32(1)
 

@@ -36,8 +36,9 @@ class MachineOptions(Options):
 
     threads: int | None = option(None, "Number of threads; by default one per core.", metavar="N", panel=PANEL)
     memory_limit: str | None = option(
-        None, "Maximum memory, such as 2GB; by default 70% of the free memory.", metavar="SIZE", panel=PANEL
-    )
+        None, "Maximum memory of the process, which takes about 150MB for itself; such as 2GB. (default: 70% of the "
+        "free memory)", metavar="SIZE", panel=PANEL,
+    )  # fmt: skip
     temp_dir: str | None = option(
         None, "Directory for temporary files; by default that of the system.", metavar="DIR", panel=PANEL
     )

@@ -205,5 +205,11 @@ def _described(kind: Any) -> list[str]:
         return list(get_args(kind))
     if get_origin(kind) is tuple:
         return [f"a list (each entry {word})" for word in _described(get_args(kind)[0])]
-    words = {str: ["a text"], int: ["a whole number"], float: ["a number"], bool: ["True", "False"], NoneType: ["None"]}
+    words = {
+        str: ["a string"],
+        int: ["a whole number"],
+        float: ["a number"],
+        bool: ["True", "False"],
+        NoneType: ["None"],
+    }
     return words.get(kind, [str(kind)])

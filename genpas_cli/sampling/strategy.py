@@ -90,7 +90,7 @@ class Parameter:
         if not self.low <= value <= self.high or (self.whole and not value.is_integer()):
             kind = "a whole number" if self.whole else "a number"
             limits = f"from {show_exponent(self.low)} to {self.high:{',.0f' if self.whole else 'g'}}"
-            raise UsageError(f"{name} is {text!r}; it must be {kind} {limits}: {self.meaning}")
+            raise UsageError(f"{name} ({self.meaning}) is {text!r}; it must be {kind} {limits}")
         return value
 
 

@@ -51,7 +51,7 @@ class ModelOptions(MachineOptions):
         "target, and count held-out pairs with such a target as missed (drop).", panel=MODEL,
     )  # fmt: skip
     user_tokens: int = option(
-        0, "Add one of N user tokens at the start of each input of tiger: that of user number n is n modulo N.",
+        0, "Add one of N user tokens at the start of each input of tiger: user number n has token (n - 1) modulo N.",
         metavar="N", panel=MODEL,
     )  # fmt: skip
     steps: int = option(20_000, "Maximum number of steps.", metavar="N", panel=TRAINING)
@@ -108,7 +108,7 @@ class TrainOptions(ModelOptions):
     )  # fmt: skip
     seed: int = option(0, "Random seed for weights, dropout and the order of the pairs.", panel=TRAINING)
     epochs_data: int | None = option(
-        None, "Use only the first K of the epochs that augment --epochs wrote, one after the other; by default all.",
+        None, "Train only on the first K epochs that augment --epochs wrote, in turn; by default on all of them.",
         metavar="K", panel=TRAINING,
     )  # fmt: skip
     fresh: str | None = option(
@@ -156,21 +156,21 @@ class TuneOptions(FigureOptions):
     )  # fmt: skip
     search: Literal["all", "halving"] = option(
         "all", "all: compute all figures of every configuration. halving: begin with a coarse grid of alpha and beta, "
-        "keep the best third, add their neighbours in the grid, and compute A/D, for every gamma, for the best third "
-        "of these. With --train-top, halving also trains in rounds: each trains half as many configurations for "
-        "twice as many steps.", panel=GRID,
+        "keep the best third, add their neighbours in the grid, and compute alignment / discrimination (A/D), for "
+        "every gamma, for the best third of these. With --train-top, halving also trains in rounds: each trains half "
+        "as many configurations for twice as many steps.", panel=GRID,
     )  # fmt: skip
     minutes: float | None = option(
         None, "With --search halving and --train-top: shorten the training so that the search ends within about this "
         "time.", metavar="N", panel=TRAINING,
     )  # fmt: skip
     select: Literal["front", "entropy", "published"] = option(
-        "front", "How the winner is chosen. front: for each gamma, drop a configuration if another one is more than "
-        "2% better in both KL and A/D, and sort the others by their distance to the best KL and the best A/D of that "
-        "gamma, where KL is that of the drawn pairs; the winner is the first one of the gamma nearest to 0. entropy: "
-        "sort by the KL of the drawn pairs minus 0.1 times the entropy of the pairs, over all gammas. published: "
-        "as in the paper, keep the configurations with the lowest exact KL (--keep-share), and sort them by A/D over "
-        "all gammas. All three ranks are always printed.", panel=GRID,
+        "front", "How the winner is chosen. front: near the Pareto front of the KL of the drawn pairs and alignment / "
+        "discrimination (A/D). For each gamma, drop a configuration if another one is more than 2% better in both, and "
+        "sort the others by their distance to the best KL and the best A/D of that gamma; the winner is the first one "
+        "of the gamma nearest to 0. entropy: sort by the KL of the drawn pairs minus 0.1 times the entropy of the "
+        "pairs, over all gammas. published: as in the paper, keep the configurations with the lowest exact KL "
+        "(--keep-share), and sort them by A/D over all gammas. All three ranks are always printed.", panel=GRID,
     )  # fmt: skip
     keep_share: float = option(
         0.2, "With --select published: keep this share of the configurations, those with the lowest KL.",

@@ -77,7 +77,7 @@ def test_weights_as_far_apart_as_a_float_allows(store: Path) -> None:
         ("'inf'::double", DataError, "is inf for interaction"),
         ("0", DataError, "the weight of every training interaction that can be a target is 0"),
         ("case when split = 'test' then 1 else 0 end", UsageError, "there is no column 'split'"),
-        ("'high'", UsageError, "is a text, not a number"),
+        ("'high'", UsageError, "is a string, not a number"),
         ("make_timestamp(time)", UsageError, "is a time, not a number"),
         ("price", UsageError, "there is no column 'price'"),
         ("random()", UsageError, "random()"),

@@ -221,7 +221,7 @@ def test_sessions_are_not_called_users(inside: InProcess) -> None:
 def test_ingest_and_stats_print_the_same_median_length(inside: InProcess) -> None:
     rows = [f"u{user},i{at},{at}" for user, length in enumerate((2, 3)) for at in range(length)]
     (inside.cwd / "log.csv").write_text("\n".join((HEADER, *rows)), encoding="utf-8")
-    assert "sequence length 2 to 3, median 2.5\n" in inside("ingest", "log.csv", "-o", "a.store").stderr
+    assert "history length 2 to 3, median 2.5\n" in inside("ingest", "log.csv", "-o", "a.store").stderr
     assert "length 2 to 3, median 2.5, mean 2.5\n" in inside("stats", "a.store").stdout
 
 

@@ -172,7 +172,7 @@ REFUSED = {
     "force = true": ("force belongs on the command line", ""),
     "[augment]\nseed = 'x'": ("genpas.toml: [augment] seed is 'x'", "whole"),
     "[augment]\nseed = {a = 1}": ("seed is {'a': 1}", "a number"),
-    "[augment]\nseed = 2024-01-01": ("seed is", "a text"),
+    "[augment]\nseed = 2024-01-01": ("seed is", "a string"),
 }  # fmt: skip
 
 
@@ -264,7 +264,7 @@ def test_a_variable_that_sets_no_option_is_noted_once(
 
 
 def test_a_file_that_is_not_there(inside: InProcess, store: Path) -> None:
-    refused(inside("augment", store, "--config", "none.toml"), USAGE, "none.toml", "No such file")
+    refused(inside("augment", store, "--config", "none.toml"), DATA, "none.toml", "No such file")
 
 
 def test_help_needs_no_file(inside: InProcess) -> None:

@@ -33,7 +33,7 @@ from tests.export.language_model_records import (
         ("user = a", "is not TOML"),
         ("user = 'a'\nuser = 'b'", "is not TOML"),
         ("user = 'a'\nasistant = 'b'", "unknown key 'asistant'"),
-        ("user = 1\nassistant = 'b'", "user is 1; it must be a text"),
+        ("user = 1\nassistant = 'b'", "user is 1; it must be a string"),
         ("user = '{histroy}'\nassistant = 'b'", "unknown placeholder {histroy}"),
         ("user = '{}'\nassistant = 'b'", "unknown placeholder {}"),
         ("user = '{history:>5}'\nassistant = 'b'", "unknown placeholder {history:>5}"),
@@ -186,7 +186,7 @@ def test_a_batch_whose_pairs_are_all_dropped(plain_pairs: Path, tmp_path: Path, 
 def test_titles_that_are_no_texts(plain_pairs: Path, tmp_path: Path, titles: pa.Array) -> None:
     ids = pq.read_table(plain_pairs / "items.parquet")["item_id"].to_pylist()
     pq.write_table(pa.table({"item_id": ids, "title": titles[: len(ids)]}), tmp_path / "info.parquet")
-    with pytest.raises(DataError, match="a title must be a text, a number or a date"):
+    with pytest.raises(DataError, match="a title must be a string, a number or a date"):
         export(plain_pairs, tmp_path / "o", ExportOptions(to="messages", item_info=str(tmp_path / "info.parquet")))
 
 

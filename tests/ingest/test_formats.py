@@ -124,7 +124,7 @@ def test_ids_of_other_types_are_their_text(tmp_path: Path, values: Any, texts: l
 
 def test_lists_are_no_ids(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user": ["u"], "item": [[1, 2]]}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match=r"item.*an id must be a text or a number"):
+    with pytest.raises(DataError, match=r"item.*an id must be a string or a number"):
         read(tmp_path / "a.parquet")
 
 

@@ -101,5 +101,5 @@ def test_delimiters_at_the_end_of_all_rows_are_no_fields(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", [" u1 i1 5\nu1 i2 6\n", "u1  i1 5\nu1  i2 6\n"])
 def test_columns_parted_by_several_blanks_are_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(DataError, match="separated by several blanks, or a line starts with blanks"):
+    with pytest.raises(DataError, match="separated by several spaces, or a line starts with a space"):
         read(write(tmp_path / "a.txt", "user item time\n" + text))

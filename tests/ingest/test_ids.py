@@ -103,7 +103,7 @@ def test_a_value_of_json_that_is_no_id_is_a_bad_row(tmp_path: Path, value: str, 
 )
 def test_objects_and_lists_of_lists_are_no_ids_and_no_message_proposes_them(tmp_path: Path, items: Any) -> None:
     pq.write_table(pa.table({"session": ["s"], "events": items}), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="an id must be a text or a number"):
+    with pytest.raises(DataError, match="an id must be a string or a number"):
         read(tmp_path / "a.parquet", item="events")
     with pytest.raises(DataError, match=r"session, events \(lists or objects\)") as caught:
         read(tmp_path / "a.parquet")

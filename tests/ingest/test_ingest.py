@@ -163,7 +163,7 @@ def test_a_sort_has_as_many_parts_as_memory_asks_for_up_to_eight() -> None:
 
 def test_ties_error_stops_at_equal_times(tmp_path: Path) -> None:
     log = write(tmp_path / "log.csv", [Row("a", "x", 1), Row("b", "x", 1), Row("b", "y", 1)])
-    with pytest.raises(DataError, match="user 'b' has interactions that share a timestamp"):
+    with pytest.raises(DataError, match="share a timestamp, for example user 'b'"):
         ingest(log, tmp_path / "store", IngestOptions(ties="error"))
     assert not (tmp_path / "store").exists()
 

@@ -22,6 +22,9 @@ from genpas_cli.sampling.strategy import Enumeration
 from tests import oracle
 from tests.properties.strategies import ENUMERATED, SLIDE_WINDOW
 
+KEEP = "recency:keep (ratio of the probability of a target to that of the next target)"
+WIDTH = "windows:width (maximum number of input items)"
+
 
 @pytest.mark.parametrize(
     ("name", "alpha", "beta", "gamma"),
@@ -132,14 +135,14 @@ def test_one_setting_has_one_name(text: str, name: str) -> None:
         ("recency:kep=0.8", "no parameter 'kep'"),
         ("recency:keep=0.8,keep=0.9", "keep is given twice"),
         ("recency:keep=0.8,", "no parameter ''"),
-        ("recency:keep=x", "recency:keep is 'x'; it must be a number from 1e-06 to 1"),
-        ("recency:keep=0", "recency:keep is '0'"),
-        ("recency:keep=1.1", "recency:keep is '1.1'"),
-        ("recency:keep=nan", "recency:keep is 'nan'"),
+        ("recency:keep=x", "is 'x'; it must be a number from 1e-06 to 1"),
+        ("recency:keep=0", f"{KEEP} is '0'"),
+        ("recency:keep=1.1", f"{KEEP} is '1.1'"),
+        ("recency:keep=nan", f"{KEEP} is 'nan'"),
         ("recency:keep=0.8,alpha=51", "alpha is 51"),
-        ("windows:width=0", "windows:width is '0'; it must be a whole number from 1"),
-        ("windows:width=2.5", "windows:width is '2.5'"),
-        ("windows:width=inf", "windows:width is 'inf'"),
+        ("windows:width=0", f"{WIDTH} is '0'; it must be a whole number from 1"),
+        ("windows:width=2.5", f"{WIDTH} is '2.5'"),
+        ("windows:width=inf", f"{WIDTH} is 'inf'"),
         ("multi-target:keep=1", "multi-target has no parameter 'keep'; it takes no parameters"),
     ],
 )

@@ -149,7 +149,7 @@ def _strategy(options: AugmentOptions) -> Strategy:
         )
     if given:
         raise UsageError(
-            f"--{given[0]} cannot be combined with --strategy {options.strategy}, which sets all of them",
+            f"--{given[0]} cannot be combined with --strategy {options.strategy}, which sets all three biases",
             tip=f"Remove --strategy, or remove {listed([f'--{name}' for name in given])}.",
         )
     return parse_strategy(options.strategy)

@@ -48,8 +48,8 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
     *,
     append: Annotated[
         bool,
-        typer.Option("--append", help="Add new interactions to an existing store. The store keeps its numbers, "
-                     "cleaning options and split rule; the split is recomputed."),
+        typer.Option("--append", help="Add new interactions to an existing store. The store keeps its numbers of "
+                     "users and items, its cleaning options and its split rule; the split is recomputed."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print as JSON how the logs would be read, and how much "
@@ -128,7 +128,7 @@ def say_report(report: IngestReport) -> None:
     length = report.length
     console.say(
         f"{counted(report.interactions, 'interaction')} of {_whose(report)} with "
-        f"{counted(report.items, 'item')}; sequence length {length['min']:,} to {length['max']:,}, median "
+        f"{counted(report.items, 'item')}; history length {length['min']:,} to {length['max']:,}, median "
         f"{halves(length['median'])}"
     )
     if report.rejects:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _EXACT_BELOW = {"DOUBLE": 2**53, "FLOAT": 2**24}
 _HALF_EXACT_BELOW = 2**11
-NESTED_ID = "a list or an object; an id must be a text or a number"
+NESTED_ID = "a list or an object; an id must be a string or a number"
 LOST_DIGITS = "a number with more digits than a floating-point number can represent"
 
 
@@ -72,7 +72,7 @@ def id_columns(
         raise DataError(
             f"column {columns[0].name!r} contains ids with a fraction ({fraction}) and whole numbers ({whole}), so "
             "the same number could become two different ids",
-            tip="An id must be a text or a whole number: name another column, or convert the column to text in all "
+            tip="An id must be a string or a whole number: name another column, or convert the column to text in all "
             "files.",
         )
     is_integer = all(column.type in INTEGERS or (column.is_whole and column.type in _EXACT_BELOW) for column in read)
@@ -83,7 +83,7 @@ def _check_type(log: LogFile, column: Column) -> None:
     if column.is_nested:
         what = "contains lists or objects" if column.is_text else f"is a {column.type}"
         raise DataError(
-            f"{log.name}: column {column.name!r} {what}; an id must be a text or a number",
+            f"{log.name}: column {column.name!r} {what}; an id must be a string or a number",
             tip="Name another column, or convert the log to one row per interaction first.",
         )
 

@@ -45,4 +45,4 @@ def _of_item(
         keys = [column.name for column in log.columns if column.of_list == item.of_list and column.key is not None]
         what = "contains lists of objects" if keys else "contains lists of lists or of objects"
         tip = tip if keys else "Convert the log to one row per interaction first."
-    return DataError(f"{log.name}: column {item.name!r} {what}; an id must be a text or a number", tip=tip)
+    return DataError(f"{log.name}: column {item.name!r} {what}; an id must be a string or a number", tip=tip)

@@ -211,8 +211,9 @@ def check_sequences(source: SourceFile, lines: Sequence[str]) -> None:
     numbered = shell_word(f'{{print NR "{delimiter}" $0}}')
     pipe = f"awk {numbered} {shell_word(source.name)} | genpas ingest - -o STORE --format sequences --delimiter {shown}"
     raise DataError(
-        f"{source.name}: the format is ambiguous: the lines have different numbers of {delimiter!r} and of blanks, "
-        f"and either can separate the items of a sequence: {_cut(lines[0])!r}",
+        f"{source.name}: the format is ambiguous: the number of {delimiter!r} differs from line to line, so the "
+        f"lines may be sequences whose items are separated by {delimiter!r} or by spaces; the first line is "
+        f"{_cut(lines[0])!r}",
         tip=f"If each line is a user followed by items: --format sequences --delimiter {shown} (or ' '); if each line "
         f"is a row with columns: --format csv --delimiter {shown}; if the lines have no user, number them: {pipe}",
     )
@@ -225,7 +226,7 @@ def _check_blanks(source: SourceFile, lines: Sequence[str], delimiter: str) -> N
     )
     if odd is not None:
         raise DataError(
-            f"{source.name}: columns are separated by several blanks, or a line starts with blanks: {_cut(odd)!r}",
+            f"{source.name}: columns are separated by several spaces, or a line starts with a space: {_cut(odd)!r}",
             tip="Put one delimiter between the columns first, for example by: awk -v OFS=, '{$1=$1; print}'",
         )
 

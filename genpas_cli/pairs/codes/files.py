@@ -310,7 +310,7 @@ def _ids(column: pa.Array, name: str, path: Path) -> pa.Array:
     try:
         return column.cast(pa.string())
     except pa.ArrowException as error:
-        raise DataError(f"{path}: {name} has the type {column.type}; an id must be a text or a number") from error
+        raise DataError(f"{path}: {name} has the type {column.type}; an id must be a string or a number") from error
 
 
 def _check_lengths(lengths: Iterable[int], path: Path) -> None:

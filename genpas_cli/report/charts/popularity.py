@@ -89,8 +89,8 @@ def popularity_differences(canvas: Canvas, curves: Sequence[PopularityCurve], lo
     )
     return canvas.figure(
         "differences",
-        Caption(f"Difference from {held_out.name}", "For the most popular items together, up to each rank: their "
-                f"share of the training targets minus their share of the {held_out.name} targets. Above 0: they are "
+        Caption(f"Difference from {held_out.name}", "At rank k: the share of the training targets that are among the k "
+                f"most popular items, minus the same share of the {held_out.name} targets. Above 0: these items are "
                 "targets more often in training."),
         lines(
             rows, looks, ("popularity rank, most popular first", f"cumulative difference from {held_out.name}"),

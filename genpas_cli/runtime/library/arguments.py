@@ -121,7 +121,7 @@ class ArrowStream(Protocol):
 
 
 _WORDS: dict[Any, str] = {
-    str: "a text", Path: "a path", int: "a whole number", bool: "True or False", NoneType: "None",
+    str: "a string", Path: "a path", int: "a whole number", bool: "True or False", NoneType: "None",
     ArrowStream: "a table", BinaryIO: "a binary file", Progress: "a function",
 }  # fmt: skip
 

@@ -115,7 +115,7 @@ def _size_of(tree: Node, columns: Mapping[str, str], option: str) -> Size:
         near = spelled.get(nearest(name.lower(), spelled) or "")
         tip = f"Did you mean {near}? {_columns_tip(columns)}" if near else _columns_tip(columns)
         if compared_with_column(tree, name, list(columns)):
-            tip = f"If {name} is a text, write it in single quotes: {literal(name)}. {tip}"
+            tip = f"If {name} is a string, write it in single quotes: {literal(name)}. {tip}"
         raise UsageError(f"{option}: there is no column {name!r}", tip=tip) from unknown
 
 
@@ -217,7 +217,7 @@ _KINDS = {"BOOL": "true or false", "DATE": "a date", "TIME": "a time", "TIMESTAM
 
 
 _KINDS_OF_VALUES = {
-    "VARCHAR": "a text", "DATE": "a date", "TIME": "a time", "TIMESTAMP": "a time", "TIMESTAMP_NS": "a time",
+    "VARCHAR": "a string", "DATE": "a date", "TIME": "a time", "TIMESTAMP": "a time", "TIMESTAMP_NS": "a time",
     '"NULL"': "NULL",
 }  # fmt: skip
 

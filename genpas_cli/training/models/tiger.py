@@ -177,7 +177,7 @@ class Tiger(NextItemModel):
         codes = self.codes[inputs]
         tokens = self.code(codes.clamp_min(0) + self.offset) + self.age(age)[:, :, None]
         first = (
-            batch["user_num"].long() % len(self.user.weight)
+            (batch["user_num"].long() - 1) % len(self.user.weight)
             if self.shape.user_tokens
             else inputs.new_zeros(len(inputs))
         )

@@ -63,11 +63,11 @@ MISTAKES: dict[str, tuple[Call, str]] = {
     ),
     "a number for a strategy": (
         lambda s, p: library.parse_strategy(5),  # type: ignore[arg-type]
-        "text is 5; it must be a text",
+        "text is 5; it must be a string",
     ),
     "a table to load": (lambda s, p: PairDataset(TABLE), "source has the type Table; it must be a pairs directory"),
     "nothing to load": (lambda s, p: InMemoryPairDataset(ANY), "source has the type NoneType; it must be a pairs"),
-    "no split to load": (lambda s, p: PairDataset(p, ANY), "split is None; it must be a text"),
+    "no split to load": (lambda s, p: PairDataset(p, ANY), "split is None; it must be a string"),
     "a split that is none": (lambda s, p: InMemoryPairDataset(p, "dev"), "has no split 'dev'; it has: "),
     "a word for shuffle": (
         lambda s, p: PairDataset(p, shuffle="no"),  # type: ignore[arg-type]

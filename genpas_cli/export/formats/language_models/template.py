@@ -128,7 +128,7 @@ def read_template(path: Path) -> Template:
                 tip=f"Did you mean {near!r}?" if near else None,
             )
         if not isinstance(value, str):
-            raise UsageError(f"--template {path}: {key} is {value!r}; it must be a text in quotes")
+            raise UsageError(f"--template {path}: {key} is {value!r}; it must be a string in quotes")
     if lacking := [key for key in _NEEDED if key not in content]:
         raise UsageError(f"--template {path} has no key {lacking[0]!r}", tip=_EXAMPLE)
     texts = {part: _parsed(content[part], f"--template {path}: {part}") for part in PARTS if part in content}
