@@ -36,6 +36,9 @@ _PREFIX = "GENPAS_"
 _NEVER = ("force",)
 """Options that only the command line may set: nobody would see that an output is replaced."""
 
+_NEVER_IN_FILES = (*_NEVER, "config")
+"""A file that names another one would have no effect: files are read before their keys count."""
+
 BIASES = ("alpha", "beta", "gamma")
 
 
@@ -52,7 +55,13 @@ def configured(context: Any, arguments: Sequence[str]) -> dict[str, Any]:
     given = _given(context, arguments)
     environment = _of_environment(context)
     found: dict[str, Any] = {}
-    for layer in (*_of_files(context, given, given.get("config") or environment.pop("config", None)), environment):
+    layers = [*_of_files(context, given, given.get("config") or environment.pop("config", None)), environment]
+    if any(layers) and _reads_logs(context.command) and _is_made_from_logs(_sources(context, given)):
+        from genpas_cli.ingest.options import names_for_logs
+
+        # The log of a store or of pairs was read and cleaned when these were made; options for that have no effect.
+        layers = [_without(layer, names_for_logs()) for layer in layers]
+    for layer in layers:
         found = _without(found, _replaced(context, layer)) | layer
     found = _without(found, _replaced(context, given))
     _note_unknown_variables(context, given | {key: value for key, value in found.items() if key not in given})
@@ -81,17 +90,10 @@ def _replaced(context: Any, given: Iterable[str]) -> tuple[str, ...]:
 def _of_files(context: Any, given: Mapping[str, Any], config: str | None) -> list[dict[str, Any]]:
     """Return the values that files set, by parameter, from what counts least to what counts most."""
     if config is not None and config.endswith(".json"):  # the whole of an earlier run: genpas.toml has no part in it
-        layers = [_of_manifest(Path(config), context, given)]
-    else:
-        files = [FILE] if Path(FILE).is_file() else []
-        layers = [layer for path in (files if config is None else [*files, config])
-                  for layer in _of_toml(Path(path), context)]  # fmt: skip
-    if any(layers) and _reads_logs(context.command) and _is_made_from_logs(_sources(context, given)):
-        from genpas_cli.ingest.options import names_for_logs
-
-        # The log of a store or of pairs was read and cleaned when these were made; options for that have no effect.
-        return [_without(layer, names_for_logs()) for layer in layers]
-    return layers
+        return [_of_manifest(Path(config), context, given)]
+    files = [FILE] if Path(FILE).is_file() else []
+    return [layer for path in (files if config is None else [*files, config])
+            for layer in _of_toml(Path(path), context)]  # fmt: skip
 
 
 def _reads_logs(command: Any) -> bool:
@@ -121,7 +123,7 @@ def _of_toml(path: Path, context: Any) -> list[dict[str, Any]]:
         raise UsageError(f"{path}: there is no command {unknown[0]!r}", tip=_near(unknown[0], COMMANDS))
     known = _options(context.command)
     shared = {_plain(key): value for key, value in content.items() if key not in tables}
-    if strangers := [key for key in shared if key not in known or key in _NEVER]:
+    if strangers := [key for key in shared if key not in known or key in _NEVER_IN_FILES]:
         _refuse_unknown(path, "", strangers, _options_of_all())
     own = {_plain(key): value for key, value in tables.get(name, {}).items()}
     _refuse_unknown(path, f"[{name}] ", own, known)
@@ -229,7 +231,7 @@ def all_commands() -> dict[str, Any]:
 
 def _refuse_unknown(path: Path, where: str, keys: Iterable[str], known: Collection[str]) -> None:
     for key in keys:
-        if key in _NEVER:
+        if key in _NEVER_IN_FILES:
             raise UsageError(f"{path}: {where}{key} belongs on the command line")
         if key not in known:
             raise UsageError(f"{path}: {where}there is no option {key!r}", tip=_near(key, known))

@@ -37,6 +37,7 @@ from genpas_cli.runtime.machine import (
 from genpas_cli.runtime.object_storage.locations import location_of
 from genpas_cli.runtime.progress import Progress
 from genpas_cli.runtime.text.shell import shell_word
+from genpas_cli.runtime.text.wording import listed
 from genpas_cli.runtime.threads import in_order, pool
 from genpas_cli.store.schema import is_store
 
@@ -141,6 +142,9 @@ class PairsRun:
             if not self.format.uses_template:
                 how = "input_X or target_X in --columns"
             notes.append(f"no column of --item-info is written; a column X is written as {how}")
+        asked = named_columns(self.options)
+        if asked is not None and (added := [name for name in self.format.needed() if name not in asked]):
+            notes.append(f"--to {self.format.name} always writes {listed(added)}")
         if self.format.one_file and Path(output).suffix == self.format.suffix and Path(output).is_dir():
             notes.append(f"{output} is a directory with one file per split; to write a single file: --split train")
         return ExportReport(output, self.format.name, self.written, dropped, self._tokens(), round(seconds, 3), notes)

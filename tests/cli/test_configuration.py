@@ -49,11 +49,16 @@ def test_a_table_is_of_one_command_and_the_rest_of_all_that_know_the_key(inside:
     assert [each["name"] for each in inside.json("stats", store, "-s", "0,0,0", "--json")["strategies"]] == ["0,0,0"]
 
 
-def test_what_says_how_a_log_is_read_does_not_concern_a_store(inside: InProcess, log: Path, store: Path) -> None:
+def test_what_says_how_a_log_is_read_does_not_concern_a_store(
+    inside: InProcess, log: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written(inside, 'min-user = 7\nseed = 3\n[augment]\nsplit = "none"\n')
     assert settings(inside, store)["pairs"]["test"] == 40
     assert "test" not in settings(inside, log)["pairs"]
     refused(inside("augment", store, "--min-user", "7"), USAGE, "cannot be used with the store")
+    (inside.cwd / "genpas.toml").unlink()
+    monkeypatch.setenv("GENPAS_MIN_USER", "7")
+    assert inside("augment", store, "--dry-run").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -170,6 +175,7 @@ REFUSED = {
     "alhpa = 1": ("there is no option 'alhpa'", "alpha"), "[augment]\nsede = 1": ("no option 'sede'", "seed"),
     "[augmnt]\nseed = 1": ("there is no command 'augmnt'", "augment"), "alpha = [": ("is not TOML", ""),
     "force = true": ("force belongs on the command line", ""),
+    'config = "other.toml"': ("config belongs on the command line", ""),
     "[augment]\nseed = 'x'": ("genpas.toml: [augment] seed is 'x'", "whole"),
     "[augment]\nseed = {a = 1}": ("seed is {'a': 1}", "a number"),
     "[augment]\nseed = 2024-01-01": ("seed is", "a string"),

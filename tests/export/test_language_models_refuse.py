@@ -88,7 +88,7 @@ def test_a_template_that_cannot_be_read(plain_pairs: Path, tmp_path: Path, conte
         ({"pad": "left"}, "--pad cannot be used with --to"),
         ({"pad": "right", "ids": "num"}, "--pad cannot be used with --to"),
         ({"ids": "num"}, "cannot be combined with --ids num"),
-        ({"columns": "input_start"}, "--columns input_start"),
+        ({"columns": "input_items"}, "--columns cannot be used with --to"),
         ({"separator": True}, "--separator cannot be used with --to"),
         ({"end_token": True}, "--end-token cannot be used with --to"),
         ({"user_tokens": 5}, "--user-tokens cannot be used with --to"),

@@ -202,3 +202,12 @@ def test_a_tie_in_what_is_appended_names_its_user(tmp_path: Path, user: str, spl
         DataError, match=f"--ties error: a user has .* that share a timestamp, for example user '{user}'"
     ):
         ingest(tmp_path / "new.csv", tmp_path / "log.store", append=True)
+
+
+def test_a_log_without_a_kept_column_is_told_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("user,item,time,event\nu,1,5,buy\nu,2,6,buy\nu,3,7,buy\n")
+    (tmp_path / "b.csv").write_text("user,item,time\nu,4,8\n")
+    ingest(tmp_path / "a.csv", tmp_path / "s.store", IngestOptions(keep=("event",)))
+    with pytest.raises(DataError, match="no column 'event'") as caught:
+        ingest(tmp_path / "b.csv", tmp_path / "s.store", append=True)
+    assert "needs all columns that the store keeps" in str(caught.value.tip)

@@ -127,15 +127,16 @@ class Format(ABC):
         """Return the columns to write: needed ones, then those asked for, by default all.
 
         Raises:
-            UsageError: a column is not available.
+            UsageError: a column is not available, or there is no choice.
         """
-        there = self.held()
+        there, needed = self.held(), self.needed()
+        if self.shown.columns is not None and set(there) <= set(needed):
+            raise UsageError(f"--columns cannot be used with --to {self.name}, whose columns are fixed")
         asked = there if self.shown.columns is None else self.shown.columns
         if unknown := [name for name in asked if name not in there]:
             raise UsageError(
                 f"--columns {unknown[0]}: no such column in format {self.name}; the columns are {', '.join(there)}"
             )
-        needed = self.needed()
         return (*needed, *(name for name in asked if name not in needed)) if needed else asked
 
     def renamable(self) -> tuple[str, ...]:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 _SMALL = re.compile(r"\d{1,3}([.]\d*)?")
 _NO_RATINGS = "Name the column of ratings: --rating COLUMN. If the log has no ratings, remove --min-rating."
+_UNLIKELY = {
+    "rating": _NO_RATINGS,
+    "keep": "Name another column with --keep, or add this one to the log. A log that is appended needs all columns "
+            "that the store keeps.",
+}  # fmt: skip
+"""Role → the tip where no column of the file is likely to be it."""
 _SCALE, _FEW = 11, 30
 """Maximum distinct values of a rating scale, and number of values above which a scale is distinguishable from ids."""
 
@@ -40,13 +46,15 @@ def corrected(named: Named, options: ReadingOptions, values: Values) -> str:
         return example_of(named, {}, options, values, decided="item")
     taken = [column for _, name in asked if (column := named.find(name))]
     told: list[Option] = []
+    corrections = 0
     for role, name in asked:
         if named.find(name) is not None:
             told.append((role, name))
             continue
         column = _nearest(named, [c for c in named.columns if c not in taken and not c.is_nested], role, name, values)
-        if column is None and role == "rating":
-            return _NO_RATINGS
+        if column is None and (role == "rating" or (role == "keep" and not corrections)):
+            return _UNLIKELY[role]
+        corrections += 1
         if column is not None:
             taken.append(column)
             told += _named(named, role, column, options, values)
@@ -67,7 +75,8 @@ def _nearest(named: Named, free: Sequence[Column], role: str, wrong: str, values
             return free[names.index(alike)]
         if known := matches(names, ROLES[role]) if role in ROLES else ():
             return free[known[0]]
-    return _by_values(named, free, role, values)
+    # The values of a column do not show what a user wants to keep.
+    return None if role == "keep" and named.has_names else _by_values(named, free, role, values)
 
 
 def example_of(
