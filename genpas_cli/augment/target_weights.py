@@ -92,8 +92,8 @@ def check_target_options(options: TargetOptions) -> None:
     balance = options.balance_items
     if balance is not None and not 0 <= balance <= _MOST_BALANCE:
         raise UsageError(
-            f"--balance-items is {balance:g}; it must be from 0 (no balancing) to {_MOST_BALANCE:g}; 1 makes all items "
-            "about equally likely as targets of Multi-Target"
+            f"--balance-items is {balance:g}; it must be from 0 (no balancing) to {_MOST_BALANCE:g}; with 1 and "
+            "the biases of Multi-Target, all items are targets about equally often"
         )
 
 
@@ -226,6 +226,9 @@ def _bad_weight(store: Store, options: TargetOptions, user: int, position: int, 
     (name,) = store.ids("users", np.array([user]))
     shown = "missing (NULL)" if value is None else f"{value:g}"
     given = options.target_weight
+    if _is_constant(str(given)):
+        tip = "A constant weight has no effect: remove --target-weight, or compute the weight from a column."
+        return DataError(f"--target-weight is {shown}; a weight must be a number of 0 or more", tip=tip)
     if value is None:
         needed = f"coalesce({given}, 1)"
     else:
@@ -235,6 +238,14 @@ def _bad_weight(store: Store, options: TargetOptions, user: int, position: int, 
         "weight must be a number of 0 or more",
         tip=f"Give such interactions another weight, for example: {needed}",
     )
+
+
+def _is_constant(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _no_target(options: TargetOptions, source: str) -> DataError:

@@ -14,8 +14,10 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
+from genpas_cli.cli import console
 from genpas_cli.cli.completion import suggestions
 from genpas_cli.runtime.errors import UsageError
+from genpas_cli.runtime.machine import OWN_MEMORY, parse_memory_limit, show_size
 from genpas_cli.runtime.options import choices, flag_of, value_of
 from genpas_cli.runtime.text.shell import shell_word
 
@@ -53,6 +55,8 @@ def with_options(**types: type) -> Callable[[Command], Command]:
             for name, kind in types.items():
                 given[name] = kind(**{f.name: values[f.name] for f in _fields(kind) if values[f.name] is not None})
             command(**given)
+            if (limit := values.get("memory_limit")) is not None:
+                _note_small_limit(limit)
 
         parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in (*map(_as_text, own), *added)]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect.signature
@@ -61,6 +65,14 @@ def with_options(**types: type) -> Callable[[Command], Command]:
         return run
 
     return decorate
+
+
+def _note_small_limit(limit: str) -> None:
+    if parse_memory_limit(limit) < OWN_MEMORY:
+        console.say(
+            f"[yellow]note:[/yellow] --memory-limit {console.escaped(limit)} is less than the about "
+            f"{show_size(OWN_MEMORY)} that genpas itself uses, so it used more than the limit"
+        )
 
 
 def _common(name: str, hint: Any, *, default: Any) -> inspect.Parameter:

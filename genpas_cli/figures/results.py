@@ -14,7 +14,7 @@ from genpas_cli.figures.figure import Figure, Shown, figures_in, shown_in
 from genpas_cli.figures.illustrations.data import Illustrations
 from genpas_cli.figures.split_figures import PARTS, SplitFigures
 from genpas_cli.figures.table import DataFigures, FairDrawFigures, StrategyFigures
-from genpas_cli.figures.text_tables import data_table, number, strategy_table, with_marks, written
+from genpas_cli.figures.text_tables import about_alignment, data_table, number, strategy_table, with_marks, written
 from genpas_cli.runtime.machine import MadeWith
 from genpas_cli.runtime.results.frames import as_number
 from genpas_cli.runtime.results.reports import ShownTable, TableReport, json_value
@@ -234,8 +234,7 @@ class TuneReport(TableReport):
         columns = (
             "KL: KL(validation ‖ train) of the targets, exact. KL drawn: the same after a balanced draw of "
             f"{self.pairs:,} pairs. Entropy: of the pairs, in nats; 1 more means e times as many equally likely "
-            f"pairs. Alignment A and discrimination D compare training inputs with validation inputs by "
-            f"{self.similarity}"
+            f"pairs. {about_alignment('validation', self.similarity)}"
         )
         found = ShownTable(
             headings, [_configuration_row(each) for each in self.configurations[:ROWS_SHOWN]], [ranks, columns]

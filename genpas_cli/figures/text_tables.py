@@ -38,7 +38,7 @@ def _notes(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[st
     elif marks:
         yield marks.rstrip()
     if any(each.alignment is not None for each in columns):
-        inputs = f"Alignment A and discrimination D compare training inputs with test inputs by {columns[0].similarity}"
+        inputs = about_alignment("test", columns[0].similarity)
         yield f"{inputs}." if not compared or (reason := not_marked(columns)) is None else f"{inputs}; {reason}."
     ways = {way: [each.name for each in columns if _draw_of(each) == draw] for draw, way in _WRITTEN.items()}
     if any(ways.values()):
@@ -50,6 +50,14 @@ def _notes(columns: Sequence[StrategyFigures], *, compared: bool) -> Iterator[st
             "position (token) has the same weight."
         )
     yield f"What each row means: {page('explanation/figures')}"
+
+
+def about_alignment(held_out: str, similarity: str) -> str:
+    """Return what alignment and discrimination are, given the held-out split and how inputs are compared."""
+    return (
+        f"Alignment A is the mean similarity of training inputs and {held_out} inputs with the same target, and "
+        f"discrimination D that with different targets, by {similarity}"
+    )
 
 
 def not_marked(columns: Sequence[StrategyFigures]) -> str | None:

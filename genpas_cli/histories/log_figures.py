@@ -157,13 +157,13 @@ def check_parts(
     if train and held_out:
         lacks = f"the {'test' if validation else 'validation'} split would be empty"
     *bounds, first, last = times([iso_time(end, time_type) for end in ends])
-    where = f"{train:,} are before {bounds[0]} and {held_out:,} are not ({validation:,} from {bounds[0]} on, {test:,} "
-    where += f"from {bounds[-1]} on)"
+    parts = [(train, f"before {bounds[0]}"), (validation, f"from {bounds[0]} to {bounds[-1]}"),
+             (test, f"from {bounds[-1]} on")]  # fmt: skip
     if len(bounds) == 1:
-        where = f"{train + validation:,} are before {bounds[0]} and {test:,} are not"
+        parts = [(train + validation, f"before {bounds[0]}"), (test, f"from {bounds[0]} on")]
+    where = ", ".join(f"{rows:,} {when}" for rows, when in parts)
     raise DataError(
-        f"--split {split}: {lacks}: of {counts.sum():,} interactions, {where}; the timestamps of the log are "
-        f"{first} to {last}",
+        f"--split {split}: {lacks}. The log has {where}; its timestamps are {first} to {last}",
         tip="The log has fewer than three different timestamps. Hold out the last interactions of each user instead: "
         "--split leave-one-out"
         if (other := possible()) is None

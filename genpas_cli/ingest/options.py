@@ -60,8 +60,8 @@ class ReadingOptions(Options):
     )  # fmt: skip
     list_delimiter: str | None = option(
         None,
-        "If the column of --item has lists that are written as strings: delimiter between their elements, such as ','. "
-        "'' if a string such as '[1, 2]' is one id.",
+        "If the column of --item has lists that are written as strings: delimiter between their elements, for example "
+        "','. Give '' if a whole string such as '[1, 2]' is one id.",
         metavar="TEXT",
         panel=READING,
     )

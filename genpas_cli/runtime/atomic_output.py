@@ -71,7 +71,7 @@ def refuse_existing(path: Path, *, force: bool, foreign: Foreign, option: str = 
         )
     if found is not None:
         raise UsageError(
-            f"{path} already exists, and genpas overwrites only its own outputs: {found}",
+            f"{path} already exists, and genpas does not overwrite it: {found}",
             tip=f"Choose another path with {option}, or remove the existing one yourself.",
         )
 

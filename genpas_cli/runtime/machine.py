@@ -29,6 +29,9 @@ _SCRATCH = "genpas-scratch-"
 _OURS = "made-by-genpas"
 PANEL = "Machine"
 
+OWN_MEMORY = 150 * 10**6
+"""Bytes that the process takes for itself, about: the interpreter, DuckDB and Arrow."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MachineOptions(Options):
@@ -36,8 +39,8 @@ class MachineOptions(Options):
 
     threads: int | None = option(None, "Number of threads; by default one per core.", metavar="N", panel=PANEL)
     memory_limit: str | None = option(
-        None, "Maximum memory of the process, which takes about 150MB for itself; such as 2GB. (default: 70% of the "
-        "free memory)", metavar="SIZE", panel=PANEL,
+        None, "Maximum memory of the process, for example 2GB; the program itself uses about 150MB of it. (default: "
+        "70% of the free memory)", metavar="SIZE", panel=PANEL,
     )  # fmt: skip
     temp_dir: str | None = option(
         None, "Directory for temporary files; by default that of the system.", metavar="DIR", panel=PANEL
@@ -202,9 +205,12 @@ def disk_error(error: OSError, where: Path, *, option: str = "-o") -> MachineErr
             f"no space left on the disk of {where}",
             tip="Free some disk space, or choose another disk with -o (output) or --temp-dir (temporary files).",
         )
-    return MachineError(
-        f"cannot write to {where}: {error.strerror or error}", tip=f"Choose another path with {option}."
-    )
+    reason = error.strerror or str(error)
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        # `mkdir` says "File exists" of a file where a directory is needed.
+        above = next((each for each in where.absolute().parents if each.exists()), None)
+        reason = reason if above is None or above.is_dir() else f"{above} is not a directory"
+    return MachineError(f"cannot write to {where}: {reason}", tip=f"Choose another path with {option}.")
 
 
 @contextlib.contextmanager

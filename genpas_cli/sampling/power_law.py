@@ -26,10 +26,10 @@ _JUST_BELOW_ONE = math.nextafter(1.0, 0.0)
 def check_exponent(value: float, name: str) -> float:
     """Return `value` if it can be an exponent, else raise UsageError that names the option."""
     if math.isnan(value) or (math.isfinite(value) and abs(value) > LARGEST_EXPONENT):
-        largest = show_exponent(LARGEST_EXPONENT)
+        largest, extreme = show_exponent(LARGEST_EXPONENT), "-inf" if value < 0 else "inf"
         raise UsageError(
             f"{name} is {show_exponent(value)}; a bias must be a number from -{largest} to {largest}, inf or -inf",
-            tip=None if math.isnan(value) else f"For the limit, use --{name} {'-inf' if value < 0 else 'inf'}.",
+            tip=None if math.isnan(value) else f"To always choose the extreme: --{name} {extreme}",
         )
     return value
 

@@ -278,11 +278,17 @@ def test_a_kept_column_with_a_name_of_ours_is_refused_however_it_is_named(inside
 @pytest.mark.parametrize(
     ("bounds", "what"),
     [
-        ("5000,6000", "no interactions would be held out: of 4 interactions, 4 are before 5000 and 0"),
-        ("80,90", "no interactions would be left for training: of 4 interactions, 0 are before 80 and 4"),
-        ("5000", "no interactions would be held out: of 4 interactions, 4 are before 5000 and 0 are not"),
-        ("80", "no interactions would be left for training: of 4 interactions, 0 are before 80 and 4 are not"),
-        ("1002", "the validation split would be empty: of 4 interactions, 2 are before 1002 and 2 are not"),
+        (
+            "5000,6000",
+            "no interactions would be held out. The log has 4 before 5000, 0 from 5000 to 6000, 0 from 6000 on;",
+        ),
+        (
+            "80,90",
+            "no interactions would be left for training. The log has 0 before 80, 0 from 80 to 90, 4 from 90 on;",
+        ),
+        ("5000", "no interactions would be held out. The log has 4 before 5000, 0 from 5000 on;"),
+        ("80", "no interactions would be left for training. The log has 0 before 80, 4 from 80 on;"),
+        ("1002", "the validation split would be empty. The log has 2 before 1002, 2 from 1002 on;"),
     ],
 )
 def test_a_split_outside_of_the_log(inside: InProcess, bounds: str, what: str) -> None:

@@ -51,7 +51,7 @@ def test_force_replaces_only_what_genpas_makes(genpas: Genpas, log: Path, comman
     with unchanged(genpas.cwd, genpas.temp_dir):
         for output in ("home", ".", "log.csv"):
             done = genpas(command, "log.csv", "-o", output, "--force")
-            refused(done, USAGE, output, "overwrites only its own outputs")
+            refused(done, USAGE, output, "genpas does not overwrite it")
 
 
 @contextmanager

@@ -185,11 +185,11 @@ def test_an_output_that_exists(inside: InProcess, pairs: Path, to: str) -> None:
     (inside.cwd / "out").mkdir()
     (inside.cwd / "out" / "thesis.tex").write_text("years of work")
     with unchanged(inside.cwd):
-        refused(inside("export", pairs, "--to", to, "-o", "out"), USAGE, "out already exists", "only its own")
+        refused(inside("export", pairs, "--to", to, "-o", "out"), USAGE, "out already exists", "does not overwrite it")
         refused(
             inside("export", pairs, "--to", to, "-o", "out", "--force"),
             USAGE,
-            "genpas overwrites only its own outputs",
+            "genpas does not overwrite it",
             "export.json",
         )
 

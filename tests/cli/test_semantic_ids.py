@@ -56,7 +56,7 @@ def test_mistakes(inside: InProcess, store: Path, log: Path) -> None:
     for ending, content in ((".parquet", b"PAR1"), (".json", b"[]"), (".npy", b"\x93NUMPY"), (".pt", b"PK")):
         own = inside.cwd / f"own{ending}"
         own.write_bytes(content)
-        refused(inside("semantic-ids", store, "-o", own, "--force"), USAGE, "genpas overwrites only its own outputs")
+        refused(inside("semantic-ids", store, "-o", own, "--force"), USAGE, "genpas does not overwrite it")
         assert own.read_bytes() == content
     refused(inside("semantic-ids", store, "-o", "codes.csv"), USAGE, "must end with .parquet, .json, .npy or .pt")
     refused(inside("semantic-ids", store, "-o", "codes.pt", "--vocab", store), USAGE, "--vocab cannot be used")

@@ -67,7 +67,7 @@ def test_force_overwrites_no_pairs_directory_with_something_else_in_it(
     change(inside.cwd / "out.pairs")
     with unchanged(inside.cwd):
         done = inside(command, *arguments, "-o", "out.pairs", "--force")
-        refused(done, USAGE, "out.pairs already exists", "genpas overwrites only its own outputs", named)
+        refused(done, USAGE, "out.pairs already exists", "genpas does not overwrite it", named)
 
 
 def test_force_overwrites_what_genpas_made(inside: InProcess, made: Path) -> None:
@@ -142,7 +142,7 @@ def test_force_overwrites_no_file_that_is_not_a_store(inside: InProcess, made: P
     option = ("-o", "out.store") if command == "ingest" else ("--store", "out.store", "-o", "x.pairs")
     with unchanged(inside.cwd, made):
         done = inside(command.split(maxsplit=1)[0], made / "log.csv", *option, "--force")
-        refused(done, USAGE, "out.store already exists", "genpas overwrites only its own outputs", named)
+        refused(done, USAGE, "out.store already exists", "genpas does not overwrite it", named)
 
 
 def test_force_overwrites_a_store(inside: InProcess, log: Path) -> None:
@@ -183,7 +183,7 @@ def test_force_overwrites_no_file_that_export_did_not_write(inside: InProcess, p
         (inside.cwd / "out").write_text(text)
         with unchanged(inside.cwd):
             done = inside("export", pairs, "--to", to, "--split", "test", "-o", "out", "--force")
-            refused(done, USAGE, "out already exists", "genpas overwrites only its own outputs")
+            refused(done, USAGE, "out already exists", "genpas does not overwrite it")
     (inside.cwd / "out").write_bytes(b"")
     done = inside("export", pairs, "--to", to, "--split", "test", "-o", "out", "--force")
     assert done.returncode == 0, done.stderr

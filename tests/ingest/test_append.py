@@ -199,7 +199,7 @@ def test_a_tie_in_what_is_appended_names_its_user(tmp_path: Path, user: str, spl
     (tmp_path / "new.csv").write_text(f"user_id,item_id,timestamp\nu0,x,20\n{user},y,10\n{user},z,10\n")
     ingest(tmp_path / "old.csv", tmp_path / "log.store", IngestOptions(ties="error", split=split))
     with pytest.raises(
-        DataError, match=f"--ties error: a user has .* that share a timestamp, for example user '{user}'"
+        DataError, match=f"--ties error: some users have .* that share a timestamp, for example user '{user}'"
     ):
         ingest(tmp_path / "new.csv", tmp_path / "log.store", append=True)
 

@@ -228,7 +228,7 @@ def test_an_exponent_out_of_range_is_named(value: float, name: str) -> None:
     with pytest.raises(UsageError, match=name) as caught:
         check_exponent(value, name)
     assert f"{name} is {repr(value).removesuffix('.0')};" in caught.value.message
-    limit = f"For the limit, use --{name} {'-inf' if value < 0 else 'inf'}."
+    limit = f"To always choose the extreme: --{name} {'-inf' if value < 0 else 'inf'}"
     assert caught.value.tip == (None if math.isnan(value) else limit)
 
 

@@ -180,7 +180,7 @@ def test_a_matrix_needs_its_ids(tmp_path: Path) -> None:
 
 def test_an_output_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet")
-    with pytest.raises(UsageError, match="already exists, and genpas overwrites only its own outputs"):
+    with pytest.raises(UsageError, match="already exists, and genpas does not overwrite it"):
         semantic_ids(path, path, OPTIONS, force=True)
     semantic_ids(path, tmp_path / "c.parquet", OPTIONS)
     with pytest.raises(UsageError, match="already exists"):

@@ -61,8 +61,8 @@ def stats(  # noqa: PLR0913  # its parameters are the command's
     check: Annotated[
         str | None,
         typer.Option("--check", metavar="RULES", help="Check the figures against the rules in a TOML file, or "
-                     "against the built-in rules (--check default). The exit code is 5 if a rule of a list named "
-                     "fail is violated; those of a list named warn only print a warning."),
+                     "against the built-in rules (--check default). A rule in a list 'fail' sets the exit code "
+                     "to 5 if it is violated, one in a list 'warn' only prints a warning."),
     ] = None,
     csv: outputs.Csv = False,
     markdown: outputs.Markdown = False,

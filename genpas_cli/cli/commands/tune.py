@@ -55,7 +55,9 @@ def tune(  # noqa: PLR0913  # its parameters are the command's
 ) -> None:  # fmt: skip
     """Search for biases (α, β and γ) whose training pairs are most similar to the validation pairs.
 
-    No model is trained unless --train-top is given. The test split is never used.
+    KL is the divergence of the validation targets from the training targets. Alignment is the mean similarity of
+    validation inputs and training inputs with the same target, discrimination that with different targets. No model is
+    trained unless --train-top is given. The test split is never used.
     """
     from genpas_cli.training import tune as jobs
 

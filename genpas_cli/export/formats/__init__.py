@@ -26,7 +26,7 @@ _TRAINERS = {
     "openonerec": "conversations of codes in Parquet files of 1,000 rows for OpenOneRec; needs codes",
     "sid-gr": "Parquet and a tensor of codes for sid_gr of NVIDIA recsys-examples; needs codes",
     "torcheasyrec": "Parquet for TorchEasyRec: behaviour and candidate sequences, see --rename",
-    "hstu": "CSV for HSTU (generative-recommenders); needs kept timestamps and ratings",
+    "hstu": "CSV for HSTU (generative-recommenders); needs timestamps and ratings (--keep of ingest and augment)",
 }
 _LANGUAGE_MODELS = {
     "messages": "conversations with roles (OpenAI, TRL); --template sets the text",

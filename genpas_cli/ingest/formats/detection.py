@@ -151,7 +151,7 @@ def _refuse_foreign(source: SourceFile, compression: Compression, head: bytes) -
     if head[8:12] == b"DUCK":
         raise DataError(
             f"{source.name}: the file is a DuckDB database, not a log",
-            tip=f"If it is a genpas store, use it directly: genpas augment {source.name}",
+            tip=f"If it is a genpas store, give it alone: genpas augment {shell_word(source.name)}",
         )
     if (what := foreign(head)) is not None:
         inside = "" if compression == "none" else f" inside {compression}"

@@ -16,10 +16,14 @@ from genpas_cli.runtime.errors import MachineError, UsageError
 from genpas_cli.runtime.machine import show_size
 from genpas_cli.runtime.sql.advice import NUMBERS, Examples, advice
 from genpas_cli.runtime.sql.expressions import (
+    FIXED,
+    SIZED,
+    SPECIAL,
     Node,
     Refusal,
     Size,
     UnknownColumn,
+    UnlistedFunction,
     all_nodes,
     compared_with_column,
     size_of,
@@ -88,6 +92,8 @@ def read_expression(  # where the expression stands; the rest by keyword
     try:
         tree = parsed(con, text)
         size = _size_of(tree, columns, option)
+    except UnlistedFunction as refusal:
+        raise _unlisted(con, refusal, columns, option) from refusal
     except Refusal as refusal:
         raise _forbidden(str(refusal), columns, option) from refusal
     except duckdb.Error as error:
@@ -249,6 +255,17 @@ def _columns_tip(columns: Iterable[str]) -> str:
 def _as_boolean(text: str) -> duckdb.Expression:
     # `parsed` has accepted the text as one expression, so it cannot close the bracket; "\n" ends a comment.
     return duckdb.SQLExpression(f"CAST(({text}\n) AS BOOLEAN)")
+
+
+def _unlisted(
+    con: duckdb.DuckDBPyConnection, refusal: UnlistedFunction, columns: Iterable[str], option: str
+) -> UsageError:  # fmt: skip
+    known = "select count(*) from duckdb_functions() where function_name = ?"
+    if con.execute(known, [refusal.name]).fetchall() != [(0,)]:
+        return _forbidden(f"the {refusal.shown}", columns, option)
+    near = nearest(refusal.name, FIXED | SIZED | SPECIAL)
+    meant = f"Did you mean {near}{'()' if near.isidentifier() else ''}? " if near else ""
+    return UsageError(f"{option}: there is no {refusal.shown}", tip=f"{meant}{_columns_tip(columns)}")
 
 
 def _forbidden(what: str, columns: Iterable[str], option: str) -> UsageError:

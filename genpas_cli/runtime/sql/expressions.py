@@ -117,6 +117,15 @@ class Refusal(Exception):  # noqa: N818  # callers turn it into a UsageError of 
     """The reason for refusing an expression, such as `the function repeat()`."""
 
 
+class UnlistedFunction(Refusal):
+    """A function or an operator that is not listed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.shown = f"function {name}()" if name.isidentifier() else f"operator {name}"
+        super().__init__(f"the {self.shown}")
+
+
 class UnknownColumn(Refusal):
     """A name in an expression that is no column; the text is the name."""
 
@@ -241,7 +250,7 @@ class _Sizes:
     def _function(self, node: Node, parameters: frozenset[str]) -> Size:
         name = node["function_name"].lower()
         if name not in FIXED | SIZED | SPECIAL:
-            raise Refusal(f"the function {name}()")
+            raise UnlistedFunction(name)
         arguments = [argument["expression"] for argument in node["arguments"]]
         if node["schema"]:  # `item.lower()` parses like `main.lower(item)`
             arguments.insert(0, {"class": "COLUMN_REF", "type": "COLUMN_REF", "column_names": [node["schema"]]})
