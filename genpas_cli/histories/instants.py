@@ -70,7 +70,8 @@ def parse_instant(
             f"{option} {text!r} is not a date or time", tip=f"Examples: 2024-01-31, 2024-01-31T12:00:00{also}."
         )
     units = units_a_second(time_type, counts)
-    return int(micros) * units // 10**6
+    instant = Fraction(int(micros) * units, 10**6)
+    return int(instant) if instant.denominator == 1 else float(instant)
 
 
 def time_bounds(
