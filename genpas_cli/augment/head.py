@@ -15,6 +15,7 @@ from genpas_cli.augment.source_store import (
     refuse_reading_options,
     refuse_reading_options_for_pairs,
 )
+from genpas_cli.ingest.files.source_files import files_meant
 from genpas_cli.ingest.job import check_ingest_options
 from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions, NumberingOptions, PassOptions
@@ -95,6 +96,8 @@ def head(
         return _of_pairs(PairFiles(first), of, rows)
     is_stored = is_store(Path(names[0]))
     if of != "train":
+        if not is_stored and isinstance(names[0], str):
+            next(files_meant(names[0]), None)  # what does not exist is no log
         raise UsageError(
             f"--of {of} can only be used with a pairs directory, and {names[0]} is a {'store' if is_stored else 'log'}",
             tip="Remove the option --of.",

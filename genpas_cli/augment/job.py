@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+import numpy as np
+
 from genpas_cli.augment.companions import info_record, information, write_companions
 from genpas_cli.augment.engines.local import write_shards
 from genpas_cli.augment.engines.work import Part
@@ -30,12 +32,14 @@ from genpas_cli.pairs.manifest import (
 )
 from genpas_cli.pairs.manifest_keys import ItemInfoRecord
 from genpas_cli.pairs.shards import FinishedShards, ShardFile, rows_by_split
+from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.json.numbers import number_as_json
 from genpas_cli.runtime.library.arguments import Sources, checked
 from genpas_cli.runtime.machine import lasting_options
 from genpas_cli.runtime.object_storage.remote import is_remote
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.results.reports import Report
+from genpas_cli.runtime.text.shell import shell_word
 from genpas_cli.store.store import Store
 
 if TYPE_CHECKING:
@@ -105,7 +109,8 @@ class AugmentReport(Report):
     item_info: ItemInfoRecord | None = None
     """The file of item information, and the number of items that it lacks; None without `--item-info`."""
     weights: WeightFigures | None = None
-    """How unequal the weights of the possible training targets are; None without weights."""
+    """How unequal the weights of the possible training targets are; None without weights, and for a strategy that never
+    draws some of these targets."""
 
 
 @checked
@@ -139,6 +144,11 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     resolved = resolve_options(options, part)
     place = destination(part_name(output if output is not None else default_output(sources, ".pairs"), resolved.part))
     place.refuse_existing(resume=resume, force=force)
+    if keep_store is not None and Path(keep_store).absolute() == Path(str(place)).absolute():
+        raise UsageError(
+            f"--store and -o are both {place}",
+            tip=f"Name the store differently, for example: --store {shell_word(f'{place}.store')}",
+        )
     with ExitStack() as stack:
         opened = stack.enter_context(opened_store(
             sources, options, ingest_options, keep_store=keep_store, rejects=rejects_beside(Path(str(place))),
@@ -256,7 +266,9 @@ def _targets_of(options: AugmentOptions) -> Manifest:
 
 
 def _weights_of(store: Store, job: Job) -> WeightFigures | None:
-    if store.rule is None or store.rule.effective is None:
+    # Of targets that a strategy never draws, the sample size would count the weights all the same.
+    draws_all = bool(job.strategy.target.pmf(np.array([1, 2]), np.array([2, 2])).min() > 0)
+    if store.rule is None or store.rule.effective is None or not draws_all:
         return None
     return {"targets": job.multi_target_pairs, "effective_targets": store.rule.effective}
 

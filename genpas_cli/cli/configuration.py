@@ -53,9 +53,10 @@ def configured(context: Any, arguments: Sequence[str]) -> dict[str, Any]:
         UsageError: a file cannot be read, or has a key that is no option.
     """
     given = _given(context, arguments)
-    environment = _of_environment(context)
+    environment, variables = _of_environment(context)
     found: dict[str, Any] = {}
     layers = [*_of_files(context, given, given.get("config") or environment.pop("config", None)), environment]
+    _places(context).update(variables)  # after the files, which count less
     if any(layers) and _reads_logs(context.command) and _is_made_from_logs(_sources(context, given)):
         from genpas_cli.ingest.options import names_for_logs
 
@@ -176,11 +177,12 @@ def _options_of_all() -> list[str]:
     return [name for command in all_commands().values() for name in _options(command)]
 
 
-def _of_environment(context: Any) -> dict[str, Any]:
-    """Return the values that variables set, by parameter; an empty variable counts as none."""
+def _of_environment(context: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values that variables set, and the variables, by parameter; an empty variable counts as none."""
     found: dict[str, Any] = {}
+    places: dict[str, str] = {}
     if not (variables := _variables()):
-        return found
+        return found, places
     known, repeatable = _options(context.command), _repeatable(context.command)
     for variable, name in variables.items():
         if name not in known or name in _NEVER or not (text := os.environ[variable]):
@@ -188,8 +190,8 @@ def _of_environment(context: Any) -> dict[str, Any]:
         parameter = known[name]
         if not _is_meant_for_logs(context.command, parameter, text):
             found[parameter] = text.split() if parameter in repeatable else text
-            _places(context)[parameter] = variable
-    return found
+            places[parameter] = variable
+    return found, places
 
 
 def _variables() -> dict[str, str]:

@@ -140,3 +140,15 @@ def test_pairs_of_the_log_say_their_weights_themselves(store: Path, tmp_path: Pa
     augment(store, tmp_path / "p", AugmentOptions(half_life="30d"))
     with pytest.raises(UsageError, match="--half-life cannot be used with the pairs directory"):
         stats(tmp_path / "p", StatsOptions(half_life="30d"), store=store)
+
+
+def test_targets_that_a_strategy_never_draws_have_no_sample_size(store: Path, tmp_path: Path) -> None:
+    for strategy, has_size in (("last-target", False), ("multi-target", True), ("1,0.5,0", True)):
+        report = augment(store, tmp_path / strategy, AugmentOptions(strategy=strategy, half_life="20d"))
+        assert (report.weights is not None) == has_size
+
+
+def test_a_constant_weight_below_0_is_not_to_be_raised_to_0(store: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--target-weight is -1") as caught:
+        augment(store, tmp_path / "p", AugmentOptions(target_weight="-1"))
+    assert "remove --target-weight" in str(caught.value.tip)

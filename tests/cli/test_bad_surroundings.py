@@ -226,3 +226,19 @@ def test_a_memory_limit_that_no_shard_can_meet_names_one_that_works(inside: InPr
     words = words_of(done.stderr)
     limit = words[words.index("--memory-limit") + 1]
     assert inside("augment", store, "-o", "out.pairs", "--memory-limit", limit).returncode == 0
+
+
+def test_a_memory_limit_below_what_the_program_takes_is_noted(inside: InProcess, log: Path) -> None:
+    done = inside("ingest", log, "-o", "a.store", "--memory-limit", "40MB")
+    assert done.returncode == 0
+    assert "note: --memory-limit 40MB is less than the about 150 MB that genpas itself uses" in done.stderr
+
+
+def test_an_output_below_a_file(inside: InProcess, log: Path) -> None:
+    (inside.cwd / "plain").write_text("")
+    refused(inside("ingest", log, "-o", "plain/a.store"), MACHINE, "plain is not a directory")
+
+
+def test_a_store_that_is_kept_where_the_pairs_go(inside: InProcess, log: Path) -> None:
+    with unchanged(inside.cwd, inside.temp_dir):
+        refused(inside("augment", log, "-o", "a.pairs", "--store", "./a.pairs"), 2, "--store and -o are both a.pairs")

@@ -192,6 +192,7 @@ def test_a_value_of_the_environment_names_its_variable(
     inside: InProcess, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GENPAS_PAIRS", "3k")
+    written(inside, '[augment]\npairs = "2x"\n')
     refused(inside("augment", store, "--dry-run"), USAGE, "GENPAS_PAIRS is '3k'")
     monkeypatch.delenv("GENPAS_PAIRS")
     monkeypatch.setenv("GENPAS_DRY_RUN", "perhaps")

@@ -251,3 +251,7 @@ def test_a_part_must_be_merged_first(inside: InProcess, store: Path, command: st
     exported = inside("export", part, "-o", "x.csv")
     refused(inside(command, part), DATA, "is one part of a data set", "genpas merge PART...")
     assert inside(command, part).stderr == exported.stderr
+
+
+def test_a_source_that_is_missing_is_called_no_log(inside: InProcess) -> None:
+    refused(inside("head", "none.pairs", "--of", "test"), 1, "none.pairs", "no such file")

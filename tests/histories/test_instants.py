@@ -53,7 +53,8 @@ def test_a_date_with_a_fraction_of_a_second_is_the_age_0_that_its_number_is(tmp_
     ],
 )  # fmt: skip
 def test_an_instant_keeps_its_fraction(time_type: str, time: int | None, instant: float) -> None:
-    with duckdb.connect(config={"TimeZone": "UTC"}) as con:
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
         con.execute("create table log as select ?::bigint as t", [time])
         counts = None if time is None else count_units(con, "t", "log")
         assert parse_instant(con, DATE, time_type, counts) == instant

@@ -185,3 +185,20 @@ def test_a_type_that_only_a_late_row_shows_does_not_break_it(tmp_path: Path) -> 
     text = "user,item,n\n" + "".join(f"u,i,{n}\n" for n in range(40_000)) + "u,i,many\n"
     log = read(write(tmp_path / "a.csv", text), where="n = 'many' or n = '7'")
     assert len(log.rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("where", "unknown", "meant"),
+    [
+        ("lowr(event) = 'view'", "there is no function lowr()", "Did you mean lower()?"),
+        ("price &&& 2 = 1", "there is no operator &&&", "The columns are"),
+        ("random() > 0.5", "the function random(), which is not allowed", "The columns are"),
+    ],
+)
+def test_a_function_that_does_not_exist_is_told_from_one_that_is_not_allowed(
+    log: Path, where: str, unknown: str, meant: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(log, where=where)
+    assert unknown in caught.value.message
+    assert meant in str(caught.value.tip)
