@@ -29,6 +29,7 @@ from genpas_cli.runtime.object_storage.locations import location_of
 from genpas_cli.runtime.options import MOST_WHOLE, flag_of
 from genpas_cli.runtime.results.reports import ShownTable, TableReport, json_value
 from genpas_cli.runtime.sql.database import connect
+from genpas_cli.runtime.sql.rows import python_rows
 from genpas_cli.store.access import open_store
 from genpas_cli.store.schema import is_store
 from genpas_cli.store.splits import Split
@@ -170,7 +171,7 @@ def _of_store(path: Path, rows: int, machine: Machine) -> Head:
             f"join {store.name}.users u using (user_num) join {store.name}.items v using (item_num) order by place"
         )
         columns = [name for name in relation.columns if name != "place"]
-        return Head("store", columns, [list(row[: len(columns)]) for row in relation.fetchall()])
+        return Head("store", columns, [list(row[: len(columns)]) for row in python_rows(relation)])
 
 
 def _of_log(names: list[str], options: IngestOptions, rows: int, machine: Machine) -> Head:

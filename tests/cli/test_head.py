@@ -255,3 +255,12 @@ def test_a_part_must_be_merged_first(inside: InProcess, store: Path, command: st
 
 def test_a_source_that_is_missing_is_called_no_log(inside: InProcess) -> None:
     refused(inside("head", "none.pairs", "--of", "test"), 1, "none.pairs", "no such file")
+
+
+def test_nanoseconds_are_shown(inside: InProcess) -> None:
+    rows = [f"u1,i{k},2024-01-01T00:00:00.{100_000_000 + k:09d}Z" for k in range(4)]
+    (inside.cwd / "log.csv").write_text("\n".join(["user_id,item_id,time", *rows, ""]))
+    assert inside("ingest", "log.csv", "-o", "log.store").returncode == 0
+    for source in ("log.csv", "log.store"):
+        found = inside.json("head", source, "-n", "2", "--json")
+        assert [row[2] for row in found["rows"]] == ["2024-01-01T00:00:00.100000000", "2024-01-01T00:00:00.100000001"]

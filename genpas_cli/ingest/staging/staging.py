@@ -46,6 +46,7 @@ from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
 from genpas_cli.runtime.sql.conditions import Condition
 from genpas_cli.runtime.sql.quoting import identifier
+from genpas_cli.runtime.sql.rows import python_rows
 
 
 def stage(  # noqa: PLR0913  # all but three by keyword
@@ -144,7 +145,7 @@ def first_rows(  # all but four by keyword
             internal = {"row_hash", *(extra.alias for extra in plan.where)}
             names = [name for name in plan.columns() if name not in internal]
             query = f"SELECT {', '.join(names)} FROM stage.rows ORDER BY rowid LIMIT {rows}"
-            found = con.execute(query).fetchall()
+            found = python_rows(con.sql(query))
             if len(found) == rows or loaded.parts[0].staged < read:
                 kept = {extra.alias: extra.name for extra in plan.keep}
                 return FirstRows([kept.get(name, name) for name in names], found)
