@@ -161,7 +161,7 @@ def pick_targets(
             user = np.searchsorted(begin, excluded, side="right") - 1
             position = excluded - begin[user] + 1
             for split, (counts, low, *_) in possible.items():
-                found = (position >= low[user]) & (position < (low + counts)[user])
+                found = (position >= low[user]) & (position < low[user] + counts[user])
                 np.subtract.at(count[split], user[found], 1)
             row += len(weights)
     excludes = not np.array_equal(count["train"], possible["train"].counts)
@@ -179,7 +179,7 @@ def _with_means(rule: TargetRule, possible: UserTargets) -> TargetRule:
         means[first : first + len(found)] = found
         with np.errstate(over="ignore", under="ignore"):
             sums += float(targets.weights.sum())
-            squares += float(targets.weights @ targets.weights)
+            squares += float(np.square(targets.weights).sum())  # not a dot product: its order depends on threads
     greatest = float(means.max(initial=0.0))
     if 0 < greatest < _LEAST_MEAN:
         raise DataError(
