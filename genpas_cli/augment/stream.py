@@ -21,6 +21,7 @@ from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.pairs.changes.layout import Change, PairLayout, changed
 from genpas_cli.pairs.stream import Ids, PairStream, described, raw_ids
+from genpas_cli.pairs.vocabulary import ids_digest
 from genpas_cli.runtime.errors import UsageError
 from genpas_cli.runtime.library.arguments import Sources, TableSource, checked, source_names
 from genpas_cli.runtime.progress import Progress, silent
@@ -71,7 +72,8 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
             changes = raw_ids(layout, _ids(opened.store, "items"), _ids(opened.store, "users"))
             schema = changes[-1].layout.schema
         manifest = manifest_of(opened.store, job, options)
-        schema = described(schema, manifest, split=split_out, ids=ids, rows=rows)
+        digests = None if ids == "raw" else _digests(opened.store)
+        schema = described(schema, manifest, split=split_out, ids=ids, rows=rows, vocabulary=digests)
         return PairStream(
             schema, rows, partial(_drawn, opened.store, job, chosen, changes), stack.pop_all().close
         )  # fmt: skip
@@ -94,6 +96,12 @@ def _drawn(store: Store, job: Job, chosen: SplitPlan, changes: list[Change]) -> 
     with closing(stream_shards(store, chosen, job.form, threads=job.workers)) as batches:
         for batch in batches:
             yield changed(batch, changes)
+
+
+def _digests(store: Store) -> dict[str, str]:
+    """Return the digests by which `export --vocab` recognizes the vocabulary of the stream."""
+    tables: tuple[Literal["items", "users"], ...] = ("items", "users")
+    return {table: ids_digest(batch.column(1) for batch in store.vocabulary(table)) for table in tables}
 
 
 def _ids(store: Store, table: Literal["users", "items"]) -> pa.Array:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genpas_cli.export.options import ExportOptions
-from genpas_cli.export.source import DirectoryReader, PairReader, read_vocabulary
+from genpas_cli.export.source import DirectoryReader, PairReader, vocabularies_of_stream
 from genpas_cli.pairs.changes.item_columns import TextsOf
 from genpas_cli.pairs.codes.files import Codes, ParquetCodes, open_codes, read_codes
 from genpas_cli.pairs.codes.item_codes import ItemCodes, item_codes
@@ -140,6 +140,7 @@ def _beside(reader: PairReader, options: ExportOptions) -> pa.Table | None:
     # A vocabulary may be a directory with items.parquet alone: such a file has no further columns.
     if options.vocab is None or not (Path(options.vocab) / NAME).is_file():
         return None
+    vocabularies_of_stream(reader, Path(options.vocab))  # the columns are found by item number
     return DirectoryReader(Path(options.vocab)).item_columns()
 
 
@@ -214,18 +215,7 @@ def _vocabularies(
             tip="Name a pairs directory of the same log (--vocab DIR), or write ids to the stream: genpas augment "
             "... -o - --ids raw",
         )
-    items, users = (read_vocabulary(Path(options.vocab), table) for table in ("items", "users"))
-    if items is None:
-        raise UsageError(
-            f"--vocab {options.vocab}: the directory has no items.parquet",
-            tip="Name a pairs directory of the same log.",
-        )
-    if reader.layout.largest is not None and len(items) != reader.layout.largest:
-        raise UsageError(
-            f"--vocab {options.vocab} has {len(items):,} items, but the stream has {reader.layout.largest:,}: they "
-            "are from different logs"
-        )
-    return items, users
+    return vocabularies_of_stream(reader, Path(options.vocab))
 
 
 def with_titles(data: ItemData, options: ExportOptions) -> ItemData:

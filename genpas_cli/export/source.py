@@ -12,14 +12,15 @@ from typing import BinaryIO, Protocol
 import pyarrow as pa
 
 from genpas_cli.pairs.changes.layout import PairLayout
-from genpas_cli.pairs.manifest import NAME, Manifest
+from genpas_cli.pairs.manifest import NAME, Manifest, read_manifest
 from genpas_cli.pairs.reader import LONG_INPUT, PairFiles
 from genpas_cli.pairs.shards import ROW_GROUP_ROWS, SPLITS, ShardFile
+from genpas_cli.pairs.stream import VOCABULARY
 from genpas_cli.pairs.validation import check_batch, check_numbers
-from genpas_cli.pairs.vocabulary import IdsInFile, Vocabulary
+from genpas_cli.pairs.vocabulary import IdsInFile, Vocabulary, ids_digest
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError, IntegrityError, UsageError
-from genpas_cli.runtime.json.shapes import Shape, is_count, misshapen
+from genpas_cli.runtime.json.shapes import Shape, is_count, is_text, misshapen
 from genpas_cli.runtime.object_storage.locations import Location
 from genpas_cli.runtime.progress import Progress
 
@@ -29,8 +30,12 @@ Read = Callable[[], pa.RecordBatch]
 _STREAM: dict[str, Shape] = {
     "items": is_count, "users": is_count, "rows": is_count, "ids": lambda value: value in ("num", "raw"),
     "split_out": lambda value: value in SPLITS, "max_input": lambda value: value is None or is_count(value),
+    f"{VOCABULARY}?": {"items": is_text, "users": is_text},
 }  # fmt: skip
 """Shape of the keys that are used of a stream's manifest."""
+
+_CONTENT = "content_sha256"
+_SAME_LOG = "Name a pairs directory of the same log."
 
 
 class PairReader(Protocol):
@@ -227,17 +232,63 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def read_vocabulary(directory: Location, table: str) -> Vocabulary | None:
-    """Return the ids of `items` or `users` of a directory, by number from 1; None if it has no such file.
+def vocabularies_of_stream(reader: PairReader, directory: Location) -> tuple[Vocabulary, Vocabulary | None]:
+    """Return the ids of items and users by number from 1, from the directory of `--vocab`; None for users without one.
+
+    Args:
+        reader: the stream. If it has numbers, the directory must have the ids of the same numbers.
+        directory: a pairs directory, or a directory with `items.parquet` alone.
 
     Raises:
-        DataError: the file is not a vocabulary.
-        IntegrityError: the file differs from the directory's manifest.
+        UsageError: the directory has no `items.parquet`, or its ids are not those of the stream.
+        DataError: a file is not a vocabulary.
+        IntegrityError: a file differs from the directory's manifest.
     """
+    items, users = (_read_vocabulary(directory, table) for table in ("items", "users"))
+    if items is None:
+        raise UsageError(f"--vocab {directory}: the directory has no items.parquet", tip=_SAME_LOG)
+    if reader.layout.largest is not None:
+        _check_same_ids(reader.manifest, reader.layout.largest, directory, {"items": items, "users": users})
+    return items, users
+
+
+def _read_vocabulary(directory: Location, table: str) -> Vocabulary | None:
     if (directory / NAME).is_file():
         return PairFiles(directory).vocabulary(table)
     path = directory / f"{table}.parquet"
     return IdsInFile(path, table) if path.is_file() else None
+
+
+def _check_same_ids(manifest: Manifest, items: int, directory: Location, found: dict[str, Vocabulary | None]) -> None:
+    """Raise UsageError if a vocabulary is not that of a stream of numbers.
+
+    Pairs of the same store have the same vocabulary. Those of another store can have it too, for example if only the
+    kept columns differ: then the digests of the ids decide, if the stream has them.
+    """
+    ids = found["items"]
+    assert ids is not None
+    if len(ids) != items:
+        raise UsageError(
+            f"--vocab {directory} has {len(ids):,} items, but the stream has {items:,}: they are from different logs",
+            tip=_SAME_LOG,
+        )
+    has_manifest = (directory / NAME).is_file()
+    ours, theirs = manifest.get(_CONTENT), read_manifest(directory).get(_CONTENT) if has_manifest else None
+    if ours is not None and ours == theirs:
+        return
+    if VOCABULARY not in manifest:
+        if ours is not None and theirs is not None:
+            raise UsageError(
+                f"--vocab {directory} was made from another store than the stream, so its item numbers can mean other "
+                "items",
+                tip="Name a pairs directory of the same store.",
+            )
+        return
+    for table, vocabulary in found.items():
+        if vocabulary is not None and ids_digest(vocabulary.blocks()) != manifest[VOCABULARY][table]:
+            raise UsageError(
+                f"--vocab {directory} has other {table} than the stream: they are from different logs", tip=_SAME_LOG
+            )
 
 
 def _first_rows(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:

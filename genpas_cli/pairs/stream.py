@@ -28,6 +28,9 @@ from genpas_cli.store.splits import Split
 
 Ids = Literal["num", "raw"]
 
+VOCABULARY = "vocabulary"
+"""Key of the digests of the ids of items and users in a stream of numbers."""
+
 _READERS = 2
 """Threads that decode shards."""
 
@@ -125,9 +128,23 @@ def raw_ids(layout: PairLayout, items: pa.Array, users: pa.Array | None) -> list
     return [raw, Plain(raw.layout)]
 
 
-def described(schema: pa.Schema, manifest: dict[str, Any], *, split: str, ids: Ids, rows: int) -> pa.Schema:
-    """Return a schema whose metadata has the manifest, and which pairs of it are in the stream."""
+def described(
+    schema: pa.Schema, manifest: dict[str, Any], *, split: str, ids: Ids, rows: int,
+    vocabulary: dict[str, str] | None = None,
+) -> pa.Schema:  # fmt: skip
+    """Return a schema whose metadata has the manifest, and which pairs of it are in the stream.
+
+    Args:
+        schema: of the pairs.
+        manifest: of the data set that the pairs belong to.
+        split: the split of the pairs.
+        ids: how items and users are written.
+        rows: number of pairs.
+        vocabulary: `ids_digest` of `items` and `users`, where they are known.
+    """
     about = {**manifest, "split_out": split, "ids": ids, "rows": rows}
+    if vocabulary is not None:
+        about[VOCABULARY] = vocabulary
     return schema.with_metadata({"genpas": json.dumps(about)})
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.object_storage.locations import Location, StorageLocation, read_from
+from genpas_cli.store.table_digest import TableDigest
 
 _BLOCK_ROWS = 1 << 17
 _GROUPS_AT_ONCE = 8
@@ -125,6 +126,18 @@ class IdsInFile:
                 raise DataError(f"{self._path} is not a vocabulary written by genpas: its numbers are not 1, 2, 3, ...")
             seen += len(numbers)
             yield batch.column(self._columns[1])
+
+
+def ids_digest(blocks: Iterable[pa.Array]) -> str:
+    """Return the digest of the ids of a vocabulary; equal digests mean that each number has the same id.
+
+    Args:
+        blocks: the ids in the order of their numbers, as texts.
+    """
+    digest = TableDigest(pa.schema([("id", pa.string())]))
+    for ids in blocks:
+        digest.add(pa.RecordBatch.from_arrays([ids], names=["id"]))
+    return digest.hexdigest()
 
 
 def _rows_and_names(file: Any) -> tuple[int, list[str]]:
