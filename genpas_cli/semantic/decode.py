@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,10 @@ from numpy.typing import NDArray
 
 from genpas_cli.pairs.codes.collisions import CodeKeys
 from genpas_cli.pairs.codes.files import read_codes
+from genpas_cli.pairs.codes.lines import LineCodes
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.library.arguments import checked
 
-_NUMBER = re.compile(r"(?<![^\s,\[(])-\d+|\d+")  # a minus that begins a number; that of a_-3 or L0-3 separates
-_MOST_DIGITS = 18  # of an int64
 _LINES_AT_ONCE = 1 << 16
 
 
@@ -43,6 +41,7 @@ class Decoder:
             )
         self.levels = found.codes.shape[1]
         """Number of codes of an item."""
+        self._lines = LineCodes(self.levels, found.levels)
         self._of_codes = CodeKeys(found.codes)
         order = np.argsort(self._of_codes.keys, kind="stable")
         self._keys, self._ids = self._of_codes.keys[order], found.ids.take(pa.array(order))
@@ -72,25 +71,16 @@ class Decoder:
         return found
 
     def lines(self, lines: Iterable[str]) -> Iterator[str | None]:
-        """Yield the item of each line of text; None where its numbers are not the codes of an item.
+        """Yield the item of each line of text; None where it has not the codes of one item, see `LineCodes.of`.
 
-        Every number of a line counts: `3 17 255 0`, `[3, 17, 255, 0]` and `<a_3><b_17><c_255><d_0>` are the same, and
-        so is `<0_3><1_17><2_255><3_0>` with the number of each level before its code. No item has a negative code.
+        `3 17 255 0`, `[3, 17, 255, 0]` and `<a_3><b_17><c_255><d_0>` are the same, and so is
+        `<0_3><1_17><2_255><3_0>` with the number of each level before its code.
         """
         held: list[list[int]] = []
         for line in lines:
-            numbers = [int(number) if len(number) <= _MOST_DIGITS else -1 for number in _NUMBER.findall(line)]
-            if self._has_levels(numbers):
-                numbers = numbers[1::2]
-            held.append(numbers if len(numbers) == self.levels else [-1] * self.levels)
+            held.append(self._lines.of(line) or [-1] * self.levels)  # no item has a negative code
             if len(held) == _LINES_AT_ONCE:
                 yield from self.items(np.array(held))
                 held = []
         if held:
             yield from self.items(np.array(held))
-
-    def _has_levels(self, numbers: list[int]) -> bool:
-        """Tell whether the number of the level, from 0 or from 1, precedes each code."""
-        return len(numbers) == 2 * self.levels and numbers[::2] in (
-            list(range(self.levels)), list(range(1, self.levels + 1))
-        )  # fmt: skip

@@ -36,7 +36,9 @@ def decode(
 ) -> None:  # fmt: skip
     """Print the items whose codes a model has generated.
 
-    Each line of codes gives one line: the id of the item, or an empty line if no item has the codes.
+    Each line of codes gives one line: the id of the item, or an empty line if no item has the codes. Tokens must have
+    the names or numbers of the levels in their order; other text around the tokens is ignored. Codes without names must
+    be alone on their line.
     """
     from genpas_cli.semantic.decode import Decoder
 

@@ -44,6 +44,8 @@ class Codes:
     """What `ids` are."""
     path: str = "the codes"
     """The file, for messages."""
+    levels: tuple[str, ...] = ()
+    """The names of the levels in texts such as `<a_3>`; empty if there are none."""
 
     @property
     def rows(self) -> int:
@@ -141,7 +143,7 @@ def _of_index(path: Path) -> Codes:
     numbered = sorted(keys, key=lambda key: (len(key), key)) == [str(n) for n in range(len(keys))]
     kind: Keys = "position" if numbered else "id"
     table = np.array([[code for code, _ in row] for row in rows])
-    return Codes(pa.array(keys, pa.string()), _checked(table, path), kind, str(path))
+    return Codes(pa.array(keys, pa.string()), _checked(table, path), kind, str(path), names.found)
 
 
 class _RepeatedError(Exception):
@@ -194,6 +196,11 @@ class ParquetCodes:
         self._values = _Bounds()
         self._numbers = _Bounds()
         self._has_other_names = False
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The names of the levels in texts, after all blocks were read; empty if there are none."""
+        return self._levels.found
 
     def blocks(self) -> Iterator[tuple[pa.Array, NDArray[np.int32]]]:
         """Yield the names of some items as text, (rows,), and their codes, (rows, levels).
@@ -291,7 +298,7 @@ def _of_parquet(path: Path) -> Codes:
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
     check_unique(len(twice), twice[0]["values"].as_py() if len(twice) else None, path)
     file.check_values()
-    return Codes(ids, np.concatenate([codes for _, codes in blocks]), file.keys, str(path))
+    return Codes(ids, np.concatenate([codes for _, codes in blocks]), file.keys, str(path), file.levels)
 
 
 def check_unique(twice: int, example: object, path: str | Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from genpas_cli.pairs.codes.item_codes import ItemCodes
+from genpas_cli.pairs.codes.texts import level_name
 from genpas_cli.runtime.errors import UsageError
 
 PATTERNS = {"minionerec": "<{level}_{code}>", "openonerec": "<|sid_begin|>[<s_{level}_{code}>]<|sid_end|>"}
@@ -40,7 +40,7 @@ class SidPattern:
         """Return the text of one code, whose level is counted from 0."""
         return (
             self.each.replace("{code}", str(code)).replace("{number}", str(level))
-            .replace("{level}", ascii_lowercase[level % 26] * (level // 26 + 1))
+            .replace("{level}", level_name(level))
         )  # fmt: skip
 
     def texts(self, codes: ItemCodes) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from string import ascii_lowercase
 from typing import Any, NoReturn
 
 import numpy as np
@@ -29,6 +30,11 @@ class LevelNames:
 
     def __init__(self, path: object) -> None:
         self._path, self._seen, self._first = path, set[tuple[str, ...]](), tuple[str, ...]()
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """The name of each level; empty if no text has a name."""
+        return self._first
 
     def add(self, names: tuple[str, ...]) -> None:
         """Compare the names of the levels of an item with those of the items before it.
@@ -87,11 +93,16 @@ def code_of(code: object, level: int) -> tuple[int, str]:
     *before, number = map(int, _NUMBER.findall(code))
     if before and (before != [level] or code.count("<") > 1):
         raise ValueError(code)
-    return number, "" if before else _name(code[: code.rindex(str(number))])
+    return number, "" if before else name_before(code[: code.rindex(str(number))])
 
 
-def _name(before: str) -> str:
-    """Return the name of a level in the text before its code."""
+def level_name(level: int) -> str:
+    """Return the name that genpas gives a level, counted from 0: a to z, then aa, bb, ..."""
+    return ascii_lowercase[level % 26] * (level // 26 + 1)
+
+
+def name_before(before: str) -> str:
+    """Return the name of a level in the text before its code, its last word; empty if there is none."""
     found = _LAST_WORD.search(before)
     return "" if found is None else found[1]
 
@@ -113,7 +124,7 @@ def codes_of_texts(texts: pa.Array, names: LevelNames) -> pa.Array:
     if any(has_levels) and all(has_levels) and not texts.null_count:
         return _without_levels(lists, names)
     for form in forms:
-        names.add(tuple(map(_name, form.split("#")[:-1])))
+        names.add(tuple(map(name_before, form.split("#")[:-1])))
     return lists
 
 
