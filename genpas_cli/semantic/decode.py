@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from genpas_cli.pairs.codes.collisions import CodeKeys
-from genpas_cli.pairs.codes.files import read_codes
+from genpas_cli.pairs.codes.files import ambiguous_keys, read_codes
 from genpas_cli.pairs.codes.lines import LineCodes
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.library.arguments import checked
@@ -25,10 +25,11 @@ class Decoder:
 
     Args:
         path: the file of `genpas semantic-ids` or another file of codes (see `read_codes`) that names its items; or
-            `tokens.parquet` of an export, for tokens.
+            `tokens.parquet` of an export, for tokens. Items of a file with `item_num` are its item numbers, as text.
 
     Raises:
-        DataError: the file cannot be used, or two items have the same codes.
+        DataError: the file cannot be used, two items have the same codes, or items are named 0, 1, 2, ... in an index,
+            which can be numbers instead of ids.
     """
 
     @checked
@@ -39,6 +40,12 @@ class Decoder:
                 f"{path} has codes without the ids of their items",
                 tip="Give the file of genpas semantic-ids, or index.json or tokens.parquet of an export.",
             )
+        if found.keys == "position":
+            raise ambiguous_keys(
+                path, found.rows, "can be item numbers from 0 or ids of the log",
+                "Give the Parquet file of genpas semantic-ids from which the codes were exported, or another one with "
+                "a column item_id.",
+            )  # fmt: skip
         self.levels = found.codes.shape[1]
         """Number of codes of an item."""
         self._lines = LineCodes(self.levels, found.levels)

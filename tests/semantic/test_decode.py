@@ -74,6 +74,15 @@ def test_codes_have_the_key_of_an_item_exactly_if_it_has_them(rows: list[tuple[i
     assert is_found.tolist() == [row in set(rows[: known + 1]) for row in rows]
 
 
+def test_an_index_with_numbers_from_0_does_not_name_items(tmp_path: Path) -> None:
+    """LC-Rec and MiniOneRec number items from 0: the numbers are not the ids of the log."""
+    (tmp_path / "index.json").write_text('{"0": ["<a_3>"], "2": ["<a_1>"], "1": ["<a_2>"]}', encoding="utf-8")
+    with pytest.raises(DataError, match="are 0 to 2, which can be item numbers from 0 or ids of the log"):
+        Decoder(tmp_path / "index.json")
+    (tmp_path / "index.json").write_text('{"1": ["<a_3>"], "2": ["<a_1>"]}', encoding="utf-8")
+    assert list(Decoder(tmp_path / "index.json").lines(["<a_1>", "3", "<b_1>"])) == ["2", "1", None]
+
+
 @pytest.mark.parametrize("broken", ["two\nlines", "two\rlines"])
 def test_an_id_with_a_line_break_has_no_line(tmp_path: Path, broken: str) -> None:
     pq.write_table(pa.table({"item_id": [broken, "b"], "codes": [[0], [1]]}), tmp_path / "codes.parquet")

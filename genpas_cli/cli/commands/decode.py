@@ -25,8 +25,8 @@ echo '[3, 1, 0, 0]' | genpas decode codes.parquet
 def decode(
     codes: Annotated[
         Path,
-        typer.Argument(metavar="CODES", help="The file of genpas semantic-ids, or an index.json; or tokens.parquet of "
-                       "an export, to decode tokens.", show_default=False),
+        typer.Argument(metavar="CODES", help="The file of genpas semantic-ids, or an index.json with ids of the log; "
+                       "or tokens.parquet of an export, to decode tokens.", show_default=False),
     ],
     file: Annotated[
         Path | None,

@@ -93,6 +93,18 @@ def read_codes(path: Path) -> Codes:
     return _of_index(path) if path.suffix == ".json" else _of_parquet(path)
 
 
+def ambiguous_keys(path: object, keys: int, what: str, tip: str) -> DataError:
+    """Return the error for an index whose keys 0, 1, 2, ... can be item numbers or ids of the log.
+
+    Args:
+        path: the file.
+        keys: number of its keys.
+        what: which of the two the keys are, as far as it is known.
+        tip: what to do about it.
+    """
+    return DataError(f"the keys of {path} are 0 to {keys - 1:,}, which {what}", tip=tip)
+
+
 def _existing(path: Path) -> Path:
     if not path.is_file():
         raise DataError(f"{path} is a directory" if path.is_dir() else f"no such file: {path}")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from genpas_cli.pairs.codes.files import NO_CODES, Codes, ParquetCodes
+from genpas_cli.pairs.codes.files import NO_CODES, Codes, ParquetCodes, ambiguous_keys
 from genpas_cli.pairs.codes.matching import matched, twins_in_blocks
 from genpas_cli.pairs.codes.spreading import Room
 from genpas_cli.pairs.codes.table import BLOCK_ROWS, CodeTable, table_in_file, table_of
@@ -250,10 +250,10 @@ def _are_positions(vocabulary: Vocabulary, codes: Codes | ParquetCodes) -> bool:
         return True
     if codes.rows != items:
         return False
-    raise DataError(
-        f"the keys of {codes.path} are 0 to {items - 1:,}, which are both item numbers from 0 and ids of the log",
-        tip="Give the codes as Parquet, with a column item_id or item_num.",
-    )
+    raise ambiguous_keys(
+        codes.path, items, "are both item numbers from 0 and ids of the log",
+        "Give the codes as Parquet, with a column item_id or item_num.",
+    )  # fmt: skip
 
 
 def _by_rows(codes: Codes | ParquetCodes, items: int) -> NDArray[np.int32]:
