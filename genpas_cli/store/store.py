@@ -25,6 +25,9 @@ from genpas_cli.store.splits import InOrder, Split, told_by_lengths
 from genpas_cli.store.table_digest import TableDigest
 from genpas_cli.store.target_rule import TargetRule, Weighing, among_marked, pick_targets
 
+_DOUBLE_SECONDS = 1 << 33
+"""Seconds since 1970 from which on not every microsecond is another double: in the year 2242."""
+
 
 @dataclass(frozen=True)
 class Store(SequenceSource):
@@ -216,16 +219,25 @@ class Store(SequenceSource):
     def seconds(self) -> str | None:
         """Return the SQL expression of an interaction's time as a number; None without times.
 
-        Times that are numbers in the log are as they are; timestamps are in seconds since 1970, BIGINT if all are
-        whole seconds, else DOUBLE.
+        Times that are numbers in the log are as they are. Timestamps are in seconds since 1970: BIGINT if all are whole
+        seconds; else DOUBLE if each microsecond is another number, and nothing is finer; else a DECIMAL.
         """
         kind = self.meta["time_type"]
         if kind is None or kind in ("BIGINT", "DOUBLE"):
             return None if kind is None else "time"
-        part, units = ("ns", 10**9) if kind == "TIMESTAMP_NS" else ("us", 10**6)
-        query = f"select bool_and(epoch_{part}(time) % {units} = 0) from {self.name}.interactions"
-        ((whole,),) = self.database.con.sql(query).fetchall()
-        return f"epoch_{part}(time) // {units}" if whole else "epoch(time)"
+        part, digits = ("ns", 9) if kind == "TIMESTAMP_NS" else ("us", 6)
+        units, micros = 10**digits, 10 ** (digits - 6)
+        is_double = f"time % {micros} = 0 and abs(time) < {_DOUBLE_SECONDS * units}"
+        query = (
+            f"select bool_and(time % {units} = 0), bool_and({is_double}) "
+            f"from (select epoch_{part}(time)::hugeint as time from {self.name}.interactions)"
+        )
+        ((are_whole, are_doubles),) = self.database.con.sql(query).fetchall()
+        if are_whole:
+            return f"epoch_{part}(time) // {units}"
+        if are_doubles:
+            return "epoch(time)"
+        return f"epoch_{part}(time)::decimal(19, 0) * {1 / units:.{digits}f}::decimal({digits}, {digits})"
 
     def interactions(
         self, first: int, lengths: Lengths, columns: Sequence[str]

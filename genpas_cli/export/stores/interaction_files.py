@@ -32,6 +32,8 @@ class InteractionFiles(ABC):
     """
 
     suffix: ClassVar[str]
+    keeps_types: ClassVar[bool] = False
+    """Whether values are written in their types, not as texts."""
 
     def __init__(self, directory: Path, schema: pa.Schema, name: str, *, whole: bool) -> None:
         self.directory, self.schema, self.name, self.whole = directory, schema, name, whole
@@ -178,6 +180,7 @@ _OF_RECBOLE = ("train", "validation_target", "test_target")
 def _recbole_type(field: pa.Field) -> str:
     kind = field.type
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or is_time(kind)
+    is_number = is_number or (pa.types.is_decimal(kind) and field.name == "timestamp")
     return "float" if is_number and field.name not in ("user_id", "item_id") else "token"
 
 
@@ -185,6 +188,7 @@ class ParquetFiles(InteractionFiles):
     """`train.parquet` and so on; kept columns have the types of the log."""
 
     suffix = ".parquet"
+    keeps_types = True
 
     def __init__(self, directory: Path, schema: pa.Schema, name: str, *, whole: bool) -> None:
         plain = [

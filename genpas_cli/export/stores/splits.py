@@ -83,11 +83,11 @@ def opened_splits(
         scratch_directory(machine.temp_dir) as scratch,
         opened_store(source, machine, scratch) as store,
     ):
-        columns = _columns(store, named_columns(options))
+        columns = _columns(store, named_columns(options), file_type)
         yield SplitsRun(store, columns, options.ids or "raw", file_type, name)
 
 
-def _columns(store: Store, wanted: tuple[str, ...] | None) -> dict[str, str]:
+def _columns(store: Store, wanted: tuple[str, ...] | None, file_type: str) -> dict[str, str]:
     """Return output column → SQL of its values in `interactions`, empty for the ids.
 
     A kept column with the name of one of the first three columns has the prefix `kept_`.
@@ -96,6 +96,8 @@ def _columns(store: Store, wanted: tuple[str, ...] | None) -> dict[str, str]:
         UsageError: a column is not available.
     """
     time = store.seconds()
+    if time is not None and FILE_TYPES[file_type].keeps_types and _is_decimal(store, time):
+        time = "time"  # more readers know timestamps than decimals
     own = {"user_id": "", "item_id": ""} | ({} if time is None else {"timestamp": time})
     kept = {f"kept_{name}" if name.lower() in own else name: identifier(name) for name in store.kept}
     there = own | kept
@@ -109,6 +111,10 @@ def _columns(store: Store, wanted: tuple[str, ...] | None) -> dict[str, str]:
             tip=f"Add it: --columns {shell_word(','.join((lacking, *wanted)))}",
         )
     return {name: there[name] for name in wanted}
+
+
+def _is_decimal(store: Store, time: str) -> bool:
+    return bool(pa.types.is_decimal(store.types_of(f"{time} as seconds")["seconds"]))
 
 
 @dataclass(frozen=True)
@@ -221,6 +227,11 @@ class SplitsRun:
                 f"{counted(self._left_out, 'held-out interaction')} "
                 f"{'is not a target' if self._left_out == 1 else 'are not targets'}, because of --eval or because "
                 "nothing precedes them; they are in no target file"
+            )
+        if (time := self.columns.get("timestamp")) and _is_decimal(self.store, time):
+            notes.append(
+                "the timestamps have more digits than a 64-bit float, so programs that read them as floats confuse "
+                "different times; to write a column of timestamps: --file-type parquet"
             )
         return notes
 
