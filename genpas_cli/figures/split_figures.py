@@ -77,13 +77,14 @@ class SplitFigures:
         None, "test users without training rows", "Among the users with test targets: share of those without a "
         "training row.", COLD)
     gap_validation: dict[str, float | None] = figure(
-        None, "time from the last input to the validation target", "Time between a user's last input and first "
-        "validation target: `lower` quartile, `median`, `upper` quartile. Inputs are the rows of the input part; "
-        "without one, the training rows. In seconds, or in the unit of the log if `time_unit` is null.", COLD,
+        None, "time from the last input to the validation target", "Time between a validation target and the last "
+        "interaction of its input: `lower` quartile, `median`, `upper` quartile over all targets. The input of a "
+        "user's first target is the input part; without one, the training rows. The input of a later target ends with "
+        "the target before it. In seconds, or in the unit of the log if `time_unit` is null.", COLD,
         range="any; from 0 if the split follows the order of time", digits=0, parts=QUARTILES, shown=_SHOWN)
     gap_test: dict[str, float | None] = figure(
-        None, "time from the last input to the test target", "The same for the first test target; without an input "
-        "part, inputs are the rows of training and validation.", COLD,
+        None, "time from the last input to the test target", "The same for the test targets; without an input part, "
+        "the input of a user's first target is the rows of training and validation.", COLD,
         range="any; from 0 if the split follows the order of time", digits=0, parts=QUARTILES, shown=_SHOWN)
 
 

@@ -172,10 +172,13 @@ def _within_users(rows: SplitRows) -> dict[str, Any]:
 
 
 def _gap(rows: SplitRows, split: str) -> Mapping[str, float | None]:
-    """Return the quartiles of the time between last input and first target, in seconds if the unit is known."""
-    ((found,),) = rows.database.con.sql(
-        f"select quantile_cont({split} - {split}_input, [0.25, 0.5, 0.75]) from of_users"
-    ).fetchall()
+    """Return the quartiles of the time between a target and the interaction before it, in seconds if the unit is known.
+
+    That is the last input for a user's first target, and the target before it for the others.
+    """
+    earlier = f"coalesce(lag(time) over (partition by user_id order by time), {split}_input)"
+    gaps = f"select time - {earlier} as gap from split join of_users using (user_id) where part = '{split}_target'"
+    ((found,),) = rows.database.con.sql(f"select quantile_cont(gap, [0.25, 0.5, 0.75]) from ({gaps})").fetchall()
     if found is None:
         return _NO_GAP
     units = rows.seconds() or 1
