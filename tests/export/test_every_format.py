@@ -11,11 +11,11 @@ from genpas_cli.export.formats import FORMATS, format_named
 from genpas_cli.export.formats.format import Format
 from tests.support import ROOT, InProcess
 
-CANNOT_TELL = {
-    "recbole", "grid", "hstu", "sequences", "minionerec", "openonerec", "sid-gr", "torcheasyrec", "messages", "alpaca",
-    "sharegpt", "prompt",
-}  # fmt: skip
-"""Formats that leave nothing in a file by which it could be told from somebody else's."""
+CANNOT_TELL = {"hstu", "sequences"}
+"""Formats of one file that leave nothing in it by which it could be told from somebody else's."""
+
+ALWAYS_DIRECTORIES = {"recbole", "grid", "minionerec", "openonerec", "sid-gr", "torcheasyrec"}
+"""Formats whose output is told by its export.json."""
 
 
 def test_each_format_is_in_the_table_and_in_a_module_of_its_name() -> None:
@@ -25,18 +25,21 @@ def test_each_format_is_in_the_table_and_in_a_module_of_its_name() -> None:
     for name in FORMATS:
         assert format_named(name).name == name
         assert not inspect.isabstract(format_named(name))
-    assert {name for name in FORMATS if format_named(name).wrote.__func__ is Format.wrote.__func__} == CANNOT_TELL  # type: ignore[attr-defined]
+    assert {name for name in FORMATS if not format_named(name).one_file} == ALWAYS_DIRECTORIES
+    cannot_tell = {name for name in FORMATS if format_named(name).wrote is Format.wrote}
+    assert cannot_tell - ALWAYS_DIRECTORIES == CANNOT_TELL
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_file_of_ones_own_is_replaced(inside: InProcess, pairs: Path, name: str) -> None:
-    if name in CANNOT_TELL:
-        pytest.skip("it cannot be told from somebody else's")
-    command = ("export", pairs, "--to", name, "--split", "test", "-o", f"out.{name}")
+    if name in CANNOT_TELL | ALWAYS_DIRECTORIES:
+        pytest.skip("it cannot be told from somebody else's, or is a directory")
+    suffix = ".jsonl" if name in ("messages", "alpaca", "sharegpt", "prompt") else f".{name}"
+    command = ("export", pairs, "--to", name, "--split", "test", "-o", f"out{suffix}")
     for more in ((), ("--force",)):
         done = inside(*command, *more)
         assert done.returncode == 0, done.stderr
-    assert (inside.cwd / f"out.{name}").stat().st_size > 0
+    assert (inside.cwd / f"out{suffix}").stat().st_size > 0
 
 
 @pytest.mark.parametrize("name", FORMATS)

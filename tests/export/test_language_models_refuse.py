@@ -190,16 +190,6 @@ def test_titles_that_are_no_texts(plain_pairs: Path, tmp_path: Path, titles: pa.
         export(plain_pairs, tmp_path / "o", ExportOptions(to="messages", item_info=str(tmp_path / "info.parquet")))
 
 
-@pytest.mark.parametrize("to", TO)
-def test_force_does_not_claim_that_a_file_without_a_mark_is_foreign(plain_pairs: Path, tmp_path: Path, to: str) -> None:
-    options = ExportOptions(to=to, split="train")
-    export(plain_pairs, tmp_path / "o.jsonl", options)
-    before = (tmp_path / "o.jsonl").read_bytes()
-    with pytest.raises(UsageError, match="nothing in the file shows that genpas wrote it"):
-        export(plain_pairs, tmp_path / "o.jsonl", options, force=True)
-    assert (tmp_path / "o.jsonl").read_bytes() == before
-
-
 def test_a_number_of_user_tokens_that_no_memory_holds(plain_pairs: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--user-tokens is 99999999999; it must be 67,108,864 or less"):
         export(plain_pairs, tmp_path / "o", ExportOptions(user_tokens=99_999_999_999))

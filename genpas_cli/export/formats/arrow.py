@@ -27,8 +27,7 @@ class Arrow(Format):
         fields = [self._plain.layout.schema.field(name).with_name(self.names[name]) for name in self.columns]
         self._schema = pa.schema(fields, metadata={"genpas": json.dumps(shown.manifest)})
 
-    @classmethod
-    def wrote(cls, path: Path) -> bool:
+    def wrote(self, path: Path) -> bool:
         """Tell whether a file has genpas's manifest in its schema, which is at the beginning."""
         with path.open("rb") as file:
             head = file.read(1 << 20)

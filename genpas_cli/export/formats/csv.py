@@ -35,10 +35,9 @@ class Csv(TextFormat):
         self._cells = Texts(self.layout, cell, "")
         self._in_lists = Texts(self.layout, _inside_quotes, "null")
 
-    @classmethod
-    def wrote(cls, path: Path) -> bool:
+    def wrote(self, path: Path) -> bool:
         """Tell whether the header of a file has only columns of pairs."""
-        return are_of_pairs(next(reader([first_line(path)]), []))
+        return are_of_pairs(next(reader([first_line(path)]), []), self.names)
 
     def header(self) -> bytes:
         """Return the header line."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Literal
@@ -168,8 +168,7 @@ class Format(ABC):
         """Return the path of a split, relative to the output directory."""
         return f"{split}{self.suffix}"
 
-    @classmethod
-    def wrote(cls, path: Path) -> bool:  # noqa: ARG003  # for subclasses
+    def wrote(self, path: Path) -> bool:  # noqa: ARG002  # for subclasses
         """Tell by its content whether genpas wrote an existing file in this format; False if that cannot be told."""
         return False
 
@@ -230,12 +229,23 @@ class TextFormat(Format):
         out.writelines(parts)
 
 
-def are_of_pairs(names: Sequence[object]) -> bool:
-    """Tell whether all names are columns of pairs, with the input or the target among them."""
-    known = {"user_num", "user_id", "input_start", "target_position"}
-    return {"input_items", "target_item"} & set(names) != set() and all(
-        isinstance(name, str) and (name in known or name.startswith(("input_", "target_"))) for name in names
-    )
+_OWN_NAMES = {"user_num", "user_id", "input_start", "target_position"}
+_MARKS = {"user_num", "input_items", "target_item", "input_start", "target_position"}
+"""Names of columns that other programs hardly use."""
+
+
+def are_of_pairs(names: Sequence[object], renamed: Mapping[str, str]) -> bool:
+    """Tell whether all names are columns of pairs, with the input or the target among them.
+
+    Args:
+        names: the names in a file.
+        renamed: column of pairs → its name in this export (`--rename`). A file of such names must also have one that
+            genpas gave.
+    """
+    columns = {name: column for column, name in renamed.items()}
+    found = [columns.get(name, name) if isinstance(name, str) else "" for name in names]
+    is_marked = bool({"input_items", "target_item"} & set(found)) and bool(_MARKS & set(names))
+    return is_marked and all(name in _OWN_NAMES or name.startswith(("input_", "target_")) for name in found)
 
 
 def first_line(path: Path) -> str:

@@ -23,11 +23,10 @@ class JsonLines(TextFormat):
         super().__init__(shown)
         self._texts = Texts(self.layout, json_text, "null")
 
-    @classmethod
-    def wrote(cls, path: Path) -> bool:
+    def wrote(self, path: Path) -> bool:
         """Tell whether the first line of a file is an object with the keys of a pair."""
         try:
-            return are_of_pairs(list(json.loads(first_line(path))))
+            return are_of_pairs(list(json.loads(first_line(path))), self.names)
         except (ValueError, TypeError, RecursionError):
             return False
 

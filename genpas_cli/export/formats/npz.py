@@ -19,8 +19,7 @@ class Npz(ArrayFormat):
     name = "npz"
     suffix = ".npz"
 
-    @classmethod
-    def wrote(cls, path: Path) -> bool:
+    def wrote(self, path: Path) -> bool:
         """Tell whether a file has an array `targets`, and all its members have the fixed date of genpas."""
         try:
             with zipfile.ZipFile(path) as archive:

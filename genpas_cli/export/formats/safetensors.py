@@ -29,8 +29,7 @@ class Safetensors(ArrayFormat):
     name = "safetensors"
     suffix = ".safetensors"
 
-    @classmethod
-    def wrote(cls, path: Path) -> bool:
+    def wrote(self, path: Path) -> bool:
         """Tell whether a file has genpas's manifest in its header."""
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")

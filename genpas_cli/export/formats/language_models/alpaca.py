@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genpas_cli.export.formats.language_models.language_model import LanguageModel, Record
+from genpas_cli.export.formats.language_models.language_model import LanguageModel
+from genpas_cli.export.formats.language_models.records import Record
 from genpas_cli.export.formats.language_models.template import Template
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genpas_cli.export.file_types import chosen_file_type
-from genpas_cli.export.formats.format import JSON_LINES, PADS_ITSELF, Format, KnownColumns, Shown
+from genpas_cli.export.formats.format import JSON_LINES, PADS_ITSELF, Format, KnownColumns, Shown, first_line
 from genpas_cli.export.formats.language_models.companions import dataset_info, note_of_tokens, write_new_tokens
+from genpas_cli.export.formats.language_models.records import Record, Turn, is_of_template
 from genpas_cli.export.formats.language_models.rendering import (
     PIECE_BYTES,
     Pieces,
@@ -26,13 +28,8 @@ from genpas_cli.export.formats.language_models.rendering import (
 from genpas_cli.export.formats.language_models.template import BY_ITEM, Template, Text, read_template, template_for
 from genpas_cli.export.formats.texts import Notation, joined, plain_text
 from genpas_cli.export.options import ExportOptions
+from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import UsageError
-
-Turn = dict[str, str | Text]
-"""A message of a conversation: a str is a constant, a tuple is a text of the template."""
-
-Record = dict[str, Text | list[Turn]]
-"""A record: key → a text of the template, or the messages of a conversation, which all have the same keys."""
 
 
 class LanguageModel(Format):
@@ -72,6 +69,17 @@ class LanguageModel(Format):
     @abstractmethod
     def description(fields: Mapping[str, Any]) -> dict[str, Any]:
         """Return what LLaMA-Factory must know about the keys of a record: `formatting`, `columns`, `tags`."""
+
+    def wrote(self, path: Path) -> bool:
+        """Tell whether the first record of a file has the fixed texts of this export's template."""
+        try:
+            if self.file_type == "jsonl":
+                return is_of_template(json.loads(first_line(path)), self.fields)
+            with pq.ParquetFile(path) as file:
+                rows = next(file.iter_batches(1), None)
+                return rows is not None and is_of_template(rows.to_pylist()[0], self.fields)
+        except (ValueError, RecursionError, *UNREADABLE):
+            return False
 
     def notation(self) -> Notation:
         """Return how values are written within a text."""

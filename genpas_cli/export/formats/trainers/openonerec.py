@@ -16,8 +16,9 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genpas_cli.export.formats.language_models.language_model import LanguageModel, Record
+from genpas_cli.export.formats.language_models.language_model import LanguageModel
 from genpas_cli.export.formats.language_models.messages import Messages
+from genpas_cli.export.formats.language_models.records import Record
 from genpas_cli.export.formats.language_models.rendering import Pieces, json_inside, whole
 from genpas_cli.export.formats.language_models.template import Template
 from genpas_cli.export.formats.texts import Notation
