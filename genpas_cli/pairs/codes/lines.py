@@ -11,6 +11,8 @@ _NUMBER = re.compile(r"(?<![^\s,\[(])-\d+|\d+")  # a minus that begins a number;
 _MOST_DIGITS = 18  # of an int64
 _SPECIAL_TOKEN = re.compile(r"<[^<>\d]*>|\[[^\[\]\d]*\]")
 """`</s>`, `<|sid_begin|>`, `[SEP]`: a token without a number."""
+_LONGEST_NAME = 256
+"""Characters before a number in which the name of its level is looked for: a line can be a long answer."""
 _SPACE = re.compile(r"\s")
 _BETWEEN = re.compile(r"[\s,;:|/_<>()\[\]{}\"'-]*")
 """Text around plain numbers. A point is not among its characters: 2.3 is one number, and no code."""
@@ -50,22 +52,23 @@ class LineCodes:
         Tokens without a number, such as `</s>`, are ignored.
         """
         text = _SPECIAL_TOKEN.sub(" ", line)
-        numbers = [int(number) if len(number) <= _MOST_DIGITS else -1 for number in _NUMBER.findall(text)]
+        texts = _NUMBER.findall(text)
+        if len(texts) not in (self._levels, 2 * self._levels):
+            return None
+        numbers = [int(number) if len(number) <= _MOST_DIGITS else -1 for number in texts]
         gaps = _NUMBER.split(text)
         if len(numbers) == self._levels:
-            return numbers if _are_separators(gaps) or self._are_named(gaps) else None
-        if len(numbers) == 2 * self._levels and numbers[::2] in self._numbered and _have_levels(gaps):
-            return numbers[1::2]
-        return None
+            return numbers if _BETWEEN.fullmatch("".join(gaps)) or self._are_named(gaps) else None
+        return numbers[1::2] if numbers[::2] in self._numbered and _have_levels(gaps) else None
 
     def _are_named(self, gaps: list[str]) -> bool:
         """Tell whether the texts around the numbers have the names of the levels, all before or all after a number."""
-        words = (
-            [name_before(gap) for gap in gaps[:-1]],
-            [found[0] for gap in gaps[:-1] if (found := _TOKEN_BEFORE.search(gap))],
-            [found[1] for gap in gaps[1:] if (found := _JOINED_AFTER.match(gap))],
+        ends = [gap[-_LONGEST_NAME:] for gap in gaps[:-1]]
+        return (
+            self._are_names([name_before(end) for end in ends])
+            or self._are_names([found[0] for end in ends if (found := _TOKEN_BEFORE.search(end))])
+            or self._are_names([found[1] for gap in gaps[1:] if (found := _JOINED_AFTER.match(gap))])
         )
-        return any(map(self._are_names, words))
 
     def _are_names(self, words: list[str]) -> bool:
         """Tell whether the words are the names of the levels, or these within the same text, as in tok_a_, tok_b_."""
@@ -82,17 +85,14 @@ def _places(name: str, word: str) -> list[int]:
     return [at for at in range(len(word)) if word.startswith(name, at)]
 
 
-def _are_separators(gaps: list[str]) -> bool:
-    return all(_BETWEEN.fullmatch(gap) for gap in gaps)
-
-
 def _have_levels(gaps: list[str]) -> bool:
     """Tell whether level and code alternate between these texts.
 
     The same text is between each level and its code, and the same word, or none, is joined to each level.
     """
-    inner = set(gaps[1::2])
-    words = {found and found[1] for gap in gaps[2:-1:2] for found in [_BEFORE_LEVEL.fullmatch(gap)]}
-    first = _JOINED_BEFORE.search(gaps[0])
-    is_joined = len(inner) == 1 and all(_BETWEEN.fullmatch(gap) or not _SPACE.search(gap) for gap in inner)
-    return is_joined and words <= {first and first[1]}
+    inner, outer = set(gaps[1::2]), set(gaps[2:-1:2])
+    if len(inner) > 1 or any(len(gap) > _LONGEST_NAME for gap in outer):
+        return False
+    words = {found and found[1] for gap in outer for found in [_BEFORE_LEVEL.fullmatch(gap)]}
+    first = _JOINED_BEFORE.search(gaps[0][-_LONGEST_NAME:])
+    return words <= {first and first[1]} and all(_BETWEEN.fullmatch(gap) or not _SPACE.search(gap) for gap in inner)

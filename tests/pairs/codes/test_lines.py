@@ -71,6 +71,14 @@ def test_text_around_tokens_is_ignored(line: str) -> None:
     assert LineCodes(3).of(line) == [2, 3, 0]
 
 
+def test_a_long_answer_takes_no_longer_than_its_length() -> None:
+    """A search that is quadratic in the length of the line would not end here."""
+    assert LineCodes(3).of("words and " * 100_000 + "<a_2><b_3><c_0>") == [2, 3, 0]
+    for text in ("a_" * 500_000, " " * 1_000_000, "<" * 1_000_000, "_-" * 500_000):
+        assert LineCodes(3).of(f"{text}2 b 3 x 0") is None
+        assert LineCodes(3).of(f"0 2 1{text}3 2 x 0") is None
+
+
 def test_the_names_of_the_file_of_codes_count() -> None:
     named = LineCodes(2, ("colour", "brand"))
     assert named.of("<colour_3><brand_17>") == [3, 17]
