@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -21,6 +20,7 @@ from genpas_cli.ingest.columns.mixed_units import count_units
 from genpas_cli.ingest.earlier import EarlierLog
 from genpas_cli.ingest.options import IngestOptions, SplitOptions
 from genpas_cli.ingest.passes.numbering import KINDS, Kind, Numbers, final_numbers, read_known
+from genpas_cli.ingest.staging.conversion import convert_column, holds
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.options import flag_of
@@ -202,10 +202,9 @@ def _given_type(database: Database, column: str, found: str | None, wanted: str 
         return True
     if found is None or wanted is None or found.partition("(")[0] not in _HOLDS.get(wanted, ()):
         return False
-    try:
-        database.con.execute(f"alter table stage.rows alter {column} type {wanted}")
-    except duckdb.ConversionException:
+    if not holds(database.con, column, wanted):
         return False
+    convert_column(database.con, column, wanted)
     return True
 
 

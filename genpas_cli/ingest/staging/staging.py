@@ -34,6 +34,7 @@ from genpas_cli.ingest.formats.log_file import SAMPLES, LogFile, first_line
 from genpas_cli.ingest.lists.rows import FEED
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.ingest.staging.bad_lists import empty_lists_note
+from genpas_cli.ingest.staging.conversion import convert_column
 from genpas_cli.ingest.staging.filters import drop_others, filter_of, text_types
 from genpas_cli.ingest.staging.like_ids import decimals_to_integers
 from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
@@ -398,5 +399,5 @@ def _finish(con: duckdb.DuckDBPyConnection, plan: LoadPlan, earlier: EarlierLog 
     types = _types(con, plan.keep, earlier)
     for extra, kind in zip(plan.keep, types, strict=True):
         if kind != extra.type:
-            con.execute(f"ALTER TABLE stage.rows ALTER {extra.alias} TYPE {kind} USING CAST({extra.alias} AS {kind})")
+            convert_column(con, extra.alias, kind)
     return {extra.name: kind for extra, kind in zip(plan.keep, types, strict=True)}
