@@ -152,7 +152,7 @@ def augment(  # noqa: PLR0913  # all but three by keyword
     with ExitStack() as stack:
         opened = stack.enter_context(opened_store(
             sources, options, ingest_options, keep_store=keep_store, rejects=rejects_beside(Path(str(place))),
-            force=force, progress=progress,
+            force=force, replace_rejects=resume, progress=progress,
         ))  # fmt: skip
         job = plan_job(opened.store, resolved, opened.keep, opened.machine)
         place.check_room(job, opened.machine)

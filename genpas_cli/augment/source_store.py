@@ -13,6 +13,7 @@ from genpas_cli.augment.target_weights import weighted
 from genpas_cli.ingest.formats import without_endings
 from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest, ingested
 from genpas_cli.ingest.options import IngestOptions, names_for_logs
+from genpas_cli.ingest.staging.rejects_file import discard_rejects
 from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.runtime.atomic_output import refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
@@ -79,11 +80,13 @@ def default_output(sources: Sources, suffix: str) -> Path:
 def opened_store(  # noqa: PLR0913  # all but three by keyword
     sources: Sources, options: TargetOptions, ingest_options: IngestOptions | None = None, *,
     keep_store: str | Path | None = None, rejects: Path | None = None, force: bool = False,
-    progress: Progress = silent,
+    replace_rejects: bool = False, progress: Progress = silent,
 ) -> Iterator[OpenedSource]:  # fmt: skip
     """Open the store named by the sources, or ingest the logs and open their store.
 
     The latter is temporary unless `keep_store` is its path. Bad rows go to the file `rejects`; None: next to the store.
+    With `force` or `replace_rejects`, that file of an earlier run may be replaced. With `force` it is removed if there
+    are no bad rows, after the block, when the new output is complete.
     """
     if keep_store is not None:
         check_local(keep_store, "--store")
@@ -105,7 +108,9 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
                 log = ingest(arguments, path, reading, force=force, rejects=rejects, progress=progress)
         if path is None:
             store, log = opened.enter_context(
-                ingested(arguments, reading, scratch, rejects=rejects, force=force, progress=progress)
+                ingested(
+                    arguments, reading, scratch, rejects=rejects, force=force or replace_rejects, progress=progress
+                )
             )
             log = replace(log, store=None)
         else:
@@ -113,6 +118,8 @@ def opened_store(  # noqa: PLR0913  # all but three by keyword
         # A log's store has exactly the requested columns, under their true names; an existing store may have more.
         picked = weighted(store, options, of_log=log is not None)
         yield OpenedSource(picked, machine, reading.keep if log is None else tuple(store.kept), log)
+    if rejects is not None and force and (log is None or log.rejects is None):
+        discard_rejects(rejects)
 
 
 def reading_option_given(reading: IngestOptions, among: Collection[str] | None = None) -> str | None:

@@ -60,7 +60,9 @@ def augment_stream(  # noqa: PLR0913  # all but two by keyword
     place = Path(_name(source_names(sources)[0]) or default_output(sources, ".pairs"))
     with ExitStack() as stack:
         opened = stack.enter_context(opened_store(
-            sources, options, ingest_options, keep_store=keep_store, rejects=rejects_beside(place), progress=progress
+            sources, options, ingest_options, keep_store=keep_store, rejects=rejects_beside(place),
+            # Without pairs of that name, the file is that of an earlier stream.
+            replace_rejects=not place.exists(), progress=progress,
         ))  # fmt: skip
         job = plan_job(opened.store, resolved, opened.keep, opened.machine)
         check_room(job, opened.machine, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -28,7 +27,7 @@ from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
 from genpas_cli.ingest.passes.log_passes import Cleaned, LogPasses, possible_split, repeats
 from genpas_cli.ingest.staging.like_ids import check_decimals, differing_in_blanks
-from genpas_cli.ingest.staging.rejects import foreign_in_rejects
+from genpas_cli.ingest.staging.rejects_file import check_rejects, discard_rejects, publish_rejects
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged, relative_names
 from genpas_cli.ingest.staging.staging import stage
 from genpas_cli.pairs.manifest import library_versions
@@ -127,8 +126,9 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
             interactions.
         append: add the logs as new interactions to the existing store `output`. Existing numbers stay and new ids are
             numbered after them; the store's own cleaning and split apply, and held-out interactions are chosen again.
-        force: overwrite an existing store.
-        rejects: file for the bad rows with `bad_rows="skip"`, if there are any; default `<output>.rejects.csv`.
+        force: overwrite an existing store and its file of bad rows.
+        rejects: file for the bad rows with `bad_rows="skip"`, if there are any; default `<output>.rejects.csv`. With
+            `append`, the rows are added to those of the store's earlier logs.
         progress: called with the name of each step.
 
     Returns:
@@ -154,9 +154,10 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
     refuse_existing(path, force=replace_it, foreign=foreign_in_store)
     if not append:
         check_store_name(path)
-    rejected = Path(rejects) if rejects is not None else path.with_name(f"{path.name}.rejects.csv")
+    beside = path.with_name(f"{path.name}.rejects.csv")
+    rejected = Path(rejects) if rejects is not None else beside
     if options.bad_rows == "skip":
-        refuse_existing(rejected, force=force, foreign=foreign_in_rejects)
+        check_rejects(rejected, replace=replace_it)
     with (
         scratch_directory(machine.temp_dir) as scratch,
         building(path, force=replace_it, foreign=foreign_in_store) as new,
@@ -164,13 +165,17 @@ def ingest(  # noqa: PLR0913  # all but three by keyword
         earlier_store(database, path) if append else nullcontext() as earlier,
     ):
         bad_rows = scratch / "rejects.csv"
+        had_bad_rows = earlier is not None and earlier.has_bad_rows
         if earlier is not None:
             options = earlier.options(options)
             # Without this check, the digest of the new store would certify content changed in the old one.
             earlier.store.check_content()
         report = _Ingest(database, options, progress, earlier).run(arguments, scratch, bad_rows, new)
         writing.close(database.con)
-        report = _with_rejects(report, bad_rows, rejected)
+        report = _with_rejects(report, bad_rows, rejected, extend=had_bad_rows)
+    if replace_it and not had_bad_rows:
+        for stale in {beside, *([rejected] if options.bad_rows == "skip" else [])} - {Path(report.rejects or "")}:
+            discard_rejects(stale)
     return replace(report, store=str(path))
 
 
@@ -195,7 +200,7 @@ def ingested(
         UsageError, DataError, MachineError: see `ingest`.
     """
     if options.bad_rows == "skip" and rejects is not None:
-        refuse_existing(rejects, force=force, foreign=foreign_in_rejects)
+        check_rejects(rejects, replace=force)
     machine, bad_rows = resolve(options), scratch / "rejects.csv"
     with connect(machine, scratch) as database:
         run = _Ingest(database, options, progress, None, for_reading=store_memory(machine.memory))
@@ -205,11 +210,12 @@ def ingested(
         yield attached(database, scratch / "log.store", "store"), _with_rejects(report, bad_rows, rejects)
 
 
-def _with_rejects(report: IngestReport, bad_rows: Path, rejects: Path | None) -> IngestReport:
+def _with_rejects(
+    report: IngestReport, bad_rows: Path, rejects: Path | None, *, extend: bool = False
+) -> IngestReport:  # fmt: skip
     """Move the file of bad rows, if there is one, to its place; return the report with its path."""
-    if rejects is None or not bad_rows.exists():
+    if rejects is None or not publish_rejects(bad_rows, rejects, extend=extend):
         return report
-    shutil.move(bad_rows, rejects)
     return replace(report, rejects=str(rejects))
 
 

@@ -73,6 +73,7 @@ class Earlier:
         self.rows = int(store.meta["interactions"])
         self.made_with: dict[str, Any] = store.meta["options"]
         self.steps = len(self.funnel())
+        self.has_bad_rows = any(step.step == "bad rows" and step.dropped for step in self.funnel())
         self.sources = [FileReport(**source) for source in store.rows("sources")]
 
     def funnel(self) -> list[FunnelStep]:

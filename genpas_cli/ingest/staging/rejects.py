@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 SKIP_TIP = "Correct the file, or skip malformed rows and list them in a rejects file: --bad-rows skip"
 
 
-_HEADER = ("file", "line", "reason", "text")
+HEADER = ("file", "line", "reason", "text")
+"""Names of the columns of the rejects file."""
 
 
 @dataclass(frozen=True)
@@ -82,24 +83,11 @@ class Rejects:
             if self._writer is None:
                 stream = self._closing.enter_context(self.path.open("w", encoding="utf-8", newline=""))
                 self._writer = csv.writer(stream)
-                self._writer.writerow(_HEADER)
+                self._writer.writerow(HEADER)
             self._writer.writerow([row.file, row.line, row.reason, row.text])
         except OSError as error:
             raise MachineError(f"{self.path}: the bad rows cannot be written: {error.strerror or error}") from error
         self.count += 1
-
-
-def foreign_in_rejects(path: Path) -> str | None:
-    """Return why an existing file is not a rejects file, else None; see `genpas_cli.runtime.atomic_output.Foreign`."""
-    if path.is_symlink() or not path.is_file():
-        return "it is not a file"
-    with path.open("rb") as file:
-        head = file.readline(100)
-    return (
-        None
-        if head.decode("ascii", "replace").strip() in ("", ",".join(_HEADER))
-        else "it is not a rejects file written by genpas"
-    )
 
 
 def read_again(log: LogFile) -> Iterator[Record]:
