@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from genpas_cli.ingest.columns.roles import Column
 
 _FIRST_DATE, _LAST_DATE = 19_000_101, 21_001_231
+_NOTABLE_DATES = 0.2
+"""Share of the times that look like dates from which a note says that they are read as numbers; it is 4% by chance."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,22 @@ def count_units(con: duckdb.DuckDBPyConnection, column: str, relation: str) -> U
     return counts_in(con.execute(f"SELECT {counted} FROM {relation}").fetchall()[0], total, largest)
 
 
-def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: EarlierLog | None) -> None:
+def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: EarlierLog | None) -> list[str]:
     """Check that the staged times, together with those of the store appended to, have one unit.
+
+    Returns:
+        A note if many of the times, which are read as numbers, look like dates.
 
     Raises:
         DataError: there are two units; the message shows a time of each.
     """
     if loaded.plan.time_type not in ("BIGINT", "DOUBLE"):
-        return
+        return []
     new = count_units(con, "time", "stage.rows")
-    _check_dates(con, loaded, new)
+    notes = _check_dates(con, loaded, new)
     units = (new if earlier is None or earlier.times is None else new + earlier.times).mixed()
     if not units:
-        return
+        return notes
     found = {unit: _first(con, loaded, unit) for unit in units}
     seen = [place for place in found.values() if place is not None]
     usual = found[units[0]]
@@ -75,23 +80,40 @@ def check_units(con: duckdb.DuckDBPyConnection, loaded: Loaded, earlier: Earlier
     )
 
 
-def _check_dates(con: duckdb.DuckDBPyConnection, loaded: Loaded, counts: UnitCounts) -> None:
-    """Raise DataError for dates written yyyymmdd among instants: read as seconds they would be in August 1970."""
-    if not 0 < sum(counts.in_unit) < counts.total:
-        return
+def _check_dates(con: duckdb.DuckDBPyConnection, loaded: Loaded, counts: UnitCounts) -> list[str]:
+    """Return a note if many times look like dates written yyyymmdd.
+
+    Raises:
+        DataError: there are such dates among instants: read as seconds they would be in August 1970.
+    """
+    instants = sum(counts.in_unit)
+    # Without instants, the values reach the dates only in few logs: the others need no further pass.
+    if instants == counts.total or (not instants and counts.largest < _FIRST_DATE):
+        return []
     small = f"SELECT rowid, time FROM stage.rows WHERE time BETWEEN {_FIRST_DATE} AND {_LAST_DATE}"
-    is_date = "try_strptime(CAST(CAST(time AS BIGINT) AS VARCHAR), '%Y%m%d') IS NOT NULL"
+    is_date = "time = floor(time) AND try_strptime(CAST(CAST(time AS BIGINT) AS VARCHAR), '%Y%m%d') IS NOT NULL"
     query = f"SELECT count(*), count(*) FILTER ({is_date}), min(rowid) FROM ({small})"
     found, dates, row = con.execute(query).fetchall()[0]
+    if not instants:
+        return [_dates_note(loaded, row, dates, counts.total)] if dates >= _NOTABLE_DATES * counts.total else []
     others = con.execute(f"SELECT count(*) FROM stage.rows WHERE time < {UNITS[0].first}").fetchall()[0][0]
     if not dates or dates < others or dates < found:
-        return
+        return []
     part, column = loaded.time_at(row)
     value = con.execute(f"SELECT time FROM stage.rows WHERE rowid = {row}").fetchall()[0][0]
     raise DataError(
         f"{_place(con, part, row - part.first, column)}: {value:.0f} is a date in the form yyyymmdd, but other "
         "timestamps of the log count from 1970",
         tip="Convert all timestamps to one form first.",
+    )
+
+
+def _dates_note(loaded: Loaded, row: int, dates: int, total: int) -> str:
+    _, column = loaded.time_at(row)
+    return (
+        f"{dates:,} of {total:,} timestamps in column {column.name} look like dates in the form yyyymmdd, but the "
+        "column is read as numbers, because many of its first values are no dates; if they are dates: "
+        "--time-format %Y%m%d"
     )
 
 

@@ -85,7 +85,7 @@ def stage(  # noqa: PLR0913  # all but three by keyword
         funnel, where = _clean(con, loaded, bad, opened.cleaning, condition, earlier, notes, memory=memory)
         if options.decimal_ids == "integer":
             decimals_to_integers(con, loaded.plan.id_types)
-        check_units(con, loaded, earlier)
+        notes += check_units(con, loaded, earlier)
         overlapping = _overlapping(con, loaded)
         kept = _finish(con, loaded.plan, earlier)
         files = opened.reports(loaded, check.result())

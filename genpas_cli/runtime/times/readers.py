@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import literal
+from genpas_cli.runtime.times.units import unit_of
 
 BIGINT, DOUBLE, TIMESTAMP, TIMESTAMP_NS = "BIGINT", "DOUBLE", "TIMESTAMP", "TIMESTAMP_NS"
 INTEGERS = frozenset("TINYINT SMALLINT INTEGER BIGINT UTINYINT USMALLINT UINTEGER".split())  # noqa: SIM905  # a list
@@ -30,8 +31,9 @@ _CALENDARS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _CALENDAR = re.compile(
     r"((?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:(?:[01]\d|2[0-3])(?:[0-5]\d){0,2})?)(?:\.0*)?"
 )
-_MOSTLY = 0.9
-"""Minimum share of values that look like dates for integers to be dates; 4% of other 8-digit integers look like one."""
+_MOSTLY, _MAJORITY = 0.9, 0.5
+"""Shares of values that look like dates: integers are dates from the first on; above the second they are, if no other
+value counts from 1970 (then it is a placeholder such as 99999999). 4% of other 8-digit integers look like a date."""
 _WRITTEN = {"%Y": "yyyy", "%m": "mm", "%d": "dd", "%H": "hh", "%M": "mm", "%S": "ss"}
 _NANOSECONDS = re.compile(r"\.\d{7}")
 
@@ -77,11 +79,23 @@ def calendar_format(values: Sequence[str]) -> str | None:
     Args:
         values: text; blanks around a value and a trailing `.0` (pandas with missing values) are ignored.
     """
-    digits = [match[1] for value in values if (match := _CALENDAR.fullmatch(value.strip()))]
-    if not digits:
+    found = [_CALENDAR.fullmatch(value.strip()) for value in values]
+    lengths = Counter(len(match[1]) for match in found if match)
+    if not lengths:
         return None
-    length, count = Counter(map(len, digits)).most_common(1)[0]
-    return _CALENDARS.get(length) if count >= _MOSTLY * len(values) else None
+    length, count = lengths.most_common(1)[0]
+    if count < _MOSTLY * len(values):
+        others = (value for value, match in zip(values, found, strict=True) if match is None)
+        if count <= _MAJORITY * len(values) or any(map(_counts_from_1970, others)):
+            return None
+    return _CALENDARS.get(length)
+
+
+def _counts_from_1970(text: str) -> bool:
+    try:
+        return unit_of(float(text)) is not None
+    except ValueError:
+        return False
 
 
 def is_number(sql_type: str) -> bool:
@@ -140,8 +154,13 @@ def text_reader(column: str, values: Sequence[str]) -> TimeReader | None:
 
 
 def format_reader(column: str, time_format: str) -> TimeReader:
-    """Return the reader of a column by a strptime format, including a UTC offset (`%z`)."""
-    parsed = f"try_strptime({_plain(f'CAST({column} AS VARCHAR)')}, {literal(time_format)})"
+    """Return the reader of a column by a strptime format, including a UTC offset (`%z`).
+
+    If the format is that of an integer such as `%Y%m%d`, a trailing `.0` is ignored, as for dates without a format.
+    """
+    text, is_integer = f"CAST({column} AS VARCHAR)", re.fullmatch("(%[YmdHMS])+", time_format) is not None
+    plain = f"regexp_replace({text}, '^\\s+|([.]0*)?\\s*$', '', 'g')" if is_integer else _plain(text)
+    parsed = f"try_strptime({plain}, {literal(time_format)})"
     return TimeReader(f"a time like {time_format}", TIMESTAMP, f"make_timestamp(epoch_us({parsed}))")
 
 
