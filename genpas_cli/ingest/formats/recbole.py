@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from genpas_cli.ingest.columns.missing import parse_null_values
 from genpas_cli.ingest.columns.roles import Named
 from genpas_cli.ingest.formats.csv import DelimitedLog
 from genpas_cli.ingest.formats.log_file import Start
 from genpas_cli.ingest.formats.records import Record
+from genpas_cli.ingest.lists.forms import DelimitedLists
 from genpas_cli.runtime.errors import DataError
 
 _FIELD = re.compile(r"[^:]+:(token|float|token_seq|float_seq)")
@@ -30,7 +32,7 @@ class RecBoleLog(DelimitedLog):
         first = start.first
         if all(_FIELD.fullmatch(field) for field in re.split(r"[\t,; ]", first)):
             delimiter = start.options.delimiter or next((d for d in "\t,; " if d in first), "\t")
-            return cls.cut_at(start, delimiter, quote="")
+            return cls.cut_at(start, delimiter, quote="").with_declared_lists(start)
         if start.options.format is None:
             return None
         raise DataError(
@@ -41,6 +43,19 @@ class RecBoleLog(DelimitedLog):
     def given_names(cls, start: Start, records: Sequence[Record], delimiter: str) -> list[str] | None:  # noqa: ARG003  # signature of the base class
         """Return the names of the header without their types."""
         return [field.rsplit(":", 1)[0] for field in records[0].fields]
+
+    def with_declared_lists(self, start: Start) -> Self:
+        """Return the log with the columns that the header declares as lists, unless the options say they are none."""
+        if start.options.list_delimiter == "":
+            return self
+        # RecBole's own delimiter of lists can be configured, too (`seq_separator`).
+        delimiter = start.options.list_delimiter or " "
+        form = DelimitedLists(parse_null_values(start.options.null_values), delimiter)
+        columns = (
+            replace(column, form=form, is_nested=True) if field.endswith("_seq") else column
+            for column, field in zip(self.columns, self.header, strict=True)
+        )
+        return replace(self, columns=tuple(columns))
 
     @property
     def named(self) -> Named:
