@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from genpas_cli.runtime.times.readers import lost_digits
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -18,6 +20,8 @@ def convert_column(con: duckdb.DuckDBPyConnection, column: str, kind: str) -> No
 
 
 def holds(con: duckdb.DuckDBPyConnection, column: str, kind: str) -> bool:
-    """Tell whether an SQL type holds every value of a column of `stage.rows` in the rows that are left."""
+    """Tell whether an SQL type holds every value of a column of `stage.rows` in the rows that are left, unchanged."""
     lost = f"{column} IS NOT NULL AND try_cast({column} AS {kind}) IS NULL"
+    if kind == "DOUBLE":
+        lost = f"{lost} OR {lost_digits(f'CAST({column} AS VARCHAR)')}"
     return not con.execute(f"SELECT 1 FROM stage.rows WHERE {lost} LIMIT 1").fetchall()

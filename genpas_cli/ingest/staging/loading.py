@@ -12,6 +12,7 @@ import duckdb
 from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.formats.log_file import LogFile, first_line
 from genpas_cli.ingest.staging.bad_lists import reject_bad_lists
+from genpas_cli.ingest.staging.exact_times import with_exact_times
 from genpas_cli.ingest.staging.loaded import Loaded, LoadedFile
 from genpas_cli.ingest.staging.rejects import Reason, Reasons, Rejects, clean_copy, locate
 from genpas_cli.runtime.errors import DataError, GenpasError, MachineError, UsageError
@@ -29,7 +30,7 @@ def load(  # all but one by position
     """Create `stage.rows` and fill it file by file, which keeps the order of the files with any number of threads.
 
     Bad times are NULL. If the times of a file turn out to be of a wider kind than its first values (integers, then
-    12.5), all files are read again with that kind.
+    12.5), all files are read again with that kind; also, as integers, if doubles would lose digits of whole numbers.
 
     Args:
         con: a connection with the database `stage`.
@@ -56,7 +57,10 @@ def load(  # all but one by position
             parts.append(LoadedFile(plan.logs[n], place, staged, rejected[n]))
         wider = _widened(con, plan, parts, first)
         if wider is None:
-            return Loaded(plan if first is None else plan.of_first_file(), tuple(parts))
+            exact = with_exact_times(con, plan, parts, _limit(first))
+            if exact.time_type == plan.time_type:
+                return Loaded(exact if first is None else exact.of_first_file(), tuple(parts))
+            wider = exact
         plan = wider
 
 

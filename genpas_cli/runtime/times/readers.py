@@ -64,6 +64,33 @@ def number_sql(column: str) -> str:
     return f"CASE WHEN isfinite(try_cast({column} AS DOUBLE)) THEN try_cast({column} AS DOUBLE) END"
 
 
+def whole_sql(column: str, sql_type: str) -> str:
+    """Return SQL that reads a numeric or text column as BIGINT, NULL for a value that is not an exact integer."""
+    if sql_type in INTEGERS or sql_type in _WIDE_INTEGERS:
+        return f"try_cast({column} AS BIGINT)"
+    number, exact = column, "true"
+    if sql_type == "VARCHAR":
+        number = _exact(guarded(column))
+    elif not sql_type.startswith("DECIMAL"):
+        exact = f"abs({column}) < {2**53}"
+    return f"CASE WHEN {number} = trunc({number}) AND {exact} THEN try_cast({number} AS BIGINT) END"
+
+
+def lost_digits(text: str) -> str:
+    """Return SQL that is true for a number as text that is not the shortest one of its DOUBLE.
+
+    So the DOUBLE may be that of another text, too. A number that Python or DuckDB wrote from a DOUBLE is the shortest.
+    """
+    shortest = f"CAST(try_cast({text} AS DOUBLE) AS VARCHAR)"
+    # The exact comparison is the slow part; most texts of doubles are equal to the shortest one as they are.
+    differs = f"length({text}) > 15 AND {text} <> {shortest}"
+    return f"CASE WHEN {differs} THEN coalesce({_exact(text)} <> {_exact(shortest)}, false) ELSE false END"
+
+
+def _exact(text: str) -> str:
+    return f"try_cast({text} AS DECIMAL(38, 18))"
+
+
 def guarded(column: str) -> str:
     """Return SQL of a text column that keeps DuckDB's CSV reader from casting it.
 
@@ -116,9 +143,11 @@ def typed_reader(column: str, sql_type: str, values: Sequence[str] = ()) -> Time
     if is_number(sql_type):
         if time_format := calendar_format(values):
             return _calendar(f"CASE WHEN {column} = floor({column}) THEN try_cast({column} AS BIGINT) END", time_format)
-        if sql_type in INTEGERS or sql_type in _WIDE_INTEGERS:
-            return TimeReader("integer", BIGINT, f"try_cast({column} AS BIGINT)")
-        return TimeReader("number", DOUBLE, number_sql(column))
+        is_integer = sql_type in INTEGERS or sql_type in _WIDE_INTEGERS
+        if is_integer or (sql_type.startswith("DECIMAL") and sql_type.endswith(",0)")):
+            wider = None if is_integer else _float(column)
+            return TimeReader("integer", BIGINT, whole_sql(column, sql_type), wider)
+        return _float(column)
     if sql_type == TIMESTAMP_NS:
         target, value = TIMESTAMP_NS, column
     elif sql_type in _TIMESTAMPTZ_NS:
