@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from genpas_cli.ingest.formats.log_file import LogFile
+    from genpas_cli.ingest.options import DecimalIds
 
 _EXACT_BELOW = {"DOUBLE": 2**53, "FLOAT": 2**24}
 _HALF_EXACT_BELOW = 2**11
@@ -40,7 +41,7 @@ class _Numbers(NamedTuple):
 
 
 def id_columns(
-    con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], columns: Sequence[Column]
+    con: duckdb.DuckDBPyConnection, logs: Sequence[LogFile], columns: Sequence[Column], decimals: DecimalIds = "error"
 ) -> tuple[str, list[Column]]:
     """Decide how a column of ids is read from each file.
 
@@ -48,13 +49,14 @@ def id_columns(
         con: a DuckDB connection.
         logs: the files.
         columns: the column of ids in each file.
+        decimals: what `--decimal-ids` says about ids such as 1 and 1.0.
 
     Returns:
         The SQL type of the ids, BIGINT or VARCHAR, and the columns with `is_whole` set.
 
     Raises:
         DataError: a column has lists, objects, infinite numbers or numbers that may have lost digits; or numbers are
-            whole in one file and have fractions in another.
+            whole in one file and have fractions in another, and `decimals` does not say what 1.0 means.
     """
     read, fraction, whole = list[Column](), None, None
     for log, column in zip(logs, columns, strict=True):
@@ -68,12 +70,12 @@ def id_columns(
             fraction = fraction or (None if numbers.fraction is None else f"{numbers.fraction} in {log.name}")
         whole = whole or (log.name if is_whole else None)
         read.append(column)
-    if fraction and whole:
+    if fraction and whole and decimals == "error":
         raise DataError(
             f"column {columns[0].name!r} contains ids with a fraction ({fraction}) and whole numbers ({whole}), so "
             "the same number could become two different ids",
-            tip="An id must be a string or a whole number: name another column, or convert the column to text in all "
-            "files.",
+            tip="An id is usually a string or a whole number, so this may be another column. If these are ids, and 1.0 "
+            "is the same id as 1: --decimal-ids integer; if they are different ids: --decimal-ids text",
         )
     is_integer = all(column.type in INTEGERS or (column.is_whole and column.type in _EXACT_BELOW) for column in read)
     return ("BIGINT" if is_integer else "VARCHAR"), read

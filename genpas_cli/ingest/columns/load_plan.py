@@ -159,8 +159,8 @@ def plan_load(
     )
     is_chosen = options.time is None and not logs[0].has_fixed_columns
     note = time_note(logs[0].named, roles[0], values[0]) if is_chosen else None
-    user_type, users = id_columns(con, logs, [role.user for role in roles])
-    item_type, items = id_columns(con, logs, [role.item for role in roles])
+    user_type, users = id_columns(con, logs, [role.user for role in roles], options.decimal_ids)
+    item_type, items = id_columns(con, logs, [role.item for role in roles], options.decimal_ids)
     compared = other_values(logs, roles) if cleaning.dedup == "exact" else ()
     roles = tuple(replace(role, user=user, item=item) for role, user, item in zip(roles, users, items, strict=True))
     times = _times(con, logs, roles, options, markers)
