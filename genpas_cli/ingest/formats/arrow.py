@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import duckdb
 import pyarrow as pa
 
 from genpas_cli.ingest.columns.roles import Column
-from genpas_cli.ingest.formats.log_file import BinaryLog, Start, typed_columns
+from genpas_cli.ingest.formats.log_file import BinaryLog, Start, first_line, typed_columns
 from genpas_cli.ingest.formats.names import LogFormat
 from genpas_cli.runtime.arrow_errors import UNREADABLE
 from genpas_cli.runtime.errors import DataError
@@ -40,12 +40,12 @@ class ArrowLog(BinaryLog):
         """Return the log with the columns of its schema."""
         log = cls(source=start.source, compression=start.compression, columns=())
         stream = log._stream()
-        start.con.register(STREAM, stream)
         try:
-            described = start.con.execute(f"DESCRIBE SELECT * FROM {STREAM}").fetchall()
-        finally:
-            start.con.unregister(STREAM)
-        columns, names = typed_columns(start.source, described), stream.schema.names
+            described = _described(start.con, stream)
+        except duckdb.NotImplementedException as error:
+            raise _unsupported(start.con, log.name, stream.schema, error) from error
+        halves = frozenset(field.name for field in log._given()[0] if field.type != _readable(field.type))
+        columns, names = typed_columns(start.source, described, halves), stream.schema.names
         # DuckDB invents a name for a column whose name is empty.
         unknown = [name for name in names if name not in [column.name for column in columns]]
         if unknown and len(set(names)) == len(names):
@@ -84,12 +84,57 @@ class ArrowLog(BinaryLog):
         file = pa.ipc.open_file(mapped)
         return file.schema, (file.get_batch(n) for n in range(file.num_record_batches))
 
-    def _stream(self, names: Sequence[str] = ()) -> pa.RecordBatchReader:
+    def _given(self, names: Sequence[str] = ()) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
         try:
-            schema, batches = self.batches(names)
+            return self.batches(names)
         except UNREADABLE as error:
             raise self.damaged(error) from error
-        return pa.RecordBatchReader.from_batches(schema, _validated(batches))
+
+    def _stream(self, names: Sequence[str] = ()) -> pa.RecordBatchReader:
+        given, batches = self._given(names)
+        schema = pa.schema([field.with_type(_readable(field.type)) for field in given])
+        valid = _validated(batches)
+        return pa.RecordBatchReader.from_batches(
+            schema, valid if schema.types == given.types else (batch.cast(schema) for batch in valid)
+        )
+
+
+def _readable(kind: pa.DataType) -> pa.DataType:
+    """Return the type with half-precision floats, which DuckDB does not read from Arrow, replaced by FLOAT."""
+    if pa.types.is_float16(kind.value_type if pa.types.is_dictionary(kind) else kind):
+        return pa.float32()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_readable(kind.value_type)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_readable(kind.value_type)))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_readable(kind.value_type)), kind.list_size)
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_readable(field.type)) for field in kind])
+    return kind
+
+
+def _described(con: duckdb.DuckDBPyConnection, stream: pa.RecordBatchReader) -> list[Any]:
+    con.register(STREAM, stream)
+    try:
+        return con.execute(f"DESCRIBE SELECT * FROM {STREAM}").fetchall()
+    finally:
+        con.unregister(STREAM)
+
+
+def _unsupported(
+    con: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema, error: duckdb.NotImplementedException
+) -> DataError:
+    """Return the error that names the first column whose type DuckDB does not read."""
+    for field in schema:
+        try:
+            _described(con, pa.RecordBatchReader.from_batches(pa.schema([field]), []))
+        except duckdb.NotImplementedException:
+            return DataError(
+                f"{name}: column {field.name!r} has the Arrow type {field.type}, which cannot be read",
+                tip="Convert the column to another type, or leave it out of the log.",
+            )
+    return DataError(f"{name}: a column has an Arrow type that cannot be read ({first_line(error)})")
 
 
 def _validated(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
