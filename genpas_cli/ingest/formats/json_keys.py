@@ -13,7 +13,7 @@ import duckdb
 from genpas_cli.ingest.columns.aliases import ROLES, matches
 from genpas_cli.ingest.files.source_files import compression_of
 from genpas_cli.ingest.formats.json_values import FIRST_LINES
-from genpas_cli.ingest.formats.records import read_lines
+from genpas_cli.ingest.formats.records import read_lines, unpaired_surrogate
 from genpas_cli.ingest.options import CleaningOptions, ReadingOptions
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import literal
@@ -97,6 +97,9 @@ def _shapes(con: duckdb.DuckDBPyConnection, path: Path, compression: str, *, ski
 
 
 def _object(line: str) -> dict[str, Any]:
+    """Return the object of a line; empty for a malformed one, which has no columns."""
+    if unpaired_surrogate(line) is not None:
+        return {}
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):

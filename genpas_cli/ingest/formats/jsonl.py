@@ -16,7 +16,7 @@ from genpas_cli.ingest.formats.json_keys import all_keys, first_keys, json_field
 from genpas_cli.ingest.formats.json_values import is_python
 from genpas_cli.ingest.formats.log_file import Start, TextLog
 from genpas_cli.ingest.formats.names import LogFormat
-from genpas_cli.ingest.formats.records import Record, read_lines
+from genpas_cli.ingest.formats.records import Record, read_lines, unpaired_surrogate
 from genpas_cli.runtime.errors import DataError
 from genpas_cli.runtime.sql.quoting import identifier, literal
 from genpas_cli.runtime.text.shell import shell_word
@@ -112,6 +112,8 @@ class JsonLinesLog(TextLog):
         except (ValueError, RecursionError) as error:
             detail = "a Python literal, not JSON" if is_python(text) else f"malformed JSON ({error})"
             return Record(number, text, [], detail)
+        if (defect := unpaired_surrogate(text)) is not None:
+            return Record(number, text, [], defect)
         if not isinstance(value, dict):
             return Record(number, text, [], "not a JSON object")
         if len(value) < len(keys):

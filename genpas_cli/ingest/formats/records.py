@@ -17,6 +17,8 @@ from pathlib import Path
 from genpas_cli.ingest.files.source_files import Compression, open_bytes
 from genpas_cli.runtime.text.wording import counted
 
+_ESCAPE = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u([dD][89a-fA-F]..)|\\.", re.DOTALL)
+"""An escape of JSON: a pair of surrogates, a single one (group 1), or the beginning of any other."""
 LONGEST_LINE = 2_000_000
 """Maximum bytes of a line that DuckDB's CSV reader reads."""
 
@@ -136,6 +138,17 @@ def not_text(text: str) -> str | None:
     if "\0" in text:
         return "a NUL byte"
     return None if text.isascii() or readable(text) == text else "not valid UTF-8"
+
+
+def unpaired_surrogate(text: str) -> str | None:
+    r"""Return the defect of JSON with an escape such as `\ud83d` that is half a character; None if there is none.
+
+    Python reads it as a character that has no UTF-8; DuckDB refuses the file.
+    """
+    if "\\ud" not in text and "\\uD" not in text:
+        return None
+    half = next((escape[0] for escape in _ESCAPE.finditer(text) if escape[1]), None)
+    return None if half is None else f"the escape {half} is half a character (an unpaired surrogate)"
 
 
 def readable(text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genpas_cli.ingest.columns.missing import BLANKS, is_missing
+from genpas_cli.ingest.formats.records import unpaired_surrogate
 from genpas_cli.runtime.sql.quoting import literal
 
 NOT_A_LIST = "not a list"
@@ -112,8 +113,8 @@ class JsonLists(TextLists):
             found = json.loads(text)
         except RecursionError as error:
             raise ValueError(NOT_A_LIST) from error
-        if not isinstance(found, list):
-            raise ValueError(NOT_A_LIST)  # noqa: TRY004  # a malformed text, not a wrong type
+        if not isinstance(found, list) or unpaired_surrogate(text) is not None:
+            raise ValueError(NOT_A_LIST)
         return found
 
 

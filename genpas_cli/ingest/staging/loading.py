@@ -110,9 +110,12 @@ def translated(log: LogFile, error: duckdb.Error) -> GenpasError:
             f"--time-format is not a valid strptime format ({first_line(error)})",
             tip="For example: --time-format '%d/%m/%Y %H:%M'",
         )
+    said = first_line(error)
+    if log.path != log.source.path:
+        # The message is about a copy: neither its name nor its lines mean anything to the user.
+        said = re.sub(r"(, at byte \d+)? in line \d+", "", said.replace(str(log.path), log.name))
     return DataError(
-        f"{log.name}: cannot be read as {log.format}; the file is malformed, truncated or corrupt "
-        f"({first_line(error)})",
+        f"{log.name}: cannot be read as {log.format}; the file is malformed, truncated or corrupt ({said})",
         tip="If the file has another format, set --format, --delimiter, --quote or --text-encoding.",
     )
 
