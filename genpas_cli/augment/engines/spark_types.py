@@ -82,11 +82,11 @@ def is_id(kind: str) -> bool:
 
 def time_type(kind: str) -> str | None:
     """Return the type in a store of times of this type; None if Spark does not read them."""
-    if kind in ("FLOAT", "DOUBLE") or _is_short_decimal(kind):
-        return DOUBLE
     match = _DECIMAL.fullmatch(kind)
     if kind in INTEGERS or kind == "UBIGINT" or (match and match[2] == "0" and int(match[1]) <= _WHOLE_DIGITS):
         return BIGINT
+    if kind in ("FLOAT", "DOUBLE") or _is_short_decimal(kind):
+        return DOUBLE
     if kind in _NANOSECONDS:
         return TIMESTAMP_NS
     return TIMESTAMP if kind in ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE") else None
