@@ -142,7 +142,7 @@ def weighted(store: Store, options: TargetOptions, *, of_log: bool) -> Store:
         raise
     assert found.rule is not None, "made just now"
     if not found.rule.count["train"].any():
-        raise _no_target(options, "LOG" if of_log else shell_word(str(store.path)))
+        raise _no_target(options, "LOG --keep COLUMN" if of_log else shell_word(str(store.path)))
     return found
 
 

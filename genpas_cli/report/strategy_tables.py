@@ -66,7 +66,7 @@ def meanings(similarity: str) -> Html:
     return tag(
         "details", tag("summary", "What each figure means"), tag("dl", *map(Html, listed), class_="meanings"),
         tag("p", f"Similarity of inputs: {similarity}, the {compared.meaning}; each input is taken as the set of its "
-            f"last {compared.window} items. – means that the figure is not available."),
+            f"last {compared.window} items. – means that there is no such value."),
     )  # fmt: skip
 
 

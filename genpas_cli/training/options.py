@@ -156,9 +156,10 @@ class TuneOptions(FigureOptions):
     )  # fmt: skip
     search: Literal["all", "halving"] = option(
         "all", "all: compute all figures of every configuration. halving: begin with a coarse grid of alpha and beta, "
-        "keep the third with the best KL (with --select entropy: the best KL and entropy), and add their neighbours in "
-        "the grid; alignment and discrimination are computed only for the best third of these, for every gamma. With "
-        "--train-top, halving also trains in rounds: each trains half as many configurations for twice as many steps.",
+        "keep the best third of the configurations by KL (with --select entropy: by KL and entropy), and add their "
+        "neighbours in the grid; alignment and discrimination are computed only for the best third of these, for every "
+        "gamma. With --train-top, halving also trains in rounds: each trains half as many configurations for twice as "
+        "many steps.",
         panel=GRID,
     )  # fmt: skip
     minutes: float | None = option(
@@ -168,10 +169,11 @@ class TuneOptions(FigureOptions):
     select: Literal["front", "entropy", "published"] = option(
         "front", "How the winner is chosen, by the KL of the drawn pairs and by A/D, which is alignment divided by "
         "discrimination. front: near their Pareto front. For each gamma, drop a configuration if another one is more "
-        "than 2% better in both, and sort the others by their distance to the best KL and the best A/D of that gamma; "
-        "of the gamma nearest to 0, the first configuration wins. entropy: sort by the KL minus 0.1 times the entropy "
-        "of the pairs, over all gammas. published: as in the paper, keep the configurations with the lowest exact KL "
-        "(--keep-share), and sort them by A/D over all gammas. All three ranks are always printed.", panel=GRID,
+        "than 2% better in both, and sort the others by their distance to the best KL and the best A/D of that gamma. "
+        "A/D can be compared only within one gamma, so the first configuration of the gamma nearest to 0 wins. "
+        "entropy: sort by the KL minus 0.1 times the entropy of the pairs, over all gammas. published: as in the "
+        "paper, keep the configurations with the lowest exact KL (--keep-share), and sort them by A/D over all gammas. "
+        "All three ranks are always printed.", panel=GRID,
     )  # fmt: skip
     keep_share: float = option(
         0.2, "With --select published: keep this share of the configurations, those with the lowest KL.",

@@ -48,8 +48,8 @@ def ingest(  # noqa: PLR0913  # its parameters are the command's
     *,
     append: Annotated[
         bool,
-        typer.Option("--append", help="Add new interactions to an existing store. The store keeps its numbers of "
-                     "users and items, its cleaning options and its split rule; the split is recomputed."),
+        typer.Option("--append", help="Add new interactions to an existing store. Users and items of the store "
+                     "keep their numbers, and its cleaning options and split rule apply; the split is recomputed."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print as JSON how the logs would be read, and how much "

@@ -95,9 +95,10 @@ def _say_report(report: TuneReport) -> None:
         )
     elif report.undecided:
         console.say(
-            "for each γ, α and β are chosen by KL and A / D together. These figures cannot choose γ, because A / D is "
-            "comparable only for the same γ, so the configuration with the γ nearest to 0 is listed first. Best for "
-            f"each γ: {'; '.join(report.undecided)}. To choose by training: --train-top {len(report.undecided)}"
+            "α and β are chosen separately for each γ, by KL and A / D together. These figures cannot choose γ, as "
+            "A / D is comparable only for the same γ, so the configuration with the γ nearest to 0 is listed first. "
+            f"Best for each γ: {'; '.join(report.undecided)}. "
+            f"To choose by training: --train-top {len(report.undecided)}"
         )
     if report.trained is None:
         console.say(f"to draw pairs with the first configuration: [bold]{console.escaped(report.command)}[/bold]")

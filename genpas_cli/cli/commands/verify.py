@@ -51,7 +51,7 @@ def verify(
         return
     console.say(
         f"{counted(report.files, 'file')} ({_names(report)}), {counted(report.rows, 'pair')}: digests, row counts, "
-        "schema, and user and item numbers match the manifest"
+        "and schema match the manifest, and all user and item numbers are in its range"
     )
     if report.unknown:
         console.say(

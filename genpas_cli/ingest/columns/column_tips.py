@@ -20,9 +20,8 @@ _SMALL = re.compile(r"\d{1,3}([.]\d*)?")
 _NO_RATINGS = "Name the column of ratings: --rating COLUMN. If the log has no ratings, remove --min-rating."
 _UNLIKELY = {
     "rating": _NO_RATINGS,
-    "keep": "Name another column with --keep, or add this one to the log. A log that is added with --append needs "
-            "all columns that the store keeps.",
-}  # fmt: skip
+    "keep": "Add this column to the log, or name another one: --keep COLUMN",
+}
 """Role → the tip where no column of the file is likely to be it."""
 _SCALE, _FEW = 11, 30
 """Maximum distinct values of a rating scale, and number of values above which a scale is distinguishable from ids."""

@@ -272,8 +272,7 @@ class LogPasses:
                 user = int(np.flatnonzero(self.joined.numbers[0].by_provisional == user + 1)[0])
             name = self.database.cursor().sql(f"select id from stage.users where rowid = {user}").fetchall()[0][0]
             raise DataError(
-                f"--ties error: some users have interactions that share a timestamp, for example user {name!r}; "
-                f"{len(tied):,} such rows of all users were found before the check stopped",
+                f"--ties error: some users have interactions that share a timestamp, for example user {name!r}",
                 tip="Choose their order with --ties file, --ties item or --ties hash.",
             )
 

@@ -16,12 +16,16 @@ _TO_MICROSECONDS = 26
 """Characters of an ISO 8601 time with microseconds, the finest that Python's datetime holds."""
 
 
+_ROUNDING = 1e-12
+"""A sum of shares that is nearer to 1 is 1, but for rounding."""
+
+
 def percent(share: float, digits: int = 1) -> str:
     """Format a share as `12.3%`; shares between 0 and 1 are never shown as 0% or 100%, but as `<0.1%` or `>99.9%`."""
     least = 10.0**-digits / 100
     if 0 < share < least / 2:
         return f"<{least:.{digits}%}"
-    if 1 - least / 2 < share < 1:
+    if 1 - least / 2 < share < 1 - _ROUNDING:
         return f">{1 - least:.{digits}%}"
     return f"{share:.{digits}%}"
 
