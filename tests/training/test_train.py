@@ -258,7 +258,7 @@ def test_outputs_that_exist(pairs: Path, tmp_path: Path) -> None:
         train(pairs, tmp_path / "a.model", QUICK)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
-    with pytest.raises(UsageError, match="only outputs written by genpas"):
+    with pytest.raises(UsageError, match="does not overwrite it"):
         train(pairs, tmp_path / "mine", QUICK, force=True)
     assert train(pairs, tmp_path / "a.model", QUICK, force=True).metrics["training"]["steps"] == 60
 
