@@ -24,7 +24,7 @@ from genpas_cli.export.stores.splits import SplitsKeys
 from genpas_cli.figures.results import TuneReport
 from genpas_cli.figures.stats_keys import SplitKeys, StatsKeys
 from genpas_cli.ingest.dry_run import IngestPlan
-from genpas_cli.ingest.job import IngestReport
+from genpas_cli.ingest.report import IngestReport
 from genpas_cli.pairs.manifest_keys import ManifestKeys
 from genpas_cli.runtime.doctor import Findings
 from genpas_cli.semantic.job import SemanticIdsReport

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from genpas_cli.figures.stats import stats
     from genpas_cli.figures.table import DataFigures, StrategyFigures
     from genpas_cli.ingest.dry_run import IngestPlan, plan_ingest
-    from genpas_cli.ingest.job import IngestReport, ingest
+    from genpas_cli.ingest.job import ingest
     from genpas_cli.ingest.options import IngestOptions
+    from genpas_cli.ingest.report import IngestReport
     from genpas_cli.pairs.stream import PairStream, read_pairs
     from genpas_cli.runtime.errors import (
         CheckFailedError,

@@ -15,8 +15,8 @@ from genpas_cli.augment.source_store import (
     refuse_reading_options,
     refuse_reading_options_for_pairs,
 )
+from genpas_cli.ingest.checks import check_ingest_options
 from genpas_cli.ingest.files.source_files import files_meant
-from genpas_cli.ingest.job import check_ingest_options
 from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions, NumberingOptions, PassOptions
 from genpas_cli.ingest.staging.staging import first_rows

@@ -21,8 +21,8 @@ from genpas_cli.augment.outputs import destination
 from genpas_cli.augment.planning.job_plan import AugmentPlan, Job, plan_as_json, plan_job, resolve_options
 from genpas_cli.augment.source_store import default_output, opened_store
 from genpas_cli.augment.target_weights import target_settings
-from genpas_cli.ingest.job import IngestReport
 from genpas_cli.ingest.options import IngestOptions
+from genpas_cli.ingest.report import IngestReport
 from genpas_cli.pairs.manifest import (
     FORMAT_VERSION,
     Manifest,

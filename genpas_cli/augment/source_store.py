@@ -10,9 +10,11 @@ from pathlib import Path
 
 from genpas_cli.augment.options import TargetOptions
 from genpas_cli.augment.target_weights import weighted
+from genpas_cli.ingest.checks import check_ingest_options
 from genpas_cli.ingest.formats import without_endings
-from genpas_cli.ingest.job import IngestReport, check_ingest_options, ingest, ingested
+from genpas_cli.ingest.job import ingest, ingested
 from genpas_cli.ingest.options import IngestOptions, names_for_logs
+from genpas_cli.ingest.report import IngestReport
 from genpas_cli.ingest.staging.rejects_file import discard_rejects
 from genpas_cli.pairs.manifest import is_pairs_directory
 from genpas_cli.runtime.atomic_output import refuse_existing

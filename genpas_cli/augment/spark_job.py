@@ -32,9 +32,10 @@ from genpas_cli.augment.source_store import log_names
 from genpas_cli.histories.instants import refuse_without_times, time_bounds
 from genpas_cli.histories.log_figures import check_parts, iso_time, split_at
 from genpas_cli.histories.split import TEST, TRAIN, VALIDATION, SplitRule, TieCounts, parse_split
+from genpas_cli.ingest.checks import check_ingest_options, less_cleaning
 from genpas_cli.ingest.files.source_files import unchanging
-from genpas_cli.ingest.job import check_ingest_options, less_cleaning, report_of
 from genpas_cli.ingest.options import IngestOptions
+from genpas_cli.ingest.report import report_of
 from genpas_cli.ingest.staging.staged import FileReport
 from genpas_cli.pairs.manifest import foreign_in_pairs, library_versions, run_facts, write_manifest
 from genpas_cli.pairs.shards import rows_by_split

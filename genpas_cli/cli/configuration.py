@@ -146,7 +146,7 @@ def _is_meant_for_logs(command: Any, name: str, value: Any) -> bool:
 
     if name not in names_for_logs() or command.name == "ingest" or _reads_logs(command):
         return False
-    from genpas_cli.ingest.job import check_ingest_options
+    from genpas_cli.ingest.checks import check_ingest_options
 
     try:
         check_ingest_options(IngestOptions(**{name: value}))

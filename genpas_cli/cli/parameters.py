@@ -70,8 +70,8 @@ def with_options(**types: type) -> Callable[[Command], Command]:
 def _note_small_limit(limit: str) -> None:
     if parse_memory_limit(limit) < OWN_MEMORY:
         console.say(
-            f"[yellow]note:[/yellow] --memory-limit {console.escaped(limit)} is less than the about "
-            f"{show_size(OWN_MEMORY)} that genpas itself uses, so it used more than the limit"
+            f"[yellow]note:[/yellow] --memory-limit {console.escaped(limit)} is less than genpas itself uses, "
+            f"about {show_size(OWN_MEMORY)}, so it used more than the limit"
         )
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from genpas_cli.ingest.checks import check_ingest_options
 from genpas_cli.ingest.columns.load_plan import LoadPlan
 from genpas_cli.ingest.columns.roles import ReadColumns
 from genpas_cli.ingest.estimates import sort_bytes, sorts, spilled_bytes, store_bytes
-from genpas_cli.ingest.job import check_ingest_options
 from genpas_cli.ingest.keywords import IngestKeywords
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes.appending import earlier_store

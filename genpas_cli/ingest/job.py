@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,17 +14,17 @@ from numpy.typing import NDArray
 
 from genpas_cli.histories.history import Mask
 from genpas_cli.histories.log_figures import LogFigures
-from genpas_cli.histories.sessions import parse_gap
-from genpas_cli.histories.split import SplitRule, parse_split
-from genpas_cli.histories.split_checks import check_last, check_not_all_cold, check_something_held_out, check_users
-from genpas_cli.ingest.columns.roles import ReadColumns
+from genpas_cli.histories.split import SplitRule
+from genpas_cli.histories.split_checks import check_last, check_not_all_cold, check_users
+from genpas_cli.ingest.checks import check_ingest_options, check_kept_names, less_cleaning
 from genpas_cli.ingest.estimates import spilled_bytes, store_bytes, store_bytes_in_memory
 from genpas_cli.ingest.keywords import IngestKeywords
-from genpas_cli.ingest.notes import notes_of, tie_notes
+from genpas_cli.ingest.notes import notes_of
 from genpas_cli.ingest.options import IngestOptions
 from genpas_cli.ingest.passes import numbering
 from genpas_cli.ingest.passes.appending import Earlier, earlier_store, same_numbers
 from genpas_cli.ingest.passes.log_passes import Cleaned, LogPasses, possible_split, repeats
+from genpas_cli.ingest.report import IngestReport
 from genpas_cli.ingest.staging.like_ids import check_decimals, differing_in_blanks
 from genpas_cli.ingest.staging.rejects_file import check_rejects, discard_rejects, publish_rejects
 from genpas_cli.ingest.staging.staged import FileReport, FunnelStep, Staged, relative_names
@@ -35,19 +34,13 @@ from genpas_cli.runtime.atomic_output import building, refuse_existing
 from genpas_cli.runtime.errors import DataError, UsageError
 from genpas_cli.runtime.library.arguments import Sources, checked, source_names
 from genpas_cli.runtime.machine import check_disk, lasting_options, resolve, scratch_directory
-from genpas_cli.runtime.options import flag_of
 from genpas_cli.runtime.progress import Progress, silent
-from genpas_cli.runtime.results.reports import Report, ShownTable
 from genpas_cli.runtime.sql.database import Database, connect
-from genpas_cli.runtime.text.wording import time_range
 from genpas_cli.store import writing
 from genpas_cli.store.access import attached, check_is_store, store_memory
-from genpas_cli.store.records import FunnelRow, Lengths, SplitCounts, TieShares
+from genpas_cli.store.records import Lengths, SplitCounts
 from genpas_cli.store.schema import check_store_name, foreign_in_store
 from genpas_cli.store.store import Store
-
-_OWN = frozenset({"user_num", "item_num", "items", "item", "start", "position", "split", "time"})
-"""Column names of a store, and of pairs without the prefix `input_` or `target_`, that --keep cannot use."""
 
 _ID_BYTES, _CHOICE_BYTES = 44, 16
 """Bytes per user or item in arrays outside the database: numbers and sequence lengths; keys and numbers of targets if
@@ -60,54 +53,6 @@ _NOTHING_LEFT = {
     "--unknown-items add.",
 }
 """Step that dropped the last row → tip; for any other step the tip is to loosen the cleaning options."""
-_CLEANING = ("where", "min_rating", "dedup", "min_user", "min_item")
-"""Options that drop rows."""
-
-
-@dataclass(frozen=True, repr=False)
-class IngestReport(Report):
-    """What a store holds and how it was made; `genpas ingest --json` prints this."""
-
-    users: int
-    """Users in the store, including users of --users without interactions."""
-    items: int
-    """Items in the vocabulary."""
-    interactions: int
-    """Rows that survived cleaning."""
-    funnel: list[FunnelRow]
-    """`step`, and its `dropped` and `kept` rows, in the order the steps ran."""
-    ties: TieShares
-    """Shares, 0..1. `tied_events`: interactions that share user and time with another; `tied_test`, `tied_validation`,
-    `tied_either`: of users with held-out interactions, those whose first test, first validation or either of these two
-    interactions has the same time as the one before it."""
-    split: SplitCounts
-    """Interactions in `train`, and held-out targets in `validation` and `test`; `users_in_train_only`: users with too
-    few or too early interactions to have any held out; `cold`: with `drop_cold`, the numbers of `validation` and `test`
-    targets that were left out because their item never occurs in training."""
-    time_range: list[Any] | None
-    """First and last time: numbers as in the log, timestamps as ISO 8601 in UTC; None without times."""
-    length: Lengths
-    """Interactions per user, over users with at least one: `min`, `median`, `mean`, `p99`, `max`."""
-    store: str | None
-    """Path of the store; None for a temporary one."""
-    rejects: str | None = None
-    """Path of the file of bad rows; None if there were none."""
-    notes: list[str] = field(default_factory=list)
-    """Possibly surprising choices in reading the log, such as which of several time columns was taken."""
-    columns: ReadColumns | None = None
-    """The columns of the first file that were read; None for a store that an earlier run made."""
-    session_users: int | None = None
-    """Number of users whose histories were cut into sessions, which are counted as users; None without
-    `session_gap`."""
-
-    def shown(self) -> list[ShownTable]:
-        """Return the figures of the store, and the rows that each step dropped and kept."""
-        (fields,) = super().shown()
-        times = "" if self.time_range is None else time_range(self.time_range)
-        own = {"funnel": "", "time_range": times}
-        rows = [(name, own.get(name, text)) for name, text in fields.rows if own.get(name, text)]
-        steps = [(step["step"], f"{step['dropped']:,}", f"{step['kept']:,}") for step in self.funnel]
-        return [ShownTable(fields.headings, rows), ShownTable(("", "dropped", "kept"), steps)]
 
 
 @checked
@@ -219,39 +164,6 @@ def _with_rejects(
     return replace(report, rejects=str(rejects))
 
 
-def less_cleaning(options: IngestOptions) -> str | None:
-    """Return the tip to relax the cleaning options that were given; None if none was given."""
-    default = IngestOptions()
-    given = [flag_of(name) for name in _CLEANING if getattr(options, name) != getattr(default, name)]
-    return f"Relax the cleaning options: {', '.join(given)}" if given else None
-
-
-def check_ingest_options(options: IngestOptions) -> None:
-    """Raise UsageError for option values that are invalid for any log."""
-    split = parse_split(options.split)
-    check_something_held_out(split.kind, {
-        f"--eval {options.eval}": options.eval not in (None, "all"), "--drop-cold": options.drop_cold
-    })  # fmt: skip
-    if options.session_gap is not None:
-        parse_gap(options.session_gap)
-    for name in ("min_user", "min_item"):
-        if getattr(options, name) < 0:
-            raise UsageError(f"{flag_of(name)} is {getattr(options, name)}; it must be 0 or more")
-    if options.min_rating is not None and not math.isfinite(options.min_rating):
-        raise UsageError(f"--min-rating is {options.min_rating}; it must be a number")
-    _check_kept_names({name.lower() for name in options.keep})
-
-
-def _check_kept_names(names: Iterable[str]) -> None:
-    """Raise UsageError for a kept column's name that equals another one, ignoring case as DuckDB does."""
-    taken = set(_OWN)
-    for name in dict.fromkeys(names):
-        if name.lower() in taken:
-            whose = "reserved by genpas" if name.lower() in _OWN else "given twice"
-            raise UsageError(f"--keep {name}: the column name is {whose}", tip="Rename it in the log.")
-        taken.add(name.lower())
-
-
 class _Ingest:
     """One run of `ingest`, step by step.
 
@@ -284,7 +196,7 @@ class _Ingest:
             self.con, sources, self.options, scratch=scratch, rejects=rejects, memory=self.database.memory,
             progress=self.progress, earlier=None if self.earlier is None else self.earlier.log(),
         )  # fmt: skip
-        _check_kept_names(staged.kept)  # the log's own names; options may give a position instead
+        check_kept_names(staged.kept)  # the log's own names; options may give a position instead
         before = 0 if self.earlier is None else self.earlier.rows
         self.funnel += [FunnelStep(step.step, step.dropped, step.kept + before) for step in staged.funnel]
         self._unknown_items(known["item"])
@@ -435,20 +347,3 @@ class _Ingest:
             },
             "time_range": report.time_range, "length": report.length,
         }  # fmt: skip
-
-
-def report_of(store: Store) -> IngestReport:
-    """Return the report that `ingest` gave when it made this store."""
-    meta, split, rows = store.meta, store.meta["split"], store.rows("funnel")
-    counts: SplitCounts = {
-        "train": split["train"], "validation": split["validation"], "test": split["test"],
-        "users_in_train_only": split["users_in_train_only"],
-    }  # fmt: skip
-    if "cold" in split:
-        counts["cold"] = split["cold"]
-    funnel: list[FunnelRow] = [{"step": row["step"], "dropped": row["dropped"], "kept": row["kept"]} for row in rows]
-    return IngestReport(
-        meta["users"], meta["items"], meta["interactions"], funnel, meta["ties"], counts,
-        meta["time_range"], meta["length"], str(store.path),
-        notes=tie_notes(meta["ties"], meta["options"]["ties"], "users"), session_users=meta.get("session_users"),
-    )  # fmt: skip

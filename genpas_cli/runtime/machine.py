@@ -39,8 +39,8 @@ class MachineOptions(Options):
 
     threads: int | None = option(None, "Number of threads; by default one per core.", metavar="N", panel=PANEL)
     memory_limit: str | None = option(
-        None, "Maximum memory of the process, for example 2GB; the program itself uses about 150MB of it. (default: "
-        "70% of the free memory)", metavar="SIZE", panel=PANEL,
+        None, "Maximum memory of the process, for example 2GB. About 150MB of it is used by the program itself. "
+        "(default: 70% of the free memory)", metavar="SIZE", panel=PANEL,
     )  # fmt: skip
     temp_dir: str | None = option(
         None, "Directory for temporary files; by default that of the system.", metavar="DIR", panel=PANEL

@@ -231,7 +231,7 @@ def test_a_memory_limit_that_no_shard_can_meet_names_one_that_works(inside: InPr
 def test_a_memory_limit_below_what_the_program_takes_is_noted(inside: InProcess, log: Path) -> None:
     done = inside("ingest", log, "-o", "a.store", "--memory-limit", "40MB")
     assert done.returncode == 0
-    assert "note: --memory-limit 40MB is less than the about 150 MB that genpas itself uses" in done.stderr
+    assert "note: --memory-limit 40MB is less than genpas itself uses, about 150 MB" in done.stderr
 
 
 def test_an_output_below_a_file(inside: InProcess, log: Path) -> None:

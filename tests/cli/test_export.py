@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genpas_cli.export.formats import FORMATS, format_named
+from tests.cli.streams import stream
 from tests.support import Genpas, InProcess, refused, shards, snapshot, tmpfs, unchanged
 
 DATA, USAGE, MACHINE, INTEGRITY = 1, 2, 3, 4
@@ -41,14 +42,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # --------------------------------------------------------------------------------------------------------------- pipes
-
-
-def stream(genpas: Genpas, store: Path, *options: str) -> bytes:
-    """Return what `augment -o -` writes."""
-    running = genpas.start("augment", store, "-o", "-", *options)
-    written, said = running.communicate(timeout=60)
-    assert running.returncode == 0, said
-    return written
 
 
 @pytest.fixture(scope="module")

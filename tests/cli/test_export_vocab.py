@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import genpas_cli
+from tests.cli.streams import stream
 from tests.support import Genpas, refused
 
 USAGE = 2
@@ -31,13 +32,6 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / f"{name}.csv").write_text(text, encoding="utf-8")
         genpas_cli.augment(root / f"{name}.csv", root / name, user_ids="raw", item_info=root / "info.csv")
     return root
-
-
-def stream(genpas: Genpas, source: Path, *options: str) -> bytes:
-    running = genpas.start("augment", source, "-o", "-", *options)
-    written, said = running.communicate(timeout=60)
-    assert running.returncode == 0, said
-    return written
 
 
 def test_a_vocabulary_with_other_ids_is_refused(genpas: Genpas, logs: Path) -> None:

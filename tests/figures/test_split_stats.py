@@ -1,77 +1,22 @@
-"""`stats --split-of`: the figures of a split against a plain-Python reading, against the store, and bad directories."""
+"""`stats --split-of`: the figures of a split against a plain-Python reading and against the store."""
 
 from __future__ import annotations
 
 import random
 import statistics
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from genpas_cli import DataError, IngestOptions, SplitReport, UsageError, export, ingest, split_stats, stats
-from genpas_cli.cli import tables
-from genpas_cli.figures.figure import checked_keys, figures_in
-from genpas_cli.figures.rules import check, read_rules
+from genpas_cli import DataError, IngestOptions, SplitReport, export, ingest, split_stats, stats
+from genpas_cli.figures.figure import figures_in
 from genpas_cli.figures.split_figures import PARTS, QUARTILES, SplitFigures
-from tests.support import InProcess, refused
-
-START = 1_700_000_000
-DATA, USAGE, CHECK = 1, 2, 5
-
-
-class Row(NamedTuple):
-    user: str
-    item: str
-    time: int
-
-
-Split = dict[str, list[Row]]
-
-
-def write(directory: Path, split: Split, *, names: dict[str, str] | None = None, kind: str = "csv") -> Path:
-    """Write the parts of a split as files of one type, under other names if wanted."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for part, rows in split.items():
-        name = (names or {}).get(part, part)
-        columns = {
-            "user_id": [r.user for r in rows],
-            "item_id": [r.item for r in rows],
-            "timestamp": [r.time for r in rows],
-        }
-        if kind == "parquet":
-            pq.write_table(pa.table(columns), directory / f"{name}.parquet")
-            continue
-        header, mark = (
-            ("user_id:token\titem_id:token\ttimestamp:float", "\t") if kind == "inter" else (",".join(columns), ",")
-        )
-        lines = [header, *(mark.join(map(str, row)) for row in rows)]
-        (directory / f"{name}.{kind}").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return directory
-
-
-def random_split(seed: int) -> Split:
-    """A careless split: rows in several parts, training from the future, users and items only in targets, ties."""
-    rng = random.Random(seed)
-    rows = [
-        Row(f"u{rng.randrange(30)}", f"i{int(60 * rng.random() ** 2)}", START + 600 * rng.randrange(200))
-        for _ in range(400)
-    ]
-    split: Split = {part: [] for part in PARTS}
-    for row in rows:
-        number = int(row.user[1:])
-        part = rng.choices(PARTS[::2], (0 if number < 3 else 8, 0 if number > 25 else 1, 1))[0]
-        split[part].append(row)
-    split["validation_target"] += rng.sample(split["train"], 5)
-    split["test_target"] += rng.sample(split["train"], 4) + rng.sample(split["validation_target"], 3)
-    split["validation_input"], split["test_input"] = split["train"][::2], split["train"][1:]
-    return split
+from tests.figures.split_files import START, Row, Split, random_split, write
 
 
 def by_user(rows: Iterable[Row]) -> dict[str, list[int]]:
@@ -326,135 +271,3 @@ def test_the_audit_of_an_export_agrees_with_the_store(tmp_path: Path, name: str,
         assert min(found.tied_validation or 0, found.tied_test or 0, found.cold_test or 0, found.leaked_test or 0) > 0
     else:
         assert (found.leaked_test, found.future_rows, found.tied_either) == (0, 0, 0)
-
-
-# ------------------------------------------------------------------------------------------------ terminal, JSON, rules
-
-
-@pytest.fixture(scope="module")
-def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("careless") / "split", random_split(5))
-
-
-def test_the_terminal_has_every_figure(inside: InProcess, split: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report = split_stats(split)
-    tables.print_split(report)
-    text = " ".join(capsys.readouterr().out.split())
-    for figure in figures_in(SplitFigures).values():
-        assert figure.label in text, figure.key
-        assert figure.range, figure.key
-    assert f"{report.split.rows['train']:,}" in inside("stats", "--split-of", split).stdout
-
-
-def test_json_and_csv_have_every_figure(inside: InProcess, split: Path) -> None:
-    report = split_stats(split)
-    found = inside.json("stats", "--split-of", split, "--json")
-    assert found == report.to_dict() | {"made_with": found["made_with"]}
-    assert list(found["split"]) == list(figures_in(SplitFigures))
-    rows = [line.split(",") for line in inside("stats", "--split-of", split, "--csv").stdout.splitlines()]
-    assert [row[0] for row in rows] == ["figure", *checked_keys(SplitFigures)]
-    assert Counter(report.by_column()["figure"]) == Counter(checked_keys(SplitFigures))
-
-
-def test_rules_of_a_split(inside: InProcess, split: Path, tmp_path: Path) -> None:
-    path = tmp_path / "rules.toml"
-    path.write_text(f"[split]\nfail = {[f'{key}? > -1e9' for key in checked_keys(SplitFigures)]}\n")
-    assert all(each.held for each in check(split_stats(split), read_rules(str(path))))
-    path.write_text('[split]\nwarn = ["cold_test < 0"]\nfail = ["shared_rows.train_test == 0"]\n')
-    done = inside("stats", "--split-of", split, "--check", path)
-    assert done.returncode == CHECK
-    assert "shared rows, train_test (shared_rows.train_test) is" in done.stderr
-    assert "warning: cold test targets (cold_test)" in done.stderr
-    path.write_text('[split]\nfail = ["nonsense == 0"]\n')
-    refused(inside("stats", "--split-of", split, "--check", path), DATA, "unknown key 'nonsense'")
-
-
-def test_rules_of_other_reports_do_not_count(inside: InProcess, split: Path, tmp_path: Path) -> None:
-    done = inside("stats", "--split-of", split, "--check", "default")
-    assert (done.returncode, "9 rules" in done.stderr) == (CHECK, True), done.stderr
-    path = tmp_path / "rules.toml"
-    path.write_text('[data]\nfail = ["users > 1"]\n')
-    refused_ = inside("stats", "--split-of", split, "--check", path)
-    assert refused_.returncode == DATA
-    assert "none of the 1 rules is for this kind of report" in refused_.stderr
-
-
-# -------------------------------------------------------------------------------------------------------- what is wrong
-
-ROW = [Row("a", "x", START)]
-WRONG: dict[str, tuple[Split, tuple[str, ...]]] = {
-    "an empty directory": ({}, ("no file of training rows was found", "the directory is empty")),
-    "no training": ({"test": ROW, "validation": ROW}, ("no file of training rows", "test.csv, validation.csv")),
-    "no test": ({"train": ROW, "validation": ROW}, ("no file of test targets", "train.csv")),
-    "only inputs": ({"train": ROW, "test_input": ROW}, ("no file of test targets",)),
-    "two validations": (
-        {"train": ROW, "test": ROW, "valid": ROW, "validation_target": ROW},
-        ("valid.csv and validation_target.csv can both be the part validation target",),
-    ),
-    "no rows": ({"train": [], "test": []}, ("no rows",)),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_a_directory_that_is_no_split(inside: InProcess, tmp_path: Path, name: str) -> None:
-    split, words = WRONG[name]
-    refused(inside("stats", "--split-of", write(tmp_path / "split", split)), DATA, *words)
-
-
-def test_a_part_without_a_column(inside: InProcess, tmp_path: Path) -> None:
-    directory = write(tmp_path / "split", {"train": ROW, "test": ROW})
-    (directory / "test.csv").write_text("user_id,timestamp\na,1700000000\n")
-    refused(inside("stats", "--split-of", directory), DATA, "test.csv", "the item column was not detected")
-    (directory / "test.csv").write_text("user_id,item_id\na,x\n")
-    refused(inside("stats", "--split-of", directory), DATA, "test.csv", "no timestamp column was detected")
-    (directory / "test.csv").write_text("user_id,item_id,timestamp\na,x,soon\n")
-    refused(inside("stats", "--split-of", directory), DATA, "test.csv")
-
-
-@pytest.mark.parametrize("name", ["missing", "a file"])
-def test_a_path_that_is_no_directory(inside: InProcess, tmp_path: Path, name: str) -> None:
-    (tmp_path / "file").write_text("x")
-    path = tmp_path / ("file" if name == "a file" else "none")
-    refused(inside("stats", "--split-of", path), USAGE, "does not exist" if name == "missing" else "is not a directory")
-
-
-def test_pairs_are_no_rows(inside: InProcess, pairs: Path) -> None:
-    refused(inside("stats", "--split-of", pairs), USAGE, "has pairs, not the rows of a split", f"genpas stats {pairs}")
-    assert inside("export", pairs, "--to", "recbole", "-o", "shop").returncode == 0
-    refused(inside("stats", "--split-of", "shop"), USAGE, "is an export in the format recbole", "--to splits")
-    (inside.cwd / "shop/export.json").unlink()
-    refused(inside("stats", "--split-of", "shop"), DATA, "shop.test.inter", "not one interaction per row")
-    assert inside("export", pairs, "--to", "csv", "-o", "out").returncode == 0
-    refused(inside("stats", "--split-of", "out"), USAGE, "is an export in the format csv", "--to splits")
-    (inside.cwd / "out/export.json").unlink()
-    refused(inside("stats", "--split-of", "out"), DATA, "the item column was not detected")
-
-
-def test_a_split_is_no_log(inside: InProcess, store: Path) -> None:
-    assert inside("export", store, "--to", "splits", "-o", "rows").returncode == 0
-    for command in (("stats",), ("ingest", "-o", "x.store"), ("augment", "-o", "x.pairs")):
-        refused(inside(*command, "rows"), DATA, "rows is a split", "genpas stats --split-of rows")
-
-
-OTHERS = {
-    "a source": ("log.csv",), "a store": ("--store", "log.store"), "a page": ("--html", "page.html"),
-    "charts": ("--charts", "charts"), "Markdown": ("--markdown",), "LaTeX": ("--latex",),
-    "a strategy": ("-s", "multi-target"), "a number of pairs": ("--pairs", "2x"),
-    "a split": ("--split", "none"), "cleaning": ("--min-user", "3"), "kept columns": ("--keep", "timestamp"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", OTHERS)
-def test_what_does_not_go_with_a_split(inside: InProcess, split: Path, name: str) -> None:
-    given = OTHERS[name]
-    done = inside("stats", "--split-of", split, *given)
-    refused(done, USAGE, f"{'--strategy' if given[0] == '-s' else given[0]} cannot be used with --split-of")
-
-
-def test_neither_a_source_nor_a_split(inside: InProcess) -> None:
-    refused(inside("stats"), USAGE, "SOURCE is missing", "genpas stats logs.parquet")
-
-
-def test_the_library_refuses_the_same(split: Path) -> None:
-    with pytest.raises(UsageError, match="--dedup cannot be used with --split-of"):
-        split_stats(split, dedup="exact")

@@ -16,7 +16,7 @@ from genpas_cli.runtime.text.wording import counted, halves, time_range
 
 if TYPE_CHECKING:
     from genpas_cli.ingest.columns.roles import ReadColumns
-    from genpas_cli.ingest.job import IngestReport
+    from genpas_cli.ingest.report import IngestReport
 
 Sources = Annotated[
     list[str],
