@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,20 @@ def test_of_two_runs_at_once_one_is_refused_before_it_writes(bucket: Bucket, sto
         assert verify(there).rows > 20_000
         assert own(bucket) == []
         bucket.system.delete_dir_contents(bucket.name)
+
+
+def test_a_run_that_is_being_refused_does_not_stop_the_one_that_writes(bucket: Bucket) -> None:
+    """At each of its attempts it has a claim for a moment, and the other one may look just then."""
+    there = f"s3://{bucket.name}/out.pairs"
+    writing = Claim(there)
+    assert writing.acquire() == []
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(Claim(there).acquire)
+        seen = [writing.is_only_one()]
+        while not late.done():
+            seen.append(writing.is_only_one())
+    assert all(seen)
+    assert isinstance(late.exception(), UsageError)
 
 
 def test_a_prefix_that_is_claimed(bucket: Bucket, store: Path, genpas: Genpas) -> None:

@@ -46,6 +46,10 @@ class Other(NamedTuple):
     """Name relative to the directory → file."""
 
 
+def _pause() -> None:
+    time.sleep(random.uniform(0.1, 1.0))  # noqa: S311  # random, so that two runs do not retry in step
+
+
 class Claim:
     """The right of this run to write below a prefix.
 
@@ -75,7 +79,7 @@ class Claim:
             if not living:
                 return others
             removed_below(self.directory)
-            time.sleep(random.uniform(0.1, 1.0))  # noqa: S311  # random, so that two runs do not retry in step
+            _pause()
         raise UsageError(
             f"another genpas process is writing {self._prefix} ({self._described(living[0])})",
             tip="Wait until the other run has finished, or choose another output with -o. If it was killed, its lock "
@@ -104,9 +108,18 @@ class Claim:
             )
 
     def is_only_one(self) -> bool:
-        """Tell whether the claim still exists, and no other run has a living claim."""
-        there = listed(self.directory)
-        return _CLAIM in there and not any(self._is_living(other) for other in self._others())
+        """Tell whether the claim still exists, and no other run has a living claim.
+
+        A run that is being refused has a claim for a moment at each attempt. It withdraws as long as this claim is
+        there, so only a claim that stays means that the other run writes.
+        """
+        for _ in range(_ATTEMPTS):
+            if _CLAIM not in listed(self.directory):
+                return False
+            if not any(self._is_living(other) for other in self._others()):
+                return True
+            _pause()
+        return False
 
     def _renew(self) -> None:
         put(self._content, f"{self.directory}/{_CLAIM}")
